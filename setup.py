@@ -1,0 +1,53 @@
+"""Builds the one extension, ``txredis_fast.resp._cresp``. All else about the package is in ``pyproject.toml``.
+
+Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
+``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
+compiler gets the pure-Python package, which behaves alike.
+"""
+
+import os
+import platform
+import sys
+from textwrap import shorten
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CompileError, LinkError
+
+NAME = "TXREDIS_FAST_"
+PURE_PYTHON = os.environ.get(NAME + "PUREPYTHON", "") not in ("", "0")
+REQUIRED = os.environ.get(NAME + "REQUIRE_EXTENSION", "") not in ("", "0")
+
+
+class BuildExtension(build_ext):
+    """Does without an optional extension that cannot be built, and says so in one line."""
+
+    def build_extension(self, ext: Extension) -> None:
+        """Build it, or fall back."""
+        try:
+            super().build_extension(ext)
+        except (BaseError, CompileError, LinkError) as error:
+            if not ext.optional:
+                raise
+            print(
+                f"*** txredis-fast: no C extension ({shorten(str(error), 60)}), so the slower pure-Python implementation "
+                f"is used; {NAME}REQUIRE_EXTENSION=1 makes this an error ***"
+            )
+
+
+extensions = []
+if PURE_PYTHON and REQUIRED:
+    sys.exit(f"txredis-fast: {NAME}PUREPYTHON=1 and {NAME}REQUIRE_EXTENSION=1 contradict each other: set only one")
+if platform.python_implementation() != "CPython":
+    if REQUIRED:
+        sys.exit(f"txredis-fast: {NAME}REQUIRE_EXTENSION=1, but the C extension is built for CPython only")
+elif not PURE_PYTHON:
+    from Cython.Build import cythonize
+
+    flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    source = Extension("txredis_fast.resp._cresp", ["txredis_fast/resp/_cresp.pyx"], extra_compile_args=flags)
+    extensions = cythonize([source], build_dir="build", language_level=3)
+    for extension in extensions:
+        extension.optional = not REQUIRED  # set here, because cythonize() drops it from what it is given
+
+setup(ext_modules=extensions, cmdclass={"build_ext": BuildExtension})
