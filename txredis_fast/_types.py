@@ -1,0 +1,81 @@
+"""Names for the types that command signatures speak of.
+
+This module holds aliases only: no code, and nothing else of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+__all__ = [
+    "Aggregate",
+    "Argument",
+    "Converter",
+    "Field",
+    "Items",
+    "Key",
+    "Keys",
+    "Number",
+    "Pairs",
+    "Reply",
+    "Score",
+    "ScoreBound",
+    "ScoredMembers",
+    "Seconds",
+    "Text",
+    "Value",
+    "Weights",
+]
+
+Argument: TypeAlias = str | bytes | bytearray | memoryview | int | float
+"""What can be sent: text is encoded with the connection's charset, bytes go as they are, numbers as their digits."""
+
+Key: TypeAlias = Argument
+"""The name of a key."""
+
+Field: TypeAlias = Argument
+"""The name of a field of a hash."""
+
+Items: TypeAlias = Iterable[Argument]
+"""Several arguments of one kind."""
+
+Keys: TypeAlias = Key | Iterable[Key]
+"""One key, or several in any iterable. A ``str`` or ``bytes`` is always one key."""
+
+Pairs: TypeAlias = Mapping[Any, Any]
+"""Names and their values, in the order they are sent."""
+
+Number: TypeAlias = int | float
+"""A number as a caller has it."""
+
+Seconds: TypeAlias = int | float
+"""A time in seconds. Where the server takes whole seconds only, a fraction is its error to report."""
+
+Score: TypeAlias = int | float
+"""The score of a sorted set's member: ``int`` for whole numbers where numbers are converted, else ``float``."""
+
+ScoreBound: TypeAlias = Argument
+"""An end of a range of scores: a number, ``"-inf"``, ``"+inf"``, or ``"(1.5"`` which leaves 1.5 itself out."""
+
+Text: TypeAlias = str | bytes
+"""Text of the server: ``str``, or ``bytes`` where the charset is ``None`` or does not fit."""
+
+Value: TypeAlias = str | bytes | int | float
+"""A stored value as it comes back: ``int`` or ``float`` where it looks like one and numbers are converted,
+``bytes`` where the charset is ``None`` or does not fit, else ``str``."""
+
+ScoredMembers: TypeAlias = list[tuple[Value, float]]
+"""Members of a sorted set with their scores, in the order of the reply."""
+
+Weights: TypeAlias = Mapping[Any, Number] | Sequence[Key]
+"""The keys of sorted sets to combine: a sequence, or a mapping of each key to its weight."""
+
+Aggregate: TypeAlias = Callable[..., Any] | Literal["min", "max", "sum", "MIN", "MAX", "SUM"] | str | None
+"""How scores are combined: the built-in ``min``, ``max`` or ``sum``, or its name in any case."""
+
+Reply: TypeAlias = Any
+"""Whatever a server can answer: a :data:`Value`, ``None``, or a list of replies to any depth."""
+
+Converter: TypeAlias = Callable[[Any], Any]
+"""Makes a command's value from its reply. Is never given an error reply, may be given ``None``."""

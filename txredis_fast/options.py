@@ -1,0 +1,233 @@
+"""Every option of a connection, documented once: :class:`ConnectionOptions`, and the URLs that spell them.
+
+This module must not know how anything is connected; it holds and checks values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+__all__ = ["ConnectionOptions", "ConvertNumbers", "RedisURL"]
+
+#: How replies that look like numbers are converted; see :attr:`ConnectionOptions.convertNumbers`.
+ConvertNumbers = bool | Literal["exact"]
+
+#: The limits that the reply parser has; each may be set in :attr:`ConnectionOptions.limits`.
+LIMITS = frozenset({"max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_buffered"})
+
+#: A URL names at most these schemes.
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+
+DEFAULT_POOL_TIMEOUT = 30.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConnectionOptions:
+    """The options that all constructors share. Immutable; passwords are left out of its repr."""
+
+    #: Database number to SELECT on each new connection; None leaves the server's default, 0.
+    dbid: int | None = None
+    #: How many connections to keep.
+    poolsize: int = 1
+    #: Whether a lost connection is made again, with exponential back-off and jitter.
+    reconnect: bool = True
+    #: Encoding of str arguments and of replies. None: replies are bytes (str arguments go as UTF-8).
+    #: A reply that cannot be decoded stays bytes.
+    charset: str | None = "utf-8"
+    #: ACL user (Redis 6 and later); used only together with ``password``.
+    username: str | None = None
+    #: Sent with AUTH on each new connection; None: no AUTH.
+    password: str | bytes | None = dataclasses.field(default=None, repr=False)
+    #: False: no TLS. True: TLS that verifies the chain against the platform's authorities, and the host name.
+    #: Or a Twisted context factory, or an ``IOpenSSLClientConnectionCreator``. Needs the extra ``tls``.
+    ssl_context_factory: Any = False
+    #: Seconds for one attempt to connect; None: Twisted's default, 30.
+    connectTimeout: float | None = None
+    #: Seconds to wait for a reply; then the command fails with ``ReplyTimeoutError`` and its connection is
+    #: closed. None: no limit.
+    replyTimeout: float | None = None
+    #: Seconds a command waits for a usable connection before it fails with ``NotSentError``. 0: fails at once.
+    #: None: waits for ever. "default": ``replyTimeout`` where that is set, else 30.
+    poolTimeout: float | Literal["default"] | None = "default"
+    #: True: ``[+-]?[0-9]+`` in a bulk string becomes int, and a decimal fraction float. "exact": only where the
+    #: number gives the same text back (``007`` and ``1.10`` stay text). False: none.
+    convertNumbers: ConvertNumbers = True
+    #: Refuse arguments that are not bytes, str, int, float or bool, rather than send ``str(argument)``.
+    strict: bool = False
+    #: Limits of the reply parser by name (``max_bulk_length``, ``max_elements``, ``max_depth``,
+    #: ``max_line_length``, ``max_buffered``); what is left out has the default of ``resp.Reader``.
+    limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse values of a wrong type with ``ValueError``, as early as the constructor is called."""
+        if not isinstance(self.poolsize, int):
+            raise ValueError(f"Redis poolsize must be an integer, not {self.poolsize!r}")
+        if self.poolsize < 1:
+            raise ValueError(f"Redis poolsize must be at least 1, not {self.poolsize!r}")
+        if not isinstance(self.dbid, int | None):
+            raise ValueError(f"Redis dbid must be an integer, not {self.dbid!r}")
+        for name in ("connectTimeout", "replyTimeout"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int | float) or value < 0):
+                raise ValueError(f"{name} must be a number of seconds or None, not {value!r}")
+        _check_charset(self.charset)
+        if isinstance(self.convertNumbers, str) and self.convertNumbers != "exact":
+            raise ValueError(f"convertNumbers must be True, False or 'exact', not {self.convertNumbers!r}")
+        unknown = set(self.limits) - LIMITS
+        if unknown:
+            raise ValueError(f"unknown limits: {sorted(unknown)}; there are: {sorted(LIMITS)}")
+        pool_timeout = self.poolTimeout
+        if isinstance(pool_timeout, int | float):
+            if pool_timeout < 0:
+                raise ValueError(f"poolTimeout must be 0 or more seconds, not {pool_timeout!r}")
+        elif pool_timeout is not None and pool_timeout != "default":
+            raise ValueError(
+                f"poolTimeout must be a number of seconds, None or 'default', not {pool_timeout!r}"
+            )
+
+    @property
+    def pool_timeout(self) -> float | None:
+        """``poolTimeout`` with "default" resolved."""
+        if self.poolTimeout == "default":
+            return self.replyTimeout if self.replyTimeout is not None else DEFAULT_POOL_TIMEOUT
+        return self.poolTimeout
+
+
+def _check_charset(charset: str | None) -> None:
+    if charset is None:
+        return
+    try:
+        if not isinstance("".encode(charset), bytes):
+            raise LookupError
+    except (LookupError, TypeError):
+        raise ValueError(f"charset must be the name of a text encoding, or None, not {charset!r}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class RedisURL:
+    """What a URL says: where to connect, and the options it sets."""
+
+    #: ``redis``, ``rediss``, ``unix`` or ``redis+sentinel``.
+    scheme: str
+    #: Host and port of each address, one but for ``redis+sentinel``; empty for ``unix``.
+    addresses: tuple[tuple[str, int], ...]
+    #: Path of the socket; "" but for ``unix``.
+    path: str
+    #: Name of the service that the Sentinels watch; "" but for ``redis+sentinel``.
+    service: str
+    #: Fields of :class:`ConnectionOptions` by name.
+    options: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> RedisURL:
+        """Read a URL.
+
+        ``redis://[user:password@]host[:port][/db][?option=value&...]``, ``rediss://`` the same over TLS,
+        ``unix://[user:password@]/path[?db=2&...]``, and
+        ``redis+sentinel://[user:password@]host:port,host:port/service[/db]``. Options are the fields of
+        :class:`ConnectionOptions`; user, password and path are percent-encoded.
+
+        :raises ValueError: what is wrong with it, never repeating the password.
+        """
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise ValueError(f"not a Redis URL: {error}") from None
+        if parts.scheme not in SCHEMES:
+            raise ValueError(
+                f"a Redis URL begins with one of {', '.join(f'{s}://' for s in SCHEMES)}; not {parts.scheme!r}"
+            )
+        options = _query_options(parts.query)
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        user, _, password = credentials.partition(":")
+        if user:
+            options["username"] = unquote(user)
+        if password:
+            options["password"] = unquote(password)
+        if parts.scheme == "unix":
+            if hosts or not parts.path:
+                raise ValueError(
+                    "a unix:// URL has three slashes before the path of the socket: unix:///run/redis.sock"
+                )
+            return cls(parts.scheme, (), unquote(parts.path), "", options)
+        if parts.scheme == "rediss":
+            options.setdefault("ssl_context_factory", True)
+        path = parts.path.strip("/")
+        service = ""
+        if parts.scheme == "redis+sentinel":
+            service, _, path = path.partition("/")
+            if not service:
+                raise ValueError("a redis+sentinel:// URL names the service after the addresses: /mymaster")
+        if path:
+            options["dbid"] = _read_option("dbid", path, int)
+        port = 26379 if service else 6379
+        addresses = tuple(_host_and_port(parts, text, port) for text in hosts.split(","))
+        return cls(parts.scheme, addresses, "", unquote(service), options)
+
+
+def _host_and_port(parts: SplitResult, text: str, default_port: int) -> tuple[str, int]:
+    one = parts._replace(netloc=text)
+    try:
+        return one.hostname or "localhost", one.port or default_port
+    except ValueError as error:
+        raise ValueError(f"cannot read the address {text!r}: {error}") from None
+
+
+def _read_bool(text: str) -> bool:
+    values = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    return values[text.lower()]
+
+
+def _read_convert_numbers(text: str) -> ConvertNumbers:
+    return "exact" if text == "exact" else _read_bool(text)
+
+
+def _read_seconds(text: str) -> float | None:
+    return None if text.lower() == "none" else float(text)
+
+
+def _read_charset(text: str) -> str | None:
+    return None if text.lower() == "none" else text
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "dbid": int,
+    "poolsize": int,
+    "reconnect": _read_bool,
+    "charset": _read_charset,
+    "connectTimeout": _read_seconds,
+    "replyTimeout": _read_seconds,
+    "poolTimeout": _read_seconds,
+    "convertNumbers": _read_convert_numbers,
+    "strict": _read_bool,
+}
+
+
+def _read_option(name: str, text: str, reader: Callable[[str], Any]) -> Any:
+    try:
+        return reader(text)
+    except (ValueError, KeyError):
+        raise ValueError(f"cannot read the value of {name} in the URL: {text!r}") from None
+
+
+def _query_options(query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for given, text in parse_qsl(query, keep_blank_values=True):
+        name = "dbid" if given == "db" else given
+        reader = _READERS.get(name)
+        if reader is None:
+            raise ValueError(f"unknown option {name!r} in the URL; there are: {', '.join(sorted(_READERS))}")
+        options[name] = _read_option(name, text, reader)
+    return options

@@ -1,0 +1,976 @@
+# cython: language_level=3, freethreading_compatible=True, binding=False, embedsignature=True
+# cython: embedsignature.format=clinic
+r"""RESP2 and RESP3, compiled: the same names and behaviour as :mod:`txredis_fast.resp._pyresp`.
+
+The grammar, the documentation and most reasons are there. What differs is how bytes are held: in one buffer,
+which is the fed object itself where that suffices. Loops over ``const char *`` stay inside what has been fed;
+everything else is checked as Cython does by default.
+
+Python code can run in the middle of a call (codecs, warnings, finalizers): ``_busy`` keeps it out of the reader,
+so that pointers into its buffer stay valid. Nothing is consumed before its value is made.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
+from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
+from libc.string cimport memchr, memcmp, memcpy, memmove
+
+from txredis_fast.exceptions import InvalidData, ProtocolError, response_error
+from txredis_fast.resp import _shared
+from txredis_fast.resp._shared import (
+    DEFAULT_MAX_BUFFERED,
+    DEFAULT_MAX_BULK_LENGTH,
+    DEFAULT_MAX_DEPTH,
+    DEFAULT_MAX_ELEMENTS,
+    DEFAULT_MAX_LINE_LENGTH,
+    HUGE,
+    Push,
+    check_options,
+    encode_other,
+    line_error,
+    line_fault,
+    malformed,
+    parse_integer,
+)
+
+__all__ = ["Reader", "encode_command", "encode_commands"]
+
+cdef extern from "Python.h":
+    enum:
+        Py_DTSF_ADD_DOT_0
+    bytes PyBytes_FromStringAndSize(const char *data, Py_ssize_t size)
+    const char *PyBytes_AS_STRING(bytes data)
+    Py_ssize_t PyBytes_GET_SIZE(bytes data)
+    double PyOS_string_to_double(const char *text, char **end, void *overflow) except? -1.0
+    char *PyOS_double_to_string(double value, char code, int precision, int flags, int *kind) except NULL
+    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
+    bint PyUnicode_IS_ASCII(object text)
+    void *PyUnicode_DATA(object text)
+    object PyUnicode_New(Py_ssize_t size, unsigned int maximum)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    # The same functions on bytes that nobody else can see yet, which may be written and resized.
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
+    char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
+    Py_ssize_t bytes_size "PyBytes_GET_SIZE"(PyObject *data)
+    int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
+
+cdef object _INCOMPLETE = _shared.INCOMPLETE
+cdef Py_ssize_t _LARGE_BULK = _shared.LARGE_BULK
+cdef Py_ssize_t _HUGE = _shared.HUGE
+cdef int _MAX_FROZEN_DEPTH = _shared.MAX_FROZEN_DEPTH
+cdef Py_ssize_t _MAX_INT_DIGITS = _shared.MAX_INT_DIGITS
+cdef int _NUMBERS_EXACT = _shared.NUMBERS_EXACT
+
+#: Digits whose number surely fits a long long.
+cdef enum:
+    SAFE_DIGITS = 18
+
+#: Lists up to here get their size at once: that is 1 KiB for a header, and at most max_depth are open.
+cdef enum:
+    PREPARED_ITEMS = 128
+
+#: Strings up to here are checked for being ASCII, which spares the codec.
+cdef enum:
+    SHORT_TEXT = 64
+
+#: A buffer of its own that is larger is released when it is empty.
+cdef Py_ssize_t _KEEP_BUFFER = 256 * 1024
+
+cdef enum Codec:
+    CODEC_NONE, CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1, CODEC_OTHER
+
+cdef object _OPENED = object()
+cdef object _NAN = float("nan")
+cdef dict _SPECIAL_DOUBLES = {
+    b"inf": float("inf"), b"+inf": float("inf"), b"-inf": float("-inf"), b"nan": _NAN, b"-nan": _NAN,
+}
+cdef object _OK = "OK", _QUEUED = "QUEUED", _PONG = "PONG"
+cdef object _OK_BYTES = b"OK", _QUEUED_BYTES = b"QUEUED", _PONG_BYTES = b"PONG"
+
+
+cdef inline bint _is_digit(char byte) noexcept:
+    return c"0" <= byte <= c"9"
+
+
+cdef Py_ssize_t _digits(const char *text, Py_ssize_t size) noexcept:
+    """How many digits ``text`` begins with."""
+    cdef Py_ssize_t i = 0
+    while i < size and _is_digit(text[i]):
+        i += 1
+    return i
+
+
+cdef inline bint _is_ascii(const char *text, Py_ssize_t size) noexcept:
+    cdef unsigned char seen = 0
+    cdef Py_ssize_t i
+    for i in range(size):
+        seen |= <unsigned char>text[i]
+    return seen < 128
+
+
+cdef inline long long _short_integer(const char *digits, Py_ssize_t count) noexcept:
+    """Convert at most SAFE_DIGITS digits."""
+    cdef long long value = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        value = value * 10 + (digits[i] - c"0")
+    return value
+
+
+cdef Py_ssize_t _length(const char *digits, Py_ssize_t count) noexcept:
+    """Convert a length; -1 if it is none, and one far beyond every limit may come out as another such."""
+    cdef Py_ssize_t value = 0
+    cdef Py_ssize_t i
+    if count == 0 or _digits(digits, count) != count:
+        return -1
+    for i in range(count):
+        value = value * 10 + (digits[i] - c"0")
+        if value > _HUGE // 16:
+            return _HUGE + 1
+    return value
+
+
+cdef object _integer(const char *text, Py_ssize_t size):
+    """Convert ``[+-]?[0-9]+``; None if it is none."""
+    cdef Py_ssize_t sign = 1 if size and (text[0] == c"-" or text[0] == c"+") else 0
+    cdef Py_ssize_t count = size - sign
+    if count == 0 or _digits(text + sign, count) != count:
+        return None
+    if count > SAFE_DIGITS:
+        return parse_integer(text[:size])
+    cdef long long value = _short_integer(text + sign, count)
+    return -value if text[0] == c"-" else value
+
+
+cdef object _number(const char *text, Py_ssize_t size, bint exact):
+    """Convert a bulk string that is a number; None if it is none. A byte that is no digit follows ``text``."""
+    cdef Py_ssize_t sign = 1 if text[0] == c"-" or text[0] == c"+" else 0
+    cdef Py_ssize_t whole = _digits(text + sign, size - sign)
+    cdef Py_ssize_t i = sign + whole
+    cdef Py_ssize_t count
+    cdef long long value
+    if i == size:
+        if whole == 0 or whole > _MAX_INT_DIGITS:
+            return None
+        if exact and (text[0] == c"+" or (text[sign] == c"0" and size > 1)):
+            return None
+        if whole > SAFE_DIGITS:
+            try:
+                return int(text[:size])
+            except ValueError:
+                return None
+        value = _short_integer(text + sign, whole)
+        return -value if text[0] == c"-" else value
+    if text[i] != c".":
+        return None
+    i += 1
+    count = _digits(text + i, size - i)
+    if whole == 0 and count == 0:
+        return None
+    i += count
+    if i < size:
+        if text[i] != c"e" and text[i] != c"E":
+            return None
+        i += 1
+        if i < size and (text[i] == c"-" or text[i] == c"+"):
+            i += 1
+        if i == size or _digits(text + i, size - i) != size - i:
+            return None
+    cdef char *end
+    cdef double real = PyOS_string_to_double(text, &end, NULL)
+    if real - real != 0.0:
+        return None
+    cdef char *shortest
+    if exact:
+        shortest = PyOS_double_to_string(real, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
+        i = 0
+        while i < size and shortest[i] == text[i]:
+            i += 1
+        count = shortest[i]
+        PyMem_Free(shortest)
+        if i != size or count != 0:
+            return None
+    return real
+
+
+@cython.final
+@cython.freelist(16)
+cdef class _Frame:
+    """An aggregate that is being read."""
+
+    cdef char kind
+    cdef int frozen
+    cdef Py_ssize_t size
+    cdef Py_ssize_t left
+    cdef list items
+
+    cdef inline int add(self, object value) except -1:
+        """Put the next item where it belongs."""
+        if self.size <= PREPARED_ITEMS:
+            self.items[self.size - self.left] = value
+        else:
+            self.items.append(value)
+        self.left -= 1
+        return 0
+
+    cdef int child_frozen(self) noexcept:
+        """The ``frozen`` of an aggregate that comes next in this one."""
+        if self.frozen:
+            return self.frozen + 1
+        if self.kind == c"~":
+            return 1
+        return (self.kind == c"%" or self.kind == c"|") and self.left % 2 == 0
+
+    cdef object build(self):
+        """Make the value, once all items have come."""
+        cdef list items = self.items
+        cdef Py_ssize_t i
+        cdef dict pairs
+        if self.kind == c"*":
+            return tuple(items) if self.frozen else items
+        if self.kind == c"~":
+            return frozenset(items) if self.frozen else set(items)
+        if self.kind == c">":
+            return Push(items)
+        if self.frozen:
+            return tuple([(items[i], items[i + 1]) for i in range(0, len(items), 2)])
+        pairs = {}
+        for i in range(0, len(items), 2):
+            pairs[items[i]] = items[i + 1]
+        return pairs
+
+
+cdef bytes _copy_of(object data):
+    """Copy what was fed, where it is not bytes."""
+    if isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
+        return bytes(memoryview(data))
+    raise TypeError(f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}")
+
+
+cdef class Reader:
+    """See :class:`txredis_fast.resp._pyresp.Reader`."""
+
+    #: The bytes being parsed are _data[_pos:_end]: part of _chunk, or of the buffer _own of _capacity bytes.
+    cdef const char *_data
+    cdef Py_ssize_t _pos
+    cdef Py_ssize_t _end
+    cdef bytes _chunk
+    cdef char *_own
+    cdef Py_ssize_t _capacity
+    #: How far after _pos there is no line end.
+    cdef Py_ssize_t _scanned
+    #: A large bulk string that is being filled (bytes, ours alone), how long it gets, and how far it is.
+    cdef PyObject *_bulk
+    cdef char _bulk_kind
+    cdef Py_ssize_t _bulk_length
+    cdef Py_ssize_t _bulk_filled
+    #: The innermost aggregate being read, and those around it.
+    cdef _Frame _frame
+    cdef list _stack
+    cdef Py_ssize_t _elements
+    #: Whether the reply that has begun is raw; -1 before its first byte.
+    cdef int _raw
+    cdef object _attributes
+    cdef object _pending_attributes
+    cdef long long _fed
+    cdef long long _returned
+    cdef str _broken
+    cdef bint _busy
+    cdef str _charset
+    cdef Codec _codec
+    cdef int _numbers
+    cdef Py_ssize_t _max_bulk
+    cdef Py_ssize_t _max_elements
+    cdef Py_ssize_t _max_depth
+    cdef Py_ssize_t _max_line
+    cdef Py_ssize_t _max_buffered
+
+    def __cinit__(self, *args, **kwargs):
+        self._stack = []
+        self._raw = -1
+        self._broken = "the reader was not initialised"
+
+    def __init__(
+        self,
+        charset="utf-8",
+        convert_numbers=True,
+        *,
+        max_bulk_length=DEFAULT_MAX_BULK_LENGTH,
+        max_elements=DEFAULT_MAX_ELEMENTS,
+        max_depth=DEFAULT_MAX_DEPTH,
+        max_line_length=DEFAULT_MAX_LINE_LENGTH,
+        max_buffered=DEFAULT_MAX_BUFFERED,
+    ):
+        cdef dict limits = {
+            "max_bulk_length": max_bulk_length,
+            "max_elements": max_elements,
+            "max_depth": max_depth,
+            "max_line_length": max_line_length,
+            "max_buffered": max_buffered,
+        }
+        if self._busy:
+            raise RuntimeError("this reader is in use by another call")
+        self._charset, self._numbers = check_options(charset, convert_numbers, limits)
+        self._codec = {
+            None: CODEC_NONE, "utf-8": CODEC_UTF8, "ascii": CODEC_ASCII, "iso8859-1": CODEC_LATIN1,
+        }.get(self._charset, CODEC_OTHER)
+        self._max_bulk = min(max_bulk_length, HUGE)
+        self._max_elements = min(max_elements, HUGE)
+        self._max_depth = min(max_depth, HUGE)
+        self._max_line = min(max_line_length, HUGE)
+        self._max_buffered = min(max_buffered, HUGE)
+        self._clear()
+        self._attributes = None
+        self._broken = None
+
+    def __dealloc__(self):
+        PyMem_Free(self._own)
+        Py_XDECREF(self._bulk)
+
+    @property
+    def attributes(self):
+        """See :attr:`txredis_fast.resp._pyresp.Reader.attributes`."""
+        return self._attributes
+
+    @property
+    def buffered(self):
+        """See :attr:`txredis_fast.resp._pyresp.Reader.buffered`."""
+        return self._fed - self._returned
+
+    @cython.critical_section
+    def feed(self, data):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.feed`."""
+        cdef bytes chunk
+        cdef Py_ssize_t size
+        cdef Py_ssize_t taken = 0
+        self._check_usable()
+        chunk = <bytes>data if type(data) is bytes else _copy_of(data)
+        self._check_buffered()
+        size = PyBytes_GET_SIZE(chunk)
+        if self._bulk != NULL and self._bulk_filled < self._bulk_length:
+            taken = min(size, self._bulk_length - self._bulk_filled)
+            self._fill_bulk(PyBytes_AS_STRING(chunk), taken)
+        if self._pos == self._end:
+            if taken < size:
+                self._chunk = chunk
+                self._data = PyBytes_AS_STRING(chunk)
+                self._pos = taken
+                self._end = size
+        else:
+            self._append(PyBytes_AS_STRING(chunk), size)
+        self._fed += size
+
+    @cython.critical_section
+    def get(self, raw=False):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.get`."""
+        cdef bint as_bytes = raw
+        self._check_usable()
+        self._busy = True
+        try:
+            return self._run(as_bytes, None)
+        finally:
+            self._busy = False
+
+    @cython.critical_section
+    def get_all(self):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.get_all`."""
+        cdef list replies = []
+        self._check_usable()
+        self._busy = True
+        try:
+            self._run(False, replies)
+        except Exception:
+            if not replies:
+                raise
+        finally:
+            self._busy = False
+        return replies
+
+    cdef inline int _check_usable(self) except -1:
+        """Refuse to be called from a codec that this reader is calling, and after an error."""
+        if self._busy:
+            raise RuntimeError("this reader is in use by another call")
+        if self._broken is not None:
+            raise ProtocolError(self._broken)
+        return 0
+
+    cdef void _clear(self) noexcept:
+        """Forget all that was fed and not returned."""
+        self._data = NULL
+        self._pos = self._end = self._scanned = 0
+        self._chunk = None
+        PyMem_Free(self._own)
+        self._own = NULL
+        self._capacity = 0
+        Py_XDECREF(self._bulk)
+        self._bulk = NULL
+        self._frame = None
+        self._stack = []
+        self._elements = 0
+        self._raw = -1
+        self._pending_attributes = None
+        self._returned = self._fed
+
+    cdef object _fail(self, str message):
+        """End this reader."""
+        self._broken = message
+        self._clear()
+        raise ProtocolError(message)
+
+    cdef int _check_buffered(self) except -1:
+        if self._fed - self._returned > self._max_buffered:
+            self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
+        return 0
+
+    cdef int _append(self, const char *data, Py_ssize_t size) except -1:
+        """Put bytes after those that wait; in amortised constant time a byte."""
+        cdef Py_ssize_t rest = self._end - self._pos
+        cdef Py_ssize_t capacity
+        cdef char *own
+        if self._data != self._own or self._capacity - self._end < size:
+            if self._data == self._own and self._capacity - rest >= size and self._pos >= rest:
+                memmove(self._own, self._own + self._pos, rest)
+            else:
+                capacity = rest + size + (rest + size) // 2 + 64
+                own = <char *>PyMem_Malloc(capacity)
+                if own == NULL:
+                    raise MemoryError()
+                memcpy(own, self._data + self._pos, rest)
+                PyMem_Free(self._own)
+                self._own = own
+                self._capacity = capacity
+                self._data = own
+                self._chunk = None
+            self._pos = 0
+            self._end = rest
+        memcpy(self._own + self._end, data, size)
+        self._end += size
+        return 0
+
+    cdef inline void _consume(self, Py_ssize_t size) noexcept:
+        self._pos += size
+        self._scanned = 0
+
+    cdef inline Py_ssize_t _whole_bulk(self, Py_ssize_t *start) noexcept:
+        """If an ordinary bulk string comes next and is complete: its length and where it starts; else -1."""
+        cdef const char *text = self._data + self._pos
+        cdef Py_ssize_t available = self._end - self._pos
+        cdef Py_ssize_t size = 0
+        cdef Py_ssize_t i = 1
+        if available < 6 or text[0] != c"$":
+            return -1
+        while i < 10 and i < available and _is_digit(text[i]):
+            size = size * 10 + (text[i] - c"0")
+            i += 1
+        if (
+            i == 1 or available - i < size + 4 or size > self._max_bulk or i > self._max_line
+            or text[i] != c"\r" or text[i + 1] != c"\n" or text[i + 2 + size] != c"\r" or text[i + 3 + size] != c"\n"
+        ):
+            return -1
+        start[0] = self._pos + i + 2
+        return size
+
+    cdef int _fill_frame(self, _Frame frame) except -1:
+        """Read the ordinary bulk strings that come next in an aggregate. All else is left to _element()."""
+        cdef Py_ssize_t start = 0
+        cdef Py_ssize_t size
+        while frame.left:
+            size = self._whole_bulk(&start)
+            if size < 0:
+                break
+            frame.add(self._convert(c"$", self._data + start, size, None))
+            self._consume(start + size + 2 - self._pos)
+        return 0
+
+    cdef object _run(self, bint raw, list replies):
+        """Return the next reply; or, given a list, append all that are complete to it."""
+        cdef _Frame frame
+        cdef object value
+        cdef Py_ssize_t start = 0
+        cdef Py_ssize_t size
+        while True:
+            frame = self._frame
+            if frame is not None:
+                if self._bulk == NULL:
+                    self._fill_frame(frame)
+            elif self._raw < 0 and self._pending_attributes is None:
+                size = self._whole_bulk(&start)
+                if size >= 0:
+                    self._raw = raw
+                    value = self._convert(c"$", self._data + start, size, None)
+                    self._raw = -1
+                    self._consume(start + size + 2 - self._pos)
+                    self._returned = self._fed - (self._end - self._pos)
+                    self._attributes = None
+                    if replies is None:
+                        return value
+                    replies.append(value)
+                    continue
+            if frame is not None and frame.left == 0:
+                value = frame.build()
+                self._frame = self._stack.pop() if self._stack else None
+                if frame.kind == c"|":
+                    if self._frame is None:
+                        self._pending_attributes = {**(self._pending_attributes or {}), **value}
+                        self._raw = -1
+                    continue
+                frame = self._frame
+            else:
+                value = self._element(raw)
+                if value is _OPENED:
+                    continue
+                if value is _INCOMPLETE:
+                    if self._pos == self._end:
+                        self._release()
+                    self._check_buffered()
+                    return value
+            if frame is not None:
+                frame.add(value)
+                continue
+            self._returned = self._fed - (self._end - self._pos)
+            self._attributes = self._pending_attributes
+            self._pending_attributes = None
+            self._raw = -1
+            self._elements = 0
+            if replies is None:
+                return value
+            replies.append(value)
+
+    cdef void _release(self) noexcept:
+        """Let go of buffers that are empty, except a small one of our own."""
+        self._chunk = None
+        self._data = NULL
+        self._pos = self._end = 0
+        if self._capacity > _KEEP_BUFFER:
+            PyMem_Free(self._own)
+            self._own = NULL
+            self._capacity = 0
+
+    cdef object _element(self, bint raw):
+        """Read one value that is no aggregate, or open an aggregate and return ``_OPENED``."""
+        cdef Py_ssize_t available = self._end - self._pos
+        cdef const char *text = self._data + self._pos
+        cdef Py_ssize_t size, after, i
+        cdef object value
+        cdef char kind
+        if self._bulk != NULL:
+            return self._finish_bulk()
+        if available == 0:
+            return _INCOMPLETE
+        kind = text[0]
+        if kind != c"$" and (memchr(b"+:*-_#,(%~!=|>", kind, 14) == NULL or (kind == c">" and self._frame is not None)):
+            self._fail(malformed("a type byte" if self._frame is None else "the type byte of an element", text[:1]))
+        if self._raw < 0:
+            self._raw = raw and kind != c">" and kind != c"|"
+
+        # Most lines are a short number: their end is found by reading it.
+        i = 1 + _digits(text + 1, min(available - 1, SAFE_DIGITS))
+        if i > 1 and available > i + 1 and text[i] == c"\r" and text[i + 1] == c"\n" and i <= self._max_line:
+            after = i + 2
+            if kind == c":":
+                value = _short_integer(text + 1, i - 1)
+                self._consume(after)
+                return value
+            size = _short_integer(text + 1, i - 1)
+        else:
+            after = self._line_end(text, available)
+            if after == 0:
+                return _INCOMPLETE
+            size = _length(text + 1, after - 3)
+        if kind == c"$" or kind == c"!" or kind == c"=":
+            return self._read_bulk(kind, text, size, after, available)
+        if kind == c"*" or kind == c"%" or kind == c"~" or kind == c"|" or kind == c">":
+            value = self._open(kind, text, size, after)
+        else:
+            value = self._simple(kind, text, after)
+        self._consume(after)
+        return value
+
+    cdef Py_ssize_t _line_end(self, const char *text, Py_ssize_t available) except -1:
+        """Find where the line at ``text`` ends, its CRLF included; 0 if it does not yet."""
+        cdef Py_ssize_t window = min(available, self._max_line + 1)
+        cdef Py_ssize_t start = self._scanned
+        cdef Py_ssize_t end
+        cdef const char *found = <const char *>memchr(text + start, c"\r", window - start)
+        end = found - text if found != NULL else window
+        if memchr(text + start, c"\n", end - start) == NULL:
+            if found == NULL:
+                if available <= self._max_line:
+                    self._scanned = end
+                    return 0
+            elif end + 1 == available:
+                self._scanned = end
+                return 0
+            elif text[end + 1] == c"\n":
+                return end + 2
+        self._fail(line_fault(text[:min(available, self._max_line + 2)], self._max_line))
+
+    cdef object _read_bulk(
+        self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after, Py_ssize_t available
+    ):
+        """Read a bulk string, bulk error or verbatim string whose line, up to ``after``, gave ``size``."""
+        cdef object value
+        if size < 0:
+            if kind != c"$" or after != 5 or memcmp(text, b"$-1", 3) != 0:
+                self._fail(line_error(text[:after], self._max_line))
+            self._consume(after)
+            return None
+        if size > self._max_bulk:
+            self._fail(malformed(f"a bulk string of at most {self._max_bulk} bytes", text[:after - 2]))
+        if kind == c"=":
+            if size < 4:
+                self._fail(line_error(text[:after], self._max_line))
+            if available < after + 4:
+                return _INCOMPLETE
+            if text[after + 3] != c":":
+                self._fail(malformed("a format of 3 bytes and ':'", text[after:after + 4]))
+            after += 4
+            size -= 4
+        if available - after >= size + 2:
+            if text[after + size] != c"\r" or text[after + size + 1] != c"\n":
+                self._fail(malformed("CRLF after the bulk string", text[after + size:after + size + 2]))
+            value = self._convert(kind, text + after, size, None)
+            self._consume(after + size + 2)
+            return value
+        if size < _LARGE_BULK:
+            return _INCOMPLETE
+        self._begin_bulk(kind, text + after, min(size, available - after), size)
+        self._consume(after + self._bulk_filled)
+        return self._finish_bulk()
+
+    cdef int _begin_bulk(self, char kind, const char *data, Py_ssize_t filled, Py_ssize_t size) except -1:
+        """Go on with a large bulk string, of which a part has come, in a buffer of its own."""
+        self._bulk = new_bytes(NULL, min(size, 2 * filled + _LARGE_BULK))
+        memcpy(bytes_data(self._bulk), data, filled)
+        self._bulk_kind = kind
+        self._bulk_length = size
+        self._bulk_filled = filled
+        return 0
+
+    cdef int _fill_bulk(self, const char *data, Py_ssize_t size) except -1:
+        cdef Py_ssize_t capacity = bytes_size(self._bulk)
+        if self._bulk_filled + size > capacity:
+            capacity = min(self._bulk_length, max(2 * capacity, self._bulk_filled + size))
+            try:
+                resize_bytes(&self._bulk, capacity)
+            except MemoryError:
+                # What had come of the bulk string is gone, so the replies after it cannot be told apart.
+                self._fail(f"expected memory for a bulk string of {self._bulk_length} bytes, got none")
+        memcpy(bytes_data(self._bulk) + self._bulk_filled, data, size)
+        self._bulk_filled += size
+        return 0
+
+    cdef object _finish_bulk(self):
+        cdef const char *end = self._data + self._pos
+        cdef bytes data
+        cdef object value
+        if self._bulk_filled < self._bulk_length or self._end - self._pos < 2:
+            return _INCOMPLETE
+        if end[0] != c"\r" or end[1] != c"\n":
+            self._fail(malformed("CRLF after the bulk string", end[:2]))
+        # Full: the capacity reaches the length exactly when the last byte has come.
+        data = <bytes>self._bulk
+        value = self._convert(self._bulk_kind, PyBytes_AS_STRING(data), self._bulk_length, data)
+        Py_XDECREF(self._bulk)
+        self._bulk = NULL
+        self._consume(2)
+        return value
+
+    cdef object _convert(self, char kind, const char *text, Py_ssize_t size, bytes whole):
+        """Make the value of a string. ``whole`` is the same as bytes, if there is such an object."""
+        cdef object value
+        if kind == c"!" or kind == c"-":
+            return response_error(PyUnicode_DecodeUTF8(text, size, b"replace"))
+        if not self._raw:
+            if (
+                self._numbers and kind == c"$" and size
+                and (_is_digit(text[0]) or text[0] == c"-" or text[0] == c"+" or text[0] == c".")
+            ):
+                value = _number(text, size, self._numbers == _NUMBERS_EXACT)
+                if value is not None:
+                    return value
+            if self._codec != CODEC_NONE:
+                if 1 < size <= SHORT_TEXT and self._codec != CODEC_OTHER and _is_ascii(text, size):
+                    value = PyUnicode_New(size, 127)
+                    memcpy(PyUnicode_DATA(value), text, size)
+                    return value
+                try:
+                    if self._codec == CODEC_UTF8:
+                        return PyUnicode_DecodeUTF8(text, size, NULL)
+                    if self._codec == CODEC_ASCII:
+                        return PyUnicode_DecodeASCII(text, size, NULL)
+                    if self._codec == CODEC_LATIN1:
+                        return PyUnicode_DecodeLatin1(text, size, NULL)
+                    if whole is None:
+                        whole = PyBytes_FromStringAndSize(text, size)
+                    return whole.decode(self._charset)
+                except UnicodeError:
+                    pass
+        return PyBytes_FromStringAndSize(text, size) if whole is None else whole
+
+    cdef object _simple(self, char kind, const char *text, Py_ssize_t after):
+        """Make the value of a line that is a whole reply."""
+        cdef const char *line = text + 1
+        cdef Py_ssize_t size = after - 3
+        cdef bint as_bytes
+        cdef object value
+        if kind == c"+":
+            as_bytes = self._raw or self._codec == CODEC_NONE
+            if size == 2 and memcmp(line, b"OK", 2) == 0:
+                return _OK_BYTES if as_bytes else _OK
+            if size == 6 and memcmp(line, b"QUEUED", 6) == 0:
+                return _QUEUED_BYTES if as_bytes else _QUEUED
+            if size == 4 and memcmp(line, b"PONG", 4) == 0:
+                return _PONG_BYTES if as_bytes else _PONG
+            return self._convert(kind, line, size, None)
+        if kind == c"-":
+            return self._convert(kind, line, size, None)
+        if kind == c":" or kind == c"(":
+            value = _integer(line, size)
+            if value is not None:
+                return value
+        elif kind == c"_":
+            if size == 0:
+                return None
+        elif kind == c"#":
+            if size == 1 and (line[0] == c"t" or line[0] == c"f"):
+                return line[0] == c"t"
+        else:
+            value = _double(line, size)
+            if value is not None:
+                return value
+        self._fail(line_error(text[:after], self._max_line))
+
+    cdef object _open(self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after):
+        """Begin an aggregate."""
+        cdef _Frame frame
+        cdef int frozen = 0
+        cdef Py_ssize_t depth = 0
+        if size < 0:
+            if kind == c"*" and after == 5 and memcmp(text, b"*-1", 3) == 0:
+                return None
+            self._fail(line_error(text[:after], self._max_line))
+        if kind == c"%" or kind == c"|":
+            size *= 2
+        if self._frame is not None:
+            frozen = self._frame.child_frozen()
+            depth = len(self._stack) + 1
+        if depth >= self._max_depth:
+            self._fail(malformed(f"at most {self._max_depth} nested aggregates", text[:after - 2]))
+        if self._elements + size > self._max_elements:
+            self._fail(malformed(f"at most {self._max_elements} elements in a reply", text[:after - 2]))
+        if frozen > _MAX_FROZEN_DEPTH:
+            self._fail(malformed(f"at most {_MAX_FROZEN_DEPTH} nested aggregates in a key", text[:after - 2]))
+        frame = _Frame.__new__(_Frame)
+        frame.kind = kind
+        frame.frozen = frozen
+        frame.size = size
+        frame.left = size
+        frame.items = [None] * size if size <= PREPARED_ITEMS else []
+        if self._frame is not None:
+            self._stack.append(self._frame)
+        self._frame = frame
+        self._elements += size
+        return _OPENED
+
+
+cdef object _double(const char *text, Py_ssize_t size):
+    """Convert a RESP3 double; None if it is none. A CR follows ``text``."""
+    cdef Py_ssize_t i = 1 if size and (text[0] == c"-" or text[0] == c"+") else 0
+    cdef Py_ssize_t count = _digits(text + i, size - i)
+    cdef char *end
+    if count == 0:
+        return _SPECIAL_DOUBLES.get(text[:size])
+    i += count
+    if i < size and text[i] == c".":
+        i += 1
+        i += _digits(text + i, size - i)
+    if i < size and (text[i] == c"e" or text[i] == c"E"):
+        i += 1
+        if i < size and (text[i] == c"-" or text[i] == c"+"):
+            i += 1
+        if i == size:
+            return None
+        i += _digits(text + i, size - i)
+        if not _is_digit(text[i - 1]):
+            return None
+    if i != size:
+        return None
+    return PyOS_string_to_double(text, &end, NULL)
+
+
+#: What an encoded command is written to: first memory on the C stack, then bytes that nobody else sees yet.
+cdef struct _Output:
+    char *data
+    Py_ssize_t size
+    Py_ssize_t capacity
+    PyObject *grown
+
+
+cdef enum:
+    STACK_BYTES = 1024
+    #: What "$", a length, two CRLF and an integer take at most.
+    ARGUMENT_BYTES = 64
+
+
+cdef int _reserve(_Output *out, Py_ssize_t size) except -1:
+    """Make room for ``size`` bytes and the header around them."""
+    cdef Py_ssize_t need = out.size + size + ARGUMENT_BYTES
+    cdef Py_ssize_t capacity
+    if need <= out.capacity:
+        return 0
+    capacity = max(need, 2 * out.capacity)
+    if out.grown == NULL:
+        out.grown = new_bytes(NULL, capacity)
+        memcpy(bytes_data(out.grown), out.data, out.size)
+    else:
+        resize_bytes(&out.grown, capacity)
+    out.data = bytes_data(out.grown)
+    out.capacity = capacity
+    return 0
+
+
+cdef inline void _write_decimal(_Output *out, unsigned long long value) noexcept:
+    cdef char digits[20]
+    cdef int i = 20
+    while True:
+        i -= 1
+        digits[i] = <char>(c"0" + value % 10)
+        value //= 10
+        if value == 0:
+            break
+    memcpy(out.data + out.size, digits + i, 20 - i)
+    out.size += 20 - i
+
+
+cdef inline void _write_line(_Output *out, char kind, Py_ssize_t size) noexcept:
+    """Write ``kind``, a length and CRLF."""
+    out.data[out.size] = kind
+    out.size += 1
+    if size < 10:
+        out.data[out.size] = <char>(c"0" + size)
+        out.size += 1
+    else:
+        _write_decimal(out, size)
+    out.data[out.size] = c"\r"
+    out.data[out.size + 1] = c"\n"
+    out.size += 2
+
+
+cdef inline int _write_bulk(_Output *out, const char *data, Py_ssize_t size) except -1:
+    _reserve(out, size)
+    _write_line(out, c"$", size)
+    memcpy(out.data + out.size, data, size)
+    out.size += size
+    out.data[out.size] = c"\r"
+    out.data[out.size + 1] = c"\n"
+    out.size += 2
+    return 0
+
+
+cdef int _write_integer(_Output *out, long long value) except -1:
+    cdef char digits[ARGUMENT_BYTES]
+    cdef _Output text
+    text.data = digits
+    text.size = 0
+    if value < 0:
+        digits[0] = c"-"
+        text.size = 1
+    _write_decimal(&text, <unsigned long long>value if value >= 0 else 0 - <unsigned long long>value)
+    return _write_bulk(out, digits, text.size)
+
+
+cdef int _write_float(_Output *out, double value) except -1:
+    cdef char *text = PyOS_double_to_string(value, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
+    cdef Py_ssize_t size = 0
+    while text[size] != 0:
+        size += 1
+    try:
+        return _write_bulk(out, text, size)
+    finally:
+        PyMem_Free(text)
+
+
+cdef set _ASCII_SUPERSETS = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso8859-1", "iso-8859-1"}
+
+
+cdef int _encode(_Output *out, object command, object charset, object errors, bint strict) except -1:
+    """Append an encoded command to ``out``."""
+    cdef tuple args = command if type(command) is tuple else tuple(command)
+    cdef bint utf8 = charset is None or charset == "utf-8"
+    cdef bint ascii_superset = utf8 or (isinstance(charset, str) and charset.lower() in _ASCII_SUPERSETS)
+    cdef Py_ssize_t index
+    cdef object value, kind
+    cdef bytes data
+    cdef int overflow
+    cdef long long integer
+    if not args:
+        raise InvalidData("a command needs at least its name")
+    _reserve(out, 0)
+    _write_line(out, c"*", len(args))
+    for index in range(len(args)):
+        value = args[index]
+        kind = type(value)
+        if kind is bytes:
+            _write_bulk(out, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+            continue
+        if kind is str:
+            if PyUnicode_IS_ASCII(value) and (ascii_superset or index == 0):
+                _write_bulk(out, <const char *>PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value))
+                continue
+            if utf8:
+                try:
+                    data = PyUnicode_AsUTF8String(value)
+                except UnicodeError:
+                    data = None
+                if data is not None:
+                    _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+                    continue
+        elif kind is int:
+            integer = PyLong_AsLongLongAndOverflow(value, &overflow)
+            if overflow == 0:
+                _write_integer(out, integer)
+                continue
+        elif kind is float:
+            _write_float(out, value)
+            continue
+        data = encode_other(args, index, "utf-8" if charset is None else charset, errors, strict, 2)
+        _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    return 0
+
+
+cdef bytes _finish(_Output *out):
+    """Give what was written as bytes."""
+    cdef bytes data
+    if out.grown == NULL:
+        return PyBytes_FromStringAndSize(out.data, out.size)
+    resize_bytes(&out.grown, out.size)
+    data = <bytes>out.grown
+    return data
+
+
+def encode_command(args, charset="utf-8", errors="strict", strict=False):
+    """See :func:`txredis_fast.resp._pyresp.encode_command`."""
+    cdef char stack[STACK_BYTES]
+    cdef _Output out
+    out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
+    try:
+        _encode(&out, args, charset, errors, strict)
+        return _finish(&out)
+    finally:
+        Py_XDECREF(out.grown)
+
+
+def encode_commands(commands, charset="utf-8", errors="strict", strict=False):
+    """See :func:`txredis_fast.resp._pyresp.encode_commands`."""
+    cdef char stack[STACK_BYTES]
+    cdef _Output out
+    out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
+    try:
+        for args in commands:
+            _encode(&out, args, charset, errors, strict)
+        return _finish(&out)
+    finally:
+        Py_XDECREF(out.grown)

@@ -1,0 +1,654 @@
+r"""RESP2 and RESP3 in pure Python: the reference for the compiled :mod:`txredis_fast.resp._cresp`.
+
+Grammar (``CRLF`` is ``\r\n``; a line has no other CR or LF; ``length`` is ``[0-9]+``)::
+
+    stream    = { attribute } ( reply | push )           repeated
+    reply     = simple | error | integer | bulk | array | null | boolean | double | big
+              | bulkerror | verbatim | map | set
+    element   = { attribute } reply                      attributes of elements are dropped
+    simple    = "+" text CRLF                            text; never a number
+    error     = "-" text CRLF                            ResponseError, returned, not raised
+    integer   = ":" [+-]?[0-9]+ CRLF                     int of any size
+    bulk      = "$" length CRLF bytes CRLF               number, text or bytes
+              | "$-1" CRLF                               None
+    array     = "*" length CRLF element...               list
+              | "*-1" CRLF                               None
+    null      = "_" CRLF                                 None
+    boolean   = "#" ( "t" | "f" ) CRLF                   bool
+    double    = "," [+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)? CRLF
+              | "," ( [+-]?"inf" | "-"?"nan" ) CRLF      float
+    big       = "(" [+-]?[0-9]+ CRLF                     int
+    bulkerror = "!" length CRLF bytes CRLF               ResponseError
+    verbatim  = "=" length CRLF 3bytes ":" bytes CRLF    text; never a number; length counts the 4 bytes
+    map       = "%" length CRLF (element element)...     dict
+    set       = "~" length CRLF element...               set
+    attribute = "|" length CRLF (element element)...     dict, see Reader.attributes
+    push      = ">" length CRLF element...               Push; only at top level
+
+Keys of maps and attributes, and elements of sets, are hashable: an aggregate in such a place is built
+frozen, with all that is in it (array: tuple, map: tuple of pairs, set: frozenset), and may be nested at
+most 32 deep there, because hashing recurses in C. The streamed types of RESP3 are not accepted.
+
+Numbers are recognised in bulk strings only, before the charset is applied: ``[+-]?[0-9]+`` of at most
+4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float where that is finite;
+all else is text. Text is decoded by the charset; what it cannot decode stays bytes.
+
+A line, without its CRLF, has at most ``max_line_length`` bytes. Whether input is malformed, and what the
+error says, does not depend on how it was cut into chunks.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal, NoReturn
+
+from txredis_fast.exceptions import InvalidData, ProtocolError, response_error
+from txredis_fast.resp._shared import (
+    DEFAULT_MAX_BUFFERED,
+    DEFAULT_MAX_BULK_LENGTH,
+    DEFAULT_MAX_DEPTH,
+    DEFAULT_MAX_ELEMENTS,
+    DEFAULT_MAX_LINE_LENGTH,
+    EXPECTED,
+    HUGE,
+    INCOMPLETE,
+    LARGE_BULK,
+    MAX_FROZEN_DEPTH,
+    Push,
+    check_options,
+    encode_other,
+    line_error,
+    line_fault,
+    malformed,
+    parse_integer,
+    parse_number,
+)
+
+__all__ = ["Reader", "encode_command", "encode_commands"]
+
+_INTEGER = re.compile(rb"[+-]?[0-9]+").fullmatch
+_DOUBLE = re.compile(rb"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?").fullmatch
+_SPECIAL_DOUBLES = {
+    b"inf": float("inf"),
+    b"+inf": float("inf"),
+    b"-inf": float("-inf"),
+    b"nan": float("nan"),
+    b"-nan": float("nan"),
+}
+_LINE_BREAK = re.compile(rb"[\r\n]").search
+_LINE_DONE = re.compile(rb"\r[\s\S]|\n").search
+
+#: Simple strings that come with every command: one object each, text in every charset.
+_SHARED_TEXT = {b"OK": "OK", b"QUEUED": "QUEUED", b"PONG": "PONG"}
+_SHARED_BYTES = {word: word for word in _SHARED_TEXT}
+
+_PLUS, _MINUS, _COLON, _DOLLAR, _STAR, _UNDERSCORE, _HASH, _COMMA, _PAREN, _BANG, _EQUALS = b"+-:$*_#,(!="
+_PERCENT, _TILDE, _PIPE, _GREATER = b"%~|>"
+
+_LAST_DIGIT: Final = ord("9")
+_BULKS = frozenset(b"$!=")
+_AGGREGATES = frozenset(b"*%~|>")
+#: Returned inside by ``Reader._element``: an aggregate was opened.
+_OPENED: Final = object()
+#: Headers of the bulk strings that :meth:`Reader._take_bulks` looks for.
+_SHORT_LENGTHS: Final = {b"$%d" % length: length for length in range(1000)}
+#: How many bytes it splits at once: few at first, in case that it does not get far.
+_FIRST_WINDOW: Final = 512
+_LAST_WINDOW: Final = 32 * 1024
+
+
+class _Frame:
+    """An aggregate that is being read."""
+
+    __slots__ = ("frozen", "items", "kind", "size")
+
+    def __init__(self, kind: int, size: int, frozen: int) -> None:
+        self.kind = kind
+        self.size = size
+        #: How deep this is inside a map key or set element; 0 if it is in none.
+        self.frozen = frozen
+        self.items: list[Any] = []
+
+    def child_frozen(self) -> int:
+        """The ``frozen`` of an aggregate that comes next in this one."""
+        if self.frozen:
+            return self.frozen + 1
+        if self.kind == _TILDE:
+            return 1
+        return int(self.kind in (_PERCENT, _PIPE) and len(self.items) % 2 == 0)
+
+    def build(self) -> Any:
+        """Make the value, once all items have come."""
+        if self.kind == _STAR:
+            return tuple(self.items) if self.frozen else self.items
+        if self.kind == _TILDE:
+            return frozenset(self.items) if self.frozen else set(self.items)
+        if self.kind == _GREATER:
+            return Push(self.items)
+        items: Iterator[Any] = iter(self.items)
+        pairs = zip(items, items, strict=True)
+        return tuple(pairs) if self.frozen else dict(pairs)
+
+
+class Reader:
+    """Feed it bytes, get replies out. One reader belongs to one connection.
+
+    :param charset: codec of text; None leaves bytes.
+    :param convert_numbers: make numbers of bulk strings that look like them: True; False; or ``"exact"``,
+        only where the number gives the same bytes back.
+    :param max_bulk_length: bytes in a bulk string, bulk error or verbatim string.
+    :param max_elements: elements announced in one reply, nested ones and its attributes included; a pair counts two.
+    :param max_depth: aggregates nested in one another.
+    :param max_line_length: bytes in a line, without CRLF.
+    :param max_buffered: bytes of a reply that is not complete, checked after each chunk.
+    :raise ValueError: an option is wrong.
+    """
+
+    __slots__ = (
+        "_attributes",
+        "_broken",
+        "_buf",
+        "_bulk",
+        "_bulk_kind",
+        "_bulk_left",
+        "_busy",
+        "_charset",
+        "_elements",
+        "_fed",
+        "_max_buffered",
+        "_max_bulk",
+        "_max_depth",
+        "_max_elements",
+        "_max_line",
+        "_need",
+        "_numbers",
+        "_pending_attributes",
+        "_pos",
+        "_quick",
+        "_raw",
+        "_returned",
+        "_scanned",
+        "_stack",
+        "_tail",
+    )
+
+    def __init__(
+        self,
+        charset: str | None = "utf-8",
+        convert_numbers: bool | Literal["exact"] = True,
+        *,
+        max_bulk_length: int = DEFAULT_MAX_BULK_LENGTH,
+        max_elements: int = DEFAULT_MAX_ELEMENTS,
+        max_depth: int = DEFAULT_MAX_DEPTH,
+        max_line_length: int = DEFAULT_MAX_LINE_LENGTH,
+        max_buffered: int = DEFAULT_MAX_BUFFERED,
+    ) -> None:
+        limits = {
+            "max_bulk_length": max_bulk_length,
+            "max_elements": max_elements,
+            "max_depth": max_depth,
+            "max_line_length": max_line_length,
+            "max_buffered": max_buffered,
+        }
+        self._charset, self._numbers = check_options(charset, convert_numbers, limits)
+        self._max_bulk = min(max_bulk_length, HUGE)
+        self._max_elements = min(max_elements, HUGE)
+        self._max_depth = min(max_depth, HUGE)
+        self._max_line = min(max_line_length, HUGE)
+        self._max_buffered = min(max_buffered, HUGE)
+        #: Whether no limit is so low that :meth:`_take_bulks` would have to check it.
+        self._quick = self._max_bulk >= len(_SHORT_LENGTHS) and self._max_line >= 4
+        #: The bytes being parsed, and how far; then those that came after them.
+        self._buf = b""
+        self._pos = 0
+        self._tail = bytearray()
+        #: What makes it worth parsing the tail: that many bytes, or 0, the end of its line.
+        self._need = 1
+        #: Bytes of the tail known to hold no line end.
+        self._scanned = 0
+        #: A large bulk string that is being filled, and how much of it is to come.
+        self._bulk: io.BytesIO | None = None
+        self._bulk_kind = _DOLLAR
+        self._bulk_left = 0
+        self._stack: list[_Frame] = []
+        self._elements = 0
+        #: Whether the reply that has begun is raw; None before its first byte.
+        self._raw: bool | None = None
+        self._pending_attributes: dict[Any, Any] | None = None
+        self._attributes: dict[Any, Any] | None = None
+        self._fed = 0
+        self._returned = 0
+        self._broken: str | None = None
+        self._busy = False
+
+    @property
+    def attributes(self) -> dict[Any, Any] | None:
+        """The attributes that preceded the last reply returned; None if there were none. Never raw."""
+        return self._attributes
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes were fed and are not yet returned as replies."""
+        return self._fed - self._returned
+
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Append received bytes.
+
+        :raise ProtocolError: the input was found malformed before, or ``max_buffered`` is exceeded already.
+        """
+        self._check_usable()
+        if type(data) is bytes:
+            chunk = data
+        elif isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
+            chunk = bytes(memoryview(data))
+        else:
+            raise TypeError(
+                f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}"
+            )
+        self._check_buffered()
+        self._fed += len(chunk)
+        if self._bulk_left and self._bulk is not None:
+            with memoryview(chunk) as view:
+                taken = self._bulk.write(view[: self._bulk_left])
+            self._bulk_left -= taken
+            if taken == len(chunk):
+                return
+            chunk = chunk[taken:]
+        if self._pos == len(self._buf) and not self._tail:
+            self._buf = chunk
+            self._pos = 0
+        else:
+            self._tail += chunk
+
+    def get(self, raw: bool = False) -> Any:
+        """Take the next complete reply or push; :data:`INCOMPLETE` if there is none.
+
+        :param raw: give bulk, simple and verbatim strings as bytes in this one reply. It holds for the reply
+            whose first byte is looked at now, even if that is completed by a later call; never for a push.
+        :raise ProtocolError: the input is malformed; so is every later call.
+        """
+        self._check_usable()
+        self._busy = True
+        try:
+            return self._run(bool(raw), None)
+        finally:
+            self._busy = False
+
+    def get_all(self) -> list[Any]:
+        """Take all complete replies and pushes.
+
+        :raise ProtocolError: as :meth:`get`; if replies preceded the malformed input, not before the next call.
+        """
+        self._check_usable()
+        self._busy = True
+        replies: list[Any] = []
+        try:
+            self._run(False, replies)
+        except Exception:
+            # The reader is where it was before the exception, so that the next call meets it again.
+            if not replies:
+                raise
+        finally:
+            self._busy = False
+        return replies
+
+    def _check_usable(self) -> None:
+        """Refuse to be called from a codec that this reader is calling, and after an error."""
+        if self._busy:
+            raise RuntimeError("this reader is in use by another call")
+        if self._broken is not None:
+            raise ProtocolError(self._broken)
+
+    def _fail(self, message: str) -> NoReturn:
+        """End this reader."""
+        self._broken = message
+        self._buf = b""
+        self._pos = 0
+        self._tail = bytearray()
+        self._bulk = None
+        self._stack = []
+        self._pending_attributes = None
+        self._returned = self._fed
+        raise ProtocolError(message)
+
+    def _check_buffered(self) -> None:
+        if self._fed - self._returned > self._max_buffered:
+            self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
+
+    def _run(self, raw: bool, replies: list[Any] | None) -> Any:
+        """Return the next reply; or, given a list, append all that are complete to it."""
+        stack = self._stack
+        while True:
+            if self._quick and self._bulk is None:
+                if stack:
+                    frame = stack[-1]
+                    self._take_bulks(frame.items, frame.size - len(frame.items), bool(self._raw))
+                elif self._raw is None and self._pending_attributes is None:
+                    taken = [] if replies is None else replies
+                    if self._take_bulks(taken, 1 if replies is None else HUGE, raw) and replies is None:
+                        return taken[0]
+            if stack and len(stack[-1].items) == stack[-1].size:
+                value = stack[-1].build()
+                frame = stack.pop()
+                if frame.kind == _PIPE:
+                    if not stack:
+                        self._pending_attributes = {**(self._pending_attributes or {}), **value}
+                        self._raw = None
+                    continue
+            else:
+                value = self._element(raw)
+                if value is INCOMPLETE:
+                    if self._pos == len(self._buf):
+                        self._buf = b""
+                        self._pos = 0
+                    self._check_buffered()
+                    return value
+                if value is _OPENED:
+                    continue
+            if stack:
+                stack[-1].items.append(value)
+                continue
+            self._attributes = self._pending_attributes
+            self._pending_attributes = None
+            self._end_reply()
+            if replies is None:
+                return value
+            replies.append(value)
+
+    def _end_reply(self) -> None:
+        self._returned = self._fed - (len(self._buf) - self._pos) - len(self._tail)
+        self._raw = None
+        self._elements = 0
+
+    def _take_bulks(self, items: list[Any], limit: int, raw: bool) -> bool:
+        """Append short bulk strings that come next to ``items``, at most ``limit``; tell whether there were any.
+
+        This is what most input consists of, and splitting it at CRLF is the fastest way through it. Whatever is
+        not simply a header and that many bytes is left to :meth:`_element`.
+        """
+        buf = self._buf
+        pos = self._pos
+        top_level = not self._stack
+        convert = self._convert
+        window = _FIRST_WINDOW
+        failed = False
+        try:
+            while limit and buf[pos : pos + 1] == b"$":
+                parts = buf[pos : pos + window].split(b"\r\n", min(2 * limit, window))
+                del parts[-1]  # it is not known to end with CRLF
+                found = iter(parts)
+                for header, data in zip(found, found, strict=False):
+                    if _SHORT_LENGTHS.get(header) != len(data):
+                        return pos != self._pos
+                    items.append(data if raw else convert(_DOLLAR, data))
+                    pos += len(header) + len(data) + 4
+                    limit -= 1
+                if len(parts) < 2:
+                    break
+                window = min(4 * window, _LAST_WINDOW)
+            return pos != self._pos
+        except BaseException:
+            failed = True
+            raise
+        finally:
+            if pos != self._pos:
+                self._pos = pos
+                if top_level:
+                    self._attributes = None
+                    self._end_reply()
+            if failed and top_level:
+                self._raw = raw
+
+    def _element(self, raw: bool) -> Any:
+        """Read one value that is no aggregate, or open an aggregate and return ``_OPENED``."""
+        if self._bulk is not None:
+            return self._finish_bulk(self._bulk)
+        while True:
+            buf = self._buf
+            pos = self._pos
+            if pos == len(buf):
+                if not self._more(self._need):
+                    return INCOMPLETE
+                continue
+            kind = buf[pos]
+            if kind not in EXPECTED or (kind == _GREATER and self._stack):
+                self._fail(
+                    malformed(
+                        "a type byte" if not self._stack else "the type byte of an element",
+                        buf[pos : pos + 1],
+                    )
+                )
+            if self._raw is None:
+                self._raw = raw and kind != _GREATER and kind != _PIPE
+            end = buf.find(b"\r\n", pos, pos + self._max_line + 2)
+            if end < 0:
+                fault = line_fault(buf[pos : pos + self._max_line + 2], self._max_line)
+                if fault is not None:
+                    self._fail(fault)
+                if not self._more(0):
+                    return INCOMPLETE
+                continue
+            line = buf[pos + 1 : end]
+            end += 2
+            if kind not in _BULKS:
+                if kind in _AGGREGATES:
+                    value = self._open(kind, line)
+                else:
+                    value = self._simple(kind, line)
+                self._pos = end
+                return value
+            if not line.isdigit():
+                if kind != _DOLLAR or line != b"-1":
+                    self._fail(line_error(buf[pos:end], self._max_line))
+                self._pos = end
+                return None
+            size = _length(line)
+            if size > self._max_bulk:
+                self._fail(malformed(f"a bulk string of at most {self._max_bulk} bytes", buf[pos : end - 2]))
+            if kind == _EQUALS:
+                if size < 4:
+                    self._fail(line_error(buf[pos:end], self._max_line))
+                if len(buf) < end + 4:
+                    if not self._more(end + 4 - pos):
+                        return INCOMPLETE
+                    continue
+                if buf[end + 3] != _COLON:
+                    self._fail(malformed("a format of 3 bytes and ':'", buf[end : end + 4]))
+                end += 4
+                size -= 4
+            after = end + size
+            if len(buf) >= after + 2:
+                if buf[after : after + 2] != b"\r\n":
+                    self._fail(malformed("CRLF after the bulk string", buf[after : after + 2]))
+                value = self._convert(kind, buf[end:after])
+                self._pos = after + 2
+                return value
+            if size >= LARGE_BULK:
+                self._begin_bulk(kind, end, size)
+                assert self._bulk is not None
+                return self._finish_bulk(self._bulk)
+            if not self._more(after + 2 - pos):
+                return INCOMPLETE
+
+    def _more(self, need: int) -> bool:
+        """Make what came later available to parse, if it is enough to go on with.
+
+        :param need: bytes wanted from the parse position on, or 0 if the end of its line is.
+        """
+        tail = self._tail
+        if not tail:
+            return False
+        if self._pos < len(self._buf):
+            tail[:0] = memoryview(self._buf)[self._pos :]
+            self._scanned = 0
+        self._buf = b""
+        self._pos = 0
+        self._need = need
+        if need:
+            if len(tail) < need:
+                return False
+        elif len(tail) <= self._max_line and _LINE_DONE(tail, self._scanned) is None:
+            self._scanned = len(tail) - 1  # the last byte may be the CR of a CRLF
+            return False
+        self._buf = bytes(tail)
+        self._tail = bytearray()
+        self._need = 1
+        return True
+
+    def _begin_bulk(self, kind: int, start: int, size: int) -> None:
+        """Go on with a large bulk string, of which a part has come, in a buffer of its own."""
+        bulk = io.BytesIO()
+        with memoryview(self._buf) as view:
+            left = size - bulk.write(view[start : start + size])
+        self._pos = min(start + size, len(self._buf))
+        if left and self._tail:
+            with memoryview(self._tail) as view:
+                taken = bulk.write(view[:left])
+            del self._tail[:taken]
+            left -= taken
+        self._bulk = bulk
+        self._bulk_kind = kind
+        self._bulk_left = left
+
+    def _finish_bulk(self, bulk: io.BytesIO) -> Any:
+        if self._bulk_left:
+            return INCOMPLETE
+        while len(self._buf) - self._pos < 2:
+            if not self._more(2):
+                return INCOMPLETE
+        end = self._buf[self._pos : self._pos + 2]
+        if end != b"\r\n":
+            self._fail(malformed("CRLF after the bulk string", end))
+        value = self._convert(self._bulk_kind, bulk.getvalue())
+        self._bulk = None
+        self._pos += 2
+        return value
+
+    def _convert(self, kind: int, data: bytes) -> Any:
+        """Make the value of a bulk string, bulk error or verbatim string."""
+        if kind == _BANG:
+            return response_error(data.decode("utf-8", "replace"))
+        if self._raw:
+            return data
+        if self._numbers and kind == _DOLLAR and data and data[0] <= _LAST_DIGIT:
+            number = parse_number(data, self._numbers)
+            if number is not None:
+                return number
+        if self._charset is not None:
+            try:
+                return data.decode(self._charset)
+            except UnicodeError:
+                pass
+        return data
+
+    def _simple(self, kind: int, line: bytes) -> Any:
+        """Make the value of a line that is a whole reply."""
+        if kind == _COLON or kind == _PAREN:
+            if _INTEGER(line):
+                return parse_integer(line)
+        elif kind == _PLUS or kind == _MINUS:
+            if not _LINE_BREAK(line):
+                if kind == _MINUS:
+                    return response_error(line.decode("utf-8", "replace"))
+                as_bytes = self._raw or self._charset is None
+                shared = (_SHARED_BYTES if as_bytes else _SHARED_TEXT).get(line)
+                return self._convert(kind, line) if shared is None else shared
+        elif kind == _UNDERSCORE:
+            if not line:
+                return None
+        elif kind == _HASH:
+            if line == b"t" or line == b"f":
+                return line == b"t"
+        elif _DOUBLE(line):
+            return float(line)
+        elif line in _SPECIAL_DOUBLES:
+            return _SPECIAL_DOUBLES[line]
+        self._fail(line_error(bytes((kind,)) + line + b"\r\n", self._max_line))
+
+    def _open(self, kind: int, line: bytes) -> Any:
+        """Begin an aggregate."""
+        header = bytes((kind,)) + line
+        if not line.isdigit():
+            if kind == _STAR and line == b"-1":
+                return None
+            self._fail(line_error(header + b"\r\n", self._max_line))
+        size = _length(line)
+        if kind == _PERCENT or kind == _PIPE:
+            size *= 2
+        stack = self._stack
+        if len(stack) >= self._max_depth:
+            self._fail(malformed(f"at most {self._max_depth} nested aggregates", header))
+        if self._elements + size > self._max_elements:
+            self._fail(malformed(f"at most {self._max_elements} elements in a reply", header))
+        frozen = stack[-1].child_frozen() if stack else 0
+        if frozen > MAX_FROZEN_DEPTH:
+            self._fail(malformed(f"at most {MAX_FROZEN_DEPTH} nested aggregates in a key", header))
+        stack.append(_Frame(kind, size, frozen))
+        self._elements += size
+        return _OPENED
+
+
+def _length(digits: bytes) -> int:
+    """Convert a length; one far beyond every limit may come out as another such."""
+    return int(digits) if len(digits) < 20 else int(digits.lstrip(b"0")[:20] or b"0")
+
+
+def _encode(
+    parts: list[bytes], command: Iterable[Any], charset: str | None, errors: str, strict: bool
+) -> None:
+    """Append an encoded command to ``parts``."""
+    args = tuple(command)
+    if not args:
+        raise InvalidData("a command needs at least its name")
+    if charset is None:
+        charset = "utf-8"
+    parts.append(b"*%d\r\n" % len(args))
+    for index, value in enumerate(args):
+        kind = type(value)
+        if kind is bytes:
+            data = value
+        elif kind is str and charset == "utf-8" and value.isascii():
+            data = value.encode("ascii")
+        elif kind is int and -HUGE < value < HUGE:
+            data = b"%d" % value
+        elif kind is float:
+            data = repr(value).encode("ascii")
+        else:
+            data = encode_other(args, index, charset, errors, strict, 4)
+        parts += (b"$%d\r\n" % len(data), data, b"\r\n")
+
+
+def encode_command(
+    args: Iterable[Any], charset: str | None = "utf-8", errors: str = "strict", strict: bool = False
+) -> bytes:
+    """Encode a command for the wire.
+
+    bytes, bytearray and memoryview go as they are; str in the charset; int in decimal; float as its ``repr``,
+    which Redis reads back without loss (``inf``, ``-inf`` too); bool as ``True`` and ``False``, as txredisapi
+    sends it. Anything else goes as its ``str()``; None and containers the same, with a DeprecationWarning.
+
+    :param args: the command's name, then its arguments. A name of ASCII characters goes as ASCII in every charset.
+    :param charset: codec for str; None means UTF-8.
+    :param errors: the codec's error handler.
+    :param strict: refuse types other than bytes, bytearray, memoryview, str, int, float, bool and their subclasses.
+    :raise InvalidData: there are no arguments, or one has no encoding in the charset, or is an int with more
+        digits than Python converts, or is refused; the message names its place and type, not its value.
+    """
+    parts: list[bytes] = []
+    _encode(parts, args, charset, errors, strict)
+    return b"".join(parts)
+
+
+def encode_commands(
+    commands: Iterable[Iterable[Any]],
+    charset: str | None = "utf-8",
+    errors: str = "strict",
+    strict: bool = False,
+) -> bytes:
+    """Encode many commands into one buffer; see :func:`encode_command`."""
+    parts: list[bytes] = []
+    for args in commands:
+        _encode(parts, args, charset, errors, strict)
+    return b"".join(parts)

@@ -1,0 +1,225 @@
+"""What the two implementations of RESP share: constants, option checks, wording of errors, rare cases.
+
+Nothing here is on the path of an ordinary reply or command. The grammar is in :mod:`._pyresp`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import enum
+import re
+import sys
+import warnings
+from typing import Any, Final
+
+from txredis_fast.exceptions import InvalidData
+
+DEFAULT_MAX_BULK_LENGTH: Final = 512 * 1024 * 1024
+DEFAULT_MAX_ELEMENTS: Final = 2**26
+DEFAULT_MAX_DEPTH: Final = 1024
+DEFAULT_MAX_LINE_LENGTH: Final = 64 * 1024
+DEFAULT_MAX_BUFFERED: Final = 1024 * 1024 * 1024
+
+#: Nesting allowed inside a map key or set element.
+MAX_FROZEN_DEPTH: Final = 32
+#: Bulk strings from this length on are filled as their chunks come; smaller ones wait in the buffer.
+LARGE_BULK: Final = 64 * 1024
+#: A bulk string with more digits is text, as with Python's own default limit.
+MAX_INT_DIGITS: Final = 4300
+#: Digits converted at once when an integer exceeds that limit, which can be set to 640 at the lowest.
+_BLOCK_DIGITS: Final = 512
+
+#: No limit needs more, and every integer type the compiled reader uses holds twice as much.
+HUGE: Final = sys.maxsize // 4
+
+#: Values of the option convert_numbers, as both implementations use them inside.
+NUMBERS_OFF: Final = 0
+NUMBERS_ALL: Final = 1
+NUMBERS_EXACT: Final = 2
+
+_EXACT_INTEGER = re.compile(rb"0|-?[1-9][0-9]*").fullmatch
+#: Group 1 is the int, else it is a float. Possessive by design: no two ways to match the same digits.
+_NUMBER = re.compile(rb"([+-]?[0-9]+)|[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
+_LINE_BREAK = re.compile(rb"[\r\n]").search
+
+#: Type byte -> what its line must be, for error messages.
+EXPECTED: Final[dict[int, str]] = {
+    ord("+"): "a simple string",
+    ord("-"): "an error",
+    ord(":"): "an integer after ':'",
+    ord("$"): "a length or -1 after '$'",
+    ord("*"): "a length or -1 after '*'",
+    ord("_"): "nothing after '_'",
+    ord("#"): "'t' or 'f' after '#'",
+    ord(","): "a double after ','",
+    ord("("): "an integer after '('",
+    ord("!"): "a length after '!'",
+    ord("="): "a length of at least 4 after '='",
+    ord("%"): "a length after '%'",
+    ord("~"): "a length after '~'",
+    ord("|"): "a length after '|'",
+    ord(">"): "a length after '>'",
+}
+
+
+class Push(list[Any]):
+    """A push message (``>``): out-of-band data that answers no command."""
+
+    __slots__ = ()
+
+
+class Incomplete(enum.Enum):
+    """The type of :data:`INCOMPLETE`."""
+
+    INCOMPLETE = "INCOMPLETE"
+
+
+#: What :meth:`Reader.get` returns while no complete reply has come.
+INCOMPLETE: Final = Incomplete.INCOMPLETE
+
+
+def malformed(expected: str, got: bytes) -> str:
+    """Word the message of a :exc:`ProtocolError`."""
+    return f"expected {expected}, got {bytes(got[:32])!r}"
+
+
+def line_fault(data: bytes, max_line_length: int) -> str | None:
+    """Say what is wrong with how the first line of ``data`` ends; None if nothing is, or not yet."""
+    found = _LINE_BREAK(data, 0, max_line_length + 1)
+    if found is None:
+        if len(data) <= max_line_length:
+            return None
+        return malformed(f"a line of at most {max_line_length} bytes", data[: max_line_length + 1])
+    end = found.start() + (1 if found.group() == b"\n" else 2)
+    if len(data) < end or data[end - 2 : end] == b"\r\n":
+        return None
+    return malformed("CRLF at the end of the line", data[max(end - 32, 0) : end])
+
+
+def line_error(data: bytes, max_line_length: int) -> str:
+    """Say what is wrong with the whole line ``data``, CRLF included, which does not follow the grammar."""
+    return line_fault(data, max_line_length) or malformed(EXPECTED[data[0]], data[:-2])
+
+
+def check_options(
+    charset: str | None, convert_numbers: object, limits: dict[str, int]
+) -> tuple[str | None, int]:
+    """Check a Reader's options; give the charset's canonical name and the number mode.
+
+    :raise ValueError: an option is wrong; the message names it.
+    """
+    if isinstance(convert_numbers, str) and convert_numbers == "exact":
+        numbers = NUMBERS_EXACT
+    elif isinstance(convert_numbers, int) and convert_numbers in (True, False):
+        numbers = NUMBERS_ALL if convert_numbers else NUMBERS_OFF
+    else:
+        raise ValueError(f"convert_numbers must be True, False or 'exact', not {convert_numbers!r}")
+    for name, limit in limits.items():
+        if type(limit) is not int or limit < 1:
+            raise ValueError(f"{name} must be a positive int, not {limit!r}")
+    if charset is None:
+        return None, numbers
+    try:
+        canonical = codecs.lookup(charset).name
+    except (LookupError, TypeError, ValueError):
+        raise ValueError(f"charset must be None or the name of a codec, not {charset!r}") from None
+    try:
+        # Not on empty bytes, for which CPython does not look at the codec.
+        b"x".decode(charset)
+    except UnicodeError:
+        pass
+    except LookupError:
+        raise ValueError(f"charset must be None or a text codec, not {charset!r}") from None
+    return (canonical if canonical in ("utf-8", "ascii", "iso8859-1") else charset), numbers
+
+
+def parse_integer(text: bytes) -> int:
+    """Convert ``[+-]?[0-9]+`` to int, however long it is."""
+    try:
+        return int(text)
+    except ValueError:
+        digits = text.lstrip(b"+-")
+    value = 0
+    for start in range(0, len(digits), _BLOCK_DIGITS):
+        block = digits[start : start + _BLOCK_DIGITS]
+        value = value * 10 ** len(block) + int(block)
+    return -value if text.startswith(b"-") else value
+
+
+def parse_number(data: bytes, numbers: int) -> int | float | None:
+    """Convert a bulk string that is a number, see the module's docstring; None if it is none."""
+    if numbers == NUMBERS_ALL and len(data) < 19 and data.isdigit():
+        return int(data)
+    found = _NUMBER(data)
+    if found is None:
+        return None
+    if found.lastindex is None:
+        real = float(data)
+        if real - real != 0.0 or (numbers == NUMBERS_EXACT and repr(real).encode("ascii") != data):
+            return None
+        return real
+    if len(data) - data.startswith((b"+", b"-")) > MAX_INT_DIGITS:
+        return None
+    if numbers == NUMBERS_EXACT and _EXACT_INTEGER(data) is None:
+        return None
+    try:
+        return int(data)
+    except ValueError:  # the program has lowered Python's limit of digits
+        return None
+
+
+def command_name(args: tuple[Any, ...]) -> str:
+    """The name of a command, for messages."""
+    name = args[0]
+    if isinstance(name, (bytes, bytearray)):
+        return bytes(name[:32]).decode("ascii", "backslashreplace")
+    return name[:32] if isinstance(name, str) else "a command"
+
+
+def argument_place(args: tuple[Any, ...], index: int) -> str:
+    """Where an argument is, for messages. Never its value, which may be a password."""
+    return f"argument {index} of {command_name(args)}" if index else "the command name"
+
+
+def encode_other(
+    args: tuple[Any, ...], index: int, charset: str, errors: str, strict: bool, stacklevel: int
+) -> bytes:
+    """Encode an argument of a type that is not one of the common ones.
+
+    :param stacklevel: frames between this one and the caller of ``encode_command``, plus one.
+    """
+    value = args[index]
+    if isinstance(value, bytes):
+        return bytes(memoryview(value))
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, float):
+        return float.__repr__(value).encode("ascii")
+    if isinstance(value, str):
+        text = value
+    else:
+        if strict and not isinstance(value, int):
+            raise InvalidData(
+                f"{argument_place(args, index)} is of type {type(value).__name__}; "
+                "strict mode takes bytes, bytearray, memoryview, str, int, float and bool"
+            )
+        if value is None or isinstance(value, (list, tuple, dict, set, frozenset)):
+            warnings.warn(
+                f"{argument_place(args, index)} is of type {type(value).__name__} and is sent as its str()",
+                DeprecationWarning,
+                stacklevel=stacklevel,
+            )
+        try:
+            text = str(value)
+        except ValueError:
+            if not isinstance(value, int):
+                raise
+            raise InvalidData(
+                f"{argument_place(args, index)} is an int with too many digits for str()"
+            ) from None
+    if (index == 0 or isinstance(value, int)) and text.isascii():
+        return str.encode(text, "ascii")
+    try:
+        return str.encode(text, charset, errors)
+    except UnicodeError:
+        raise InvalidData(f"{argument_place(args, index)} has no encoding in {charset}") from None
