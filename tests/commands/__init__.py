@@ -1,0 +1,1 @@
+"""Tests of the command methods, and the tables of rows that tests of every host share."""

@@ -1,0 +1,39 @@
+"""All rows and refusals, for tests over any host."""
+
+from __future__ import annotations
+
+from . import (
+    table_hashes,
+    table_keys,
+    table_lists,
+    table_scripting,
+    table_server,
+    table_sets,
+    table_sorted_sets,
+    table_strings,
+)
+
+ROWS = [
+    *table_keys.ROWS,
+    *table_strings.ROWS,
+    *table_lists.ROWS,
+    *table_sets.ROWS,
+    *table_sorted_sets.ROWS,
+    *table_hashes.ROWS,
+    *table_scripting.ROWS,
+    *table_server.ROWS,
+]
+
+REFUSALS = [
+    *table_keys.REFUSALS,
+    *table_strings.REFUSALS,
+    *table_lists.REFUSALS,
+    *table_sorted_sets.REFUSALS,
+    *table_hashes.REFUSALS,
+    *table_scripting.REFUSALS,
+]
+
+
+def name_of(row):
+    """Name of a row or refusal in a list of tests."""
+    return row.name

@@ -1,0 +1,30 @@
+"""Every command says what it takes, what it gives, and where to read more."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from txredis_fast.commands import Commands
+
+COMMANDS = [name for name in dir(Commands) if not name.startswith("_") and name != "execute_command"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_documents_its_parameters_its_value_and_its_page(name):
+    method = getattr(Commands, name)
+    text = inspect.getdoc(method)
+    parameters = list(inspect.signature(method).parameters)[1:]
+    assert re.findall(r":param (\w+):", text) == parameters
+    assert re.search(r":returns: (fires|fails) with ", text)
+    assert re.search(r"^https://(redis|valkey)\.io/\S+/, since \d+\.\d+\.\d+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_annotates_everything(name):
+    signature = inspect.signature(getattr(Commands, name))
+    unannotated = [p.name for p in list(signature.parameters.values())[1:] if p.annotation is p.empty]
+    assert unannotated == []
+    assert "Deferred" in str(signature.return_annotation)

@@ -1,0 +1,65 @@
+"""Converters take replies of every shape: flat lists, RESP3's richer ones, nil."""
+
+from __future__ import annotations
+
+import pytest
+
+from txredis_fast.commands import replies
+
+from .rows import same
+
+CONVERTERS = [
+    replies.as_set,
+    replies.as_dict,
+    replies.scored_members,
+    replies.as_float,
+    replies.as_score,
+    replies.truth_values,
+    replies.info_fields,
+    replies.sentinel_states,
+    replies.sentinel_master_states,
+]
+
+
+@pytest.mark.parametrize("converter", CONVERTERS, ids=lambda converter: converter.__name__)
+def test_nil_stays_none(converter):
+    assert converter(None) is None
+
+
+def test_every_converter_is_tested_with_nil():
+    assert {converter.__name__ for converter in CONVERTERS} == set(replies.__all__)
+
+
+@pytest.mark.parametrize(
+    ("converter", "reply", "value"),
+    [
+        (replies.as_set, {"a"}, {"a"}),
+        (replies.as_dict, {"f": 1}, {"f": 1}),
+        (replies.scored_members, [["a", 1.5], [b"b", 2]], [("a", 1.5), (b"b", 2.0)]),
+        (replies.scored_members, [], []),
+        (replies.as_float, 1.5, 1.5),
+        (replies.as_score, 1.5, 1.5),
+        (replies.truth_values, [True], True),
+    ],
+)
+def test_a_reply_of_the_right_shape_is_taken_as_it_is(converter, reply, value):
+    assert same(converter(reply), value)
+
+
+def test_a_sentinels_map_is_read_as_its_list_is():
+    as_list = ["name", "m", "flags", "master"]
+    as_map = {"name": "m", "flags": "master"}
+    assert replies.sentinel_states([as_map]) == replies.sentinel_states([as_list])
+    assert replies.sentinel_master_states([as_map]) == replies.sentinel_master_states([as_list])
+
+
+def test_a_node_without_flags_has_none_set():
+    (state,) = replies.sentinel_states([["name", "m"]])
+    assert state["is_master"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("-0", 0), (b"17", 17), ("1e+20", 1e20), (b"-inf", float("-inf"))]
+)
+def test_a_score_is_an_int_only_where_its_text_is_whole_digits(text, value):
+    assert same(replies.as_score(text), value)

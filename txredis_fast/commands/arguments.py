@@ -1,0 +1,158 @@
+"""From a call's arguments to a command's: keys given in several ways, options, names of operations.
+
+These functions raise on arguments that make no command; the methods that use them turn that into a failed
+Deferred. This module must not know replies.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .._types import Aggregate, Argument, Items, Weights
+from ..exceptions import InvalidData, RedisError
+
+__all__ = [
+    "aggregate_arguments",
+    "deprecated",
+    "flags",
+    "flatten",
+    "list_or_args",
+    "one_or_many",
+    "operation_name",
+    "range_arguments",
+    "scan_arguments",
+]
+
+_BYTES_LIKE = (str, bytes, bytearray, memoryview)
+
+_AGGREGATES = {"MIN": min, "MAX": max, "SUM": sum}
+
+#: The functions of ``operator`` that may be given in place of BITOP's operation.
+_BIT_OPERATIONS = (
+    ("AND", operator.and_),
+    ("OR", operator.or_),
+    ("XOR", operator.xor),
+    ("NOT", operator.not_),
+)
+
+#: deprecated() or list_or_args() <- command method <- errors_to_deferred <- the program that is to be told.
+_CALLER_OF_COMMAND = 4
+
+
+def deprecated(message: str) -> None:
+    """Warn, at the place that called the command method, that this spelling is deprecated."""
+    warnings.warn(DeprecationWarning(message), stacklevel=_CALLER_OF_COMMAND)
+
+
+def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterable[Argument]:
+    """Unify the two ways of giving several keys: one iterable, or (deprecated) one argument each.
+
+    :param command: the method's name, for the warning.
+    :param keys: one key, or an iterable of keys. ``str`` and bytes-like objects are one key.
+    :param args: further keys.
+    :returns: *keys* itself where it is an iterable and *args* is empty, else a new list.
+    """
+    if isinstance(keys, _BYTES_LIKE):
+        if not args:
+            return [keys]
+        listed = [keys, *args]
+    else:
+        try:
+            iter(keys)
+        except TypeError:
+            listed = [keys, *args]
+        else:
+            if not args:
+                return keys  # type: ignore[no-any-return]  # it is iterable
+            listed = [*keys, *args]
+    warnings.warn(
+        DeprecationWarning(
+            f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead"
+        ),
+        stacklevel=_CALLER_OF_COMMAND,
+    )
+    return listed
+
+
+def one_or_many(items: Argument | Items) -> tuple[Argument, ...]:
+    """Make a tuple of one ``str`` or bytes-like object, or of the elements of an iterable.
+
+    :raises TypeError: *items* is neither.
+    """
+    if isinstance(items, _BYTES_LIKE):
+        return (items,)
+    return tuple(items)  # type: ignore[arg-type]  # a number is refused here, in Python's own words
+
+
+def flatten(mapping: Mapping[Any, Any]) -> list[Argument]:
+    """List each name of *mapping* followed by its value."""
+    return [argument for pair in mapping.items() for argument in pair]
+
+
+def flags(**given: Any) -> list[str]:
+    """List the words whose value is true, upper case, in the order given: ``flags(nx=True)`` is ``["NX"]``."""
+    return [word.upper() for word, wanted in given.items() if wanted]
+
+
+def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:
+    """Both ends of a range, or nothing where neither is given.
+
+    :raises RedisError: only one of them is.
+    """
+    if start is None and end is None:
+        return ()
+    if start is None or end is None:
+        raise RedisError("``start`` and ``end`` must both be specified")
+    return (start, end)
+
+
+def scan_arguments(
+    cursor: Argument, pattern: Argument | None, count: int | None, type: Argument | None = None
+) -> list[Argument]:
+    """Arguments of the SCAN family after the key."""
+    arguments: list[Argument] = [cursor]
+    if pattern is not None:
+        arguments += ("MATCH", pattern)
+    if count is not None:
+        arguments += ("COUNT", count)
+    if type is not None:
+        arguments += ("TYPE", type)
+    return arguments
+
+
+def operation_name(operation: Any) -> str:
+    """Name of a BITOP operation given as text or as a function of :mod:`operator`.
+
+    :raises InvalidData: it is neither.
+    """
+    if isinstance(operation, str):
+        operation = operation.upper()
+    for name, function in _BIT_OPERATIONS:
+        if operation == name or operation is function:
+            return name
+    raise InvalidData(f"Invalid operation: {operation}")
+
+
+def aggregate_arguments(keys: Weights, aggregate: Aggregate) -> list[Argument]:
+    """Arguments of ZUNIONSTORE and ZINTERSTORE after the destination: count, keys, weights, aggregate.
+
+    :raises InvalidData: *aggregate* is none of minimum, maximum and sum.
+    """
+    names = one_or_many(keys)
+    arguments: list[Argument] = [len(names), *names]
+    if isinstance(keys, Mapping) and names:
+        arguments += ("WEIGHTS", *keys.values())
+    if aggregate:
+        arguments += ("AGGREGATE", _aggregate_name(aggregate))
+    return arguments
+
+
+def _aggregate_name(aggregate: Aggregate) -> str:
+    wanted = aggregate.upper() if isinstance(aggregate, str) else aggregate
+    for name, function in _AGGREGATES.items():
+        if wanted == name or wanted is function:
+            return name
+    raise InvalidData(f"Invalid aggregate function: {aggregate}")
