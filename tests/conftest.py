@@ -1,0 +1,68 @@
+"""Fixtures for every test."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import IMPLEMENTATIONS, use_implementation
+from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
+
+import txredis_fast
+
+
+class LoggedErrors:
+    """The errors logged while a test runs, among them those of Deferreds that nobody handled."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, Any]] = []
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Take one event, as a log observer."""
+        if event.get("log_failure") is not None or event.get("isError"):
+            self._events.append(event)
+
+    def flush(self, *kinds: type[BaseException]) -> list[BaseException]:
+        """Forget and return the errors logged so far that are of these classes, of any if none is given."""
+        gc.collect()  # a Deferred tells of its unhandled error when it is collected
+        wanted = kinds or (BaseException,)
+        found = [event for event in self._events if isinstance(event["log_failure"].value, wanted)]
+        self._events = [event for event in self._events if event not in found]
+        return [event["log_failure"].value for event in found]
+
+    def describe(self) -> list[str]:
+        """Each error that was not flushed, with its traceback."""
+        gc.collect()
+        return [event["log_failure"].getTraceback() if event.get("log_failure") else str(event) for event in self._events]
+
+
+@pytest.fixture
+def logged_errors() -> Iterator[LoggedErrors]:
+    """Collects logged errors; the test fails at its end if any was not flushed."""
+    errors = LoggedErrors()
+    globalLogPublisher.addObserver(errors)
+    try:
+        yield errors
+        left = errors.describe()
+    finally:
+        globalLogPublisher.removeObserver(errors)
+    if left:
+        pytest.fail("errors were logged and not handled:\n" + "\n".join(left), pytrace=False)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The package's reactor is a clock that the test turns."""
+    clock = Clock()
+    monkeypatch.setattr(txredis_fast, "reactor", clock, raising=False)
+    return clock
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs the test over both implementations of RESP."""
+    use_implementation(monkeypatch, request.param)
+    return str(request.param)

@@ -1,0 +1,127 @@
+"""Fixtures for tests against real servers; and the check that each test leaves the reactor clean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from sentinels import Sentinel, sentinel_group
+from servers import INSTALL_HINT, KINDS, Server, default_binary
+from tls import Certificates, TLSProxy, make_certificates
+from twisted.internet import task
+
+#: Seconds that closing connections get to leave the reactor after a test.
+CLEANING_LIMIT = 2.0
+
+
+@pytest.fixture(autouse=True)
+def clean_reactor(logged_errors: Any) -> Iterator[None]:
+    """Fail a test that leaves delayed calls, readers or writers in the reactor, or errors in the log.
+
+    As the first of a test's fixtures it ends last, when the others have closed what they opened. What was
+    there before the test, held by fixtures of a wider scope, does not count.
+    """
+    pytest_twisted.blockon(_turn())  # so that the reactor has started: it has readers of its own
+    before = _in_reactor()
+    yield
+    deadline = time.monotonic() + CLEANING_LIMIT
+    while (left := _in_reactor() - before) and time.monotonic() < deadline:
+        # Closing a connection takes some turns of the reactor.
+        pytest_twisted.blockon(_turn())
+    if left:
+        pytest.fail("left in the reactor:\n" + "\n".join(map(repr, left)), pytrace=False)
+
+
+def _in_reactor() -> set[Any]:
+    from twisted.internet import reactor
+
+    return {*reactor.getDelayedCalls(), *reactor.getReaders(), *reactor.getWriters()}
+
+
+def _turn() -> Any:
+    from twisted.internet import reactor
+
+    return task.deferLater(reactor, 0.01)
+
+
+@pytest.fixture(scope="session")
+def _embedded_server() -> Iterator[Server]:
+    try:
+        server = Server(binary=default_binary())
+    except RuntimeError as error:
+        pytest.fail(str(error), pytrace=False)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def server(_embedded_server: Server) -> Server:
+    """The session's server, empty. Not for tests that change its configuration: see ``fresh_server``."""
+    _embedded_server.reset()
+    return _embedded_server
+
+
+@pytest.fixture
+def fresh_server() -> Iterator[Server]:
+    """A server of the test's own, which it may restart, pause, stop and configure."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., Server]]:
+    """Starts servers of the test's own, with :class:`servers.Server`'s arguments."""
+    started: list[Server] = []
+
+    def make(*config: str, **options: Any) -> Server:
+        server = Server(*config, **options)
+        started.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=KINDS, ids=lambda kind: kind.name)
+def _server_of_kind(request: pytest.FixtureRequest) -> Iterator[Server]:
+    kind = request.param
+    binary = kind.binary()
+    if binary is None:
+        if not any(other.binary() for other in KINDS):
+            pytest.fail(INSTALL_HINT, pytrace=False)
+        pytest.skip(f"{kind.name} is not installed")
+    with Server(binary=binary) as server:
+        yield server
+
+
+@pytest.fixture
+def any_server(_server_of_kind: Server) -> Server:
+    """Each kind of server that is installed in turn, empty: the test runs once for every one."""
+    _server_of_kind.reset()
+    return _server_of_kind
+
+
+@pytest.fixture
+def sentinels() -> Iterator[tuple[Server, list[Server], list[Sentinel]]]:
+    """One master, one replica and three Sentinels of the test's own, all in agreement."""
+    with sentinel_group() as group:
+        yield group
+
+
+@pytest.fixture(scope="session")
+def certificates() -> Certificates:
+    """An authority, and a certificate for localhost."""
+    return make_certificates()
+
+
+@pytest_twisted.async_yield_fixture()
+async def tls_proxy(server: Server, certificates: Certificates) -> Any:
+    """A TLS end in front of ``server``; its ``certificates.authority`` is what a client has to trust."""
+    proxy = TLSProxy(server.host, server.port, certificates)
+    yield proxy
+    await proxy.stop()

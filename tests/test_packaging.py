@@ -1,0 +1,215 @@
+"""What is installed, what importing it does, and which way its modules' imports point."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import txredis_fast
+
+PACKAGE = Path(txredis_fast.__file__).parent
+
+#: The layers, from the top down: a module imports only what stands below its own line.
+LAYERS = [
+    "__main__",
+    "__init__",
+    "api",
+    "sharding",
+    "sentinel",
+    "pool",
+    "slots",
+    "connection_queue",
+    "endpoints",
+    "handler",
+    "pubsub",
+    "protocol",
+    "pipeline",
+    "transaction",
+    "scope",
+    "legacy",
+    "request",
+    "commands",
+    "resp",
+    "options",
+    "exceptions",
+    "_types",
+    "_reactor",
+]
+
+#: What importing the package must leave alone: a reactor, and pyOpenSSL, which is an extra. (Python's own ``ssl``
+#: comes with Twisted, whose ``defer`` imports ``asyncio``.)
+NOT_AT_IMPORT = ["OpenSSL", "twisted.internet.reactor", "twisted.internet.ssl", "twisted.internet._sslverify"]
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Every module's layer and file."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The absolute names of the modules that a file imports, those in its functions included.
+
+    Imports for annotations only, under ``if TYPE_CHECKING``, do not count: they never run.
+    """
+    package = ("txredis_fast", *path.relative_to(PACKAGE).parts[:-1])
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            source = ".".join([*start, *([node.module] if node.module else [])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            waiting.extend(node.orelse)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def layer(name: str) -> str | None:
+    """The layer of an imported module, None if it is no part of this package."""
+    package, _, rest = name.partition(".")
+    if package != "txredis_fast":
+        return None
+    first = rest.partition(".")[0]
+    is_module = (PACKAGE / f"{first}.py").exists() or (PACKAGE / first / "__init__.py").exists()
+    return first if first and is_module else "__init__"
+
+
+def python(code: str, **environment: str) -> Any:
+    """Run code in a new interpreter that finds this same package; return what it printed as JSON."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TXREDIS_FAST_")}
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=PACKAGE.parent,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_every_module_has_a_layer():
+    assert {name for name, _ in modules()} <= set(LAYERS)
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=str(path.relative_to(PACKAGE))) for _, path in modules()]
+)
+def test_imports_point_down_only(path):
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    layers = {found for name in imports(path) if (found := layer(name)) not in (None, own)}
+    upward = sorted(found for found in layers if LAYERS.index(found) < LAYERS.index(own))
+    assert not upward, f"{own} imports {', '.join(upward)}, which stands above it"
+
+
+@pytest.mark.parametrize("name", ["resp", "options", "exceptions", "_types"])
+def test_the_lowest_layers_know_nothing_of_twisted(name):
+    found = [
+        (path.name, module)
+        for own, path in modules()
+        if own == name
+        for module in imports(path)
+        if module.partition(".")[0] in ("twisted", "zope")
+    ]
+    assert not found
+
+
+def test_resp_can_be_imported_without_the_layers_above_it():
+    used = {layer(name) for own, path in modules() if own == "resp" for name in imports(path)}
+    assert used <= {None, "resp", "exceptions"}
+
+
+def test_importing_installs_no_reactor_and_needs_no_openssl():
+    code = (
+        "import json, sys; before = set(sys.modules); import txredis_fast; "
+        "print(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    imported = python(code)
+    assert "txredis_fast.pool" in imported
+    assert not set(imported) & set(NOT_AT_IMPORT)
+
+
+def test_importing_every_module_installs_no_reactor():
+    names = [
+        ".".join(["txredis_fast", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
+        for _, path in modules()
+    ]
+    code = (
+        f"import importlib, json, sys; [importlib.import_module(name) for name in {names!r}]; "
+        "print(json.dumps(list(sys.modules)))"
+    )
+    assert not set(python(code)) & set(NOT_AT_IMPORT)
+
+
+IMPLEMENTATION = (
+    "import json; from txredis_fast import IMPLEMENTATION, Reader; "
+    "print(json.dumps([IMPLEMENTATION, Reader.__module__]))"
+)
+
+
+@pytest.mark.parametrize("switch", ["1", "yes"])
+def test_the_switch_forces_the_pure_python_implementation(switch):
+    assert python(IMPLEMENTATION, TXREDIS_FAST_PUREPYTHON=switch) == ["python", "txredis_fast.resp._pyresp"]
+
+
+@pytest.mark.parametrize("switch", [{}, {"TXREDIS_FAST_PUREPYTHON": ""}, {"TXREDIS_FAST_PUREPYTHON": "0"}])
+def test_without_the_switch_the_extension_is_used_where_it_was_built(switch):
+    built = any(PACKAGE.joinpath("resp").glob(f"_cresp*{suffix}") for suffix in (".so", ".pyd"))
+    expected = ["cython", "txredis_fast.resp._cresp"] if built else ["python", "txredis_fast.resp._pyresp"]
+    assert python(IMPLEMENTATION, **switch) == expected
+
+
+def test_these_tests_run_over_the_implementation_that_was_asked_for():
+    if os.environ.get("TXREDIS_FAST_PUREPYTHON", "") not in ("", "0"):
+        assert txredis_fast.IMPLEMENTATION == "python"
+    elif os.environ.get("TXREDIS_FAST_REQUIRE_EXTENSION", "") not in ("", "0"):
+        assert txredis_fast.IMPLEMENTATION == "cython"
+    else:
+        assert txredis_fast.IMPLEMENTATION in ("cython", "python")
+
+
+def test_these_tests_run_over_the_package_that_is_installed():
+    """``python -m pytest`` puts the current folder first, where a plain install leaves no extension."""
+    installed = metadata.distribution("txredis-fast")
+    origin = json.loads(installed.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        place = Path(origin["url"].removeprefix("file://")) / "txredis_fast"
+    else:
+        place = Path(str(installed.locate_file("txredis_fast")))
+    assert place.resolve() == PACKAGE.resolve(), "install this folder with: pip install -e '.[test]'"
+
+
+def test_the_version_is_the_one_installed():
+    assert txredis_fast.__version__ == metadata.version("txredis-fast")
+
+
+def test_every_public_name_exists_once():
+    assert len(set(txredis_fast.__all__)) == len(txredis_fast.__all__)
+    missing = [name for name in txredis_fast.__all__ if not hasattr(txredis_fast, name)]
+    assert not missing
+
+
+@pytest.mark.parametrize("name", ["resp", "commands"])
+def test_every_public_name_of_a_subpackage_exists(name):
+    module = importlib.import_module(f"txredis_fast.{name}")
+    assert not [public for public in module.__all__ if not hasattr(module, public)]
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (PACKAGE / "py.typed").is_file()

@@ -1,0 +1,176 @@
+"""A TLS end in front of a plain server, and the certificates it needs.
+
+The embedded servers are built without TLS, so Twisted makes the TLS side and hands the bytes on.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
+from twisted.internet import defer, ssl
+from twisted.internet.interfaces import IListeningPort
+from twisted.protocols import portforward
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A certificate authority and one certificate it signed, all as PEM.
+
+    :ivar authority: the authority's certificate: what a client trusts.
+    :ivar certificate: the server's certificate.
+    :ivar key: the server's private key.
+    """
+
+    authority: bytes
+    certificate: bytes
+    key: bytes
+
+    def trust_root(self) -> ssl.Certificate:
+        """The authority as Twisted wants it for ``optionsForClientTLS(..., trustRoot=)``."""
+        return ssl.Certificate.loadPEM(self.authority)
+
+    def server_options(self) -> ssl.ContextFactory:
+        """What a listening TLS port needs."""
+        return _ServerContext(self)
+
+
+class _ServerContext(ssl.ContextFactory):
+    # CertificateOptions would do, but hands pyOpenSSL the certificate in a form that newer versions warn of.
+    isClient = 0
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        self._context.use_certificate(x509.load_pem_x509_certificate(certificates.certificate))
+        self._context.use_privatekey(serialization.load_pem_private_key(certificates.key, None))
+
+    def getContext(self) -> SSL.Context:
+        return self._context
+
+
+def make_certificates(*names: str) -> Certificates:
+    """Make an authority and a certificate for these host names and IP addresses.
+
+    :param names: default: ``localhost``, ``127.0.0.1`` and ``::1``.
+    """
+    names = names or ("localhost", "127.0.0.1", "::1")
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "txredis_fast test authority")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "txredis_fast test server")])
+    start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+
+    def builder(name: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(authority_name)
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(start + datetime.timedelta(days=2))
+        )
+
+    authority = (
+        builder(authority_name, authority_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    certificate = (
+        builder(subject, key.public_key())
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    return Certificates(
+        authority.public_bytes(pem),
+        certificate.public_bytes(pem),
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+    )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+class _Front(portforward.ProxyServer):
+    """One connection from a client, and through it the one to the server."""
+
+    def connectionMade(self) -> None:
+        self.factory.fronts.add(self)
+        super().connectionMade()
+
+    def connectionLost(self, reason) -> None:
+        super().connectionLost(reason)
+        self.factory.front_lost(self)
+
+
+class _ClientFactory(portforward.ProxyClientFactory):
+    noisy = False
+
+
+class _FrontFactory(portforward.ProxyFactory):
+    protocol = _Front
+    noisy = False
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(host, port)
+        self.fronts: set[_Front] = set()
+        self._all_lost: defer.Deferred[None] | None = None
+
+    def front_lost(self, front: _Front) -> None:
+        self.fronts.discard(front)
+        if self._all_lost is not None and not self.fronts:
+            self._all_lost.callback(None)
+
+    def abort_all(self) -> defer.Deferred[None]:
+        """Cut every connection; fires when all are gone."""
+        if not self.fronts:
+            return defer.succeed(None)
+        self._all_lost = defer.Deferred()
+        for front in list(self.fronts):
+            front.transport.abortConnection()
+        return self._all_lost
+
+
+_Front.clientProtocolFactory = _ClientFactory
+
+
+class TLSProxy:
+    """Listens with TLS on a free port of 127.0.0.1 and forwards to a plain TCP server."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, host: str, port: int, certificates: Certificates | None = None, reactor=None) -> None:
+        """
+        :param host: the plain server's host.
+        :param port: the plain server's port.
+        :param certificates: default: a new authority, and a certificate for localhost.
+        """
+        if reactor is None:
+            from twisted.internet import reactor
+        self.certificates = certificates or make_certificates()
+        self._factory = _FrontFactory(host, port)
+        self._listening: IListeningPort = reactor.listenSSL(
+            0, self._factory, self.certificates.server_options(), interface=self.host
+        )
+        self.port: int = self._listening.getHost().port
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._factory.fronts)
+
+    async def stop(self) -> None:
+        """Stop listening and cut every connection."""
+        await defer.maybeDeferred(self._listening.stopListening)
+        await self._factory.abort_all()

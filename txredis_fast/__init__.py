@@ -1,0 +1,162 @@
+"""A fast Redis and Valkey client for Twisted, and a drop-in replacement of txredisapi.
+
+::
+
+    import txredis_fast as redis
+
+    rc = await redis.ConnectionPool()
+    await rc.set("greeting", "hello")
+    await rc.get("greeting")  # 'hello'
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .api import (
+    Connection,
+    ConnectionPool,
+    ShardedConnection,
+    ShardedConnectionPool,
+    ShardedUnixConnection,
+    ShardedUnixConnectionPool,
+    UnixConnection,
+    UnixConnectionPool,
+    from_endpoint,
+    from_url,
+    install,
+    lazyConnection,
+    lazyConnectionPool,
+    lazyShardedConnection,
+    lazyShardedConnectionPool,
+    lazyShardedUnixConnection,
+    lazyShardedUnixConnectionPool,
+    lazyUnixConnection,
+    lazyUnixConnectionPool,
+    makeConnection,
+    makeShardedConnection,
+    makeShardedUnixConnection,
+    makeUnixConnection,
+)
+from .commands.arguments import list_or_args
+from .exceptions import (
+    AuthenticationError,
+    BusyError,
+    ConnectionError as ConnectionError,
+    ConnectionFailedError,
+    ExecAbortError,
+    GarbledReplyError,
+    InvalidData,
+    InvalidResponse,
+    LoadingError,
+    MasterDownError,
+    MasterNotFoundError,
+    MaybeExecutedError,
+    NoPermissionError,
+    NoScriptRunning,
+    NotSentError,
+    ProtocolError,
+    ReadOnlyError,
+    RedisError,
+    ReplyTimeoutError,
+    ResponseError,
+    ScriptDoesNotExist,
+    TimeoutError as TimeoutError,
+    WatchError,
+    WrongTypeError,
+)
+from .handler import ConnectionHandler, UnixConnectionHandler
+from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
+from .options import ConnectionOptions, RedisURL
+from .pipeline import Pipeline, PipelineError, PipelineLostError
+from .pool import RedisFactory
+from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
+from .resp import IMPLEMENTATION, Push, Reader, encode_command
+from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
+from .transaction import Transaction
+
+# Without ConnectionError and TimeoutError, which `import *` must not put in place of the builtins.
+__all__ = [
+    "AuthenticationError",
+    "BaseRedisProtocol",
+    "BusyError",
+    "Connection",
+    "ConnectionFailedError",
+    "ConnectionHandler",
+    "ConnectionOptions",
+    "ConnectionPool",
+    "ExecAbortError",
+    "GarbledReplyError",
+    "HashRing",
+    "HiredisProtocol",
+    "IMPLEMENTATION",
+    "InvalidData",
+    "InvalidResponse",
+    "LineReceiver",
+    "LoadingError",
+    "MasterDownError",
+    "MasterNotFoundError",
+    "MaybeExecutedError",
+    "MultiBulkStorage",
+    "NoPermissionError",
+    "NoScriptRunning",
+    "NotSentError",
+    "PeekableQueue",
+    "Pipeline",
+    "PipelineError",
+    "PipelineLostError",
+    "ProtocolError",
+    "Push",
+    "ReadOnlyError",
+    "Reader",
+    "RedisError",
+    "RedisFactory",
+    "RedisProtocol",
+    "RedisURL",
+    "ReplyQueue",
+    "ReplyTimeoutError",
+    "ResponseError",
+    "ScriptDoesNotExist",
+    "ShardedConnection",
+    "ShardedConnectionHandler",
+    "ShardedConnectionPool",
+    "ShardedMethods",
+    "ShardedUnixConnection",
+    "ShardedUnixConnectionHandler",
+    "ShardedUnixConnectionPool",
+    "Transaction",
+    "UnixConnection",
+    "UnixConnectionHandler",
+    "UnixConnectionPool",
+    "WatchError",
+    "WrongTypeError",
+    "encode_command",
+    "from_endpoint",
+    "from_url",
+    "install",
+    "lazyConnection",
+    "lazyConnectionPool",
+    "lazyShardedConnection",
+    "lazyShardedConnectionPool",
+    "lazyShardedUnixConnection",
+    "lazyShardedUnixConnectionPool",
+    "lazyUnixConnection",
+    "lazyUnixConnectionPool",
+    "list_or_args",
+    "makeConnection",
+    "makeShardedConnection",
+    "makeShardedUnixConnection",
+    "makeUnixConnection",
+    "version",
+]
+
+__version__ = "0.1.0"
+version = __version__
+
+
+def __getattr__(name: str) -> Any:
+    if name == "reactor":  # imported when it is needed, so that importing this package installs none
+        from twisted.internet import reactor
+
+        return reactor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

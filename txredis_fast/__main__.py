@@ -1,0 +1,156 @@
+"""``python -m txredis_fast``: a tour for newcomers, a doctor for the user's own server, and ``run``.
+
+This module reads the arguments and gives the exit status: 0 all went well, 1 something did not, 2 wrong arguments,
+128 plus its number after a signal. What is done is in ``_cli``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from typing import NoReturn
+
+from . import __version__
+from ._cli import PROGRAM, CommandLineError
+
+__all__ = ["main"]
+
+_DEFAULT_SECONDS = 12.0
+_QUICK_SECONDS = 2.0
+_DEFAULT_TIMEOUT = 10.0
+
+_USAGE = f"""\
+{PROGRAM} [--url URL] [--quick | --seconds N] [--timeout N]
+       {PROGRAM} run [-m MODULE | SCRIPT] [ARGS ...]"""
+
+_DESCRIPTION = f"""\
+A fast Redis and Valkey client for Twisted, a drop-in replacement of txredisapi.
+
+  {PROGRAM}
+      The tour. Starts a server of its own, shows the API at work on it (values,
+      a pipeline, a transaction, a published message), and how fast that is:
+      round-trip times, commands a second, compiled against pure Python.
+
+  {PROGRAM} --url URL
+      The doctor. The same on your own server: says what it is connected to and
+      what your user may not do there, or why there is no connection. Makes two
+      keys of its own, and deletes them.
+
+  {PROGRAM} run server.py
+      Runs a program written for txredisapi, unchanged; see `run --help`.
+"""
+
+_EPILOG = """\
+URL is redis://user:password@host:port/db, or rediss://... for TLS, or
+unix://user:password@/path/of/socket?db=0; all but the scheme may be left out.
+User and password are percent-encoded. In the environment, NO_COLOR=1 leaves
+colours away, TXREDIS_FAST_PUREPYTHON=1 takes the pure-Python implementation.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise CommandLineError(message, 2)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+    return number
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of all arguments but those of ``run``."""
+    parser = _Parser(
+        prog=PROGRAM,
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--url", metavar="URL", help="your own server; default: one started for the tour")
+    duration = parser.add_mutually_exclusive_group()
+    duration.add_argument(
+        "--seconds", metavar="N", type=_positive, default=_DEFAULT_SECONDS, help="measure so long; default: %(default)g"
+    )
+    duration.add_argument(
+        "--quick",
+        action="store_const",
+        dest="seconds",
+        const=_QUICK_SECONDS,
+        help="measure for %(const)g seconds, which gives coarser figures",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="N",
+        type=_positive,
+        default=_DEFAULT_TIMEOUT,
+        help="seconds to wait for a connection, and for any one reply; default: %(default)g",
+    )
+    parser.add_argument("--version", action="version", version=f"txredis_fast {__version__}")
+    return parser
+
+
+def _tour(options: argparse.Namespace) -> None:
+    # Not needed by `run`, and some of it brings modules of Twisted that a program may want to come first.
+    from ._cli.diagnosis import Address
+    from ._cli.loop import Interrupted, run_reactor
+    from ._cli.screen import Screen
+    from ._cli.server import EmbeddedServer
+    from ._cli.tour import Tour
+
+    screen = Screen()
+    with contextlib.ExitStack() as stack:
+        embedded = None
+        if options.url is None:
+            embedded = stack.enter_context(EmbeddedServer())
+            address = Address(f"redis://{embedded.host}:{embedded.port}")
+        else:
+            address = Address(options.url)
+        tour = Tour(screen, address, embedded, options.seconds, options.timeout)
+        try:
+            run_reactor(tour.run)
+        except (CommandLineError, Interrupted) as error:
+            status = error.status
+            message = "interrupted" if isinstance(error, Interrupted) else str(error)
+            left = f"; {tour.keys.left_behind}" if tour.keys.left_behind else ""
+            raise CommandLineError(f"{message}{left}", status) from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the arguments say.
+
+    :param arguments: default: those of this process.
+    :returns: the exit status.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["run"]:
+            from ._cli.run import run
+
+            return run(arguments[1:])
+        _tour(make_parser().parse_args(arguments))
+    except CommandLineError as error:
+        sys.stderr.write(f"{PROGRAM}: {'error: ' if error.status == 2 else ''}{error}\n")
+        return error.status
+    except BrokenPipeError:
+        # Who reads has read enough. The interpreter flushes standard output once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        if arguments[:1] == ["run"]:
+            raise
+        sys.stderr.write(f"{PROGRAM}: interrupted\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,402 @@
+"""The ways in: txredisapi's constructors with their exact signatures, URLs, endpoints, and ``install()``.
+
+Each constructor is one line over the ``make...`` function of its kind. Further options are keywords; all are
+documented on :class:`~txredis_fast.ConnectionOptions`. Those whose name begins with ``lazy`` return the handler at
+once and connect in the background; the others return a Deferred that fires with the handler once all connections are
+up, and fails with :exc:`ConnectionFailedError` when that is given up. Wrong arguments raise ``ValueError``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from twisted.internet.defer import Deferred
+
+from .endpoints import endpoint_from, tcp_endpoint, unix_endpoint
+from .handler import ConnectionHandler, UnixConnectionHandler
+from .options import ConnectionOptions, ConvertNumbers, RedisURL
+from .pool import RedisFactory
+from .sharding import (
+    ShardedConnectionHandler,
+    ShardedUnixConnectionHandler,
+    connect_shards,
+    parse_hosts,
+    parse_paths,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+# fmt: off
+# (signatures are read side by side here, several parameters a line)
+
+class MoreOptions(TypedDict, total=False):
+    """Options that txredisapi does not have, by keyword; see :class:`~txredis_fast.ConnectionOptions`."""
+
+    poolTimeout: float | None
+    strict: bool
+    limits: Mapping[str, int]
+
+
+def makeConnection(
+    host: str, port: int, dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
+    password: str | bytes | None, ssl_context_factory: Any, connectTimeout: float | None,
+    replyTimeout: float | None, convertNumbers: ConvertNumbers, username: str | None = None,
+    **more: Unpack[MoreOptions],
+) -> Any:
+    """What the four constructors over TCP call."""
+    options = ConnectionOptions(
+        dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
+        ssl_context_factory=ssl_context_factory, connectTimeout=connectTimeout, replyTimeout=replyTimeout,
+        convertNumbers=convertNumbers, **more,
+    )
+    endpoint = tcp_endpoint(host, port, connectTimeout, ssl_context_factory)
+    return _connect(endpoint, f"{host}:{port}", options, isLazy, ConnectionHandler)
+
+
+def makeUnixConnection(
+    path: str, dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
+    password: str | bytes | None, connectTimeout: float | None, replyTimeout: float | None,
+    convertNumbers: ConvertNumbers, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Any:
+    """What the four constructors over unix sockets call."""
+    options = ConnectionOptions(
+        dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
+        connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
+    )
+    return _connect(unix_endpoint(path, connectTimeout), path, options, isLazy, UnixConnectionHandler)
+
+
+def _connect(endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]) -> Any:
+    factory = RedisFactory(
+        uuid, options.dbid, options.poolsize, isLazy, handler, options.charset, options.password,
+        options.replyTimeout, options.convertNumbers, options.username,
+        poolTimeout=options.poolTimeout, strict=options.strict, limits=options.limits,
+    )
+    factory.reconnect = options.reconnect
+    connected = factory.deferred
+    factory.startConnecting(endpoint)
+    return factory.handler if isLazy else connected
+
+
+def _shard(
+    connections: list[Any], names: Sequence[str], isLazy: bool, handler: type[ShardedConnectionHandler]
+) -> Any:
+    return handler(connections) if isLazy else connect_shards(connections, names, handler)
+
+
+def Connection(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ConnectionHandler]:
+    """Make one connection to a server; fires with the handler once all are up."""
+    return makeConnection(  # type: ignore[no-any-return]
+        host, port, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyConnection(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> ConnectionHandler:
+    """Make one connection to a server; returns the handler at once."""
+    return makeConnection(  # type: ignore[no-any-return]
+        host, port, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def ConnectionPool(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ConnectionHandler]:
+    """Make ``poolsize`` connections to a server; fires with the handler once all are up."""
+    return makeConnection(  # type: ignore[no-any-return]
+        host, port, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyConnectionPool(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> ConnectionHandler:
+    """Make ``poolsize`` connections to a server; returns the handler at once."""
+    return makeConnection(  # type: ignore[no-any-return]
+        host, port, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def UnixConnection(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[UnixConnectionHandler]:
+    """Make one connection to a unix socket; fires with the handler once all are up."""
+    return makeUnixConnection(  # type: ignore[no-any-return]
+        path, dbid, 1, reconnect, False, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyUnixConnection(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> UnixConnectionHandler:
+    """Make one connection to a unix socket; returns the handler at once."""
+    return makeUnixConnection(  # type: ignore[no-any-return]
+        path, dbid, 1, reconnect, True, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def UnixConnectionPool(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[UnixConnectionHandler]:
+    """Make ``poolsize`` connections to a unix socket; fires with the handler once all are up."""
+    return makeUnixConnection(  # type: ignore[no-any-return]
+        path, dbid, poolsize, reconnect, False, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyUnixConnectionPool(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> UnixConnectionHandler:
+    """Make ``poolsize`` connections to a unix socket; returns the handler at once."""
+    return makeUnixConnection(  # type: ignore[no-any-return]
+        path, dbid, poolsize, reconnect, True, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def makeShardedConnection(
+    hosts: Sequence[str], dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
+    password: str | bytes | None, ssl_context_factory: Any, connectTimeout: float | None,
+    replyTimeout: float | None, convertNumbers: ConvertNumbers, username: str | None = None,
+    **more: Unpack[MoreOptions],
+) -> Any:
+    """What the four sharded constructors over TCP call. Hosts are ``"host:port"`` or ``"[ipv6]:port"``."""
+    connections = [
+        makeConnection(
+            host, port, dbid, poolsize, reconnect, isLazy, charset, password, ssl_context_factory, connectTimeout,
+            replyTimeout, convertNumbers, username, **more,
+        )
+        for host, port in parse_hosts(hosts)
+    ]
+    return _shard(connections, hosts, isLazy, ShardedConnectionHandler)
+
+
+def makeShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
+    password: str | bytes | None, connectTimeout: float | None, replyTimeout: float | None,
+    convertNumbers: ConvertNumbers, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Any:
+    """What the four sharded constructors over unix sockets call."""
+    connections = [
+        makeUnixConnection(
+            path, dbid, poolsize, reconnect, isLazy, charset, password, connectTimeout, replyTimeout,
+            convertNumbers, username, **more,
+        )
+        for path in parse_paths(paths)
+    ]
+    return _shard(connections, paths, isLazy, ShardedUnixConnectionHandler)
+
+
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedConnectionHandler]:
+    """Make one connection to each of several servers.
+
+    Keys are sharded among them; fires with the handler once all are up.
+    """
+    return makeShardedConnection(  # type: ignore[no-any-return]
+        hosts, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> ShardedConnectionHandler:
+    """Make one connection to each of several servers, sharding keys among them; returns the handler at once."""
+    return makeShardedConnection(  # type: ignore[no-any-return]
+        hosts, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedConnectionHandler]:
+    """Make ``poolsize`` connections to each of several servers.
+
+    Keys are sharded among them; fires with the handler once all are up.
+    """
+    return makeShardedConnection(  # type: ignore[no-any-return]
+        hosts, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> ShardedConnectionHandler:
+    """Make ``poolsize`` connections to each of several servers.
+
+    Keys are sharded among them; returns the handler at once.
+    """
+    return makeShardedConnection(  # type: ignore[no-any-return]
+        hosts, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedUnixConnectionHandler]:
+    """Make one connection to each of several unix sockets.
+
+    Keys are sharded among them; fires with the handler once all are up.
+    """
+    return makeShardedUnixConnection(  # type: ignore[no-any-return]
+        paths, dbid, 1, reconnect, False, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> ShardedUnixConnectionHandler:
+    """Make one connection to each of several unix sockets, sharding keys among them; returns the handler at once."""
+    return makeShardedUnixConnection(  # type: ignore[no-any-return]
+        paths, dbid, 1, reconnect, True, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedUnixConnectionHandler]:
+    """Make ``poolsize`` connections to each of several unix sockets.
+
+    Keys are sharded among them; fires with the handler once all are up.
+    """
+    return makeShardedUnixConnection(  # type: ignore[no-any-return]
+        paths, dbid, poolsize, reconnect, False, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: str | bytes | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+) -> ShardedUnixConnectionHandler:
+    """Make ``poolsize`` connections to each of several unix sockets.
+
+    Keys are sharded among them; returns the handler at once.
+    """
+    return makeShardedUnixConnection(  # type: ignore[no-any-return]
+        paths, dbid, poolsize, reconnect, True, charset, password, connectTimeout, replyTimeout,
+        convertNumbers, username, **more,
+    )
+
+
+def from_endpoint(
+    endpoint: Any, *, isLazy: bool = False, **options: Any
+) -> Any:
+    """Connect to any Twisted endpoint.
+
+    :param endpoint: an ``IStreamClientEndpoint``, or its description: ``"tcp:redis.example:6379"``.
+    :param isLazy: return the handler at once.
+    :param options: fields of :class:`~txredis_fast.ConnectionOptions`, but for those of the endpoint itself
+        (``connectTimeout``, ``ssl_context_factory``).
+    :returns: a Deferred that fires with the handler, or the handler.
+    """
+    for name in ("connectTimeout", "ssl_context_factory"):
+        if name in options:
+            raise ValueError(f"{name} is a property of the endpoint; make the endpoint with it")
+    found = endpoint_from(endpoint)
+    return _connect(found, str(endpoint), ConnectionOptions(**options), isLazy, ConnectionHandler)
+
+
+def from_url(url: str, *, isLazy: bool = False, **options: Any) -> Any:
+    """Connect to what a URL names: ``"redis://user:password@host:6379/2?charset=latin-1"``.
+
+    :param url: see :meth:`RedisURL.parse`; ``redis``, ``rediss``, ``unix`` and ``redis+sentinel``.
+    :param isLazy: return the handler at once.
+    :param options: fields of :class:`~txredis_fast.ConnectionOptions`, which win over those in the URL.
+    :returns: a Deferred that fires with the handler, or the handler.
+    :raises ValueError: the URL or an option is wrong.
+    """
+    parsed = RedisURL.parse(url)
+    chosen = ConnectionOptions(**{**parsed.options, **options})
+    if parsed.scheme == "redis+sentinel":
+        return _from_sentinels(parsed, chosen, isLazy)
+    if parsed.scheme == "unix":
+        endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
+        return _connect(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)
+    (host, port), = parsed.addresses
+    endpoint = tcp_endpoint(host, port, chosen.connectTimeout, chosen.ssl_context_factory)
+    return _connect(endpoint, f"{host}:{port}", chosen, isLazy, ConnectionHandler)
+
+
+def install() -> None:
+    """Register this package as ``txredisapi``, so that code that imports that gets this.
+
+    Call it before anything imports txredisapi. Called again it does nothing.
+
+    :raises RuntimeError: the real txredisapi was imported already, by code that would go on using it.
+    """
+    package = sys.modules["txredis_fast"]
+    installed = sys.modules.setdefault("txredisapi", package)
+    if installed is not package:
+        raise RuntimeError(
+            "txredisapi is already imported; call txredis_fast.install() before the first import of it "
+            "(at the top of the program's main module), or run the program with: python -m txredis_fast run ..."
+        )

@@ -1,0 +1,163 @@
+"""Which connections of a pool are free, and who waits for one, for how long.
+
+A caller either *peeks*, to share a connection that stays free for others, or *gets* one for itself until it *puts*
+it back. Who waits is served in order, and at most ``timeout`` seconds later fails with ``NotSentError``.
+
+This module must not know how connections are made.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+
+from ._reactor import current_reactor
+from .exceptions import NotSentError
+
+__all__ = ["ConnectionQueue"]
+
+#: A connection with this many requests in flight is busy enough to look for one with fewer.
+BUSY = 64
+
+
+class ConnectionQueue:
+    """The free connections, and two lines of those who wait.
+
+    :ivar pending: the free connections.
+    """
+
+    def __init__(self, timeout: Callable[[], float | None], why: Callable[[], str]) -> None:
+        """Arguments of the constructor.
+
+        :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
+        :param why: the text of the error after that.
+        """
+        self.pending: list[Any] = []
+        self._timeout = timeout
+        self._why = why
+        self._peekers = _Line(self._gave_up)
+        self._getters = _Line(self._gave_up)
+
+    def pick(self) -> Any:
+        """Return a free connection to share, or None if there is none or others have waited longer.
+
+        It stays with one connection while that has little to do, so that commands given in one burst are written
+        together, and otherwise takes the one with the fewest requests in flight.
+        """
+        pending = self.pending
+        if not pending or self._peekers.waiting:
+            return None
+        first = pending[0]
+        if len(pending) > 1 and first.in_flight >= BUSY:
+            pending.sort(key=_in_flight)
+            first = pending[0]
+        return first if first.usable else self._first_usable()
+
+    def _first_usable(self) -> Any:
+        self.pending = [connection for connection in self.pending if connection.usable]
+        return self.pending[0] if self.pending else None
+
+    def peek(self) -> Deferred[Any]:
+        """Fires with a free connection, which others may share."""
+        connection = self.pick()
+        return self._peekers.join(self._timeout(), self._why) if connection is None else succeed(connection)
+
+    def get(self) -> Deferred[Any]:
+        """Fires with a free connection, which nobody else is given until it is put back."""
+        if self._first_usable() is None or self._getters.waiting:
+            return self._getters.join(self._timeout(), self._why)
+        return succeed(self.pending.pop())
+
+    def put(self, connection: Any) -> None:
+        """Add a connection, new or given back. One that was lost meanwhile is left out."""
+        if not connection.usable or connection in self.pending:
+            return
+        self.pending.append(connection)
+        self._serve()
+
+    def remove(self, connection: Any) -> None:
+        """Take out a connection that was lost, if it is free."""
+        if connection in self.pending:
+            self.pending.remove(connection)
+
+    def fail_waiting(self, error: Exception) -> None:
+        """Fail all who wait."""
+        self._peekers.fail_all(error)
+        self._getters.fail_all(error)
+
+    def _serve(self) -> None:
+        # Those who share go first: what they send is written before the connection is taken.
+        while self._peekers.waiting:
+            connection = self._first_usable()
+            if connection is None:
+                return
+            self._peekers.serve_first(connection)
+        while self._getters.waiting and self._first_usable() is not None:
+            self._getters.serve_first(self.pending.pop())
+
+    def _gave_up(self) -> NotSentError:
+        return NotSentError(self._why())
+
+
+class _Line:
+    """Deferreds in the order of their coming, with one timer for the oldest."""
+
+    def __init__(self, make_error: Callable[[], Exception]) -> None:
+        self.waiting: deque[tuple[Deferred[Any], float | None]] = deque()
+        self._make_error = make_error
+        self._timer: Any = None
+
+    def join(self, timeout: float | None, why: Callable[[], str]) -> Deferred[Any]:
+        if timeout == 0:
+            return fail(NotSentError(why()))
+        deferred: Deferred[Any] = Deferred(self._leave)
+        deadline = None
+        if timeout is not None:
+            reactor = current_reactor()
+            deadline = reactor.seconds() + timeout
+            if self._timer is None:
+                self._timer = reactor.callLater(timeout, self._check)
+        self.waiting.append((deferred, deadline))
+        return deferred
+
+    def serve_first(self, connection: Any) -> None:
+        deferred, _ = self.waiting.popleft()
+        self._stop_timer_if_empty()
+        deferred.callback(connection)
+
+    def fail_all(self, error: Exception) -> None:
+        waiting, self.waiting = self.waiting, deque()
+        self._stop_timer_if_empty()
+        for deferred, _ in waiting:
+            deferred.errback(error)
+
+    def _leave(self, cancelled: Deferred[Any]) -> None:
+        self.waiting = deque(entry for entry in self.waiting if entry[0] is not cancelled)
+        self._stop_timer_if_empty()
+
+    def _stop_timer_if_empty(self) -> None:
+        if not self.waiting and self._timer is not None:
+            timer, self._timer = self._timer, None
+            if timer.active():
+                timer.cancel()
+
+    def _check(self) -> None:
+        self._timer = None
+        reactor = current_reactor()
+        now = reactor.seconds()
+        overdue = [
+            deferred for deferred, deadline in self.waiting if deadline is not None and deadline <= now
+        ]
+        self.waiting = deque(entry for entry in self.waiting if entry[1] is None or entry[1] > now)
+        deadline = min((entry[1] for entry in self.waiting if entry[1] is not None), default=None)
+        if deadline is not None:
+            self._timer = reactor.callLater(deadline - now, self._check)
+        for deferred in overdue:
+            deferred.errback(self._make_error())
+
+
+def _in_flight(connection: Any) -> int:
+    return connection.in_flight  # type: ignore[no-any-return]

@@ -1,0 +1,99 @@
+"""Endpoints: where and how to connect, as Twisted knows it. TLS is imported only where TLS is asked for.
+
+This module must not know Redis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
+from zope.interface import implementer
+
+from ._reactor import current_reactor
+
+__all__ = ["endpoint_from", "tcp_endpoint", "unix_endpoint"]
+
+#: Seconds for one attempt to connect, where the user sets none.
+DEFAULT_CONNECT_TIMEOUT = 30
+
+
+def tcp_endpoint(
+    host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False
+) -> Any:
+    """Make an endpoint for a host name or an IPv4 or IPv6 address, which is resolved anew at each attempt.
+
+    :param connect_timeout: seconds for one attempt; None: 30.
+    :param ssl_context_factory: see :class:`~txredis_fast.ConnectionOptions`.
+    :raises ImportError: TLS is wanted and the extra ``tls`` is not installed.
+    """
+    from twisted.internet.endpoints import HostnameEndpoint
+
+    timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+    endpoint = HostnameEndpoint(current_reactor(), host, port, timeout=timeout)
+    return _tls_endpoint(endpoint, host, ssl_context_factory) if ssl_context_factory else endpoint
+
+
+def unix_endpoint(path: str, connect_timeout: float | None = None) -> Any:
+    """Make an endpoint for a unix socket.
+
+    :param connect_timeout: seconds for one attempt; None: 30.
+    """
+    from twisted.internet.endpoints import UNIXClientEndpoint
+
+    timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+    return UNIXClientEndpoint(current_reactor(), path, timeout=timeout)
+
+
+def endpoint_from(endpoint: Any) -> Any:
+    """Return the endpoint itself, or the one that a string such as ``"tls:redis.example:6380"`` describes.
+
+    :raises ValueError: it is neither.
+    """
+    if isinstance(endpoint, str):
+        from twisted.internet.endpoints import clientFromString
+
+        return clientFromString(current_reactor(), endpoint)
+    if not hasattr(endpoint, "connect"):
+        raise ValueError(
+            f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}"
+        )
+    return endpoint
+
+
+def _tls_endpoint(endpoint: Any, host: str, context_factory: Any) -> Any:
+    try:
+        from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+        from twisted.internet.ssl import optionsForClientTLS
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+    except ImportError as error:
+        raise ImportError(f"TLS needs the extra 'tls': pip install 'txredis-fast[tls]' ({error})") from error
+    if context_factory is True:
+        context_factory = optionsForClientTLS(host)
+    elif not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(
+        context_factory, "getContext"
+    ):
+        raise ValueError(
+            "ssl_context_factory must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, "
+            f"not {context_factory!r}"
+        )
+    return _TLSEndpoint(endpoint, context_factory, TLSMemoryBIOFactory)
+
+
+@implementer(IStreamClientEndpoint)
+class _TLSEndpoint:
+    """TLS over another endpoint; unlike ``wrapClientTLS`` it takes old-style context factories as well."""
+
+    def __init__(self, endpoint: Any, context_factory: Any, wrapper: Any) -> None:
+        self._endpoint = endpoint
+        self._context_factory = context_factory
+        self._wrapper = wrapper
+
+    def __repr__(self) -> str:
+        return f"<TLS over {self._endpoint!r}>"
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        wrapped = self._wrapper(self._context_factory, True, protocolFactory)
+        connecting: Deferred[Any] = self._endpoint.connect(wrapped)
+        return connecting.addCallback(lambda tls: tls.wrappedProtocol)

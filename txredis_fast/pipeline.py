@@ -1,0 +1,243 @@
+"""A pipeline: commands that are collected, written at once and answered in order.
+
+It takes no connection until it is executed, so an open or forgotten pipeline holds nothing up.
+
+This module must not know of pools or of transports: it sends with a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, FirstError, fail
+from twisted.python.failure import Failure
+
+from .exceptions import MaybeExecutedError, NotSentError, RedisError, ResponseError
+from .scope import Scope
+from .transaction import exec_converter
+
+__all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
+
+#: Arguments, converter or None, whether the reply is wanted raw.
+Command = tuple[Sequence[Any], Callable[[Any], Any] | None, bool]
+
+
+class PipelineError(ResponseError, FirstError):
+    """A command of a pipeline was answered with an error; the others were executed all the same.
+
+    Also a ``defer.FirstError``, which is what txredisapi fails with there.
+
+    :ivar results: every reply in order, errors being values.
+    :ivar index: the place of the first error.
+    :ivar subFailure: a Failure of the first error.
+    """
+
+    def __init__(self, results: list[Any], index: int) -> None:
+        FirstError.__init__(self, Failure(results[index]), index)
+        self.args = (str(results[index]), index)
+        self.results = results
+
+    def __str__(self) -> str:
+        errors = sum(isinstance(reply, Exception) for reply in self.results)
+        return f"{self.args[0]} (command {self.index + 1} of {len(self.results)}, {errors} failed)"
+
+
+class PipelineLostError(MaybeExecutedError, FirstError):
+    """The connection was lost before all commands of a pipeline were answered; any may have been executed."""
+
+    def __init__(self, error: Exception) -> None:
+        FirstError.__init__(self, Failure(error), 0)
+        self.args = (str(error), 0)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Pipeline(Scope):
+    """A pipeline, made by ``rc.pipeline()`` or ``rc.pipelined()``. Has every command.
+
+    Each command returns a Deferred that fires when the pipeline was executed. After that its commands are executed
+    at once, as those of the handler.
+
+    :ivar results: what the commands answered, once executed; else None.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        send: Callable[[Sequence[Command], bool], Deferred[list[Any]]],
+        outside: Any,
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param connect: returns the connection that would be used now, or raises ``NotSentError``.
+        :param send: sends commands in one write, on a connection that nobody else uses meanwhile if its second
+            argument is True, and fires with all replies, errors being values.
+        :param outside: has the command methods that are meant once the pipeline is over.
+        """
+        self._connect = connect
+        self._send_batch = send
+        self._outside = outside
+        self._commands: list[Command] = []
+        self._deferreds: list[Deferred[Any]] = []
+        self._alone = False
+        #: Index of the first command after MULTI while that is open.
+        self._multi_from: int | None = None
+        self._open = True
+        self.results: list[Any] | None = None
+
+    def _current_connection(self) -> Any:
+        return self._connect()
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {'open' if self._open else 'executed'}, {len(self._commands)} commands>"
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def pipelining(self) -> bool:  # type: ignore[override]
+        """Whether commands are being collected."""
+        return self._open
+
+    @property
+    def inTransaction(self) -> bool:  # type: ignore[override]
+        """Whether MULTI was given and neither EXEC nor DISCARD."""
+        return self._multi_from is not None
+
+    def execute_command(
+        self,
+        *args: Any,
+        post_proc: Callable[[Any], Any] | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+    ) -> Deferred[Any]:
+        """Add a command; see ``RedisProtocol.execute_command``.
+
+        :returns: fires with the reply when the pipeline was executed.
+        """
+        if not self._open:
+            return self._outside.execute_command(  # type: ignore[no-any-return]
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+            )
+        self._alone = self._alone or blocking
+        return self._add(args, post_proc, raw)
+
+    def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
+        deferred: Deferred[Any] = Deferred()
+        self._commands.append((args, post_proc, raw))
+        self._deferreds.append(deferred)
+        return deferred
+
+    # -- a transaction inside the pipeline
+
+    def multi(self, keys: Any = None) -> Deferred[Any]:
+        """Add MULTI: the commands up to ``commit`` are executed as one transaction.
+
+        :param keys: must be None: what was watched could only have been read before the pipeline.
+        :returns: fires with this pipeline when it was executed.
+        """
+        if not self._open:
+            return self._outside.multi(keys)  # type: ignore[no-any-return]
+        if keys is not None:
+            return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
+        if self._multi_from is not None:
+            return fail(ResponseError("ERR MULTI calls can not be nested"))
+        deferred = self._add(("MULTI",), None, False)
+        self._multi_from = len(self._commands)
+        self._alone = True
+        return deferred.addCallback(lambda _: self)
+
+    def commit(self) -> Deferred[Any]:
+        """Add EXEC.
+
+        :returns: fires with the replies of the commands since ``multi`` when the pipeline was executed.
+        """
+        if not self._open or self._multi_from is None:
+            return fail(RedisError("Not in transaction"))
+        queued = [(post_proc, raw) for _, post_proc, raw in self._commands[self._multi_from :]]
+        for index in range(self._multi_from, len(self._commands)):
+            self._commands[index] = (self._commands[index][0], None, False)  # these answer QUEUED
+        self._multi_from = None
+        raw = any(raw for _, raw in queued)
+        convert = exec_converter(queued, lambda value: self._connect().tryConvertData(value))
+        return self._add(("EXEC",), convert, raw)
+
+    def discard(self) -> Deferred[Any]:
+        """Add DISCARD, of the commands since ``multi``."""
+        if not self._open or self._multi_from is None:
+            return fail(RedisError("Not in transaction"))
+        for index in range(self._multi_from, len(self._commands)):
+            self._commands[index] = (self._commands[index][0], None, False)
+        self._multi_from = None
+        return self._add(("DISCARD",), None, False)
+
+    def watch(self, keys: Any) -> Deferred[Any]:
+        """Fails: what is watched could only have been read before the pipeline."""
+        return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
+
+    def pipeline(self) -> Deferred[Any]:
+        """Fails while the pipeline is open."""
+        if not self._open:
+            return self._outside.pipeline()  # type: ignore[no-any-return]
+        return fail(RedisError("Already pipelining commands"))
+
+    # -- the end
+
+    def execute_pipeline(self, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+        """Write all commands at once.
+
+        :param raise_on_error: False: error replies are values in the list.
+        :returns: fires with the replies in order; fails with :exc:`PipelineError` if one is an error, with
+            :exc:`PipelineLostError` if the connection is lost before the last reply, with :exc:`NotSentError` or
+            :exc:`InvalidData` if nothing was sent.
+        """
+        if not self._open:
+            return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+        if self._multi_from is not None:
+            self.discard()
+        self._open = False
+        deferred = self._send_batch(self._commands, self._alone)
+        return deferred.addCallbacks(self._answered, self._lost, callbackArgs=(raise_on_error,))
+
+    def abandon(self) -> None:
+        """Execute nothing: the Deferreds of the commands fail with ``NotSentError``."""
+        if self._open:
+            self._open = False
+            self._fail_each(NotSentError("The pipeline was not executed"))
+
+    def _answered(self, replies: list[Any], raise_on_error: bool) -> list[Any]:
+        self.results = replies
+        first_error = None
+        for index, (deferred, reply) in enumerate(zip(self._deferreds, replies, strict=True)):
+            if isinstance(reply, Exception):
+                first_error = index if first_error is None else first_error
+                _fail_quietly(deferred, reply)
+            elif not deferred.called:
+                deferred.callback(reply)
+        if first_error is not None and raise_on_error:
+            raise PipelineError(replies, first_error)
+        return replies
+
+    def _lost(self, failure: Failure) -> Any:
+        error: Any = failure.value
+        if isinstance(error, MaybeExecutedError):
+            error = PipelineLostError(error)
+        self._fail_each(error)
+        raise error
+
+    def _fail_each(self, error: Exception) -> None:
+        for deferred in self._deferreds:
+            _fail_quietly(deferred, error)
+
+
+def _fail_quietly(deferred: Deferred[Any], error: Exception) -> None:
+    """Fail a Deferred that the caller may not look at: the pipeline's own tells of the error."""
+    if not deferred.called:
+        deferred.errback(error)
+        deferred.addErrback(lambda _: None)

@@ -1,0 +1,407 @@
+"""The factory of connections: keeps them, counts them, makes lost ones again.
+
+:class:`RedisFactory` has two faces, because programs written for txredisapi use both:
+
+* it is a ``ReconnectingClientFactory``, for ``reactor.connectTCP(host, port, factory)``: then Twisted's connectors
+  make the connections, and a usable one is in the pool when ``connectionMade`` returns;
+* ``startConnecting(endpoint)`` keeps ``poolsize`` connections to an endpoint; a usable one is in the pool one reactor
+  turn later, so that no user code runs in the middle of an endpoint's own bookkeeping.
+
+This module must not know single commands.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from ._reactor import current_reactor
+from .connection_queue import ConnectionQueue
+from .exceptions import (
+    BusyError,
+    ConnectionFailedError,
+    LoadingError,
+    MasterDownError,
+    NotSentError,
+    ReadOnlyError,
+)
+from .handler import ConnectionHandler
+from .options import ConnectionOptions, ConvertNumbers
+from .protocol import RedisProtocol
+from .slots import PoolSlot
+
+__all__ = ["RedisFactory"]
+
+#: A refusal of the handshake with one of these passes by itself.
+_PASSING = (LoadingError, BusyError, MasterDownError, ReadOnlyError)
+
+
+class _Reconnect:
+    """``reconnect``: another name for ``continueTrying``, which programs set, replace or make a descriptor."""
+
+    def __get__(self, factory: Any, owner: Any = None) -> bool:
+        return bool((owner if factory is None else factory).continueTrying)
+
+    def __set__(self, factory: Any, value: object) -> None:
+        factory.continueTrying = value
+
+
+class RedisFactory(ReconnectingClientFactory):
+    """Keeps the connections of one handler.
+
+    :ivar pool: the usable connections; :ivar size: their number.
+    :ivar handler: has the commands.
+    :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
+    """
+
+    #: Seconds before the first new attempt.
+    initialDelay = 1.0
+    #: Longest delay in seconds.
+    maxDelay = 10
+    #: The delay grows by this factor with each attempt that fails.
+    factor = 2.718281828459045
+    #: Randomness of the delay, as a fraction of it.
+    jitter = 0.119626565582
+    noisy = False
+    #: Whether a lost connection is made again.
+    reconnect = _Reconnect()
+    protocol: Any = RedisProtocol
+    handler: Any
+
+    def __init__(
+        self,
+        uuid: str | None,
+        dbid: int | None,
+        poolsize: int,
+        isLazy: bool = False,
+        handler: Callable[[Any], Any] = ConnectionHandler,
+        charset: str | None = "utf-8",
+        password: str | bytes | None = None,
+        replyTimeout: float | None = None,
+        convertNumbers: ConvertNumbers = True,
+        username: str | None = None,
+        *,
+        poolTimeout: Any = "default",
+        strict: bool = False,
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param uuid: names the server in a ring of shards: ``"host:port"`` or the path of its socket.
+        :param isLazy: whether the caller has the handler already, so that failures are logged rather than told to
+            ``deferred``.
+        :param handler: makes the handler; called with this factory.
+        :raises ValueError: ``dbid``, ``poolsize`` or another option has a wrong type.
+
+        The others: see :class:`~txredis_fast.ConnectionOptions`.
+        """
+        options = ConnectionOptions(
+            dbid=dbid,
+            poolsize=poolsize,
+            charset=charset,
+            username=username,
+            password=password,
+            replyTimeout=replyTimeout,
+            poolTimeout=poolTimeout,
+            convertNumbers=convertNumbers,
+            strict=strict,
+            limits=limits or {},
+        )
+        self.uuid = uuid
+        self.dbid = dbid
+        self.poolsize = poolsize
+        self.isLazy = isLazy
+        self.charset = charset
+        self.username = username
+        self.password = password
+        self.replyTimeout = replyTimeout
+        self.convertNumbers = convertNumbers
+        self.poolTimeout = options.pool_timeout
+        self.strict = strict
+        self.limits = dict(limits or {})
+        self.size = 0
+        self.pool: list[Any] = []
+        self.slots: list[PoolSlot] = []
+        self.disconnectCalled = False
+        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self._why_not_connected)
+        self._connectors: dict[Any, int] = {}
+        self._retries: set[Any] = set()
+        self._waiting_for_empty_pool: list[Deferred[None]] = []
+        self._last_reason = ""
+        self._refused = False
+        self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
+        self.handler = handler(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"
+
+    # -- making connections
+
+    @property
+    def keeps_trying(self) -> bool:
+        """Whether lost connections are made again; read afresh each time."""
+        return not self.disconnectCalled and bool(self.continueTrying) and bool(self.reconnect)
+
+    def startConnecting(self, endpoint: Any) -> None:
+        """Make and keep ``poolsize`` connections to an ``IStreamClientEndpoint``."""
+        for _ in range(self.poolsize):
+            slot = PoolSlot(self, endpoint)
+            self.slots.append(slot)
+            slot.start()
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Make the protocol of a new connection, which joins the pool once it is usable."""
+        protocol = self.protocol(
+            self.charset,
+            replyTimeout=self.replyTimeout,
+            password=self.password,
+            dbid=self.dbid,
+            convertNumbers=self.convertNumbers,
+            username=self.username,
+        )
+        protocol.factory = self
+        protocol.strict = self.strict
+        protocol.limits = self.limits
+        protocol.whenConnected().addCallback(self._connection_ready)
+        return protocol
+
+    def _connection_ready(self, connection: Any) -> None:
+        if getattr(connection, "_slot", None) is None:
+            self.addConnection(connection)
+        else:
+            current_reactor().callLater(0, self.addConnection, connection)
+
+    def retryDelay(self, attempt: int) -> float:
+        """Seconds to wait before an attempt to connect.
+
+        :param attempt: how many have failed since a connection was last usable, from 1.
+        """
+        try:
+            delay = min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
+        except OverflowError:
+            delay = self.maxDelay
+        if self._refused:
+            delay = self.maxDelay
+        if self.jitter:
+            delay = random.normalvariate(delay, delay * self.jitter)
+        return max(0.0, delay)
+
+    def stopTrying(self) -> Deferred[Any]:
+        """Make no further connection; those that are up stay until they are closed.
+
+        :returns: fires when nothing is being tried any more.
+        """
+        self.continueTrying = 0
+        self._cancel_retries()
+        stopping = [slot.stop_trying() for slot in self.slots] if not self.keeps_trying else []
+        return gatherResults(stopping, consumeErrors=True)
+
+    def disconnect(self) -> Deferred[Any]:
+        """Make no further connection and close all; waiting commands fail with ``NotSentError``.
+
+        :returns: fires when the pool is empty.
+        """
+        self.disconnectCalled = True
+        self.continueTrying = 0
+        self._cancel_retries()
+        for connector in list(self._connectors):
+            if connector.state == "connecting":
+                connector.stopConnecting()
+        self.connectionQueue.fail_waiting(NotSentError("Not connected"))
+        deferred, self.deferred = self.deferred, None
+        if deferred is not None and not self.isLazy and not deferred.called:
+            deferred.errback(ConnectionFailedError("disconnected before it was connected"))
+        stopping = gatherResults([slot.stop() for slot in self.slots], consumeErrors=True)
+        for connection in list(self.pool):
+            if connection.transport is not None:
+                connection.transport.loseConnection()
+        return stopping.addCallback(lambda _: self.waitForEmptyPool())
+
+    def _cancel_connecting(self, deferred: Deferred[Any]) -> None:
+        self.deferred = None
+        self.disconnect()
+
+    # -- the face of a ReconnectingClientFactory
+
+    def startedConnecting(self, connector: Any) -> None:
+        """A connector begins an attempt."""
+        self._connectors.setdefault(connector, 0)
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        """An attempt failed; try again after a delay, where wanted."""
+        self.noteReason(reason.getErrorMessage())
+        if not self.keeps_trying:
+            self.connectionError(f"Redis error: could not connect: {self._last_reason}")
+        super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
+
+    def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
+        """A connection was lost; make it again after a delay, where wanted."""
+        self.noteReason(unused_reason.getErrorMessage())
+        protocol = getattr(getattr(connector, "transport", None), "protocol", None)
+        if protocol is not None and hasattr(protocol, "_close"):
+            protocol._close(unused_reason)  # for a connectionLost that does not chain
+        super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
+
+    def retry(self, connector: Any = None) -> None:
+        """Have a connector connect again, after its delay."""
+        connector = self.connector if connector is None else connector
+        if connector is None:
+            raise ValueError("no connector to retry")
+        if not self.keeps_trying:
+            return
+        attempt = self._connectors.get(connector, 0) + 1
+        if self.maxRetries is not None and attempt > self.maxRetries:
+            return
+        self._connectors[connector] = self.retries = attempt
+        clock = self.clock or current_reactor()
+
+        def connect() -> None:
+            self._retries.discard(call)
+            connector.connect()
+
+        call = clock.callLater(self.retryDelay(attempt), connect)
+        self._retries.add(call)
+
+    def resetDelay(self) -> None:
+        """The next attempts begin with the shortest delay."""
+        self.retries = 0
+        self.delay = self.initialDelay
+        self._refused = False
+        for connector in self._connectors:
+            self._connectors[connector] = 0
+
+    def _cancel_retries(self) -> None:
+        retries, self._retries = self._retries, set()
+        for call in retries:
+            if call.active():
+                call.cancel()
+
+    # -- what happens to connections
+
+    def addConnection(self, conn: Any) -> None:
+        """A connection is usable: put it into the pool."""
+        if self.disconnectCalled:
+            conn.transport.loseConnection()
+            return
+        if not conn.connected:
+            return
+        conn.whenDisconnected().addCallback(self.delConnection)
+        self.pool.append(conn)
+        self.size = len(self.pool)
+        self._refused = False
+        slot = getattr(conn, "_slot", None)
+        if slot is not None:
+            slot.usable()
+        else:
+            self._reset_connector(getattr(conn.transport, "connector", None))
+        self.connectionQueue.put(conn)
+        if self.deferred is not None and self.size == self.poolsize:
+            deferred, self.deferred = self.deferred, None
+            deferred.callback(self.handler)
+
+    def _reset_connector(self, connector: Any) -> None:
+        for known in self._connectors if connector not in self._connectors else (connector,):
+            self._connectors[known] = 0
+
+    def delConnection(self, conn: Any) -> None:
+        """A connection was lost: take it out of the pool."""
+        self.connectionQueue.remove(conn)
+        if conn in self.pool:
+            self.pool.remove(conn)
+        self.size = len(self.pool)
+        if self.size:
+            return
+        if not self.keeps_trying:
+            self.connectionQueue.fail_waiting(NotSentError("Not connected"))
+        waiting, self._waiting_for_empty_pool = self._waiting_for_empty_pool, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def waitForEmptyPool(self) -> Deferred[None]:
+        """Fires with None when no connection is left in the pool."""
+        if not self.size:
+            return succeed(None)
+        deferred: Deferred[None] = Deferred(self._waiting_for_empty_pool.remove)
+        self._waiting_for_empty_pool.append(deferred)
+        return deferred
+
+    def connectionError(self, why: str) -> None:
+        """The first connection failed for good: tell ``deferred``, or the log if the caller has the handler."""
+        deferred, self.deferred = self.deferred, None
+        if deferred is None:
+            return
+        deferred.errback(ConnectionFailedError(why))
+        if self.isLazy:
+            log.msg(why)
+            deferred.addErrback(lambda _: None)
+
+    def noteReason(self, reason: str) -> None:
+        """Remember why the last attempt failed or the last connection was lost, for the errors of who waits."""
+        self._last_reason = reason
+
+    def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
+        """The only attempt of a slot failed: nothing will be tried again."""
+        self.noteReason(failure.getErrorMessage())
+        why = f"Redis error: could not connect: {self._last_reason}"
+        if self.isLazy:
+            slot.stop()
+            if not self.size:
+                self.connectionQueue.fail_waiting(NotSentError(f"Not connected: {self._last_reason}"))
+            self.connectionError(why)
+        else:
+            # Nobody will get the handler, so nobody else could close what did connect.
+            self.connectionError(why)
+            self.disconnect()
+
+    def handshakeFailed(self, message: str, error: BaseException) -> None:
+        """AUTH, SELECT or another step after connecting was refused; the protocol closes the connection next.
+
+        What passes by itself (the server is loading, or has too many clients) is tried again. Other refusals fail
+        those who wait; they end the first connection of a constructor, and otherwise are tried again as slowly as
+        there is.
+        """
+        self.noteReason(message)
+        if isinstance(error, _PASSING) or "max number of clients" in str(error):
+            log.msg(message)
+            return
+        self._refused = True
+        if self.deferred is not None and not self.isLazy:
+            self.stopTrying()
+            self.connectionError(message)
+        else:
+            log.msg(message)
+        self.connectionQueue.fail_waiting(NotSentError(f"Not connected: {message}"))
+
+    # -- giving connections out
+
+    def getConnection(self, peek: bool = False) -> Deferred[Any]:
+        """Fires with a usable connection, as soon as there is one.
+
+        :param peek: True: to share it. False: to have it alone, until ``connectionQueue.put(connection)``.
+        :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if none will come.
+        """
+        if not self.size and not self._may_connect():
+            return fail(NotSentError("Not connected"))
+        return self.connectionQueue.peek() if peek else self.connectionQueue.get()
+
+    def _may_connect(self) -> bool:
+        """Whether a connection may still come: by a new attempt, or because one is in progress."""
+        if self.disconnectCalled:
+            return False
+        in_progress = any(slot.alive for slot in self.slots) or any(
+            connector.state != "disconnected" for connector in self._connectors
+        )
+        return in_progress or self.keeps_trying
+
+    def _why_not_connected(self) -> str:
+        if self.size:
+            return (
+                f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
+            )
+        return f"Not connected: {self._last_reason}" if self._last_reason else "Not connected"

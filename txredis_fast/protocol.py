@@ -1,0 +1,546 @@
+"""One connection to a server: bytes come in, replies go to who waits for them; commands go out.
+
+:class:`RedisProtocol` is a plain Twisted protocol. It works below a :class:`~txredis_fast.RedisFactory`, below any
+other factory, or by hand over a fake transport with no reactor running; and it is made to be subclassed:
+
+* every command goes through :meth:`~BaseRedisProtocol.execute_command`, which may be overridden to log or to count;
+* every reply goes through :meth:`~BaseRedisProtocol.replyReceived`;
+* :meth:`~BaseRedisProtocol.connectionMade` writes AUTH and SELECT before it returns, so that a subclass may write
+  its own commands right after.
+
+This module must not know of pools: a factory learns what it needs from ``whenConnected``, ``whenDisconnected`` and,
+where it has such a method, ``handshakeFailed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from ._reactor import current_reactor
+from .commands import Commands
+from .exceptions import (
+    ConnectionError,
+    GarbledReplyError,
+    MaybeExecutedError,
+    NotSentError,
+    ProtocolError,
+    RedisError,
+    ReplyTimeoutError,
+)
+from .legacy import LineReceiver, MultiBulkStorage
+from .options import ConvertNumbers
+from .pipeline import Pipeline
+from .request import BatchRequest, PostProc, Request, RequestQueue
+from .resp import INCOMPLETE, Push, Reader, encode_command, encode_commands
+from .transaction import Transaction
+
+__all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
+
+CRLF = b"\r\n"
+
+#: With more requests than this in flight, commands given outside of a callback are likely to come in bursts.
+BURST = 4
+
+
+class BaseRedisProtocol(LineReceiver, Commands):
+    """A connection that speaks RESP. See the module's docstring for what a subclass may override.
+
+    :ivar connected: 1 from the moment that the transport is there until it is lost.
+    :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
+    """
+
+    #: Refuse arguments that have no natural encoding; see ``ConnectionOptions.strict``.
+    strict = False
+    #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
+    limits: Mapping[str, int] = {}
+    factory: Any = None
+
+    def __init__(
+        self,
+        charset: str | None = "utf-8",
+        errors: str = "strict",
+        replyTimeout: float | None = None,
+        password: str | bytes | None = None,
+        dbid: int | None = None,
+        convertNumbers: ConvertNumbers = True,
+        username: str | None = None,
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param errors: how a str that has no encoding in the charset is sent, as for :meth:`str.encode`.
+
+        The others: see :class:`~txredis_fast.ConnectionOptions`.
+        """
+        self.charset = charset
+        self.errors = errors
+        self.replyTimeout = replyTimeout
+        self.password = password
+        self.dbid = dbid
+        self.convertNumbers = convertNumbers
+        self.username = username
+        self.script_hashes: set[str] = set()
+        self._reader: Reader | None = None
+        self._requests = RequestQueue(self.abort)
+        #: Commands that are to be written together; None: each is written at once.
+        self._outgoing: list[bytes] | None = None
+        self._delivering = False
+        self._ready = False
+        self._waiting_for_connect: list[Deferred[Any]] = []
+        self._waiting_for_disconnect: list[Deferred[Any]] = []
+        #: Where commands go instead, while a transaction or pipeline is open that was begun on this very object.
+        self._scope: Any = None
+        #: Why this side ended the connection, where it did.
+        self._end_reason: Exception | None = None
+        self.multi_bulk = MultiBulkStorage()
+
+    # -- life of the connection
+
+    def whenConnected(self) -> Deferred[Any]:
+        """Fires with this protocol once AUTH and SELECT, where wanted, have succeeded; never if they do not."""
+        if self._ready:
+            return succeed(self)
+        deferred: Deferred[Any] = Deferred()
+        self._waiting_for_connect.append(deferred)
+        return deferred
+
+    def whenDisconnected(self) -> Deferred[Any]:
+        """Fires with this protocol when the connection is lost."""
+        deferred: Deferred[Any] = Deferred()
+        self._waiting_for_disconnect.append(deferred)
+        return deferred
+
+    def makeConnection(self, transport: Any) -> None:
+        """The transport is there; on TCP, small commands are not to wait, and a dead peer is to be noticed."""
+        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
+            set_option = getattr(transport, option, None)
+            if set_option is not None:
+                set_option(True)
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+
+    def connectionMade(self) -> Deferred[None]:
+        """Write AUTH and SELECT where wanted.
+
+        :returns: fires with None when the connection is usable or has been given up.
+        """
+        steps: list[Deferred[Any]] = []
+        names: list[str] = []
+        if self.password is not None:
+            names.append("could not auth")
+            steps.append(self.auth(self.password, self.username))
+        if self.dbid is not None:
+            names.append(f"could not set dbid={self.dbid}")
+            steps.append(self.select(self.dbid))
+        if not steps:
+            self._become_ready()
+            return succeed(None)
+        return DeferredList(steps, consumeErrors=True).addCallback(self._handshake_done, names)
+
+    def _handshake_done(self, results: list[tuple[bool, Any]], names: list[str]) -> None:
+        for (success, result), name in zip(results, names, strict=True):
+            if not success:
+                self._handshake_failed(name, result)
+                return
+        self._become_ready()
+
+    def _handshake_failed(self, step: str, failure: Failure) -> None:
+        if failure.check(ConnectionError):
+            return  # the connection is lost already, which says more
+        message = f"Redis error: {step}: {failure.getErrorMessage()}"
+        handshake_failed = getattr(self.factory, "handshakeFailed", None)
+        if handshake_failed is not None:
+            handshake_failed(message, failure.value)
+        else:
+            log.msg(message)
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def _become_ready(self) -> None:
+        self.connected = 1
+        self._ready = True
+        waiting, self._waiting_for_connect = self._waiting_for_connect, []
+        for deferred in waiting:
+            deferred.callback(self)
+
+    def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
+        """The transport is gone: fail what was in flight with ``MaybeExecutedError``."""
+        self._close(why)
+
+    def _close(self, why: Failure) -> None:
+        """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
+        if not self.connected and not self._requests.waiting and not self._waiting_for_disconnect:
+            return
+        self.connected = 0
+        self._ready = False
+        self.script_hashes.clear()
+        self._scope = None
+        waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
+        for deferred in waiting:
+            deferred.callback(self)
+        reason = self._end_reason
+        text = f"Lost connection: {why.getErrorMessage() if reason is None else reason}"
+        kind: type[MaybeExecutedError] = MaybeExecutedError
+        if isinstance(reason, ReplyTimeoutError):
+            kind, text = ReplyTimeoutError, str(reason)
+        elif isinstance(reason, ProtocolError):
+            kind = GarbledReplyError
+        unsent = len(self._outgoing or ())
+        self._outgoing = None
+        self._requests.fail_all(lambda: kind(text), unsent)
+
+    def abort(self, reason: Exception) -> None:
+        """End the connection at once, without waiting for what is still to be written.
+
+        :param reason: told to the requests in flight, which fail when the transport reports the loss.
+        """
+        if self._end_reason is None:
+            self._end_reason = reason
+        self._ready = False
+        transport = self.transport
+        if transport is not None:
+            getattr(transport, "abortConnection", transport.loseConnection)()
+
+    # -- replies
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Take bytes from the transport, and hand on each reply that they complete before returning."""
+        if self._end_reason is not None:
+            return
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = self._make_reader()
+        try:
+            reader.feed(data)
+        except ProtocolError as error:
+            self.abort(error)
+            return
+        if self._delivering:  # a transport that answers during write
+            self._deliver(reader)
+            return
+        # What callbacks send while replies are delivered goes out in one write.
+        self._delivering = True
+        if self._outgoing is None:
+            self._outgoing = []
+        try:
+            self._deliver(reader)
+        finally:
+            self._delivering = False
+            self._flush()
+
+    def _make_reader(self) -> Reader:
+        convert_numbers = self.convertNumbers
+        return Reader(
+            self.charset,
+            convert_numbers if convert_numbers == "exact" else bool(convert_numbers),
+            **self.limits,
+        )
+
+    def _deliver(self, reader: Reader) -> None:
+        requests = self._requests
+        get = reader.get
+        while not self.paused:
+            waiting = requests.waiting
+            try:
+                reply = get(waiting[0].raw if waiting else False)
+            except ProtocolError as error:
+                self.abort(error)
+                return
+            if reply is INCOMPLETE:
+                return
+            if reply.__class__ is Push:
+                self.pushReceived(reply)
+            else:
+                self.replyReceived(reply)
+            if self._end_reason is not None or not self.connected:
+                return
+
+    def replyReceived(self, reply: Any) -> None:
+        """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
+        if self._requests.waiting:
+            self._requests.answer(reply)
+        else:
+            self.abort(ProtocolError(f"a reply came that no command had asked for: {reply!r:.80}"))
+
+    def pushReceived(self, push: Push) -> None:
+        """A RESP3 push message has come; ignored here. Override it to use them."""
+
+    def resumeProducing(self) -> None:
+        """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        if self._reader is not None:
+            self._deliver(self._reader)
+
+    # -- commands
+
+    def execute_command(
+        self,
+        *args: Any,
+        post_proc: PostProc | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+        **kwargs: Any,
+    ) -> Deferred[Any]:
+        """Send a command: the only road to the wire.
+
+        :param args: the command's name and its arguments.
+        :param post_proc: converts the reply, unless that is an error.
+        :param apply_timeout: False: ``replyTimeout`` does not limit this command.
+        :param blocking: the server may take its time to answer (BLPOP ...); cancelling closes the connection.
+        :param raw: leave the strings of this one reply as bytes.
+        :returns: fires with the reply; fails with :exc:`ResponseError`, :exc:`InvalidData` (an argument cannot be
+            sent), :exc:`NotSentError` or :exc:`MaybeExecutedError`. Never raises.
+        """
+        if self._scope is not None:
+            return self._scope.execute_command(  # type: ignore[no-any-return]
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+            )
+        if kwargs:
+            return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
+        if not self.connected or self._end_reason is not None:
+            return fail(NotSentError("Not connected"))
+        try:
+            data = encode_command(args, self.charset, self.errors, self.strict)
+        except Exception:
+            return fail()
+        deferred: Deferred[Any] = Deferred(self._cancel_blocking if blocking else None)
+        timeout = self.replyTimeout
+        deadline = self._deadline(timeout) if timeout and apply_timeout else None
+        self._requests.waiting.append(Request(deferred, post_proc, raw, deadline))
+        if self._outgoing is None:
+            self._write(data)
+        else:
+            self._outgoing.append(data)
+        return deferred
+
+    def _write(self, data: bytes) -> None:
+        """Write now, or, in the middle of a burst over a real transport, at the end of this reactor turn."""
+        transport: Any = self.transport
+        if self.in_flight > BURST and hasattr(transport, "reactor"):
+            self._outgoing = [data]
+            transport.reactor.callLater(0, self._flush)
+        else:
+            transport.write(data)
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, None
+        if outgoing:
+            self.transport.write(b"".join(outgoing))  # type: ignore[union-attr]
+
+    def execute_batch(
+        self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]]
+    ) -> Deferred[list[Any]]:
+        """Send many commands in one write.
+
+        :param commands: of each its arguments, its converter or None, and whether its reply is wanted raw.
+        :returns: fires with all replies in order, errors being values; fails as a whole if an argument cannot be
+            sent (then none was) or the connection is lost (then any may have been executed).
+        """
+        if not self.connected or self._end_reason is not None:
+            return fail(NotSentError("Not connected"))
+        if not commands:
+            return succeed([])
+        try:
+            data = encode_commands(
+                [command[0] for command in commands], self.charset, self.errors, self.strict
+            )
+        except Exception:
+            return fail()
+        deferred: Deferred[list[Any]] = Deferred()
+        deadline = self._deadline(self.replyTimeout) if self.replyTimeout else None
+        self._requests.waiting.append(BatchRequest(deferred, [command[1:] for command in commands], deadline))
+        if self._outgoing is None:
+            self._write(data)
+        else:
+            self._outgoing.append(data)
+        return deferred
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for their reply."""
+        return len(self._requests.waiting)
+
+    @property
+    def usable(self) -> bool:
+        """Whether commands may be given to it: handshake done, not lost, not being ended by this side."""
+        return self._ready and bool(self.connected)
+
+    def _deadline(self, timeout: float) -> float:
+        call_later = self.callLater
+        clock: Any = getattr(call_later, "__self__", None)
+        if clock is self or not hasattr(clock, "seconds"):
+            clock = current_reactor()
+        return self._requests.start_deadline(timeout, call_later, clock.seconds)
+
+    def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
+        deferred.errback(CancelledError())
+        self.abort(ConnectionError("a blocking command was cancelled"))
+
+    def _build_command(self, *args: Any, **kwargs: Any) -> bytes:
+        return encode_command(args, self.charset, self.errors, self.strict)
+
+    def _encode_value(self, arg: Any) -> bytes:
+        """One argument as it is sent, without its length."""
+        payload = self._build_command("", arg).split(CRLF, 4)[4]
+        return payload[: -len(CRLF)]
+
+    # -- transactions and pipelines begun on this very object, by programs that use a protocol without a handler
+
+    @property
+    def inTransaction(self) -> bool:
+        """Whether WATCH or MULTI is open."""
+        return self._scope is not None and bool(self._scope.inTransaction)
+
+    @property
+    def transactions(self) -> int:
+        """How many commands are queued in the open transaction."""
+        return self._scope.transactions if isinstance(self._scope, Transaction) else 0
+
+    @property
+    def pipelining(self) -> bool:
+        """Whether commands are being collected."""
+        return self._scope is not None and bool(self._scope.pipelining)
+
+    def watch(self, keys: Any) -> Deferred[Any]:
+        """Watch keys on this connection; ends with ``unwatch``, ``commit`` or ``discard``.
+
+        :returns: fires with this protocol.
+        """
+        return self._transaction("watch", keys)
+
+    def multi(self, keys: Any = None) -> Deferred[Any]:
+        """Queue the commands on this connection until ``commit`` or ``discard``.
+
+        :param keys: to watch before that.
+        :returns: fires with this protocol.
+        """
+        return self._transaction("multi", keys)
+
+    def _transaction(self, verb: str, keys: Any) -> Deferred[Any]:
+        scope = self._scope
+        if scope is None:
+            scope = self._scope = Transaction(self, self._send_outside_scope, self._scope_ended, self)
+        begun: Deferred[Any] = getattr(scope, verb)(keys)
+        return begun.addCallback(lambda _: self)
+
+    def unwatch(self) -> Deferred[Any]:
+        """Stop watching; fires with ``"OK"``, or with ``"QUEUED"`` inside MULTI."""
+        return self.execute_command("UNWATCH") if self._scope is None else self._leave("unwatch")
+
+    def commit(self) -> Deferred[Any]:
+        """Execute what was queued; see ``Transaction.commit``."""
+        return self._leave("commit")
+
+    def discard(self) -> Deferred[Any]:
+        """Forget what was queued; see ``Transaction.discard``."""
+        return self._leave("discard")
+
+    def _leave(self, verb: str) -> Deferred[Any]:
+        scope = self._scope
+        if scope is None:
+            return fail(RedisError("Not in transaction"))
+        left: Deferred[Any] = getattr(scope, verb)()
+        if not scope.inTransaction and not scope.pipelining:
+            self._scope = None
+        return left
+
+    def pipeline(self) -> Deferred[Any]:
+        """Collect the commands given from here on, until ``execute_pipeline``.
+
+        :returns: fires with this protocol.
+        """
+        if self._scope is not None:
+            return fail(RedisError("A pipeline cannot be opened inside a transaction or another pipeline"))
+        self._scope = Pipeline(lambda: self, lambda commands, alone: self.execute_batch(commands), self)
+        return succeed(self)
+
+    def execute_pipeline(self, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+        """Write what was collected; see ``Pipeline.execute_pipeline``."""
+        scope = self._scope
+        if not isinstance(scope, Pipeline):
+            return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+        self._scope = None
+        return scope.execute_pipeline(raise_on_error=raise_on_error)
+
+    def _scope_ended(self, connection: Any) -> None:
+        self._scope = None
+
+    def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        scope, self._scope = self._scope, None
+        try:
+            return BaseRedisProtocol.execute_command(self, *args, **kwargs)
+        finally:
+            self._scope = scope
+
+    # -- txredisapi's names for the steps of parsing; the parser itself takes none of these roads
+
+    def lineReceived(self, line: str) -> None:
+        """Take one line of a reply."""
+        self.dataReceived(line.encode() + CRLF)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take more bytes of a reply."""
+        self.dataReceived(data)
+
+    def bulkDataReceived(self, data: bytes | None) -> None:
+        """Take the bytes of a bulk string that is a whole reply, not yet converted."""
+        self.replyReceived(self.tryConvertData(data))
+
+    def handleMultiBulkElement(self, element: Any) -> None:
+        """Take the next element of the array begun on ``multi_bulk``."""
+        self.multi_bulk.append(element)
+        if not self.multi_bulk.pending:
+            self.multiBulkDataReceived()
+
+    def multiBulkDataReceived(self) -> None:
+        """The array on ``multi_bulk`` is complete, or belongs into the one above it."""
+        while self.multi_bulk.parent is not None and not self.multi_bulk.pending:
+            parent = self.multi_bulk.parent
+            parent.append(self.multi_bulk.items)
+            self.multi_bulk = parent
+        if not self.multi_bulk.pending:
+            reply, self.multi_bulk = self.multi_bulk.items, MultiBulkStorage()
+            self.replyReceived(self.handleTransactionData(reply))
+
+    def handleTransactionData(self, reply: Any) -> Any:
+        """Return the reply as it is: a transaction converts its own."""
+        return reply
+
+    @staticmethod
+    def handle_reply(r: Any) -> Any:
+        """Raise the reply if it is an error, else return it."""
+        if isinstance(r, Exception):
+            raise r
+        return r
+
+    def tryConvertData(self, data: Any) -> Any:
+        """Convert a bulk string, or a list of them, as in a reply of this connection."""
+        if isinstance(data, list):
+            return [self.tryConvertData(item) for item in data]
+        if not isinstance(data, bytes | str):
+            return data
+        payload = data if isinstance(data, bytes) else data.encode()
+        reader = self._make_reader()
+        reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
+        converted = reader.get()
+        return data if isinstance(data, str) and isinstance(converted, bytes) else converted
+
+
+class RedisProtocol(BaseRedisProtocol):
+    """The connection that factories make."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Takes the arguments of :class:`BaseRedisProtocol`."""
+        BaseRedisProtocol.__init__(self, *args, **kwargs)
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Take bytes from the transport, and hand on each reply that they complete before returning."""
+        BaseRedisProtocol.dataReceived(self, data, unpause)
+
+
+#: txredisapi's name for the protocol that parses with hiredis; here both are one, and need no hiredis.
+HiredisProtocol = RedisProtocol

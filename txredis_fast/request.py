@@ -1,0 +1,177 @@
+"""Who waits for which reply: the FIFO of requests of one connection, and its one deadline timer.
+
+Redis answers in the order of the commands, so the reply that comes belongs to the oldest request. A request that
+was cancelled keeps its place, and its reply is dropped there: no reply ever moves to another request.
+
+This module must not know of bytes, of transports or of commands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from .exceptions import NotSentError, ReplyTimeoutError
+
+__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue"]
+
+#: Converts a reply that is not an error; a command's own knowledge of its reply.
+PostProc = Callable[[Any], Any]
+
+
+class Request:
+    """One command's claim on one reply."""
+
+    __slots__ = ("deadline", "deferred", "post_proc", "raw")
+
+    def __init__(
+        self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None
+    ) -> None:
+        self.deferred = deferred
+        self.post_proc = post_proc
+        self.raw = raw
+        self.deadline = deadline
+
+    def answer(self, reply: Any) -> None:
+        """Take the reply. An error reply fails the Deferred."""
+        deferred = self.deferred
+        if deferred.called:
+            return  # cancelled: the reply ends here
+        if isinstance(reply, Exception):
+            deferred.errback(reply)
+            return
+        if self.post_proc is not None:
+            try:
+                reply = self.post_proc(reply)
+            except Exception:
+                deferred.errback()
+                return
+        deferred.callback(reply)
+
+    def fail(self, error: Exception) -> None:
+        """Fail without a reply."""
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+
+class BatchRequest:
+    """The claim of many commands, written together, on as many replies: one Deferred fires with the list.
+
+    Errors and failures of converters are values in the list, at their places.
+    """
+
+    __slots__ = ("_converters", "deadline", "deferred", "replies")
+
+    def __init__(
+        self,
+        deferred: Deferred[list[Any]],
+        converters: Sequence[tuple[PostProc | None, bool]],
+        deadline: float | None,
+    ) -> None:
+        self.deferred = deferred
+        self._converters = converters
+        self.replies: list[Any] = []
+        self.deadline = deadline
+
+    @property
+    def raw(self) -> bool:
+        """Whether the next reply is wanted raw."""
+        return self._converters[len(self.replies)][1]
+
+    @property
+    def post_proc(self) -> PostProc | None:
+        """The converter of the next reply."""
+        return self._converters[len(self.replies)][0]
+
+    def answer(self, reply: Any) -> bool:
+        """Take the next reply; True when it was the last one."""
+        replies = self.replies
+        post_proc = self._converters[len(replies)][0]
+        if post_proc is not None and not isinstance(reply, Exception):
+            try:
+                reply = post_proc(reply)
+            except Exception as error:
+                reply = error
+        replies.append(reply)
+        return len(replies) == len(self._converters)
+
+    def finish(self) -> None:
+        """Fire with the complete list."""
+        if not self.deferred.called:
+            self.deferred.callback(self.replies)
+
+    def fail(self, error: Exception) -> None:
+        """Fail as a whole: the connection was lost before the last reply."""
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+
+class RequestQueue:
+    """The requests of one connection, oldest first.
+
+    :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
+    """
+
+    __slots__ = ("_on_overdue", "_timer", "waiting")
+
+    def __init__(self, on_overdue: Callable[[ReplyTimeoutError], None]) -> None:
+        """Arguments of the constructor.
+
+        :param on_overdue: called when a request's deadline has passed; it must end the connection.
+        """
+        self.waiting: deque[Request | BatchRequest] = deque()
+        self._timer: Any = None
+        self._on_overdue = on_overdue
+
+    def answer(self, reply: Any) -> None:
+        """Give a reply to the oldest request. There must be one."""
+        request = self.waiting[0]
+        if isinstance(request, Request):
+            self.waiting.popleft()
+            request.answer(reply)
+        elif request.answer(reply):
+            self.waiting.popleft()
+            request.finish()
+
+    def fail_all(self, make_error: Callable[[], Exception], unsent: int = 0) -> None:
+        """Fail every request, oldest first; requests that their callbacks add are not among them.
+
+        :param make_error: makes the error of a request that was written.
+        :param unsent: how many of the newest requests were not, and fail with ``NotSentError``.
+        """
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        waiting, self.waiting = self.waiting, deque()
+        sent = len(waiting) - unsent
+        for place, request in enumerate(waiting):
+            request.fail(make_error() if place < sent else NotSentError("Not connected"))
+
+    def start_deadline(
+        self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]
+    ) -> float:
+        """Return the deadline of a request that is written now, and see that the timer runs.
+
+        One timer serves the whole queue: it looks at the oldest deadline and sleeps on until that.
+
+        :param timeout: in seconds.
+        :param call_later: as ``reactor.callLater``.
+        :param seconds: tells the time of the same clock.
+        """
+        if self._timer is None:
+            self._timer = call_later(timeout, self._check, timeout, call_later, seconds)
+        return seconds() + timeout
+
+    def _check(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> None:
+        self._timer = None
+        deadline = next((r.deadline for r in self.waiting if r.deadline is not None), None)
+        if deadline is None:
+            return
+        remaining = deadline - seconds()
+        if remaining <= 0:
+            self._on_overdue(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
+        else:
+            self._timer = call_later(remaining, self._check, timeout, call_later, seconds)

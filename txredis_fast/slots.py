@@ -1,0 +1,156 @@
+"""One place in a pool: a Twisted ``ClientService`` that keeps one connection to an endpoint.
+
+It adds to the service what a pool needs: to stop for good, a back-off that begins anew only when a connection proved
+usable, and to notice a lost connection whose protocol does not chain ``connectionLost``.
+
+This module must not know commands or replies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.internet import ClientService
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ._reactor import current_reactor
+
+__all__ = ["PoolSlot"]
+
+
+class PoolSlot:
+    """Keeps one connection of a factory to an endpoint."""
+
+    def __init__(self, factory: Any, endpoint: Any) -> None:
+        self._factory = factory
+        self._protocol: Any = None
+        #: Attempts since a connection last proved usable.
+        self._attempts = 0
+        self._stopped = False
+        self._service = ClientService(
+            _NotedAttempts(endpoint, factory),
+            _SlotProtocols(factory, self),
+            retryPolicy=self._retry_delay,
+            clock=current_reactor(),
+            prepareConnection=self._connected,
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has a connection, or may still get one."""
+        return not self._stopped
+
+    def start(self) -> None:
+        """Begin to connect."""
+        if not self._factory.keeps_trying:
+            # Asked for before the start, because an endpoint may fail at once.
+            self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
+        self._service.startService()
+
+    def stop_trying(self) -> Deferred[Any]:
+        """Stop once the connection that there is, if any, is closed; fires when an idle slot has stopped."""
+        if self._protocol is not None:
+            return succeed(None)
+        # Called from a connectionMade, this would stop an attempt that the endpoint is just completing.
+        return deferLater(current_reactor(), 0, self._stop_if_idle)
+
+    def _stop_if_idle(self) -> Deferred[Any] | None:
+        return None if self._protocol is not None else self.stop()
+
+    def stop(self) -> Deferred[Any]:
+        """Stop now and close the connection; fires when it is closed."""
+        self._stopped = True
+        return self._service.stopService()
+
+    def usable(self) -> None:
+        """The connection has proved usable: the next back-off begins anew."""
+        self._attempts = 0
+
+    def lost(self, protocol: Any) -> None:
+        """The connection was lost."""
+        if self._protocol is protocol:
+            self._protocol = None
+            if not self._factory.keeps_trying and not self._stopped:
+                self.stop()
+
+    def made(self, protocol: Any) -> None:
+        """A protocol was built, whose transport is to come."""
+        self._protocol = protocol
+
+    def _connected(self, protocol: Any) -> None:
+        self._attempts += 1
+
+    def _retry_delay(self, attempt: int) -> float:
+        protocol = self._protocol
+        if protocol is not None and getattr(protocol, "_slot", None) is self:
+            self.lost(protocol)  # its connectionLost was replaced after we had wrapped it
+            protocol._close(Failure(ConnectionDone()))
+        return self._factory.retryDelay(max(attempt, self._attempts))  # type: ignore[no-any-return]
+
+    def _first_attempt_failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            # The service is in the middle of a transition and cannot be stopped from here.
+            current_reactor().callLater(0, self._factory.firstAttemptFailed, self, failure)
+
+
+@implementer(IStreamClientEndpoint)
+class _NotedAttempts:
+    """An endpoint that tells the factory why an attempt failed, which ClientService keeps to itself."""
+
+    def __init__(self, endpoint: Any, factory: Any) -> None:
+        self._endpoint = endpoint
+        self._factory = factory
+
+    def __repr__(self) -> str:
+        return repr(self._endpoint)
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        deferred: Deferred[Any] = maybeDeferred(self._endpoint.connect, protocolFactory)
+        return deferred.addErrback(self._failed)
+
+    def _failed(self, failure: Failure) -> Failure:
+        self._factory.noteReason(failure.getErrorMessage())
+        return failure
+
+
+@implementer(IProtocolFactory)
+class _SlotProtocols:
+    """The factory as an endpoint sees it: makes protocols that know their slot."""
+
+    def __init__(self, factory: Any, slot: PoolSlot) -> None:
+        self._factory = factory
+        self._slot = slot
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, address: Any) -> Any:
+        slot = self._slot
+        protocol = self._factory.buildProtocol(address)
+        if protocol is None:
+            return None
+        protocol._slot = slot
+        slot.made(protocol)
+        connection_lost = protocol.connectionLost
+
+        def notify(reason: Failure) -> None:
+            ended_because = getattr(protocol, "_end_reason", None)
+            self._factory.noteReason(
+                reason.getErrorMessage() if ended_because is None else str(ended_because)
+            )
+            try:
+                connection_lost(reason)
+            finally:
+                protocol._close(reason)  # again, for a connectionLost that does not chain
+                slot.lost(protocol)
+
+        protocol.connectionLost = notify
+        return protocol

@@ -1,0 +1,346 @@
+"""WATCH, MULTI and EXEC: a transaction as an object of its own, over a connection that it has for itself.
+
+Theory of operation. A transaction takes a connection and gives it back exactly once, clean. Its state is one enum,
+and :data:`_TRANSITIONS` says what each verb does in each state: the next state, or the error that its Deferred fails
+with. Whatever goes wrong on the way (a refused command, a cancellation, a lost reference), :meth:`Transaction.abandon`
+writes what undoes it on the server, and only the reply to that releases the connection.
+
+While MULTI is open the server answers each command with ``QUEUED``; the converter of a command is kept, and is
+applied to its element of EXEC's reply.
+
+This module must not know of pools or of transports: it sends with a function and releases with a function.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, FirstError, fail
+from twisted.logger import Logger
+from twisted.python import threadable
+from twisted.python.failure import Failure
+
+from ._reactor import current_reactor
+from .commands.arguments import one_or_many
+from .exceptions import (
+    ExecAbortError,
+    InvalidData,
+    InvalidResponse,
+    NotSentError,
+    RedisError,
+    ResponseError,
+    WatchError,
+)
+from .scope import Scope
+
+__all__ = ["Transaction", "TransactionState", "exec_converter"]
+
+_log = Logger()
+
+
+class TransactionState(enum.Enum):
+    """Where a transaction is between WATCH and EXEC."""
+
+    #: Has a connection; nothing was sent.
+    READY = "ready"
+    #: WATCH was sent: commands are executed at once.
+    WATCHING = "watching"
+    #: MULTI was sent: commands are queued by the server.
+    QUEUING = "queuing"
+    #: Over: commands go where they would have gone without a transaction.
+    CLOSED = "closed"
+
+
+def _not_in_transaction() -> RedisError:
+    return RedisError("Not in transaction")
+
+
+def _nested() -> RedisError:
+    return ResponseError("ERR MULTI calls can not be nested")
+
+
+def _watch_inside() -> RedisError:
+    return ResponseError("ERR WATCH inside MULTI is not allowed")
+
+
+_S = TransactionState
+#: (state, verb) -> the next state, or what makes the error. A verb that is not here is an ordinary command.
+_TRANSITIONS: dict[tuple[TransactionState, str], TransactionState | Callable[[], RedisError]] = {
+    (_S.READY, "WATCH"): _S.WATCHING,
+    (_S.READY, "MULTI"): _S.QUEUING,
+    (_S.WATCHING, "WATCH"): _S.WATCHING,
+    (_S.WATCHING, "UNWATCH"): _S.CLOSED,
+    (_S.WATCHING, "MULTI"): _S.QUEUING,
+    (_S.WATCHING, "EXEC"): _not_in_transaction,
+    (_S.WATCHING, "DISCARD"): _not_in_transaction,
+    (_S.QUEUING, "WATCH"): _watch_inside,
+    (_S.QUEUING, "MULTI"): _nested,
+    (_S.QUEUING, "EXEC"): _S.CLOSED,
+    (_S.QUEUING, "DISCARD"): _S.CLOSED,
+    (_S.CLOSED, "EXEC"): _not_in_transaction,
+    (_S.CLOSED, "DISCARD"): _not_in_transaction,
+}
+
+_Queued = tuple[Callable[[Any], Any] | None, bool]
+
+
+def exec_converter(queued: Sequence[_Queued], convert: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    """Make the converter of EXEC's reply.
+
+    :param queued: of each queued command its converter or None, and whether its reply is wanted raw.
+    :param convert: charset and number conversion, for a reply that came raw because of one of its elements.
+    """
+    some_raw = any(raw for _, raw in queued)
+
+    def convert_exec(reply: Any) -> list[Any]:
+        if reply is None:
+            raise WatchError("Transaction failed")
+        if len(reply) != len(queued):
+            raise InvalidResponse(f"EXEC answered {len(reply)} replies to {len(queued)} commands")
+        values = []
+        for (post_proc, raw), value in zip(queued, reply, strict=True):
+            if some_raw and not raw:
+                value = convert(value)
+            if post_proc is not None and not isinstance(value, Exception):
+                try:
+                    value = post_proc(value)
+                except Exception as error:  # one bad element must not hide that the others were applied
+                    value = error
+            values.append(value)
+        return values
+
+    return convert_exec
+
+
+class Transaction(Scope):
+    """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
+
+    After ``commit``, ``discard`` or ``unwatch`` its commands are executed at once, as those of the handler.
+
+    :ivar results: what EXEC answered, after a commit; else None.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        send: Callable[..., Deferred[Any]],
+        release: Callable[[Any], object],
+        outside: Any,
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param connection: taken for this transaction alone.
+        :param send: sends a command on it; called as ``execute_command``.
+        :param release: called once with the connection, when it is clean.
+        :param outside: has the command methods that are meant once the transaction is over.
+        """
+        self._connection = connection
+        self._send_on_connection = send
+        self._release = release
+        self._outside = outside
+        self._state = TransactionState.READY
+        self._released = False
+        self._queued: list[_Queued] = []
+        self.results: list[Any] | None = None
+
+    def _current_connection(self) -> Any:
+        return self._connection
+
+    def __repr__(self) -> str:
+        return f"<Transaction {self._state.value}, {len(self._queued)} queued>"
+
+    @property
+    def inTransaction(self) -> bool:  # type: ignore[override]
+        """Whether WATCH or MULTI is open."""
+        return self._state in (TransactionState.WATCHING, TransactionState.QUEUING)
+
+    @property
+    def is_queuing(self) -> bool:
+        """Whether MULTI is open."""
+        return self._state is TransactionState.QUEUING
+
+    @property
+    def transactions(self) -> int:
+        """How many commands are queued."""
+        return len(self._queued)
+
+    def _enter(self, verb: str) -> RedisError | None:
+        """Take the transition that the table has for a verb; return the error if it has one of these."""
+        target = _TRANSITIONS[self._state, verb]
+        if isinstance(target, TransactionState):
+            self._state = target
+            return None
+        return target()
+
+    # -- verbs
+
+    def pipeline(self) -> Deferred[Any]:
+        """Fails: commands queued by MULTI are executed together anyway."""
+        return fail(RedisError("A pipeline cannot be opened inside a transaction"))
+
+    def watch(self, keys: Any) -> Deferred[Any]:
+        """Watch more keys: EXEC fails with ``WatchError`` if one of them changes before it.
+
+        :param keys: a key, or an iterable of keys.
+        :returns: fires with this transaction.
+        """
+        if self._state is TransactionState.CLOSED:
+            return self._outside.watch(keys)  # type: ignore[no-any-return]
+        error = self._enter("WATCH")
+        if error is not None:
+            return fail(error)
+        return self._send_verb("WATCH", *one_or_many(keys)).addCallback(lambda _: self)
+
+    def multi(self, keys: Any = None) -> Deferred[Any]:
+        """Begin to queue commands. They answer ``"QUEUED"``, whatever their type, until ``commit``.
+
+        :param keys: to watch before that.
+        :returns: fires with this transaction.
+        """
+        if self._state is TransactionState.CLOSED:
+            return self._outside.multi(keys)  # type: ignore[no-any-return]
+        if keys is None or self._state is TransactionState.QUEUING:
+            error = self._enter("MULTI")
+            if error is not None:
+                return fail(error)
+            return self._send_verb("MULTI").addCallback(lambda _: self)
+        steps = DeferredList([self.watch(keys), self.multi()], fireOnOneErrback=True, consumeErrors=True)
+        return steps.addCallbacks(lambda _: self, _first_error)
+
+    def commit(self) -> Deferred[list[Any]]:
+        """Execute what was queued.
+
+        :returns: fires with the replies in order, error replies of single commands among them as values; fails with
+            :exc:`WatchError` if a watched key has changed, with :exc:`ExecAbortError` if a command was refused
+            while being queued, with :exc:`RedisError` if MULTI is not open.
+        """
+        error = self._enter("EXEC")
+        if error is not None:
+            return fail(error)
+        convert = exec_converter(
+            self._queued, getattr(self._connection, "tryConvertData", lambda value: value)
+        )
+        raw = any(raw for _, raw in self._queued)
+        deferred = self._send_on_connection("EXEC", post_proc=convert, raw=raw)
+        return deferred.addCallback(self._keep_results).addBoth(self._ended)
+
+    def discard(self) -> Deferred[Any]:
+        """Forget what was queued and what is watched.
+
+        :returns: fires with ``"OK"``; fails with :exc:`RedisError` if MULTI is not open.
+        """
+        error = self._enter("DISCARD")
+        if error is not None:
+            return fail(error)
+        return self._send_on_connection("DISCARD").addBoth(self._ended)
+
+    def unwatch(self) -> Deferred[Any]:
+        """Stop watching, which ends the transaction; inside MULTI the command is queued, as the server has it.
+
+        :returns: fires with ``"OK"``, or ``"QUEUED"``.
+        """
+        if self._state is not TransactionState.WATCHING:
+            return self.execute_command("UNWATCH")
+        self._enter("UNWATCH")
+        return self._send_on_connection("UNWATCH").addBoth(self._ended)
+
+    def execute_command(
+        self,
+        *args: Any,
+        post_proc: Callable[[Any], Any] | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+    ) -> Deferred[Any]:
+        """Send a command within the transaction; see ``RedisProtocol.execute_command``.
+
+        :returns: fires with ``"QUEUED"`` inside MULTI, with the reply otherwise.
+        """
+        if self._state is TransactionState.CLOSED:
+            return self._outside.execute_command(  # type: ignore[no-any-return]
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+            )
+        if self._state is not TransactionState.QUEUING:
+            return self._send_on_connection(
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+            )
+        queued = (post_proc, raw)
+        self._queued.append(queued)
+        # Inside MULTI no command blocks, and the direct answer is text, not data.
+        return self._send_on_connection(*args, apply_timeout=apply_timeout).addErrback(
+            self._not_queued, queued
+        )
+
+    # -- begin and end
+
+    def begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+        """Open the transaction on its connection, which is given back if that fails or is cancelled.
+
+        :returns: fires with this transaction.
+        """
+        deferred = self.multi(keys) if multi else self.watch(keys)
+        return deferred.addErrback(self._begin_failed)
+
+    def abandon(self) -> None:
+        """End it without executing anything, whatever its state, and give the connection back when it is clean."""
+        if not self._released:
+            self._state = TransactionState.CLOSED
+            self._clean()
+
+    def __del__(self) -> None:
+        if self.__dict__.get("_released", True) or not getattr(self._connection, "connected", False):
+            return
+        _log.warn(
+            "A transaction was neither committed nor discarded before its last reference was lost; discarding it"
+        )
+        if threadable.ioThread in (None, threadable.getThreadID()):
+            self.abandon()
+        else:  # the garbage collector runs in any thread, a transport only in the reactor's
+            current_reactor().callFromThread(self.abandon)
+
+    def _begin_failed(self, failure: Failure) -> Failure:
+        self.abandon()
+        return failure
+
+    def _send_verb(self, *args: Any) -> Deferred[Any]:
+        return self._send_on_connection(*args).addCallback(_check_ok)
+
+    def _keep_results(self, results: list[Any]) -> list[Any]:
+        self.results = results
+        return results
+
+    def _not_queued(self, failure: Failure, queued: _Queued) -> Failure:
+        # Never sent: EXEC will have no element for it. (After a refusal by the server EXEC has none at all.)
+        if failure.check(InvalidData, NotSentError):
+            self._queued = [entry for entry in self._queued if entry is not queued]
+        return failure
+
+    def _ended(self, result: Any) -> Any:
+        """The reply to EXEC, DISCARD or UNWATCH has come, or something else than a reply."""
+        if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
+            self._clean()
+        else:
+            self._give_back()
+        return result
+
+    def _clean(self) -> None:
+        # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
+        verbs = [self._send_on_connection("DISCARD"), self._send_on_connection("UNWATCH")]
+        DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back())
+
+    def _give_back(self) -> None:
+        if not self._released:
+            self._released = True
+            self._release(self._connection)
+
+
+def _check_ok(reply: Any) -> Any:
+    if reply not in ("OK", b"OK"):
+        raise RedisError(f"Invalid response: {reply}")
+    return reply
+
+
+def _first_error(failure: Failure) -> Failure:
+    return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
