@@ -1,4 +1,4 @@
-"""Builds the one extension, ``txredis_fast.resp._cresp``. All else about the package is in ``pyproject.toml``.
+"""Builds the extensions, ``resp/_cresp`` and ``request/_crequest``. All else about the package is in ``pyproject.toml``.
 
 Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
@@ -30,8 +30,8 @@ class BuildExtension(build_ext):
             if not ext.optional:
                 raise
             print(
-                f"*** txredis-fast: no C extension ({shorten(str(error), 60)}), so the slower pure-Python implementation "
-                f"is used; {NAME}REQUIRE_EXTENSION=1 makes this an error ***"
+                f"*** txredis-fast: no C extension ({shorten(str(error), 60)}), so the slower pure-Python "
+                f"implementation is used; {NAME}REQUIRE_EXTENSION=1 makes this an error ***"
             )
 
 
@@ -45,8 +45,11 @@ elif not PURE_PYTHON:
     from Cython.Build import cythonize
 
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
-    source = Extension("txredis_fast.resp._cresp", ["txredis_fast/resp/_cresp.pyx"], extra_compile_args=flags)
-    extensions = cythonize([source], build_dir="build", language_level=3)
+    sources = [
+        Extension(f"txredis_fast.{name}", [f"txredis_fast/{name.replace('.', '/')}.pyx"], extra_compile_args=flags)
+        for name in ("resp._cresp", "request._crequest")
+    ]
+    extensions = cythonize(sources, build_dir="build", language_level=3)
     for extension in extensions:
         extension.optional = not REQUIRED  # set here, because cythonize() drops it from what it is given
 

@@ -24,6 +24,8 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         pytest.skip(f"{name} is not built")
     for attribute in ("Reader", "encode_command", "encode_commands"):
         monkeypatch.setattr(f"txredis_fast.protocol.{attribute}", getattr(module, attribute))
+    requests = importlib.import_module(f"txredis_fast.request.{name.replace('resp', 'request')}")
+    monkeypatch.setattr("txredis_fast.protocol.RequestQueue", requests.RequestQueue)
 
 
 class Transport(StringTransport):

@@ -182,6 +182,7 @@ def test_urls_of_sockets_and_sentinels():
         ("redis://h?replyTimeout=soon", "replyTimeout"),
         ("unix://run/redis.sock", "three slashes"),
         ("redis+sentinel://h", "service"),
+        ("redis://x/s3cret@h", "percent-encoded"),
     ],
 )
 def test_a_wrong_url_says_what_is_wrong_without_the_password(url, says):

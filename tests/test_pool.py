@@ -375,7 +375,8 @@ class Connector:
 
     def lose(self):
         reason = Failure(ConnectionDone())
-        self.transport.protocol.connectionLost(reason)
+        protocol, self.transport.protocol = self.transport.protocol, None  # as Twisted's transports forget it
+        protocol.connectionLost(reason)
         self.state = "disconnected"
         self.factory.clientConnectionLost(self, reason)
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import ClientFactory
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
@@ -201,6 +202,14 @@ def test_a_confirmation_nobody_asked_for_goes_to_nobody(surplus):
     assert not transport.disconnecting
 
 
+def test_a_channel_that_the_server_took_away_is_not_counted_any_more():
+    protocol, _ = subscriber("a", "b")
+    protocol.dataReceived(array("unsubscribe", "a", 1))
+    d = protocol.unsubscribe()
+    protocol.dataReceived(array("unsubscribe", "b", 0))
+    assert fired(d) == ["unsubscribe", "b", 0]
+
+
 def test_a_refused_subscription_fails_alone():
     protocol, _ = connected(Recorder)
     d, after = protocol.subscribe(["a", "b"]), protocol.ping()
@@ -356,6 +365,16 @@ def test_a_reply_that_looks_like_a_message_is_a_reply_where_nothing_is_subscribe
     assert protocol.messages == []
 
 
+def test_after_unsubscribing_a_reply_that_looks_like_a_message_is_a_reply_again():
+    protocol, _ = subscriber("a")
+    protocol.unsubscribe("a")
+    protocol.dataReceived(array("unsubscribe", "a", 0))
+    d = protocol.lrange("key", 0, -1)
+    protocol.dataReceived(message("a", "b"))
+    assert fired(d) == ["message", "a", "b"]
+    assert protocol.messages == []
+
+
 def test_an_ordinary_list_is_not_shortened():
     protocol, _ = connected(Recorder)
     d = protocol.lrange("key", 0, -1)
@@ -429,6 +448,18 @@ def test_pushes_are_messages_and_confirmations_too():
     protocol.dataReceived(array("invalidate", "k", "x", kind=b">") + b"+PONG\r\n")
     assert fired(ping) == "PONG"
     assert protocol.messages == [(None, "a", 12), ("a*", "ab", 12)]
+
+
+def test_after_reset_messages_are_lists_again():
+    protocol, _ = connected(Recorder)
+    protocol.subscribe("a")
+    protocol.dataReceived(array("subscribe", "a", 1, kind=b">"))
+    protocol.reset()
+    protocol.dataReceived(b"+RESET\r\n")
+    d = protocol.subscribe("b")
+    protocol.dataReceived(array("subscribe", "b", 1) + message("b", "x"))
+    assert fired(d) == ["subscribe", "b", 1]
+    assert protocol.messages == [(None, "b", "x")]
 
 
 # -- connecting and reconnecting
@@ -507,6 +538,15 @@ def test_a_refused_channel_is_not_wanted():
     lose(protocol)
     _, transport = connect_factory(factory)
     assert transport.take() == command("SUBSCRIBE", "a")
+
+
+def test_what_could_not_be_sent_is_not_wanted():
+    factory = subscriber_factory()
+    protocol, _ = connect_factory(factory)
+    lose(protocol)
+    failed(protocol.subscribe("a"), redis.NotSentError)
+    _, transport = connect_factory(factory)
+    assert transport.take() == b""
 
 
 def test_a_program_that_subscribes_again_itself_does_so_once():
@@ -596,6 +636,24 @@ def test_one_channel_refused_after_a_reconnection_does_not_take_the_others_with_
     lose(protocol)
     _, transport = connect_factory(factory)
     assert sorted(transport.take().split(b"\r\n")) == sorted(command("SUBSCRIBE", "a", "b").split(b"\r\n"))
+
+
+def test_a_channel_refused_after_a_reconnection_is_logged_and_a_lost_connection_is_not():
+    factory = subscriber_factory()
+    protocol, _ = connect_factory(factory)
+    unanswered(protocol.subscribe("a"))
+    lose(protocol)
+    protocol, _ = connect_factory(factory)
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        lose(protocol)
+        assert events == []
+        protocol, _ = connect_factory(factory)
+        protocol.dataReceived(b"-NOPERM no\r\n")
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    assert [formatEvent(event) for event in events] == ["Cannot subscribe again to channel b'a': NOPERM no"]
 
 
 def test_two_connections_at_once_do_not_share_what_they_want():

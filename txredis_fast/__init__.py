@@ -42,7 +42,6 @@ from .commands.arguments import list_or_args
 from .exceptions import (
     AuthenticationError,
     BusyError,
-    ConnectionError as ConnectionError,
     ConnectionFailedError,
     ExecAbortError,
     GarbledReplyError,
@@ -61,9 +60,14 @@ from .exceptions import (
     ReplyTimeoutError,
     ResponseError,
     ScriptDoesNotExist,
-    TimeoutError as TimeoutError,
     WatchError,
     WrongTypeError,
+)
+from .exceptions import (
+    ConnectionError as ConnectionError,
+)
+from .exceptions import (
+    TimeoutError as TimeoutError,
 )
 from .handler import ConnectionHandler, UnixConnectionHandler
 from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
@@ -71,12 +75,14 @@ from .options import ConnectionOptions, RedisURL
 from .pipeline import Pipeline, PipelineError, PipelineLostError
 from .pool import RedisFactory
 from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
+from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .transaction import Transaction
 
 # Without ConnectionError and TimeoutError, which `import *` must not put in place of the builtins.
 __all__ = [
+    "IMPLEMENTATION",
     "AuthenticationError",
     "BaseRedisProtocol",
     "BusyError",
@@ -89,7 +95,6 @@ __all__ = [
     "GarbledReplyError",
     "HashRing",
     "HiredisProtocol",
-    "IMPLEMENTATION",
     "InvalidData",
     "InvalidResponse",
     "LineReceiver",
@@ -97,6 +102,8 @@ __all__ = [
     "MasterDownError",
     "MasterNotFoundError",
     "MaybeExecutedError",
+    "MonitorFactory",
+    "MonitorProtocol",
     "MultiBulkStorage",
     "NoPermissionError",
     "NoScriptRunning",
@@ -124,6 +131,8 @@ __all__ = [
     "ShardedUnixConnection",
     "ShardedUnixConnectionHandler",
     "ShardedUnixConnectionPool",
+    "SubscriberFactory",
+    "SubscriberProtocol",
     "Transaction",
     "UnixConnection",
     "UnixConnectionHandler",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -100,7 +101,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _tour(options: argparse.Namespace) -> None:
     # Not needed by `run`, and some of it brings modules of Twisted that a program may want to come first.
-    from ._cli.diagnosis import Address
+    from ._cli.address import Address
     from ._cli.loop import Interrupted, run_reactor
     from ._cli.screen import Screen
     from ._cli.server import EmbeddedServer
@@ -136,19 +137,21 @@ def main(arguments: list[str] | None = None) -> int:
             from ._cli.run import run
 
             return run(arguments[1:])
-        _tour(make_parser().parse_args(arguments))
+        return _take_tour(make_parser().parse_args(arguments))
     except CommandLineError as error:
         sys.stderr.write(f"{PROGRAM}: {'error: ' if error.status == 2 else ''}{error}\n")
         return error.status
+
+
+def _take_tour(options: argparse.Namespace) -> int:
+    try:
+        _tour(options)
     except BrokenPipeError:
         # Who reads has read enough. The interpreter flushes standard output once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        if arguments[:1] == ["run"]:
-            raise
-        sys.stderr.write(f"{PROGRAM}: interrupted\n")
-        return 130
+        raise CommandLineError("interrupted", 128 + signal.SIGINT) from None
     return 0
 
 

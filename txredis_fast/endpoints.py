@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.error import TimeoutError
+from twisted.internet.interfaces import IHandshakeListener, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._reactor import current_reactor
@@ -32,7 +35,7 @@ def tcp_endpoint(
 
     timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
     endpoint = HostnameEndpoint(current_reactor(), host, port, timeout=timeout)
-    return _tls_endpoint(endpoint, host, ssl_context_factory) if ssl_context_factory else endpoint
+    return _tls_endpoint(endpoint, host, ssl_context_factory, timeout) if ssl_context_factory else endpoint
 
 
 def unix_endpoint(path: str, connect_timeout: float | None = None) -> Any:
@@ -62,7 +65,7 @@ def endpoint_from(endpoint: Any) -> Any:
     return endpoint
 
 
-def _tls_endpoint(endpoint: Any, host: str, context_factory: Any) -> Any:
+def _tls_endpoint(endpoint: Any, host: str, context_factory: Any, timeout: float) -> Any:
     try:
         from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
         from twisted.internet.ssl import optionsForClientTLS
@@ -78,22 +81,88 @@ def _tls_endpoint(endpoint: Any, host: str, context_factory: Any) -> Any:
             "ssl_context_factory must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, "
             f"not {context_factory!r}"
         )
-    return _TLSEndpoint(endpoint, context_factory, TLSMemoryBIOFactory)
+    return _TLSEndpoint(endpoint, context_factory, TLSMemoryBIOFactory, timeout)
 
 
 @implementer(IStreamClientEndpoint)
 class _TLSEndpoint:
-    """TLS over another endpoint; unlike ``wrapClientTLS`` it takes old-style context factories as well."""
+    """TLS over another endpoint.
 
-    def __init__(self, endpoint: Any, context_factory: Any, wrapper: Any) -> None:
+    Unlike ``wrapClientTLS`` it connects only when the handshake has succeeded, so that a certificate that is refused
+    is an attempt that failed, and it takes old-style context factories as well.
+    """
+
+    def __init__(self, endpoint: Any, context_factory: Any, wrapper: Any, timeout: float) -> None:
         self._endpoint = endpoint
         self._context_factory = context_factory
         self._wrapper = wrapper
+        self._timeout = timeout
 
     def __repr__(self) -> str:
         return f"<TLS over {self._endpoint!r}>"
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        wrapped = self._wrapper(self._context_factory, True, protocolFactory)
+        handshakes = _HandshakeFactory(protocolFactory)
+        wrapped = self._wrapper(self._context_factory, True, handshakes)
         connecting: Deferred[Any] = self._endpoint.connect(wrapped)
-        return connecting.addCallback(lambda tls: tls.wrappedProtocol)
+        return connecting.addCallback(lambda _: self._completed(handshakes))
+
+    def _completed(self, handshakes: _HandshakeFactory) -> Deferred[Any]:
+        def too_late(_: object, timeout: float) -> Any:
+            raise TimeoutError(string=f"no TLS handshake within {timeout} seconds")
+
+        return handshakes.completed.addTimeout(self._timeout, current_reactor(), too_late)
+
+
+@implementer(IProtocolFactory)
+class _HandshakeFactory:
+    """Makes what stands in for a protocol of another factory during the handshake.
+
+    :ivar completed: that of the :class:`_Handshake` made last.
+    """
+
+    completed: Deferred[Any]
+
+    def __init__(self, factory: Any) -> None:
+        self._factory = factory
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, address: Any) -> Any:
+        handshake = _Handshake(self._factory, address)
+        self.completed = handshake.completed
+        return handshake
+
+
+@implementer(IHandshakeListener)
+class _Handshake(Protocol):
+    """Waits for the end of the handshake, and hands the transport over to a protocol made then.
+
+    :ivar completed: fires with that protocol, or fails with the reason why there is none.
+    """
+
+    transport: Any
+
+    def __init__(self, factory: Any, address: Any) -> None:
+        self._factory = factory
+        self._address = address
+        self.completed: Deferred[Any] = Deferred(lambda _: self.transport.abortConnection())
+
+    def handshakeCompleted(self) -> None:
+        if self.completed.called:
+            return
+        protocol = self._factory.buildProtocol(self._address)
+        if protocol is None:
+            self.transport.loseConnection()
+            return
+        self.transport.wrappedProtocol = protocol
+        protocol.makeConnection(self.transport)
+        self.completed.callback(protocol)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        if not self.completed.called:
+            self.completed.errback(reason)

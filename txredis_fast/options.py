@@ -6,6 +6,7 @@ This module must not know how anything is connected; it holds and checks values.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -132,6 +133,11 @@ class RedisURL:
 
         :raises ValueError: what is wrong with it, never repeating the password.
         """
+        # Checked first, because what is behind such a character is taken for an address, and errors show that.
+        if re.search(r"[/?#\[\]\s]", url.partition("://")[2].rpartition("@")[0]):
+            raise ValueError(
+                "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
+            )
         try:
             parts = urlsplit(url)
         except ValueError as error:

@@ -13,6 +13,7 @@ This module must not know single commands.
 from __future__ import annotations
 
 import random
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -130,6 +131,7 @@ class RedisFactory(ReconnectingClientFactory):
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
         self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self._why_not_connected)
+        self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         self._connectors: dict[Any, int] = {}
         self._retries: set[Any] = set()
         self._waiting_for_empty_pool: list[Deferred[None]] = []
@@ -165,6 +167,7 @@ class RedisFactory(ReconnectingClientFactory):
             convertNumbers=self.convertNumbers,
             username=self.username,
         )
+        self._built.add(protocol)
         protocol.factory = self
         protocol.strict = self.strict
         protocol.limits = self.limits
@@ -243,9 +246,10 @@ class RedisFactory(ReconnectingClientFactory):
     def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
-        protocol = getattr(getattr(connector, "transport", None), "protocol", None)
-        if protocol is not None and hasattr(protocol, "_close"):
-            protocol._close(unused_reason)  # for a connectionLost that does not chain
+        # For a connectionLost that does not chain. The transport has forgotten its protocol by now.
+        transport = getattr(connector, "transport", None)
+        for protocol in [built for built in self._built if transport is not None and built.transport is transport]:
+            protocol._close(unused_reason)
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
 
     def retry(self, connector: Any = None) -> None:

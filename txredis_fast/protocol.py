@@ -14,6 +14,7 @@ where it has such a method, ``handshakeFailed``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,8 +36,8 @@ from .exceptions import (
 from .legacy import LineReceiver, MultiBulkStorage
 from .options import ConvertNumbers
 from .pipeline import Pipeline
-from .request import BatchRequest, PostProc, Request, RequestQueue
-from .resp import INCOMPLETE, Push, Reader, encode_command, encode_commands
+from .request import PostProc, RequestQueue
+from .resp import Push, Reader, encode_command, encode_commands
 from .transaction import Transaction
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
@@ -85,9 +86,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
         self.username = username
         self.script_hashes: set[str] = set()
         self._reader: Reader | None = None
-        self._requests = RequestQueue(self.abort)
-        #: Commands that are to be written together; None: each is written at once.
-        self._outgoing: list[bytes] | None = None
+        self._requests = RequestQueue(self._write, self.abort)
         self._delivering = False
         self._ready = False
         self._waiting_for_connect: list[Deferred[Any]] = []
@@ -119,7 +118,8 @@ class BaseRedisProtocol(LineReceiver, Commands):
         for option in ("setTcpNoDelay", "setTcpKeepAlive"):
             set_option = getattr(transport, option, None)
             if set_option is not None:
-                set_option(True)
+                with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
+                    set_option(True)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
@@ -176,6 +176,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
             return
         self.connected = 0
         self._ready = False
+        self._requests.stopped = True
         self.script_hashes.clear()
         self._scope = None
         waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
@@ -188,9 +189,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
             kind, text = ReplyTimeoutError, str(reason)
         elif isinstance(reason, ProtocolError):
             kind = GarbledReplyError
-        unsent = len(self._outgoing or ())
-        self._outgoing = None
-        self._requests.fail_all(lambda: kind(text), unsent)
+        self._requests.fail_all(lambda: kind(text))
 
     def abort(self, reason: Exception) -> None:
         """End the connection at once, without waiting for what is still to be written.
@@ -200,6 +199,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
         if self._end_reason is None:
             self._end_reason = reason
         self._ready = False
+        self._requests.stopped = True
         transport = self.transport
         if transport is not None:
             getattr(transport, "abortConnection", transport.loseConnection)()
@@ -218,45 +218,30 @@ class BaseRedisProtocol(LineReceiver, Commands):
         except ProtocolError as error:
             self.abort(error)
             return
-        if self._delivering:  # a transport that answers during write
-            self._deliver(reader)
-            return
-        # What callbacks send while replies are delivered goes out in one write.
-        self._delivering = True
-        if self._outgoing is None:
-            self._outgoing = []
-        try:
-            self._deliver(reader)
-        finally:
-            self._delivering = False
-            self._flush()
+        self._deliver(reader)
 
     def _make_reader(self) -> Reader:
         convert_numbers = self.convertNumbers
         return Reader(
-            self.charset,
-            convert_numbers if convert_numbers == "exact" else bool(convert_numbers),
-            **self.limits,
+            self.charset, convert_numbers if convert_numbers == "exact" else bool(convert_numbers), **self.limits
         )
 
     def _deliver(self, reader: Reader) -> None:
         requests = self._requests
-        get = reader.get
-        while not self.paused:
-            waiting = requests.waiting
-            try:
-                reply = get(waiting[0].raw if waiting else False)
-            except ProtocolError as error:
-                self.abort(error)
-                return
-            if reply is INCOMPLETE:
-                return
-            if reply.__class__ is Push:
-                self.pushReceived(reply)
-            else:
-                self.replyReceived(reply)
-            if self._end_reason is not None or not self.connected:
-                return
+        take = self.replyReceived
+        take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
+        nested = self._delivering  # by a transport that answers during write
+        self._delivering = True
+        if requests.outgoing is None:
+            requests.outgoing = []  # what callbacks send goes out in one write
+        try:
+            requests.deliver(reader, take_reply, self.pushReceived, self.replyReceived)
+        except ProtocolError as error:
+            self.abort(error)
+        finally:
+            if not nested:
+                self._delivering = False
+                self._flush()
 
     def replyReceived(self, reply: Any) -> None:
         """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
@@ -268,8 +253,14 @@ class BaseRedisProtocol(LineReceiver, Commands):
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""
 
+    def pauseProducing(self) -> None:
+        """Stop reading, and hand on nothing more until ``resumeProducing``."""
+        super().pauseProducing()  # type: ignore[no-untyped-call]
+        self._requests.stopped = True
+
     def resumeProducing(self) -> None:
         """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
+        self._requests.stopped = self._end_reason is not None or not self.connected
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self._reader is not None:
             self._deliver(self._reader)
@@ -307,27 +298,21 @@ class BaseRedisProtocol(LineReceiver, Commands):
             data = encode_command(args, self.charset, self.errors, self.strict)
         except Exception:
             return fail()
-        deferred: Deferred[Any] = Deferred(self._cancel_blocking if blocking else None)
         timeout = self.replyTimeout
         deadline = self._deadline(timeout) if timeout and apply_timeout else None
-        self._requests.waiting.append(Request(deferred, post_proc, raw, deadline))
-        if self._outgoing is None:
-            self._write(data)
-        else:
-            self._outgoing.append(data)
-        return deferred
+        return self._requests.send(data, post_proc, raw, self._cancel_blocking if blocking else None, deadline)
 
     def _write(self, data: bytes) -> None:
         """Write now, or, in the middle of a burst over a real transport, at the end of this reactor turn."""
         transport: Any = self.transport
         if self.in_flight > BURST and hasattr(transport, "reactor"):
-            self._outgoing = [data]
+            self._requests.outgoing = [data]
             transport.reactor.callLater(0, self._flush)
         else:
             transport.write(data)
 
     def _flush(self) -> None:
-        outgoing, self._outgoing = self._outgoing, None
+        outgoing, self._requests.outgoing = self._requests.outgoing, None
         if outgoing:
             self.transport.write(b"".join(outgoing))  # type: ignore[union-attr]
 
@@ -350,14 +335,8 @@ class BaseRedisProtocol(LineReceiver, Commands):
             )
         except Exception:
             return fail()
-        deferred: Deferred[list[Any]] = Deferred()
         deadline = self._deadline(self.replyTimeout) if self.replyTimeout else None
-        self._requests.waiting.append(BatchRequest(deferred, [command[1:] for command in commands], deadline))
-        if self._outgoing is None:
-            self._write(data)
-        else:
-            self._outgoing.append(data)
-        return deferred
+        return self._requests.send_batch(data, [command[1:] for command in commands], deadline)
 
     @property
     def in_flight(self) -> int:
@@ -528,6 +507,9 @@ class BaseRedisProtocol(LineReceiver, Commands):
         reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
         converted = reader.get()
         return data if isinstance(data, str) and isinstance(converted, bytes) else converted
+
+
+_STOCK_REPLY_RECEIVED = BaseRedisProtocol.replyReceived
 
 
 class RedisProtocol(BaseRedisProtocol):

@@ -108,7 +108,7 @@ class SubscriberProtocol(RedisProtocol):
         """Takes what :class:`RedisProtocol` takes."""
         super().__init__(*args, **kwargs)
         self._subscriptions = Subscriptions()
-        #: What the commands written so far subscribe to.
+        #: What the commands written so far have subscribed to, whatever was unsubscribed from since.
         self._asked: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
         #: What the server has confirmed.
         self._confirmed: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
@@ -227,12 +227,10 @@ class SubscriberProtocol(RedisProtocol):
             wanted[kind].update(dict.fromkeys(names))
         elif event is Event.UNSUBSCRIBE:
             for name in names or tuple(wanted[kind]):
-                self._asked[kind].discard(name)
                 wanted[kind].pop(name, None)
         else:
-            for each in Kind:
-                self._asked[each].clear()
-                wanted[each].clear()
+            for each in wanted.values():
+                each.clear()
 
     # -- life of the connection
 
@@ -326,7 +324,6 @@ class SubscriberProtocol(RedisProtocol):
             # Nobody asked. A cluster does this to a shard channel whose slot moves away.
             if event is Event.UNSUBSCRIBE and reply[1] is not None:
                 self._confirmed[kind].discard(self._encode_value(reply[1]))
-                self._asked[kind].discard(self._encode_value(reply[1]))
             return
         confirmed = self._confirmed[kind]
         if awaited.left is None:

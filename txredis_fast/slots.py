@@ -31,7 +31,8 @@ class PoolSlot:
         self._protocol: Any = None
         #: Attempts since a connection last proved usable.
         self._attempts = 0
-        self._stopped = False
+        #: Fires when it has stopped; None before that is wanted.
+        self._stopping: Deferred[Any] | None = None
         self._service = ClientService(
             _NotedAttempts(endpoint, factory),
             _SlotProtocols(factory, self),
@@ -43,7 +44,9 @@ class PoolSlot:
     @property
     def alive(self) -> bool:
         """Whether it has a connection, or may still get one."""
-        return not self._stopped
+        if self._stopping is not None:
+            return False
+        return self._protocol is None or bool(self._protocol.connected) or bool(self._factory.keeps_trying)
 
     def start(self) -> None:
         """Begin to connect."""
@@ -64,8 +67,11 @@ class PoolSlot:
 
     def stop(self) -> Deferred[Any]:
         """Stop now and close the connection; fires when it is closed."""
-        self._stopped = True
-        return self._service.stopService()
+        if self._stopping is None:
+            # Noted first: stopping may lose the connection at once. And once: a service that stops refuses to be.
+            self._stopping = Deferred()
+            self._service.stopService().chainDeferred(self._stopping)
+        return self._stopping
 
     def usable(self) -> None:
         """The connection has proved usable: the next back-off begins anew."""
@@ -75,7 +81,7 @@ class PoolSlot:
         """The connection was lost."""
         if self._protocol is protocol:
             self._protocol = None
-            if not self._factory.keeps_trying and not self._stopped:
+            if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
 
     def made(self, protocol: Any) -> None:

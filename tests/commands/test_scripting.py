@@ -130,10 +130,12 @@ def test_a_host_that_queues_gets_its_deferred_back_as_it_is(resp, call, text):
 
 
 def test_a_connection_remembers_the_scripts_that_its_server_executed(remembering):
-    remembering.eval(SCRIPT)
+    remembering.eval(SCRIPT, ["k"], ["a"])
+    assert remembering.take_sent() == WHOLE
     assert remembering.script_hashes == set()
-    remembering.answer(NOSCRIPT)
-    assert remembering.script_hashes == set()
+    remembering.answer(integer(1))
+    remembering.eval(SCRIPT, ["k"], ["a"])
+    assert remembering.take_sent() == BY_HASH
     remembering.answer(integer(1))
     assert remembering.script_hashes == {SHA1}
     remembering.evalsha("f" * 40)

@@ -1,9 +1,9 @@
 """Lua scripts, sent by their hash where the server may have them.
 
-``eval`` sends EVALSHA, and the script itself only to a server that answers ``NOSCRIPT``: so a script crosses
-the network once, whichever connection of a pool it takes. Such a first EVAL goes out when that answer has come,
-after commands that were given meanwhile. Where a ``NOSCRIPT`` would come too late to be acted on
-(``_eval_by_hash`` is False: transaction, pipeline) the script itself is sent, always.
+``eval`` sends EVALSHA where the connection has executed the script before, and the script itself if the server
+answers ``NOSCRIPT`` (it was restarted, or flushed its scripts). On a connection that has not, it sends the script at
+once: a first EVALSHA that failed would let commands that were given later overtake the script. Where a ``NOSCRIPT``
+would come too late to be acted on (``_eval_by_hash`` is False: transaction, pipeline) the script itself is sent, always.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ScriptingCommands(CommandHost):
         keys: Keys = [],  # noqa: B006  # txredisapi's defaults; nothing changes them
         args: Argument | Items = [],  # noqa: B006
     ) -> Deferred[Any]:
-        """Execute a Lua script, by its hash if the server has it.
+        """Execute a Lua script, by its hash where the server has it.
 
         :param script: the script; ``str`` is sent as UTF-8.
         :param keys: the keys it works on, its ``KEYS``: one or an iterable.
@@ -53,7 +53,8 @@ class ScriptingCommands(CommandHost):
         script = script.encode() if isinstance(script, str) else bytes(script)
         sha1_hash = hashlib.sha1(script).hexdigest()
         tail = _keys_and_args(keys, args)
-        if not self._eval_by_hash:
+        known = getattr(self, "script_hashes", None)
+        if not self._eval_by_hash or (known is not None and sha1_hash not in known):
             return self._execute_script("EVAL", script, sha1_hash, tail)
         deferred = self._execute_script("EVALSHA", sha1_hash, sha1_hash, tail)
         return deferred.addErrback(self._eval_whole, script, sha1_hash, tail)

@@ -13,8 +13,9 @@ so that pointers into its buffer stay valid. Nothing is consumed before its valu
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_XDECREF
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from txredis_fast.exceptions import InvalidData, ProtocolError, response_error
@@ -47,13 +48,20 @@ cdef extern from "Python.h":
     char *PyOS_double_to_string(double value, char code, int precision, int flags, int *kind) except NULL
     long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
     bint PyUnicode_IS_ASCII(object text)
-    void *PyUnicode_DATA(object text)
-    object PyUnicode_New(Py_ssize_t size, unsigned int maximum)
+    const char *PyUnicode_DATA(object text)
+    Py_ssize_t PyList_GET_SIZE(PyObject *items)
+    PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
+    void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *value)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    # The same functions on bytes that nobody else can see yet, which may be written and resized.
+    # On objects that nobody else can see yet, which may be written and resized.
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
     Py_ssize_t bytes_size "PyBytes_GET_SIZE"(PyObject *data)
+    PyObject *new_text "PyUnicode_New"(Py_ssize_t size, unsigned int maximum) except NULL
+    void *text_data "PyUnicode_DATA"(PyObject *text)
+    # A cast that makes Cython take over a reference. To take a second one and drop the first may cost more than to
+    # make a small object: CPython 3.12 and later write half of the reference count, which stalls reading it whole.
+    object owned "(PyObject *)"(PyObject *value)
     int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
 
 cdef object _INCOMPLETE = _shared.INCOMPLETE
@@ -67,9 +75,9 @@ cdef int _NUMBERS_EXACT = _shared.NUMBERS_EXACT
 cdef enum:
     SAFE_DIGITS = 18
 
-#: Lists up to here get their size at once: that is 1 KiB for a header, and at most max_depth are open.
+#: How many items a list has room for from the beginning: 512 bytes for a header, and at most max_depth are open.
 cdef enum:
-    PREPARED_ITEMS = 128
+    PREPARED_ITEMS = 64
 
 #: Strings up to here are checked for being ASCII, which spares the codec.
 cdef enum:
@@ -103,11 +111,15 @@ cdef Py_ssize_t _digits(const char *text, Py_ssize_t size) noexcept:
 
 
 cdef inline bint _is_ascii(const char *text, Py_ssize_t size) noexcept:
-    cdef unsigned char seen = 0
+    """Tell whether at least 8 bytes are all ASCII; the last 8 are looked at once more."""
+    cdef uint64_t word
+    cdef uint64_t seen = 0
     cdef Py_ssize_t i
-    for i in range(size):
-        seen |= <unsigned char>text[i]
-    return seen < 128
+    for i in range(0, size - 8, 8):
+        memcpy(&word, text + i, 8)
+        seen |= word
+    memcpy(&word, text + size - 8, 8)
+    return ((seen | word) & <uint64_t>0x8080808080808080) == 0
 
 
 cdef inline long long _short_integer(const char *digits, Py_ssize_t count) noexcept:
@@ -196,6 +208,7 @@ cdef object _number(const char *text, Py_ssize_t size, bint exact):
 
 
 @cython.final
+@cython.no_gc
 @cython.freelist(16)
 cdef class _Frame:
     """An aggregate that is being read."""
@@ -206,13 +219,26 @@ cdef class _Frame:
     cdef Py_ssize_t left
     cdef list items
 
-    cdef inline int add(self, object value) except -1:
-        """Put the next item where it belongs."""
-        if self.size <= PREPARED_ITEMS:
-            self.items[self.size - self.left] = value
-        else:
-            self.items.append(value)
+    cdef inline int add(self, PyObject *fresh) except -1:
+        """Put the next item where it belongs, and take over the reference to it."""
+        cdef Py_ssize_t index = self.size - self.left
+        cdef PyObject *items = <PyObject *>self.items
+        cdef PyObject *replaced
+        if index >= PyList_GET_SIZE(items):
+            try:
+                self.grow(index)
+            except MemoryError:
+                Py_XDECREF(fresh)
+                raise
+        replaced = PyList_GET_ITEM(items, index)
+        PyList_SET_ITEM(items, index, fresh)
+        Py_XDECREF(replaced)
         self.left -= 1
+        return 0
+
+    cdef int grow(self, Py_ssize_t index) except -1:
+        """Make room for more items; by half, because what a header announces may never come."""
+        self.items += [None] * min(self.left, max(PREPARED_ITEMS, index // 2))
         return 0
 
     cdef int child_frozen(self) noexcept:
@@ -281,6 +307,9 @@ cdef class Reader:
     cdef str _charset
     cdef Codec _codec
     cdef int _numbers
+    #: Whether bulk strings stay bytes, and whether ASCII is text as it is.
+    cdef bint _plain
+    cdef bint _ascii_superset
     cdef Py_ssize_t _max_bulk
     cdef Py_ssize_t _max_elements
     cdef Py_ssize_t _max_depth
@@ -316,6 +345,8 @@ cdef class Reader:
         self._codec = {
             None: CODEC_NONE, "utf-8": CODEC_UTF8, "ascii": CODEC_ASCII, "iso8859-1": CODEC_LATIN1,
         }.get(self._charset, CODEC_OTHER)
+        self._plain = self._codec == CODEC_NONE and not self._numbers
+        self._ascii_superset = self._codec in (CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1)
         self._max_bulk = min(max_bulk_length, HUGE)
         self._max_elements = min(max_elements, HUGE)
         self._max_depth = min(max_depth, HUGE)
@@ -414,14 +445,14 @@ cdef class Reader:
         self._returned = self._fed
 
     cdef object _fail(self, str message):
-        """End this reader."""
+        """End this reader, and make the error to be raised."""
         self._broken = message
         self._clear()
-        raise ProtocolError(message)
+        return ProtocolError(message)
 
     cdef int _check_buffered(self) except -1:
         if self._fed - self._returned > self._max_buffered:
-            self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
+            raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
         return 0
 
     cdef int _append(self, const char *data, Py_ssize_t size) except -1:
@@ -461,16 +492,36 @@ cdef class Reader:
         cdef Py_ssize_t i = 1
         if available < 6 or text[0] != c"$":
             return -1
-        while i < 10 and i < available and _is_digit(text[i]):
+        # At most 9 digits. At least 4 bytes must follow them, so that this many can be looked at.
+        available = min(available - 4, 10)
+        while i < available and _is_digit(text[i]):
             size = size * 10 + (text[i] - c"0")
             i += 1
+        text += i
         if (
-            i == 1 or available - i < size + 4 or size > self._max_bulk or i > self._max_line
-            or text[i] != c"\r" or text[i + 1] != c"\n" or text[i + 2 + size] != c"\r" or text[i + 3 + size] != c"\n"
+            self._end - self._pos - i < size + 4 or i == 1 or size > self._max_bulk or i > self._max_line
+            or text[0] != c"\r" or text[1] != c"\n" or text[size + 2] != c"\r" or text[size + 3] != c"\n"
         ):
             return -1
         start[0] = self._pos + i + 2
         return size
+
+    cdef inline PyObject *_bulk_value(self, const char *text, Py_ssize_t size) except NULL:
+        """Make the value of a bulk string: the two commonest cases here, the others in _convert()."""
+        cdef PyObject *fresh
+        cdef object value
+        if self._raw or self._plain:
+            return new_bytes(text, size)
+        if (
+            8 <= size <= SHORT_TEXT and self._ascii_superset and (not self._numbers or text[0] > c"9")
+            and _is_ascii(text, size)
+        ):
+            fresh = new_text(size, 127)
+            memcpy(text_data(fresh), text, size)
+            return fresh
+        value = self._convert(c"$", text, size, None)
+        Py_INCREF(value)
+        return <PyObject *>value
 
     cdef int _fill_frame(self, _Frame frame) except -1:
         """Read the ordinary bulk strings that come next in an aggregate. All else is left to _element()."""
@@ -480,7 +531,7 @@ cdef class Reader:
             size = self._whole_bulk(&start)
             if size < 0:
                 break
-            frame.add(self._convert(c"$", self._data + start, size, None))
+            frame.add(self._bulk_value(self._data + start, size))
             self._consume(start + size + 2 - self._pos)
         return 0
 
@@ -488,6 +539,7 @@ cdef class Reader:
         """Return the next reply; or, given a list, append all that are complete to it."""
         cdef _Frame frame
         cdef object value
+        cdef PyObject *fresh
         cdef Py_ssize_t start = 0
         cdef Py_ssize_t size
         while True:
@@ -499,13 +551,15 @@ cdef class Reader:
                 size = self._whole_bulk(&start)
                 if size >= 0:
                     self._raw = raw
-                    value = self._convert(c"$", self._data + start, size, None)
+                    fresh = self._bulk_value(self._data + start, size)
                     self._raw = -1
                     self._consume(start + size + 2 - self._pos)
                     self._returned = self._fed - (self._end - self._pos)
-                    self._attributes = None
+                    if self._attributes is not None:
+                        self._attributes = None
                     if replies is None:
-                        return value
+                        return owned(fresh)
+                    value = owned(fresh)
                     replies.append(value)
                     continue
             if frame is not None and frame.left == 0:
@@ -527,7 +581,8 @@ cdef class Reader:
                     self._check_buffered()
                     return value
             if frame is not None:
-                frame.add(value)
+                Py_INCREF(value)
+                frame.add(<PyObject *>value)
                 continue
             self._returned = self._fed - (self._end - self._pos)
             self._attributes = self._pending_attributes
@@ -560,8 +615,12 @@ cdef class Reader:
         if available == 0:
             return _INCOMPLETE
         kind = text[0]
-        if kind != c"$" and (memchr(b"+:*-_#,(%~!=|>", kind, 14) == NULL or (kind == c">" and self._frame is not None)):
-            self._fail(malformed("a type byte" if self._frame is None else "the type byte of an element", text[:1]))
+        if kind != c"$" and (
+            memchr(b"+:*-_#,(%~!=|>", kind, 14) == NULL or (kind == c">" and self._frame is not None)
+        ):
+            raise self._fail(
+                malformed("a type byte" if self._frame is None else "the type byte of an element", text[:1])
+            )
         if self._raw < 0:
             self._raw = raw and kind != c">" and kind != c"|"
 
@@ -605,7 +664,7 @@ cdef class Reader:
                 return 0
             elif text[end + 1] == c"\n":
                 return end + 2
-        self._fail(line_fault(text[:min(available, self._max_line + 2)], self._max_line))
+        raise self._fail(line_fault(text[:min(available, self._max_line + 2)], self._max_line))
 
     cdef object _read_bulk(
         self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after, Py_ssize_t available
@@ -614,23 +673,23 @@ cdef class Reader:
         cdef object value
         if size < 0:
             if kind != c"$" or after != 5 or memcmp(text, b"$-1", 3) != 0:
-                self._fail(line_error(text[:after], self._max_line))
+                raise self._fail(line_error(text[:after], self._max_line))
             self._consume(after)
             return None
         if size > self._max_bulk:
-            self._fail(malformed(f"a bulk string of at most {self._max_bulk} bytes", text[:after - 2]))
+            raise self._fail(malformed(f"a bulk string of at most {self._max_bulk} bytes", text[:after - 2]))
         if kind == c"=":
             if size < 4:
-                self._fail(line_error(text[:after], self._max_line))
+                raise self._fail(line_error(text[:after], self._max_line))
             if available < after + 4:
                 return _INCOMPLETE
             if text[after + 3] != c":":
-                self._fail(malformed("a format of 3 bytes and ':'", text[after:after + 4]))
+                raise self._fail(malformed("a format of 3 bytes and ':'", text[after:after + 4]))
             after += 4
             size -= 4
         if available - after >= size + 2:
             if text[after + size] != c"\r" or text[after + size + 1] != c"\n":
-                self._fail(malformed("CRLF after the bulk string", text[after + size:after + size + 2]))
+                raise self._fail(malformed("CRLF after the bulk string", text[after + size:after + size + 2]))
             value = self._convert(kind, text + after, size, None)
             self._consume(after + size + 2)
             return value
@@ -657,7 +716,7 @@ cdef class Reader:
                 resize_bytes(&self._bulk, capacity)
             except MemoryError:
                 # What had come of the bulk string is gone, so the replies after it cannot be told apart.
-                self._fail(f"expected memory for a bulk string of {self._bulk_length} bytes, got none")
+                raise self._fail(f"expected memory for a bulk string of {self._bulk_length} bytes, got none")
         memcpy(bytes_data(self._bulk) + self._bulk_filled, data, size)
         self._bulk_filled += size
         return 0
@@ -669,7 +728,7 @@ cdef class Reader:
         if self._bulk_filled < self._bulk_length or self._end - self._pos < 2:
             return _INCOMPLETE
         if end[0] != c"\r" or end[1] != c"\n":
-            self._fail(malformed("CRLF after the bulk string", end[:2]))
+            raise self._fail(malformed("CRLF after the bulk string", end[:2]))
         # Full: the capacity reaches the length exactly when the last byte has come.
         data = <bytes>self._bulk
         value = self._convert(self._bulk_kind, PyBytes_AS_STRING(data), self._bulk_length, data)
@@ -692,10 +751,6 @@ cdef class Reader:
                 if value is not None:
                     return value
             if self._codec != CODEC_NONE:
-                if 1 < size <= SHORT_TEXT and self._codec != CODEC_OTHER and _is_ascii(text, size):
-                    value = PyUnicode_New(size, 127)
-                    memcpy(PyUnicode_DATA(value), text, size)
-                    return value
                 try:
                     if self._codec == CODEC_UTF8:
                         return PyUnicode_DecodeUTF8(text, size, NULL)
@@ -741,7 +796,7 @@ cdef class Reader:
             value = _double(line, size)
             if value is not None:
                 return value
-        self._fail(line_error(text[:after], self._max_line))
+        raise self._fail(line_error(text[:after], self._max_line))
 
     cdef object _open(self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after):
         """Begin an aggregate."""
@@ -751,24 +806,24 @@ cdef class Reader:
         if size < 0:
             if kind == c"*" and after == 5 and memcmp(text, b"*-1", 3) == 0:
                 return None
-            self._fail(line_error(text[:after], self._max_line))
+            raise self._fail(line_error(text[:after], self._max_line))
         if kind == c"%" or kind == c"|":
             size *= 2
         if self._frame is not None:
             frozen = self._frame.child_frozen()
             depth = len(self._stack) + 1
         if depth >= self._max_depth:
-            self._fail(malformed(f"at most {self._max_depth} nested aggregates", text[:after - 2]))
+            raise self._fail(malformed(f"at most {self._max_depth} nested aggregates", text[:after - 2]))
         if self._elements + size > self._max_elements:
-            self._fail(malformed(f"at most {self._max_elements} elements in a reply", text[:after - 2]))
+            raise self._fail(malformed(f"at most {self._max_elements} elements in a reply", text[:after - 2]))
         if frozen > _MAX_FROZEN_DEPTH:
-            self._fail(malformed(f"at most {_MAX_FROZEN_DEPTH} nested aggregates in a key", text[:after - 2]))
+            raise self._fail(malformed(f"at most {_MAX_FROZEN_DEPTH} nested aggregates in a key", text[:after - 2]))
         frame = _Frame.__new__(_Frame)
         frame.kind = kind
         frame.frozen = frozen
         frame.size = size
         frame.left = size
-        frame.items = [None] * size if size <= PREPARED_ITEMS else []
+        frame.items = [None] * min(size, PREPARED_ITEMS)
         if self._frame is not None:
             self._stack.append(self._frame)
         self._frame = frame
@@ -918,7 +973,7 @@ cdef int _encode(_Output *out, object command, object charset, object errors, bi
             continue
         if kind is str:
             if PyUnicode_IS_ASCII(value) and (ascii_superset or index == 0):
-                _write_bulk(out, <const char *>PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value))
+                _write_bulk(out, PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value))
                 continue
             if utf8:
                 try:

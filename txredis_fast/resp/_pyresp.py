@@ -42,7 +42,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal
 
 from txredis_fast.exceptions import InvalidData, ProtocolError, response_error
 from txredis_fast.resp._shared import (
@@ -244,9 +244,7 @@ class Reader:
         elif isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
             chunk = bytes(memoryview(data))
         else:
-            raise TypeError(
-                f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}"
-            )
+            raise TypeError(f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}")
         self._check_buffered()
         self._fed += len(chunk)
         if self._bulk_left and self._bulk is not None:
@@ -301,8 +299,8 @@ class Reader:
         if self._broken is not None:
             raise ProtocolError(self._broken)
 
-    def _fail(self, message: str) -> NoReturn:
-        """End this reader."""
+    def _fail(self, message: str) -> ProtocolError:
+        """End this reader, and make the error to be raised."""
         self._broken = message
         self._buf = b""
         self._pos = 0
@@ -311,11 +309,11 @@ class Reader:
         self._stack = []
         self._pending_attributes = None
         self._returned = self._fed
-        raise ProtocolError(message)
+        return ProtocolError(message)
 
     def _check_buffered(self) -> None:
         if self._fed - self._returned > self._max_buffered:
-            self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
+            raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
 
     def _run(self, raw: bool, replies: list[Any] | None) -> Any:
         """Return the next reply; or, given a list, append all that are complete to it."""
@@ -414,7 +412,7 @@ class Reader:
                 continue
             kind = buf[pos]
             if kind not in EXPECTED or (kind == _GREATER and self._stack):
-                self._fail(
+                raise self._fail(
                     malformed(
                         "a type byte" if not self._stack else "the type byte of an element",
                         buf[pos : pos + 1],
@@ -426,49 +424,44 @@ class Reader:
             if end < 0:
                 fault = line_fault(buf[pos : pos + self._max_line + 2], self._max_line)
                 if fault is not None:
-                    self._fail(fault)
+                    raise self._fail(fault)
                 if not self._more(0):
                     return INCOMPLETE
                 continue
             line = buf[pos + 1 : end]
             end += 2
             if kind not in _BULKS:
-                if kind in _AGGREGATES:
-                    value = self._open(kind, line)
-                else:
-                    value = self._simple(kind, line)
+                value = self._open(kind, line) if kind in _AGGREGATES else self._simple(kind, line)
                 self._pos = end
                 return value
             if not line.isdigit():
                 if kind != _DOLLAR or line != b"-1":
-                    self._fail(line_error(buf[pos:end], self._max_line))
+                    raise self._fail(line_error(buf[pos:end], self._max_line))
                 self._pos = end
                 return None
             size = _length(line)
             if size > self._max_bulk:
-                self._fail(malformed(f"a bulk string of at most {self._max_bulk} bytes", buf[pos : end - 2]))
+                raise self._fail(malformed(f"a bulk string of at most {self._max_bulk} bytes", buf[pos : end - 2]))
             if kind == _EQUALS:
                 if size < 4:
-                    self._fail(line_error(buf[pos:end], self._max_line))
+                    raise self._fail(line_error(buf[pos:end], self._max_line))
                 if len(buf) < end + 4:
                     if not self._more(end + 4 - pos):
                         return INCOMPLETE
                     continue
                 if buf[end + 3] != _COLON:
-                    self._fail(malformed("a format of 3 bytes and ':'", buf[end : end + 4]))
+                    raise self._fail(malformed("a format of 3 bytes and ':'", buf[end : end + 4]))
                 end += 4
                 size -= 4
             after = end + size
             if len(buf) >= after + 2:
                 if buf[after : after + 2] != b"\r\n":
-                    self._fail(malformed("CRLF after the bulk string", buf[after : after + 2]))
+                    raise self._fail(malformed("CRLF after the bulk string", buf[after : after + 2]))
                 value = self._convert(kind, buf[end:after])
                 self._pos = after + 2
                 return value
             if size >= LARGE_BULK:
-                self._begin_bulk(kind, end, size)
-                assert self._bulk is not None
-                return self._finish_bulk(self._bulk)
+                return self._finish_bulk(self._begin_bulk(kind, end, size))
             if not self._more(after + 2 - pos):
                 return INCOMPLETE
 
@@ -497,7 +490,7 @@ class Reader:
         self._need = 1
         return True
 
-    def _begin_bulk(self, kind: int, start: int, size: int) -> None:
+    def _begin_bulk(self, kind: int, start: int, size: int) -> io.BytesIO:
         """Go on with a large bulk string, of which a part has come, in a buffer of its own."""
         bulk = io.BytesIO()
         with memoryview(self._buf) as view:
@@ -511,6 +504,7 @@ class Reader:
         self._bulk = bulk
         self._bulk_kind = kind
         self._bulk_left = left
+        return bulk
 
     def _finish_bulk(self, bulk: io.BytesIO) -> Any:
         if self._bulk_left:
@@ -520,7 +514,7 @@ class Reader:
                 return INCOMPLETE
         end = self._buf[self._pos : self._pos + 2]
         if end != b"\r\n":
-            self._fail(malformed("CRLF after the bulk string", end))
+            raise self._fail(malformed("CRLF after the bulk string", end))
         value = self._convert(self._bulk_kind, bulk.getvalue())
         self._bulk = None
         self._pos += 2
@@ -545,10 +539,10 @@ class Reader:
 
     def _simple(self, kind: int, line: bytes) -> Any:
         """Make the value of a line that is a whole reply."""
-        if kind == _COLON or kind == _PAREN:
+        if kind in (_COLON, _PAREN):
             if _INTEGER(line):
                 return parse_integer(line)
-        elif kind == _PLUS or kind == _MINUS:
+        elif kind in (_PLUS, _MINUS):
             if not _LINE_BREAK(line):
                 if kind == _MINUS:
                     return response_error(line.decode("utf-8", "replace"))
@@ -565,7 +559,7 @@ class Reader:
             return float(line)
         elif line in _SPECIAL_DOUBLES:
             return _SPECIAL_DOUBLES[line]
-        self._fail(line_error(bytes((kind,)) + line + b"\r\n", self._max_line))
+        raise self._fail(line_error(bytes((kind,)) + line + b"\r\n", self._max_line))
 
     def _open(self, kind: int, line: bytes) -> Any:
         """Begin an aggregate."""
@@ -573,18 +567,18 @@ class Reader:
         if not line.isdigit():
             if kind == _STAR and line == b"-1":
                 return None
-            self._fail(line_error(header + b"\r\n", self._max_line))
+            raise self._fail(line_error(header + b"\r\n", self._max_line))
         size = _length(line)
-        if kind == _PERCENT or kind == _PIPE:
+        if kind in (_PERCENT, _PIPE):
             size *= 2
         stack = self._stack
         if len(stack) >= self._max_depth:
-            self._fail(malformed(f"at most {self._max_depth} nested aggregates", header))
+            raise self._fail(malformed(f"at most {self._max_depth} nested aggregates", header))
         if self._elements + size > self._max_elements:
-            self._fail(malformed(f"at most {self._max_elements} elements in a reply", header))
+            raise self._fail(malformed(f"at most {self._max_elements} elements in a reply", header))
         frozen = stack[-1].child_frozen() if stack else 0
         if frozen > MAX_FROZEN_DEPTH:
-            self._fail(malformed(f"at most {MAX_FROZEN_DEPTH} nested aggregates in a key", header))
+            raise self._fail(malformed(f"at most {MAX_FROZEN_DEPTH} nested aggregates in a key", header))
         stack.append(_Frame(kind, size, frozen))
         self._elements += size
         return _OPENED
@@ -595,9 +589,7 @@ def _length(digits: bytes) -> int:
     return int(digits) if len(digits) < 20 else int(digits.lstrip(b"0")[:20] or b"0")
 
 
-def _encode(
-    parts: list[bytes], command: Iterable[Any], charset: str | None, errors: str, strict: bool
-) -> None:
+def _encode(parts: list[bytes], command: Iterable[Any], charset: str | None, errors: str, strict: bool) -> None:
     """Append an encoded command to ``parts``."""
     args = tuple(command)
     if not args:

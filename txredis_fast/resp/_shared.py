@@ -101,9 +101,7 @@ def line_error(data: bytes, max_line_length: int) -> str:
     return line_fault(data, max_line_length) or malformed(EXPECTED[data[0]], data[:-2])
 
 
-def check_options(
-    charset: str | None, convert_numbers: object, limits: dict[str, int]
-) -> tuple[str | None, int]:
+def check_options(charset: str | None, convert_numbers: object, limits: dict[str, int]) -> tuple[str | None, int]:
     """Check a Reader's options; give the charset's canonical name and the number mode.
 
     :raise ValueError: an option is wrong; the message names it.
@@ -181,9 +179,7 @@ def argument_place(args: tuple[Any, ...], index: int) -> str:
     return f"argument {index} of {command_name(args)}" if index else "the command name"
 
 
-def encode_other(
-    args: tuple[Any, ...], index: int, charset: str, errors: str, strict: bool, stacklevel: int
-) -> bytes:
+def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, strict: bool, stacklevel: int) -> bytes:
     """Encode an argument of a type that is not one of the common ones.
 
     :param stacklevel: frames between this one and the caller of ``encode_command``, plus one.
@@ -214,9 +210,7 @@ def encode_other(
         except ValueError:
             if not isinstance(value, int):
                 raise
-            raise InvalidData(
-                f"{argument_place(args, index)} is an int with too many digits for str()"
-            ) from None
+            raise InvalidData(f"{argument_place(args, index)} is an int with too many digits for str()") from None
     if (index == 0 or isinstance(value, int)) and text.isascii():
         return str.encode(text, "ascii")
     try:

@@ -1,9 +1,11 @@
-"""Who waits for which reply: the FIFO of requests of one connection, and its one deadline timer.
+"""The requests of one connection in pure Python: the reference for the compiled ``_crequest``.
 
 Redis answers in the order of the commands, so the reply that comes belongs to the oldest request. A request that
 was cancelled keeps its place, and its reply is dropped there: no reply ever moves to another request.
 
-This module must not know of bytes, of transports or of commands.
+What callbacks send while replies are delivered is kept and written at once when the delivery ends.
+
+This module must not know of transports or of single commands.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from .exceptions import NotSentError, ReplyTimeoutError
+from ..exceptions import NotSentError, ReplyTimeoutError
+from ..resp import INCOMPLETE, Push, Reader
 
 __all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue"]
 
@@ -35,21 +38,22 @@ class Request:
         self.raw = raw
         self.deadline = deadline
 
-    def answer(self, reply: Any) -> None:
-        """Take the reply. An error reply fails the Deferred."""
+    def answer(self, reply: Any) -> bool:
+        """Take the reply, and return True: it was the last one. An error reply fails the Deferred."""
         deferred = self.deferred
         if deferred.called:
-            return  # cancelled: the reply ends here
+            return True  # cancelled: the reply ends here
         if isinstance(reply, Exception):
             deferred.errback(reply)
-            return
+            return True
         if self.post_proc is not None:
             try:
                 reply = self.post_proc(reply)
             except Exception:
                 deferred.errback()
-                return
+                return True
         deferred.callback(reply)
+        return True
 
     def fail(self, error: Exception) -> None:
         """Fail without a reply."""
@@ -87,7 +91,7 @@ class BatchRequest:
         return self._converters[len(self.replies)][0]
 
     def answer(self, reply: Any) -> bool:
-        """Take the next reply; True when it was the last one."""
+        """Take the next reply. True when it was the last one, which the caller then tells by :meth:`finish`."""
         replies = self.replies
         post_proc = self._converters[len(replies)][0]
         if post_proc is not None and not isinstance(reply, Exception):
@@ -113,18 +117,96 @@ class RequestQueue:
     """The requests of one connection, oldest first.
 
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
+    :ivar outgoing: commands that are to be written together; None: each is written when it is given.
+    :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
     """
 
-    __slots__ = ("_on_overdue", "_timer", "waiting")
+    __slots__ = ("_on_overdue", "_timer", "_write", "outgoing", "stopped", "waiting")
 
-    def __init__(self, on_overdue: Callable[[ReplyTimeoutError], None]) -> None:
-        """Arguments of the constructor.
+    def __init__(
+        self, write: Callable[[bytes], object], on_overdue: Callable[[ReplyTimeoutError], object]
+    ) -> None:
+        """Make the queue of a connection.
 
+        :param write: writes a command that is not to be kept for others.
         :param on_overdue: called when a request's deadline has passed; it must end the connection.
         """
         self.waiting: deque[Request | BatchRequest] = deque()
+        self.outgoing: list[bytes] | None = None
+        self.stopped = False
         self._timer: Any = None
+        self._write = write
         self._on_overdue = on_overdue
+
+    def send(
+        self,
+        data: bytes,
+        post_proc: PostProc | None,
+        raw: bool,
+        canceller: Callable[[Deferred[Any]], object] | None,
+        deadline: float | None,
+    ) -> Deferred[Any]:
+        """Write a command, or keep it for the next write.
+
+        :param data: the command.
+        :param post_proc: converts its reply, unless that is an error.
+        :param raw: whether its reply is wanted raw.
+        :param canceller: of the Deferred.
+        :param deadline: as from :meth:`start_deadline`.
+        :returns: fires with the reply.
+        """
+        deferred: Deferred[Any] = Deferred(canceller)
+        self.waiting.append(Request(deferred, post_proc, raw, deadline))
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            self.outgoing.append(data)
+        return deferred
+
+    def send_batch(
+        self, data: bytes, converters: Sequence[tuple[PostProc | None, bool]], deadline: float | None
+    ) -> Deferred[list[Any]]:
+        """Write many commands at once.
+
+        :param converters: of each command its converter, and whether its reply is wanted raw.
+        :returns: fires with the list of replies.
+        """
+        deferred: Deferred[list[Any]] = Deferred()
+        self.waiting.append(BatchRequest(deferred, converters, deadline))
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            self.outgoing.append(data)
+        return deferred
+
+    def deliver(
+        self,
+        reader: Reader,
+        take_reply: Callable[[Any], object] | None,
+        take_push: Callable[[Any], object],
+        unasked: Callable[[Any], object],
+    ) -> None:
+        """Hand on every complete reply, until :attr:`stopped`.
+
+        :param take_reply: is given the replies; None: they are :meth:`answer`\\ s.
+        :param take_push: is given the push messages.
+        :param unasked: is given a reply that no request waits for.
+        :raises ProtocolError: what came next is not RESP.
+        """
+        get = reader.get
+        while not self.stopped:
+            waiting = self.waiting
+            reply = get(waiting[0].raw if waiting else False)
+            if reply is INCOMPLETE:
+                return
+            if reply.__class__ is Push:
+                take_push(reply)
+            elif take_reply is not None:
+                take_reply(reply)
+            elif self.waiting:
+                self.answer(reply)
+            else:
+                unasked(reply)
 
     def answer(self, reply: Any) -> None:
         """Give a reply to the oldest request. There must be one."""
@@ -136,15 +218,16 @@ class RequestQueue:
             self.waiting.popleft()
             request.finish()
 
-    def fail_all(self, make_error: Callable[[], Exception], unsent: int = 0) -> None:
+    def fail_all(self, make_error: Callable[[], Exception]) -> None:
         """Fail every request, oldest first; requests that their callbacks add are not among them.
 
-        :param make_error: makes the error of a request that was written.
-        :param unsent: how many of the newest requests were not, and fail with ``NotSentError``.
+        :param make_error: makes the error of a request that was written. What was not fails with ``NotSentError``.
         """
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+        unsent = len(self.outgoing or ())
+        self.outgoing = None
         waiting, self.waiting = self.waiting, deque()
         sent = len(waiting) - unsent
         for place, request in enumerate(waiting):

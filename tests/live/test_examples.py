@@ -1,0 +1,356 @@
+"""Every program in ``examples/`` does what it says, in both styles, against real servers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers import Server, wait_until
+
+import txredis_fast
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+#: Seconds that a program may take.
+LIMIT = 20.0
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """An environment in which programs get the package that is being tested."""
+    package = str(Path(txredis_fast.__file__).parents[1])
+    path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+    rest = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    return {**rest, "PYTHONPATH": path, "PYTHONWARNINGS": "error", **variables}
+
+
+def run(name: str, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *args],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        env=environment(**variables),
+    )
+
+
+def output(name: str, *args: str, **variables: str) -> list[str]:
+    """The lines that a program printed, which must have ended well and printed nothing else."""
+    done = run(name, *args, **variables)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def twice(name: str, *args: str, **variables: str) -> list[str]:
+    """What each of the two styles printed, which must be the same."""
+    lines = output(name, *args, **variables)
+    half = len(lines) // 2
+    assert lines[:half] == lines[half:]
+    return lines[:half]
+
+
+class Running:
+    """A program that runs until it is stopped, and what it has printed so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def expect(self, line: str) -> None:
+        """Wait until it has printed a line once more than it had been waited for, and forget that."""
+        wait_until(lambda: line in self.lines or self.process.poll() is not None, f"it prints {line!r}", LIMIT)
+        assert line in self.lines, self.lines
+        self.lines.remove(line)
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C; returns the exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(LIMIT)
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@contextlib.contextmanager
+def running(name: str, *args: str) -> Iterator[Running]:
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name), *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+    )
+    program = Running(process)
+    try:
+        yield program
+    finally:
+        program.stop()
+
+
+def url_of(server: Any) -> str:
+    return f"redis://{server.host}:{server.port}"
+
+
+def left_behind(server: Any) -> Any:
+    return server.command("KEYS", "*")
+
+
+def test_single_connection(server):
+    assert twice("single_connection.py", url_of(server)) == [
+        f"<Redis Connection: 127.0.0.1:{server.port} - 1 connection(s)>",
+        "greeting: hello",
+        "deleted: 1",
+    ]
+    assert left_behind(server) == []
+
+
+def test_the_url_may_be_in_the_environment(server):
+    lines = twice("single_connection.py", REDIS_URL=f"unix://{server.path}")
+    assert lines[0] == f"<Redis Unix Connection: {server.path} - 1 connection(s)>"
+
+
+def test_pool(server):
+    assert twice("pool.py", url_of(server)) == [
+        f"<Redis Connection: 127.0.0.1:{server.port} - 3 connection(s)>",
+        "counted to 100",
+        "meanwhile: 100",
+        "job: ['example:jobs', 'sweep the floor']",
+    ]
+    assert left_behind(server) == []
+
+
+def test_sharding(server, fresh_server):
+    hosts = [f"127.0.0.1:{each.port}" for each in (server, fresh_server)]
+    assert twice("sharding.py", *hosts) == [
+        f"<Redis Sharded Connection: {hosts[0]}/1, {hosts[1]}/1>",
+        "sum: 4950",
+        "order: book",
+        "Method 'keys' cannot be sharded",
+        "deleted: 101",
+    ]
+    for each in (server, fresh_server):
+        assert left_behind(each) == []
+        assert "cmdstat_set" in each.info("commandstats"), "it got none of the keys"
+
+
+def test_transaction(server):
+    assert twice("transaction.py", url_of(server)) == [
+        "before EXEC, stock is 10",
+        "EXEC answered [7, 1, ['three apples']]",
+        "nothing was executed: not so many!",
+        "after that, stock is 7",
+    ]
+    assert left_behind(server) == []
+
+
+def test_counter(server):
+    assert twice("counter.py", url_of(server)) == [
+        "conflict: nothing written, the counter is 41",
+        "incremented to 42",
+        "20 more at the same time: 62",
+    ]
+    assert left_behind(server) == []
+
+
+def test_pipeline(server):
+    lines = twice("pipeline.py", url_of(server))
+    assert lines[0] == "10001 replies, the last is [0, 1, 2]"
+    assert re.fullmatch(r"\[1, WrongTypeError\('WRONGTYPE .*'\), 2\]", lines[1])
+    assert lines[2:] == ["deleted: 10000"]
+    assert left_behind(server) == []
+
+
+@pytest.mark.parametrize(
+    ("credentials", "name"), [("", "default"), (":secret@", "default"), ("alice:wonder@", "alice")]
+)
+def test_authentication(make_server, credentials, name):
+    server = make_server(
+        password="secret" if credentials else None, users={"alice": "on >wonder ~* &* +@all"}
+    )
+    lines = twice("authentication.py", f"redis://{credentials}{server.host}:{server.port}")
+    assert lines[:4] == [f"user: {name}", "user: example", "mine: yes", "refused: NOPERM"]
+    assert re.fullmatch("wrong password: .*WRONGPASS.*", lines[4])
+    assert len(lines) == 5
+    assert left_behind(server) == []
+    assert b"example" not in server.command("ACL", "USERS")
+
+
+def test_subscriber_through_a_restart_of_the_server(fresh_server):
+    with running("subscriber.py", url_of(fresh_server)) as program:
+        program.expect("inlineCallbacks: subscribed")
+        for turn in range(2):
+            fresh_server.command("PUBLISH", "sports", f"goal {turn}")
+            fresh_server.command("PUBLISH", "weather:here", f"rain {turn}")
+            fresh_server.command("PUBLISH", "other", "nobody listens")
+            for style in ("await", "inlineCallbacks"):
+                program.expect(f"{style}: sports: goal {turn}")
+                program.expect(f"{style}: weather:here (matches weather:*): rain {turn}")
+            if turn == 0:
+                fresh_server.restart()
+                wait_until(
+                    lambda: fresh_server.command("PUBSUB", "NUMSUB", "sports")[1] == 2
+                    and b"psub=1" in fresh_server.command("CLIENT", "LIST", "TYPE", "pubsub").split(b"\n")[1],
+                    "both are subscribed again",
+                )
+                program.expect("await: connection lost")
+                program.expect("inlineCallbacks: connection lost")
+        assert program.interrupt() == 0
+        assert not any("nobody" in line or "Traceback" in line for line in program.lines)
+
+
+def test_sentinel(sentinels):
+    master, [replica], watchers = sentinels
+    addresses = ",".join(f"{each.host}:{each.port}" for each in watchers)
+    assert twice("sentinel.py", f"redis+sentinel://{addresses}/mymaster") == [
+        f"master: 127.0.0.1:{master.port}",
+        f"replica: 127.0.0.1:{replica.port}",
+        "the replica says hello",
+    ]
+    assert left_behind(master) == []
+
+
+def test_word_count(server, tmp_path):
+    texts = {"one.txt": "the cat and the dog", "two.txt": "The end: THE end. Ünïcode 12!"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = [str(tmp_path / name) for name in texts]
+    lines = twice("word_count.py", url_of(server), *files)
+    assert lines[:5] == [
+        f"{files[0]}: 5 words",
+        f"{files[1]}: 5 words",
+        "different words: 6",
+        "     4 the",
+        "     2 end",
+    ]
+    # Words that are equally frequent are in alphabetical order backwards.
+    assert lines[5:] == ["     1 ünïcode", "     1 dog", "     1 cat"]
+    assert left_behind(server) == []
+
+
+def http(method: str, url: str, value: str | None = None) -> tuple[int, str, float]:
+    """One request: the status, the body and the seconds it took."""
+    data = None if value is None else urllib.parse.urlencode({"value": value}).encode()
+    request = urllib.request.Request(url, data, method=method)
+    start = time.monotonic()
+    try:
+        with urllib.request.urlopen(request, timeout=LIMIT) as response:
+            status, body = response.status, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            status, body = error.code, error.read()
+    return status, body.decode(), time.monotonic() - start
+
+
+def listening_at(program: Running) -> str:
+    wait_until(lambda: program.lines or program.process.poll() is not None, "it listens", LIMIT)
+    assert program.lines and program.lines[0].startswith("listening on "), program.lines
+    return program.lines[0].removeprefix("listening on ").removesuffix("/text/")
+
+
+def test_http_service_answers_503_at_once_while_the_server_is_down_and_recovers(fresh_server):
+    with running("http_service.py", url_of(fresh_server), "0") as program:
+        base = listening_at(program)
+        urls = [f"{base}/text/a/b", f"{base}/inline-callbacks/text/a/b"]
+        for turn in range(2):
+            wait_until(lambda: http("GET", urls[0])[0] != 503, "it is connected")
+            for url in urls:
+                assert http("GET", url)[:2] == (404, "not found\r\n")
+                assert http("POST", url, f"täxt {turn}")[:2] == (200, "a/b is set\r\n")
+                assert fresh_server.command("GET", "a/b").decode() == f"täxt {turn}"
+                assert http("GET", url)[:2] == (200, f"täxt {turn}\r\n")
+                assert http("DELETE", url)[:2] == (200, "1 deleted\r\n")
+            if turn == 0:
+                fresh_server.kill()
+                for method in ("GET", "POST", "DELETE"):
+                    for url in urls:
+                        status, body, seconds = http(method, url, "x" if method == "POST" else None)
+                        assert status == 503
+                        assert body.startswith("Not connected")
+                        assert seconds < 1
+                fresh_server.start()
+        fresh_server.command("LPUSH", "a/b", "not a text")
+        for url in urls:
+            status, body, _ = http("GET", url)
+            assert (status, body.split()[0]) == (500, "WRONGTYPE")
+        assert program.interrupt() == 0
+        assert "GET /text/a/b: " + body.strip() in program.lines
+        assert not any("Traceback" in line for line in program.lines)
+
+
+def test_http_service_starts_while_the_server_is_down(fresh_server):
+    fresh_server.kill()
+    with running("http_service.py", url_of(fresh_server), "0") as program:
+        base = listening_at(program)
+        assert http("GET", f"{base}/text/key")[0] == 503
+        fresh_server.start()
+        wait_until(lambda: http("GET", f"{base}/text/key")[0] == 404, "it is connected")
+
+
+#: How each program that has an end is told of a server that is not there.
+WITHOUT_SERVER = {
+    "single_connection.py": "redis://127.0.0.1:{port}",
+    "pool.py": "redis://127.0.0.1:{port}",
+    "sharding.py": "127.0.0.1:{port}",
+    "transaction.py": "redis://127.0.0.1:{port}",
+    "counter.py": "redis://127.0.0.1:{port}",
+    "pipeline.py": "redis://127.0.0.1:{port}",
+    "authentication.py": "redis://user:secret@127.0.0.1:{port}",
+    "subscriber.py": "redis://127.0.0.1:{port}",
+    "sentinel.py": "redis+sentinel://127.0.0.1:{port}/mymaster",
+    "word_count.py": "redis://127.0.0.1:{port}",
+}
+
+
+def all_examples() -> set[str]:
+    return {path.name for path in EXAMPLES.glob("*.py")}
+
+
+def test_every_program_is_tested_described_and_written_in_both_styles():
+    assert all_examples() == {*WITHOUT_SERVER, "http_service.py"}
+    readme = (EXAMPLES / "README.rst").read_text()
+    for name in all_examples():
+        assert f"``{name}``" in readme
+        assert any(test.startswith(f"test_{Path(name).stem}") for test in globals())
+        source = (EXAMPLES / name).read_text()
+        assert "await " in source
+        assert "@inlineCallbacks" in source
+
+
+@pytest.fixture(scope="module")
+def port_of_nobody() -> Iterator[int]:
+    with Server() as server:
+        server.kill()
+        yield server.port
+
+
+@pytest.mark.parametrize("name", WITHOUT_SERVER)
+def test_without_a_server_a_program_says_so_and_fails(name, port_of_nobody):
+    done = run(name, WITHOUT_SERVER[name].format(port=port_of_nobody))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith("no connection to Redis: ")
+    assert "refused" in line
+    assert "secret" not in line

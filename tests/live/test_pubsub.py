@@ -1,0 +1,299 @@
+"""Publish/subscribe and monitor against real servers, through lost connections and restarts."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_twisted
+from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.task import deferLater
+
+import txredis_fast as redis
+from txredis_fast.pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
+
+#: Seconds that anything awaited here may take.
+LIMIT = 15
+
+
+class Subscriber(SubscriberProtocol):
+    """Puts what it is told into its factory's queue."""
+
+    def messageReceived(self, pattern, channel, message):
+        self.factory.told.put((pattern, channel, message))
+
+
+class Monitor(MonitorProtocol):
+    """Puts what it is told into its factory's queue."""
+
+    def messageReceived(self, message):
+        self.factory.told.put(message)
+
+
+def bounded(deferred: Deferred) -> Deferred:
+    from twisted.internet import reactor
+
+    return deferred.addTimeout(LIMIT, reactor)
+
+
+async def until(condition, what):
+    """Wait, running the reactor, until ``condition()`` is true."""
+    from twisted.internet import reactor
+
+    deadline = reactor.seconds() + LIMIT
+    while not condition():
+        assert reactor.seconds() < deadline, f"in vain: {what}"
+        await deferLater(reactor, 0.01)
+
+
+def tcp(server):
+    from twisted.internet import reactor
+
+    return TCP4ClientEndpoint(reactor, *server.address)
+
+
+@pytest_twisted.async_yield_fixture()
+async def start():
+    """Connects factories, and disconnects them when the test is over."""
+    factories = []
+
+    async def start(factory, endpoint, protocol=Subscriber):
+        factory.protocol = protocol
+        factory.told = DeferredQueue()
+        factory.initialDelay = 0.01
+        factory.maxDelay = 0.1
+        factories.append(factory)
+        connected = factory.deferred
+        factory.startConnecting(endpoint)
+        return await bounded(connected)
+
+    yield start
+    for factory in factories:
+        await bounded(factory.disconnect())
+
+
+def subscribed(server, channel):
+    """Whether somebody is subscribed to a channel."""
+    try:
+        return server.command("PUBSUB", "NUMSUB", channel)[1] > 0
+    except OSError:
+        return False
+
+
+@pytest_twisted.ensureDeferred
+async def test_messages_of_channels_and_patterns_arrive_on_every_kind_of_server(any_server, start):
+    rc = await start(SubscriberFactory(), tcp(any_server))
+    told = rc._factory.told
+    assert await bounded(rc.subscribe(["one", b"two", b"\xff"])) == ["subscribe", "one", 1]
+    assert await bounded(rc.psubscribe("t*")) == ["psubscribe", "t*", 4]
+    assert await bounded(rc.ping()) == ["pong", ""]
+    assert any_server.command("PUBLISH", "one", "hello") == 1
+    assert any_server.command("PUBLISH", "two", "12") == 2
+    any_server.command("PUBLISH", b"\xff", b"\xfe")
+    assert [await bounded(told.get()) for _ in range(4)] == [
+        (None, "one", "hello"),
+        (None, "two", 12),
+        ("t*", "two", 12),
+        (None, b"\xff", b"\xfe"),
+    ]
+    assert (await bounded(rc.unsubscribe()))[0] == "unsubscribe"
+    assert await bounded(rc.punsubscribe("t*")) == ["punsubscribe", "t*", 0]
+    assert await bounded(rc.unsubscribe()) == ["unsubscribe", None, 0]
+    assert await bounded(rc.ping()) == "PONG"
+    assert any_server.command("PUBLISH", "one", "nobody") == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_shard_channels(server, start):
+    rc = await start(SubscriberFactory(), tcp(server))
+    assert await bounded(rc.ssubscribe("shard")) == ["ssubscribe", "shard", 1]
+    assert server.command("SPUBLISH", "shard", "x") == 1
+    assert await bounded(rc._factory.told.get()) == (None, "shard", "x")
+    assert await bounded(rc.sunsubscribe()) == ["sunsubscribe", "shard", 0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_connection_is_usable_after_reset(server, start):
+    rc = await start(SubscriberFactory(), tcp(server))
+    await bounded(rc.subscribe("one"))
+    assert await bounded(rc.reset()) == "RESET"
+    assert await bounded(rc.get("key")) is None
+    assert server.command("PUBLISH", "one", "x") == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"charset": None}, (b"p*", b"plain", b"text")),
+        ({"charset": "latin-1"}, ("p*", "plain", "text")),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_charset(server, start, options, told):
+    rc = await start(SubscriberFactory(**options), tcp(server))
+    assert (await bounded(rc.psubscribe(["p*", "q*"])))[1:] == [told[0], 1]
+    server.command("PUBLISH", "plain", "text")
+    assert await bounded(rc._factory.told.get()) == told
+
+
+@pytest.mark.parametrize(
+    ("convert_numbers", "told"),
+    [(True, (7, 1.5)), (False, ("007", "1.50")), ("exact", ("007", "1.50"))],
+)
+@pytest_twisted.ensureDeferred
+async def test_numbers(server, start, convert_numbers, told):
+    rc = await start(SubscriberFactory(convertNumbers=convert_numbers), tcp(server))
+    await bounded(rc.subscribe("007"))
+    server.command("PUBLISH", "007", "1.50")
+    assert await bounded(rc._factory.told.get()) == (None, *told)
+
+
+@pytest_twisted.ensureDeferred
+async def test_pushes_of_RESP3(server, start):
+    rc = await start(SubscriberFactory(), tcp(server))
+    await bounded(rc.execute_command("HELLO", 3))
+    assert await bounded(rc.subscribe(["one", "two"])) == ["subscribe", "one", 1]
+    server.command("RPUSH", "list", "message", "one", "value")
+    reply = rc.lrange("list", 0, -1)
+    server.command("PUBLISH", "two", "12")
+    assert await bounded(reply) == ["message", "one", "value"]
+    assert await bounded(rc._factory.told.get()) == (None, "two", 12)
+    assert (await bounded(rc.unsubscribe()))[0] == "unsubscribe"
+    assert await bounded(rc.ping()) == "PONG"
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_the_connection_was_killed_messages_arrive_again(server, start):
+    rc = await start(SubscriberFactory(), tcp(server))
+    told = rc._factory.told
+    await bounded(rc.subscribe(["one", "two", b"\xff"]))
+    await bounded(rc.psubscribe("p*"))
+    await bounded(rc.unsubscribe("two"))
+    for turn in range(5):
+        assert server.command("CLIENT", "KILL", "TYPE", "pubsub") == 1
+        await until(lambda: subscribed(server, "one") and server.command("PUBSUB", "NUMPAT"), "subscribed again")
+        assert not subscribed(server, "two")
+        server.command("PUBLISH", "one", f"turn {turn}")
+        assert await bounded(told.get()) == (None, "one", f"turn {turn}")
+        server.command("PUBLISH", "plain", f"turn {turn}")
+        assert await bounded(told.get()) == ("p*", "plain", f"turn {turn}")
+        server.command("PUBLISH", b"\xff", turn)
+        assert await bounded(told.get()) == (None, b"\xff", turn)
+    assert await bounded(rc.ping()) == ["pong", ""]
+    assert told.pending == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_a_restart_of_a_server_with_password_and_database_messages_arrive_again(make_server, start):
+    server = make_server(password="secret", users={"alice": "on >wonder ~* &* +@all"})
+    factory = SubscriberFactory(True, username="alice", password="wonder", dbid=3)
+    rc = await start(factory, tcp(server))
+    await bounded(rc.subscribe("one"))
+    for turn in range(2):
+        server.restart()
+        await until(lambda: subscribed(server, "one"), "subscribed again")
+        server.command("PUBLISH", "one", turn)
+        assert await bounded(factory.told.get()) == (None, "one", turn)
+    assert "user=alice" in server.command("CLIENT", "LIST", "TYPE", "pubsub").decode()
+    assert " db=3 " in server.command("CLIENT", "LIST", "TYPE", "pubsub").decode()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_program_over_connectTCP_with_txredisapis_own_example_comes_back(fresh_server):
+    from twisted.internet import reactor
+
+    class Program(SubscriberProtocol):
+        def connectionMade(self):
+            self.subscribe("zz").addErrback(lambda _: None)
+            self.psubscribe("foo.*").addErrback(lambda _: None)
+
+        def messageReceived(self, pattern, channel, message):
+            told.put((pattern, channel, message))
+
+        def connectionLost(self, reason):
+            lost.append(reason)
+
+    class Factory(SubscriberFactory):
+        initialDelay = 0.01
+        maxDelay = 0.1
+        continueTrying = True
+        protocol = Program
+
+    told, lost = DeferredQueue(), []
+    factory = Factory()
+    connector = reactor.connectTCP(*fresh_server.address, factory)
+    try:
+        for turn in range(3):
+            await until(lambda: subscribed(fresh_server, "zz"), "subscribed")
+            fresh_server.command("PUBLISH", "foo.bar", turn)
+            assert await bounded(told.get()) == ("foo.*", "foo.bar", turn)
+            connector.transport.protocol.subscribe("later").addErrback(lambda _: None)
+            await until(lambda: subscribed(fresh_server, "later"), "subscribed later")
+            fresh_server.restart()
+            await until(lambda turn=turn: len(lost) > turn, "lost")
+        await until(lambda: subscribed(fresh_server, "later"), "subscribed again to what was asked for later")
+    finally:
+        factory.stopTrying()
+        connector.disconnect()
+        await until(lambda: connector.state == "disconnected", "disconnected")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_subscriber_over_tls_and_over_a_unix_socket(server, tls_proxy, start):
+    from twisted.internet import reactor
+
+    options = optionsForClientTLS("localhost", trustRoot=tls_proxy.certificates.trust_root())
+    plain = TCP4ClientEndpoint(reactor, tls_proxy.host, tls_proxy.port)
+    for endpoint in (wrapClientTLS(options, plain), UNIXClientEndpoint(reactor, server.path)):
+        rc = await start(SubscriberFactory(), endpoint)
+        await bounded(rc.subscribe("one"))
+        server.command("PUBLISH", "one", "x")
+        assert await bounded(rc._factory.told.get()) == (None, "one", "x")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refused_channel_fails_and_keeps_the_connection(make_server, start):
+    server = make_server(users={"bob": "on >pw ~* resetchannels &mine &also +@all"})
+    rc = await start(SubscriberFactory(username="bob", password="pw"), tcp(server))
+    await bounded(rc.subscribe(["mine", "also"]))
+    with pytest.raises(redis.NoPermissionError):
+        await bounded(rc.subscribe(["also", "secret"]))
+    server.command("CLIENT", "KILL", "TYPE", "pubsub")
+    await until(lambda: subscribed(server, "mine"), "subscribed again")
+    server.command("PUBLISH", "also", "x")
+    assert await bounded(rc._factory.told.get()) == (None, "also", "x")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_monitor_is_told_what_the_server_executes(make_server, start):
+    server = make_server(password="secret")
+    factory = MonitorFactory(password="secret", dbid=1)
+    rc = await start(factory, tcp(server), Monitor)
+    assert await bounded(rc.monitor()) == "OK"
+    assert await bounded(factory.told.get()) == "OK"
+    server.command("SET", "key", b"\r\n\xff")
+    lines = [await bounded(factory.told.get())]
+    while '"SET"' not in lines[-1]:
+        lines.append(await bounded(factory.told.get()))
+    assert lines[-1].endswith(r'"SET" "key" "\r\n\xff"')
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_monitor_whose_connection_is_killed_tells_nothing_more(server, start):
+    factory = MonitorFactory()
+    factory.reconnect = False
+    rc = await start(factory, tcp(server), Monitor)
+    await bounded(rc.monitor())
+    [protocol] = factory.pool
+    lost = protocol.whenDisconnected()
+    for line in server.command("CLIENT", "LIST").decode().splitlines():
+        fields = dict(field.split("=", 1) for field in line.split())
+        if "O" in fields["flags"]:
+            server.command("CLIENT", "KILL", "ID", fields["id"])
+    await bounded(lost)
+    await until(lambda: not any(slot.alive for slot in factory.slots), "given up")
+    factory.told.pending.clear()
+    server.command("PING")
+    assert factory.told.pending == []
+    with pytest.raises(redis.NotSentError):
+        await bounded(rc.monitor())

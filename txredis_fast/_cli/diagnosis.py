@@ -1,0 +1,236 @@
+"""Connects once to a server, and says either what it is or, in one line, why not.
+
+Passwords are in nothing that it says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import ipaddress
+import socket
+import threading
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from ..exceptions import AuthenticationError, ResponseError
+from ..protocol import RedisProtocol
+from . import CommandLineError
+from .address import Address
+from .reasons import Reason
+
+__all__ = ["ServerFacts", "examine"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerFacts:
+    """What a server says of itself.
+
+    :ivar server: kind, version and mode: ``"Valkey 9.1.2, standalone"``.
+    :ivar tls: ``"no"``, or its version.
+    :ivar user: the ACL user.
+    """
+
+    server: str
+    tls: str
+    user: str
+
+
+class _Probe(RedisProtocol):
+    """A connection that notes why it was lost, and what came first on it."""
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        reason = self.factory.reason
+        reason.first_bytes = reason.first_bytes or bytes(data[:16])
+        super().dataReceived(data, unpause)
+
+    def connectionLost(self, why: Failure = connectionDone) -> None:
+        self.factory.reason.lost_because = self._end_reason or why.value
+        super().connectionLost(why)
+
+
+class _ProbeFactory(Factory):
+    noisy = False
+
+    def __init__(self, options: dict[str, Any], timeout: float, reason: Reason) -> None:
+        self._options = {name: options.get(name) for name in ("password", "dbid", "username")}
+        self._timeout = timeout
+        self.reason = reason
+
+    def buildProtocol(self, addr: object) -> Any:
+        probe = _Probe(replyTimeout=self._timeout, **self._options)
+        probe.factory = self
+        return probe
+
+    def handshakeFailed(self, message: str, error: BaseException) -> None:
+        self.reason.refusal = message, error
+
+
+async def examine(address: Address, timeout: float) -> ServerFacts:
+    """Connect, authenticate and ask the server what it is.
+
+    :param timeout: seconds for all of it.
+    :raises CommandLineError: why that failed.
+    """
+    why = Reason(address, timeout)
+    # Asking whether the other spelling of TLS would have worked needs some of the time.
+    patience = timeout * 0.8 if address.uses_tls else timeout
+    examination = Deferred.fromCoroutine(_examine(address, timeout, why)).addTimeout(patience, current_reactor())
+    try:
+        return await examination
+    except CommandLineError:
+        raise
+    except CancelledError:
+        raise
+    except DeferredTimeoutError:
+        reason = why.timed_out()
+    except Exception as error:  # whatever it was, the user is told
+        reason = why.explain(error)
+    if (
+        address.uses_tls
+        and why.resolved
+        and why.refusal is None
+        and await _speaks_plain_text(address, timeout - patience)
+    ):
+        reason = "this port does not speak TLS; without it the URL begins with redis://"
+    raise CommandLineError(f"cannot connect to {address.shown}: {reason}")
+
+
+async def _examine(address: Address, timeout: float, why: Reason) -> ServerFacts:
+    if address.host:
+        await _resolve(address.host)
+    why.resolved = True
+    factory = _ProbeFactory(address.options, timeout, why)
+    try:
+        probe = await address.endpoint(timeout, address.uses_tls).connect(factory)
+    except ImportError as error:
+        raise CommandLineError(str(error)) from None
+    why.connected = True
+    try:
+        await _first_of(probe.whenConnected(), probe.whenDisconnected())
+        if not probe.connected:
+            raise why.lost_because
+        return await _facts(probe, address)
+    finally:
+        if probe.transport is not None:
+            probe.transport.abortConnection()
+
+
+async def _facts(probe: _Probe, address: Address) -> ServerFacts:
+    try:
+        await probe.ping()
+    except AuthenticationError:
+        raise
+    except ResponseError as error:
+        if error.code != "NOPERM":
+            raise
+    return ServerFacts(
+        await _kind(probe), _tls_version(probe) if address.uses_tls else "no", await _user(probe, address)
+    )
+
+
+async def _kind(probe: _Probe) -> str:
+    try:
+        text = str(await probe.execute_command("INFO", "server"))
+    except ResponseError:
+        return "a server that does not say what it is"
+    fields = dict(line.partition(":")[::2] for line in text.splitlines())
+    mode = fields.get("redis_mode", fields.get("server_mode", ""))
+    for name, key in (
+        ("Dragonfly", "dragonfly_version"),
+        ("Valkey", "valkey_version"),
+        ("Redis", "redis_version"),
+    ):
+        if key in fields:
+            return f"{name} {fields[key]}{f', {mode}' if mode else ''}"
+    return "a server of an unknown kind"
+
+
+async def _user(probe: _Probe, address: Address) -> str:
+    try:
+        return str(await probe.execute_command("ACL", "WHOAMI"))
+    except ResponseError:
+        return str(address.options.get("username") or "default")
+
+
+def _tls_version(probe: _Probe) -> str:
+    handle = probe.transport.getHandle()  # type: ignore[union-attr]
+    return f"{handle.get_protocol_version_name().replace('TLSv', 'TLS ')}, certificate verified"
+
+
+def _first_of(*deferreds: Deferred[Any]) -> Deferred[Any]:
+    return DeferredList(deferreds, fireOnOneCallback=True)
+
+
+def _resolve(host: str) -> Deferred[None]:
+    """Resolve a host name; fails with ``socket.gaierror``."""
+    done: Deferred[None] = Deferred()
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host.partition("%")[0])
+        done.callback(None)
+        return done
+    reactor = current_reactor()
+
+    def finish(error: OSError | None) -> None:
+        if not done.called and error is None:
+            done.callback(None)
+        elif not done.called:
+            done.errback(error)
+
+    def look_up() -> None:
+        error: OSError | None = None
+        try:
+            socket.getaddrinfo(host, None)
+        except OSError as unknown:
+            error = unknown
+        except UnicodeError as unspeakable:  # no name can be written so
+            error = socket.gaierror(socket.EAI_NONAME, str(unspeakable))
+        reactor.callFromThread(finish, error)
+
+    # Its own thread, a daemon: a resolver may take minutes, and the program is not to wait for it.
+    threading.Thread(target=look_up, daemon=True).start()
+    return done
+
+
+class _Greeting(Protocol):
+    """Sends PING in plain text, and waits for what comes first."""
+
+    def __init__(self) -> None:
+        self.answer: Deferred[bytes] = Deferred()
+
+    def connectionMade(self) -> None:
+        self.transport.write(b"PING\r\n")  # type: ignore[union-attr]
+
+    def dataReceived(self, data: bytes) -> None:
+        self._fire(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._fire(b"")
+
+    def _fire(self, data: bytes) -> None:
+        if not self.answer.called:
+            self.answer.callback(data)
+
+
+async def _speaks_plain_text(address: Address, timeout: float) -> bool:
+    """Whether RESP is spoken there without TLS."""
+
+    async def greet() -> bool:
+        greeting: Any = await address.endpoint(timeout, False).connect(Factory.forProtocol(_Greeting))
+        try:
+            answer: bytes = await greeting.answer
+            return answer.startswith((b"+", b"-"))
+        finally:
+            greeting.transport.abortConnection()
+
+    try:
+        return await Deferred.fromCoroutine(greet()).addTimeout(timeout, current_reactor())
+    except CancelledError:
+        raise
+    except Exception:  # then it does not
+        return False

@@ -1,0 +1,262 @@
+"""The tour: the API at work on a real server, line by line, and how fast it is there.
+
+On a server of the tour's own, and as a doctor on the user's. There it makes keys of its own only, which expire soon and
+which it deletes whatever happens.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+
+import txredis_fast
+
+from .._reactor import current_reactor
+from ..exceptions import ConnectionError, ConnectionFailedError, ExecAbortError, ResponseError
+from ..pipeline import PipelineError
+from ..pubsub import SubscriberFactory, SubscriberProtocol
+from . import CommandLineError
+from .address import Address
+from .comparison import IMPLEMENTATION_NAMES
+from .diagnosis import ServerFacts, examine
+from .keys import Keys
+from .measure import Target
+from .screen import Screen
+from .server import EmbeddedServer
+from .speed import show_speed
+
+__all__ = ["Tour"]
+
+#: Connections of the pool.
+_POOL_SIZE = 5
+_VALUE = "a value of thirty-two characters"
+
+
+class Tour:
+    """One tour of one server.
+
+    :ivar keys: what it writes.
+    """
+
+    def __init__(
+        self, screen: Screen, address: Address, embedded: EmbeddedServer | None, duration: float, timeout: float
+    ) -> None:
+        """Prepare it.
+
+        :param embedded: the tour's own server; None on the user's.
+        :param duration: seconds to measure.
+        :param timeout: seconds to wait for a connection, and for any one reply.
+        """
+        self.keys = Keys(unique=embedded is None, life=4 * duration)
+        self._screen = screen
+        self._address = address
+        self._embedded = embedded
+        self._duration = duration
+        self._timeout = timeout
+        self._column = 0
+        self._refused = 0
+        self._rc: Any = None
+        self._options: dict[str, Any] = {"reconnect": False, "connectTimeout": timeout, "replyTimeout": timeout}
+
+    async def run(self) -> None:
+        """Take it.
+
+        :raises CommandLineError: the server cannot be reached, or was lost on the way.
+        """
+        self._show_server(await examine(self._address, self._timeout))
+        try:
+            self._rc = await self._connect(_POOL_SIZE)
+            await self._show_api()
+            await self._show_speed()
+        except ConnectionError as error:
+            raise CommandLineError(self._lost(error)) from None
+        finally:
+            await self._end()
+        self._show_end()
+
+    # -- connecting
+
+    def _show_server(self, facts: ServerFacts) -> None:
+        show = self._screen.fact
+        self._screen.line(
+            f"txredis_fast {txredis_fast.__version__} ({IMPLEMENTATION_NAMES[txredis_fast.IMPLEMENTATION]}), "
+            f"Twisted {twisted.__version__}, {platform.python_implementation()} {platform.python_version()}"
+        )
+        self._screen.line()
+        show("Server", f"{facts.server}{', started for this tour' if self._embedded is not None else ''}")
+        show("Address", self._address.where)
+        if self._embedded is None:
+            show("TLS", facts.tls)
+            show("User", facts.user)
+            show("Database", self._address.options.get("dbid") or 0)
+
+    def _connect(self, size: int) -> Deferred[Any]:
+        return Deferred.fromCoroutine(self._connected(size))
+
+    async def _connected(self, size: int) -> Any:
+        try:
+            return await self._within(
+                self._timeout, txredis_fast.from_url(self._address.url, **self._options, poolsize=size)
+            )
+        except (ConnectionFailedError, DeferredTimeoutError) as error:
+            why = self._address.scrub(error)
+            raise CommandLineError(f"cannot open {size} connections to {self._address.shown}: {why}") from None
+
+    def _lost(self, error: Exception) -> str:
+        ended = self._embedded.ending() if self._embedded is not None else None
+        if ended is not None:
+            return f"the server ended in the middle ({ended})"
+        return f"lost the server: {self._address.scrub(error)}"
+
+    async def _within(self, limit: float, deferred: Deferred[Any]) -> Any:
+        return await deferred.addTimeout(limit, current_reactor())
+
+    # -- what the code looks like
+
+    async def _show_api(self) -> None:
+        rc, keys, screen = self._rc, self.keys, self._screen
+        key, visits = f'"{keys.greeting}"', f'"{keys.visits}"'
+        first = f'await rc.set({key}, "hello", expire={keys.life})'
+        self._column = 2 + len(first)
+
+        screen.heading("Your code")
+        screen.code("import txredis_fast as redis")
+        if self._embedded is not None:
+            screen.code(f'rc = await redis.ConnectionPool("{self._address.host}", {self._address.port})')
+        else:
+            screen.code(f'rc = await redis.from_url("{self._address.shown}")')
+        await self._step(first, lambda: keys.writing(lambda: rc.set(keys.greeting, "hello", expire=keys.life)))
+        await self._step(f"await rc.get({key})", lambda: rc.get(keys.greeting))
+
+        screen.heading("A pipeline: many commands, one write")
+        screen.code("async with rc.pipelined() as p:")
+        screen.code(f"    p.set({visits}, 41, expire={keys.life})")
+        screen.code(f"    p.incr({visits})")
+        await self._step("p.results", lambda: keys.writing(self._pipeline))
+
+        screen.heading("A transaction: all of it, or nothing")
+        screen.code("async with rc.transaction() as t:")
+        screen.code(f"    t.incr({visits})")
+        screen.code(f"    t.get({key})")
+        await self._step("t.results", lambda: keys.writing(self._transaction))
+
+        screen.heading("Publish and subscribe")
+        await self._publish_and_subscribe()
+
+    async def _pipeline(self) -> Any:
+        async with self._rc.pipelined() as p:
+            p.set(self.keys.visits, 41, expire=self.keys.life)
+            p.incr(self.keys.visits)
+        return p.results
+
+    async def _transaction(self) -> Any:
+        refusals: list[Exception] = []
+        try:
+            async with self._rc.transaction() as t:
+                for queued in (t.incr(self.keys.visits), t.get(self.keys.greeting)):
+                    queued.addErrback(lambda failure: refusals.append(failure.value))
+        except ExecAbortError as error:
+            raise (refusals or [error])[0] from None  # the first says why
+        return t.results
+
+    async def _publish_and_subscribe(self) -> None:
+        screen, channel = self._screen, self.keys.channel
+        arrived: Deferred[str] = Deferred()
+
+        class News(SubscriberProtocol):
+            def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
+                if not arrived.called:
+                    arrived.callback(f"{channel} {message}")
+
+        screen.code("class News(redis.SubscriberProtocol):")
+        screen.code("    def messageReceived(self, pattern, channel, message):")
+        screen.code("        print(channel, message)")
+        screen.line()
+        screen.code("factory = redis.SubscriberFactory()")
+        screen.code("factory.protocol = News")
+        if self._embedded is not None:
+            screen.code(f'endpoint = HostnameEndpoint(reactor, "{self._address.host}", {self._address.port})')
+        screen.code("factory.startConnecting(endpoint)")
+        screen.code("news = await factory.deferred")
+        factory = self._subscriber_factory()
+        factory.protocol = News
+        connected: Any = factory.deferred
+        factory.startConnecting(self._address.endpoint(self._timeout, self._address.uses_tls))
+        try:
+            news = await self._within(self._timeout, connected)
+            publish = f'await rc.publish("{channel}", "it works")'
+            if await self._step(f'await news.subscribe("{channel}")', lambda: news.subscribe(channel)) and (
+                await self._step(publish, lambda: self._rc.publish(channel, "it works"))
+            ):
+                message = await self._within(self._timeout, arrived)
+                screen.code("", f"prints: {message}", self._column)
+        except DeferredTimeoutError:
+            raise CommandLineError(f"no published message arrived within {self._timeout:g} seconds") from None
+        finally:
+            factory.disconnect()
+
+    def _subscriber_factory(self) -> SubscriberFactory:
+        options = self._address.options
+        factory = SubscriberFactory(
+            replyTimeout=self._timeout,
+            **{name: options[name] for name in ("password", "username", "dbid", "charset") if name in options},
+        )
+        factory.reconnect = False
+        return factory
+
+    async def _step(self, code: str, action: Callable[[], Awaitable[Any]]) -> bool:
+        """Show a line of code and what comes of it.
+
+        :returns: whether the server allowed it.
+        """
+        refusal = None
+        try:
+            result = repr(await action())
+        except ResponseError as error:
+            refusal = error.args[0] if isinstance(error, PipelineError) else error
+            result = f"refused: {self._address.scrub(refusal)}"
+            self._refused += 1
+        self._screen.code(code, result, self._column, refusal is not None)
+        return refusal is None
+
+    # -- how fast it is
+
+    async def _show_speed(self) -> None:
+        key = self.keys.greeting
+        target, what = Target(self._rc, key), f"GET of {len(_VALUE)} bytes"
+        try:
+            await self.keys.writing(lambda: self._rc.set(key, _VALUE, expire=self.keys.life))
+            await self._rc.get(key)
+        except ResponseError:
+            target, what = Target(self._rc, None), "PING"
+        options = {**self._options, "poolsize": _POOL_SIZE}
+        await show_speed(self._screen, self._address, options, target, what, self._duration)
+
+    # -- the end
+
+    async def _end(self) -> None:
+        """Delete the keys and disconnect; also in the middle of something, and after the server was lost."""
+        if self._rc is None:
+            return
+        if self._embedded is None:
+            await self.keys.delete(self._rc, lambda: self._connect(1))
+        self._rc.disconnect()  # not waited for: the process ends, and a paused server would keep it
+
+    def _show_end(self) -> None:
+        screen = self._screen
+        screen.line()
+        if self._embedded is not None:
+            screen.line("Next: --url redis://host:6379 takes the tour on your own server,")
+            screen.line("run program.py runs a program written for txredisapi; --help tells more.")
+            return
+        if self._refused:
+            screen.line(f"The server answers, but refused {self._refused} step{'s' if self._refused > 1 else ''}.")
+        else:
+            screen.line("The server answers, and refused nothing.")
+        left_behind = self.keys.left_behind or "no key is left behind"
+        screen.line(f"{left_behind[0].upper()}{left_behind[1:]}.")

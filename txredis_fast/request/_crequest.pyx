@@ -1,0 +1,294 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The requests of one connection, compiled: name for name as in ``_pyrequest``, which has the documentation.
+
+What it gains, beside being compiled: a Deferred is made, and fired where it has exactly one plain callback, without
+running Twisted's own Python code for that. Both touch private parts of Twisted, so ``_probe()`` tries them when this is
+imported, and where they do not behave as Twisted's own, that is used.
+"""
+
+from collections import deque
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from txredis_fast.exceptions import NotSentError, ReplyTimeoutError
+from txredis_fast.resp import INCOMPLETE, Push
+
+__all__ = ["BatchRequest", "Request", "RequestQueue", "uses_private_parts"]
+
+cdef object _Deferred = Deferred
+cdef object _Failure = Failure
+cdef object _Push = Push
+cdef object _INCOMPLETE = INCOMPLETE
+#: What stands in for a callback in a Deferred that another one is chained to.
+cdef object _CONTINUE = getattr(defer, "_CONTINUE", None)
+#: The name of a Deferred's list of callbacks, which is not the same in all versions of Twisted.
+cdef str _CALLBACKS = "_callbacks" if "_callbacks" in vars(Deferred()) else "callbacks"
+cdef bint _private = False
+
+
+cdef object _make_deferred(object canceller):
+    if not _private or _Deferred.debug:
+        return _Deferred(canceller)
+    cdef object deferred = _Deferred.__new__(_Deferred)
+    deferred._canceller = canceller
+    setattr(deferred, _CALLBACKS, [])
+    return deferred
+
+
+cdef int _fire(object deferred, object value) except -1:
+    """As ``deferred.callback(value)``, for a Deferred that has not been called."""
+    cdef list callbacks
+    cdef tuple pair
+    cdef object callback, result
+    if not _private or type(deferred) is not _Deferred or deferred.paused or deferred.debug:
+        deferred.callback(value)
+        return 0
+    callbacks = getattr(deferred, _CALLBACKS)
+    if len(callbacks) != 1:
+        deferred.callback(value)
+        return 0
+    pair = callbacks[0][0]
+    callback = pair[0]
+    if callback is _CONTINUE:
+        deferred.callback(value)
+        return 0
+    deferred.called = True
+    deferred._canceller = None
+    deferred.result = value
+    callbacks.clear()
+    deferred._runningCallbacks = True
+    try:
+        result = callback(value, *pair[1], **pair[2]) if pair[2] else callback(value, *pair[1])
+    except BaseException:
+        result = _Failure()
+    deferred._runningCallbacks = False
+    if isinstance(result, (_Deferred, _Failure)):
+        # Chaining and the record of unhandled errors are left to Twisted: it gets the result from a callback.
+        deferred.result = None
+        callbacks.insert(0, _plain_callback(result))
+        deferred._runCallbacks()
+        return 0
+    deferred.result = result
+    if callbacks:
+        deferred._runCallbacks()
+    return 0
+
+
+cdef tuple _plain_callback(object result):
+    cdef tuple give = (lambda _: result, (), {})
+    return (give, give)
+
+
+cdef class Request:
+    cdef readonly object deferred
+    cdef readonly object post_proc
+    cdef readonly bint raw
+    cdef readonly object deadline
+
+    def __init__(self, deferred, post_proc, bint raw, deadline):
+        self.deferred = deferred
+        self.post_proc = post_proc
+        self.raw = raw
+        self.deadline = deadline
+
+    def answer(self, reply):
+        cdef object deferred = self.deferred
+        if deferred.called:
+            return True
+        if isinstance(reply, Exception):
+            deferred.errback(reply)
+            return True
+        if self.post_proc is not None:
+            try:
+                reply = self.post_proc(reply)
+            except Exception:
+                deferred.errback()
+                return True
+        _fire(deferred, reply)
+        return True
+
+    def fail(self, error):
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+
+cdef class BatchRequest:
+    cdef readonly object deferred
+    cdef readonly list replies
+    cdef readonly object deadline
+    cdef list _converters
+    cdef Py_ssize_t _size
+
+    def __init__(self, deferred, converters, deadline):
+        self.deferred = deferred
+        self._converters = list(converters)
+        self._size = len(self._converters)
+        self.replies = []
+        self.deadline = deadline
+
+    @property
+    def raw(self):
+        return (<tuple?>self._converters[len(self.replies)])[1]
+
+    @property
+    def post_proc(self):
+        return (<tuple?>self._converters[len(self.replies)])[0]
+
+    def answer(self, reply):
+        cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[0]
+        if post_proc is not None and not isinstance(reply, Exception):
+            try:
+                reply = post_proc(reply)
+            except Exception as error:
+                reply = error
+        self.replies.append(reply)
+        return len(self.replies) == self._size
+
+    def finish(self):
+        if not self.deferred.called:
+            _fire(self.deferred, self.replies)
+
+    def fail(self, error):
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+
+cdef class RequestQueue:
+    cdef readonly object waiting
+    cdef public object outgoing
+    cdef public bint stopped
+    cdef object _timer
+    cdef object _write
+    cdef object _on_overdue
+
+    def __init__(self, write, on_overdue):
+        self.waiting = deque()
+        self.outgoing = None
+        self.stopped = False
+        self._timer = None
+        self._write = write
+        self._on_overdue = on_overdue
+
+    def send(self, bytes data not None, post_proc, bint raw, canceller, deadline):
+        cdef object deferred = _make_deferred(canceller)
+        cdef Request request = Request.__new__(Request)
+        request.deferred = deferred
+        request.post_proc = post_proc
+        request.raw = raw
+        request.deadline = deadline
+        self.waiting.append(request)
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            (<list?>self.outgoing).append(data)
+        return deferred
+
+    def send_batch(self, bytes data not None, converters, deadline):
+        cdef object deferred = _make_deferred(None)
+        self.waiting.append(BatchRequest(deferred, converters, deadline))
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            (<list?>self.outgoing).append(data)
+        return deferred
+
+    def deliver(self, reader, take_reply, take_push, unasked):
+        cdef object get = reader.get
+        cdef object reply, request
+        while not self.stopped:
+            request = self.waiting[0] if self.waiting else None
+            reply = get(request is not None and request.raw)
+            if reply is _INCOMPLETE:
+                return
+            if type(reply) is _Push:
+                take_push(reply)
+            elif take_reply is not None:
+                take_reply(reply)
+            elif self.waiting:
+                self.answer(reply)
+            else:
+                unasked(reply)
+
+    def answer(self, reply):
+        cdef object request = self.waiting[0]
+        if isinstance(request, Request):
+            self.waiting.popleft()
+            (<Request>request).answer(reply)
+        elif (<BatchRequest?>request).answer(reply):
+            self.waiting.popleft()
+            (<BatchRequest>request).finish()
+
+    def fail_all(self, make_error):
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        cdef Py_ssize_t unsent = len(self.outgoing) if self.outgoing is not None else 0
+        self.outgoing = None
+        waiting, self.waiting = self.waiting, deque()
+        cdef Py_ssize_t sent = len(waiting) - unsent
+        for place, request in enumerate(waiting):
+            request.fail(make_error() if place < sent else NotSentError("Not connected"))
+
+    def start_deadline(self, timeout, call_later, seconds):
+        if self._timer is None:
+            self._timer = call_later(timeout, self._check, timeout, call_later, seconds)
+        return seconds() + timeout
+
+    def _check(self, timeout, call_later, seconds):
+        self._timer = None
+        for request in self.waiting:
+            deadline = request.deadline
+            if deadline is not None:
+                break
+        else:
+            return
+        remaining = deadline - seconds()
+        if remaining <= 0:
+            self._on_overdue(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
+        else:
+            self._timer = call_later(remaining, self._check, timeout, call_later, seconds)
+
+
+def uses_private_parts(wanted=None):
+    """Whether Deferreds are made and fired the short way; with an argument, set that, for tests."""
+    global _private
+    if wanted is not None:
+        _private = wanted
+    return _private
+
+
+def _probe():
+    """Whether Deferreds made and fired the short way cannot be told from Twisted's own."""
+    plain = _Deferred(None)
+    if type(vars(plain).get(_CALLBACKS)) is not list or _CONTINUE is None:
+        return False
+    if vars(_make_deferred(None)) != vars(plain):
+        return False
+
+    def story(fire):
+        seen = []
+        inner = _Deferred()
+        for first in (lambda value: value + 1, lambda value: 1 / 0, lambda value: inner, lambda value: None):
+            deferred = _make_deferred(None)
+            deferred.addCallback(first)
+            deferred.addCallbacks
+            fire(deferred)
+            deferred.addErrback(lambda failure: failure.type)
+            deferred.addCallback(seen.append)
+            seen.append((deferred.called, deferred.paused, len(getattr(deferred, _CALLBACKS)), deferred._canceller))
+        inner.callback("inner")
+        nested = _make_deferred(None)
+        nested.addCallback(lambda value: nested.addCallback(seen.append) and "added while running")
+        fire(nested)
+        return seen
+
+    return story(lambda deferred: _fire(deferred, 1)) == story(lambda deferred: deferred.callback(1))
+
+
+_private = True
+try:
+    _private = _probe()
+except Exception:
+    _private = False
