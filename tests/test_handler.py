@@ -45,7 +45,8 @@ def test_every_row_over_a_connection(row):
     assert same(fired(d), row.value)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+# select is about all connections of the pool at once; it has its own tests below.
+@pytest.mark.parametrize("row", [row for row in ROWS if row.name != "select"], ids=name_of)
 def test_every_row_over_a_pool(row):
     pool = Pool(3, **options(row))
     d = call(row, pool.handler)
@@ -223,3 +224,40 @@ def test_one_burst_goes_to_one_connection_until_that_is_busy():
 def test_repr_names_the_server_and_the_number_of_connections():
     assert repr(Pool(2).handler) == "<Redis Connection: 192.168.1.1:54321 - 2 connection(s)>"
     assert repr(Pool(connect=False).handler) == "<Redis Connection: Not connected>"
+
+
+# -- select
+
+
+def test_select_changes_all_connections_and_those_to_come(clock):
+    pool = Pool(2)
+    d = pool.handler.select(3)
+    for transport in pool.transports:
+        assert transport.take() == command("SELECT", 3)
+        transport.protocol.dataReceived(b"+OK\r\n")
+    assert fired(d) == "OK"
+    assert pool.connect().take() == command("SELECT", 3)
+
+
+def test_a_connection_that_is_taken_meanwhile_follows_when_it_is_given_back():
+    pool = Pool(2)
+    pool.handler.blpop("q")
+    taken = pool.busy()
+    taken.take()
+    d = pool.handler.select(3)
+    pool.answer(b"+OK\r\n")
+    assert fired(d) == "OK"
+    assert taken.value() == b""
+    taken.protocol.dataReceived(b"*-1\r\n")
+    assert taken.take() == command("SELECT", 3)
+
+
+def test_a_refused_select_changes_nothing():
+    pool = Pool(2)
+    d = pool.handler.select(99)
+    for transport in pool.transports:
+        transport.take()
+        transport.protocol.dataReceived(b"-ERR DB index is out of range\r\n")
+    failed(d, redis.ResponseError)
+    assert pool.factory.dbid is None
+    assert pool.connect().take() == b""

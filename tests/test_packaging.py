@@ -39,6 +39,7 @@ LAYERS = [
     "scope",
     "subscriptions",
     "legacy",
+    "direct",
     "request",
     "commands",
     "resp",

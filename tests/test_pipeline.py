@@ -229,3 +229,14 @@ def test_a_protocol_subclass_sees_each_command_and_it_is_still_one_write():
     assert pool.answer(b"*2\r\n$1\r\nf\r\n:1\r\n:2\r\n") == command("HGETALL", "h") + command("GET", "a")
     assert fired(done) == [{"f": 1}, 2]
     assert seen == [("HGETALL", "h"), ("GET", "a")]
+
+
+def test_a_command_refused_before_it_was_sent_fails_the_pipeline_and_sends_nothing():
+    pool = Pool()
+    p = pipeline(pool)
+    first = p.set("a", 1)
+    failed(p.bitcount("a", 0), redis.RedisError)
+    p.get("a")
+    assert "must both be specified" in str(failed(p.execute_pipeline(), redis.RedisError))
+    assert pool.written() == b""
+    assert first.called

@@ -250,15 +250,29 @@ def test_a_refused_command_aborts_the_transaction_and_frees_the_connection():
     assert pool.written() == b""
 
 
-def test_an_argument_that_cannot_be_sent_does_not_shift_the_converters():
+@pytest.mark.parametrize(
+    "refused", [lambda t: t.set("k", "\xfc"), lambda t: t.bitcount("k", 0), lambda t: t.zadd("z", 1, "a", 2)]
+)
+def test_a_command_refused_before_it_was_sent_aborts_the_transaction_as_the_server_would(refused):
     pool = Pool(charset="ascii")
     t = begun(pool)
-    failed(t.set("k", "\xfc"), redis.InvalidData)
+    failed(refused(t), redis.RedisError)
     t.hgetall("h")
     pool.answer(QUEUED)
+    assert "because of" in str(failed(t.commit(), redis.ExecAbortError))
+    assert pool.answer(OK + OK) == command("DISCARD") + command("UNWATCH")
+    assert free(pool) == 1
+
+
+def test_a_command_refused_while_only_watching_harms_nothing():
+    pool = Pool(charset="ascii")
+    t = begun(pool, "k")
+    failed(t.get("\xfc"), redis.InvalidData)
+    t.multi()
+    pool.answer(OK)
     done = t.commit()
-    pool.answer(b"*1\r\n*2\r\n$1\r\nf\r\n$1\r\n1\r\n")
-    assert fired(done) == [{"f": 1}]
+    pool.answer(b"*0\r\n")
+    assert fired(done) == []
 
 
 def test_a_refused_MULTI_fails_and_leaves_neither_MULTI_nor_WATCH():

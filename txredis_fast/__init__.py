@@ -77,6 +77,7 @@ from .pool import RedisFactory
 from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
 from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
+from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .transaction import Transaction
 
@@ -124,6 +125,9 @@ __all__ = [
     "ReplyTimeoutError",
     "ResponseError",
     "ScriptDoesNotExist",
+    "Sentinel",
+    "SentinelConnectionFactory",
+    "SentinelRedisProtocol",
     "ShardedConnection",
     "ShardedConnectionHandler",
     "ShardedConnectionPool",

@@ -18,6 +18,7 @@ from .endpoints import endpoint_from, tcp_endpoint, unix_endpoint
 from .handler import ConnectionHandler, UnixConnectionHandler
 from .options import ConnectionOptions, ConvertNumbers, RedisURL
 from .pool import RedisFactory
+from .sentinel import connect_through_sentinels
 from .sharding import (
     ShardedConnectionHandler,
     ShardedUnixConnectionHandler,
@@ -377,7 +378,7 @@ def from_url(url: str, *, isLazy: bool = False, **options: Any) -> Any:
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
     if parsed.scheme == "redis+sentinel":
-        return _from_sentinels(parsed, chosen, isLazy)
+        return connect_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy)
     if parsed.scheme == "unix":
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
         return _connect(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)

@@ -29,15 +29,19 @@ class ConnectionQueue:
     :ivar pending: the free connections.
     """
 
-    def __init__(self, timeout: Callable[[], float | None], why: Callable[[], str]) -> None:
+    def __init__(
+        self, timeout: Callable[[], float | None], why: Callable[[], str], prepare: Callable[[Any], object]
+    ) -> None:
         """Arguments of the constructor.
 
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
+        :param prepare: called with each connection before others may use it.
         """
         self.pending: list[Any] = []
         self._timeout = timeout
         self._why = why
+        self._prepare = prepare
         self._peekers = _Line(self._gave_up)
         self._getters = _Line(self._gave_up)
 
@@ -75,6 +79,7 @@ class ConnectionQueue:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
         if not connection.usable or connection in self.pending:
             return
+        self._prepare(connection)
         self.pending.append(connection)
         self._serve()
 

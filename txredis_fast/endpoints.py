@@ -22,9 +22,7 @@ __all__ = ["endpoint_from", "tcp_endpoint", "unix_endpoint"]
 DEFAULT_CONNECT_TIMEOUT = 30
 
 
-def tcp_endpoint(
-    host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False
-) -> Any:
+def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False) -> Any:
     """Make an endpoint for a host name or an IPv4 or IPv6 address, which is resolved anew at each attempt.
 
     :param connect_timeout: seconds for one attempt; None: 30.
@@ -59,9 +57,7 @@ def endpoint_from(endpoint: Any) -> Any:
 
         return clientFromString(current_reactor(), endpoint)
     if not hasattr(endpoint, "connect"):
-        raise ValueError(
-            f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}"
-        )
+        raise ValueError(f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}")
     return endpoint
 
 
@@ -74,9 +70,7 @@ def _tls_endpoint(endpoint: Any, host: str, context_factory: Any, timeout: float
         raise ImportError(f"TLS needs the extra 'tls': pip install 'txredis-fast[tls]' ({error})") from error
     if context_factory is True:
         context_factory = optionsForClientTLS(host)
-    elif not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(
-        context_factory, "getContext"
-    ):
+    elif not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(context_factory, "getContext"):
         raise ValueError(
             "ssl_context_factory must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, "
             f"not {context_factory!r}"

@@ -12,8 +12,10 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, maybeDeferred, succeed
+from twisted.python.failure import Failure
 
+from ._types import Text
 from .commands import Commands
 from .exceptions import NotSentError, RedisError, WatchError
 from .pipeline import Command, Pipeline
@@ -49,6 +51,32 @@ class ConnectionHandler(Commands):
     def raw(self) -> RawView:
         """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
         return RawView(self)
+
+    def select(self, index: int) -> Deferred[Text]:
+        """Change the database of all connections of the pool, and of those that it will make.
+
+        One that is taken by a transaction or a blocking command follows when it is given back.
+
+        :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
+        """
+        factory = self._factory
+
+        def select_on_all(_: Any) -> Deferred[Any]:
+            free = list(factory.connectionQueue.pending)
+            return gatherResults([connection.select(index) for connection in free], consumeErrors=True).addCallbacks(
+                selected, refused, callbackArgs=(free,)
+            )
+
+        def selected(replies: list[Any], connections: list[Any]) -> Any:
+            factory.dbid = index
+            for connection in connections:
+                connection.dbid = index
+            return replies[0]
+
+        def refused(failure: Failure) -> Failure:
+            return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
+
+        return factory.getConnection(True).addCallback(select_on_all)  # type: ignore[no-any-return]
 
     # -- transactions and pipelines
 
@@ -261,7 +289,7 @@ class _TransactionContext:
             return
         if error is not None:
             transaction.abandon()
-        elif transaction.is_queuing:
+        elif transaction.collects:
             await transaction.commit()
         else:
             await transaction.unwatch()

@@ -104,6 +104,8 @@ class Pipeline(Scope):
         """Whether commands are being collected."""
         return self._open
 
+    collects = pipelining
+
     @property
     def inTransaction(self) -> bool:  # type: ignore[override]
         """Whether MULTI was given and neither EXEC nor DISCARD."""
@@ -195,13 +197,17 @@ class Pipeline(Scope):
         :param raise_on_error: False: error replies are values in the list.
         :returns: fires with the replies in order; fails with :exc:`PipelineError` if one is an error, with
             :exc:`PipelineLostError` if the connection is lost before the last reply, with :exc:`NotSentError` or
-            :exc:`InvalidData` if nothing was sent.
+            :exc:`InvalidData` or what else a command was refused with if nothing was sent.
         """
         if not self._open:
             return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
         if self._multi_from is not None:
             self.discard()
         self._open = False
+        if self._refusal is not None:
+            error = self._refusal
+            self._fail_each(NotSentError(f"The pipeline was not executed, because a command was refused: {error}"))
+            return fail(error)
         deferred = self._send_batch(self._commands, self._alone)
         return deferred.addCallbacks(self._answered, self._lost, callbackArgs=(raise_on_error,))
 

@@ -130,7 +130,7 @@ class RedisFactory(ReconnectingClientFactory):
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
-        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self._why_not_connected)
+        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self._why_not_connected, self._prepare)
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         self._connectors: dict[Any, int] = {}
         self._retries: set[Any] = set()
@@ -393,6 +393,12 @@ class RedisFactory(ReconnectingClientFactory):
         if not self.size and not self._may_connect():
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
+
+    def _prepare(self, connection: Any) -> None:
+        """Bring a connection to the pool's database, which may have changed while it was taken or made."""
+        if self.dbid is not None and connection.dbid != self.dbid:
+            connection.dbid = self.dbid
+            connection.select(self.dbid).addErrback(lambda failure: connection.abort(failure.value))
 
     def _may_connect(self) -> bool:
         """Whether a connection may still come: by a new attempt, or because one is in progress."""

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .commands import Commands
+from .direct import send, sends_directly
 from .exceptions import (
     ConnectionError,
     GarbledReplyError,
@@ -44,8 +45,8 @@ __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
 CRLF = b"\r\n"
 
-#: With more requests than this in flight, commands given outside of a callback are likely to come in bursts.
-BURST = 4
+#: With more requests than this in flight, another one is likely to be part of a burst.
+BURST = 64
 
 
 class BaseRedisProtocol(LineReceiver, Commands):
@@ -88,6 +89,8 @@ class BaseRedisProtocol(LineReceiver, Commands):
         self._reader: Reader | None = None
         self._requests = RequestQueue(self._write, self.abort)
         self._delivering = False
+        #: The transport, where data may be handed to its socket at once.
+        self._direct_transport: Any = None
         self._ready = False
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
@@ -120,6 +123,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
             if set_option is not None:
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
+        self._direct_transport = transport if sends_directly(transport) else None
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
@@ -303,9 +307,13 @@ class BaseRedisProtocol(LineReceiver, Commands):
         return self._requests.send(data, post_proc, raw, self._cancel_blocking if blocking else None, deadline)
 
     def _write(self, data: bytes) -> None:
-        """Write now, or, in the middle of a burst over a real transport, at the end of this reactor turn."""
+        """Write a command that no callback of a reply gave.
+
+        Twisted sends it, with what else comes before the next poll, in one piece. In the middle of a long burst
+        even the calls of ``transport.write`` are saved.
+        """
         transport: Any = self.transport
-        if self.in_flight > BURST and hasattr(transport, "reactor"):
+        if self.in_flight > BURST and transport is self._direct_transport:
             self._requests.outgoing = [data]
             transport.reactor.callLater(0, self._flush)
         else:
@@ -314,7 +322,12 @@ class BaseRedisProtocol(LineReceiver, Commands):
     def _flush(self) -> None:
         outgoing, self._requests.outgoing = self._requests.outgoing, None
         if outgoing:
-            self.transport.write(b"".join(outgoing))  # type: ignore[union-attr]
+            data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
+            transport: Any = self.transport
+            if transport is self._direct_transport:
+                send(transport, data)
+            else:
+                transport.write(data)
 
     def execute_batch(
         self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]]

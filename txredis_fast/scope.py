@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred, fail
+
 from .commands import Commands
 
 __all__ = ["Scope", "bind_scope_class"]
@@ -23,6 +25,16 @@ class Scope(Commands):
     #: Whether WATCH or MULTI is open, and whether commands are being collected.
     inTransaction = False
     pipelining = False
+    #: Whether commands are being collected, to be executed together.
+    collects = False
+    #: The first command that was refused before it could be sent.
+    _refusal: Exception | None = None
+
+    def _refuse(self, error: Exception) -> Deferred[Any]:
+        """Keep in mind that what was meant to happen together is not complete."""
+        if self._refusal is None and self.collects:
+            self._refusal = error
+        return fail(error)
 
     def _current_connection(self) -> Any:
         """The connection that this stands in for."""

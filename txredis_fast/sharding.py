@@ -266,6 +266,18 @@ class ShardedConnectionHandler:
         renaming: Deferred[Any] = node.rename(oldkey, newkey)
         return renaming
 
+    @errors_to_deferred
+    def get_type(self, key: Key) -> Deferred[Any]:
+        """Tell the type of a key's value: :meth:`~txredis_fast.ConnectionHandler.type`, by its name here.
+
+        :param key: the key.
+        :returns: fires with ``"string"``, ``"list"`` and so on, or ``"none"`` if it does not exist.
+
+        https://redis.io/commands/type/, since 1.0.0
+        """
+        telling: Deferred[Any] = self._node("get_type", key).type(key)
+        return telling
+
     def _node(self, method: str, *args: Any) -> Any:
         """The node of the key that is the first of a method's arguments."""
         if not args or not isinstance(args[0], (str, bytes, bytearray, memoryview)):

@@ -149,9 +149,7 @@ class _SlotProtocols:
 
         def notify(reason: Failure) -> None:
             ended_because = getattr(protocol, "_end_reason", None)
-            self._factory.noteReason(
-                reason.getErrorMessage() if ended_because is None else str(ended_because)
-            )
+            self._factory.noteReason(reason.getErrorMessage() if ended_because is None else str(ended_because))
             try:
                 connection_lost(reason)
             finally:

@@ -157,7 +157,7 @@ class Transaction(Scope):
         return self._state in (TransactionState.WATCHING, TransactionState.QUEUING)
 
     @property
-    def is_queuing(self) -> bool:
+    def collects(self) -> bool:  # type: ignore[override]
         """Whether MULTI is open."""
         return self._state is TransactionState.QUEUING
 
@@ -219,6 +219,10 @@ class Transaction(Scope):
         error = self._enter("EXEC")
         if error is not None:
             return fail(error)
+        if self._refusal is not None:
+            # As the server does with what it refuses itself: all of it, or nothing.
+            self._clean()
+            return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
         convert = exec_converter(
             self._queued, getattr(self._connection, "tryConvertData", lambda value: value)
         )
@@ -312,9 +316,10 @@ class Transaction(Scope):
         return results
 
     def _not_queued(self, failure: Failure, queued: _Queued) -> Failure:
-        # Never sent: EXEC will have no element for it. (After a refusal by the server EXEC has none at all.)
+        # Never sent: the server does not know that something is missing.
         if failure.check(InvalidData, NotSentError):
             self._queued = [entry for entry in self._queued if entry is not queued]
+            self._refusal = self._refusal or failure.value  # type: ignore[assignment]
         return failure
 
     def _ended(self, result: Any) -> Any:

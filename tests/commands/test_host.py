@@ -59,7 +59,7 @@ def test_what_a_guarded_method_raises_is_what_its_deferred_fails_with():
     def method(self):
         raise error
 
-    assert result_of(method(None)) is error
+    assert result_of(method(CommandHost())) is error
 
 
 @pytest.mark.parametrize("signal", [KeyboardInterrupt, SystemExit])

@@ -33,7 +33,7 @@ async def test_every_constructor_connects(server, name):
     elif name in UNIX:
         args = (server.path,)
     else:
-        args = ([server.path] if name in SHARDED_UNIX else ["127.0.0.1:%d" % server.port],)
+        args = ([server.path] if name in SHARDED_UNIX else [f"127.0.0.1:{server.port}"],)
     options = {"poolsize": 2} if "Pool" in name else {}
     made = getattr(redis, name)(*args, **options)
     assert hasattr(made, "get") == ("lazy" in name), "only a lazy one gives the handler at once"
@@ -243,10 +243,8 @@ async def test_tls_refuses_another_host_name(server):
     proxy = TLSProxy(server.host, server.port, certificates)
     try:
         trusting = optionsForClientTLS("localhost", trustRoot=certificates.trust_root())
-        with pytest.raises(redis.ConnectionFailedError, match="(?i)verif|mismatch"):
-            await bounded(
-                redis.Connection("localhost", proxy.port, ssl_context_factory=trusting, reconnect=False)
-            )
+        with pytest.raises(redis.ConnectionFailedError, match=r"(?i)verif|mismatch"):
+            await bounded(redis.Connection("localhost", proxy.port, ssl_context_factory=trusting, reconnect=False))
     finally:
         await proxy.stop()
 
@@ -255,7 +253,7 @@ async def test_tls_refuses_another_host_name(server):
 async def test_connectTimeout_bounds_the_tls_handshake(fresh_server):
     fresh_server.pause()  # the kernel accepts the connection, and nobody answers
     options = {"ssl_context_factory": True, "connectTimeout": 0.2, "reconnect": False}
-    with pytest.raises(redis.ConnectionFailedError, match="no TLS handshake within 0.2 seconds"):
+    with pytest.raises(redis.ConnectionFailedError, match=r"no TLS handshake within 0\.2 seconds"):
         await bounded(redis.Connection("localhost", fresh_server.port, **options), 5)
 
 
@@ -304,9 +302,10 @@ async def test_a_wrong_password_is_refused_and_never_shown(make_server, username
 @pytest_twisted.ensureDeferred
 async def test_databases(fresh_server):
     server = fresh_server
-    async with opened(redis.Connection(*server.address, dbid=1)) as one, opened(
-        redis.ConnectionPool(*server.address, dbid=2, poolsize=2)
-    ) as two:
+    async with (
+        opened(redis.Connection(*server.address, dbid=1)) as one,
+        opened(redis.ConnectionPool(*server.address, dbid=2, poolsize=2)) as two,
+    ):
         await bounded(one.set("key", "in one"))
         await bounded(two.set("key", "in two"))
         assert server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") == 3
@@ -324,9 +323,9 @@ async def test_disconnect_closes_all_connections_and_fails_later_commands(fresh_
     assert len(clients(server)) == 3
     await bounded(rc.disconnect())
     await until(lambda: not clients(server), "no connections")
-    with pytest.raises(redis.NotSentError, match="^Not connected"):
+    with pytest.raises(redis.NotSentError, match=r"^Not connected"):
         await rc.get("key")
     for begin in (rc.multi, rc.transaction().__aenter__):
-        with pytest.raises(redis.NotSentError, match="^Not connected"):
+        with pytest.raises(redis.NotSentError, match=r"^Not connected"):
             await begin()
     await bounded(rc.disconnect())

@@ -53,6 +53,10 @@ class CommandHost:
         """
         raise NotImplementedError
 
+    def _refuse(self, error: Exception) -> Deferred[Any]:
+        """What a command method returns for arguments that make no command."""
+        return defer.fail(error)
+
 
 def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Deferred[_T]]:
     """Let a command method raise: what it raises is what its Deferred fails with.
@@ -66,7 +70,8 @@ def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Defer
         try:
             return method(*args, **kwargs)
         except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the Deferred
-            return defer.fail(error)
+            host: Any = args[0]
+            return host._refuse(error)  # type: ignore[no-any-return]
 
     return guarded
 

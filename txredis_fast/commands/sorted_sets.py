@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from .._types import Aggregate, Argument, Key, Number, Score, ScoreBound, ScoredMembers, Value, Weights
@@ -60,7 +59,7 @@ class SortedSetCommands(CommandHost):
         https://redis.io/commands/zadd/, since 1.2.0
         """
         if len(args) % 2:
-            return defer.fail(InvalidData("Invalid number of arguments to ZADD"))
+            return self._refuse(InvalidData("Invalid number of arguments to ZADD"))
         if nx or xx or gt or lt or ch or incr:
             options = flags(nx=nx, xx=xx, gt=gt, lt=lt, ch=ch, incr=incr)
             post_proc = as_float if incr else None
@@ -326,7 +325,7 @@ class SortedSetCommands(CommandHost):
         count: int | None = None,
     ) -> Deferred[list[Value] | ScoredMembers]:
         if (offset is None) != (count is None):
-            return defer.fail(InvalidData(f"Invalid count and offset arguments to {command}"))
+            return self._refuse(InvalidData(f"Invalid count and offset arguments to {command}"))
         limit = () if offset is None else ("LIMIT", offset, count)
         if withscores:
             return self.execute_command(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from .._types import Argument, Key, Keys, Number, Pairs, Seconds, Text, Value
@@ -60,7 +59,7 @@ class StringCommands(CommandHost):
             arguments += ("PX", pexpire)
         if only_if_not_exists or only_if_exists:
             if only_if_not_exists and only_if_exists:
-                return defer.fail(
+                return self._refuse(
                     RedisError("only_if_not_exists and only_if_exists cannot be true simultaneously")
                 )
             arguments.append("NX" if only_if_not_exists else "XX")

@@ -143,7 +143,7 @@ class RequestQueue:
         data: bytes,
         post_proc: PostProc | None,
         raw: bool,
-        canceller: Callable[[Deferred[Any]], object] | None,
+        canceller: Callable[[Deferred[Any]], None] | None,
         deadline: float | None,
     ) -> Deferred[Any]:
         """Write a command, or keep it for the next write.

@@ -75,9 +75,11 @@ cdef int _NUMBERS_EXACT = _shared.NUMBERS_EXACT
 cdef enum:
     SAFE_DIGITS = 18
 
-#: How many items a list has room for from the beginning: 512 bytes for a header, and at most max_depth are open.
+#: How many items a list has room for from the beginning, and how many where nesting is deeper than replies are.
 cdef enum:
-    PREPARED_ITEMS = 64
+    PREPARED_ITEMS = 128
+    DEEP_PREPARED_ITEMS = 8
+    USUAL_DEPTH = 8
 
 #: Strings up to here are checked for being ASCII, which spares the codec.
 cdef enum:
@@ -823,7 +825,7 @@ cdef class Reader:
         frame.frozen = frozen
         frame.size = size
         frame.left = size
-        frame.items = [None] * min(size, PREPARED_ITEMS)
+        frame.items = [None] * min(size, PREPARED_ITEMS if depth < USUAL_DEPTH else DEEP_PREPARED_ITEMS)
         if self._frame is not None:
             self._stack.append(self._frame)
         self._frame = frame

@@ -1,0 +1,1 @@
+"""Benchmarks: each is a module to run, ``python -m bench.NAME``, and prints what it was measured on."""

@@ -1,0 +1,334 @@
+"""The RESP core against hiredis, and its pure-Python half against txredisapi's own parser.
+
+``python -m bench.resp`` times both sides of a row alternately in one process and prints the median of the
+ratios of neighbouring measurements, which other load on the machine disturbs little. Each side gets the
+same bytes in chunks of 64 KiB and gives its replies through its fastest way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any, Protocol
+
+import hiredis
+from twisted.internet.testing import StringTransport
+from txredisapi import BaseRedisProtocol
+
+from txredis_fast.resp import INCOMPLETE, _pyresp
+
+try:
+    from txredis_fast.resp import _cresp
+except ImportError:
+    sys.exit("bench.resp measures the compiled extension, which is not built here")
+
+CHUNK = 64 * 1024
+
+
+class Side(Protocol):
+    """One run over all the data. Replies are dropped as they come, as a client does, or kept to be compared."""
+
+    def __call__(self, kept: list[Any] | None = None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two things to compare, made by ``prepare(scale)``: ours, then theirs."""
+
+    name: str
+    what: str
+    target: float | None
+    prepare: Callable[[float], tuple[Side, Side]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a row gave; times are medians in seconds, the ratio is of ours to theirs."""
+
+    name: str
+    what: str
+    ours: float
+    theirs: float
+    ratio: float
+    target: float | None
+
+
+def bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+def array(items: Iterable[bytes]) -> bytes:
+    parts = [bulk(item) for item in items]
+    return b"*%d\r\n" % len(parts) + b"".join(parts)
+
+
+def cut(wire: bytes, size: int = CHUNK) -> list[bytes]:
+    return [wire[i : i + size] for i in range(0, len(wire), size)]
+
+
+def words(count: int) -> list[bytes]:
+    return [b"value:%d" % i for i in range(count)]
+
+
+def all_of(module: Any, chunks: list[bytes], **options: Any) -> Side:
+    """Take replies with get_all()."""
+
+    def run(kept: list[Any] | None = None) -> None:
+        reader = module.Reader(**options)
+        feed, get_all = reader.feed, reader.get_all
+        for chunk in chunks:
+            feed(chunk)
+            replies = get_all()
+            if kept is not None:
+                kept += replies
+
+    return run
+
+
+def each_of(module: Any, chunks: list[bytes], **options: Any) -> Side:
+    """Take replies with get(), one by one."""
+
+    def run(kept: list[Any] | None = None) -> None:
+        reader = module.Reader(**options)
+        one_by_one(reader.feed, reader.get, INCOMPLETE, chunks, kept)
+
+    return run
+
+
+def hiredis_of(chunks: list[bytes], **options: Any) -> Side:
+    def run(kept: list[Any] | None = None) -> None:
+        incomplete = object()
+        reader = hiredis.Reader(notEnoughData=incomplete, **options)
+        one_by_one(reader.feed, reader.gets, incomplete, chunks, kept)
+
+    return run
+
+
+def one_by_one(feed: Any, get: Any, incomplete: object, chunks: list[bytes], kept: list[Any] | None) -> None:
+    for chunk in chunks:
+        feed(chunk)
+        if kept is None:
+            while get() is not incomplete:
+                pass
+        else:
+            while (reply := get()) is not incomplete:
+                kept.append(reply)
+
+
+def txredisapi_of(chunks: list[bytes]) -> Side:
+    """Its parser asks the reactor to call it again after each bulk string: here that happens at once."""
+
+    def run(kept: list[Any] | None = None) -> None:
+        protocol = BaseRedisProtocol()
+        protocol.transport = StringTransport()
+        later: list[Any] = []
+        protocol.replyReceived = (lambda _reply: None) if kept is None else kept.append
+        protocol.callLater = lambda _delay, *call: later.append(call)
+        for chunk in chunks:
+            protocol.dataReceived(chunk)
+            while later:
+                function, *args = later.pop()
+                function(*args)
+
+    return run
+
+
+PLAIN: dict[str, Any] = {"charset": None, "convert_numbers": False}
+TEXT: dict[str, Any] = {"charset": "utf-8", "convert_numbers": False}
+THEIR_TEXT: dict[str, Any] = {"encoding": "utf-8", "errors": "strict"}
+
+
+def against_hiredis(
+    make: Callable[[float], bytes], options: dict[str, Any], theirs: dict[str, Any], take: Any = all_of
+) -> Callable[[float], tuple[Side, Side]]:
+    def prepare(scale: float) -> tuple[Side, Side]:
+        chunks = cut(make(scale))
+        return take(_cresp, chunks, **options), hiredis_of(chunks, **theirs)
+
+    return prepare
+
+
+def small_bulks(scale: float) -> bytes:
+    return b"".join(map(bulk, words(int(100_000 * scale))))
+
+
+def arrays_of_100(scale: float) -> bytes:
+    return array(words(100)) * int(1000 * scale)
+
+
+def large_array(scale: float) -> bytes:
+    return array(words(int(1_000_000 * scale)))
+
+
+def large_value(scale: float) -> bytes:
+    return bulk(b"x" * int(64 * 1024 * 1024 * scale))
+
+
+def integers(scale: float) -> bytes:
+    return b"".join(b":%d\r\n" % i for i in range(int(100_000 * scale)))
+
+
+def set_commands(scale: float) -> list[tuple[str, ...]]:
+    return [("SET", f"key:{i}", f"value:{i}") for i in range(int(100_000 * scale))]
+
+
+def packing(encode: Any, commands: list[Any]) -> Side:
+    def run(kept: list[Any] | None = None) -> None:
+        if kept is None:
+            for command in commands:
+                encode(command)
+        else:
+            kept += [encode(command) for command in commands]
+
+    return run
+
+
+def pack_one(scale: float) -> tuple[Side, Side]:
+    commands = set_commands(scale)
+    return packing(_cresp.encode_command, commands), packing(hiredis.pack_command, commands)
+
+
+def pack_many(scale: float) -> tuple[Side, Side]:
+    commands = set_commands(scale)
+    pack = hiredis.pack_command
+    return packing(_cresp.encode_commands, [commands]), packing(
+        lambda some: b"".join([pack(command) for command in some]), [commands]
+    )
+
+
+def python_parser(size: int) -> Callable[[float], tuple[Side, Side]]:
+    def prepare(scale: float) -> tuple[Side, Side]:
+        chunks = cut(small_bulks(scale), size)
+        return all_of(_pyresp, chunks), txredisapi_of(chunks)
+
+    return prepare
+
+
+def python_slower(scale: float) -> tuple[Side, Side]:
+    chunks = cut(small_bulks(scale))
+    return all_of(_pyresp, chunks), all_of(_cresp, chunks)
+
+
+ROWS = [
+    Row("bulks", "100,000 small bulk strings, get_all()", 0.75, against_hiredis(small_bulks, PLAIN, {})),
+    Row("bulks-get", "100,000 small bulk strings, get()", 0.75, against_hiredis(small_bulks, PLAIN, {}, each_of)),
+    Row("array", "arrays of 100 bulk strings", 0.85, against_hiredis(arrays_of_100, PLAIN, {})),
+    Row("utf8", "100,000 small bulk strings, UTF-8", 0.7, against_hiredis(small_bulks, TEXT, THEIR_TEXT)),
+    Row(
+        "utf8-get",
+        "100,000 small bulk strings, UTF-8, get()",
+        0.7,
+        against_hiredis(small_bulks, TEXT, THEIR_TEXT, each_of),
+    ),
+    Row("utf8-array", "arrays of 100 bulk strings, UTF-8", 0.7, against_hiredis(arrays_of_100, TEXT, THEIR_TEXT)),
+    Row("default", "UTF-8 and number conversion; hiredis: UTF-8", None, against_hiredis(small_bulks, {}, THEIR_TEXT)),
+    Row("integers", "100,000 integer replies", None, against_hiredis(integers, PLAIN, {})),
+    Row("million", "one array of a million bulk strings", None, against_hiredis(large_array, PLAIN, {})),
+    Row("64mb", "one value of 64 MB", None, against_hiredis(large_value, PLAIN, {})),
+    Row("pack", "SET with a short key and value", 0.6, pack_one),
+    Row("pack-many", "the same, 100,000 in one buffer", None, pack_many),
+    Row("python", "pure Python; txredisapi's own parser; UTF-8, numbers", 0.2, python_parser(CHUNK)),
+    Row("python-4k", "the same in chunks of 4 KiB", 0.2, python_parser(4096)),
+    Row("slower", "pure Python; the extension", None, python_slower),
+]
+
+
+def seconds(side: Side) -> float:
+    """Time one run."""
+    gc.collect()
+    start = time.perf_counter()
+    side()
+    return time.perf_counter() - start
+
+
+def check_agreement(name: str, ours: Side, theirs: Side) -> None:
+    our_results: list[Any] = []
+    their_results: list[Any] = []
+    ours(our_results)
+    theirs(their_results)
+    if our_results != their_results or not our_results:
+        raise AssertionError(f"the two sides of {name!r} give different results")
+
+
+def measure(row: Row, rounds: int, scale: float) -> Result:
+    """Time both sides of a row in turn."""
+    ours, theirs = row.prepare(scale)
+    check_agreement(row.name, ours, theirs)
+    times = []
+    for turn in range(rounds):
+        if turn % 2:
+            later = seconds(theirs)
+            times.append((seconds(ours), later))
+        else:
+            times.append((seconds(ours), seconds(theirs)))
+    ratio = statistics.median(our / their for our, their in times)
+    our_time, their_time = (statistics.median(side) for side in zip(*times, strict=True))
+    return Result(row.name, row.what, our_time, their_time, ratio, row.target)
+
+
+def processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or "unknown processor"
+
+
+def environment() -> dict[str, str]:
+    """What the figures were measured on."""
+    return {
+        "machine": f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        **{name: metadata.version(name) for name in ("hiredis", "txredisapi", "twisted")},
+    }
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run rows; exit with 1 if one misses its target."""
+    parser = argparse.ArgumentParser(prog="python -m bench.resp", description=(__doc__ or "").partition("\n")[0])
+    names = [row.name for row in ROWS]
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure (default: all): {', '.join(names)}")
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each side (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the data and 5 rounds")
+    parser.add_argument("--json", metavar="FILE", help="also write the results here")
+    options = parser.parse_args(argv)
+    unknown = set(options.rows) - set(names)
+    if unknown:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    rounds, scale = (5, 0.1) if options.quick else (options.rounds, 1.0)
+    about = environment()
+    for key, value in about.items():
+        print(f"{key}: {value}")
+    print(f"\n{'row':<11}{'ours ms':>9}{'theirs ms':>11}{'ratio':>8}{'target':>8}")
+    results = []
+    for row in ROWS:
+        if options.rows and row.name not in options.rows:
+            continue
+        result = measure(row, rounds, scale)
+        results.append(result)
+        target = f"{result.target:8.2f}" if result.target else " " * 8
+        missed = "  MISSED" if result.target and result.ratio > result.target else ""
+        print(
+            f"{row.name:<11}{result.ours * 1000:9.2f}{result.theirs * 1000:11.2f}{result.ratio:8.3f}{target}"
+            f"  {row.what}{missed}",
+            flush=True,
+        )
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"environment": about, "rows": [vars(result) for result in results]}, file, indent=2)
+            file.write("\n")
+    return int(any(result.target and result.ratio > result.target for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

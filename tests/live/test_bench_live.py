@@ -1,0 +1,58 @@
+"""``python -m bench`` as users start it, briefly."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from servers import Server, request
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TXREDIS_FAST_PUREPYTHON": ""},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_a_quick_run_measures_every_kind_of_workload(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    workloads = "get,pool-get,gather,pipeline,batch-100,lrange,messages,import,memory"
+    drivers = "txredis_fast-pure,floor,txredisapi-hiredis"
+    ran = run_bench(
+        *("--quick", "--rounds", "1", "--workloads", workloads, "--drivers", drivers, "--base", "floor"),
+        *("--json", str(out)),
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "failed:" not in ran.stdout
+    measured = {(row["workload"], row["driver"]): row["rounds"][0] for row in json.loads(out.read_text())["figures"]}
+    without_floor = {"pool-get", "pipeline", "import"}
+    expected = {(w, d) for w in workloads.split(",") for d in drivers.split(",")}
+    assert set(measured) == expected - {(w, "floor") for w in without_floor}
+    assert all(row["cpu"] > 0 and row["wall"] > 0 for (name, _), row in measured.items() if name != "memory")
+    assert 100 < measured["memory", "txredis_fast-pure"]["memory"] < 5000
+
+
+def test_it_measures_against_a_server_that_is_named_and_leaves_nothing_there(server: Server) -> None:
+    url = f"redis://{server.host}:{server.port}/3"
+    ran = run_bench("--quick", "--rounds", "1", "--workloads", "get,set", "--drivers", "floor", "--url", url)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "50 coroutines awaiting SET" in ran.stdout
+    assert request(server.address, ("SELECT", 3), ("DBSIZE",)) == 0
+
+
+def test_no_server_is_one_clear_line() -> None:
+    ran = run_bench("--quick", "--workloads", "get", "--drivers", "floor", "--url", "redis://127.0.0.1:1/0")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("bench: cannot connect to 127.0.0.1:1")
+    assert ran.stderr.count("\n") == 1

@@ -1,0 +1,359 @@
+"""Bulk strings become numbers, text or bytes by the rules in the docstring of ``_pyresp``."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import warnings
+
+import pytest
+
+from txredis_fast.exceptions import ResponseError
+from txredis_fast.resp import INCOMPLETE, Push
+
+
+def bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+def one(resp, wire, *args, raw=False, **kwargs):
+    reader = resp.Reader(*args, **kwargs)
+    reader.feed(wire)
+    value = reader.get(raw=raw)
+    assert value is not INCOMPLETE
+    assert reader.get() is INCOMPLETE
+    return value
+
+
+# data, value with convert_numbers=True, whether "exact" converts it too
+NUMBERS = [
+    (b"0", 0, True),
+    (b"5", 5, True),
+    (b"-5", -5, True),
+    (b"+5", 5, False),
+    (b"-0", 0, False),
+    (b"+0", 0, False),
+    (b"00", 0, False),
+    (b"007", 7, False),
+    (b"-07", -7, False),
+    (b"999999999999999999", 10**18 - 1, True),
+    (b"-999999999999999999", 1 - 10**18, True),
+    (b"9223372036854775808", 2**63, True),
+    (b"-123456789012345678901234567890", -123456789012345678901234567890, True),
+    (b"000000000000000000000000000001", 1, False),
+    (b"1.5", 1.5, True),
+    (b"-1.5", -1.5, True),
+    (b"+1.5", 1.5, False),
+    (b"1.", 1.0, False),
+    (b".5", 0.5, False),
+    (b"-.5", -0.5, False),
+    (b"1.10", 1.1, False),
+    (b"01.5", 1.5, False),
+    (b"0.1", 0.1, True),
+    (b"-0.0", -0.0, True),
+    (b"0.30000000000000004", 0.30000000000000004, True),
+    (b"0.300000000000000040", 0.30000000000000004, False),
+    (b"1.0e5", 100000.0, False),
+    (b"1.5e+16", 1.5e16, True),
+    (b"1.5e16", 1.5e16, False),
+    (b"1.5E+16", 1.5e16, False),
+    (b"1.5e-07", 1.5e-7, True),
+    (b"1.0e-999", 0.0, False),
+]
+TEXTS = [
+    b"",
+    b"+",
+    b"-",
+    b".",
+    b"+.",
+    b"-.e5",
+    b"1_000",
+    b"12 ",
+    b" 12",
+    b"12\n",
+    b"12\x00",
+    b"1.5\x00",
+    b"1e5",
+    b"1E5",
+    b"inf",
+    b"-inf",
+    b"nan",
+    b"infinity",
+    b"1.0e999",
+    b"-1.0e999",
+    b"1.e",
+    b"1.5e",
+    b"1.5e+",
+    b"1.5e1.5",
+    b"1.5f",
+    b"1..5",
+    b"1.5.5",
+    b"1,5",
+    b"--5",
+    b"+-5",
+    b"5-",
+    b"0x10",
+    b"1j",
+    b"e5",
+    b".e5",
+    "\u0661\u0662".encode(),
+    "1.\u0661".encode(),
+    b"1" * 4301,
+    b"-" + b"1" * 4301,
+    b"0" * 4301,
+]
+
+
+@pytest.mark.parametrize(("data", "value", "exact"), NUMBERS)
+def test_numbers_are_converted(resp, shape, data, value, exact):
+    assert shape(one(resp, bulk(data))) == shape(value)
+    assert shape(one(resp, bulk(data), convert_numbers="exact")) == shape(value if exact else data.decode())
+    assert one(resp, bulk(data), convert_numbers=False) == data.decode()
+    assert shape(one(resp, bulk(data), None)) == shape(value)
+    assert one(resp, bulk(data), None, False) == data
+
+
+@pytest.mark.parametrize("data", TEXTS)
+def test_all_else_is_text(resp, data):
+    for mode in (True, False, "exact"):
+        assert one(resp, bulk(data), convert_numbers=mode) == data.decode()
+        assert one(resp, bulk(data), None, mode) == data
+
+
+def test_exact_numbers_give_the_same_bytes_back(resp):
+    for data, _value, exact in NUMBERS:
+        value = one(resp, bulk(data), convert_numbers="exact")
+        if exact:
+            assert repr(value).encode() == data
+
+
+@pytest.mark.parametrize("digits", [18, 19, 20, 4299, 4300])
+def test_integers_have_up_to_4300_digits(resp, digits):
+    for sign in (b"", b"-", b"+"):
+        assert one(resp, bulk(sign + b"7" * digits)) == int(sign + b"7" * digits)
+
+
+def test_more_digits_than_python_converts_stay_text(resp):
+    old = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(700)
+    try:
+        for mode in (True, "exact"):
+            assert one(resp, bulk(b"7" * 701), convert_numbers=mode) == "7" * 701
+            assert type(one(resp, bulk(b"7" * 700), convert_numbers=mode)) is int
+    finally:
+        sys.set_int_max_str_digits(old)
+
+
+@pytest.mark.parametrize("digits", [511, 512, 513, 1024, 5000, 65000])
+def test_integer_replies_have_any_size(resp, digits):
+    expected = (10**digits - 1) // 9
+    for sign, factor in ((b"", 1), (b"+", 1), (b"-", -1)):
+        wire = sign + b"1" * digits + b"\r\n"
+        assert one(resp, b":" + wire) == expected * factor
+        assert one(resp, b"(" + wire) == expected * factor
+
+
+@pytest.mark.parametrize("length", [0, 1, 70000])
+@pytest.mark.parametrize(
+    ("charset", "character"),
+    [
+        ("utf-8", "\u20ac"),
+        ("UTF8", "\xe9"),
+        ("ascii", "x"),
+        ("latin-1", "\xe9"),
+        ("cp1252", "\u20ac"),
+        ("utf-16", "\u20ac"),
+    ],
+)
+def test_text_is_decoded_by_the_charset(resp, charset, character, length):
+    text = character * length
+    assert one(resp, bulk(text.encode(charset)), charset) == text
+    data = b"txt:" + text.encode(charset)
+    assert one(resp, b"=%d\r\n%b\r\n" % (len(data), data), charset) == text
+
+
+@pytest.mark.parametrize("length", [1, 70001])
+@pytest.mark.parametrize("charset", ["utf-8", "ascii", "utf-16-le", "undefined"])
+def test_what_the_charset_cannot_decode_stays_bytes(resp, charset, length):
+    data = b"\xff" * length
+    assert one(resp, bulk(data), charset) == data
+    assert one(resp, b"*1\r\n" + bulk(data), charset) == [data]
+
+
+def test_numbers_come_before_the_charset(resp):
+    assert one(resp, bulk(b"12"), "utf-16") == 12
+    assert one(resp, bulk(b"12"), "utf-16", False) == b"12".decode("utf-16")
+
+
+@pytest.mark.parametrize("charset", ["no such codec", "hex", "rot13", "", "a\0b", "\udc80", 5, b"utf-8", True])
+def test_a_wrong_charset_is_refused(resp, charset):
+    with pytest.raises(ValueError, match=r"^charset must be None or "):
+        resp.Reader(charset)
+
+
+@pytest.mark.parametrize("mode", [None, "yes", "EXACT", 2, 1.0, b"exact", [], ()])
+def test_a_wrong_number_mode_is_refused(resp, mode):
+    with pytest.raises(ValueError, match=r"^convert_numbers must be True, False or 'exact', not "):
+        resp.Reader(convert_numbers=mode)
+
+
+def test_zero_and_one_are_number_modes(resp):
+    assert one(resp, bulk(b"1"), convert_numbers=1) == 1
+    assert one(resp, bulk(b"1"), convert_numbers=0) == "1"
+
+
+RAW = [
+    (bulk(b"12"), b"12"),
+    (bulk(b"text"), b"text"),
+    (b"+OK\r\n", b"OK"),
+    (b"+PINGED\r\n", b"PINGED"),
+    (b"=6\r\ntxt:ab\r\n", b"ab"),
+    (b":12\r\n", 12),
+    (b",1.5\r\n", 1.5),
+    (b"#t\r\n", True),
+    (b"_\r\n", None),
+    (b"$-1\r\n", None),
+    (b"-ERR x\r\n", ResponseError("ERR x")),
+    (b"!5\r\nERR x\r\n", ResponseError("ERR x")),
+    (b"*2\r\n$1\r\n1\r\n*1\r\n+a\r\n", [b"1", [b"a"]]),
+    (b"%1\r\n$1\r\n1\r\n$1\r\n2\r\n", {b"1": b"2"}),
+    (b">2\r\n+a\r\n$1\r\n1\r\n", Push(["a", 1])),
+    (bulk(b"1" * 70000), b"1" * 70000),
+]
+
+
+@pytest.mark.parametrize(("wire", "value"), RAW)
+def test_a_raw_reply_is_bytes_except_for_a_push(resp, shape, wire, value):
+    reader = resp.Reader()
+    reader.feed(wire + bulk(b"12"))
+    assert shape(reader.get(raw=True)) == shape(value)
+    assert reader.get() == 12
+
+
+@pytest.mark.parametrize(("wire", "value"), [case for case in RAW if len(case[0]) < 100])
+def test_rawness_holds_from_the_first_byte_on(resp, shape, wire, value):
+    for i in range(1, len(wire)):
+        reader = resp.Reader()
+        assert reader.get(raw=True) is INCOMPLETE
+        reader.feed(wire[:i])
+        assert reader.get(raw=True) is INCOMPLETE
+        reader.feed(wire[i:] + bulk(b"12"))
+        assert shape(reader.get(raw=False)) == shape(value)
+        assert reader.get() == 12
+
+
+def test_a_reply_that_began_otherwise_does_not_become_raw(resp):
+    reader = resp.Reader()
+    reader.feed(b"*1\r\n$2\r\n1")
+    assert reader.get() is INCOMPLETE
+    reader.feed(b"2\r\n")
+    assert reader.get(raw=True) == [12]
+
+
+def test_asking_for_raw_before_the_first_byte_decides_nothing(resp):
+    reader = resp.Reader()
+    assert reader.get(raw=True) is INCOMPLETE
+    reader.feed(bulk(b"12"))
+    assert reader.get() == 12
+
+
+def test_attributes_are_never_raw_and_do_not_begin_the_reply(resp):
+    reader = resp.Reader()
+    reader.feed(b"|1\r\n+a\r\n$1\r\n1\r\n")
+    assert reader.get(raw=True) is INCOMPLETE
+    reader.feed(bulk(b"12"))
+    assert reader.get(raw=False) == 12
+    assert reader.attributes == {"a": 1}
+    reader.feed(b"|1\r\n+a\r\n$1\r\n1\r\n" + bulk(b"12"))
+    assert reader.get(raw=True) == b"12"
+    assert reader.attributes == {"a": 1}
+
+
+class Failing:
+    """A codec that runs ``action`` each time it decodes."""
+
+    def __init__(self):
+        self.action = lambda: None
+
+    def decode(self, data, errors="strict"):
+        self.action()
+        return bytes(data).decode("latin-1"), len(data)
+
+    def lookup(self, name):
+        if name == "txredis_fast_test":
+            return codecs.CodecInfo(codecs.latin_1_encode, self.decode, name=name)
+        return None
+
+
+@pytest.fixture
+def codec():
+    codec = Failing()
+    lookup = codec.lookup  # one object: unregister() compares identity
+    codecs.register(lookup)
+    yield codec
+    codecs.unregister(lookup)
+
+
+@pytest.mark.parametrize("length", [3, 70000])
+def test_a_codec_that_fails_leaves_the_reader_where_it_was(resp, codec, length):
+    reader = resp.Reader("txredis_fast_test")
+
+    def fail():
+        raise ZeroDivisionError
+
+    data = bulk(b"x" * length)
+    reader.feed(b":1\r\n*2\r\n:2\r\n" + data[: length - 1])
+    assert reader.get() == 1
+    assert reader.get() is INCOMPLETE
+    reader.feed(data[length - 1 :] + b":3\r\n")
+    codec.action = fail
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            reader.get()
+    codec.action = lambda: None
+    assert reader.get_all() == [[2, "x" * length], 3]
+    assert reader.buffered == 0
+
+
+def test_replies_before_a_codec_that_fails_are_not_lost(resp, codec):
+    reader = resp.Reader("txredis_fast_test")
+    reader.feed(b":1\r\n:2\r\n" + bulk(b"x"))
+
+    def fail():
+        raise ZeroDivisionError
+
+    codec.action = fail
+    assert reader.get_all() == [1, 2]
+    with pytest.raises(ZeroDivisionError):
+        reader.get_all()
+
+
+def test_a_codec_cannot_use_the_reader_that_calls_it(resp, codec):
+    reader = resp.Reader("txredis_fast_test")
+    refused = []
+
+    def reenter():
+        for call in (reader.get, reader.get_all, lambda: reader.feed(b"+x\r\n")):
+            with pytest.raises(RuntimeError, match=r"^this reader is in use by another call$"):
+                call()
+            refused.append(call)
+
+    codec.action = reenter
+    reader.feed(bulk(b"x"))
+    assert reader.get() == "x"
+    assert len(refused) == 3
+    codec.action = lambda: None
+    reader.feed(bulk(b"y"))
+    assert reader.get() == "y"
+
+
+def test_a_warning_of_a_codec_that_is_an_error_passes_through(resp, codec):
+    reader = resp.Reader("txredis_fast_test")
+    codec.action = lambda: warnings.warn("old", DeprecationWarning, stacklevel=1)
+    reader.feed(bulk(b"x"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DeprecationWarning):
+            reader.get()
+    codec.action = lambda: None
+    assert reader.get() == "x"

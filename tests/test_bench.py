@@ -1,0 +1,268 @@
+"""The benchmark's own sums, tables and options. What needs a server is in ``tests/live/test_bench_live.py``."""
+
+from __future__ import annotations
+
+import pytest
+from bench import c_client, command_line, progress, report
+from bench.drivers import VARIANTS, choose, driver_names, find_driver
+from bench.errors import BenchError
+from bench.figures import CPU, WALL, Figures, calibrate, figure
+from bench.server import Address, pack
+from bench.session import Plan
+from bench.targets import TARGETS, Target
+from bench.workloads import Spec, by_name, make_workloads
+
+
+def figures_of(**costs: list[float]) -> Figures:
+    """Costs of drivers in one workload, one a round."""
+    figures = Figures()
+    for driver, values in costs.items():
+        for turn, value in enumerate(values):
+            figures.add("get", driver, turn, {CPU: value, WALL: 2 * value})
+    return figures
+
+
+# -- statistics
+
+
+def test_a_ratio_is_the_median_of_the_ratios_within_rounds() -> None:
+    # The medians of the costs are 3 and 2; of their ratios, 2.
+    figures = figures_of(a=[2.0, 3.0, 40.0], b=[1.0, 2.0, 20.0])
+    ratio = figures.ratio(("get", "a"), ("get", "b"), CPU)
+    assert ratio is not None
+    assert (ratio.median, ratio.low, ratio.high, ratio.rounds) == (2.0, 1.5, 2.0, 3)
+
+
+def test_a_ratio_uses_only_rounds_that_both_sides_have() -> None:
+    figures = figures_of(a=[2.0, 100.0], b=[1.0])
+    ratio = figures.ratio(("get", "a"), ("get", "b"), CPU)
+    assert ratio is not None
+    assert (ratio.median, ratio.rounds) == (2.0, 1)
+
+
+def test_there_is_no_ratio_to_what_was_not_measured() -> None:
+    assert figures_of(a=[1.0]).ratio(("get", "a"), ("get", "b"), CPU) is None
+    assert figures_of(a=[1.0]).get("get", "a", "peak") is None
+
+
+def test_the_spread_is_of_quartiles_or_of_extremes_where_there_are_few() -> None:
+    few, many = figure([3.0, 1.0, 2.0]), figure([5.0, 1.0, 2.0, 3.0, 4.0])
+    assert few is not None
+    assert many is not None
+    assert (few.low, few.median, few.high) == (1.0, 2.0, 3.0)
+    assert (many.low, many.median, many.high) == (2.0, 3.0, 4.0)
+    assert figure([]) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "wanted", "step", "expected"),
+    [
+        (0.1, 1000, 0.3, 50, 3000),
+        (0.1, 1000, 0.3, 7, 3003),
+        (10.0, 1, 0.3, 1, 1),
+        (10.0, 100, 0.3, 100, 100),
+    ],
+)
+def test_a_round_is_calibrated_to_whole_steps_and_at_least_one(
+    seconds: float, count: int, wanted: float, step: int, expected: int
+) -> None:
+    assert calibrate(seconds, count, wanted, step) == expected
+
+
+# -- targets
+
+
+def test_a_limit_from_above_is_met_up_to_it() -> None:
+    target = Target("row", "text", ("get", "a"), ("get", "b"), CPU, at_most=1.5)
+    assert target.met(figures_of(a=[3.0], b=[2.0])) is True
+    assert target.met(figures_of(a=[3.1], b=[2.0])) is False
+
+
+def test_a_limit_from_below_is_of_the_base_to_the_subject() -> None:
+    target = Target("row", "text", ("get", "a"), ("get", "b"), CPU, at_least=6)
+    assert target.met(figures_of(a=[1.0], b=[6.0])) is True
+    assert target.met(figures_of(a=[1.0], b=[5.9])) is False
+
+
+def test_a_limit_without_a_base_is_of_the_figure_itself() -> None:
+    target = Target("row", "text", ("get", "a"), None, CPU, at_most=2.0)
+    assert target.met(figures_of(a=[2.0])) is True
+    assert target.met(figures_of(a=[2.1])) is False
+
+
+def test_what_a_session_does_not_tell_is_neither_met_nor_missed() -> None:
+    target = Target("row", "text", ("get", "a"), ("get", "b"), CPU, at_most=1.5)
+    assert target.met(figures_of(a=[3.0])) is None
+    assert report.target_lines(figures_of(a=[3.0]), [target]) == []
+
+
+def test_targets_name_drivers_and_workloads_that_exist_and_can() -> None:
+    workloads = by_name(make_workloads())
+    for target in TARGETS:
+        for workload, driver in filter(None, [target.subject, target.base]):
+            assert workloads[workload].needs <= find_driver(driver).abilities, target
+        assert (target.at_most is None) != (target.at_least is None)
+
+
+# -- tables
+
+
+def test_columns_are_aligned() -> None:
+    lines = report.table([("name", False), ("n", True)], [["a", "1,000"], ["long name", "2"]])
+    assert lines == [
+        "name           n",
+        "---------  -----",
+        "a          1,000",
+        "long name      2",
+    ]
+
+
+def test_the_cheapest_driver_comes_first_with_its_ratio() -> None:
+    figures = figures_of(slow=[4e-6, 4e-6], fast=[2e-6, 2e-6])
+    lines = report.workload_lines(figures, by_name(make_workloads())["get"], "slow")
+    assert lines[3].split() == ["fast", "2.00", "2.00-2.00", "4.00", "250,000"] + ["0.50x", "(0.50-0.50)"] * 2
+    assert lines[4].split()[:2] == ["slow", "4.00"]
+
+
+def test_one_round_has_no_spread() -> None:
+    assert report.times(figure([1.234])) == "1.23x"
+    assert report.times(figure([12.0, 13.0])) == "12.5x (12.0-13.0)"
+    assert report.times(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1.234e-6, "1.23"), (12.34e-6, "12.3"), (123.4e-6, "123"), (1.2, "1,200,000")]
+)
+def test_microseconds_have_three_digits(seconds: float, text: str) -> None:
+    assert report.micro(seconds) == text
+
+
+def test_the_table_of_targets_says_what_is_met() -> None:
+    target = Target("row", "CPU <= 1.5x", ("get", "a"), ("get", "b"), CPU, at_most=1.5)
+    assert report.target_lines(figures_of(a=[1.0], b=[1.0]), [target])[-1].split() == (
+        ["row", "CPU", "<=", "1.5x", "1.00x*", "1.00x", "met"]
+    )
+    assert report.target_lines(figures_of(a=[2.0], b=[1.0]), [target])[-1].endswith("NOT MET")
+
+
+def test_the_progress_bar_fits_its_line() -> None:
+    assert progress.bar(0.5, 10.0, "get: floor", 79) == "[############............]  50%   10 s left  get: floor"
+    assert len(progress.bar(0.5, 10.0, "x" * 200, 79)) == 79
+
+
+# -- options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--rounds", "0"], "--rounds: '0' is not a positive number"),
+        (["--value-size", "65m"], "--value-size: '65m' is not a size"),
+        (["--reactor", "kqueue"], "--reactor: invalid choice"),
+        (["--base", "jedis"], "no such driver: 'jedis'"),
+        (["--drivers", "jedis"], "no such driver: 'jedis'"),
+        (["--drivers", "floor@iocp"], "no such reactor: 'floor@iocp'"),
+        (["--workloads", "get,put"], "no such workload: 'put'"),
+        (["--cpu", "100000"], "--cpu: "),
+        (["--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
+        (["--url", "http://localhost"], "--url must look like redis://"),
+        (["--url", "redis://localhost:99999"], "--url must look like redis://"),
+        (["--growth", "--instructions"], "not allowed with"),
+        (["--frobnicate"], "--frobnicate"),
+    ],
+)
+def test_wrong_options_give_one_clear_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main([*arguments, *(["--drivers", "floor"] if "--drivers" not in arguments else [])]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("bench: ")
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_list_names_every_workload_and_driver(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    for name in [*by_name(make_workloads()), *driver_names()]:
+        assert f"\n  {name} " in printed
+
+
+def test_sizes_are_read_with_their_units() -> None:
+    options = command_line.parse(["--value-size", "2k", "--workloads", "get, set"])
+    assert options.value_size == 2000
+    assert [workload.spec.size for workload in command_line.chosen_workloads(options)] == [2000, 2000]
+
+
+def test_quick_leaves_out_what_takes_long_unless_it_is_named() -> None:
+    names = [workload.name for workload in command_line.chosen_workloads(command_line.parse(["--quick"]))]
+    assert "get" in names
+    assert not {"get-64mb", "soak"} & set(names)
+    named = command_line.chosen_workloads(command_line.parse(["--quick", "--workloads", "soak"]))
+    assert [workload.name for workload in named] == ["soak"]
+
+
+def test_a_url_is_read_in_all_its_parts() -> None:
+    assert Address.from_url("redis://me:p%40ss@example:6380/2") == Address("example", 6380, "me", "p@ss", 2)
+    assert Address.from_url("redis://example") == Address("example")
+    assert Address("h", 1, "me", "secret", 2).handshake() == [["AUTH", "me", "secret"], ["SELECT", "2"]]
+
+
+# -- plans
+
+
+def test_drivers_run_only_what_they_can_and_programs_no_python() -> None:
+    workloads = [w for w in make_workloads() if w.name in ("get", "gather", "pipeline", "import", "lrange")]
+    drivers = [find_driver(name) for name in ("floor", "c-client", "reader")]
+    cells = [(w.name, d.name) for group in Plan(workloads, drivers).cells() for w, d in group]
+    assert cells == [
+        ("get", "floor"),
+        ("get", "c-client"),
+        ("gather", "floor"),
+        ("lrange", "floor"),
+        ("lrange", "reader"),
+    ]
+
+
+def test_drivers_on_other_reactors_only_run_where_reactors_matter() -> None:
+    workloads = [w for w in make_workloads() if w.name in ("get", "lrange")]
+    drivers = [find_driver(VARIANTS[0])]
+    assert [[w.name for w, _ in g] for g in Plan(workloads, drivers, variants=True).cells()] == [["get"], []]
+    assert [[w.name for w, _ in g] for g in Plan(workloads, drivers).cells()] == [["get"], ["lrange"]]
+
+
+def test_a_driver_that_is_named_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.drivers._found", lambda module: module != "coredis")
+    with pytest.raises(BenchError, match="coredis is not installed here"):
+        choose(["coredis"], quick=False)
+    drivers, missing = choose(None, quick=False)
+    assert "coredis" not in [driver.name for driver in drivers]
+    assert "coredis: coredis is not installed" in missing
+
+
+# -- small parts
+
+
+@pytest.mark.parametrize(
+    "output",
+    ['"test","rps","avg"\n"GET","1234.50","0.1"\n', '"GET k","1234.50"\n', '"SET a,b","1234.50"\n'],
+)
+def test_the_rate_of_the_c_client_is_read_from_its_csv(output: str) -> None:
+    assert c_client.requests_per_second(output, "") == 1234.5
+
+
+def test_what_the_c_client_says_instead_is_passed_on() -> None:
+    with pytest.raises(BenchError, match="Could not connect"):
+        c_client.requests_per_second("", "Could not connect to Redis\n")
+
+
+def test_values_are_text_of_the_size_that_was_asked_for() -> None:
+    for size in (1, 10, 17, 1000):
+        value = Spec("awaited", size=size).value
+        assert len(value) == size
+        assert not value.isdecimal()
+
+
+def test_commands_are_packed_as_resp() -> None:
+    assert pack(["SET", "k", 12]) == b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n12\r\n"

@@ -1,0 +1,234 @@
+"""The connections to servers that Sentinels name: where to, and whether the server found is the right one.
+
+A Sentinel may name a former master for a while after a fail-over, so each server is asked for its role too, and when
+the Sentinels name another master, whatever is connected to the former one is dropped.
+
+This module must not know how the Sentinels are asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.python import log
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .._reactor import current_reactor
+from .._types import Argument
+from ..endpoints import tcp_endpoint
+from ..exceptions import ConnectionError, RedisError, TimeoutError
+from ..pool import RedisFactory
+from ..protocol import RedisProtocol
+
+__all__ = ["Address", "SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol", "text"]
+
+#: Where a server is: host and port.
+Address = tuple[str, int]
+
+#: Seconds for one attempt to connect, and for the handshake after it, where the user sets none.
+DEFAULT_CONNECT_TIMEOUT = 10.0
+
+
+class SentinelRedisProtocol(RedisProtocol):
+    """A connection that is used only if the server has the role that the factory wants."""
+
+    def connectionMade(self) -> Deferred[None]:
+        """Write AUTH, ROLE and SELECT where wanted.
+
+        :returns: fires with None when the connection is usable or has been given up.
+        """
+        steps: list[tuple[str, Deferred[Any]]] = []
+        if self.password is not None:
+            steps.append(("could not auth", self.auth(self.password, self.username)))
+        if getattr(self.factory, "is_master", False):
+            steps.append(("could not use the server as master", self.role().addCallback(_check_master)))
+        if self.dbid is not None:
+            steps.append((f"could not set dbid={self.dbid}", self.select(self.dbid)))
+        if not steps:
+            self._become_ready()
+            return succeed(None)
+        answered: Deferred[Any] = DeferredList([step for _, step in steps], consumeErrors=True)
+        limit = getattr(self.factory, "connect_limit", None)
+        if limit is not None:
+            # A server that hangs accepts connections, and would keep this one from going to the next master.
+            hangs = TimeoutError(f"the server did not answer within {limit} seconds of being connected")
+            answered.addCallback(_stop_timer, current_reactor().callLater(limit, self.abort, hangs))
+        return answered.addCallback(self._handshake_done, [name for name, _ in steps])
+
+
+class SentinelConnectionFactory(RedisFactory):
+    """Keeps connections to a service's master, or to its replicas, wherever they are.
+
+    Made for ``startConnecting(SentinelEndpoint(factory))``; subclass it, and give the subclass to
+    :meth:`Sentinel.master_for`.
+    """
+
+    initialDelay = 0.1
+    #: The delay grows until this attempt and stays so, about 0.7 seconds: a new master is to be found soon.
+    longestDelayAttempt = 3
+    protocol: Any = SentinelRedisProtocol
+    #: Seconds for one attempt to connect, and again for the handshake; None: 10.
+    connectTimeout: float | None = None
+    #: See :class:`~txredis_fast.ConnectionOptions`.
+    ssl_context_factory: Any = False
+
+    def __init__(
+        self, sentinel_manager: Any, service_name: Argument, is_master: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param sentinel_manager: the :class:`Sentinel` to ask.
+        :param service_name: the service to ask for.
+        :param is_master: whether its master is wanted, or its replicas.
+
+        Further arguments are those of :class:`~txredis_fast.RedisFactory`.
+        """
+        super().__init__(*args, **kwargs)
+        self.sentinel_manager = sentinel_manager
+        self.service_name = service_name
+        self.is_master = is_master
+        self._master: Address | None = None
+        #: How often the master has changed; tells connections to a former one.
+        self._epoch = 0
+        self._next_replica = 0
+        self._searching = False
+
+    @property
+    def connect_limit(self) -> float:
+        """``connectTimeout`` with its default."""
+        return DEFAULT_CONNECT_TIMEOUT if self.connectTimeout is None else self.connectTimeout
+
+    def discover(self) -> Deferred[Address]:
+        """Fires with the host and port to connect to now; fails with :exc:`MasterNotFoundError`."""
+        if self.is_master:
+            return self._discover_master()
+        return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)  # type: ignore[no-any-return]
+
+    def _discover_master(self) -> Deferred[Address]:
+        discovered = self.sentinel_manager.discover_master(self.service_name)
+        return discovered.addCallbacks(self._master_found, self._master_not_found)  # type: ignore[no-any-return]
+
+    def _replicas_found(self, addresses: list[Address]) -> Address | Deferred[Address]:
+        if not addresses:
+            log.msg(f"Redis: no replica of {text(self.service_name)} is up, so its master is used")
+            return self._discover_master()
+        chosen = addresses[self._next_replica % len(addresses)]
+        self._next_replica += 1
+        return chosen
+
+    def _master_found(self, address: Address) -> Address:
+        self._searching = False
+        former, self._master = self._master, address
+        if self.is_master and former not in (None, address):
+            log.msg(f"Redis: the master of {text(self.service_name)} is now at {address[0]}:{address[1]}")
+            self._epoch += 1
+            for connection in list(self.pool):
+                # Not loseConnection, which waits until all is written: a lost machine never takes it.
+                connection.abort(_master_has_changed())
+        return address
+
+    def _master_not_found(self, failure: Failure) -> Failure:
+        if not self._searching:
+            self._searching = True
+            log.msg(f"Redis: {failure.getErrorMessage()}; asking until there is one")
+        return failure
+
+    def leads_elsewhere(self, address: Address) -> bool:
+        """Whether the master is known to be at another address than this one."""
+        return self.is_master and self._master is not None and address != self._master
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Make the protocol of a new connection, which joins the pool once it is usable."""
+        protocol = super().buildProtocol(addr)
+        protocol._epoch = self._epoch
+        return protocol
+
+    def addConnection(self, conn: Any) -> None:
+        """A connection is usable: put it into the pool, unless the master has changed since it was begun."""
+        if getattr(conn, "_epoch", self._epoch) != self._epoch:
+            conn.abort(_master_has_changed())
+            return
+        super().addConnection(conn)
+        watch = getattr(self.sentinel_manager, "watch", None)  # a program's own manager need not have it
+        if watch is not None and self.is_master:
+            watch(self)
+
+    def masterSwitched(self) -> None:
+        """A Sentinel told that the service has another master: ask where, and leave the former one."""
+        if not self.disconnectCalled:
+            self.discover().addErrback(lambda _: None)  # noted already; what is lost meanwhile is made again
+
+    def handshakeFailed(self, message: str, error: BaseException) -> None:
+        """A step after connecting was refused. A wrong role passes by itself, once the Sentinels know better."""
+        if isinstance(error, _NotMasterError):
+            self.noteReason(message)
+            log.msg(message)
+        else:
+            super().handshakeFailed(message, error)
+
+    def retryDelay(self, attempt: int) -> float:
+        """Seconds to wait before an attempt to connect: none before the first, for that may go to another server.
+
+        :param attempt: how many have failed since a connection was last usable, from 1.
+        """
+        if attempt <= 1 and not self._refused:
+            return 0
+        return super().retryDelay(min(attempt, self.longestDelayAttempt))
+
+
+@implementer(IStreamClientEndpoint)
+class SentinelEndpoint:
+    """Leads to where the Sentinels say, asking them anew at each attempt."""
+
+    def __init__(self, factory: SentinelConnectionFactory) -> None:
+        """Arguments of the constructor.
+
+        :param factory: knows the Sentinels, what to ask them for, and how to connect.
+        """
+        self._factory = factory
+
+    def __repr__(self) -> str:
+        role = "master" if self._factory.is_master else "replicas"
+        return f"<{role} of {text(self._factory.service_name)} by {self._factory.sentinel_manager!r}>"
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        """Ask, then connect; cancelling ends either."""
+        return self._factory.discover().addCallback(self._connect, protocolFactory)
+
+    def _connect(self, address: Address, protocolFactory: Any) -> Deferred[Any]:
+        factory = self._factory
+        endpoint = tcp_endpoint(*address, factory.connect_limit, factory.ssl_context_factory)
+        connecting: Deferred[Any] = endpoint.connect(protocolFactory)
+        return connecting.addCallback(self._connected, address)
+
+    def _connected(self, protocol: Any, address: Address) -> Any:
+        if self._factory.leads_elsewhere(address):
+            protocol.abort(_master_has_changed())
+        return protocol
+
+
+class _NotMasterError(RedisError):
+    """The server reached is not the master."""
+
+
+def _check_master(role: Any) -> None:
+    if role[0] not in ("master", b"master"):
+        raise _NotMasterError(f"its role is {text(role[0])}")
+
+
+def _master_has_changed() -> ConnectionError:
+    return ConnectionError("the master has changed")
+
+
+def _stop_timer(result: Any, timer: Any) -> Any:
+    if timer.active():
+        timer.cancel()
+    return result
+
+
+def text(value: Any) -> str:
+    """What a server sent, or a name, as str."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

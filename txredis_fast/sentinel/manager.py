@@ -1,0 +1,321 @@
+"""What a program holds: :class:`Sentinel`, which asks the Sentinels and makes handlers for what they watch.
+
+This module must not know how a connection is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+from weakref import WeakSet
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from .._types import Argument
+from ..endpoints import tcp_endpoint
+from ..exceptions import MasterNotFoundError
+from ..handler import ConnectionHandler
+from ..options import ConnectionOptions
+from ..pool import RedisFactory
+from .factory import Address, SentinelConnectionFactory, SentinelEndpoint, text
+from .survey import Survey, name_of
+from .switches import SwitchListener
+
+__all__ = ["Sentinel", "connect_through_sentinels"]
+
+#: Options that :class:`SentinelConnectionFactory` has as attributes, and that are no arguments of its constructor.
+_ATTRIBUTES = ("connectTimeout", "reconnect", "ssl_context_factory")
+
+
+class Sentinel:
+    """Knows the Sentinels, and makes handlers for the services that they watch.
+
+    :ivar sentinels: a handler for each Sentinel; one that answers first moves to the front.
+    :ivar min_other_sentinels: how many others a Sentinel must know for its answer to count.
+    """
+
+    #: Seconds within which the Sentinels must answer. Set it on the class or an instance.
+    discovery_timeout: float = 10
+
+    def __init__(
+        self, sentinel_addresses: Iterable[Address], min_other_sentinels: int = 0, **connection_kwargs: Any
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param sentinel_addresses: host and port of each Sentinel.
+        :param min_other_sentinels: ignore a Sentinel that knows fewer others: it may be cut off from them.
+        :param connection_kwargs: fields of :class:`~txredis_fast.ConnectionOptions`, for the connections to the
+            Sentinels themselves (``password`` where they ask for one of their own). ``replyTimeout`` is
+            ``discovery_timeout`` where it is not given.
+        :raises ValueError: an option is wrong.
+        """
+        # A Sentinel that hangs is given up, so that unanswered questions do not pile up on its connection.
+        connection_kwargs.setdefault("replyTimeout", self.discovery_timeout)
+        self._options = ConnectionOptions(poolsize=1, **connection_kwargs)
+        self._addresses = [(host, port) for host, port in sentinel_addresses]
+        self.sentinels: list[Any] = [
+            _start_sentinel(_sentinel_factory(address, self._options), address, self._options)
+            for address in self._addresses
+        ]
+        self.min_other_sentinels = min_other_sentinels
+        self._watching: WeakSet[Any] = WeakSet()
+        self._listeners: list[Any] = []
+        self._disconnected = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {', '.join(map(name_of, self.sentinels))}>"
+
+    def disconnect(self) -> Deferred[Any]:
+        """Close the connections to the Sentinels. Handlers made by :meth:`master_for` stay, but find no new master.
+
+        :returns: fires when they are closed.
+        """
+        self._disconnected = True
+        handlers = [*self.sentinels, *self._listeners]
+        return gatherResults([handler.disconnect() for handler in handlers], consumeErrors=True)
+
+    def watch(self, factory: SentinelConnectionFactory) -> None:
+        """Have a factory told of each change of its service's master, by ``masterSwitched()``, while it exists.
+
+        The first call makes one more connection to each Sentinel, to listen on.
+        """
+        if self._disconnected:
+            return
+        self._watching.add(factory)
+        if self._listeners:
+            return
+        options = replace(self._options, charset=None, convertNumbers=False)
+        for address in self._addresses:
+            listening: Any = _sentinel_factory(address, options)
+            listening.protocol = SwitchListener
+            listening.on_switch = self._switched
+            self._listeners.append(_start_sentinel(listening, address, options))
+
+    def _switched(self, service: str) -> None:
+        for factory in list(self._watching):
+            if text(factory.service_name) == service:
+                factory.masterSwitched()
+
+    def check_master_state(self, state: Mapping[str, Any]) -> bool:
+        """Whether what a Sentinel says of a master makes that usable. Override it to be more choosy.
+
+        :param state: the fields that the Sentinel sends and the ``is_...`` bools; see ``sentinel_masters``.
+        """
+        if not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+            return False
+        return int(state["num-other-sentinels"]) >= self.min_other_sentinels
+
+    def discover_master(self, service_name: Argument) -> Deferred[Address]:
+        """Ask all Sentinels for a service's master.
+
+        :returns: fires with host and port, by the first usable answer; fails with :exc:`MasterNotFoundError`, which
+            says what each Sentinel answered, when all have answered, but no later than after ``discovery_timeout``.
+        """
+
+        def read(masters: Mapping[Any, Any]) -> Address:
+            state = _find_service(masters, service_name)
+            if state is None:
+                raise MasterNotFoundError("does not know this service")
+            if not self.check_master_state(state):
+                others = state.get("num-other-sentinels")
+                raise MasterNotFoundError(f"not usable: flags {text(state.get('flags'))}, {others} other Sentinels")
+            return _address(state)
+
+        complaint = f"No master found for {text(service_name)}"
+        return self._ask(lambda sentinel: sentinel.sentinel_masters(), read, complaint)
+
+    @staticmethod
+    def filter_slaves(slaves: Iterable[Mapping[str, Any]]) -> list[Address]:
+        """Host and port of each replica that is not down.
+
+        :param slaves: what a Sentinel says of each; see ``sentinel_slaves``.
+        """
+        return [_address(slave) for slave in slaves if not slave["is_odown"] and not slave["is_sdown"]]
+
+    def discover_slaves(self, service_name: Argument) -> Deferred[list[Address]]:
+        """Ask all Sentinels for the replicas of a service's master.
+
+        :returns: fires with host and port of each that is up, by the first Sentinel that knows one; with ``[]`` if
+            none does, no later than after ``discovery_timeout``.
+        """
+
+        def read(states: Any) -> list[Address]:
+            slaves = self.filter_slaves(states)
+            if not slaves:
+                raise MasterNotFoundError("knows no replica that is up")
+            return slaves
+
+        def nobody_knows(failure: Failure) -> list[Address]:
+            failure.trap(MasterNotFoundError)
+            return []
+
+        asked = self._ask(lambda sentinel: sentinel.sentinel_slaves(service_name), read, "No replica found")
+        return asked.addErrback(nobody_knows)
+
+    def _ask(self, ask: Callable[[Any], Any], read: Callable[[Any], Any], complaint: str) -> Deferred[Any]:
+        survey = Survey(list(self.sentinels), ask, read, self.discovery_timeout, complaint)
+        return survey.result.addCallback(self._answered)
+
+    def _answered(self, answer: tuple[Any, Any]) -> Any:
+        sentinel, value = answer
+        if sentinel in self.sentinels:
+            self.sentinels.remove(sentinel)
+            self.sentinels.insert(0, sentinel)
+        return value
+
+    def master_for(
+        self,
+        service_name: Argument,
+        factory_class: Any = SentinelConnectionFactory,
+        dbid: int | None = None,
+        poolsize: int = 1,
+        **connection_kwargs: Any,
+    ) -> Any:
+        """Connect to the master of a service, wherever it is at the time.
+
+        :param service_name: the name that the Sentinels watch it under.
+        :param factory_class: a subclass of :class:`SentinelConnectionFactory`.
+        :param connection_kwargs: further fields of :class:`~txredis_fast.ConnectionOptions`, for the connections to
+            the master. ``ssl_context_factory=True`` verifies against the host that the Sentinels name;
+            ``connectTimeout`` is 10 seconds where it is not given, and bounds the handshake too.
+        :returns: the handler, at once. Its commands wait until there is a connection, as those of a lazy pool.
+        :raises ValueError: an option is wrong.
+        """
+        return self._handler_for(service_name, True, factory_class, dbid, poolsize, connection_kwargs)
+
+    def slave_for(
+        self,
+        service_name: Argument,
+        factory_class: Any = SentinelConnectionFactory,
+        dbid: int | None = None,
+        poolsize: int = 1,
+        **connection_kwargs: Any,
+    ) -> Any:
+        """Connect to the replicas of a service by turns, or to its master while no replica is up.
+
+        Parameters and result are those of :meth:`master_for`.
+        """
+        return self._handler_for(service_name, False, factory_class, dbid, poolsize, connection_kwargs)
+
+    def _handler_for(
+        self,
+        service_name: Argument,
+        is_master: bool,
+        factory_class: Any,
+        dbid: int | None,
+        poolsize: int,
+        options: dict[str, Any],
+    ) -> Any:
+        beside = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
+        ConnectionOptions(**beside)
+        is_lazy = "isLazy" in options
+        factory = factory_class(
+            sentinel_manager=self,
+            service_name=service_name,
+            is_master=is_master,
+            uuid=None,
+            dbid=dbid,
+            poolsize=poolsize,
+            **options,
+        )
+        if not is_lazy:
+            # Set here, because a subclass' constructor need not know it: who calls has the handler, so a refused
+            # handshake is told to those who wait, and does not end the attempts.
+            factory.isLazy = True
+        for name, value in beside.items():
+            setattr(factory, name, value)
+        return _start(factory)
+
+
+def connect_through_sentinels(
+    addresses: Iterable[Address],
+    service: str,
+    options: ConnectionOptions,
+    isLazy: bool,
+    sentinel_options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Connect to a service's master by way of Sentinels that nobody else uses.
+
+    :param options: for the connections to the master. The Sentinels are reached with its ``connectTimeout`` and
+        ``ssl_context_factory``, and without its password.
+    :param sentinel_options: fields of :class:`~txredis_fast.ConnectionOptions` that are to be other ones for the
+        Sentinels, such as their own ``password``.
+    :returns: a Deferred that fires with the handler, or with ``isLazy`` the handler. Its ``disconnect`` closes the
+        connections to the Sentinels too.
+    """
+    shared = {"connectTimeout": options.connectTimeout, "ssl_context_factory": options.ssl_context_factory}
+    factory = _OwningFactory(
+        Sentinel(addresses, **{**shared, **(sentinel_options or {})}),
+        service,
+        True,
+        **_constructor_arguments(None, options, isLazy),
+    )
+    factory.reconnect = options.reconnect
+    factory.connectTimeout = options.connectTimeout
+    factory.ssl_context_factory = options.ssl_context_factory
+    connected = factory.deferred
+    handler = _start(factory)
+    return handler if isLazy else connected
+
+
+class _OwningFactory(SentinelConnectionFactory):
+    """Has its :class:`Sentinel` for itself, and takes that with it when it ends."""
+
+    def disconnect(self) -> Deferred[Any]:
+        closing = super().disconnect()
+        return gatherResults([closing, self.sentinel_manager.disconnect()], consumeErrors=True)
+
+    def connectionError(self, why: str) -> None:
+        super().connectionError(why)
+        if not self.isLazy:
+            # Nobody will get the handler. In a turn of its own, because a connection is just being refused.
+            current_reactor().callLater(0, self.disconnect)
+
+
+def _start(factory: Any) -> Any:
+    if factory.ssl_context_factory:
+        tcp_endpoint("localhost", 0, None, factory.ssl_context_factory)  # raises now what is wrong with it
+    factory.startConnecting(SentinelEndpoint(factory))
+    return factory.handler
+
+
+def _sentinel_factory(address: Address, options: ConnectionOptions) -> RedisFactory:
+    host, port = address
+    factory = RedisFactory(**_constructor_arguments(f"{host}:{port}", options, True))
+    factory.reconnect = options.reconnect
+    return factory
+
+
+def _start_sentinel(factory: RedisFactory, address: Address, options: ConnectionOptions) -> ConnectionHandler:
+    factory.startConnecting(tcp_endpoint(*address, options.connectTimeout, options.ssl_context_factory))
+    return factory.handler  # type: ignore[no-any-return]
+
+
+def _constructor_arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
+    return {
+        "uuid": uuid,
+        "dbid": options.dbid,
+        "poolsize": options.poolsize,
+        "isLazy": isLazy,
+        "charset": options.charset,
+        "password": options.password,
+        "replyTimeout": options.replyTimeout,
+        "convertNumbers": options.convertNumbers,
+        "username": options.username,
+        "poolTimeout": options.poolTimeout,
+        "strict": options.strict,
+        "limits": options.limits,
+    }
+
+
+def _find_service(masters: Mapping[Any, Any], name: Argument) -> Mapping[str, Any] | None:
+    # Names come back as bytes without a charset, and as numbers where they look like some.
+    wanted = text(name)
+    return next((state for known, state in masters.items() if text(known) == wanted), None)
+
+
+def _address(state: Mapping[str, Any]) -> Address:
+    return text(state["ip"]), int(state["port"])

@@ -1,0 +1,105 @@
+"""One question to all Sentinels at once: the first usable answer counts, and nothing is left behind.
+
+This module must not know what is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from ..exceptions import MasterNotFoundError, ResponseError
+
+__all__ = ["Survey", "name_of"]
+
+#: Once a Sentinel has answered that it knows nothing usable, seconds for the others to get connected: after a whole
+#: machine is lost, its own Sentinel must not hold up those that would have the new master a moment later.
+GRACE = 1.0
+
+
+class Survey:
+    """One question to all Sentinels at once; the first usable answer ends it.
+
+    :ivar result: fires with the Sentinel and what was read from its answer; fails with ``MasterNotFoundError``.
+    """
+
+    def __init__(
+        self,
+        sentinels: list[Any],
+        ask: Callable[[Any], Any],
+        read: Callable[[Any], Any],
+        timeout: float,
+        complaint: str,
+    ) -> None:
+        """Arguments of the constructor.
+
+        :param ask: puts the question to one; returns a Deferred.
+        :param read: makes the result of an answer; raises ``MasterNotFoundError`` if it is of no use.
+        :param complaint: begins the text of the error.
+        """
+        self.result: Deferred[Any] = Deferred(lambda _: self._end())
+        self._sentinels = sentinels
+        self._complaint = complaint
+        self._refusals: dict[Any, str] = {}
+        self._asked: dict[Any, Deferred[Any] | None] = dict.fromkeys(sentinels)
+        self._timers = [current_reactor().callLater(timeout, self._give_up)]
+        for sentinel in sentinels:
+            if sentinel in self._asked:  # else an answer that came at once has ended it
+                asked = self._asked[sentinel] = maybeDeferred(ask, sentinel)
+                asked.addCallback(read).addCallbacks(
+                    self._answered, self._refused, callbackArgs=(sentinel,), errbackArgs=(sentinel,)
+                )
+        if not sentinels:
+            self._give_up()
+
+    def _answered(self, value: Any, sentinel: Any) -> None:
+        if sentinel in self._asked:
+            self._end()
+            self.result.callback((sentinel, value))
+
+    def _refused(self, failure: Failure, sentinel: Any) -> None:
+        if sentinel not in self._asked:
+            return
+        del self._asked[sentinel]
+        self._refusals[sentinel] = failure.getErrorMessage()
+        if not self._asked:
+            self._give_up()
+        elif len(self._timers) == 1 and failure.check(MasterNotFoundError, ResponseError):
+            self._timers.append(current_reactor().callLater(GRACE, self._leave_out_unreachable))
+
+    def _leave_out_unreachable(self) -> None:
+        for sentinel in [asked for asked in self._asked if not asked._factory.size]:
+            self._refusals[sentinel] = _silence_of(sentinel)
+            question = self._asked.pop(sentinel)
+            if question is not None:
+                question.cancel()
+        if not self._asked:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        answers = {sentinel: self._refusals.get(sentinel) or _silence_of(sentinel) for sentinel in self._sentinels}
+        self._end()
+        told = "; ".join(f"Sentinel {name_of(sentinel)}: {answer}" for sentinel, answer in answers.items())
+        self.result.errback(MasterNotFoundError(f"{self._complaint}: {told or 'there are no Sentinels to ask'}"))
+
+    def _end(self) -> None:
+        asked, self._asked = self._asked, {}
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+        for question in asked.values():
+            if question is not None:
+                question.cancel()
+
+
+def _silence_of(sentinel: Any) -> str:
+    return "did not answer in time" if sentinel._factory.size else sentinel._factory._why_not_connected()
+
+
+def name_of(sentinel: Any) -> str:
+    """Host and port of a Sentinel's handler."""
+    return str(sentinel._factory.uuid)
