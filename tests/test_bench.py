@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bench import c_client, command_line, progress, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
 from bench.errors import BenchError

@@ -216,7 +216,7 @@ def test_one_burst_goes_to_one_connection_until_that_is_busy():
     pool = Pool(3)
     for _ in range(200):
         pool.handler.get("a")
-    in_flight = sorted(protocol.in_flight for protocol in pool.factory.pool)
+    in_flight = sorted(protocol._in_flight for protocol in pool.factory.pool)
     assert sum(in_flight) == 200
     assert in_flight[0] > 0
 

@@ -316,7 +316,7 @@ def test_a_refused_handshake_closes_the_connection_which_never_becomes_usable(an
     assert made == [None]
     assert transport.disconnecting
     assert pending(ready)
-    assert not protocol.usable
+    assert not protocol._usable
 
 
 def test_connectionMade_may_be_awaited_whether_or_not_there_is_a_handshake():

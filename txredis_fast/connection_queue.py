@@ -19,10 +19,6 @@ from .exceptions import NotSentError
 
 __all__ = ["ConnectionQueue"]
 
-#: A connection with this many requests in flight is busy enough to look for one with fewer.
-BUSY = 64
-
-
 class ConnectionQueue:
     """The free connections, and two lines of those who wait.
 
@@ -39,6 +35,9 @@ class ConnectionQueue:
         :param prepare: called with each connection before others may use it.
         """
         self.pending: list[Any] = []
+        #: The connection that commands share now, None if they have to wait. All go to the same one while it has
+        #: little to do, so that those given in one burst are written together.
+        self.current: Any = None
         self._timeout = timeout
         self._why = why
         self._prepare = prepare
@@ -46,23 +45,22 @@ class ConnectionQueue:
         self._getters = _Line(self._gave_up)
 
     def pick(self) -> Any:
-        """Return a free connection to share, or None if there is none or others have waited longer.
+        """Return a free connection to share, or None if there is none or others have waited longer."""
+        if self.current is None or not self.current._usable:
+            self._choose()
+        return self.current
 
-        It stays with one connection while that has little to do, so that commands given in one burst are written
-        together, and otherwise takes the one with the fewest requests in flight.
-        """
-        pending = self.pending
-        if not pending or self._peekers.waiting:
-            return None
-        first = pending[0]
-        if len(pending) > 1 and first.in_flight >= BUSY:
-            pending.sort(key=_in_flight)
-            first = pending[0]
-        return first if first.usable else self._first_usable()
+    def rebalance(self, connection: Any) -> None:
+        """A connection has much to do: let the next commands go to the one with the fewest requests in flight."""
+        if connection is self.current and len(self.pending) > 1:
+            self.current = min((free for free in self.pending if free._usable), key=_in_flight, default=None)
 
-    def _first_usable(self) -> Any:
-        self.pending = [connection for connection in self.pending if connection.usable]
-        return self.pending[0] if self.pending else None
+    def _choose(self) -> None:
+        self.pending = [connection for connection in self.pending if connection._usable]
+        if not self.pending or self._peekers.waiting:
+            self.current = None
+        elif self.current not in self.pending:
+            self.current = self.pending[0]
 
     def peek(self) -> Deferred[Any]:
         """Fires with a free connection, which others may share."""
@@ -71,13 +69,14 @@ class ConnectionQueue:
 
     def get(self) -> Deferred[Any]:
         """Fires with a free connection, which nobody else is given until it is put back."""
-        if self._first_usable() is None or self._getters.waiting:
+        self._choose()
+        if not self.pending or self._getters.waiting:
             return self._getters.join(self._timeout(), self._why)
-        return succeed(self.pending.pop())
+        return succeed(self._take())
 
     def put(self, connection: Any) -> None:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
-        if not connection.usable or connection in self.pending:
+        if not connection._usable or connection in self.pending:
             return
         self._prepare(connection)
         self.pending.append(connection)
@@ -87,21 +86,27 @@ class ConnectionQueue:
         """Take out a connection that was lost, if it is free."""
         if connection in self.pending:
             self.pending.remove(connection)
+        self._choose()
 
     def fail_waiting(self, error: Exception) -> None:
         """Fail all who wait."""
         self._peekers.fail_all(error)
         self._getters.fail_all(error)
 
+    def _take(self) -> Any:
+        connection = self.pending.pop()
+        self._choose()
+        return connection
+
     def _serve(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
-        while self._peekers.waiting:
-            connection = self._first_usable()
-            if connection is None:
-                return
-            self._peekers.serve_first(connection)
-        while self._getters.waiting and self._first_usable() is not None:
-            self._getters.serve_first(self.pending.pop())
+        self._choose()
+        while self._peekers.waiting and self.pending:
+            self._peekers.serve_first(self.pending[0])
+            self._choose()
+        while self._getters.waiting and self.pending:
+            self._getters.serve_first(self._take())
+            self._choose()
 
     def _gave_up(self) -> NotSentError:
         return NotSentError(self._why())
@@ -165,4 +170,4 @@ class _Line:
 
 
 def _in_flight(connection: Any) -> int:
-    return connection.in_flight  # type: ignore[no-any-return]
+    return connection._in_flight  # type: ignore[no-any-return]

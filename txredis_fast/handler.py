@@ -320,11 +320,13 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
 
     @functools.wraps(method)
     def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        connection = self._factory.connectionQueue.pick()
-        if connection is None:
+        connection = self._factory.connectionQueue.current
+        if connection is None or not connection._ready:
             return self._run_shared(name, args, kwargs)
         try:
-            return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
+            if kwargs:
+                return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
+            return getattr(connection, name)(*args)  # type: ignore[no-any-return]
         except Exception:
             return fail()
 

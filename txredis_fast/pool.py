@@ -169,8 +169,11 @@ class RedisFactory(ReconnectingClientFactory):
         )
         self._built.add(protocol)
         protocol.factory = self
-        protocol.strict = self.strict
-        protocol.limits = self.limits
+        protocol._on_busy = self.connectionQueue.rebalance
+        if self.strict:
+            protocol.strict = True
+        if self.limits:
+            protocol.limits = self.limits
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
 
@@ -398,7 +401,7 @@ class RedisFactory(ReconnectingClientFactory):
         """Bring a connection to the pool's database, which may have changed while it was taken or made."""
         if self.dbid is not None and connection.dbid != self.dbid:
             connection.dbid = self.dbid
-            connection.select(self.dbid).addErrback(lambda failure: connection.abort(failure.value))
+            connection.select(self.dbid).addErrback(lambda failure: connection._abort(failure.value))
 
     def _may_connect(self) -> bool:
         """Whether a connection may still come: by a new attempt, or because one is in progress."""

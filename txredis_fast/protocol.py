@@ -15,7 +15,7 @@ where it has such a method, ``handshakeFailed``.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
@@ -87,11 +87,14 @@ class BaseRedisProtocol(LineReceiver, Commands):
         self.username = username
         self.script_hashes: set[str] = set()
         self._reader: Reader | None = None
-        self._requests = RequestQueue(self._write, self.abort)
+        self._requests = RequestQueue(self._write, self._abort)
         self._delivering = False
         #: The transport, where data may be handed to its socket at once.
         self._direct_transport: Any = None
+        #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
         self._ready = False
+        #: Called with this protocol when it has much to do.
+        self._on_busy: Callable[[Any], object] | None = None
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
         #: Where commands go instead, while a transaction or pipeline is open that was begun on this very object.
@@ -195,7 +198,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
             kind = GarbledReplyError
         self._requests.fail_all(lambda: kind(text))
 
-    def abort(self, reason: Exception) -> None:
+    def _abort(self, reason: Exception) -> None:
         """End the connection at once, without waiting for what is still to be written.
 
         :param reason: told to the requests in flight, which fail when the transport reports the loss.
@@ -220,7 +223,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
         try:
             reader.feed(data)
         except ProtocolError as error:
-            self.abort(error)
+            self._abort(error)
             return
         self._deliver(reader)
 
@@ -241,18 +244,20 @@ class BaseRedisProtocol(LineReceiver, Commands):
         try:
             requests.deliver(reader, take_reply, self.pushReceived, self.replyReceived)
         except ProtocolError as error:
-            self.abort(error)
+            self._abort(error)
         finally:
             if not nested:
                 self._delivering = False
                 self._flush()
+                if self._on_busy is not None and self._in_flight > BURST:
+                    self._on_busy(self)
 
     def replyReceived(self, reply: Any) -> None:
         """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
         if self._requests.waiting:
             self._requests.answer(reply)
         else:
-            self.abort(ProtocolError(f"a reply came that no command had asked for: {reply!r:.80}"))
+            self._abort(ProtocolError(f"a reply came that no command had asked for: {reply!r:.80}"))
 
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""
@@ -313,7 +318,9 @@ class BaseRedisProtocol(LineReceiver, Commands):
         even the calls of ``transport.write`` are saved.
         """
         transport: Any = self.transport
-        if self.in_flight > BURST and transport is self._direct_transport:
+        if self._in_flight > BURST and self._on_busy is not None:
+            self._on_busy(self)
+        if self._in_flight > BURST and transport is self._direct_transport:
             self._requests.outgoing = [data]
             transport.reactor.callLater(0, self._flush)
         else:
@@ -352,13 +359,13 @@ class BaseRedisProtocol(LineReceiver, Commands):
         return self._requests.send_batch(data, [command[1:] for command in commands], deadline)
 
     @property
-    def in_flight(self) -> int:
+    def _in_flight(self) -> int:
         """How many requests wait for their reply."""
         return len(self._requests.waiting)
 
     @property
-    def usable(self) -> bool:
-        """Whether commands may be given to it: handshake done, not lost, not being ended by this side."""
+    def _usable(self) -> bool:
+        """Whether it is ready, and nobody has marked it as not connected."""
         return self._ready and bool(self.connected)
 
     def _deadline(self, timeout: float) -> float:
@@ -370,7 +377,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
 
     def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
         deferred.errback(CancelledError())
-        self.abort(ConnectionError("a blocking command was cancelled"))
+        self._abort(ConnectionError("a blocking command was cancelled"))
 
     def _build_command(self, *args: Any, **kwargs: Any) -> bytes:
         return encode_command(args, self.charset, self.errors, self.strict)

@@ -301,6 +301,9 @@ class ShardedConnectionHandler:
         ]
         return defer.gatherResults(asked, consumeErrors=True).addErrback(_unwrap_first_error)
 
+    def _refuse(self, error: Exception) -> Deferred[Any]:
+        return defer.fail(error)
+
     def __getattr__(self, name: str) -> Any:
         raise NotShardableError(f"Method '{name}' cannot be sharded")
 

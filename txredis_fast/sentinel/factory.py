@@ -55,7 +55,7 @@ class SentinelRedisProtocol(RedisProtocol):
         if limit is not None:
             # A server that hangs accepts connections, and would keep this one from going to the next master.
             hangs = TimeoutError(f"the server did not answer within {limit} seconds of being connected")
-            answered.addCallback(_stop_timer, current_reactor().callLater(limit, self.abort, hangs))
+            answered.addCallback(_stop_timer, current_reactor().callLater(limit, self._abort, hangs))
         return answered.addCallback(self._handshake_done, [name for name, _ in steps])
 
 
@@ -127,7 +127,7 @@ class SentinelConnectionFactory(RedisFactory):
             self._epoch += 1
             for connection in list(self.pool):
                 # Not loseConnection, which waits until all is written: a lost machine never takes it.
-                connection.abort(_master_has_changed())
+                connection._abort(_master_has_changed())
         return address
 
     def _master_not_found(self, failure: Failure) -> Failure:
@@ -149,7 +149,7 @@ class SentinelConnectionFactory(RedisFactory):
     def addConnection(self, conn: Any) -> None:
         """A connection is usable: put it into the pool, unless the master has changed since it was begun."""
         if getattr(conn, "_epoch", self._epoch) != self._epoch:
-            conn.abort(_master_has_changed())
+            conn._abort(_master_has_changed())
             return
         super().addConnection(conn)
         watch = getattr(self.sentinel_manager, "watch", None)  # a program's own manager need not have it
@@ -206,7 +206,7 @@ class SentinelEndpoint:
 
     def _connected(self, protocol: Any, address: Address) -> Any:
         if self._factory.leads_elsewhere(address):
-            protocol.abort(_master_has_changed())
+            protocol._abort(_master_has_changed())
         return protocol
 
 
