@@ -6,9 +6,12 @@ import importlib
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
-from twisted.internet.testing import StringTransport
+from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from txredis_fast.pool import RedisFactory
 from txredis_fast.protocol import RedisProtocol
@@ -144,3 +147,31 @@ def command(*args: str | bytes | int) -> bytes:
     """A command's bytes, written by hand so that no test encodes with what it tests."""
     parts = [str(arg).encode() if not isinstance(arg, bytes) else arg for arg in args]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
+@implementer(IHostnameResolver)
+class Resolver:
+    """Finds that every name is an address on this host."""
+
+    def resolveHostName(
+        self,
+        receiver: Any,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Any = None,
+        transportSemantics: str = "TCP",
+    ) -> Any:
+        receiver.resolutionBegan(self)
+        receiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+        receiver.resolutionComplete()
+        return self
+
+
+# The reactor for tests of older Twisteds does not resolve names.
+@implementer(IReactorPluggableNameResolver)
+class MemoryReactor(MemoryReactorClock):
+    """A reactor without a network, on which names are found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nameResolver = Resolver()

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import command, connect, failed, fired
-from twisted.internet.testing import MemoryReactorClock
+from support import MemoryReactor, command, connect, failed, fired
 
 import txredis_fast as redis
 from txredis_fast.options import ConnectionOptions, RedisURL
@@ -20,7 +19,7 @@ SIGNATURES = Path(__file__).parent / "data" / "txredisapi-1.6.0-signatures.txt"
 
 @pytest.fixture
 def reactor(monkeypatch):
-    reactor = MemoryReactorClock()
+    reactor = MemoryReactor()
     monkeypatch.setattr(redis, "reactor", reactor, raising=False)
     return reactor
 

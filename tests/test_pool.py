@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support import Pool, Transport, command, connect, failed, fired, pending
+from support import MemoryReactor, Pool, Transport, command, connect, failed, fired, pending
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import ReconnectingClientFactory
-from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -583,7 +582,7 @@ def test_a_dead_connection_is_not_pooled():
 
 
 def test_a_memory_reactor_patched_in_is_what_connects(monkeypatch):
-    reactor = MemoryReactorClock()
+    reactor = MemoryReactor()
     monkeypatch.setattr(redis, "reactor", reactor, raising=False)
     handler = redis.lazyConnection("127.0.0.1", 6380)
     reactor.advance(0)

@@ -7,15 +7,12 @@ clock that the test advances.
 from __future__ import annotations
 
 import pytest
-from support import failed, fired, pending
-from twisted.internet.address import IPv4Address
+from support import MemoryReactor, failed, fired, pending
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError, TimeoutError, UserError
-from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
 from twisted.internet.protocol import Factory
-from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 import txredis_fast as redis
 from txredis_fast.sentinel import (
@@ -37,6 +34,7 @@ class Wire(StringTransport):
     def __init__(self, network, address):
         super().__init__()
         self.network, self.address = network, address
+        self.reactor = network
         self.protocol = self.other = None
         self.lost = False
 
@@ -96,25 +94,11 @@ class Attempt:
         near.protocol.makeConnection(near)
 
 
-@implementer(IHostnameResolver)
-class Resolver:
-    """Finds that every name is this host's."""
-
-    def resolveHostName(self, receiver, hostName, portNumber=0, addressTypes=None, transportSemantics="TCP"):
-        receiver.resolutionBegan(self)
-        receiver.addressResolved(IPv4Address("TCP", HOST, portNumber))
-        receiver.resolutionComplete()
-        return self
-
-
-# The reactor for tests of older Twisteds does not resolve names.
-@implementer(IReactorPluggableNameResolver)
-class Network(MemoryReactorClock):
+class Network(MemoryReactor):
     """The reactor of a test: connects to the servers that it knows."""
 
     def __init__(self):
         super().__init__()
-        self.nameResolver = Resolver()
         self.servers = {}
         self.attempted = []
         self.attempts = []

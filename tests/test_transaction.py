@@ -355,6 +355,15 @@ def test_a_connection_lost_inside_is_not_given_to_anybody():
     assert pool.answer(b"$1\r\na\r\n") == command("GET", "a")
 
 
+def test_a_connection_lost_before_the_last_command_fails_commit_as_never_executed():
+    pool = Pool()
+    t = begun(pool)
+    t.set("a", 1).addErrback(lambda _: None)
+    pool.transports[0].loseConnection()
+    failed(t.set("b", 2), redis.NotSentError)
+    failed(t.commit(), redis.NotSentError)
+
+
 def test_a_lost_reference_discards(logged_errors):
     pool = Pool()
     begun(pool)

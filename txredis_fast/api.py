@@ -72,11 +72,7 @@ def makeUnixConnection(
 
 
 def _connect(endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]) -> Any:
-    factory = RedisFactory(
-        uuid, options.dbid, options.poolsize, isLazy, handler, options.charset, options.password,
-        options.replyTimeout, options.convertNumbers, options.username,
-        poolTimeout=options.poolTimeout, strict=options.strict, limits=options.limits,
-    )
+    factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))
     factory.reconnect = options.reconnect
     connected = factory.deferred
     factory.startConnecting(endpoint)
@@ -366,11 +362,14 @@ def from_endpoint(
     return _connect(found, str(endpoint), ConnectionOptions(**options), isLazy, ConnectionHandler)
 
 
-def from_url(url: str, *, isLazy: bool = False, **options: Any) -> Any:
+def from_url(
+    url: str, *, isLazy: bool = False, sentinel_options: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
     """Connect to what a URL names: ``"redis://user:password@host:6379/2?charset=latin-1"``.
 
     :param url: see :meth:`RedisURL.parse`; ``redis``, ``rediss``, ``unix`` and ``redis+sentinel``.
     :param isLazy: return the handler at once.
+    :param sentinel_options: options of the connections to the Sentinels, such as their own ``password``.
     :param options: fields of :class:`~txredis_fast.ConnectionOptions`, which win over those in the URL.
     :returns: a Deferred that fires with the handler, or the handler.
     :raises ValueError: the URL or an option is wrong.
@@ -378,7 +377,7 @@ def from_url(url: str, *, isLazy: bool = False, **options: Any) -> Any:
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
     if parsed.scheme == "redis+sentinel":
-        return connect_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy)
+        return connect_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
         return _connect(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)

@@ -72,6 +72,8 @@ class RedisFactory(ReconnectingClientFactory):
     noisy = False
     #: Whether a lost connection is made again.
     reconnect = _Reconnect()
+    #: Seconds for the handshake of a new connection; None: 30.
+    connectTimeout: float | None = None
     protocol: Any = RedisProtocol
     handler: Any
 
@@ -91,6 +93,7 @@ class RedisFactory(ReconnectingClientFactory):
         poolTimeout: Any = "default",
         strict: bool = False,
         limits: Mapping[str, int] | None = None,
+        connectTimeout: float | None = None,
     ) -> None:
         """Arguments of the constructor.
 
@@ -113,6 +116,7 @@ class RedisFactory(ReconnectingClientFactory):
             convertNumbers=convertNumbers,
             strict=strict,
             limits=limits or {},
+            connectTimeout=connectTimeout,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -126,11 +130,13 @@ class RedisFactory(ReconnectingClientFactory):
         self.poolTimeout = options.pool_timeout
         self.strict = strict
         self.limits = dict(limits or {})
+        if connectTimeout is not None:
+            self.connectTimeout = connectTimeout
         self.size = 0
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
-        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self._why_not_connected, self._prepare)
+        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self.why_not_connected, self._prepare)
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         self._connectors: dict[Any, int] = {}
         self._retries: set[Any] = set()
@@ -139,6 +145,25 @@ class RedisFactory(ReconnectingClientFactory):
         self._refused = False
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
         self.handler = handler(self)
+
+    @staticmethod
+    def arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
+        """Keyword arguments for the constructor. ``reconnect`` is not among them, but an attribute."""
+        return {
+            "uuid": uuid,
+            "dbid": options.dbid,
+            "poolsize": options.poolsize,
+            "isLazy": isLazy,
+            "charset": options.charset,
+            "password": options.password,
+            "replyTimeout": options.replyTimeout,
+            "convertNumbers": options.convertNumbers,
+            "username": options.username,
+            "poolTimeout": options.poolTimeout,
+            "strict": options.strict,
+            "limits": options.limits,
+            "connectTimeout": options.connectTimeout,
+        }
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"
@@ -170,6 +195,8 @@ class RedisFactory(ReconnectingClientFactory):
         self._built.add(protocol)
         protocol.factory = self
         protocol._on_busy = self.connectionQueue.rebalance
+        if self.connectTimeout is not None:
+            protocol.handshakeTimeout = self.connectTimeout
         if self.strict:
             protocol.strict = True
         if self.limits:
@@ -412,7 +439,8 @@ class RedisFactory(ReconnectingClientFactory):
         )
         return in_progress or self.keeps_trying
 
-    def _why_not_connected(self) -> str:
+    def why_not_connected(self) -> str:
+        """What to tell who has waited in vain."""
         if self.size:
             return (
                 f"Not connected: all {self.size} connections are taken by transactions or blocking commands"

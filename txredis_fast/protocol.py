@@ -33,6 +33,7 @@ from .exceptions import (
     ProtocolError,
     RedisError,
     ReplyTimeoutError,
+    TimeoutError,
 )
 from .legacy import LineReceiver, MultiBulkStorage
 from .options import ConvertNumbers
@@ -60,6 +61,8 @@ class BaseRedisProtocol(LineReceiver, Commands):
     strict = False
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
     limits: Mapping[str, int] = {}
+    #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
+    handshakeTimeout: float = 30
     factory: Any = None
 
     def __init__(
@@ -134,18 +137,32 @@ class BaseRedisProtocol(LineReceiver, Commands):
 
         :returns: fires with None when the connection is usable or has been given up.
         """
-        steps: list[Deferred[Any]] = []
-        names: list[str] = []
-        if self.password is not None:
-            names.append("could not auth")
-            steps.append(self.auth(self.password, self.username))
-        if self.dbid is not None:
-            names.append(f"could not set dbid={self.dbid}")
-            steps.append(self.select(self.dbid))
+        steps = self._handshake()
         if not steps:
             self._become_ready()
             return succeed(None)
-        return DeferredList(steps, consumeErrors=True).addCallback(self._handshake_done, names)
+        answered: Deferred[Any] = DeferredList([step for _, step in steps], consumeErrors=True)
+        reactor = getattr(self.transport, "reactor", None)
+        if reactor is not None:
+            # A server that hangs accepts connections all the same.
+            limit = self.handshakeTimeout
+            hangs = TimeoutError(f"the server did not answer within {limit} seconds of being connected")
+            answered.addCallback(_stop_timer, reactor.callLater(limit, self._abort, hangs))
+        return answered.addCallback(self._handshake_done, [name for name, _ in steps])
+
+    def _handshake(self) -> list[tuple[str, Deferred[Any]]]:
+        """Write what makes the connection usable; of each step what to say if it fails, and its Deferred."""
+        steps: list[tuple[str, Deferred[Any]]] = []
+        if self.password is not None:
+            steps.append(("could not auth", self.auth(self.password, self.username)))
+        steps += self._handshake_checks()
+        if self.dbid is not None:
+            steps.append((f"could not set dbid={self.dbid}", self.select(self.dbid)))
+        return steps
+
+    def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
+        """Write what else the server has to answer for, after AUTH."""
+        return []
 
     def _handshake_done(self, results: list[tuple[bool, Any]], names: list[str]) -> None:
         for (success, result), name in zip(results, names, strict=True):
@@ -163,6 +180,8 @@ class BaseRedisProtocol(LineReceiver, Commands):
             handshake_failed(message, failure.value)
         else:
             log.msg(message)
+        if self._end_reason is None:
+            self._end_reason = ConnectionError(message)
         if self.transport is not None:
             self.transport.loseConnection()
 
@@ -527,6 +546,12 @@ class BaseRedisProtocol(LineReceiver, Commands):
         reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
         converted = reader.get()
         return data if isinstance(data, str) and isinstance(converted, bytes) else converted
+
+
+def _stop_timer(results: Any, timer: Any) -> Any:
+    if timer.active():
+        timer.cancel()
+    return results
 
 
 _STOCK_REPLY_RECEIVED = BaseRedisProtocol.replyReceived

@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from ._reactor import current_reactor
 from .commands.arguments import one_or_many
 from .exceptions import (
+    ConnectionError,
     ExecAbortError,
     InvalidData,
     InvalidResponse,
@@ -222,6 +223,8 @@ class Transaction(Scope):
         if self._refusal is not None:
             # As the server does with what it refuses itself: all of it, or nothing.
             self._clean()
+            if isinstance(self._refusal, ConnectionError):
+                return fail(self._refusal)
             return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
         convert = exec_converter(
             self._queued, getattr(self._connection, "tryConvertData", lambda value: value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import log
 from twisted.python.failure import Failure
@@ -35,28 +35,12 @@ DEFAULT_CONNECT_TIMEOUT = 10.0
 class SentinelRedisProtocol(RedisProtocol):
     """A connection that is used only if the server has the role that the factory wants."""
 
-    def connectionMade(self) -> Deferred[None]:
-        """Write AUTH, ROLE and SELECT where wanted.
+    handshakeTimeout = DEFAULT_CONNECT_TIMEOUT
 
-        :returns: fires with None when the connection is usable or has been given up.
-        """
-        steps: list[tuple[str, Deferred[Any]]] = []
-        if self.password is not None:
-            steps.append(("could not auth", self.auth(self.password, self.username)))
-        if getattr(self.factory, "is_master", False):
-            steps.append(("could not use the server as master", self.role().addCallback(_check_master)))
-        if self.dbid is not None:
-            steps.append((f"could not set dbid={self.dbid}", self.select(self.dbid)))
-        if not steps:
-            self._become_ready()
-            return succeed(None)
-        answered: Deferred[Any] = DeferredList([step for _, step in steps], consumeErrors=True)
-        limit = getattr(self.factory, "connect_limit", None)
-        if limit is not None:
-            # A server that hangs accepts connections, and would keep this one from going to the next master.
-            hangs = TimeoutError(f"the server did not answer within {limit} seconds of being connected")
-            answered.addCallback(_stop_timer, current_reactor().callLater(limit, self._abort, hangs))
-        return answered.addCallback(self._handshake_done, [name for name, _ in steps])
+    def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
+        if not getattr(self.factory, "is_master", False):
+            return []
+        return [("could not use the server as master", self.role().addCallback(_check_master))]
 
 
 class SentinelConnectionFactory(RedisFactory):
@@ -70,8 +54,6 @@ class SentinelConnectionFactory(RedisFactory):
     #: The delay grows until this attempt and stays so, about 0.7 seconds: a new master is to be found soon.
     longestDelayAttempt = 3
     protocol: Any = SentinelRedisProtocol
-    #: Seconds for one attempt to connect, and again for the handshake; None: 10.
-    connectTimeout: float | None = None
     #: See :class:`~txredis_fast.ConnectionOptions`.
     ssl_context_factory: Any = False
 
@@ -221,12 +203,6 @@ def _check_master(role: Any) -> None:
 
 def _master_has_changed() -> ConnectionError:
     return ConnectionError("the master has changed")
-
-
-def _stop_timer(result: Any, timer: Any) -> Any:
-    if timer.active():
-        timer.cancel()
-    return result
 
 
 def text(value: Any) -> str:

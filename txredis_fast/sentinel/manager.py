@@ -251,10 +251,9 @@ def connect_through_sentinels(
         Sentinel(addresses, **{**shared, **(sentinel_options or {})}),
         service,
         True,
-        **_constructor_arguments(None, options, isLazy),
+        **RedisFactory.arguments(None, options, isLazy),
     )
     factory.reconnect = options.reconnect
-    factory.connectTimeout = options.connectTimeout
     factory.ssl_context_factory = options.ssl_context_factory
     connected = factory.deferred
     handler = _start(factory)
@@ -284,7 +283,7 @@ def _start(factory: Any) -> Any:
 
 def _sentinel_factory(address: Address, options: ConnectionOptions) -> RedisFactory:
     host, port = address
-    factory = RedisFactory(**_constructor_arguments(f"{host}:{port}", options, True))
+    factory = RedisFactory(**RedisFactory.arguments(f"{host}:{port}", options, True))
     factory.reconnect = options.reconnect
     return factory
 
@@ -292,23 +291,6 @@ def _sentinel_factory(address: Address, options: ConnectionOptions) -> RedisFact
 def _start_sentinel(factory: RedisFactory, address: Address, options: ConnectionOptions) -> ConnectionHandler:
     factory.startConnecting(tcp_endpoint(*address, options.connectTimeout, options.ssl_context_factory))
     return factory.handler  # type: ignore[no-any-return]
-
-
-def _constructor_arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
-    return {
-        "uuid": uuid,
-        "dbid": options.dbid,
-        "poolsize": options.poolsize,
-        "isLazy": isLazy,
-        "charset": options.charset,
-        "password": options.password,
-        "replyTimeout": options.replyTimeout,
-        "convertNumbers": options.convertNumbers,
-        "username": options.username,
-        "poolTimeout": options.poolTimeout,
-        "strict": options.strict,
-        "limits": options.limits,
-    }
 
 
 def _find_service(masters: Mapping[Any, Any], name: Argument) -> Mapping[str, Any] | None:

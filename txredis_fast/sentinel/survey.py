@@ -97,7 +97,7 @@ class Survey:
 
 
 def _silence_of(sentinel: Any) -> str:
-    return "did not answer in time" if sentinel._factory.size else sentinel._factory._why_not_connected()
+    return "did not answer in time" if sentinel._factory.size else sentinel._factory.why_not_connected()
 
 
 def name_of(sentinel: Any) -> str:
