@@ -1,4 +1,4 @@
-"""Builds the extensions, ``resp/_cresp`` and ``request/_crequest``. All else about the package is in ``pyproject.toml``.
+"""Builds the extensions, ``resp/_cresp`` and ``request/_crequest``. All else is in ``pyproject.toml``.
 
 Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
@@ -20,15 +20,20 @@ REQUIRED = os.environ.get(NAME + "REQUIRE_EXTENSION", "") not in ("", "0")
 
 
 class BuildExtension(build_ext):
-    """Does without an optional extension that cannot be built, and says so in one line."""
+    """Does without optional extensions where they cannot be built, and says so in one line."""
+
+    given_up = False
 
     def build_extension(self, ext: Extension) -> None:
-        """Build it, or fall back."""
+        """Build one, unless another has failed already."""
+        if self.given_up:
+            return
         try:
             super().build_extension(ext)
         except (BaseError, CompileError, LinkError) as error:
             if not ext.optional:
                 raise
+            self.given_up = True
             print(
                 f"*** txredis-fast: no C extension ({shorten(str(error), 60)}), so the slower pure-Python "
                 f"implementation is used; {NAME}REQUIRE_EXTENSION=1 makes this an error ***"

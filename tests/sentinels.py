@@ -75,9 +75,7 @@ def sentinel_group(
         for copy in copies:
             wait_until(copy.in_sync, f"{copy} is in sync")
         watchers = [
-            stack.enter_context(
-                Sentinel(master, service=service, quorum=sentinels // 2 + 1, password=password)
-            )
+            stack.enter_context(Sentinel(master, service=service, quorum=sentinels // 2 + 1, password=password))
             for _ in range(sentinels)
         ]
         expected = {"flags": "master", "num-slaves": str(replicas), "num-other-sentinels": str(sentinels - 1)}

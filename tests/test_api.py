@@ -126,9 +126,7 @@ def test_no_exception_is_or_derives_from_a_builtin_of_the_same_name():
 )
 def test_constructors_refuse_wrong_options_at_once(reactor, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong)) if "limits" not in wrong else "max_depht"):
-        redis.lazyConnection("127.0.0.1", **wrong) if "poolsize" not in wrong else redis.lazyConnectionPool(
-            **wrong
-        )
+        redis.lazyConnection("127.0.0.1", **wrong) if "poolsize" not in wrong else redis.lazyConnectionPool(**wrong)
     assert reactor.tcpClients == []
 
 
@@ -263,9 +261,7 @@ def test_a_wrong_context_factory_is_refused(reactor):
 
 
 def python(*lines):
-    return subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60
-    )
+    return subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, timeout=60)
 
 
 def test_install_registers_this_package_and_twice_does_nothing():

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from commands.rows import same
 from commands.tables import ROWS, name_of
-from support import Pool, command, failed, fired, pending
+from support import Pool, command, failed, fired
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
@@ -84,9 +84,7 @@ def test_every_row_over_a_transaction(row):
 # -- real methods
 
 
-@pytest.mark.parametrize(
-    "cls", [redis.ConnectionHandler, redis.RedisProtocol, redis.Transaction, redis.Pipeline]
-)
+@pytest.mark.parametrize("cls", [redis.ConnectionHandler, redis.RedisProtocol, redis.Transaction, redis.Pipeline])
 def test_every_command_is_a_real_method_with_signature_and_help(cls):
     for name in dir(Commands):
         if not name.startswith("_") and name != "execute_command":

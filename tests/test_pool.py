@@ -202,9 +202,7 @@ def test_a_refused_password_of_a_lazy_pool_fails_who_waits_and_goes_on_slowly(cl
     factory.disconnect()
 
 
-@pytest.mark.parametrize(
-    "passing", [b"-LOADING x\r\n", b"-BUSY x\r\n", b"-ERR max number of clients reached\r\n"]
-)
+@pytest.mark.parametrize("passing", [b"-LOADING x\r\n", b"-BUSY x\r\n", b"-ERR max number of clients reached\r\n"])
 def test_what_passes_by_itself_is_tried_again_and_nobody_fails(clock, endpoint, passing):
     factory, connected = start(endpoint, password="pw")
     endpoint.accept().protocol.dataReceived(passing)
@@ -527,9 +525,7 @@ def test_buildProtocol_may_be_overridden_and_called_by_hand():
             protocol.extra = "yes"
             return protocol
 
-    factory = Factory(
-        "id", 2, 1, charset=None, password="pw", username="u", replyTimeout=3, convertNumbers=False
-    )
+    factory = Factory("id", 2, 1, charset=None, password="pw", username="u", replyTimeout=3, convertNumbers=False)
     protocol = factory.buildProtocol(None)
     assert (protocol.extra, protocol.factory, protocol.dbid) == ("yes", factory, 2)
     assert (protocol.charset, protocol.replyTimeout, protocol.convertNumbers) == (None, 3, False)

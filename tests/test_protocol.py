@@ -291,9 +291,7 @@ def test_AUTH_and_SELECT_are_written_before_connectionMade_returns():
     protocol = Program(password="secret", username="user", dbid=3)
     ready = protocol.whenConnected()
     transport = connect(protocol)
-    assert transport.take() == command("AUTH", "user", "secret") + command("SELECT", 3) + command(
-        "SUBSCRIBE", "news"
-    )
+    assert transport.take() == command("AUTH", "user", "secret") + command("SELECT", 3) + command("SUBSCRIBE", "news")
     protocol.dataReceived(b"+OK\r\n")
     assert pending(ready)
     protocol.dataReceived(b"+OK\r\n")

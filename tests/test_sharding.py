@@ -93,9 +93,7 @@ def result_of(deferred):
 
 def keys_of(handler, *nodes):
     """A key for each of these nodes."""
-    return [
-        next(key for key in map("key:{}".format, range(1000)) if handler._ring(key) is node) for node in nodes
-    ]
+    return [next(key for key in map("key:{}".format, range(1000)) if handler._ring(key) is node) for node in nodes]
 
 
 def asked(handler, key, method="get"):
@@ -215,7 +213,13 @@ def test_a_hash_tag_is_found_in_linear_time(handler, nodes):
 # Commands for one key.
 
 
-@pytest.mark.parametrize("method", sorted(ShardedMethods - {"delete", "rename"}))
+def test_get_type_asks_the_node_for_the_type(handler):
+    node = asked(handler, "some key", "type")
+    handler.get_type("some key")
+    assert node.calls[-1] == ("type", ("some key",), {})
+
+
+@pytest.mark.parametrize("method", sorted(ShardedMethods - {"delete", "get_type", "rename"}))
 def test_a_command_goes_to_the_node_of_its_key_as_it_is(handler, method):
     node = asked(handler, "some key", method)
     answer = getattr(handler, method)("some key", 1, option=2)
@@ -525,9 +529,7 @@ def test_hosts_are_read():
     ids=repr,
 )
 def test_what_is_no_list_of_hosts_is_refused(hosts):
-    with pytest.raises(
-        ValueError, match=r"^Please use a list or tuple of host:port for sharded connections$"
-    ):
+    with pytest.raises(ValueError, match=r"^Please use a list or tuple of host:port for sharded connections$"):
         parse_hosts(hosts)
 
 

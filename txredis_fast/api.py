@@ -71,7 +71,9 @@ def makeUnixConnection(
     return _connect(unix_endpoint(path, connectTimeout), path, options, isLazy, UnixConnectionHandler)
 
 
-def _connect(endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]) -> Any:
+def _connect(
+    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+) -> Any:
     factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))
     factory.reconnect = options.reconnect
     connected = factory.deferred
@@ -93,8 +95,8 @@ def Connection(
 ) -> Deferred[ConnectionHandler]:
     """Make one connection to a server; fires with the handler once all are up."""
     return makeConnection(  # type: ignore[no-any-return]
-        host, port, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        host, port, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -106,8 +108,8 @@ def lazyConnection(
 ) -> ConnectionHandler:
     """Make one connection to a server; returns the handler at once."""
     return makeConnection(  # type: ignore[no-any-return]
-        host, port, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        host, port, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -119,8 +121,8 @@ def ConnectionPool(
 ) -> Deferred[ConnectionHandler]:
     """Make ``poolsize`` connections to a server; fires with the handler once all are up."""
     return makeConnection(  # type: ignore[no-any-return]
-        host, port, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        host, port, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -132,8 +134,8 @@ def lazyConnectionPool(
 ) -> ConnectionHandler:
     """Make ``poolsize`` connections to a server; returns the handler at once."""
     return makeConnection(  # type: ignore[no-any-return]
-        host, port, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        host, port, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -233,8 +235,8 @@ def ShardedConnection(
     Keys are sharded among them; fires with the handler once all are up.
     """
     return makeShardedConnection(  # type: ignore[no-any-return]
-        hosts, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        hosts, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -246,8 +248,8 @@ def lazyShardedConnection(
 ) -> ShardedConnectionHandler:
     """Make one connection to each of several servers, sharding keys among them; returns the handler at once."""
     return makeShardedConnection(  # type: ignore[no-any-return]
-        hosts, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        hosts, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -262,8 +264,8 @@ def ShardedConnectionPool(
     Keys are sharded among them; fires with the handler once all are up.
     """
     return makeShardedConnection(  # type: ignore[no-any-return]
-        hosts, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        hosts, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 
@@ -278,8 +280,8 @@ def lazyShardedConnectionPool(
     Keys are sharded among them; returns the handler at once.
     """
     return makeShardedConnection(  # type: ignore[no-any-return]
-        hosts, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout, replyTimeout,
-        convertNumbers, username, **more,
+        hosts, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
+        replyTimeout, convertNumbers, username, **more,
     )
 
 

@@ -19,6 +19,7 @@ from .exceptions import NotSentError
 
 __all__ = ["ConnectionQueue"]
 
+
 class ConnectionQueue:
     """The free connections, and two lines of those who wait.
 
@@ -28,7 +29,7 @@ class ConnectionQueue:
     def __init__(
         self, timeout: Callable[[], float | None], why: Callable[[], str], prepare: Callable[[Any], object]
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
@@ -158,9 +159,7 @@ class _Line:
         self._timer = None
         reactor = current_reactor()
         now = reactor.seconds()
-        overdue = [
-            deferred for deferred, deadline in self.waiting if deadline is not None and deadline <= now
-        ]
+        overdue = [deferred for deferred, deadline in self.waiting if deadline is not None and deadline <= now]
         self.waiting = deque(entry for entry in self.waiting if entry[1] is None or entry[1] > now)
         deadline = min((entry[1] for entry in self.waiting if entry[1] is not None), default=None)
         if deadline is not None:

@@ -1,8 +1,9 @@
 """Hand data to the socket at once, where the transport is Twisted's own over TCP or a unix socket.
 
 ``transport.write`` waits for the next turn of the reactor, which a lone command feels: two more system calls to be told
-that the socket is writable, as it nearly always is. This touches private parts of Twisted (what a transport still has to
-send), so :func:`sends_directly` looks whether they are there, and every other transport is written to in the public way.
+that the socket is writable, as it nearly always is. This touches private parts of Twisted (what a transport still
+has to send), so :func:`sends_directly` looks whether they are there, and every other transport is written to in the
+public way.
 
 This module must not know of Redis.
 """

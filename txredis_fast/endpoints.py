@@ -147,7 +147,8 @@ class _Handshake(Protocol):
         self.completed: Deferred[Any] = Deferred(lambda _: self.transport.abortConnection())
 
     def handshakeCompleted(self) -> None:
-        if self.completed.called:
+        # Older versions of Twisted call this, too, when they have just refused the host name.
+        if self.completed.called or self.transport.disconnecting:
             return
         protocol = self._factory.buildProtocol(self._address)
         if protocol is None:

@@ -114,9 +114,7 @@ class ConnectionHandler(Commands):
         """
         return _TransactionContext(self, watch)
 
-    async def _transact(
-        self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int
-    ) -> list[Any]:
+    async def _transact(self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int) -> list[Any]:
         for attempt in range(retries + 1):
             try:
                 async with self.transaction(watch=watched or None) as transaction:
@@ -128,9 +126,7 @@ class ConnectionHandler(Commands):
                 return transaction.results or []
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def transact(
-        self, function: Callable[[Any], Any], *watched: Any, retries: int = 16
-    ) -> Deferred[list[Any]]:
+    def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
         """Run a transaction, again from its beginning whenever a watched key has changed meanwhile.
 
         :param function: called with the transaction; reads what it needs, calls ``t.multi()`` (unless nothing is
@@ -199,9 +195,7 @@ class ConnectionHandler(Commands):
     def _run_alone(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
         return self._factory.getConnection().addCallback(self._lend, call, (name, args, kwargs), {})  # type: ignore[no-any-return]
 
-    def _lend(
-        self, connection: Any, function: Callable[..., Deferred[Any]], args: Any, kwargs: Any
-    ) -> Deferred[Any]:
+    def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], args: Any, kwargs: Any) -> Deferred[Any]:
         def give_back(result: Any) -> Any:
             self._factory.connectionQueue.put(connection)
             return result

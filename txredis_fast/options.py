@@ -85,9 +85,7 @@ class ConnectionOptions:
             if pool_timeout < 0:
                 raise ValueError(f"poolTimeout must be 0 or more seconds, not {pool_timeout!r}")
         elif pool_timeout is not None and pool_timeout != "default":
-            raise ValueError(
-                f"poolTimeout must be a number of seconds, None or 'default', not {pool_timeout!r}"
-            )
+            raise ValueError(f"poolTimeout must be a number of seconds, None or 'default', not {pool_timeout!r}")
 
     @property
     def pool_timeout(self) -> float | None:
@@ -135,9 +133,7 @@ class RedisURL:
         """
         # Checked first, because what is behind such a character is taken for an address, and errors show that.
         if re.search(r"[/?#\[\]\s]", url.partition("://")[2].rpartition("@")[0]):
-            raise ValueError(
-                "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
-            )
+            raise ValueError("user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40")
         try:
             parts = urlsplit(url)
         except ValueError as error:

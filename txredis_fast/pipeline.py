@@ -69,7 +69,7 @@ class Pipeline(Scope):
         send: Callable[[Sequence[Command], bool], Deferred[list[Any]]],
         outside: Any,
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param connect: returns the connection that would be used now, or raises ``NotSentError``.
         :param send: sends commands in one write, on a connection that nobody else uses meanwhile if its second

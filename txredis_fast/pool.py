@@ -95,7 +95,7 @@ class RedisFactory(ReconnectingClientFactory):
         limits: Mapping[str, int] | None = None,
         connectTimeout: float | None = None,
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param uuid: names the server in a ring of shards: ``"host:port"`` or the path of its socket.
         :param isLazy: whether the caller has the handler already, so that failures are logged rather than told to
@@ -382,6 +382,12 @@ class RedisFactory(ReconnectingClientFactory):
     def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
         """The only attempt of a slot failed: nothing will be tried again."""
         self.noteReason(failure.getErrorMessage())
+        self.gaveUp(slot)
+
+    def gaveUp(self, slot: PoolSlot) -> None:
+        """A slot has ended, for the last reason noted, while ``deferred`` waits for all of them."""
+        if self.deferred is None:
+            return
         why = f"Redis error: could not connect: {self._last_reason}"
         if self.isLazy:
             slot.stop()
@@ -442,7 +448,5 @@ class RedisFactory(ReconnectingClientFactory):
     def why_not_connected(self) -> str:
         """What to tell who has waited in vain."""
         if self.size:
-            return (
-                f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
-            )
+            return f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
         return f"Not connected: {self._last_reason}" if self._last_reason else "Not connected"

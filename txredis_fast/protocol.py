@@ -75,7 +75,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
         convertNumbers: ConvertNumbers = True,
         username: str | None = None,
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param errors: how a str that has no encoding in the charset is sent, as for :meth:`str.encode`.
 
@@ -355,9 +355,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
             else:
                 transport.write(data)
 
-    def execute_batch(
-        self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]]
-    ) -> Deferred[list[Any]]:
+    def execute_batch(self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]]) -> Deferred[list[Any]]:
         """Send many commands in one write.
 
         :param commands: of each its arguments, its converter or None, and whether its reply is wanted raw.
@@ -369,9 +367,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
         if not commands:
             return succeed([])
         try:
-            data = encode_commands(
-                [command[0] for command in commands], self.charset, self.errors, self.strict
-            )
+            data = encode_commands([command[0] for command in commands], self.charset, self.errors, self.strict)
         except Exception:
             return fail()
         deadline = self._deadline(self.replyTimeout) if self.replyTimeout else None

@@ -94,7 +94,8 @@ class HashRing:
     """
 
     def __init__(self, nodes: Iterable[Any] = [], replicas: int = 160) -> None:
-        """
+        """Make a ring.
+
         :param nodes: connection handlers; each one's ``_factory.uuid`` decides on its places.
         :param replicas: the number of places for each node.
         """
@@ -170,7 +171,8 @@ class ShardedConnectionHandler:
     ShardedMethods = ShardedMethods
 
     def __init__(self, connections: Deferred[Any] | Iterable[Any], *, names: Sequence[str] = ()) -> None:
-        """
+        """Make the handler of several nodes.
+
         :param connections: the nodes' connection handlers; or a ``DeferredList`` of the Deferreds that fire
             with them, which then itself fires with this handler. If one of them fails, it fails with
             :exc:`~txredis_fast.ConnectionFailedError`, after the others have been disconnected.
@@ -296,8 +298,7 @@ class ShardedConnectionHandler:
     def _ask(self, method: str, groups: dict[Any, list[tuple[int, Any]]]) -> Deferred[list[Any]]:
         """Call a method of every node with the list of its keys; fires with their values in order."""
         asked = [
-            defer.maybeDeferred(getattr(node, method), [key for _, key in group])
-            for node, group in groups.items()
+            defer.maybeDeferred(getattr(node, method), [key for _, key in group]) for node, group in groups.items()
         ]
         return defer.gatherResults(asked, consumeErrors=True).addErrback(_unwrap_first_error)
 

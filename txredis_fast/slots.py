@@ -83,6 +83,8 @@ class PoolSlot:
             self._protocol = None
             if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
+                if self._factory.deferred is not None:  # lost before it, or another one, became usable
+                    current_reactor().callLater(0, self._factory.gaveUp, self)
 
     def made(self, protocol: Any) -> None:
         """A protocol was built, whose transport is to come."""

@@ -130,7 +130,7 @@ class Transaction(Scope):
         release: Callable[[Any], object],
         outside: Any,
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param connection: taken for this transaction alone.
         :param send: sends a command on it; called as ``execute_command``.
@@ -226,9 +226,7 @@ class Transaction(Scope):
             if isinstance(self._refusal, ConnectionError):
                 return fail(self._refusal)
             return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
-        convert = exec_converter(
-            self._queued, getattr(self._connection, "tryConvertData", lambda value: value)
-        )
+        convert = exec_converter(self._queued, getattr(self._connection, "tryConvertData", lambda value: value))
         raw = any(raw for _, raw in self._queued)
         deferred = self._send_on_connection("EXEC", post_proc=convert, raw=raw)
         return deferred.addCallback(self._keep_results).addBoth(self._ended)
@@ -276,9 +274,7 @@ class Transaction(Scope):
         queued = (post_proc, raw)
         self._queued.append(queued)
         # Inside MULTI no command blocks, and the direct answer is text, not data.
-        return self._send_on_connection(*args, apply_timeout=apply_timeout).addErrback(
-            self._not_queued, queued
-        )
+        return self._send_on_connection(*args, apply_timeout=apply_timeout).addErrback(self._not_queued, queued)
 
     # -- begin and end
 
@@ -299,9 +295,7 @@ class Transaction(Scope):
     def __del__(self) -> None:
         if self.__dict__.get("_released", True) or not getattr(self._connection, "connected", False):
             return
-        _log.warn(
-            "A transaction was neither committed nor discarded before its last reference was lost; discarding it"
-        )
+        _log.warn("A transaction was neither committed nor discarded before its last reference was lost; discarding it")
         if threadable.ioThread in (None, threadable.getThreadID()):
             self.abandon()
         else:  # the garbage collector runs in any thread, a transport only in the reactor's

@@ -43,9 +43,7 @@ ROWS = [
         blocking=True,
     ),
     Row("brpop", lambda c: c.brpop("l"), ("BRPOP", "l", 0), array("l", "b"), ["l", "b"], blocking=True),
-    Row(
-        "brpop", lambda c: c.brpop(bytearray(b"key"), 5), ("BRPOP", "key", 5), NIL_ARRAY, None, blocking=True
-    ),
+    Row("brpop", lambda c: c.brpop(bytearray(b"key"), 5), ("BRPOP", "key", 5), NIL_ARRAY, None, blocking=True),
     Row("brpop", lambda c: c.brpop(("l", "m"), 1), ("BRPOP", "l", "m", 1), NIL_ARRAY, None, blocking=True),
     Row(
         "brpoplpush",

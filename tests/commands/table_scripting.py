@@ -10,9 +10,7 @@ SCRIPT = "return {KEYS[1], ARGV[1]} -- \xe9"
 SHA1 = hashlib.sha1(SCRIPT.encode()).hexdigest()
 
 ROWS = [
-    Row(
-        "eval", lambda c: c.eval(SCRIPT), ("EVALSHA", SHA1, 0), integer(1), 1, sent_queued=("EVAL", SCRIPT, 0)
-    ),
+    Row("eval", lambda c: c.eval(SCRIPT), ("EVALSHA", SHA1, 0), integer(1), 1, sent_queued=("EVAL", SCRIPT, 0)),
     Row(
         "eval",
         lambda c: c.eval(SCRIPT.encode(), ["k", b"l"], (1, "x")),

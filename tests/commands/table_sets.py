@@ -43,9 +43,7 @@ ROWS = [
         set(),
         warning=old_arguments("sinter"),
     ),
-    Row(
-        "sinterstore", lambda c: c.sinterstore("d", ["s", "t"]), ("SINTERSTORE", "d", "s", "t"), integer(1), 1
-    ),
+    Row("sinterstore", lambda c: c.sinterstore("d", ["s", "t"]), ("SINTERSTORE", "d", "s", "t"), integer(1), 1),
     Row(
         "sinterstore",
         lambda c: c.sinterstore("d", "s", "t"),

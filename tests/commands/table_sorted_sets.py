@@ -60,9 +60,7 @@ ROWS = [
         None,
         False,
     ),
-    Row(
-        "zrange", lambda c: c.zrange("z", withscores=True), ("ZRANGE", "z", 0, -1, "WITHSCORES"), array(), []
-    ),
+    Row("zrange", lambda c: c.zrange("z", withscores=True), ("ZRANGE", "z", 0, -1, "WITHSCORES"), array(), []),
     Row("zrevrange", lambda c: c.zrevrange("z"), ("ZREVRANGE", "z", 0, -1), array("b", "a"), ["b", "a"]),
     Row(
         "zrevrange",
@@ -116,9 +114,7 @@ ROWS = [
     Row("zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), bulk("1e+20"), 1e20),
     Row("zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), NIL, None),
     Row("zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), bulk("5"), 5, convert_numbers=False),
-    Row(
-        "zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), bulk("1.5"), 1.5, convert_numbers=False
-    ),
+    Row("zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), bulk("1.5"), 1.5, convert_numbers=False),
     Row("zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), bulk("5"), 5, None, False),
     Row("zscore", lambda c: c.zscore("z", "m"), ("ZSCORE", "z", "m"), bulk("inf"), INF, None, False),
     Row("zremrangebyrank", lambda c: c.zremrangebyrank("z"), ("ZREMRANGEBYRANK", "z", 0, -1), integer(3), 3),
@@ -216,8 +212,6 @@ REFUSALS = [
         InvalidData,
         "Invalid aggregate function: avg",
     ),
-    Refusal(
-        "zinterstore", lambda c: c.zinterstore("d", ["a"], 1), InvalidData, "Invalid aggregate function: 1"
-    ),
+    Refusal("zinterstore", lambda c: c.zinterstore("d", ["a"], 1), InvalidData, "Invalid aggregate function: 1"),
     Refusal("zinterstore", lambda c: c.zinterstore("d", 5), TypeError),
 ]

@@ -29,9 +29,7 @@ ROWS = [
         NIL,
         None,
     ),
-    Row(
-        "set", lambda c: c.set("k", "v", 0, only_if_exists=True), ("SET", "k", "v", "EX", 0, "XX"), NIL, None
-    ),
+    Row("set", lambda c: c.set("k", "v", 0, only_if_exists=True), ("SET", "k", "v", "EX", 0, "XX"), NIL, None),
     Row("set", lambda c: c.set("k", "v", keepttl=True), ("SET", "k", "v", "KEEPTTL"), OK, "OK"),
     Row("set", lambda c: c.set("k", "v", get=True), ("SET", "k", "v", "GET"), bulk("41"), 41),
     Row("set", lambda c: c.set("k", "v", exat=99), ("SET", "k", "v", "EXAT", 99), OK, "OK"),
@@ -84,9 +82,7 @@ ROWS = [
     Row("bitop", lambda c: c.bitop(operator.__not__, "d", "a"), ("BITOP", "NOT", "d", "a"), integer(3), 3),
     Row("bitcount", lambda c: c.bitcount("k"), ("BITCOUNT", "k"), integer(4), 4),
     Row("bitcount", lambda c: c.bitcount("k", 0, -1), ("BITCOUNT", "k", 0, -1), integer(4), 4),
-    Row(
-        "bitcount", lambda c: c.bitcount("k", 0, 7, unit="BIT"), ("BITCOUNT", "k", 0, 7, "BIT"), integer(2), 2
-    ),
+    Row("bitcount", lambda c: c.bitcount("k", 0, 7, unit="BIT"), ("BITCOUNT", "k", 0, 7, "BIT"), integer(2), 2),
 ]
 
 REFUSALS = [
@@ -101,9 +97,7 @@ REFUSALS = [
     Refusal("bitop", lambda c: c.bitop("AND", "d"), RedisError, "no ``srckeys`` specified"),
     Refusal("bitop", lambda c: c.bitop("nand", "d", "a"), InvalidData, "Invalid operation: NAND"),
     Refusal("bitop", lambda c: c.bitop([], "d", "a"), InvalidData, "Invalid operation: []"),
-    Refusal(
-        "bitop", lambda c: c.bitop("not", "d", "a", "b"), RedisError, "bitop NOT takes only one ``srckey``"
-    ),
+    Refusal("bitop", lambda c: c.bitop("not", "d", "a", "b"), RedisError, "bitop NOT takes only one ``srckey``"),
     Refusal("bitcount", lambda c: c.bitcount("k", 1), RedisError, BOTH_ENDS),
     Refusal("bitcount", lambda c: c.bitcount("k", end=1), RedisError, BOTH_ENDS),
 ]

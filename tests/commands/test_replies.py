@@ -58,8 +58,6 @@ def test_a_node_without_flags_has_none_set():
     assert state["is_master"] is False
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("-0", 0), (b"17", 17), ("1e+20", 1e20), (b"-inf", float("-inf"))]
-)
+@pytest.mark.parametrize(("text", "value"), [("-0", 0), (b"17", 17), ("1e+20", 1e20), (b"-inf", float("-inf"))])
 def test_a_score_is_an_int_only_where_its_text_is_whole_digits(text, value):
     assert same(replies.as_score(text), value)

@@ -20,9 +20,7 @@ def expected_warning(text):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    assert [(w.category, str(w.message)) for w in caught] == (
-        [] if text is None else [(DeprecationWarning, text)]
-    )
+    assert [(w.category, str(w.message)) for w in caught] == ([] if text is None else [(DeprecationWarning, text)])
     # The calls are lambdas in the tables: a warning that names another file points at the wrong caller.
     assert all("table_" in w.filename for w in caught)
 

@@ -1,5 +1,4 @@
 # coding: utf-8
-# ruff: noqa
 """Records where txredisapi on Python 2 puts keys; made ring_placements.json, which test_sharding.py compares with.
 
 To run it again (txredisapi 1.4.4 is the last version with Python 2 in its classifiers):

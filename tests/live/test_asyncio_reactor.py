@@ -55,7 +55,7 @@ def test_a_program_on_the_asyncio_reactor(server):
     package = str(Path(txredis_fast.__file__).parents[1])
     path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, str(server.port)],
+        [sys.executable, "-c", PROGRAM, str(server.port)],
         capture_output=True,
         text=True,
         timeout=30,

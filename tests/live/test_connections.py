@@ -10,6 +10,7 @@ import pytest_twisted
 from live_helpers import bounded, clients, opened, until
 from tls import TLSProxy, make_certificates
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, wrapClientTLS
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
 
 import txredis_fast as redis
@@ -104,6 +105,28 @@ async def test_nobody_listens(fresh_server):
     async with opened(redis.lazyConnection(*fresh_server.address, reconnect=False)) as rc:
         with pytest.raises(redis.NotSentError, match="Not connected"):
             await bounded(rc.ping())
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_hangs_up_at_once_fails_the_only_attempt(size):
+    from twisted.internet import reactor
+
+    class HangsUp(Protocol):
+        def connectionMade(self):
+            self.transport.loseConnection()
+
+    port = reactor.listenTCP(0, Factory.forProtocol(HangsUp), interface="127.0.0.1")
+    options = {"poolsize": size, "password": "secret", "reconnect": False}
+    address = "127.0.0.1", port.getHost().port
+    try:
+        with pytest.raises(redis.ConnectionFailedError, match="could not connect: Connection"):
+            await bounded(redis.ConnectionPool(*address, **options), 5)
+        async with opened(redis.lazyConnectionPool(*address, **options)) as rc:
+            with pytest.raises(redis.NotSentError, match="Not connected: Connection"):
+                await bounded(rc.ping(), 5)
+    finally:
+        await port.stopListening()
 
 
 @pytest_twisted.ensureDeferred

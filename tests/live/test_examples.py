@@ -33,7 +33,7 @@ def environment(**variables: str) -> dict[str, str]:
     package = str(Path(txredis_fast.__file__).parents[1])
     path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
     rest = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    return {**rest, "PYTHONPATH": path, "PYTHONWARNINGS": "error", **variables}
+    return {**rest, "PYTHONPATH": path, **variables}
 
 
 def run(name: str, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:

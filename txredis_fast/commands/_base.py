@@ -69,7 +69,7 @@ def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Defer
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
         try:
             return method(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the Deferred
+        except Exception as error:  # whatever it is, it belongs to the Deferred
             host: Any = args[0]
             return host._refuse(error)  # type: ignore[no-any-return]
 

@@ -69,9 +69,7 @@ def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterabl
                 return keys  # type: ignore[no-any-return]  # it is iterable
             listed = [*keys, *args]
     warnings.warn(
-        DeprecationWarning(
-            f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead"
-        ),
+        DeprecationWarning(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead"),
         stacklevel=_CALLER_OF_COMMAND,
     )
     return listed

@@ -54,7 +54,7 @@ class KeyCommands(CommandHost):
     def keys(self, pattern: Argument = "*") -> Deferred[list[Value]]:
         """List all keys that match a pattern. Walks through the whole database at once: prefer :meth:`scan`.
 
-        :param pattern: a glob-style pattern (``*``, ``?``, ``[abc]``, ``\\`` to escape).
+        :param pattern: a glob-style pattern (``*``, ``?``, ``[abc]``, a backslash to escape).
         :returns: fires with a list of keys, in no order.
 
         https://redis.io/commands/keys/, since 1.0.0

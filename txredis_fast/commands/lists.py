@@ -22,9 +22,7 @@ class ListCommands(CommandHost):
     __slots__ = ()
 
     @errors_to_deferred
-    def push(
-        self, key: Key, value: Argument | list[Any] | tuple[Any, ...], tail: bool = False
-    ) -> Deferred[int]:
+    def push(self, key: Key, value: Argument | list[Any] | tuple[Any, ...], tail: bool = False) -> Deferred[int]:
         """Add elements to a list. Deprecated: use :meth:`lpush` or :meth:`rpush`.
 
         :param key: key of the list.
@@ -216,9 +214,7 @@ class ListCommands(CommandHost):
 
         https://redis.io/commands/brpoplpush/, since 2.2.0
         """
-        return self.execute_command(
-            "BRPOPLPUSH", source, destination, timeout, blocking=True, apply_timeout=False
-        )
+        return self.execute_command("BRPOPLPUSH", source, destination, timeout, blocking=True, apply_timeout=False)
 
     def rpoplpush(self, srckey: Key, dstkey: Key) -> Deferred[Value | None]:
         """Move the last element of a list to the head of another.

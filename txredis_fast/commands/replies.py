@@ -109,7 +109,7 @@ def _sentinel_state(node: Reply) -> dict[str, Any]:
 
 
 def _pairs(reply: list[Any]) -> Iterator[tuple[Any, Any]]:
-    return zip(reply[::2], reply[1::2])
+    return zip(reply[::2], reply[1::2], strict=False)
 
 
 def _text(reply: Any) -> str:

@@ -3,7 +3,7 @@
 ``eval`` sends EVALSHA where the connection has executed the script before, and the script itself if the server
 answers ``NOSCRIPT`` (it was restarted, or flushed its scripts). On a connection that has not, it sends the script at
 once: a first EVALSHA that failed would let commands that were given later overtake the script. Where a ``NOSCRIPT``
-would come too late to be acted on (``_eval_by_hash`` is False: transaction, pipeline) the script itself is sent, always.
+would come too late to be acted on (``_eval_by_hash`` is False: transaction, pipeline) the script itself is always sent.
 """
 
 from __future__ import annotations
@@ -119,9 +119,7 @@ class ScriptingCommands(CommandHost):
         """
         return self.execute_command("SCRIPT", "LOAD", script)
 
-    def _execute_script(
-        self, command: str, script: Text, sha1_hash: Text, tail: tuple[Argument, ...]
-    ) -> Deferred[Any]:
+    def _execute_script(self, command: str, script: Text, sha1_hash: Text, tail: tuple[Argument, ...]) -> Deferred[Any]:
         known = getattr(self, "script_hashes", None)
         if known is None or sha1_hash in known:
             return self.execute_command(command, script, *tail)

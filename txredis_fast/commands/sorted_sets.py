@@ -328,7 +328,5 @@ class SortedSetCommands(CommandHost):
             return self._refuse(InvalidData(f"Invalid count and offset arguments to {command}"))
         limit = () if offset is None else ("LIMIT", offset, count)
         if withscores:
-            return self.execute_command(
-                command, key, first, last, "WITHSCORES", *limit, post_proc=scored_members
-            )
+            return self.execute_command(command, key, first, last, "WITHSCORES", *limit, post_proc=scored_members)
         return self.execute_command(command, key, first, last, *limit)

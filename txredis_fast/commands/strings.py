@@ -59,9 +59,7 @@ class StringCommands(CommandHost):
             arguments += ("PX", pexpire)
         if only_if_not_exists or only_if_exists:
             if only_if_not_exists and only_if_exists:
-                return self._refuse(
-                    RedisError("only_if_not_exists and only_if_exists cannot be true simultaneously")
-                )
+                return self._refuse(RedisError("only_if_not_exists and only_if_exists cannot be true simultaneously"))
             arguments.append("NX" if only_if_not_exists else "XX")
         if exat is not None:
             arguments += ("EXAT", exat)

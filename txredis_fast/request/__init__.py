@@ -16,4 +16,7 @@ __all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue"]
 if TYPE_CHECKING or IMPLEMENTATION == "python":
     from ._pyrequest import BatchRequest, Request, RequestQueue
 else:
-    from ._crequest import BatchRequest, Request, RequestQueue
+    try:
+        from ._crequest import BatchRequest, Request, RequestQueue
+    except ImportError:
+        from ._pyrequest import BatchRequest, Request, RequestQueue

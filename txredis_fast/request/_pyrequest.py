@@ -30,9 +30,7 @@ class Request:
 
     __slots__ = ("deadline", "deferred", "post_proc", "raw")
 
-    def __init__(
-        self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None
-    ) -> None:
+    def __init__(self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None) -> None:
         self.deferred = deferred
         self.post_proc = post_proc
         self.raw = raw
@@ -123,9 +121,7 @@ class RequestQueue:
 
     __slots__ = ("_on_overdue", "_timer", "_write", "outgoing", "stopped", "waiting")
 
-    def __init__(
-        self, write: Callable[[bytes], object], on_overdue: Callable[[ReplyTimeoutError], object]
-    ) -> None:
+    def __init__(self, write: Callable[[bytes], object], on_overdue: Callable[[ReplyTimeoutError], object]) -> None:
         """Make the queue of a connection.
 
         :param write: writes a command that is not to be kept for others.
@@ -188,7 +184,7 @@ class RequestQueue:
     ) -> None:
         """Hand on every complete reply, until :attr:`stopped`.
 
-        :param take_reply: is given the replies; None: they are :meth:`answer`\\ s.
+        :param take_reply: is given the replies; None: they are given to :meth:`answer`.
         :param take_push: is given the push messages.
         :param unasked: is given a reply that no request waits for.
         :raises ProtocolError: what came next is not RESP.
@@ -233,9 +229,7 @@ class RequestQueue:
         for place, request in enumerate(waiting):
             request.fail(make_error() if place < sent else NotSentError("Not connected"))
 
-    def start_deadline(
-        self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]
-    ) -> float:
+    def start_deadline(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> float:
         """Return the deadline of a request that is written now, and see that the timer runs.
 
         One timer serves the whole queue: it looks at the oldest deadline and sleeps on until that.

@@ -16,10 +16,9 @@ from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .._reactor import current_reactor
 from .._types import Argument
 from ..endpoints import tcp_endpoint
-from ..exceptions import ConnectionError, RedisError, TimeoutError
+from ..exceptions import ConnectionError, RedisError
 from ..pool import RedisFactory
 from ..protocol import RedisProtocol
 
@@ -60,7 +59,7 @@ class SentinelConnectionFactory(RedisFactory):
     def __init__(
         self, sentinel_manager: Any, service_name: Argument, is_master: bool, *args: Any, **kwargs: Any
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param sentinel_manager: the :class:`Sentinel` to ask.
         :param service_name: the service to ask for.
@@ -166,7 +165,7 @@ class SentinelEndpoint:
     """Leads to where the Sentinels say, asking them anew at each attempt."""
 
     def __init__(self, factory: SentinelConnectionFactory) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param factory: knows the Sentinels, what to ask them for, and how to connect.
         """

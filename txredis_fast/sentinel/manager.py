@@ -43,7 +43,7 @@ class Sentinel:
     def __init__(
         self, sentinel_addresses: Iterable[Address], min_other_sentinels: int = 0, **connection_kwargs: Any
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param sentinel_addresses: host and port of each Sentinel.
         :param min_other_sentinels: ignore a Sentinel that knows fewer others: it may be cut off from them.

@@ -35,7 +35,7 @@ class Survey:
         timeout: float,
         complaint: str,
     ) -> None:
-        """Arguments of the constructor.
+        """Make one.
 
         :param ask: puts the question to one; returns a Deferred.
         :param read: makes the result of an answer; raises ``MasterNotFoundError`` if it is of no use.
