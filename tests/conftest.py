@@ -36,7 +36,9 @@ class LoggedErrors:
     def describe(self) -> list[str]:
         """Each error that was not flushed, with its traceback."""
         gc.collect()
-        return [event["log_failure"].getTraceback() if event.get("log_failure") else str(event) for event in self._events]
+        return [
+            event["log_failure"].getTraceback() if event.get("log_failure") else str(event) for event in self._events
+        ]
 
 
 @pytest.fixture
