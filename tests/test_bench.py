@@ -9,7 +9,7 @@ from bench.drivers import VARIANTS, choose, driver_names, find_driver
 from bench.errors import BenchError
 from bench.figures import CPU, WALL, Figures, calibrate, figure
 from bench.server import Address, pack
-from bench.session import Plan
+from bench.session import Plan, spec_for
 from bench.targets import TARGETS, Target
 from bench.workloads import Spec, by_name, make_workloads
 
@@ -240,6 +240,12 @@ def test_a_driver_that_is_named_must_be_installed(monkeypatch: pytest.MonkeyPatc
     drivers, missing = choose(None, quick=False)
     assert "coredis" not in [driver.name for driver in drivers]
     assert "coredis: coredis is not installed" in missing
+
+
+def test_no_driver_gets_the_messages_of_another() -> None:
+    workload = by_name(make_workloads())["messages"]
+    specs = [spec_for(workload, find_driver(name), 1, "prefix") for name in ("txredis_fast", "floor")]
+    assert specs[0].channel != specs[1].channel
 
 
 # -- small parts

@@ -1,0 +1,156 @@
+"""Charts: a PNG for each workload, and one for each thing that grows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .drivers import driver_names
+from .errors import BenchError
+from .figures import CPU, MEMORY, WALL, Figures
+from .growth import Axis
+from .report import micro
+from .workloads import Workload
+
+_OURS, _OURS_LIGHT = "#1f5fa8", "#a9c6e8"
+_OTHERS, _OTHERS_LIGHT = "#6b6b6b", "#cfcfcf"
+
+#: Where the longest bar has so many times the length of the middle one, the axis is logarithmic.
+_WIDE = 15
+
+#: Of lines: every driver looks the same in every chart.
+_MARKERS = "osD^vP*Xph<"
+_COLOURS = (
+    *("#1f5fa8", "#00a0a0", "#6b6b6b", "#8a6d3b", "#e07b00"),
+    *("#b03a5b", "#7a5cc0", "#3a9d5d", "#c2a000", "#222222", "#d05ce0"),
+)
+
+
+def require() -> None:
+    """Fail at once where charts cannot be drawn."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise BenchError("--charts needs matplotlib: pip install 'txredis-fast[bench]'") from None
+    matplotlib.use("Agg")
+
+
+def draw_workloads(
+    figures: Figures, workloads: Sequence[Workload], folder: Path, about: Mapping[str, str]
+) -> list[Path]:
+    """A chart for each workload that was measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        path
+        for workload in workloads
+        if (path := _draw_workload(figures, workload, folder / f"{workload.name}.png", about)) is not None
+    ]
+
+
+def _draw_workload(figures: Figures, workload: Workload, path: Path, about: Mapping[str, str]) -> Path | None:
+    from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter
+
+    memory = workload.kind == "memory"
+    metrics = (MEMORY,) if memory else (CPU, WALL)
+    scale = 1.0 if memory else 1e6
+    bars = []
+    for driver in figures.drivers(workload.name):
+        found = [figures.get(workload.name, driver, metric) for metric in metrics]
+        if None not in found:
+            bars.append((driver, found))
+    if not bars:
+        return None
+    bars.sort(key=lambda entry: -entry[1][0].median)  # type: ignore[union-attr]
+    height = 0.8 / len(metrics)
+    figure, axes = pyplot.subplots(figsize=(8, 1.6 + 0.42 * len(bars)), layout="constrained")
+    for place, (driver, found) in enumerate(bars):
+        ours = driver.startswith("txredis_fast")
+        colours = (_OURS, _OURS_LIGHT) if ours else (_OTHERS, _OTHERS_LIGHT)
+        for index, (value, colour) in enumerate(zip(found, colours, strict=False)):
+            assert value is not None
+            spread = [[scale * (value.median - value.low)], [scale * (value.high - value.median)]]
+            at = place + height * (len(metrics) - 1) / 2 - index * height
+            axes.barh(at, scale * value.median, height * 0.92, color=colour, xerr=spread,
+                      error_kw={"elinewidth": 0.8, "ecolor": "#222222"})  # fmt: skip
+            text = f"{value.median:,.0f}" if memory else micro(value.median)
+            axes.annotate(text, (scale * value.high, at), (4, 0), textcoords="offset points", va="center", fontsize=7)
+    axes.set_yticks(range(len(bars)), [driver for driver, _ in bars])
+    axes.set_xlabel("bytes per command" if memory else f"microseconds per {workload.unit}: dark CPU, light wall time")
+    axes.set_title(workload.title, loc="left", fontsize=11)
+    axes.margins(x=0.1)
+    sizes = sorted(scale * value.median for _, found in bars for value in found if value is not None)
+    if sizes[0] > 0 and sizes[-1] > _WIDE * sizes[len(sizes) // 2]:  # else all bars but one would be invisible
+        axes.set_xscale("log")
+        axes.set_xlim(left=sizes[0] / 3)
+        axes.set_xlabel(f"{axes.get_xlabel()} (logarithmic)")
+    else:
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]) if memory else 0)
+    axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+    _finish(figure, axes, about)
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)
+    return path
+
+
+def draw_axes(figures: Figures, axes: Sequence[Axis], folder: Path, about: Mapping[str, str]) -> list[Path]:
+    """A chart for each thing that grows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_draw_axis(figures, axis, folder / f"growth-{axis.name}.png", about) for axis in axes]
+
+
+def _draw_axis(figures: Figures, axis: Axis, path: Path, about: Mapping[str, str]) -> Path:
+    from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    figure, axes = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
+    known = driver_names()
+    drivers = {driver for workload in axis.workloads.values() for driver in figures.drivers(workload.name)}
+    for driver in sorted(drivers, key=lambda name: (known.index(name.partition("@")[0]), name)):
+        index = known.index(driver.partition("@")[0])
+        points = [
+            (amount, found.median * 1e6)
+            for amount, workload in axis.workloads.items()
+            if (found := figures.get(workload.name, driver, CPU)) is not None
+        ]
+        ours = driver == "txredis_fast"
+        axes.plot(
+            *zip(*points, strict=True),
+            label=driver,
+            color=_COLOURS[index],
+            linestyle="--" if "@" in driver else "-",
+            linewidth=2.2 if ours else 1.2,
+            marker=_MARKERS[index],
+            markersize=5,
+        )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(axis.unit)
+    axes.set_ylabel(f"CPU, microseconds per {axis.per}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    for scale in (axes.xaxis, axes.yaxis):
+        scale.set_minor_locator(NullLocator())
+        scale.set_major_formatter(FuncFormatter(_plain))
+    axes.set_title(axis.title, loc="left", fontsize=11)
+    axes.grid(axis="both", which="major", color="#e4e4e4", linewidth=0.8)
+    axes.legend(frameon=False, fontsize=9)
+    _finish(figure, axes, about)
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)
+    return path
+
+
+def _plain(value: float, _: Any) -> str:
+    for limit, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:g}{letter}"
+    return f"{value:g}"
+
+
+def _finish(figure: Any, axes: Any, about: Mapping[str, str]) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.set_axisbelow(True)
+    where = f"{about['machine']}; {about['python']}; {about['server']}\n{about['command']}"
+    figure.supxlabel(where, fontsize=6.5, color="#555555", x=0.01, ha="left")

@@ -1,0 +1,133 @@
+"""The parent's side of a worker process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .drivers import Driver
+from .errors import BenchError
+from .machine import affinity
+from .server import Address
+from .workloads import Spec
+
+#: Seconds that a worker may take for a round.
+_LIMIT = 180.0
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+class WorkerError(BenchError):
+    """A driver that could not do what a workload asks for."""
+
+
+def environment_of(driver: Driver) -> dict[str, str]:
+    """The environment of a process that runs a driver: it finds the same modules as this one."""
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0", **driver.environment}
+
+
+def worker_command(driver: Driver, reactor: str) -> list[str]:
+    """The command line of a worker; a driver's own reactor goes before the session's."""
+    return [sys.executable, "-m", "bench.worker", driver.name, driver.reactor or reactor]
+
+
+class WorkerProcess:
+    """A worker, and what it says.
+
+    :param before: of its command line: valgrind and its options.
+    """
+
+    def __init__(
+        self, driver: Driver, address: Address, reactor: str, cpu: int | None, before: Sequence[str] = ()
+    ) -> None:
+        self.driver = driver
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
+        self._said = b""
+        with affinity(None if cpu is None else [cpu]):
+            self._process = subprocess.Popen(
+                [*before, *worker_command(driver, reactor)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env=environment_of(driver),
+            )
+        try:
+            self._tell(address.as_json())
+            self.identity = self._hear()
+        except BaseException:
+            self.stop()
+            raise
+
+    def check(self, spec: Spec) -> None:
+        """Have it compare a reply with what it should be."""
+        self._ask("check", spec)
+
+    def run(self, spec: Spec, publisher: Any = None) -> dict[str, float]:
+        """Have it do a round."""
+        answer = self._ask("run", spec)
+        if answer["event"] == "subscribed":
+            publisher.publish(spec.channel, spec.value.encode(), spec.count)
+            answer = self._hear()
+        return answer
+
+    def finish(self) -> str:
+        """Have it end by itself; returns what it wrote to its standard error."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(_LIMIT)
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def stop(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._log.close()
+
+    def _ask(self, action: str, spec: Spec) -> dict[str, Any]:
+        self._tell({"action": action, "spec": spec.as_json()})
+        return self._hear()
+
+    def _tell(self, message: Any) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise WorkerError(self._last_words()) from None
+
+    def _hear(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + _LIMIT
+        while b"\n" not in self._said:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise WorkerError(f"no answer within {_LIMIT:g} s")
+            data = os.read(self._process.stdout.fileno(), 65536)
+            if not data:
+                raise WorkerError(self._last_words())
+            self._said += data
+        line, _, self._said = self._said.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        if message["event"] == "failed":
+            raise WorkerError(message["why"])
+        return message
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log.read().decode(errors="replace").split("\n")]
+        return f"its process ended: {next(filter(None, reversed(lines)), 'it said nothing')}"[:300]

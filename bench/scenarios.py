@@ -1,0 +1,82 @@
+"""What a round is: the same few coroutines for every driver.
+
+Each is given a client of :mod:`bench.twisted_clients` or :mod:`bench.asyncio_clients` and a
+:class:`~bench.workloads.Spec`, and returns after ``spec.count`` commands have been answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .workloads import Spec
+
+Scenario = Callable[[Any, Spec], Awaitable[None]]
+
+
+async def awaited(client: Any, spec: Spec) -> None:
+    """Coroutines that await one command after the other."""
+    call, arguments = client.command(spec), spec.arguments
+    share = spec.count // spec.concurrency
+
+    async def one() -> None:
+        for _ in range(share):
+            await call(*arguments)
+
+    if spec.concurrency == 1:
+        await one()
+    else:
+        await client.together([one() for _ in range(spec.concurrency)])
+
+
+async def gathered(client: Any, spec: Spec) -> None:
+    """Many commands at once, and one wait for all of them."""
+    call, arguments = client.command(spec), spec.arguments
+    for _ in range(spec.count // spec.batch):
+        await client.gather([call(*arguments) for _ in range(spec.batch)])
+
+
+async def pipelined(client: Any, spec: Spec) -> None:
+    """Pipelines, as programs write them."""
+    run = client.pipeline(spec)
+    for _ in range(spec.count // spec.batch):
+        await run()
+
+
+async def batched(client: Any, spec: Spec) -> None:
+    """Many commands in the way that the driver is fastest in."""
+    run = client.batch(spec)
+    for _ in range(spec.count // spec.batch):
+        await run()
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "awaited": awaited,
+    "gathered": gathered,
+    "pipelined": pipelined,
+    "batched": batched,
+}
+
+
+async def check(client: Any, spec: Spec) -> None:
+    """Give a command once and look at the reply: a driver that answers wrongly fast has not been measured.
+
+    Replies of None are those of the floor, which does not know them.
+    """
+    if spec.scenario == "pipelined":
+        replies = await client.pipeline(spec)()
+    elif spec.scenario == "batched":
+        replies = await client.batch(spec)()
+    else:
+        replies = [await client.command(spec)(*spec.arguments)]
+    if replies is None or spec.expected is None:
+        return
+    wrong = [reply for reply in replies if reply is not None and _as_text(reply) != _as_text(spec.expected)]
+    if wrong or len(replies) != (spec.batch if spec.scenario in ("pipelined", "batched") else 1):
+        raise AssertionError(f"wrong replies: {len(replies)}, the first wrong one {wrong[:1]!r:.100}")
+
+
+def _as_text(reply: Any) -> Any:
+    if isinstance(reply, list):
+        return [_as_text(item) for item in reply]
+    return reply.decode() if isinstance(reply, bytes) else reply

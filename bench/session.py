@@ -1,0 +1,248 @@
+"""One session: all drivers run their rounds in turns, against one server.
+
+The order is: in each round, each group of workloads; in each of its workloads, each driver; every other round
+backwards. So what is compared with each other was measured within seconds, and none is always the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from . import c_client
+from .drivers import VARIANTS, Driver
+from .errors import BenchError
+from .figures import Figures, Sample, calibrate
+from .process import WorkerError, WorkerProcess, environment_of
+from .progress import Progress
+from .server import Address, Connection
+from .workloads import Spec, Workload, list_values
+
+#: Seconds of the first rounds, which calibrate, as a part of those of a round.
+_WARM_UP = 0.3
+#: Of what takes longer than this, a session has only so many rounds.
+_SLOW, _SLOW_ROUNDS = 3.0, 2
+
+_IMPORT = """
+import time
+cpu, wall = time.process_time(), time.perf_counter()
+{statement}
+print(time.process_time() - cpu, time.perf_counter() - wall)
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a session is to do.
+
+    :ivar variants: whether drivers on other reactors are only for the workloads that have variants.
+    :ivar seconds: of a round.
+    :ivar limit: seconds after which no new round begins; None: no limit.
+    """
+
+    workloads: Sequence[Workload]
+    drivers: Sequence[Driver]
+    reactor: str = "default"
+    rounds: int = 7
+    seconds: float = 0.3
+    cpu: int | None = None
+    limit: float | None = None
+    variants: bool = False
+
+    def cells(self) -> list[list[tuple[Workload, Driver]]]:
+        """Who does what, in groups."""
+        groups = groupby(self.workloads, key=lambda workload: workload.group or workload.name)
+        return [[(workload, driver) for workload in group for driver in self._able(workload)] for _, group in groups]
+
+    def _able(self, workload: Workload) -> list[Driver]:
+        return [
+            driver
+            for driver in self.drivers
+            if workload.needs <= driver.abilities
+            and (workload.kind == "rounds" or driver.family != "program")
+            and (workload.variants or not self.variants or driver.name not in VARIANTS)
+        ]
+
+
+class Session:
+    """Runs a plan.
+
+    :ivar figures: what was measured.
+    :ivar problems: a line for each driver that failed in a workload.
+    """
+
+    def __init__(self, plan: Plan, address: Address, progress: Progress) -> None:
+        self.figures = Figures()
+        self.problems: list[str] = []
+        self._plan = plan
+        self._address = address
+        self._progress = progress
+        self._workers: dict[str, WorkerProcess] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._rounds: dict[tuple[str, str], int] = {}
+        self._failed: set[tuple[str, str]] = set()
+        self._publisher: Connection | None = None
+        self._prefix = f"txredis_fast:bench:{secrets.token_hex(4)}"
+
+    def run(self) -> Figures:
+        """Measure everything."""
+        start = time.monotonic()
+        groups = self._plan.cells()
+        total = sum(map(len, groups)) * (self._plan.rounds + 1)
+        done = 0
+        self._publisher = self._address.connect()
+        try:
+            with self._data():
+                for turn in range(-1, self._plan.rounds):  # the first is for nothing: it warms up, and calibrates
+                    late = self._plan.limit is not None and time.monotonic() - start > self._plan.limit
+                    if late and turn > 0:
+                        break
+                    for group in groups:
+                        for workload, driver in group if turn % 2 else reversed(group):
+                            self._progress.update(done / total, f"{workload.name}: {driver.name}")
+                            self._do(workload, driver, turn)
+                            done += 1
+        finally:
+            self._publisher.close()
+            for worker in self._workers.values():
+                worker.stop()
+        return self.figures
+
+    def _do(self, workload: Workload, driver: Driver, turn: int) -> None:
+        cell = (workload.name, driver.name)
+        if cell in self._failed or turn >= self._rounds.get(cell, turn + 1):
+            return
+        try:
+            if turn < 0:
+                self._prepare(workload, driver)
+            else:
+                self.figures.add(*cell, turn, self._sample(workload, driver))
+        except BenchError as error:
+            self._failed.add(cell)
+            self.problems.append(f"{driver.name}: {workload.name}: {error}")
+            worker = self._workers.pop(driver.name, None)  # it may be in any state
+            if worker is not None:
+                worker.stop()
+
+    def _prepare(self, workload: Workload, driver: Driver) -> None:
+        """Check the driver's answer, and find out how many commands a round takes."""
+        cell = (workload.name, driver.name)
+        if workload.kind == "memory":
+            self._rounds[cell] = max(1, self._plan.rounds // 3)  # its figures hardly differ
+        if workload.kind != "rounds":
+            return
+        spec = replace(workload.spec, prefix=self._prefix)
+        if driver.family != "program" and spec.scenario != "messages":
+            self._worker(driver).check(spec)
+        if workload.fixed is not None:
+            self._counts[cell] = workload.fixed
+            few = max(1, workload.fixed // 20)
+            self._limit_slow(cell, self._seconds(workload, driver, few) * workload.fixed / few)
+            return
+        count = seconds = 0.0
+        while seconds < self._plan.seconds * _WARM_UP:
+            # The first look is at one step only, and each next one at most at twenty times more.
+            more = calibrate(seconds, int(count), self._plan.seconds * _WARM_UP, spec.step) if count else spec.step
+            count = max(min(more, 20 * int(count) or more), int(count) + spec.step)
+            seconds = self._seconds(workload, driver, int(count))
+        self._counts[cell] = calibrate(seconds, int(count), self._plan.seconds, spec.step)
+        self._limit_slow(cell, seconds * self._counts[cell] / count)
+
+    def _limit_slow(self, cell: tuple[str, str], seconds: float) -> None:
+        if seconds > _SLOW:
+            self._rounds[cell] = _SLOW_ROUNDS
+
+    def _seconds(self, workload: Workload, driver: Driver, count: int) -> float:
+        return self._round(workload, driver, count)["wall"]
+
+    def _sample(self, workload: Workload, driver: Driver) -> Sample:
+        """One round; everything for one command."""
+        if workload.kind == "import":
+            return import_time(driver)
+        count = workload.fixed or 0
+        if workload.kind == "memory":
+            worker = self._new_worker(driver)
+            try:
+                cost = worker.run(replace(workload.spec, count=count, prefix=self._prefix))
+            finally:
+                worker.stop()
+            return {"memory": cost["memory"] / count}
+        count = self._counts[(workload.name, driver.name)]
+        cost = self._round(workload, driver, count)
+        sample = {metric: cost[metric] / count for metric in ("cpu", "wall")}
+        if workload.peak and "peak" in cost:
+            sample["peak"] = cost["peak"] / workload.spec.size
+        return sample
+
+    def _round(self, workload: Workload, driver: Driver, count: int) -> dict[str, float]:
+        spec = spec_for(workload, driver, count, self._prefix)
+        if driver.family == "program":
+            return c_client.run(self._address, spec, self._plan.cpu)
+        return self._worker(driver).run(spec, self._publisher)
+
+    def _worker(self, driver: Driver) -> WorkerProcess:
+        if driver.name not in self._workers:
+            self._workers[driver.name] = self._new_worker(driver)
+        return self._workers[driver.name]
+
+    def _new_worker(self, driver: Driver) -> WorkerProcess:
+        return WorkerProcess(driver, self._address, self._plan.reactor, self._plan.cpu)
+
+    @contextlib.contextmanager
+    def _data(self) -> Iterator[None]:
+        with data(self._address, [workload.spec for workload in self._plan.workloads], self._prefix):
+            yield
+
+
+@contextlib.contextmanager
+def data(address: Address, specs: Sequence[Spec], prefix: str) -> Iterator[None]:
+    """Put what is read on the server, and take it away in the end."""
+    keys = set()
+    connection = address.connect()
+    try:
+        for spec in (replace(spec, prefix=prefix) for spec in specs):
+            if spec.key in keys:
+                continue
+            keys.add(spec.key)
+            if spec.command == "get":
+                connection.call("SET", spec.key, spec.value)
+            elif spec.command == "lrange":
+                connection.call("RPUSH", spec.key, *list_values())
+        yield
+    finally:
+        for key in keys:
+            connection.call("DEL", key)
+        connection.close()
+
+
+def spec_for(workload: Workload, driver: Driver, count: int, prefix: str) -> Spec:
+    """What a driver is told to do.
+
+    Keys are the same for all, but each subscriber has a channel of its own: the messages of one driver's round would
+    wait in the sockets of all others, who would pay for them in theirs.
+    """
+    if workload.spec.scenario == "messages":
+        prefix = f"{prefix}:{driver.name}"
+    return replace(workload.spec, count=count, prefix=prefix)
+
+
+def import_time(driver: Driver) -> Sample:
+    """What the import costs in a new process, without the start of the interpreter."""
+    hide = "".join(f"import sys; sys.modules[{module!r}] = None\n" for module in driver.hidden)
+    ran = subprocess.run(
+        [sys.executable, "-c", hide + _IMPORT.format(statement=driver.statement)],
+        env=environment_of(driver),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        raise WorkerError((ran.stderr.strip() or "?").splitlines()[-1][:200])
+    seconds = [float(number) for number in ran.stdout.split()]
+    return {"cpu": seconds[0], "wall": seconds[1]}

@@ -1,0 +1,176 @@
+"""The drivers on Twisted, each behind the few methods that :mod:`bench.scenarios` asks for.
+
+What is awaited thousands of times is the driver's own method, never a wrapper of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+
+from .floor import CountingProtocol, FloorProtocol
+from .server import Address, pack
+from .workloads import Spec, list_values
+
+
+class TwistedClient:
+    """What is common to all of them."""
+
+    @staticmethod
+    def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> Awaitable[Any]:
+        """Run coroutines at the same time."""
+        return gatherResults([Deferred.fromCoroutine(coroutine) for coroutine in coroutines], consumeErrors=True)
+
+    @staticmethod
+    def gather(calls: list[Any]) -> Awaitable[Any]:
+        """Wait for all results, as programs do."""
+        return gatherResults(calls, consumeErrors=True)
+
+    @staticmethod
+    def begin(calls: list[Any]) -> Awaitable[Any]:
+        """Have the commands in flight."""
+        return succeed(calls)
+
+
+def endpoint(address: Address) -> TCP4ClientEndpoint:
+    return TCP4ClientEndpoint(reactor, address.host, address.port)
+
+
+class Txredisapi(TwistedClient):
+    """txredisapi, and whatever has its interface."""
+
+    def __init__(self, address: Address) -> None:
+        import txredisapi
+
+        self.redis: Any = txredisapi
+        self.address = address
+        self.rc: Any = None
+
+    async def open(self, spec: Spec) -> None:
+        """Connect."""
+        address = self.address
+        self.rc = await self.redis.ConnectionPool(
+            address.host, address.port, address.db or None, spec.pool, password=address.password,
+            username=address.username, charset="utf-8" if spec.text else None,
+        )  # fmt: skip
+
+    def command(self, spec: Spec) -> Callable[..., Any]:
+        """The method of a command."""
+        return getattr(self.rc, spec.command)  # type: ignore[no-any-return]
+
+    def pipeline(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
+        """A pipeline of GETs, as programs write it."""
+        rc, key, size = self.rc, spec.key, spec.batch
+
+        async def run() -> list[Any]:
+            pipeline = await rc.pipeline()
+            for _ in range(size):
+                pipeline.get(key)
+            return await pipeline.execute_pipeline()  # type: ignore[no-any-return]
+
+        return run
+
+    def batch(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
+        """The fastest way to give many commands: it has only the pipeline."""
+        return self.pipeline(spec)
+
+    async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
+        """Subscribe; returns what waits for a number of messages."""
+        deferred: Deferred[None] = Deferred()
+        wanted = 0
+
+        class Subscriber(self.redis.SubscriberProtocol):  # type: ignore[misc,name-defined]
+            def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
+                nonlocal wanted
+                wanted -= 1
+                if not wanted:
+                    deferred.callback(None)
+
+        def expect(count: int) -> Deferred[None]:
+            nonlocal wanted, deferred
+            wanted, deferred = count, Deferred()
+            return deferred
+
+        factory = self.redis.SubscriberFactory()
+        factory.protocol = Subscriber
+        factory.password, factory.username = self.address.password, self.address.username
+        connected = factory.deferred
+        factory.startConnecting(endpoint(self.address))
+        await connected
+        (connection,) = factory.pool
+        subscribed = connection.subscribe(spec.channel)
+        if subscribed is not None:
+            await subscribed
+        return expect
+
+
+class TxredisFast(Txredisapi):
+    """This package."""
+
+    def __init__(self, address: Address) -> None:
+        import txredis_fast
+
+        super().__init__(address)
+        self.redis = txredis_fast
+
+    def batch(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
+        """The fastest way to give many commands."""
+        (connection, *_) = self.rc._factory.pool
+        key, size = spec.key, spec.batch
+
+        def run() -> Awaitable[list[Any]]:
+            return connection.execute_batch([(("GET", key), None, False) for _ in range(size)])  # type: ignore[no-any-return]
+
+        return run
+
+
+class Floor(TwistedClient):
+    """The Twisted floor."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.protocol: Any = None
+
+    async def open(self, spec: Spec) -> None:
+        """Connect."""
+        self.protocol = await connectProtocol(endpoint(self.address), FloorProtocol())
+        for command in self.address.handshake():
+            await self.protocol.request(pack(command), len(b"+OK\r\n"))
+
+    def command(self, spec: Spec) -> Callable[..., Any]:
+        """Write one command whose bytes, and whose reply's size, are known."""
+        request, data, size = self.protocol.request, _request(spec), _reply_size(spec)
+        return lambda *_: request(data, size)
+
+    def batch(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
+        """Write many, and have one Deferred fire."""
+        request, data, size = self.protocol.request, _request(spec) * spec.batch, _reply_size(spec) * spec.batch
+        return lambda: request(data, size)
+
+    async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
+        """Subscribe; returns what waits for a number of messages."""
+        protocol: Any = await connectProtocol(endpoint(self.address), CountingProtocol())
+        for command in self.address.handshake():
+            protocol.transport.write(pack(command))
+            await protocol.expect(len(b"+OK\r\n"))
+        confirmed = protocol.expect(len(pack(["subscribe", spec.channel])) + len(b":1\r\n"))
+        protocol.transport.write(pack(["SUBSCRIBE", spec.channel]))
+        await confirmed
+        size = len(pack(["message", spec.channel, spec.value]))
+        return lambda count: protocol.expect(count * size)
+
+
+def _request(spec: Spec) -> bytes:
+    return pack([spec.command.upper(), *spec.arguments])
+
+
+def _reply_size(spec: Spec) -> int:
+    if spec.command == "set":
+        return len(b"+OK\r\n")
+    if spec.command == "lrange":
+        return len(pack(list_values()))
+    return len(b"$%d\r\n\r\n" % spec.size) + spec.size

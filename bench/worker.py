@@ -1,0 +1,227 @@
+"""A process that runs one driver, and does the rounds that it is told to.
+
+It reads a line of JSON for each round from its standard input, and writes one with what the round cost. Between
+rounds it stays connected and sleeps in that read, so that it takes no time from the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from .drivers import Driver, find_driver
+from .scenarios import SCENARIOS, check
+from .server import Address
+from .workloads import Spec
+
+#: Commands between two looks at the memory while soaking.
+_SOAK_PARTS = 10
+
+
+class Worker:
+    """The state between rounds: open connections.
+
+    :ivar say: writes a message to the parent.
+    """
+
+    def __init__(self, make_client: Callable[[Address], Any], address: Address, say: Callable[[Any], None]) -> None:
+        self._make_client = make_client
+        self._address = address
+        self._say = say
+        self._clients: dict[Any, Any] = {}
+        self._subscribers: dict[str, Any] = {}
+
+    async def client(self, spec: Spec) -> Any:
+        """The connection, or connections, of a spec."""
+        wanted = (spec.pool, spec.text)
+        if wanted not in self._clients:
+            client = self._make_client(self._address)
+            await client.open(spec)
+            self._clients[wanted] = client
+        return self._clients[wanted]
+
+    async def run(self, spec: Spec) -> dict[str, float]:
+        """Do one round."""
+        client = await self.client(spec)
+        if spec.scenario == "messages":
+            return await self._messages(client, spec)
+        if spec.scenario == "in_flight":
+            return await in_flight(client, spec)
+        if spec.scenario == "soak":
+            return await soak(client, spec)
+        scenario = SCENARIOS[spec.scenario]
+        return await measured(lambda: scenario(client, spec))
+
+    async def _messages(self, client: Any, spec: Spec) -> dict[str, float]:
+        if spec.channel not in self._subscribers:
+            self._subscribers[spec.channel] = await client.subscribe(spec)
+        expect = self._subscribers[spec.channel]
+
+        async def receive() -> None:
+            waiting = expect(spec.count)
+            self._say({"event": "subscribed"})
+            await waiting
+
+        return await measured(receive)
+
+
+async def measured(action: Callable[[], Any]) -> dict[str, float]:
+    """What an action cost: CPU and wall seconds, and the bytes by which the memory rose meanwhile."""
+    gc.collect()
+    gc.freeze()  # what lives longer than the round is nobody's garbage
+    before = reset_peak()
+    cpu, wall = time.process_time(), time.perf_counter()
+    await action()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    peak = peak_memory() - before
+    gc.unfreeze()
+    return {"cpu": cpu, "wall": wall, "peak": peak}
+
+
+async def in_flight(client: Any, spec: Spec) -> dict[str, float]:
+    """The memory of commands that were given and not yet answered."""
+    call, arguments = client.command(spec), spec.arguments
+    calls: list[Any] = [None] * spec.count
+    gc.collect()
+    before = memory()
+    for index in range(spec.count):
+        calls[index] = call(*arguments)
+    given = await client.begin(calls)
+    grown = memory() - before
+    await client.gather(given)
+    return {"memory": grown}
+
+
+async def soak(client: Any, spec: Spec) -> dict[str, float]:
+    """The memory that commands leave behind, after the first part of them."""
+    part = Spec(**{**spec.as_json(), "count": spec.count // _SOAK_PARTS})
+    sizes = []
+    for _ in range(_SOAK_PARTS):
+        await SCENARIOS["awaited"](client, part)
+        gc.collect()
+        sizes.append(memory())
+    return {"memory": sizes[-1] - sizes[0]}
+
+
+def memory() -> float:
+    """Bytes that this process has in memory."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as numbers:
+            return int(numbers.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return peak_memory()
+
+
+def reset_peak() -> float:
+    """Begin to look for the peak anew, where the system can; returns the bytes in memory now."""
+    try:
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+            control.write("5")
+    except OSError:
+        return peak_memory()
+    return memory()
+
+
+def peak_memory() -> float:
+    """The most bytes that this process has had in memory."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as lines:
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+async def serve(driver: Driver, say: Callable[[Any], None]) -> None:
+    """Do what the parent says, until it says no more."""
+    if driver.family == "twisted":
+        from . import twisted_clients as clients
+    else:
+        from . import asyncio_clients as clients  # type: ignore[no-redef]
+    worker = Worker(getattr(clients, driver.client), Address(**json.loads(sys.stdin.readline())), say)
+    say({"event": "ready", **identity(driver)})
+    for line in sys.stdin:
+        request = json.loads(line)
+        spec = Spec(**request["spec"])
+        try:
+            if request["action"] == "check":
+                await check(await worker.client(spec), spec)
+                say({"event": "done"})
+            else:
+                say({"event": "done", **await worker.run(spec)})
+        except Exception as error:
+            if os.environ.get("BENCH_DEBUG"):
+                traceback.print_exc()
+            say({"event": "failed", "why": f"{type(error).__name__}: {error}"[:300]})
+
+
+def identity(driver: Driver) -> dict[str, str]:
+    """What really runs here."""
+    if driver.client != "TxredisFast":
+        return {}
+    import txredis_fast
+
+    return {"implementation": txredis_fast.IMPLEMENTATION}
+
+
+def run_twisted(driver: Driver, reactor_name: str, say: Callable[[Any], None]) -> None:
+    """Serve under a Twisted reactor."""
+    if reactor_name == "select":
+        from twisted.internet import selectreactor
+
+        selectreactor.install()
+    elif reactor_name in ("asyncio", "uvloop"):
+        from twisted.internet import asyncioreactor
+
+        asyncioreactor.install(new_loop(reactor_name))
+    from twisted.internet import reactor, task
+
+    task.react(lambda _: serve(driver, say), (), reactor)
+
+
+def new_loop(reactor_name: str) -> asyncio.AbstractEventLoop:
+    """An event loop of a kind."""
+    if reactor_name == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop()
+    # Twisted wants a loop that takes readers and writers; on the systems this runs on, all do.
+    return asyncio.new_event_loop()
+
+
+def main(name: str, reactor_name: str) -> None:
+    """Be a worker.
+
+    :param name: of the driver.
+    :param reactor_name: one of :data:`bench.drivers.REACTORS`.
+    """
+    driver = find_driver(name)
+    for module in driver.hidden:
+        sys.modules[module] = None  # type: ignore[assignment]
+    # What a library prints must not get between our lines.
+    channel = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(message: Any) -> None:
+        channel.write(json.dumps(message) + "\n")
+
+    if driver.family == "twisted":
+        run_twisted(driver, reactor_name, say)
+    else:
+        loop = new_loop(reactor_name)
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve(driver, say))
+        channel.flush()
+        os._exit(0)  # the clients' own threads and pools have nothing to finish
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

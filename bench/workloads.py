@@ -1,0 +1,164 @@
+"""What is measured: each workload is what one worker process is told to do, and what the driver must be able to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+MEGABYTE = 1_000_000
+
+#: Strings in the list that LRANGE reads.
+LIST_LENGTH = 1000
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One round, as a worker is told it.
+
+    :ivar scenario: the name of a function of :mod:`bench.scenarios`.
+    :ivar command: ``get``, ``set`` or ``lrange``.
+    :ivar count: commands (messages) in the round; a multiple of :attr:`step`.
+    :ivar concurrency: coroutines that await at the same time.
+    :ivar pool: connections.
+    :ivar batch: commands in one pipeline, batch, or gather.
+    :ivar size: bytes of a value.
+    :ivar text: whether replies are wanted as str; else as bytes.
+    :ivar prefix: what every key begins with.
+    """
+
+    scenario: str
+    command: str = "get"
+    count: int = 1
+    concurrency: int = 1
+    pool: int = 1
+    batch: int = 1
+    size: int = 10
+    text: bool = True
+    prefix: str = ""
+
+    @property
+    def step(self) -> int:
+        """The fewest commands that make sense: of coroutines, the start is not to be what costs most."""
+        return self.batch if self.concurrency == 1 else 4 * self.concurrency
+
+    @property
+    def key(self) -> str:
+        """The key that is read or written."""
+        names = {"get": f"value:{self.size}", "set": "written", "lrange": "list"}
+        return f"{self.prefix}:{names[self.command]}"
+
+    @property
+    def channel(self) -> str:
+        """The channel of the messages."""
+        return f"{self.prefix}:channel"
+
+    @property
+    def value(self) -> str:
+        """The value of each key, and each message: text that is no number."""
+        pattern = "value:0123456789-"
+        return (pattern * (self.size // len(pattern) + 1))[: self.size]
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the driver's method of the command's name is called with."""
+        more: dict[str, tuple[Any, ...]] = {"get": (), "set": (self.value,), "lrange": (0, -1)}
+        return (self.key, *more[self.command])
+
+    @property
+    def expected(self) -> Any:
+        """The reply; None: any."""
+        if self.command == "get":
+            return self.value if self.text else self.value.encode()
+        return list_values() if self.command == "lrange" else None
+
+    def as_json(self) -> dict[str, Any]:
+        """As the worker is told."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A row of figures: one spec, run by every driver that can.
+
+    :ivar unit: what a figure is per.
+    :ivar needs: abilities of a driver; see :class:`bench.drivers.Driver`.
+    :ivar kind: ``rounds``; or what has a process of its own each time: ``memory``, ``import``.
+    :ivar fixed: the commands of each round, where they are not to be calibrated.
+    :ivar group: workloads that are compared with each other are measured next to each other.
+    :ivar peak: whether the peak of the memory counts, too.
+    :ivar optional: only measured where it is named.
+    :ivar quick: whether ``--quick`` measures it where no workloads are named.
+    :ivar variants: whether drivers run on other reactors, too, when no drivers are named.
+    """
+
+    name: str
+    title: str
+    spec: Spec
+    needs: frozenset[str]
+    unit: str = "command"
+    kind: str = "rounds"
+    fixed: int | None = None
+    group: str = ""
+    peak: bool = False
+    optional: bool = False
+    quick: bool = True
+    variants: bool = False
+
+    def with_spec(self, **changes: Any) -> Workload:
+        """The same with another spec."""
+        return replace(self, spec=replace(self.spec, **changes))
+
+
+def needs(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+def list_values() -> list[str]:
+    """What LRANGE answers."""
+    return [f"value:{number}" for number in range(LIST_LENGTH)]
+
+
+def make_workloads(value_size: int = 10, concurrency: int = 50, messages: int = 100_000) -> list[Workload]:
+    """All workloads, in the order that they are shown in."""
+    small: dict[str, Any] = {"size": value_size}
+    many = {**small, "concurrency": concurrency}
+    bytes_, times = f"{value_size} B", f"{concurrency} coroutines awaiting"
+    return [
+        Workload("get", f"{times} GET of {bytes_}, one connection", Spec("awaited", **many),
+                 needs("get"), group="awaited", variants=True),
+        Workload("pool-get", f"{times} GET of {bytes_}, a pool of 10", Spec("awaited", pool=10, **many),
+                 needs("get", "pool"), group="awaited"),
+        Workload("set", f"{times} SET of {bytes_}, one connection", Spec("awaited", "set", **many),
+                 needs("set"), group="awaited-set", variants=True, quick=False),
+        Workload("pool-set", f"{times} SET of {bytes_}, a pool of 10", Spec("awaited", "set", pool=10, **many),
+                 needs("set", "pool"), group="awaited-set", quick=False),
+        Workload("gather", f"1,000 GETs of {bytes_} gathered", Spec("gathered", batch=1000, **small),
+                 needs("get", "gather")),
+        Workload("sequential", f"GET of {bytes_}, one at a time", Spec("awaited", **small), needs("get")),
+        Workload("pipeline", f"pipeline of 100 GETs of {bytes_}, as in txredisapi",
+                 Spec("pipelined", batch=100, **small), needs("pipeline"), group="pipeline"),
+        Workload("batch-100", f"batch of 100 GETs of {bytes_}, the fastest way", Spec("batched", batch=100, **small),
+                 needs("batch"), group="pipeline"),
+        Workload("batch-1000", f"batch of 1,000 GETs of {bytes_}, the fastest way",
+                 Spec("batched", batch=1000, **small), needs("batch"), group="pipeline"),
+        Workload("lrange", "LRANGE of 1,000 short strings, one at a time", Spec("awaited", "lrange"),
+                 needs("lrange"), unit="call"),
+        Workload("get-1mb", "GET of 1 MB, text, one at a time", Spec("awaited", size=MEGABYTE),
+                 needs("get", "large"), unit="call"),
+        Workload("get-64mb", "GET of 64 MB, bytes, one at a time", Spec("awaited", size=64 * MEGABYTE, text=False),
+                 needs("get", "large"), unit="call", peak=True, quick=False),
+        Workload("messages", f"{messages:,} published messages of {bytes_} to a subscriber", Spec("messages", **small),
+                 needs("messages"), unit="message", fixed=messages),
+        Workload("import", "import, in a process of its own", Spec("import"), needs("import"), unit="import",
+                 kind="import"),
+        Workload("memory", "memory of a command in flight, 20,000 of them", Spec("in_flight", batch=20_000, **small),
+                 needs("get", "gather"), kind="memory", fixed=20_000),
+        Workload("soak", "memory that 10 million GETs leave behind", Spec("soak", **many), needs("get", "gather"),
+                 kind="memory", fixed=10_000_000, optional=True),
+    ]  # fmt: skip
+
+
+def by_name(workloads: Iterable[Workload]) -> dict[str, Workload]:
+    """The workloads by their names."""
+    return {workload.name: workload for workload in workloads}
