@@ -119,11 +119,10 @@ class TxredisFast(Txredisapi):
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
         """The fastest way to give many commands."""
-        (connection, *_) = self.rc._factory.pool
-        key, size = spec.key, spec.batch
+        rc, key, size = self.rc, spec.key, spec.batch
 
         def run() -> Awaitable[list[Any]]:
-            return connection.execute_batch([(("GET", key), None, False) for _ in range(size)])  # type: ignore[no-any-return]
+            return rc.batch([("GET", key) for _ in range(size)])  # type: ignore[no-any-return]
 
         return run
 

@@ -33,6 +33,7 @@ LAYERS = [
     "connection_queue",
     "endpoints",
     "handler",
+    "batch",
     "protocol",
     "pipeline",
     "transaction",

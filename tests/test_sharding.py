@@ -214,7 +214,7 @@ def test_a_hash_tag_is_found_in_linear_time(handler, nodes):
 
 
 def test_get_type_asks_the_node_for_the_type(handler):
-    node = asked(handler, "some key", "type")
+    node = asked(handler, "some key")
     handler.get_type("some key")
     assert node.calls[-1] == ("type", ("some key",), {})
 

@@ -38,6 +38,7 @@ from .api import (
     makeShardedUnixConnection,
     makeUnixConnection,
 )
+from .batch import Batch
 from .commands.arguments import list_or_args
 from .exceptions import (
     AuthenticationError,
@@ -86,6 +87,7 @@ __all__ = [
     "IMPLEMENTATION",
     "AuthenticationError",
     "BaseRedisProtocol",
+    "Batch",
     "BusyError",
     "Connection",
     "ConnectionFailedError",

@@ -9,16 +9,17 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
 from ._types import Text
+from .batch import Batch, commands_of
 from .commands import Commands
 from .exceptions import NotSentError, RedisError, WatchError
-from .pipeline import Command, Pipeline
+from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
 from .scope import bind_scope_class
 from .transaction import Transaction
@@ -151,6 +152,22 @@ class ConnectionHandler(Commands):
         cancellation sends nothing.
         """
         return _PipelineContext(self._make_pipeline())
+
+    def batch(
+        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True
+    ) -> Deferred[list[Any]]:
+        """Send many commands in one write.
+
+        :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
+        :param raise_on_error: False: error replies are values in the list.
+        :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does.
+        """
+        try:
+            listed = commands_of(commands)
+        except Exception:
+            return fail()
+        sent = self._send_batch(listed, False)
+        return sent.addCallback(check_replies) if raise_on_error else sent
 
     def _make_pipeline(self) -> Any:
         cls = bind_scope_class(Pipeline, self._factory.protocol)

@@ -219,16 +219,12 @@ class Pipeline(Scope):
 
     def _answered(self, replies: list[Any], raise_on_error: bool) -> list[Any]:
         self.results = replies
-        first_error = None
-        for index, (deferred, reply) in enumerate(zip(self._deferreds, replies, strict=True)):
+        for deferred, reply in zip(self._deferreds, replies, strict=True):
             if isinstance(reply, Exception):
-                first_error = index if first_error is None else first_error
                 _fail_quietly(deferred, reply)
             elif not deferred.called:
                 deferred.callback(reply)
-        if first_error is not None and raise_on_error:
-            raise PipelineError(replies, first_error)
-        return replies
+        return check_replies(replies) if raise_on_error else replies
 
     def _lost(self, failure: Failure) -> Any:
         error: Any = failure.value
@@ -240,6 +236,17 @@ class Pipeline(Scope):
     def _fail_each(self, error: Exception) -> None:
         for deferred in self._deferreds:
             _fail_quietly(deferred, error)
+
+
+def check_replies(replies: list[Any]) -> list[Any]:
+    """Return replies as they are.
+
+    :raises PipelineError: one of them is an error.
+    """
+    for index, reply in enumerate(replies):
+        if isinstance(reply, Exception):
+            raise PipelineError(replies, index)
+    return replies
 
 
 def _fail_quietly(deferred: Deferred[Any], error: Exception) -> None:

@@ -160,7 +160,7 @@ DIFFERENCES = [
     Difference(
         "commit() with keys given to multi() converts replies one place off, and the connection is lost or hangs.",
         "Each reply is converted by its own command.",
-        sessions={"multi_with_keys": ["OK", {"f": 1}, 1]},
+        sessions={"multi_with_keys": Fired(["OK", {"f": 1}, 1])},
     ),
     Difference(
         "With charset=None multi() fails with 'Invalid response' (hiredis).",
@@ -174,7 +174,7 @@ DIFFERENCES = [
             "transaction_with_a_refused_command": [
                 Failed(ResponseError("ERR wrong number of arguments for 'get' command")),
                 Failed(ExecAbortError("EXECABORT Transaction discarded because of previous errors.")),
-                None,
+                Fired(None),
             ],
             "many_transactions_in_a_pool": [[{}] * 9, 9],
         },

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, FirstError, ensureDeferred, fail
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 #: Seconds after which a call counts as one that is never answered, unless told otherwise.
-HANG_LIMIT = 0.5
+HANG_LIMIT = 1.0
 
 
 @dataclass(frozen=True)

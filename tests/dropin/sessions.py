@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from .clients import Session
 from .outcomes import outcome_of
@@ -102,7 +103,11 @@ async def transaction_with_a_refused_command(s):
     rc = await s.connect()
     t = await rc.multi()
     await t.set("a", 1)
-    return [await outcome_of(lambda: t.execute_command("GET")), await outcome_of(t.commit), await rc.get("a")]
+    return [
+        await outcome_of(lambda: t.execute_command("GET")),
+        await outcome_of(t.commit),
+        await outcome_of(lambda: rc.get("a")),
+    ]
 
 
 @session
@@ -183,7 +188,7 @@ async def multi_with_keys(s):
     await t.set("a", 1)
     await t.hgetall("h")
     await t.get("a")
-    return await t.commit()
+    return await outcome_of(t.commit)
 
 
 @session
@@ -498,6 +503,20 @@ async def blocking_pops_with_a_reply_timeout(s):
 async def reply_timeout(s):
     rc = await s.connect(replyTimeout=0.1)
     return await outcome_of(lambda: rc.execute_command("BLPOP", "nothing", 2))
+
+
+@session
+async def timers_left_after_the_last_reply(s):
+    from twisted.internet import reactor
+
+    rc = await s.connect(replyTimeout=30)
+    before = reactor.getDelayedCalls()
+    await gatherResults([rc.get("a"), rc.get("b")])
+    p = await rc.pipeline()
+    p.ping()
+    await p.execute_pipeline()
+    await deferLater(reactor, 0)
+    return len([call for call in reactor.getDelayedCalls() if call not in before])
 
 
 @session

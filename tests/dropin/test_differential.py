@@ -24,7 +24,7 @@ from .sessions import SESSIONS
 INF, NAN = float("inf"), float("nan")
 
 #: Seconds that a program may take.
-SESSION_LIMIT = 3.0
+SESSION_LIMIT = 20.0
 
 DIFFERENT_CALLS = {call: value for row in DIFFERENCES for call, value in row.calls.items()}
 DIFFERENT_SESSIONS = {name: value for row in DIFFERENCES for name, value in row.sessions.items()}

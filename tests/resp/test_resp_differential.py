@@ -151,47 +151,53 @@ def test_readers_agree(both, shape, wire, cut, charset, numbers, options):
     assert transcript(compiled, shape, wire, cut, charset, numbers, options) == expected
 
 
+# Not over the fixture `resp`: pytest-twisted wraps a hypothesis test anew for each parameter, one in another.
 @generously
-@given(valid, st.lists(st.integers(1, 20), max_size=20), st.sampled_from(CHARSETS))
-def test_valid_streams_do_not_depend_on_cuts(resp, shape, wire, sizes, charset):
-    whole = resp.Reader(charset)
-    whole.feed(wire)
-    expected = shape(whole.get_all())
-    assert shape(whole.get()) == shape(INCOMPLETE)
-    reader = resp.Reader(charset)
-    replies = []
-    position = 0
-    for size in [*sizes, len(wire)]:
-        reader.feed(wire[position : position + size])
-        position += size
-        replies += reader.get_all()
-    assert shape(replies) == expected
+@given(valid, st.lists(st.integers(1, 20), max_size=20), st.sampled_from(CHARSETS), st.integers(0, 5))
+def test_valid_streams_do_not_depend_on_cuts_and_limits(both, shape, wire, sizes, charset, limit):
+    for resp in both:
+        whole = resp.Reader(charset)
+        whole.feed(wire)
+        expected = shape(whole.get_all())
+        assert shape(whole.get()) == shape(INCOMPLETE)
+        reader = resp.Reader(charset)
+        replies = []
+        position = 0
+        for size in [*sizes, len(wire)]:
+            reader.feed(wire[position : position + size])
+            position += size
+            taken = reader.get_many(limit)
+            assert len(taken) <= limit
+            replies += taken
+        assert shape(replies + reader.get_all()) == expected
 
 
 @generously
 @given(mutated(), st.lists(st.integers(1, 20), max_size=20))
-def test_errors_do_not_depend_on_cuts(resp, shape, wire, sizes):
-    def outcome(pieces):
-        reader = resp.Reader()
-        replies = []
-        try:
-            for piece in pieces:
-                reader.feed(piece)
-                replies += reader.get_all()
-            while True:
-                value = reader.get()
-                if value is INCOMPLETE:
-                    return shape(replies), "incomplete"
-                replies.append(value)
-        except Exception as error:
-            return shape(replies), str(error)
+def test_errors_do_not_depend_on_cuts(both, shape, wire, sizes):
+    for resp in both:
 
-    pieces = []
-    position = 0
-    for size in [*sizes, len(wire)]:
-        pieces.append(wire[position : position + size])
-        position += size
-    assert outcome(pieces) == outcome([wire])
+        def outcome(pieces):
+            reader = resp.Reader()
+            replies = []
+            try:
+                for piece in pieces:
+                    reader.feed(piece)
+                    replies += reader.get_all()
+                while True:
+                    value = reader.get()
+                    if value is INCOMPLETE:
+                        return shape(replies), "incomplete"
+                    replies.append(value)
+            except Exception as error:
+                return shape(replies), str(error)
+
+        pieces = []
+        position = 0
+        for size in [*sizes, len(wire)]:
+            pieces.append(wire[position : position + size])
+            position += size
+        assert outcome(pieces) == outcome([wire])
 
 
 argument = st.one_of(

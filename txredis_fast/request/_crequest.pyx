@@ -93,7 +93,7 @@ cdef class Request:
         self.raw = raw
         self.deadline = deadline
 
-    def answer(self, reply):
+    cpdef bint answer(self, reply) except -1:
         cdef object deferred = self.deferred
         if deferred.called:
             return True
@@ -120,11 +120,13 @@ cdef class BatchRequest:
     cdef readonly object deadline
     cdef list _converters
     cdef Py_ssize_t _size
+    cdef bint _plain
 
     def __init__(self, deferred, converters, deadline):
         self.deferred = deferred
         self._converters = list(converters)
         self._size = len(self._converters)
+        self._plain = not any([post_proc is not None or raw for post_proc, raw in self._converters])
         self.replies = []
         self.deadline = deadline
 
@@ -136,7 +138,15 @@ cdef class BatchRequest:
     def post_proc(self):
         return (<tuple?>self._converters[len(self.replies)])[0]
 
-    def answer(self, reply):
+    @property
+    def plain(self):
+        return self._size - len(self.replies) if self._plain else 0
+
+    cpdef bint answer_many(self, list replies) except -1:
+        self.replies += replies
+        return len(self.replies) == self._size
+
+    cpdef bint answer(self, reply) except -1:
         cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[0]
         if post_proc is not None and not isinstance(reply, Exception):
             try:
@@ -146,7 +156,7 @@ cdef class BatchRequest:
         self.replies.append(reply)
         return len(self.replies) == self._size
 
-    def finish(self):
+    cpdef finish(self):
         if not self.deferred.called:
             _fire(self.deferred, self.replies)
 
@@ -199,9 +209,12 @@ cdef class RequestQueue:
         cdef object reply, request
         while not self.stopped:
             request = self.waiting[0] if self.waiting else None
+            if take_reply is None and isinstance(request, BatchRequest) and (<BatchRequest>request).plain:
+                self._deliver_batch(<BatchRequest>request, reader, take_push)
+                request = self.waiting[0] if self.waiting else None
             reply = get(request is not None and request.raw)
             if reply is _INCOMPLETE:
-                return
+                break
             if type(reply) is _Push:
                 take_push(reply)
             elif take_reply is not None:
@@ -210,8 +223,30 @@ cdef class RequestQueue:
                 self.answer(reply)
             else:
                 unasked(reply)
+        if self._timer is not None and not self.waiting:
+            self._stop_timer()
 
-    def answer(self, reply):
+    cdef int _deliver_batch(self, BatchRequest request, object reader, object take_push) except -1:
+        cdef list replies = reader.get_many(request.plain)
+        cdef list pushes = None
+        cdef object reply
+        cdef bint done
+        for reply in replies:
+            if type(reply) is _Push:
+                pushes = [push for push in replies if type(push) is _Push]
+                replies = [reply for reply in replies if type(reply) is not _Push]
+                break
+        done = request.answer_many(replies)
+        if done:
+            self.waiting.popleft()
+        if pushes is not None:
+            for reply in pushes:
+                take_push(reply)
+        if done:
+            request.finish()
+        return 0
+
+    cpdef answer(self, reply):
         cdef object request = self.waiting[0]
         if isinstance(request, Request):
             self.waiting.popleft()
@@ -221,9 +256,7 @@ cdef class RequestQueue:
             (<BatchRequest>request).finish()
 
     def fail_all(self, make_error):
-        timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        self._stop_timer()
         cdef Py_ssize_t unsent = len(self.outgoing) if self.outgoing is not None else 0
         self.outgoing = None
         waiting, self.waiting = self.waiting, deque()
@@ -235,6 +268,11 @@ cdef class RequestQueue:
         if self._timer is None:
             self._timer = call_later(timeout, self._check, timeout, call_later, seconds)
         return seconds() + timeout
+
+    def _stop_timer(self):
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
     def _check(self, timeout, call_later, seconds):
         self._timer = None

@@ -88,6 +88,18 @@ class BatchRequest:
         """The converter of the next reply."""
         return self._converters[len(self.replies)][0]
 
+    @property
+    def plain(self) -> int:
+        """How many replies are missing, if all replies are wanted as they come; else 0."""
+        if any(post_proc is not None or raw for post_proc, raw in self._converters):
+            return 0
+        return len(self._converters) - len(self.replies)
+
+    def answer_many(self, replies: list[Any]) -> bool:
+        """Take the next replies, as they are; as :meth:`answer`."""
+        self.replies += replies
+        return len(self.replies) == len(self._converters)
+
     def answer(self, reply: Any) -> bool:
         """Take the next reply. True when it was the last one, which the caller then tells by :meth:`finish`."""
         replies = self.replies
@@ -192,9 +204,11 @@ class RequestQueue:
         get = reader.get
         while not self.stopped:
             waiting = self.waiting
+            if take_reply is None and waiting and isinstance(waiting[0], BatchRequest) and waiting[0].plain:
+                self._deliver_batch(waiting[0], reader, take_push)
             reply = get(waiting[0].raw if waiting else False)
             if reply is INCOMPLETE:
-                return
+                break
             if reply.__class__ is Push:
                 take_push(reply)
             elif take_reply is not None:
@@ -203,6 +217,22 @@ class RequestQueue:
                 self.answer(reply)
             else:
                 unasked(reply)
+        if not self.waiting:
+            self._stop_timer()
+
+    def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Any], object]) -> None:
+        """Give the oldest request what has come of its replies."""
+        replies = reader.get_many(request.plain)
+        pushes = [reply for reply in replies if reply.__class__ is Push]
+        if pushes:
+            replies = [reply for reply in replies if reply.__class__ is not Push]
+        done = request.answer_many(replies)
+        if done:
+            self.waiting.popleft()
+        for push in pushes:
+            take_push(push)
+        if done:
+            request.finish()
 
     def answer(self, reply: Any) -> None:
         """Give a reply to the oldest request. There must be one."""
@@ -219,9 +249,7 @@ class RequestQueue:
 
         :param make_error: makes the error of a request that was written. What was not fails with ``NotSentError``.
         """
-        timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        self._stop_timer()
         unsent = len(self.outgoing or ())
         self.outgoing = None
         waiting, self.waiting = self.waiting, deque()
@@ -232,7 +260,8 @@ class RequestQueue:
     def start_deadline(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> float:
         """Return the deadline of a request that is written now, and see that the timer runs.
 
-        One timer serves the whole queue: it looks at the oldest deadline and sleeps on until that.
+        One timer serves the whole queue: it looks at the oldest deadline and sleeps on until that. It is stopped when
+        no request is left, so that an idle connection leaves nothing in the reactor.
 
         :param timeout: in seconds.
         :param call_later: as ``reactor.callLater``.
@@ -241,6 +270,11 @@ class RequestQueue:
         if self._timer is None:
             self._timer = call_later(timeout, self._check, timeout, call_later, seconds)
         return seconds() + timeout
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
     def _check(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> None:
         self._timer = None

@@ -402,18 +402,23 @@ cdef class Reader:
         self._check_usable()
         self._busy = True
         try:
-            return self._run(as_bytes, None)
+            return self._run(as_bytes, None, 0)
         finally:
             self._busy = False
 
     @cython.critical_section
     def get_all(self):
         """See :meth:`txredis_fast.resp._pyresp.Reader.get_all`."""
+        return self.get_many(_HUGE)
+
+    @cython.critical_section
+    def get_many(self, Py_ssize_t limit):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.get_many`."""
         cdef list replies = []
         self._check_usable()
         self._busy = True
         try:
-            self._run(False, replies)
+            self._run(False, replies, limit)
         except Exception:
             if not replies:
                 raise
@@ -537,14 +542,14 @@ cdef class Reader:
             self._consume(start + size + 2 - self._pos)
         return 0
 
-    cdef object _run(self, bint raw, list replies):
-        """Return the next reply; or, given a list, append all that are complete to it."""
+    cdef object _run(self, bint raw, list replies, Py_ssize_t limit):
+        """Return the next reply; or, given a list, append those that are complete to it, up to a number."""
         cdef _Frame frame
         cdef object value
         cdef PyObject *fresh
         cdef Py_ssize_t start = 0
         cdef Py_ssize_t size
-        while True:
+        while replies is None or len(replies) < limit:
             frame = self._frame
             if frame is not None:
                 if self._bulk == NULL:

@@ -279,11 +279,19 @@ class Reader:
 
         :raise ProtocolError: as :meth:`get`; if replies preceded the malformed input, not before the next call.
         """
+        return self.get_many(HUGE)
+
+    def get_many(self, limit: int) -> list[Any]:
+        """Take complete replies and pushes.
+
+        :param limit: how many at most.
+        :raise ProtocolError: as :meth:`get_all`.
+        """
         self._check_usable()
         self._busy = True
         replies: list[Any] = []
         try:
-            self._run(False, replies)
+            self._run(False, replies, limit)
         except Exception:
             # The reader is where it was before the exception, so that the next call meets it again.
             if not replies:
@@ -315,18 +323,20 @@ class Reader:
         if self._fed - self._returned > self._max_buffered:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
 
-    def _run(self, raw: bool, replies: list[Any] | None) -> Any:
-        """Return the next reply; or, given a list, append all that are complete to it."""
+    def _run(self, raw: bool, replies: list[Any] | None, limit: int = HUGE) -> Any:
+        """Return the next reply; or, given a list, append those that are complete to it, up to a number."""
         stack = self._stack
-        while True:
+        while replies is None or len(replies) < limit:
             if self._quick and self._bulk is None:
                 if stack:
                     frame = stack[-1]
                     self._take_bulks(frame.items, frame.size - len(frame.items), bool(self._raw))
                 elif self._raw is None and self._pending_attributes is None:
                     taken = [] if replies is None else replies
-                    if self._take_bulks(taken, 1 if replies is None else HUGE, raw) and replies is None:
-                        return taken[0]
+                    if self._take_bulks(taken, 1 if replies is None else limit - len(taken), raw):
+                        if replies is None:
+                            return taken[0]
+                        continue
             if stack and len(stack[-1].items) == stack[-1].size:
                 value = stack[-1].build()
                 frame = stack.pop()
