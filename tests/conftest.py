@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,3 +69,16 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Runs the test over both implementations of RESP."""
     use_implementation(monkeypatch, request.param)
     return str(request.param)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run hypothesis' tests without pytest-twisted.
+
+    It gives each example a turn of the reactor, and wraps a test once more for each of its parameters: the second
+    one fails with "blockon cannot be called from the twisted greenlet" (1.14.3).
+    """
+    if not getattr(pyfuncitem.obj, "is_hypothesis_test", False):
+        return None
+    names = inspect.signature(pyfuncitem.obj).parameters
+    pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+    return True

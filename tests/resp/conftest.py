@@ -42,7 +42,7 @@ def _shape(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value).__name__, [_shape(item) for item in value]
     if isinstance(value, (set, frozenset)):
-        return type(value).__name__, sorted(repr(_shape(item)) for item in value)
+        return type(value).__name__, sorted((_shape(item) for item in value), key=repr)
     if isinstance(value, dict):
         return "dict", [(_shape(key), _shape(item)) for key, item in value.items()]
     if isinstance(value, float) and math.isnan(value):

@@ -151,7 +151,6 @@ def test_readers_agree(both, shape, wire, cut, charset, numbers, options):
     assert transcript(compiled, shape, wire, cut, charset, numbers, options) == expected
 
 
-# Not over the fixture `resp`: pytest-twisted wraps a hypothesis test anew for each parameter, one in another.
 @generously
 @given(valid, st.lists(st.integers(1, 20), max_size=20), st.sampled_from(CHARSETS), st.integers(0, 5))
 def test_valid_streams_do_not_depend_on_cuts_and_limits(both, shape, wire, sizes, charset, limit):
