@@ -92,6 +92,8 @@ class BaseRedisProtocol(LineReceiver, Commands):
         self._reader: Reader | None = None
         self._requests = RequestQueue(self._write, self._abort)
         self._delivering = False
+        #: Whether connectionMade was called, rather than overridden without chaining.
+        self._handshake_begun = False
         #: The transport, where data may be handed to its socket at once.
         self._direct_transport: Any = None
         #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
@@ -137,6 +139,7 @@ class BaseRedisProtocol(LineReceiver, Commands):
 
         :returns: fires with None when the connection is usable or has been given up.
         """
+        self._handshake_begun = True
         steps = self._handshake()
         if not steps:
             self._become_ready()

@@ -83,7 +83,9 @@ class PoolSlot:
             self._protocol = None
             if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
-                if self._factory.deferred is not None:  # lost before it, or another one, became usable
+                # Lost before it, or another one, became usable. (A program whose connectionMade does not chain never
+                # waits for that.)
+                if self._factory.deferred is not None and protocol._handshake_begun:
                     current_reactor().callLater(0, self._factory.gaveUp, self)
 
     def made(self, protocol: Any) -> None:
