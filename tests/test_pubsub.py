@@ -236,13 +236,24 @@ def test_what_waits_for_confirmations_fails_when_the_connection_is_lost():
     failed(after, redis.MaybeExecutedError)
 
 
-def test_a_subscription_that_is_not_confirmed_in_time_ends_the_connection(clock):
-    protocol, transport = subscriber("a", replyTimeout=5)
-    d = protocol.subscribe(["b", "c"])
-    protocol.dataReceived(array("subscribe", "b", 2))
+def test_an_end_of_a_subscription_that_is_not_confirmed_in_time_ends_the_connection(clock):
+    protocol, transport = subscriber("a", "b", replyTimeout=5)
+    d = protocol.unsubscribe(["a", "b"])
+    protocol.dataReceived(array("unsubscribe", "a", 1))
     clock.advance(6)
     failed(d, redis.ReplyTimeoutError)
     assert transport.aborted
+
+
+@pytest.mark.parametrize("name", ["subscribe", "psubscribe"])
+def test_replyTimeout_does_not_limit_the_begin_of_a_subscription_and_leaves_no_timer(clock, name):
+    protocol, transport = connected(Recorder, replyTimeout=5)
+    d = getattr(protocol, name)("a")
+    assert not clock.getDelayedCalls()
+    clock.advance(6)
+    protocol.dataReceived(array(name, "a", 1))
+    assert fired(d) == [name, "a", 1]
+    assert not transport.aborted
 
 
 def test_commands_given_by_their_name_are_counted_too():

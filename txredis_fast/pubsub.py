@@ -204,7 +204,8 @@ class SubscriberProtocol(RedisProtocol):
             arguments = () if names is None else one_or_many(names)
         except TypeError:
             return fail()
-        return self.execute_command(name, *arguments)
+        # As in txredisapi, replyTimeout limits what ends a subscription, and not what begins one.
+        return self.execute_command(name, *arguments, apply_timeout="UNSUB" in name)
 
     def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
         """Send a command; see ``RedisProtocol.execute_command``."""
