@@ -15,7 +15,6 @@ from twisted.logger import globalLogPublisher
 
 import txredis_fast
 
-
 # Shells let the commands that they run in the background ignore Ctrl-C, and what the tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -75,6 +74,7 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Runs the test over both implementations of RESP."""
     use_implementation(monkeypatch, request.param)
     return str(request.param)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:

@@ -499,3 +499,23 @@ def test_a_batch_with_an_argument_that_cannot_be_sent_sends_nothing():
     )
     assert transport.take() == b""
     assert fired(protocol.execute_batch([])) == []
+
+
+# -- txredisapi's names for the steps of parsing
+
+
+def test_the_steps_of_parsing_may_be_called_by_their_old_names():
+    protocol, _ = connected()
+    ds = [protocol.get(name) for name in "abcd"]
+    protocol.lineReceived("+OK")
+    protocol.rawDataReceived(b"$1\r\n5\r\n")
+    protocol.bulkDataReceived(b"1.5")
+    protocol.multi_bulk = protocol.multi_bulk.set_pending(2)
+    protocol.handleMultiBulkElement("x")
+    assert pending(ds[3])
+    protocol.handleMultiBulkElement(None)
+    assert [fired(d) for d in ds] == ["OK", 5, 1.5, ["x", None]]
+    assert protocol.tryConvertData([b"7", "007", 3, b"\xff"]) == [7, 7, 3, b"\xff"]
+    assert protocol.handle_reply("fine") == "fine"
+    with pytest.raises(redis.ResponseError):
+        protocol.handle_reply(redis.ResponseError("ERR no"))

@@ -153,9 +153,7 @@ class ConnectionHandler(Commands):
         """
         return _PipelineContext(self._make_pipeline())
 
-    def batch(
-        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True
-    ) -> Deferred[list[Any]]:
+    def batch(self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True) -> Deferred[list[Any]]:
         """Send many commands in one write.
 
         :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.

@@ -14,8 +14,9 @@ from twisted.internet.protocol import Protocol
 from twisted.protocols.basic import _PauseableMixin
 
 from ._reactor import current_reactor
+from .resp import Reader
 
-__all__ = ["LineReceiver", "MultiBulkStorage", "PeekableQueue", "ReplyQueue"]
+__all__ = ["LineReceiver", "MultiBulkStorage", "ParsingSteps", "PeekableQueue", "ReplyQueue"]
 
 
 class LineReceiver(Protocol, _PauseableMixin):
@@ -144,3 +145,78 @@ class PeekableQueue(DeferredQueue[Any]):
         for deferred in peekers:
             deferred.callback(obj)
         super().put(obj)
+
+
+class ParsingSteps(LineReceiver):
+    """txredisapi's names for the steps of parsing, for programs that call them; the parser takes other roads."""
+
+    _multi_bulk: MultiBulkStorage | None = None
+
+    def _make_reader(self) -> Reader:
+        raise NotImplementedError
+
+    def replyReceived(self, reply: Any) -> None:
+        """Take a complete reply."""
+        raise NotImplementedError
+
+    @property
+    def multi_bulk(self) -> MultiBulkStorage:
+        """The array that is being collected."""
+        if self._multi_bulk is None:
+            self._multi_bulk = MultiBulkStorage()
+        return self._multi_bulk
+
+    @multi_bulk.setter
+    def multi_bulk(self, storage: MultiBulkStorage) -> None:
+        self._multi_bulk = storage
+
+    def lineReceived(self, line: str) -> None:
+        """Take one line of a reply."""
+        self.dataReceived(line.encode() + self.delimiter)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take more bytes of a reply."""
+        self.dataReceived(data)
+
+    def bulkDataReceived(self, data: bytes | None) -> None:
+        """Take the bytes of a bulk string that is a whole reply, not yet converted."""
+        self.replyReceived(self.tryConvertData(data))
+
+    def handleMultiBulkElement(self, element: Any) -> None:
+        """Take the next element of the array begun on ``multi_bulk``."""
+        self.multi_bulk.append(element)
+        if not self.multi_bulk.pending:
+            self.multiBulkDataReceived()
+
+    def multiBulkDataReceived(self) -> None:
+        """The array on ``multi_bulk`` is complete, or belongs into the one above it."""
+        while self.multi_bulk.parent is not None and not self.multi_bulk.pending:
+            parent = self.multi_bulk.parent
+            parent.append(self.multi_bulk.items)
+            self.multi_bulk = parent
+        if not self.multi_bulk.pending:
+            reply, self.multi_bulk = self.multi_bulk.items, MultiBulkStorage()
+            self.replyReceived(self.handleTransactionData(reply))
+
+    def handleTransactionData(self, reply: Any) -> Any:
+        """Return the reply as it is: a transaction converts its own."""
+        return reply
+
+    @staticmethod
+    def handle_reply(r: Any) -> Any:
+        """Raise the reply if it is an error, else return it."""
+        if isinstance(r, Exception):
+            raise r
+        return r
+
+    def tryConvertData(self, data: Any) -> Any:
+        """Convert a bulk string, or a list of them, as in a reply of this connection."""
+        if isinstance(data, list):
+            return [self.tryConvertData(item) for item in data]
+        if not isinstance(data, bytes | str):
+            return data
+        payload = data if isinstance(data, bytes) else data.encode()
+        reader = self._make_reader()
+        reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
+        converted = reader.get()
+        return data if isinstance(data, str) and isinstance(converted, bytes) else converted

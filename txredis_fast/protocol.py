@@ -35,7 +35,7 @@ from .exceptions import (
     ReplyTimeoutError,
     TimeoutError,
 )
-from .legacy import LineReceiver, MultiBulkStorage
+from .legacy import ParsingSteps
 from .options import ConvertNumbers
 from .pipeline import Pipeline
 from .request import PostProc, RequestQueue
@@ -50,7 +50,7 @@ CRLF = b"\r\n"
 BURST = 64
 
 
-class BaseRedisProtocol(LineReceiver, Commands):
+class BaseRedisProtocol(ParsingSteps, Commands):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
 
     :ivar connected: 1 from the moment that the transport is there until it is lost.
@@ -106,7 +106,6 @@ class BaseRedisProtocol(LineReceiver, Commands):
         self._scope: Any = None
         #: Why this side ended the connection, where it did.
         self._end_reason: Exception | None = None
-        self.multi_bulk = MultiBulkStorage()
 
     # -- life of the connection
 
@@ -492,59 +491,6 @@ class BaseRedisProtocol(LineReceiver, Commands):
             return BaseRedisProtocol.execute_command(self, *args, **kwargs)
         finally:
             self._scope = scope
-
-    # -- txredisapi's names for the steps of parsing; the parser itself takes none of these roads
-
-    def lineReceived(self, line: str) -> None:
-        """Take one line of a reply."""
-        self.dataReceived(line.encode() + CRLF)
-
-    def rawDataReceived(self, data: bytes) -> None:
-        """Take more bytes of a reply."""
-        self.dataReceived(data)
-
-    def bulkDataReceived(self, data: bytes | None) -> None:
-        """Take the bytes of a bulk string that is a whole reply, not yet converted."""
-        self.replyReceived(self.tryConvertData(data))
-
-    def handleMultiBulkElement(self, element: Any) -> None:
-        """Take the next element of the array begun on ``multi_bulk``."""
-        self.multi_bulk.append(element)
-        if not self.multi_bulk.pending:
-            self.multiBulkDataReceived()
-
-    def multiBulkDataReceived(self) -> None:
-        """The array on ``multi_bulk`` is complete, or belongs into the one above it."""
-        while self.multi_bulk.parent is not None and not self.multi_bulk.pending:
-            parent = self.multi_bulk.parent
-            parent.append(self.multi_bulk.items)
-            self.multi_bulk = parent
-        if not self.multi_bulk.pending:
-            reply, self.multi_bulk = self.multi_bulk.items, MultiBulkStorage()
-            self.replyReceived(self.handleTransactionData(reply))
-
-    def handleTransactionData(self, reply: Any) -> Any:
-        """Return the reply as it is: a transaction converts its own."""
-        return reply
-
-    @staticmethod
-    def handle_reply(r: Any) -> Any:
-        """Raise the reply if it is an error, else return it."""
-        if isinstance(r, Exception):
-            raise r
-        return r
-
-    def tryConvertData(self, data: Any) -> Any:
-        """Convert a bulk string, or a list of them, as in a reply of this connection."""
-        if isinstance(data, list):
-            return [self.tryConvertData(item) for item in data]
-        if not isinstance(data, bytes | str):
-            return data
-        payload = data if isinstance(data, bytes) else data.encode()
-        reader = self._make_reader()
-        reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
-        converted = reader.get()
-        return data if isinstance(data, str) and isinstance(converted, bytes) else converted
 
 
 def _stop_timer(results: Any, timer: Any) -> Any:

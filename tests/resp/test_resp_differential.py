@@ -176,7 +176,7 @@ def test_valid_streams_do_not_depend_on_cuts_and_limits(both, shape, wire, sizes
 def test_errors_do_not_depend_on_cuts(both, shape, wire, sizes):
     for resp in both:
 
-        def outcome(pieces):
+        def outcome(pieces, resp=resp):
             reader = resp.Reader()
             replies = []
             try:

@@ -364,6 +364,7 @@ class Reader:
             if replies is None:
                 return value
             replies.append(value)
+        return None
 
     def _end_reply(self) -> None:
         self._returned = self._fed - (len(self._buf) - self._pos) - len(self._tail)
