@@ -201,7 +201,9 @@ def test_from_url_connects_with_what_the_url_says(reactor):
     host, port = reactor.tcpClients[0][:2]
     assert (host, port) == ("127.0.0.1", 7000)
     transport = connect_first(reactor)
-    assert transport.take() == command("AUTH", "u", "pw") + command("SELECT", 2)
+    assert transport.take() == command("AUTH", "u", "pw")
+    transport.protocol.dataReceived(b"+OK\r\n")
+    assert transport.take() == command("SELECT", 2)
     assert handler._factory.poolTimeout == 1
     assert handler._factory.charset is None
     handler.disconnect()

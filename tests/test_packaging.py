@@ -174,7 +174,7 @@ def test_the_switch_forces_the_pure_python_implementation(switch):
 
 @pytest.mark.parametrize("switch", [{}, {"TXREDIS_FAST_PUREPYTHON": ""}, {"TXREDIS_FAST_PUREPYTHON": "0"}])
 def test_without_the_switch_the_extension_is_used_where_it_was_built(switch):
-    built = any(PACKAGE.joinpath("resp").glob(f"_cresp*{suffix}") for suffix in (".so", ".pyd"))
+    built = any(path.suffix in (".so", ".pyd") for path in PACKAGE.joinpath("resp").glob("_cresp*"))
     expected = ["cython", "txredis_fast.resp._cresp"] if built else ["python", "txredis_fast.resp._pyresp"]
     assert python(IMPLEMENTATION, **switch) == expected
 

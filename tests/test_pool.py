@@ -188,6 +188,29 @@ def test_a_refused_password_fails_the_constructor_and_ends_trying(clock, endpoin
     assert endpoint.attempts == []
 
 
+def test_below_a_pool_SELECT_waits_for_AUTH(clock, endpoint):
+    factory, connected = start(endpoint, password="secret", dbid=3)
+    transport = endpoint.accept()
+    assert transport.take() == command("AUTH", "secret")
+    transport.protocol.dataReceived(OK)
+    assert transport.take() == command("SELECT", 3)
+    transport.protocol.dataReceived(OK)
+    clock.advance(0)
+    assert fired(connected) is factory.handler
+    factory.disconnect()
+
+
+@pytest.mark.parametrize("answers", [[b"-WRONGPASS no\r\n"], [OK, b"-ERR DB index is out of range\r\n"]])
+def test_below_a_pool_either_may_be_refused(clock, endpoint, answers):
+    _, connected = start(endpoint, password="secret", dbid=99)
+    transport = endpoint.accept()
+    for answer in answers:
+        transport.protocol.dataReceived(answer)
+    failed(connected, redis.ConnectionFailedError)
+    clock.advance(0)
+    assert clock.getDelayedCalls() == []
+
+
 def test_a_refused_password_of_a_lazy_pool_fails_who_waits_and_goes_on_slowly(clock, endpoint):
     factory, _ = start(endpoint, password="secret", isLazy=True)
     waiting = factory.handler.get("a")
@@ -410,6 +433,29 @@ def test_it_is_a_ReconnectingClientFactory_and_keeps_trying(clock):
     assert connector.connected == 2
     clock.advance(0.2)
     assert connector.connected == 3
+
+
+def test_what_waits_fails_as_soon_as_no_connector_will_connect_again(clock):
+    factory = redis.RedisFactory(None, None, 1)
+    factory.continueTrying = False
+    connector = connector_of(factory)
+    transport = connector.accept()
+    outcomes = []
+    lost = transport.protocol.whenDisconnected()  # fires while the connector still counts as connected
+    lost.addCallback(lambda _: factory.handler.get("k").addErrback(outcomes.append))
+    connector.lose()
+    assert outcomes[0].check(redis.NotSentError)
+    assert not clock.getDelayedCalls()
+
+
+def test_what_waits_fails_when_the_last_attempt_of_connectTCP_fails(clock):
+    factory = redis.RedisFactory(None, None, 1, isLazy=True)
+    factory.continueTrying = False
+    connector = connector_of(factory)
+    d = factory.handler.get("k")
+    assert pending(d)
+    connector.fail()
+    assert "refused" in str(failed(d, redis.NotSentError))
 
 
 def test_each_connector_has_its_own_back_off(clock):

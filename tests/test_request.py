@@ -117,9 +117,6 @@ def test_a_paused_deferred_waits(way):
 
 def test_a_deferred_that_another_is_chained_to(way):
     protocol, _ = connected()
-    outer = Deferred()
-    outer.callback(None)
-    outer.addCallback(lambda _: inner)
     inner = protocol.get("a")
     outer = defer.succeed(None).addCallback(lambda _: inner)
     assert fired(answered(outer, protocol)) == 1

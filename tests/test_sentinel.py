@@ -477,7 +477,7 @@ def test_a_handler_disconnected_in_the_middle_leaves_nothing(setting, network, k
 # -- connecting to the master
 
 
-def test_all_of_the_handshake_is_written_at_once_with_auth_first(setting):
+def test_the_role_is_asked_with_auth_and_the_database_selected_after_it(setting):
     setting.master.password = "pw"
     handler = setting.client().master_for(SERVICE, password="pw", username="user", dbid=3)
     assert setting.get_from(handler) == "from 1"
@@ -485,7 +485,9 @@ def test_all_of_the_handshake_is_written_at_once_with_auth_first(setting):
     protocol, transport = SentinelRedisProtocol(password="pw", dbid=3), StringTransport()
     protocol.factory = handler._factory
     protocol.makeConnection(transport)
-    assert [transport.value().count(word) for word in (b"AUTH", b"ROLE", b"SELECT")] == [1, 1, 1]
+    assert [transport.value().count(word) for word in (b"AUTH", b"ROLE", b"SELECT")] == [1, 1, 0]
+    protocol.dataReceived(b"+OK\r\n")
+    assert transport.value().count(b"SELECT") == 1
     protocol.connectionLost(Failure(ConnectionDone()))
 
 

@@ -244,7 +244,7 @@ class RedisFactory(ReconnectingClientFactory):
         self.continueTrying = 0
         self._cancel_retries()
         for connector in list(self._connectors):
-            if connector.state == "connecting":
+            if getattr(connector, "state", "") == "connecting":
                 connector.stopConnecting()
         self.connectionQueue.fail_waiting(NotSentError("Not connected"))
         deferred, self.deferred = self.deferred, None
@@ -272,6 +272,7 @@ class RedisFactory(ReconnectingClientFactory):
         if not self.keeps_trying:
             self.connectionError(f"Redis error: could not connect: {self._last_reason}")
         super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
+        self.failWaitingInVain()
 
     def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
         """A connection was lost; make it again after a delay, where wanted."""
@@ -281,6 +282,7 @@ class RedisFactory(ReconnectingClientFactory):
         for protocol in [built for built in self._built if transport is not None and built.transport is transport]:
             protocol._close(unused_reason)
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
+        self.failWaitingInVain()
 
     def retry(self, connector: Any = None) -> None:
         """Have a connector connect again, after its delay."""
@@ -436,12 +438,17 @@ class RedisFactory(ReconnectingClientFactory):
             connection.dbid = self.dbid
             connection.select(self.dbid).addErrback(lambda failure: connection._abort(failure.value))
 
+    def failWaitingInVain(self) -> None:
+        """Fail who waits for a connection, if none may come any more."""
+        if not self.size and not self._may_connect():
+            self.connectionQueue.fail_waiting(NotSentError(self.why_not_connected()))
+
     def _may_connect(self) -> bool:
         """Whether a connection may still come: by a new attempt, or because one is in progress."""
         if self.disconnectCalled:
             return False
         in_progress = any(slot.alive for slot in self.slots) or any(
-            connector.state != "disconnected" for connector in self._connectors
+            getattr(connector, "state", "disconnected") != "disconnected" for connector in self._connectors
         )
         return in_progress or self.keeps_trying
 

@@ -155,12 +155,32 @@ class BaseRedisProtocol(ParsingSteps, Commands):
     def _handshake(self) -> list[tuple[str, Deferred[Any]]]:
         """Write what makes the connection usable; of each step what to say if it fails, and its Deferred."""
         steps: list[tuple[str, Deferred[Any]]] = []
+        authenticated: Deferred[Any] | None = None
         if self.password is not None:
-            steps.append(("could not auth", self.auth(self.password, self.username)))
+            authenticated = self.auth(self.password, self.username)
+            steps.append(("could not auth", authenticated))
         steps += self._handshake_checks()
         if self.dbid is not None:
-            steps.append((f"could not set dbid={self.dbid}", self.select(self.dbid)))
+            # Below a pool nobody else writes before the handshake is done, and SELECT waits for AUTH, as in
+            # txredisapi. A program that writes right after connectionMade has both before its own commands.
+            alone = self.factory is not None and type(self).connectionMade is BaseRedisProtocol.connectionMade
+            selected = self._select_after(authenticated) if authenticated and alone else self.select(self.dbid)
+            steps.append((f"could not set dbid={self.dbid}", selected))
         return steps
+
+    def _select_after(self, authenticated: Deferred[Any]) -> Deferred[Any]:
+        selected: Deferred[Any] = Deferred()
+
+        def select(reply: Any) -> Any:
+            self.select(self.dbid).chainDeferred(selected)  # type: ignore[arg-type]
+            return reply
+
+        def refused(failure: Failure) -> Failure:
+            selected.callback(None)  # AUTH's own step tells what went wrong
+            return failure
+
+        authenticated.addCallbacks(select, refused)
+        return selected
 
     def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
         """Write what else the server has to answer for, after AUTH."""

@@ -83,6 +83,7 @@ class PoolSlot:
             self._protocol = None
             if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
+                self._factory.failWaitingInVain()
                 # Lost before it, or another one, became usable. (A program whose connectionMade does not chain never
                 # waits for that.)
                 if self._factory.deferred is not None and protocol._handshake_begun:
