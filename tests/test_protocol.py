@@ -519,3 +519,22 @@ def test_the_steps_of_parsing_may_be_called_by_their_old_names():
     assert protocol.handle_reply("fine") == "fine"
     with pytest.raises(redis.ResponseError):
         protocol.handle_reply(redis.ResponseError("ERR no"))
+
+
+def test_what_a_callback_sent_before_garbage_came_is_never_written():
+    class Slow(Transport):
+        """Reports an abort later, as a real transport does."""
+
+        def abortConnection(self):
+            self.aborted = True
+
+    protocol = redis.RedisProtocol()
+    transport = connect(protocol, Slow())
+    late = []
+    protocol.get("a").addCallback(lambda _: late.append(protocol.incr("n")))
+    transport.take()
+    protocol.dataReceived(b"$1\r\na\r\n?garbage\r\n")
+    assert transport.aborted
+    assert transport.take() == b""
+    lose(protocol)
+    failed(late[0], redis.NotSentError)

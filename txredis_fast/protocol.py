@@ -368,6 +368,8 @@ class BaseRedisProtocol(ParsingSteps, Commands):
             transport.write(data)
 
     def _flush(self) -> None:
+        if self._end_reason is not None:
+            return  # what was not written by now never is, and fails as such
         outgoing, self._requests.outgoing = self._requests.outgoing, None
         if outgoing:
             data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
