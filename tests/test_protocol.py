@@ -88,6 +88,18 @@ def test_a_command_issued_by_a_callback_is_answered_in_its_turn():
     assert fired(second[0]) == 2
 
 
+def test_what_a_callback_sends_is_written_when_all_replies_that_have_come_are_handed_on():
+    protocol, transport = connected()
+    written = []
+    first, second = protocol.get("a"), protocol.get("b")
+    first.addCallback(lambda value: [protocol.get("c"), written.append(transport.take())])
+    second.addCallback(lambda value: [protocol.get("d"), written.append(transport.take())])
+    transport.take()
+    protocol.dataReceived(b"$1\r\n1\r\n$1\r\n2\r\n")
+    assert written == [b"", b""]
+    assert transport.take() == command("GET", "c") + command("GET", "d")
+
+
 def test_a_transport_that_answers_during_write_is_served():
     class Echo(Transport):
         def write(self, data):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from support import MemoryReactor, failed, fired, pending
+from twisted.internet import defer
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError, TimeoutError, UserError
 from twisted.internet.protocol import Factory
@@ -864,3 +865,72 @@ def test_cancelling_the_deferred_closes_everything(setting):
     setting.network.wait(10)
     assert everything_open(setting) == []
     assert setting.network.getDelayedCalls() == []
+
+
+# -- below Twisted's own connectors, as with txredisapi 1.5
+
+
+class Connector:
+    """What ``reactor.connectTCP`` returns, as far as a factory uses it."""
+
+    state = "disconnected"
+
+    def __init__(self, host, port):
+        self.host, self.port = host, port
+        self.attempted = []
+
+    def connect(self):
+        self.attempted.append((self.host, self.port))
+
+
+class Manager:
+    """A program's own: knows where the master is, and each of the replicas."""
+
+    def __init__(self):
+        self.asked = []
+        self.master = defer.succeed(("10.0.0.2", 6380))
+
+    def discover_master(self, service_name):
+        self.asked.append(service_name)
+        return self.master
+
+    def discover_slaves(self, service_name):
+        return defer.succeed([])
+
+
+@pytest.fixture
+def below_a_connector(clock):
+    factory = SentinelConnectionFactory(Manager(), SERVICE, True, "name", None, 1, True)
+    connector = Connector("10.0.0.1", 6379)
+    factory.startedConnecting(connector)
+    return factory, connector
+
+
+def test_a_connector_whose_connection_is_lost_goes_where_the_sentinels_say(below_a_connector, clock):
+    factory, connector = below_a_connector
+    factory.clientConnectionLost(connector, Failure(ConnectionDone()))
+    clock.advance(0)
+    assert connector.attempted == [("10.0.0.2", 6380)]
+    assert factory.sentinel_manager.asked == [SERVICE]
+
+
+def test_a_connector_that_fails_asks_again_after_its_delay(below_a_connector, clock):
+    factory, connector = below_a_connector
+    factory.jitter = 0
+    factory.sentinel_manager.master = defer.fail(redis.MasterNotFoundError("No master found"))
+    factory.clientConnectionFailed(connector, Failure(ConnectionRefusedError()))
+    clock.advance(0)
+    assert connector.attempted == []
+    factory.sentinel_manager.master = defer.succeed(("10.0.0.3", 6381))
+    clock.advance(1)
+    assert connector.attempted == [("10.0.0.3", 6381)]
+
+
+def test_try_to_connect_leads_a_connector_at_once_and_after_the_end_no_more(below_a_connector, clock):
+    factory, connector = below_a_connector
+    factory.is_master = False
+    factory.try_to_connect(connector, force_master=True, nodelay=True)
+    assert connector.attempted == [("10.0.0.2", 6380)]
+    factory.disconnect()
+    factory.try_to_connect(connector, nodelay=True)
+    assert connector.attempted == [("10.0.0.2", 6380)]

@@ -299,10 +299,13 @@ class RedisFactory(ReconnectingClientFactory):
 
         def connect() -> None:
             self._retries.discard(call)
-            connector.connect()
+            self._connect_again(connector)
 
         call = clock.callLater(self.retryDelay(attempt), connect)
         self._retries.add(call)
+
+    def _connect_again(self, connector: Any) -> None:
+        connector.connect()
 
     def resetDelay(self) -> None:
         """The next attempts begin with the shortest delay."""

@@ -45,7 +45,8 @@ class SentinelRedisProtocol(RedisProtocol):
 class SentinelConnectionFactory(RedisFactory):
     """Keeps connections to a service's master, or to its replicas, wherever they are.
 
-    Made for ``startConnecting(SentinelEndpoint(factory))``; subclass it, and give the subclass to
+    Made for ``startConnecting(SentinelEndpoint(factory))``; below a Twisted connector each attempt but the first goes
+    where the Sentinels say, too. Subclass it, and give the subclass to
     :meth:`Sentinel.master_for`.
     """
 
@@ -149,6 +150,30 @@ class SentinelConnectionFactory(RedisFactory):
             log.msg(message)
         else:
             super().handshakeFailed(message, error)
+
+    def try_to_connect(self, connector: Any, force_master: bool = False, nodelay: bool = False) -> None:
+        """Have a Twisted connector, as ``reactor.connectTCP`` gives one, connect to where the Sentinels say.
+
+        :param connector: has ``host`` and ``port`` to set, and ``connect()``.
+        :param force_master: the master, although replicas are wanted.
+        :param nodelay: at once, rather than after the delay of its next attempt.
+        """
+        if not self.keeps_trying:
+            return
+        if not nodelay:
+            self.retry(connector)
+            return
+        found = self._discover_master() if force_master else self.discover()
+        # What failed is noted already.
+        found.addCallbacks(self._lead, lambda _: self.retry(connector), callbackArgs=(connector,))
+
+    def _connect_again(self, connector: Any) -> None:
+        self.try_to_connect(connector, nodelay=True)
+
+    def _lead(self, address: Address, connector: Any) -> None:
+        if self.keeps_trying:
+            connector.host, connector.port = address
+            connector.connect()
 
     def retryDelay(self, attempt: int) -> float:
         """Seconds to wait before an attempt to connect: none before the first, for that may go to another server.
