@@ -1,14 +1,20 @@
-"""The fuzzer's entry: coverage of the compiled parser, under AddressSanitizer, compared with the pure one.
+"""The fuzzer's entry: coverage of the compiled code, under sanitizers.
 
-Started by ``run``, which builds what this imports.
+Started by ``run``, which builds what this imports, with what is to be fuzzed in ``TARGET``:
+
+* ``resp``: the parser and the encoders, compared with the pure ones;
+* ``alone``: the same inputs, the compiled ones alone: many more of them in the same time;
+* ``dispatch``: the dispatcher of replies, compared with the pure one.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 
 import atheris
-from fuzz import cases
+from fuzz import cases, dispatch
 
 from txredis_fast.resp import _shared
 
@@ -16,14 +22,28 @@ from txredis_fast.resp import _shared
 # implementations read the number when they are imported.
 _shared.LARGE_BULK = 24
 
+from txredis_fast.request import _crequest, _pyrequest  # noqa: E402
 from txredis_fast.resp import _cresp, _pyresp  # noqa: E402
 
 
-def test_one_input(data: bytes) -> None:
-    """Run one input."""
+def compare_resp(data: bytes) -> None:
+    """Run one input over both implementations."""
     cases.check(_cresp, _pyresp, data)
 
 
+def compiled_alone(data: bytes) -> None:
+    """Run one input over the compiled implementation."""
+    cases.drive(_cresp, data)
+
+
+def compare_dispatch(data: bytes) -> None:
+    """Tell one story over both implementations."""
+    dispatch.check((_cresp, _crequest), (_pyresp, _pyrequest), data)
+
+
+TARGETS = {"resp": compare_resp, "alone": compiled_alone, "dispatch": compare_dispatch}
+
 if __name__ == "__main__":
-    atheris.Setup(sys.argv, test_one_input)
+    warnings.simplefilter("ignore")
+    atheris.Setup(sys.argv, TARGETS[os.environ.get("TARGET", "resp")])
     atheris.Fuzz()

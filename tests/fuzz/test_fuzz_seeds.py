@@ -1,15 +1,22 @@
-"""What the fuzzer starts from, and what it once found, gives the same answers in both implementations."""
+"""What the fuzzers start from, and what they once found, gives the same answers in both implementations."""
 
 from __future__ import annotations
 
 import importlib
 import os
+import random
+from collections import deque
+from pathlib import Path
 from types import ModuleType
 
 import pytest
-from fuzz import cases, seeds
+from fuzz import cases, dispatch, seeds
 
+import txredis_fast
+from txredis_fast.request import _pyrequest
 from txredis_fast.resp import _pyresp
+
+CORPUS = Path(__file__).parent / "corpus"
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +44,55 @@ def test_a_difference_is_noticed(monkeypatch):
 
 def test_seeds_reach_every_type_byte():
     assert {stream[:1] for stream in seeds.STREAMS} >= {bytes([kind]) for kind in b"+-:$*_,(!=%~|>"}
+
+
+@pytest.fixture
+def dispatchers(monkeypatch):
+    """The modules of both implementations; what the stories replace is put back."""
+    for name in ("Reader", "encode_command", "encode_commands", "RequestQueue"):
+        monkeypatch.setattr(f"txredis_fast.protocol.{name}", getattr(txredis_fast.protocol, name))
+    monkeypatch.setattr(txredis_fast, "reactor", None, raising=False)
+    return [
+        (importlib.import_module(f"txredis_fast.resp.{name}"), importlib.import_module(f"txredis_fast.request.{other}"))
+        for name, other in (("_cresp", "_crequest"), ("_pyresp", "_pyrequest"))
+    ]
+
+
+def stories():
+    """What the fuzzer found interesting, and some more."""
+    chance = random.Random(5)
+    return [path.read_bytes() for path in sorted((CORPUS / "dispatch").glob("*"))] + [
+        chance.randbytes(chance.choice([10, 50, 300])) for _ in range(500)
+    ]
+
+
+def test_no_story_shifts_a_reply_and_both_dispatchers_tell_it_alike(compiled, dispatchers):
+    for story in stories():
+        dispatch.check(*dispatchers, story)
+
+
+def test_a_cancelled_slot_that_is_given_up_would_be_noticed(dispatchers):
+    """The story's check can fail: a queue that forgets cancelled requests shifts replies."""
+
+    class Forgets(_pyrequest.RequestQueue):
+        def answer(self, reply):
+            self.waiting = deque(
+                request for request in self.waiting if not (request.deferred.called and hasattr(request, "answer"))
+            )
+            if self.waiting:
+                super().answer(reply)
+
+    wrong = ModuleType("wrong")
+    wrong.RequestQueue = Forgets
+    noticed = 0
+    for story in stories():
+        try:
+            dispatch.trace(_pyresp, wrong, story)
+        except AssertionError:
+            noticed += 1
+    assert noticed
+
+
+@pytest.mark.parametrize("path", sorted((CORPUS / "resp").glob("*")), ids=lambda path: path.name[:12])
+def test_the_corpus_of_the_parser(compiled, path):
+    cases.check(compiled, _pyresp, path.read_bytes())

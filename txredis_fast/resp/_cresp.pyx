@@ -319,6 +319,7 @@ cdef class Reader:
     cdef Py_ssize_t _max_buffered
 
     def __cinit__(self, *args, **kwargs):
+        self._data = b""
         self._stack = []
         self._raw = -1
         self._broken = "the reader was not initialised"
@@ -436,7 +437,7 @@ cdef class Reader:
 
     cdef void _clear(self) noexcept:
         """Forget all that was fed and not returned."""
-        self._data = NULL
+        self._data = b""  # not NULL, to which C does not even let 0 be added
         self._pos = self._end = self._scanned = 0
         self._chunk = None
         PyMem_Free(self._own)
@@ -603,7 +604,7 @@ cdef class Reader:
     cdef void _release(self) noexcept:
         """Let go of buffers that are empty, except a small one of our own."""
         self._chunk = None
-        self._data = NULL
+        self._data = b""  # not NULL, to which C does not even let 0 be added
         self._pos = self._end = 0
         if self._capacity > _KEEP_BUFFER:
             PyMem_Free(self._own)
