@@ -47,15 +47,11 @@ def test_seeds_reach_every_type_byte():
 
 
 @pytest.fixture
-def dispatchers(monkeypatch):
-    """The modules of both implementations; what the stories replace is put back."""
+def told(monkeypatch):
+    """Lets stories be told; what they replace is put back."""
     for name in ("Reader", "encode_command", "encode_commands", "RequestQueue"):
         monkeypatch.setattr(f"txredis_fast.protocol.{name}", getattr(txredis_fast.protocol, name))
     monkeypatch.setattr(txredis_fast, "reactor", None, raising=False)
-    return [
-        (importlib.import_module(f"txredis_fast.resp.{name}"), importlib.import_module(f"txredis_fast.request.{other}"))
-        for name, other in (("_cresp", "_crequest"), ("_pyresp", "_pyrequest"))
-    ]
 
 
 def stories():
@@ -66,12 +62,13 @@ def stories():
     ]
 
 
-def test_no_story_shifts_a_reply_and_both_dispatchers_tell_it_alike(compiled, dispatchers):
+def test_no_story_shifts_a_reply_and_both_dispatchers_tell_it_alike(compiled, told):
+    _crequest = importlib.import_module("txredis_fast.request._crequest")
     for story in stories():
-        dispatch.check(*dispatchers, story)
+        dispatch.check((compiled, _crequest), (_pyresp, _pyrequest), story)
 
 
-def test_a_cancelled_slot_that_is_given_up_would_be_noticed(dispatchers):
+def test_a_cancelled_slot_that_is_given_up_would_be_noticed(told):
     """The story's check can fail: a queue that forgets cancelled requests shifts replies."""
 
     class Forgets(_pyrequest.RequestQueue):
