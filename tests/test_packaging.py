@@ -35,6 +35,7 @@ LAYERS = [
     "handler",
     "batch",
     "protocol",
+    "own_scope",
     "pipeline",
     "transaction",
     "scope",

@@ -23,7 +23,6 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
-from .commands import Commands
 from .direct import send, sends_directly
 from .exceptions import (
     ConnectionError,
@@ -31,16 +30,14 @@ from .exceptions import (
     MaybeExecutedError,
     NotSentError,
     ProtocolError,
-    RedisError,
     ReplyTimeoutError,
     TimeoutError,
 )
 from .legacy import ParsingSteps
 from .options import ConvertNumbers
-from .pipeline import Pipeline
+from .own_scope import OwnScope
 from .request import PostProc, RequestQueue
 from .resp import Push, Reader, encode_command, encode_commands
-from .transaction import Transaction
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
@@ -50,7 +47,7 @@ CRLF = b"\r\n"
 BURST = 64
 
 
-class BaseRedisProtocol(ParsingSteps, Commands):
+class BaseRedisProtocol(ParsingSteps, OwnScope):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
 
     :ivar connected: 1 from the moment that the transport is there until it is lost.
@@ -102,8 +99,6 @@ class BaseRedisProtocol(ParsingSteps, Commands):
         self._on_busy: Callable[[Any], object] | None = None
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
-        #: Where commands go instead, while a transaction or pipeline is open that was begun on this very object.
-        self._scope: Any = None
         #: Why this side ended the connection, where it did.
         self._end_reason: Exception | None = None
 
@@ -352,6 +347,8 @@ class BaseRedisProtocol(ParsingSteps, Commands):
         deadline = self._deadline(timeout) if timeout and apply_timeout else None
         return self._requests.send(data, post_proc, raw, self._cancel_blocking if blocking else None, deadline)
 
+    _execute_stock = execute_command
+
     def _write(self, data: bytes) -> None:
         """Write a command that no callback of a reply gave.
 
@@ -425,94 +422,6 @@ class BaseRedisProtocol(ParsingSteps, Commands):
         """One argument as it is sent, without its length."""
         payload = self._build_command("", arg).split(CRLF, 4)[4]
         return payload[: -len(CRLF)]
-
-    # -- transactions and pipelines begun on this very object, by programs that use a protocol without a handler
-
-    @property
-    def inTransaction(self) -> bool:
-        """Whether WATCH or MULTI is open."""
-        return self._scope is not None and bool(self._scope.inTransaction)
-
-    @property
-    def transactions(self) -> int:
-        """How many commands are queued in the open transaction."""
-        return self._scope.transactions if isinstance(self._scope, Transaction) else 0
-
-    @property
-    def pipelining(self) -> bool:
-        """Whether commands are being collected."""
-        return self._scope is not None and bool(self._scope.pipelining)
-
-    def watch(self, keys: Any) -> Deferred[Any]:
-        """Watch keys on this connection; ends with ``unwatch``, ``commit`` or ``discard``.
-
-        :returns: fires with this protocol.
-        """
-        return self._transaction("watch", keys)
-
-    def multi(self, keys: Any = None) -> Deferred[Any]:
-        """Queue the commands on this connection until ``commit`` or ``discard``.
-
-        :param keys: to watch before that.
-        :returns: fires with this protocol.
-        """
-        return self._transaction("multi", keys)
-
-    def _transaction(self, verb: str, keys: Any) -> Deferred[Any]:
-        scope = self._scope
-        if scope is None:
-            scope = self._scope = Transaction(self, self._send_outside_scope, self._scope_ended, self)
-        begun: Deferred[Any] = getattr(scope, verb)(keys)
-        return begun.addCallback(lambda _: self)
-
-    def unwatch(self) -> Deferred[Any]:
-        """Stop watching; fires with ``"OK"``, or with ``"QUEUED"`` inside MULTI."""
-        return self.execute_command("UNWATCH") if self._scope is None else self._leave("unwatch")
-
-    def commit(self) -> Deferred[Any]:
-        """Execute what was queued; see ``Transaction.commit``."""
-        return self._leave("commit")
-
-    def discard(self) -> Deferred[Any]:
-        """Forget what was queued; see ``Transaction.discard``."""
-        return self._leave("discard")
-
-    def _leave(self, verb: str) -> Deferred[Any]:
-        scope = self._scope
-        if scope is None:
-            return fail(RedisError("Not in transaction"))
-        left: Deferred[Any] = getattr(scope, verb)()
-        if not scope.inTransaction and not scope.pipelining:
-            self._scope = None
-        return left
-
-    def pipeline(self) -> Deferred[Any]:
-        """Collect the commands given from here on, until ``execute_pipeline``.
-
-        :returns: fires with this protocol.
-        """
-        if self._scope is not None:
-            return fail(RedisError("A pipeline cannot be opened inside a transaction or another pipeline"))
-        self._scope = Pipeline(lambda: self, lambda commands, alone: self.execute_batch(commands), self)
-        return succeed(self)
-
-    def execute_pipeline(self, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
-        """Write what was collected; see ``Pipeline.execute_pipeline``."""
-        scope = self._scope
-        if not isinstance(scope, Pipeline):
-            return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
-        self._scope = None
-        return scope.execute_pipeline(raise_on_error=raise_on_error)
-
-    def _scope_ended(self, connection: Any) -> None:
-        self._scope = None
-
-    def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        scope, self._scope = self._scope, None
-        try:
-            return BaseRedisProtocol.execute_command(self, *args, **kwargs)
-        finally:
-            self._scope = scope
 
 
 def _stop_timer(results: Any, timer: Any) -> Any:
