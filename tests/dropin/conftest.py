@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from servers import Server, default_binary
+
+from testbed.servers import Server, default_binary
 
 
 @pytest.fixture(scope="session")

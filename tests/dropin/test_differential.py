@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from servers import Server, request
+
+from testbed.servers import Server, request
 
 from .calls import CALLS, NUMBERS, OPTIONS, WORLD, make
 from .clients import Client, Session, our_clients, their_clients

@@ -33,7 +33,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .ways import NO_FAULT, Fault, Way
+from testbed.ways import NO_FAULT, Fault, Way
 
 Script = Callable[["Session"], Generator[Any, Any, Any]]
 

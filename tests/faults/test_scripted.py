@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 import txredis_fast as redis
 from faults.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
-from faults.ways import Fault
+from testbed.ways import Fault
 from txredis_fast.pool import RedisFactory
 from txredis_fast.protocol import RedisProtocol
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from sentinels import Sentinel, sentinel_group
-from servers import INSTALL_HINT, KINDS, Server, default_binary
 from tls import Certificates, TLSProxy, make_certificates
 from twisted.internet import task
+
+from testbed.sentinels import Sentinel, sentinel_group
+from testbed.servers import INSTALL_HINT, KINDS, Server, default_binary
 
 #: Seconds that closing connections get to leave the reactor after a test.
 CLEANING_LIMIT = 2.0

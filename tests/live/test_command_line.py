@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from servers import wait_until
 from tls import TLSProxy
 from twisted.internet.threads import deferToThread
 
 import txredis_fast
+from testbed.servers import wait_until
 
 ROOT = Path(txredis_fast.__file__).parent.parent
 COMMAND = [sys.executable, "-m", "txredis_fast"]

@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 from live_helpers import clients
-from servers import Server, wait_until
 
 import txredis_fast
+from testbed.servers import Server, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Seconds that a program may take.

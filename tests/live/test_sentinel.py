@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from sentinels import Sentinel as SentinelProcess
-from sentinels import sentinel_group
-from servers import Server, wait_until
 from tls import TLSProxy, make_certificates
 from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
 import txredis_fast as redis
+from testbed.sentinels import Sentinel as SentinelProcess
+from testbed.sentinels import sentinel_group
+from testbed.servers import Server, wait_until
 from txredis_fast.sentinel import Sentinel, connect_through_sentinels
 
 SERVICE = "mymaster"

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-import servers
-from sentinels import Sentinel
-from servers import ReplyError, Server, request, wait_until
 from tls import make_certificates
 from twisted.internet import defer, endpoints, protocol, ssl, task
 
+from testbed import servers
+from testbed.sentinels import Sentinel
+from testbed.servers import ReplyError, Server, request, wait_until
+
 TESTS = Path(__file__).parent.parent
+#: Of programs that import what the tests do.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
 
 
 def is_running(pid):
@@ -135,14 +138,14 @@ def test_password_and_acl_users(make_server):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
 def test_a_server_dies_with_the_process_that_started_it():
     program = (
-        "import os, servers; server = servers.Server(); server.start()\n"
+        "import os; from testbed import servers; server = servers.Server(); server.start()\n"
         "print(server.pid, server.folder, flush=True); os.read(0, 1)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env=ENVIRONMENT,
     ) as parent:
         pid = folder = None
         try:
@@ -157,9 +160,8 @@ def test_a_server_dies_with_the_process_that_started_it():
 
 
 def test_a_server_ends_with_the_program_that_forgot_it():
-    program = "import servers; server = servers.Server(); server.start(); print(server.pid, server.folder)"
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env=environment)
+    program = "from testbed import servers; server = servers.Server(); server.start(); print(server.pid, server.folder)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, env=ENVIRONMENT)
     pid, folder = done.stdout.decode().split()
     with pytest.raises(OSError) as caught:
         os.kill(int(pid), 0)
@@ -279,7 +281,7 @@ def test_a_test_that_leaves_something_behind_fails(leak, tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env=ENVIRONMENT,
     )
     assert "2 passed, 1 error" in done.stdout, done.stdout + done.stderr
 
