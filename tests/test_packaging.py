@@ -46,6 +46,7 @@ LAYERS = [
     "commands",
     "resp",
     "options",
+    "tls",
     "exceptions",
     "_types",
     "_reactor",

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from .endpoints import endpoint_from, tcp_endpoint, unix_endpoint
 from .handler import ConnectionHandler, UnixConnectionHandler
-from .options import ConnectionOptions, ConvertNumbers, RedisURL
+from .options import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL
 from .pool import RedisFactory
 from .sentinel import connect_through_sentinels
 from .sharding import (
@@ -30,6 +30,8 @@ from .sharding import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from .tls import PEM
+
 
 # fmt: off
 # (signatures are read side by side here, several parameters a line)
@@ -40,6 +42,11 @@ class MoreOptions(TypedDict, total=False):
     poolTimeout: float | None
     strict: bool
     limits: Mapping[str, int]
+    tls: bool
+    tls_ca: PEM | None
+    tls_certificate: PEM | None
+    tls_key: PEM | None
+    tls_host: str | None
 
 
 def makeConnection(
@@ -54,7 +61,7 @@ def makeConnection(
         ssl_context_factory=ssl_context_factory, connectTimeout=connectTimeout, replyTimeout=replyTimeout,
         convertNumbers=convertNumbers, **more,
     )
-    endpoint = tcp_endpoint(host, port, connectTimeout, ssl_context_factory)
+    endpoint = tcp_endpoint(host, port, connectTimeout, options.tls_context)
     return _connect(endpoint, f"{host}:{port}", options, isLazy, ConnectionHandler)
 
 
@@ -68,6 +75,8 @@ def makeUnixConnection(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
     )
+    if options.tls:
+        raise ValueError("TLS is for TCP; a unix socket has none")
     return _connect(unix_endpoint(path, connectTimeout), path, options, isLazy, UnixConnectionHandler)
 
 
@@ -354,10 +363,10 @@ def from_endpoint(
     :param endpoint: an ``IStreamClientEndpoint``, or its description: ``"tcp:redis.example:6379"``.
     :param isLazy: return the handler at once.
     :param options: fields of :class:`~txredis_fast.ConnectionOptions`, but for those of the endpoint itself
-        (``connectTimeout``, ``ssl_context_factory``).
+        (``connectTimeout``, ``ssl_context_factory``, ``tls`` and what begins with ``tls_``).
     :returns: a Deferred that fires with the handler, or the handler.
     """
-    for name in ("connectTimeout", "ssl_context_factory"):
+    for name in ("connectTimeout", "ssl_context_factory", "tls", *TLS_DETAILS):
         if name in options:
             raise ValueError(f"{name} is a property of the endpoint; make the endpoint with it")
     found = endpoint_from(endpoint)
@@ -378,13 +387,17 @@ def from_url(
     """
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
+    if parsed.scheme == "rediss" and not chosen.tls_context:
+        raise ValueError("a rediss:// URL asks for TLS, which an option switches off; redis:// is without it")
+    if parsed.scheme == "unix" and chosen.tls:
+        raise ValueError("TLS is for TCP; a unix socket has none")
     if parsed.scheme == "redis+sentinel":
         return connect_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
         return _connect(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)
     (host, port), = parsed.addresses
-    endpoint = tcp_endpoint(host, port, chosen.connectTimeout, chosen.ssl_context_factory)
+    endpoint = tcp_endpoint(host, port, chosen.connectTimeout, chosen.tls_context)
     return _connect(endpoint, f"{host}:{port}", chosen, isLazy, ConnectionHandler)
 
 

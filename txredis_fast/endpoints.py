@@ -5,16 +5,18 @@ This module must not know Redis.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import TimeoutError
+from twisted.internet.error import SSLError, TimeoutError
 from twisted.internet.interfaces import IHandshakeListener, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._reactor import current_reactor
+from .tls import TLSSettings, refusal
 
 __all__ = ["endpoint_from", "tcp_endpoint", "unix_endpoint"]
 
@@ -26,8 +28,9 @@ def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl
     """Make an endpoint for a host name or an IPv4 or IPv6 address, which is resolved anew at each attempt.
 
     :param connect_timeout: seconds for one attempt; None: 30.
-    :param ssl_context_factory: see :class:`~txredis_fast.ConnectionOptions`.
+    :param ssl_context_factory: see :class:`~txredis_fast.ConnectionOptions`; or its ``tls_context``.
     :raises ImportError: TLS is wanted and the extra ``tls`` is not installed.
+    :raises ValueError: a certificate or a key cannot be used.
     """
     from twisted.internet.endpoints import HostnameEndpoint
 
@@ -64,18 +67,20 @@ def endpoint_from(endpoint: Any) -> Any:
 def _tls_endpoint(endpoint: Any, host: str, context_factory: Any, timeout: float) -> Any:
     try:
         from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-        from twisted.internet.ssl import optionsForClientTLS
+        from twisted.internet.ssl import optionsForClientTLS  # noqa: F401  (needs pyOpenSSL and service_identity)
         from twisted.protocols.tls import TLSMemoryBIOFactory
     except ImportError as error:
         raise ImportError(f"TLS needs the extra 'tls': pip install 'txredis-fast[tls]' ({error})") from error
-    if context_factory is True:
-        context_factory = optionsForClientTLS(host)
-    elif not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(context_factory, "getContext"):
+    settings = TLSSettings() if context_factory is True else context_factory
+    if isinstance(settings, TLSSettings):
+        settings.context(host)  # raises now what is wrong with it
+        return _TLSEndpoint(endpoint, lambda: settings.context(host), TLSMemoryBIOFactory, timeout)
+    if not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(context_factory, "getContext"):
         raise ValueError(
             "ssl_context_factory must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, "
             f"not {context_factory!r}"
         )
-    return _TLSEndpoint(endpoint, context_factory, TLSMemoryBIOFactory, timeout)
+    return _TLSEndpoint(endpoint, lambda: context_factory, TLSMemoryBIOFactory, timeout)
 
 
 @implementer(IStreamClientEndpoint)
@@ -86,7 +91,7 @@ class _TLSEndpoint:
     is an attempt that failed, and it takes old-style context factories as well.
     """
 
-    def __init__(self, endpoint: Any, context_factory: Any, wrapper: Any, timeout: float) -> None:
+    def __init__(self, endpoint: Any, context_factory: Callable[[], Any], wrapper: Any, timeout: float) -> None:
         self._endpoint = endpoint
         self._context_factory = context_factory
         self._wrapper = wrapper
@@ -97,7 +102,7 @@ class _TLSEndpoint:
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
         handshakes = _HandshakeFactory(protocolFactory)
-        wrapped = self._wrapper(self._context_factory, True, handshakes)
+        wrapped = self._wrapper(self._context_factory(), True, handshakes)
         connecting: Deferred[Any] = self._endpoint.connect(wrapped)
         return connecting.addCallback(lambda _: self._completed(handshakes))
 
@@ -159,5 +164,7 @@ class _Handshake(Protocol):
         self.completed.callback(protocol)
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
-        if not self.completed.called:
-            self.completed.errback(reason)
+        if self.completed.called:
+            return
+        why = refusal(reason.value, self.transport)
+        self.completed.errback(reason if why is None else Failure(SSLError(why)))

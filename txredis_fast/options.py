@@ -6,10 +6,13 @@ This module must not know how anything is connected; it holds and checks values.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from .tls import PEM, TLSSettings
 
 __all__ = ["ConnectionOptions", "ConvertNumbers", "RedisURL"]
 
@@ -23,6 +26,9 @@ LIMITS = frozenset({"max_bulk_length", "max_elements", "max_depth", "max_line_le
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 
 DEFAULT_POOL_TIMEOUT = 30.0
+
+#: Options that mean nothing without TLS.
+TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +51,17 @@ class ConnectionOptions:
     #: False: no TLS. True: TLS that verifies the chain against the platform's authorities, and the host name.
     #: Or a Twisted context factory, or an ``IOpenSSLClientConnectionCreator``. Needs the extra ``tls``.
     ssl_context_factory: Any = False
+    #: True: TLS that verifies chain and host name, TLS 1.2 at least; there is no way to switch that off. Needs the
+    #: extra ``tls``. ``ssl_context_factory=True`` is the same.
+    tls: bool = False
+    #: Authorities to trust instead of the platform's: the path of a PEM file, or PEM as bytes.
+    tls_ca: PEM | None = None
+    #: The client's own certificate, where the server wants one, with its chain behind it: path or PEM as bytes.
+    tls_certificate: PEM | None = dataclasses.field(default=None, repr=False)
+    #: Its private key, not encrypted: path or PEM as bytes. None: it is in ``tls_certificate``.
+    tls_key: PEM | None = dataclasses.field(default=None, repr=False)
+    #: The host name that the server's certificate has to be for; None: the one connected to.
+    tls_host: str | None = None
     #: Seconds for one attempt to connect; None: Twisted's default, 30.
     connectTimeout: float | None = None
     #: Seconds to wait for a reply; then the command fails with ``ReplyTimeoutError`` and its connection is
@@ -75,6 +92,7 @@ class ConnectionOptions:
             if value is not None and (not isinstance(value, int | float) or value < 0):
                 raise ValueError(f"{name} must be a number of seconds or None, not {value!r}")
         _check_charset(self.charset)
+        self._check_tls()
         if isinstance(self.convertNumbers, str) and self.convertNumbers != "exact":
             raise ValueError(f"convertNumbers must be True, False or 'exact', not {self.convertNumbers!r}")
         unknown = set(self.limits) - LIMITS
@@ -86,6 +104,30 @@ class ConnectionOptions:
                 raise ValueError(f"poolTimeout must be 0 or more seconds, not {pool_timeout!r}")
         elif pool_timeout is not None and pool_timeout != "default":
             raise ValueError(f"poolTimeout must be a number of seconds, None or 'default', not {pool_timeout!r}")
+
+    def _check_tls(self) -> None:
+        if not isinstance(self.tls, bool):
+            raise ValueError(f"tls must be True or False, not {self.tls!r}")
+        if self.tls and self.ssl_context_factory not in (False, None, True):
+            raise ValueError("tls and an ssl_context_factory of your own exclude each other")
+        if self.tls_host is not None and (not isinstance(self.tls_host, str) or not self.tls_host):
+            raise ValueError(f"tls_host must be a host name, not {self.tls_host!r}")
+        for name in ("tls_ca", "tls_certificate", "tls_key"):
+            # Not shown in the message: it may be a key.
+            if not isinstance(getattr(self, name), str | bytes | os.PathLike | None):
+                raise ValueError(f"{name} must be the path of a PEM file or PEM as bytes")
+        given = [name for name in TLS_DETAILS if getattr(self, name) is not None]
+        if given and not (self.tls or self.ssl_context_factory is True):
+            raise ValueError(f"{', '.join(given)} without tls=True: the connection would not be encrypted")
+        if self.tls_key is not None and self.tls_certificate is None:
+            raise ValueError("tls_key without tls_certificate")
+
+    @property
+    def tls_context(self) -> Any:
+        """How to encrypt: :class:`~txredis_fast.tls.TLSSettings`, the program's own context factory, or False."""
+        if self.tls or self.ssl_context_factory is True:
+            return TLSSettings(self.tls_ca, self.tls_certificate, self.tls_key, self.tls_host)
+        return self.ssl_context_factory or False
 
     @property
     def pool_timeout(self) -> float | None:
@@ -214,6 +256,11 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "poolTimeout": _read_seconds,
     "convertNumbers": _read_convert_numbers,
     "strict": _read_bool,
+    "tls": _read_bool,
+    "tls_ca": str,
+    "tls_certificate": str,
+    "tls_key": str,
+    "tls_host": str,
 }
 
 

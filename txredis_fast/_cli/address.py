@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ..endpoints import tcp_endpoint, unix_endpoint
-from ..options import RedisURL
+from ..options import TLS_DETAILS, ConnectionOptions, RedisURL
 from . import CommandLineError
 from .screen import plain
 
@@ -49,7 +49,7 @@ class Address:
     @property
     def uses_tls(self) -> bool:
         """Whether TLS is wanted."""
-        return self._parsed.scheme == "rediss"
+        return self._parsed.scheme == "rediss" or bool(self.options.get("tls"))
 
     @property
     def path(self) -> str:
@@ -77,9 +77,9 @@ class Address:
         """Make a Twisted endpoint of it."""
         if self.path:
             return unix_endpoint(self.path, timeout)
-        return tcp_endpoint(
-            self.host, self.port, timeout, self.options.get("ssl_context_factory", True) if tls else False
-        )
+        details: dict[str, Any] = {name: self.options.get(name) for name in TLS_DETAILS}
+        context = ConnectionOptions(tls=True, **details).tls_context if tls else False
+        return tcp_endpoint(self.host, self.port, timeout, context)
 
     def scrub(self, text: object) -> str:
         """Return a text on one line, without the password: a server may repeat what it does not understand."""

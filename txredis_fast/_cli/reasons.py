@@ -83,7 +83,9 @@ class Reason:
             return "connection refused; nothing listens there" + ("" if self._address.path else " (wrong port?)")
         if isinstance(error, (neterror.TimeoutError, neterror.ConnectingCancelledError, neterror.NotConnectingError)):
             return self.timed_out()
-        if self._address.uses_tls and not isinstance(error, neterror.ConnectError):
+        if self._address.uses_tls and (
+            isinstance(error, neterror.SSLError) or not isinstance(error, neterror.ConnectError)
+        ):
             return tls_failure(error)
         number = getattr(error, "osError", None)
         if self._address.path and number == 2:
@@ -108,11 +110,15 @@ def tls_failure(error: Exception) -> str:
     """The words for a TLS connection that was not made or lost."""
     if type(error).__name__ in ("VerificationError", "CertificateError"):
         return "the TLS certificate is not for this host name"
+    if "another host name" in str(error):
+        return "the TLS certificate is not for this host name"
+    if "certificate verify failed: it has expired" in str(error):
+        return "the TLS certificate has expired"
     # OpenSSL's errors: a list of (library, function, reason).
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    reasons = [reason[-1] for reason in queue if isinstance(reason, tuple) and reason]
+    reasons = [reason[-1] for reason in queue if isinstance(reason, tuple) and reason] or [str(error)]
     if any("certificate verify failed" in reason for reason in reasons):
         return "the TLS certificate is not trusted; SSL_CERT_FILE may name the certificate of your own authority"
     if any("wrong version number" in reason or "record layer" in reason for reason in reasons):
         return "this port does not speak TLS; without it the URL begins with redis://"
-    return f"TLS failed ({', '.join(reasons) or plain(error)})"
+    return f"TLS failed ({', '.join(reasons) if queue else plain(error)})"

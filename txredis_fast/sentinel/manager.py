@@ -18,7 +18,7 @@ from .._types import Argument
 from ..endpoints import tcp_endpoint
 from ..exceptions import MasterNotFoundError
 from ..handler import ConnectionHandler
-from ..options import ConnectionOptions
+from ..options import TLS_DETAILS, ConnectionOptions
 from ..pool import RedisFactory
 from .factory import Address, SentinelConnectionFactory, SentinelEndpoint, text
 from .survey import Survey, name_of
@@ -26,8 +26,9 @@ from .switches import SwitchListener
 
 __all__ = ["Sentinel", "connect_through_sentinels"]
 
-#: Options that :class:`SentinelConnectionFactory` has as attributes, and that are no arguments of its constructor.
-_ATTRIBUTES = ("connectTimeout", "reconnect", "ssl_context_factory")
+#: Options that are no arguments of :class:`SentinelConnectionFactory`'s constructor: attributes, and how to encrypt.
+_ATTRIBUTES = ("connectTimeout", "reconnect")
+_TLS = ("ssl_context_factory", "tls", *TLS_DETAILS)
 
 
 class Sentinel:
@@ -179,7 +180,7 @@ class Sentinel:
         :param service_name: the name that the Sentinels watch it under.
         :param factory_class: a subclass of :class:`SentinelConnectionFactory`.
         :param connection_kwargs: further fields of :class:`~txredis_fast.ConnectionOptions`, for the connections to
-            the master. ``ssl_context_factory=True`` verifies against the host that the Sentinels name;
+            the master. ``tls=True`` verifies against the host that the Sentinels name, or ``tls_host``;
             ``connectTimeout`` is 10 seconds where it is not given, and bounds the handshake too.
         :returns: the handler, at once. Its commands wait until there is a connection, as those of a lazy pool.
         :raises ValueError: an option is wrong.
@@ -210,7 +211,10 @@ class Sentinel:
         options: dict[str, Any],
     ) -> Any:
         beside = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
-        ConnectionOptions(**beside)
+        encryption = {name: options.pop(name) for name in _TLS if name in options}
+        checked = ConnectionOptions(**beside, **encryption)
+        if encryption:
+            beside["ssl_context_factory"] = checked.tls_context
         is_lazy = "isLazy" in options
         factory = factory_class(
             sentinel_manager=self,
@@ -240,13 +244,15 @@ def connect_through_sentinels(
     """Connect to a service's master by way of Sentinels that nobody else uses.
 
     :param options: for the connections to the master. The Sentinels are reached with its ``connectTimeout`` and
-        ``ssl_context_factory``, and without its password.
+        its TLS, and without its password.
     :param sentinel_options: fields of :class:`~txredis_fast.ConnectionOptions` that are to be other ones for the
         Sentinels, such as their own ``password``.
     :returns: a Deferred that fires with the handler, or with ``isLazy`` the handler. Its ``disconnect`` closes the
         connections to the Sentinels too.
     """
-    shared = {"connectTimeout": options.connectTimeout, "ssl_context_factory": options.ssl_context_factory}
+    shared: dict[str, Any] = {"connectTimeout": options.connectTimeout}
+    if not any(name in (sentinel_options or {}) for name in _TLS):
+        shared |= {name: getattr(options, name) for name in _TLS}
     factory = _OwningFactory(
         Sentinel(addresses, **{**shared, **(sentinel_options or {})}),
         service,
@@ -254,7 +260,7 @@ def connect_through_sentinels(
         **RedisFactory.arguments(None, options, isLazy),
     )
     factory.reconnect = options.reconnect
-    factory.ssl_context_factory = options.ssl_context_factory
+    factory.ssl_context_factory = options.tls_context
     connected = factory.deferred
     handler = _start(factory)
     return handler if isLazy else connected
@@ -289,7 +295,7 @@ def _sentinel_factory(address: Address, options: ConnectionOptions) -> RedisFact
 
 
 def _start_sentinel(factory: RedisFactory, address: Address, options: ConnectionOptions) -> ConnectionHandler:
-    factory.startConnecting(tcp_endpoint(*address, options.connectTimeout, options.ssl_context_factory))
+    factory.startConnecting(tcp_endpoint(*address, options.connectTimeout, options.tls_context))
     return factory.handler  # type: ignore[no-any-return]
 
 
