@@ -72,11 +72,12 @@ from .exceptions import (
 )
 from .handler import ConnectionHandler, UnixConnectionHandler
 from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
+from .monitor import MonitorFactory, MonitorProtocol
 from .options import ConnectionOptions, RedisURL
 from .pipeline import Pipeline, PipelineError, PipelineLostError
 from .pool import RedisFactory
 from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
-from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
+from .pubsub import SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler

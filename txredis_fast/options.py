@@ -9,12 +9,12 @@ import dataclasses
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from .tls import PEM, TLSSettings
 
-__all__ = ["ConnectionOptions", "ConvertNumbers", "RedisURL"]
+__all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL"]
 
 #: How replies that look like numbers are converted; see :attr:`ConnectionOptions.convertNumbers`.
 ConvertNumbers = bool | Literal["exact"]
@@ -145,6 +145,19 @@ def _check_charset(charset: str | None) -> None:
             raise LookupError
     except (LookupError, TypeError):
         raise ValueError(f"charset must be the name of a text encoding, or None, not {charset!r}") from None
+
+
+class FactoryOptions(TypedDict, total=False):
+    """Options of the factories of subscribers and of monitors, by keyword; see :class:`ConnectionOptions`."""
+
+    charset: str | None
+    password: str | bytes | None
+    username: str | None
+    replyTimeout: float | None
+    convertNumbers: ConvertNumbers
+    poolTimeout: float | None
+    strict: bool
+    limits: Mapping[str, int]
 
 
 @dataclasses.dataclass(frozen=True)

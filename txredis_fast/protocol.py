@@ -271,14 +271,12 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
 
     def _deliver(self, reader: Reader) -> None:
         requests = self._requests
-        take = self.replyReceived
-        take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
         nested = self._delivering  # by a transport that answers during write
         self._delivering = True
         if requests.outgoing is None:
             requests.outgoing = []  # what callbacks send goes out in one write
         try:
-            requests.deliver(reader, take_reply, self.pushReceived, self.replyReceived)
+            self._hand_on(reader)
         except ProtocolError as error:
             self._abort(error)
         finally:
@@ -287,6 +285,12 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
                 self._flush()
                 if self._on_busy is not None and self._in_flight > BURST:
                     self._on_busy(self)
+
+    def _hand_on(self, reader: Reader) -> None:
+        """Hand on every reply that is complete."""
+        take = self.replyReceived
+        take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
+        self._requests.deliver(reader, take_reply, self.pushReceived, take)
 
     def replyReceived(self, reply: Any) -> None:
         """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""

@@ -1,4 +1,4 @@
-"""Connections that the server talks to unasked: subscribers and monitors, and the factories that keep them.
+"""Subscribers: connections that the server sends published messages on, and the factory that keeps one.
 
 A :class:`SubscriberProtocol` hands published messages to its ``messageReceived``. Theory of operation:
 
@@ -10,16 +10,17 @@ A :class:`SubscriberProtocol` hands published messages to its ``messageReceived`
   replies are never shifted.
 * What a connection is wanted to be subscribed to outlives it: the next connection of the same factory takes
   over what a lost one wanted (:class:`Subscriptions`), and subscribes to what its own ``connectionMade`` did
-  not.
+  not. When the last name is confirmed, the program is told how long messages may have been missed.
+* Runs of messages take a short way from the reader to ``messageReceived``. All else comes through
+  ``replyReceived`` and ``pushReceived``, and so do messages where a subclass overrides these.
 
 This module must not know how connections are made.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
@@ -27,70 +28,29 @@ from twisted.python.failure import Failure
 
 from ._types import Keys
 from .commands.arguments import one_or_many
-from .exceptions import ResponseError
 from .handler import ConnectionHandler
-from .options import ConvertNumbers
+from .inbox import Inbox, SlowConsumerPolicy, call_hook, run_coroutine
+from .options import FactoryOptions
 from .pool import RedisFactory
 from .protocol import RedisProtocol
 from .request import PostProc
-from .resp import Push
+from .resp import INCOMPLETE, Push, Reader
+from .restoring import Refused, Restorer, is_restored
 from .subscriptions import (
     REPLIES,
     VERBS,
     Confirmations,
-    Converter,
     Event,
     Kind,
-    Subscriptions,
     command_name,
 )
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["MonitorFactory", "MonitorProtocol", "SubscriberFactory", "SubscriberProtocol"]
+__all__ = ["SubscriberFactory", "SubscriberProtocol"]
 
 _log = Logger()
-
-
-class FactoryOptions(TypedDict, total=False):
-    """Options of both factories, by keyword; see :class:`~txredis_fast.ConnectionOptions`."""
-
-    charset: str | None
-    password: str | bytes | None
-    username: str | None
-    replyTimeout: float | None
-    convertNumbers: ConvertNumbers
-    poolTimeout: float | None
-    strict: bool
-    limits: Mapping[str, int]
-
-
-def _taken_over(protocol: Any) -> Subscriptions:
-    """What a lost connection of the protocol's factory wanted, if there is one without a successor."""
-    # Any RedisFactory may have subscribers as its protocol. Other factories need not mean one server, nor
-    # reconnect: what one of their connections wanted is nothing to the next.
-    if not isinstance(protocol.factory, RedisFactory):
-        return Subscriptions()
-    known: list[Subscriptions] = vars(protocol.factory).setdefault("_subscriptions", [])
-    free = next((entry for entry in known if not entry.owner.connected), None)
-    if free is None:
-        free = Subscriptions()
-        known.append(free)
-    free.owner = protocol
-    return free
-
-
-def _restored(reply: Any) -> Any:
-    """The converter that marks a SUBSCRIBE of this module's own, after a reconnection."""
-    return reply
-
-
-def _call_hook(hook: Callable[..., object], *args: Any) -> None:
-    try:
-        hook(*args)
-    except Exception:  # neither the connection nor the next messages are to suffer from it
-        _log.failure("messageReceived raised an exception")
 
 
 class SubscriberProtocol(RedisProtocol):
@@ -104,26 +64,59 @@ class SubscriberProtocol(RedisProtocol):
     one wanted, as far as its own ``connectionMade`` has not done so.
     """
 
+    #: How many messages may be unfinished: returned by ``messageReceived`` as a Deferred that has not fired (or a
+    #: coroutine that has not ended), or waiting for that. None: no bound, and what it returns is ignored, but for a
+    #: coroutine, which is run.
+    maxPendingMessages: int | None = None
+    #: How many of these may be handled at the same time; with 1, each message waits until the one before is done.
+    maxConcurrentMessages = 1
+    #: What happens when there are ``maxPendingMessages``. ``"pause"``: nothing is read from the connection (replies
+    #: to commands included) until half of them are finished. ``"drop-oldest"``: the message that has waited longest
+    #: is dropped; ``"drop-newest"``: the one that has come. See :meth:`messagesDropped`.
+    slowConsumer: SlowConsumerPolicy = "pause"
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Takes what :class:`RedisProtocol` takes."""
         super().__init__(*args, **kwargs)
-        self._subscriptions = Subscriptions()
-        #: What the commands written so far have subscribed to, whatever was unsubscribed from since.
-        self._asked: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
-        #: What the server has confirmed.
-        self._confirmed: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
+        self._wanted = Restorer(self)
+        self._inbox: Inbox | None = None
+        self._paused_by_program = False
         #: Whether the server sends messages as RESP3 pushes, so that no list is one.
         self._uses_pushes = False
+        #: How a message begins, where what begins like one is sure to be one; else None.
+        self._message_kind: bytes | None = None
 
     # -- hooks
 
-    def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
+    def messageReceived(self, pattern: Any, channel: Any, message: Any) -> Any:
         """A message was published; override it. An exception that it raises is logged and harms nothing else.
 
         :param pattern: the pattern that the channel matched; None where it was subscribed to by name.
         :param channel: the channel.
         :param message: the message. All three are converted as replies are: charset, then numbers.
+        :returns: nothing, or a Deferred (or be a coroutine function); see :attr:`maxPendingMessages`.
         """
+
+    def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
+        """After a reconnection, all that was wanted is subscribed to again; override it to make up for what was missed.
+
+        Called on the new connection, after its first confirmations and before later messages.
+
+        :param seconds: for how long messages may have been missed. Where the old connection broke, rather than being
+            closed, that is counted from when something last came from the server.
+        :param refused: what the server does not let this connection subscribe to again.
+        """
+
+    def messagesDropped(self, count: int) -> None:
+        """Messages were dropped because the program is slow, or were waiting for it when the connection was lost.
+
+        :param count: how many since this was last called. Called before the next message is handed on.
+        """
+
+    @property
+    def droppedMessages(self) -> int:
+        """How many messages :meth:`messagesDropped` was told of, on this connection and those it has replaced."""
+        return self._wanted.dropped
 
     # -- commands
 
@@ -217,27 +210,24 @@ class SubscriberProtocol(RedisProtocol):
                 return fail()
             post_proc = Confirmations(*meaning, names, post_proc)
             if self.connected and self._end_reason is None:
-                self._note(*meaning, names)
+                self._wanted.note(*meaning, names)
         return super().execute_command(*args, post_proc=post_proc, **kwargs)
-
-    def _note(self, kind: Kind, event: Event, names: tuple[bytes, ...]) -> None:
-        """A command is being written: remember what it means for what is wanted."""
-        wanted = self._subscriptions.wanted
-        if event is Event.SUBSCRIBE:
-            self._asked[kind].update(names)
-            wanted[kind].update(dict.fromkeys(names))
-        elif event is Event.UNSUBSCRIBE:
-            for name in names or tuple(wanted[kind]):
-                wanted[kind].pop(name, None)
-        else:
-            for each in wanted.values():
-                each.clear()
 
     # -- life of the connection
 
     def makeConnection(self, transport: Any) -> None:
         """The transport is there; subscribe to what the last connection wanted, once this one is usable."""
-        self._subscriptions = _taken_over(self)
+        self._wanted.take_over()
+        if self.maxPendingMessages is not None:
+            self._inbox = Inbox(
+                self.maxPendingMessages,
+                self.maxConcurrentMessages,
+                self.slowConsumer,
+                receive=self._receive,
+                hold=super().pauseProducing,
+                go_on=self._read_on,
+                dropped=self._dropped,
+            )
         super().makeConnection(transport)
         # Only now, when a subclass's connectionMade has subscribed to what it likes.
         if self.password is None and self.dbid is None:
@@ -246,32 +236,70 @@ class SubscriberProtocol(RedisProtocol):
             self.whenConnected().addCallback(self._restore)
 
     def _restore(self, connection: Any) -> None:
-        for kind, wanted in self._subscriptions.wanted.items():
-            names = [name for name in wanted if name not in self._asked[kind]]
-            if names:
-                self._subscribe_again(kind, names)
+        self._wanted.begin()
 
-    def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:
-        verb = (kind.value + Event.SUBSCRIBE.value).upper()
-        self.execute_command(verb, *names, post_proc=_restored).addErrback(self._not_restored, kind, names)
+    def _close(self, why: Failure) -> None:
+        self._wanted.lost(why, self._end_reason is not None)
+        super()._close(why)
+        if self._inbox is not None:
+            self._inbox.close()
 
-    def _not_restored(self, failure: Failure, kind: Kind, names: list[bytes]) -> None:
-        if not failure.check(ResponseError):
-            return  # the connection is lost: its successor's affair
-        if len(names) == 1:
-            _log.warn(
-                "Cannot subscribe again to {kind} {name}: {error}",
-                kind=kind.name.lower(),
-                name=names[0],
-                error=failure.getErrorMessage(),
-            )
-            return
-        # One name that is refused takes the others of its command with it.
-        for name in names:
-            if name in self._subscriptions.wanted[kind] and name not in self._asked[kind]:
-                self._subscribe_again(kind, [name])
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Take bytes from the transport, and hand on each reply that they complete before returning."""
+        self._wanted.heard()
+        super().dataReceived(data, unpause)
+
+    def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
+        return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
+
+    def _dropped(self, count: int) -> None:
+        self._wanted.dropped += count
+        call_hook(self.messagesDropped, count)
+
+    def pauseProducing(self) -> None:
+        """Stop reading, and hand on nothing more until ``resumeProducing``."""
+        self._paused_by_program = True
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on after ``pauseProducing``; where ``maxPendingMessages`` are unfinished, when they are not any more."""
+        self._paused_by_program = False
+        if self._inbox is None or not self._inbox.full:
+            super().resumeProducing()
+
+    def _read_on(self) -> None:
+        if not self._paused_by_program:
+            super().resumeProducing()
 
     # -- replies
+
+    def _hand_on(self, reader: Reader) -> None:
+        """Hand on what is complete: runs of messages the short way, and the rest one by one."""
+        if _is_stock(self.replyReceived, _STOCK_REPLY) and _is_stock(self.pushReceived, _STOCK_PUSH):
+            requests, inbox, get_message = self._requests, self._inbox, reader.get_message
+            while not requests.stopped:
+                message = None if self._message_kind is None else get_message(self._message_kind)
+                if message is None:
+                    waiting = requests.waiting
+                    reply = reader.get(bool(waiting) and waiting[0].raw)
+                    if reply is INCOMPLETE:
+                        break
+                    if reply.__class__ is Push:
+                        self.pushReceived(reply)
+                    else:
+                        self.replyReceived(reply)
+                elif inbox is not None:
+                    inbox.put(message)
+                else:
+                    pattern, channel, text = message
+                    try:
+                        result = self.messageReceived(pattern, channel, text)
+                    except Exception:
+                        _log.failure("messageReceived raised an exception")
+                    else:
+                        if result is not None:
+                            run_coroutine(result)
+        super()._hand_on(reader)
 
     def replyReceived(self, reply: Any) -> None:
         """A message, a confirmation or an ordinary reply has come."""
@@ -286,6 +314,7 @@ class SubscriberProtocol(RedisProtocol):
         """A RESP3 push has come, which messages and confirmations then are."""
         if self._take(push):
             self._uses_pushes = True
+            self._message_kind = b">"
         else:
             super().pushReceived(push)
 
@@ -299,7 +328,7 @@ class SubscriberProtocol(RedisProtocol):
         """Whether a list may be a message or a confirmation, rather than the ordinary reply that is due."""
         if self._uses_pushes:
             return False
-        return not self._requests.waiting or any(self._confirmed.values()) or self._awaited() is not None
+        return not self._requests.waiting or any(self._wanted.confirmed.values()) or self._awaited() is not None
 
     def _take(self, reply: list[Any]) -> bool:
         """Take a message or a confirmation; False if the reply is neither."""
@@ -316,7 +345,10 @@ class SubscriberProtocol(RedisProtocol):
         if waiting and waiting[0].raw:  # meant for the reply that is due, and this is not it
             reply = self.tryConvertData(reply)
         pattern = reply[1] if kind is Kind.PATTERN else None
-        _call_hook(self.messageReceived, pattern, *reply[-2:])
+        if self._inbox is not None:
+            self._inbox.put((pattern, reply[-2], reply[-1]))
+        else:
+            run_coroutine(call_hook(self.messageReceived, pattern, *reply[-2:]))
         return True
 
     def _confirmation(self, kind: Kind, event: Event, reply: list[Any]) -> None:
@@ -324,9 +356,10 @@ class SubscriberProtocol(RedisProtocol):
         if awaited is None or awaited.kind is not kind or awaited.event is not event:
             # Nobody asked. A cluster does this to a shard channel whose slot moves away.
             if event is Event.UNSUBSCRIBE and reply[1] is not None:
-                self._confirmed[kind].discard(self._encode_value(reply[1]))
+                self._wanted.confirmed[kind].discard(self._encode_value(reply[1]))
+                self._confirmed_changed()
             return
-        confirmed = self._confirmed[kind]
+        confirmed = self._wanted.confirmed[kind]
         if awaited.left is None:
             awaited.first = list(reply)
             awaited.left = len(awaited.names) or len(confirmed) or 1
@@ -334,82 +367,40 @@ class SubscriberProtocol(RedisProtocol):
                 confirmed.update(awaited.names)
             else:
                 confirmed.difference_update(awaited.names or tuple(confirmed))
+            self._confirmed_changed()
         awaited.left -= 1
         if not awaited.left:
+            if event is Event.SUBSCRIBE:
+                self._wanted.settled(kind, awaited.names)
             super().replyReceived(awaited.first)
+
+    def _confirmed_changed(self) -> None:
+        if not self._uses_pushes:
+            self._message_kind = b"*" if any(self._wanted.confirmed.values()) else None
 
     def _answered_otherwise(self, awaited: Confirmations, reply: Any) -> None:
         """A command that changes subscriptions was refused, queued by MULTI, or is RESET."""
         if awaited.event is Event.RESET and not isinstance(reply, Exception):
             self._uses_pushes = False
-            for confirmed in self._confirmed.values():
+            for confirmed in self._wanted.confirmed.values():
                 confirmed.clear()
+            self._confirmed_changed()
         elif awaited.event is Event.SUBSCRIBE and isinstance(reply, Exception):
             for name in awaited.names:
-                if name not in self._confirmed[awaited.kind]:
-                    self._asked[awaited.kind].discard(name)
-                    if awaited.post_proc is not _restored:
-                        self._subscriptions.wanted[awaited.kind].pop(name, None)
+                if name in self._wanted.confirmed[awaited.kind]:
+                    continue
+                if awaited.post_proc is is_restored:
+                    self._wanted.asked[awaited.kind].discard(name)
+                else:
+                    self._wanted.refused(awaited.kind, name, reply)
 
 
-class _BeginsMonitor(Converter):
-    """Marks MONITOR."""
+def _is_stock(method: Any, stock: Any) -> bool:
+    return getattr(method, "__func__", None) is stock
 
 
-#: What begins a line of a monitor: the time, the database and the client.
-_MONITOR_LINE = re.compile(r"[0-9]+\.[0-9]+ \[[0-9]+ ")
-
-
-class MonitorProtocol(RedisProtocol):
-    """A connection that is told of every command that the server executes: override :meth:`messageReceived`.
-
-    A monitor costs the server much of its speed.
-    """
-
-    _monitoring = False
-
-    def messageReceived(self, message: Any) -> None:
-        """The server has executed a command; override it. An exception that it raises is logged.
-
-        :param message: ``'1339518083.107412 [0 127.0.0.1:60866] "keys" "*"'``; and ``"OK"``, when it begins.
-        """
-
-    def monitor(self) -> Deferred[Any]:
-        """Begin.
-
-        :returns: fires with ``"OK"``.
-
-        https://redis.io/commands/monitor/, since 1.0.0
-        """
-        return self.execute_command("MONITOR")
-
-    def stop(self) -> None:
-        """Close the connection."""
-        if self.transport is not None:
-            self.transport.loseConnection()
-
-    def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
-        """Send a command; see ``RedisProtocol.execute_command``."""
-        if command_name(args) == "monitor":
-            post_proc = _BeginsMonitor(post_proc)
-        return super().execute_command(*args, post_proc=post_proc, **kwargs)
-
-    def replyReceived(self, reply: Any) -> None:
-        """A line of the monitor has come, or the reply to a command."""
-        waiting = self._requests.waiting
-        if not waiting or (self._monitoring and _is_monitor_line(reply)):
-            _call_hook(self.messageReceived, reply)
-            return
-        begins = isinstance(waiting[0].post_proc, _BeginsMonitor)
-        if begins and not isinstance(reply, Exception):
-            self._monitoring = True
-            _call_hook(self.messageReceived, reply)
-        super().replyReceived(reply)
-
-
-def _is_monitor_line(reply: Any) -> bool:
-    text = reply.decode("latin-1") if isinstance(reply, bytes) else reply
-    return isinstance(text, str) and _MONITOR_LINE.match(text) is not None
+_STOCK_REPLY = SubscriberProtocol.replyReceived
+_STOCK_PUSH = SubscriberProtocol.pushReceived
 
 
 class SubscriberFactory(RedisFactory):
@@ -419,26 +410,6 @@ class SubscriberFactory(RedisFactory):
     """
 
     protocol = SubscriberProtocol
-
-    def __init__(
-        self,
-        isLazy: bool = False,
-        handler: Callable[[Any], Any] = ConnectionHandler,
-        *,
-        dbid: int | None = None,
-        **options: Unpack[FactoryOptions],
-    ) -> None:
-        """Parameters: see :class:`RedisFactory`."""
-        super().__init__(None, dbid, 1, isLazy, handler, **options)
-
-
-class MonitorFactory(RedisFactory):
-    """Keeps one connection that monitors; ``protocol`` is to be a subclass of :class:`MonitorProtocol`.
-
-    Works with ``reactor.connectTCP(host, port, factory)`` and with ``startConnecting(endpoint)``.
-    """
-
-    protocol = MonitorProtocol
 
     def __init__(
         self,

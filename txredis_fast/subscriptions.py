@@ -10,7 +10,7 @@ from typing import Any
 
 from .request import PostProc
 
-__all__ = ["REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "Subscriptions", "command_name"]
+__all__ = ["REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "command_name"]
 
 
 class Kind(enum.Enum):
@@ -80,15 +80,3 @@ class Confirmations(Converter):
         self.names = names
         self.left: int | None = None
         self.first: Any = None
-
-
-class Subscriptions:
-    """What a connection is wanted to be subscribed to, which its successor takes over.
-
-    :ivar wanted: names by kind, as they are sent, in the order they were first asked for.
-    :ivar owner: the protocol of the connection.
-    """
-
-    def __init__(self) -> None:
-        self.wanted: dict[Kind, dict[bytes, None]] = {kind: {} for kind in Kind}
-        self.owner: Any = None

@@ -76,7 +76,7 @@ def test_both_have_the_same_names_and_signatures(both):
         ]
     public = {name for name in vars(python.Reader) if not name.startswith("_")}
     assert public == {name for name in vars(compiled.Reader) if not name.startswith("_")}
-    assert public == {"attributes", "buffered", "feed", "get", "get_all", "get_many"}
+    assert public == {"attributes", "buffered", "feed", "get", "get_all", "get_many", "get_message"}
 
 
 def test_a_reader_can_be_subclassed(resp):

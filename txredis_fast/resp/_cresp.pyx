@@ -270,6 +270,21 @@ cdef class _Frame:
         return pairs
 
 
+@cython.final
+@cython.no_gc
+cdef class _Name:
+    """The channel, or pattern, of the last message: its bytes, and the value that they were converted to."""
+
+    cdef bytes data
+    cdef object value
+
+    cdef inline bint is_for(self, const char *text, Py_ssize_t size) noexcept:
+        return (
+            self.data is not None and PyBytes_GET_SIZE(self.data) == size
+            and memcmp(PyBytes_AS_STRING(self.data), text, size) == 0
+        )
+
+
 cdef bytes _copy_of(object data):
     """Copy what was fed, where it is not bytes."""
     if isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
@@ -317,10 +332,14 @@ cdef class Reader:
     cdef Py_ssize_t _max_depth
     cdef Py_ssize_t _max_line
     cdef Py_ssize_t _max_buffered
+    cdef _Name _channel
+    cdef _Name _pattern
 
     def __cinit__(self, *args, **kwargs):
         self._data = b""
         self._stack = []
+        self._channel = _Name.__new__(_Name)
+        self._pattern = _Name.__new__(_Name)
         self._raw = -1
         self._broken = "the reader was not initialised"
 
@@ -357,6 +376,7 @@ cdef class Reader:
         self._max_buffered = min(max_buffered, HUGE)
         self._clear()
         self._attributes = None
+        self._channel.data = self._pattern.data = None
         self._broken = None
 
     def __dealloc__(self):
@@ -426,6 +446,79 @@ cdef class Reader:
         finally:
             self._busy = False
         return replies
+
+    @cython.critical_section
+    def get_message(self, bytes kind not None):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.get_message`."""
+        cdef Py_ssize_t starts[3]
+        cdef Py_ssize_t sizes[3]
+        cdef Py_ssize_t end
+        cdef int names
+        cdef object pattern = None
+        cdef object channel, message
+        self._check_usable()
+        if self._frame is not None or self._raw >= 0 or self._bulk != NULL or self._pending_attributes is not None:
+            return None
+        names = self._find_message(PyBytes_AS_STRING(kind)[0], starts, sizes, &end)
+        if names == 0:
+            return None
+        self._busy = True
+        self._raw = False
+        try:
+            if names == 2:
+                pattern = self._name(self._pattern, self._data + starts[0], sizes[0])
+            channel = self._name(self._channel, self._data + starts[names - 1], sizes[names - 1])
+            message = owned(self._bulk_value(self._data + starts[names], sizes[names]))
+        finally:
+            self._busy = False
+            self._raw = -1
+        self._consume(end - self._pos)
+        self._returned = self._fed - (self._end - self._pos)
+        self._attributes = None
+        return pattern, channel, message
+
+    cdef int _find_message(self, char kind, Py_ssize_t *starts, Py_ssize_t *sizes, Py_ssize_t *end) noexcept:
+        """If a message comes next and is complete: where its strings are, and how many name the channel; else 0."""
+        cdef const char *text = self._data + self._pos
+        cdef Py_ssize_t begin = self._pos
+        cdef Py_ssize_t size = 0
+        cdef int names = 1
+        cdef int i
+        if (
+            self._end - begin < 18 or text[0] != kind or text[2] != c"\r" or text[3] != c"\n"
+            or self._max_bulk < 8 or self._max_elements < 4 or self._max_line < 2
+        ):
+            return 0
+        if text[1] == c"3":
+            if memcmp(text + 4, b"$7\r\nmessage\r\n", 13) == 0:
+                self._pos += 17
+            elif memcmp(text + 4, b"$8\r\nsmessage\r\n", 14) == 0:
+                self._pos += 18
+            else:
+                return 0
+        elif text[1] == c"4" and memcmp(text + 4, b"$8\r\npmessage\r\n", 14) == 0:
+            self._pos += 18
+            names = 2
+        else:
+            return 0
+        for i in range(names + 1):
+            size = self._whole_bulk(starts + i)
+            if size < 0:
+                break
+            sizes[i] = size
+            self._pos = starts[i] + size + 2
+        end[0] = self._pos
+        self._pos = begin
+        return 0 if size < 0 else names
+
+    cdef object _name(self, _Name name, const char *text, Py_ssize_t size):
+        """Convert a name, where it is not that of the last message."""
+        cdef object value
+        if not name.is_for(text, size):
+            value = owned(self._bulk_value(text, size))
+            name.data = PyBytes_FromStringAndSize(text, size)
+            name.value = value
+        return name.value
 
     cdef inline int _check_usable(self) except -1:
         """Refuse to be called from a codec that this reader is calling, and after an error."""

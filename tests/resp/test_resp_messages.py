@@ -1,0 +1,180 @@
+"""The short way of messages: the same values as the ordinary way, and nothing but messages."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from txredis_fast.resp import INCOMPLETE
+
+
+def encode(kind, *items):
+    return b"%b%d\r\n" % (kind, len(items)) + b"".join(b"$%d\r\n%b\r\n" % (len(item), item) for item in items)
+
+
+def as_message(reply):
+    """What get_message() is to give for a reply that get() gives."""
+    _, *names, message = reply
+    return (names[0] if len(names) == 2 else None, names[-1], message)
+
+
+KINDS = [b"*", b">"]
+OPTIONS = [(), (None,), (None, False), ("utf-8", False), ("utf-8", "exact"), ("latin-1",), ("utf-16-le",)]
+TEXTS = [b"", b"x", b"12", b"007", b"-1.50", b"\xff\x00", b"caf\xc3\xa9 au lait", b"a" * 64, b"a" * 999, b"\r\n$3\r\n"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_values_are_those_of_the_ordinary_way(resp, shape, kind, options):
+    data = b"".join(
+        encode(kind, *items)
+        for text in TEXTS
+        for name in TEXTS
+        for items in ((b"message", name, text), (b"smessage", name, text), (b"pmessage", name, text, name))
+    )
+    short, ordinary = resp.Reader(*options), resp.Reader(*options)
+    short.feed(data)
+    ordinary.feed(data)
+    for expected in map(as_message, ordinary.get_all()):
+        got = short.get_message(kind)
+        assert shape(got) == shape(expected)
+    assert short.buffered == 0
+    assert short.get_message(kind) is None
+    assert short.get() is INCOMPLETE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_messages_cut_anywhere_come_one_way_or_the_other(resp, kind):
+    data = encode(kind, b"message", b"a", b"hi\r\n*3") + encode(kind, b"pmessage", b"a*", b"ab", b"12")
+    for cut in range(len(data) + 1):
+        reader = resp.Reader()
+        got = []
+        for part in (data[:cut], data[cut:]):
+            reader.feed(part)
+            while True:
+                message = reader.get_message(kind)
+                if message is None:
+                    reply = reader.get()
+                    if reply is INCOMPLETE:
+                        break
+                    message = as_message(reply)
+                got.append(message)
+        assert got == [(None, "a", "hi\r\n*3"), ("a*", "ab", 12)]
+        assert reader.buffered == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "other",
+    [
+        (b"subscribe", b"a", b"1"),
+        (b"message", b"a"),
+        (b"message", b"a", b"b", b"c"),
+        (b"pmessage", b"a*", b"ab"),
+        (b"messages", b"a", b"b"),
+        (b"Message", b"a", b"b"),
+    ],
+)
+def test_what_is_no_message_stays(resp, kind, other):
+    reader = resp.Reader()
+    reader.feed(encode(kind, *other) + encode(kind, b"message", b"a", b"b"))
+    assert reader.get_message(kind) is None
+    assert len(reader.get()) == len(other)
+    assert reader.get_message(kind) == (None, "a", "b")
+
+
+def test_a_message_of_the_other_kind_stays(resp):
+    for kind, other in (b"*>", b">*"):
+        kind, other = bytes((kind,)), bytes((other,))
+        reader = resp.Reader()
+        reader.feed(encode(other, b"message", b"a", b"b"))
+        assert reader.get_message(kind) is None
+        assert reader.get() == ["message", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n:5\r\n",
+        b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$-1\r\n",
+        b"*3\r\n+message\r\n$1\r\na\r\n$1\r\nb\r\n",
+        b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n*1\r\n$1\r\nb\r\n",
+        b"*03\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n",
+        b"|1\r\n+k\r\n+v\r\n*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n",
+    ],
+)
+def test_what_is_not_written_in_the_ordinary_way_stays(resp, odd):
+    reader, ordinary = resp.Reader(), resp.Reader()
+    reader.feed(odd + encode(b"*", b"message", b"a", b"b"))
+    ordinary.feed(odd)
+    assert reader.get_message(b"*") is None
+    assert reader.get() == ordinary.get()
+    assert reader.attributes == ordinary.attributes
+    assert reader.get_message(b"*") == (None, "a", "b")
+    assert reader.attributes is None
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        b"*3\r\n$7\r\nmessage\r\n$1\r\nab\r\n$1\r\nb\r\n",
+        b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\r",
+        b"*3\r\n$7\r\nmessage\r\n$x\r\na\r\n$1\r\nb\r\n",
+        b"*3\r\n$7\r\nmessageX\r\n$1\r\na\r\n$1\r\nb\r\n",
+    ],
+)
+def test_malformed_input_is_left_to_the_ordinary_way(resp, malformed):
+    from txredis_fast.exceptions import ProtocolError
+
+    reader = resp.Reader()
+    reader.feed(malformed + b"padding" * 10)
+    assert reader.get_message(b"*") is None
+    with pytest.raises(ProtocolError):
+        reader.get()
+    with pytest.raises(ProtocolError):
+        reader.get_message(b"*")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_elements": 2}, {"max_bulk_length": 4}, {"max_line_length": 1}, {"max_bulk_length": 7}]
+)
+def test_limits_hold(resp, limits):
+    reader = resp.Reader(**limits)
+    reader.feed(encode(b"*", b"message", b"channel", b"eight letters and more"))
+    assert reader.get_message(b"*") is None
+    with pytest.raises(Exception, match="at most"):
+        reader.get()
+
+
+def test_a_reader_that_is_in_the_middle_of_a_reply_leaves_it(resp):
+    reader = resp.Reader()
+    reader.feed(b"*1\r\n")
+    assert reader.get() is INCOMPLETE
+    reader.feed(encode(b"*", b"message", b"a", b"b"))
+    assert reader.get_message(b"*") is None
+    assert reader.get() == [["message", "a", "b"]]
+
+
+def test_both_give_the_same_in_the_same_order_whichever_way_it_comes(both, shape):
+    def one_by_one(reader, kinds):
+        for kind in kinds:
+            message = reader.get_message(kind)
+            if message is None:
+                reply = reader.get()
+                is_message = isinstance(reply, list) and reply[0] in ("message", "pmessage", "smessage")
+                message = as_message(reply) if is_message else reply
+            yield shape(message), reader.buffered
+
+    rng = random.Random(1)
+    python, compiled = both
+    for _ in range(300):
+        first, second = python.Reader(), compiled.Reader()
+        for _ in range(rng.randrange(1, 8)):
+            word = rng.choice([b"message", b"pmessage", b"smessage", b"x"])
+            texts = [rng.choice(TEXTS) for _ in range(3 if word == b"pmessage" else 2)]
+            data = encode(rng.choice(KINDS), word, *texts)
+            first.feed(data)
+            second.feed(data)
+        kinds = [rng.choice(KINDS) for _ in range(10)]
+        assert list(one_by_one(first, kinds)) == list(one_by_one(second, kinds))
