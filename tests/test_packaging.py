@@ -31,6 +31,7 @@ LAYERS = [
     "monitor",
     "restoring",
     "pool",
+    "lane",
     "slots",
     "connection_queue",
     "endpoints",

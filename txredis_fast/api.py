@@ -9,7 +9,7 @@ up, and fails with :exc:`ConnectionFailedError` when that is given up. Wrong arg
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from twisted.internet.defer import Deferred
@@ -47,6 +47,8 @@ class MoreOptions(TypedDict, total=False):
     tls_certificate: PEM | None
     tls_key: PEM | None
     tls_host: str | None
+    maxBlockingConnections: int | None
+    onUnclaimedReply: Callable[[Any, Any], object] | None
 
 
 def makeConnection(

@@ -75,6 +75,14 @@ class ConnectionQueue:
             return self._getters.join(self._timeout(), self._why)
         return succeed(self._take())
 
+    def take_shared(self) -> Any:
+        """Return the connection that commands share now, which nobody else is given until it is put back; or None."""
+        connection = self.pick()
+        if connection is not None:
+            self.pending.remove(connection)
+            self._choose()
+        return connection
+
     def put(self, connection: Any) -> None:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
         if not connection._usable or connection in self.pending:

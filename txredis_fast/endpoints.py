@@ -18,7 +18,7 @@ from zope.interface import implementer
 from ._reactor import current_reactor
 from .tls import TLSSettings, refusal
 
-__all__ = ["endpoint_from", "tcp_endpoint", "unix_endpoint"]
+__all__ = ["endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
 
 #: Seconds for one attempt to connect, where the user sets none.
 DEFAULT_CONNECT_TIMEOUT = 30
@@ -62,6 +62,29 @@ def endpoint_from(endpoint: Any) -> Any:
     if not hasattr(endpoint, "connect"):
         raise ValueError(f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}")
     return endpoint
+
+
+def endpoint_of_connector(connector: Any) -> Any:
+    """Return an endpoint that leads where a connector of ``reactor.connectTCP`` and the like leads now.
+
+    :returns: None if that cannot be told: it is no connector of Twisted's own.
+    """
+    from twisted.internet import endpoints
+    from twisted.internet.address import IPv4Address, UNIXAddress
+
+    reactor = getattr(connector, "reactor", None)
+    if reactor is None or not hasattr(connector, "timeout"):
+        return None
+    destination = connector.getDestination()
+    if isinstance(destination, UNIXAddress):
+        return endpoints.UNIXClientEndpoint(reactor, connector.address, timeout=connector.timeout)
+    if not isinstance(destination, IPv4Address):
+        return None
+    place = (reactor, connector.host, connector.port)
+    more = {"timeout": connector.timeout, "bindAddress": connector.bindAddress}
+    if hasattr(connector, "contextFactory"):
+        return endpoints.SSL4ClientEndpoint(*place, connector.contextFactory, **more)
+    return endpoints.TCP4ClientEndpoint(*place, **more)
 
 
 def _tls_endpoint(endpoint: Any, host: str, context_factory: Any, timeout: float) -> Any:

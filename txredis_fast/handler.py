@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from ._types import Text
 from .batch import Batch, commands_of
 from .commands import Commands
+from .commands.flags import BLOCKING, command_name, longest_wait
 from .exceptions import NotSentError, RedisError, WatchError
 from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
@@ -44,8 +45,11 @@ class ConnectionHandler(Commands):
 
         Keyword arguments are those of ``RedisProtocol.execute_command``.
         """
+        name = command_name(args)
+        if name in BLOCKING and longest_wait(args, name) is not None:
+            kwargs["blocking"] = True
         if kwargs.get("blocking"):
-            return self._run_alone("execute_command", args, kwargs)
+            return self._run_blocking("execute_command", args, kwargs)
         return self._run_shared("execute_command", args, kwargs)
 
     @property
@@ -193,6 +197,14 @@ class ConnectionHandler(Commands):
         raise NotSentError("Not connected")
 
     def _send_batch(self, commands: Sequence[Command], alone: bool) -> Deferred[list[Any]]:
+        lane = (
+            self._factory.blockingLane
+            if alone and any(longest_wait(each[0]) is not None for each in commands)
+            else None
+        )
+        if lane is not None:
+            sent = functools.partial(send_batch, commands=commands)
+            return lane.run(sent, batch=[each[0] for each in commands])  # type: ignore[no-any-return]
         if alone:
             return self._factory.getConnection().addCallback(  # type: ignore[no-any-return]
                 self._lend, send_batch, (commands,), {}
@@ -207,7 +219,16 @@ class ConnectionHandler(Commands):
             return call(connection, name, args, kwargs)
         return self._factory.getConnection(True).addCallback(call, name, args, kwargs)  # type: ignore[no-any-return]
 
-    def _run_alone(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_blocking(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+        if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
+            # These are about the writes of their own connection: the one that commands have shared.
+            connection = self._factory.connectionQueue.take_shared()
+            if connection is not None:
+                return self._lend(connection, call, (name, args, kwargs), {})
+        elif self._factory.blockingLane is not None:
+            return self._factory.blockingLane.run(  # type: ignore[no-any-return]
+                lambda connection: call(connection, name, args, kwargs)
+            )
         return self._factory.getConnection().addCallback(self._lend, call, (name, args, kwargs), {})  # type: ignore[no-any-return]
 
     def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], args: Any, kwargs: Any) -> Deferred[Any]:
@@ -222,7 +243,7 @@ class ConnectionHandler(Commands):
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         method = getattr(self._factory.protocol, name, None)
-        run = self._run_alone if getattr(method, "_blocking", False) else self._run_shared
+        run = self._run_blocking if getattr(method, "_blocking", False) else self._run_shared
 
         def command(*args: Any, **kwargs: Any) -> Deferred[Any]:
             return run(name, args, kwargs)
@@ -322,10 +343,10 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
     if getattr(method, "_blocking", False):
 
         @functools.wraps(method)
-        def run_alone(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-            return self._run_alone(name, args, kwargs)
+        def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            return self._run_blocking(name, args, kwargs)
 
-        return run_alone
+        return run_blocking
 
     @functools.wraps(method)
     def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:

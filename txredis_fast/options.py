@@ -30,6 +30,8 @@ DEFAULT_POOL_TIMEOUT = 30.0
 #: Options that mean nothing without TLS.
 TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
+DEFAULT_BLOCKING_CONNECTIONS = 32
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConnectionOptions:
@@ -70,6 +72,14 @@ class ConnectionOptions:
     #: Seconds a command waits for a usable connection before it fails with ``NotSentError``. 0: fails at once.
     #: None: waits for ever. "default": ``replyTimeout`` where that is set, else 30.
     poolTimeout: float | Literal["default"] | None = "default"
+    #: How many connections blocking commands (BLPOP, XREAD with BLOCK ...) may have beyond ``poolsize``. They are made
+    #: when needed, and closed when they have not been used for 30 seconds. None: 32, or ``poolsize`` where that is
+    #: more. 0: blocking commands take one of the pool's.
+    maxBlockingConnections: int | None = None
+    #: Called as ``onUnclaimedReply(command, reply)`` when a blocking command was cancelled, or was out of its
+    #: caller's time, and the server had taken an element for it all the same: put it back, or use it. ``command`` is
+    #: the tuple that was sent. None: the element is dropped, and a warning without its content is logged.
+    onUnclaimedReply: Callable[[Any, Any], object] | None = None
     #: True: ``[+-]?[0-9]+`` in a bulk string becomes int, and a decimal fraction float. "exact": only where the
     #: number gives the same text back (``007`` and ``1.10`` stay text). False: none.
     convertNumbers: ConvertNumbers = True
@@ -95,6 +105,9 @@ class ConnectionOptions:
         self._check_tls()
         if isinstance(self.convertNumbers, str) and self.convertNumbers != "exact":
             raise ValueError(f"convertNumbers must be True, False or 'exact', not {self.convertNumbers!r}")
+        most = self.maxBlockingConnections
+        if most is not None and (not isinstance(most, int) or most < 0):
+            raise ValueError(f"maxBlockingConnections must be a number, 0 or more, or None, not {most!r}")
         unknown = set(self.limits) - LIMITS
         if unknown:
             raise ValueError(f"unknown limits: {sorted(unknown)}; there are: {sorted(LIMITS)}")
@@ -128,6 +141,12 @@ class ConnectionOptions:
         if self.tls or self.ssl_context_factory is True:
             return TLSSettings(self.tls_ca, self.tls_certificate, self.tls_key, self.tls_host)
         return self.ssl_context_factory or False
+
+    @property
+    def max_blocking_connections(self) -> int:
+        """``maxBlockingConnections`` with None resolved."""
+        most = self.maxBlockingConnections
+        return max(DEFAULT_BLOCKING_CONNECTIONS, self.poolsize) if most is None else most
 
     @property
     def pool_timeout(self) -> float | None:
@@ -267,6 +286,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "connectTimeout": _read_seconds,
     "replyTimeout": _read_seconds,
     "poolTimeout": _read_seconds,
+    "maxBlockingConnections": int,
     "convertNumbers": _read_convert_numbers,
     "strict": _read_bool,
     "tls": _read_bool,

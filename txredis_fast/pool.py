@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .connection_queue import ConnectionQueue
+from .endpoints import endpoint_of_connector
 from .exceptions import (
     BusyError,
     ConnectionFailedError,
@@ -33,6 +34,7 @@ from .exceptions import (
     ReadOnlyError,
 )
 from .handler import ConnectionHandler
+from .lane import BlockingLane
 from .options import ConnectionOptions, ConvertNumbers
 from .protocol import RedisProtocol
 from .slots import PoolSlot
@@ -72,6 +74,8 @@ class RedisFactory(ReconnectingClientFactory):
     noisy = False
     #: Whether a lost connection is made again.
     reconnect = _Reconnect()
+    #: Seconds that a connection for blocking commands rests before it is closed.
+    blockingIdleTime = 30.0
     #: Seconds for the handshake of a new connection; None: 30.
     connectTimeout: float | None = None
     protocol: Any = RedisProtocol
@@ -94,6 +98,8 @@ class RedisFactory(ReconnectingClientFactory):
         strict: bool = False,
         limits: Mapping[str, int] | None = None,
         connectTimeout: float | None = None,
+        maxBlockingConnections: int | None = None,
+        onUnclaimedReply: Callable[[Any, Any], object] | None = None,
     ) -> None:
         """Make one.
 
@@ -117,6 +123,8 @@ class RedisFactory(ReconnectingClientFactory):
             strict=strict,
             limits=limits or {},
             connectTimeout=connectTimeout,
+            maxBlockingConnections=maxBlockingConnections,
+            onUnclaimedReply=onUnclaimedReply,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -132,11 +140,15 @@ class RedisFactory(ReconnectingClientFactory):
         self.limits = dict(limits or {})
         if connectTimeout is not None:
             self.connectTimeout = connectTimeout
+        self.maxBlockingConnections = options.max_blocking_connections
+        self.onUnclaimedReply = onUnclaimedReply
         self.size = 0
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
-        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self.why_not_connected, self._prepare)
+        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self.why_not_connected, self.prepare)
+        self._endpoint: Any = None
+        self._lane: BlockingLane | None = None
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         self._connectors: dict[Any, int] = {}
         self._retries: set[Any] = set()
@@ -163,6 +175,8 @@ class RedisFactory(ReconnectingClientFactory):
             "strict": options.strict,
             "limits": options.limits,
             "connectTimeout": options.connectTimeout,
+            "maxBlockingConnections": options.maxBlockingConnections,
+            "onUnclaimedReply": options.onUnclaimedReply,
         }
 
     def __repr__(self) -> str:
@@ -177,6 +191,7 @@ class RedisFactory(ReconnectingClientFactory):
 
     def startConnecting(self, endpoint: Any) -> None:
         """Make and keep ``poolsize`` connections to an ``IStreamClientEndpoint``."""
+        self._endpoint = endpoint
         for _ in range(self.poolsize):
             slot = PoolSlot(self, endpoint)
             self.slots.append(slot)
@@ -205,10 +220,11 @@ class RedisFactory(ReconnectingClientFactory):
         return protocol
 
     def _connection_ready(self, connection: Any) -> None:
-        if getattr(connection, "_slot", None) is None:
+        slot = getattr(connection, "_slot", None)
+        if slot is None:
             self.addConnection(connection)
         else:
-            current_reactor().callLater(0, self.addConnection, connection)
+            current_reactor().callLater(0, slot.ready, connection)
 
     def retryDelay(self, attempt: int) -> float:
         """Seconds to wait before an attempt to connect.
@@ -250,7 +266,9 @@ class RedisFactory(ReconnectingClientFactory):
         deferred, self.deferred = self.deferred, None
         if deferred is not None and not self.isLazy and not deferred.called:
             deferred.errback(ConnectionFailedError("disconnected before it was connected"))
-        stopping = gatherResults([slot.stop() for slot in self.slots], consumeErrors=True)
+        stopping = gatherResults(
+            [slot.stop() for slot in self.slots] + ([self._lane.close()] if self._lane else []), consumeErrors=True
+        )
         for connection in list(self.pool):
             if connection.transport is not None:
                 connection.transport.loseConnection()
@@ -357,7 +375,7 @@ class RedisFactory(ReconnectingClientFactory):
         if self.size:
             return
         if not self.keeps_trying:
-            self.connectionQueue.fail_waiting(NotSentError("Not connected"))
+            self.fail_waiting(NotSentError("Not connected"))
         waiting, self._waiting_for_empty_pool = self._waiting_for_empty_pool, []
         for deferred in waiting:
             deferred.callback(None)
@@ -397,7 +415,7 @@ class RedisFactory(ReconnectingClientFactory):
         if self.isLazy:
             slot.stop()
             if not self.size:
-                self.connectionQueue.fail_waiting(NotSentError(f"Not connected: {self._last_reason}"))
+                self.fail_waiting(NotSentError(f"Not connected: {self._last_reason}"))
             self.connectionError(why)
         else:
             # Nobody will get the handler, so nobody else could close what did connect.
@@ -421,7 +439,7 @@ class RedisFactory(ReconnectingClientFactory):
             self.connectionError(message)
         else:
             log.msg(message)
-        self.connectionQueue.fail_waiting(NotSentError(f"Not connected: {message}"))
+        self.fail_waiting(NotSentError(f"Not connected: {message}"))
 
     # -- giving connections out
 
@@ -431,25 +449,41 @@ class RedisFactory(ReconnectingClientFactory):
         :param peek: True: to share it. False: to have it alone, until ``connectionQueue.put(connection)``.
         :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if none will come.
         """
-        if not self.size and not self._may_connect():
+        if not self.may_connect:
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 
-    def _prepare(self, connection: Any) -> None:
+    @property
+    def blockingLane(self) -> BlockingLane | None:
+        """The connections for blocking commands; None where it is not known how to make any, or none are wanted."""
+        if self._lane is None and self.maxBlockingConnections and not self.disconnectCalled:
+            endpoint = self._endpoint or next(filter(None, map(endpoint_of_connector, self._connectors)), None)
+            if endpoint is not None:
+                self._lane = BlockingLane(self, endpoint, self.maxBlockingConnections)
+        return self._lane
+
+    def prepare(self, connection: Any) -> None:
         """Bring a connection to the pool's database, which may have changed while it was taken or made."""
         if self.dbid is not None and connection.dbid != self.dbid:
             connection.dbid = self.dbid
             connection.select(self.dbid).addErrback(lambda failure: connection._abort(failure.value))
 
+    def fail_waiting(self, error: Exception) -> None:
+        """Fail all who wait for a connection."""
+        self.connectionQueue.fail_waiting(error)
+        if self._lane is not None:
+            self._lane.fail_waiting(error)
+
     def failWaitingInVain(self) -> None:
         """Fail who waits for a connection, if none may come any more."""
-        if not self.size and not self._may_connect():
-            self.connectionQueue.fail_waiting(NotSentError(self.why_not_connected()))
+        if not self.may_connect:
+            self.fail_waiting(NotSentError(self.why_not_connected()))
 
-    def _may_connect(self) -> bool:
-        """Whether a connection may still come: by a new attempt, or because one is in progress."""
-        if self.disconnectCalled:
-            return False
+    @property
+    def may_connect(self) -> bool:
+        """Whether there is a connection, or one may still come: by a new attempt, or because one is in progress."""
+        if self.size or self.disconnectCalled:
+            return bool(self.size)
         in_progress = any(slot.alive for slot in self.slots) or any(
             getattr(connector, "state", "disconnected") != "disconnected" for connector in self._connectors
         )

@@ -15,6 +15,7 @@ where it has such a method, ``handshakeFailed``.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .commands.flags import longest_wait
 from .direct import send, sends_directly
 from .exceptions import (
     ConnectionError,
@@ -42,6 +44,9 @@ from .resp import Push, Reader, encode_command, encode_commands
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
 CRLF = b"\r\n"
+
+#: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
+BLOCKING_SLACK = 10.0
 
 #: With more requests than this in flight, another one is likely to be part of a burst.
 BURST = 64
@@ -99,6 +104,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self._on_busy: Callable[[Any], object] | None = None
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
+        #: The last blocking command that was sent.
+        self._blocking_command: Sequence[Any] = ()
         #: Why this side ended the connection, where it did.
         self._end_reason: Exception | None = None
 
@@ -330,7 +337,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         :param args: the command's name and its arguments.
         :param post_proc: converts the reply, unless that is an error.
         :param apply_timeout: False: ``replyTimeout`` does not limit this command.
-        :param blocking: the server may take its time to answer (BLPOP ...); cancelling closes the connection.
+        :param blocking: the server may take its time to answer (BLPOP ...): up to the command's own time limit and
+            ``replyTimeout`` (or 10 seconds) more; cancelling closes the connection.
         :param raw: leave the strings of this one reply as bytes.
         :returns: fires with the reply; fails with :exc:`ResponseError`, :exc:`InvalidData` (an argument cannot be
             sent), :exc:`NotSentError` or :exc:`MaybeExecutedError`. Never raises.
@@ -347,11 +355,21 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             data = encode_command(args, self.charset, self.errors, self.strict)
         except Exception:
             return fail()
+        if blocking:
+            return self._send_blocking(data, args, post_proc, raw)
         timeout = self.replyTimeout
         deadline = self._deadline(timeout) if timeout and apply_timeout else None
-        return self._requests.send(data, post_proc, raw, self._cancel_blocking if blocking else None, deadline)
+        return self._requests.send(data, post_proc, raw, None, deadline)
 
     _execute_stock = execute_command
+
+    def _send_blocking(self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool) -> Deferred[Any]:
+        """Send a command that the server may answer late: its time limit is its own, and some more."""
+        self._blocking_command = args
+        wait = longest_wait(args)
+        limit = None if wait is None or wait == math.inf else wait + (self.replyTimeout or BLOCKING_SLACK)
+        deadline = None if limit is None else self._deadline(limit)
+        return self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
 
     def _write(self, data: bytes) -> None:
         """Write a command that no callback of a reply gave.

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from ._reactor import current_reactor
 
-__all__ = ["PoolSlot"]
+__all__ = ["PoolProtocols", "PoolSlot"]
 
 
 class PoolSlot:
@@ -35,7 +35,7 @@ class PoolSlot:
         self._stopping: Deferred[Any] | None = None
         self._service = ClientService(
             _NotedAttempts(endpoint, factory),
-            _SlotProtocols(factory, self),
+            PoolProtocols(factory, self),
             retryPolicy=self._retry_delay,
             clock=current_reactor(),
             prepareConnection=self._connected,
@@ -93,6 +93,10 @@ class PoolSlot:
         """A protocol was built, whose transport is to come."""
         self._protocol = protocol
 
+    def ready(self, protocol: Any) -> None:
+        """The handshake of its connection is done."""
+        self._factory.addConnection(protocol)
+
     def _connected(self, protocol: Any) -> None:
         self._attempts += 1
 
@@ -130,20 +134,26 @@ class _NotedAttempts:
 
 
 @implementer(IProtocolFactory)
-class _SlotProtocols:
-    """The factory as an endpoint sees it: makes protocols that know their slot."""
+class PoolProtocols:
+    """The factory as an endpoint sees it: makes protocols that know what keeps them.
 
-    def __init__(self, factory: Any, slot: PoolSlot) -> None:
+    That is told when one is ``made``, ``ready`` and ``lost``.
+    """
+
+    def __init__(self, factory: Any, slot: Any) -> None:
         self._factory = factory
         self._slot = slot
 
     def doStart(self) -> None:
+        """As the factory's."""
         self._factory.doStart()
 
     def doStop(self) -> None:
+        """As the factory's."""
         self._factory.doStop()
 
     def buildProtocol(self, address: Any) -> Any:
+        """Make the protocol of a new connection; None where the factory does."""
         slot = self._slot
         protocol = self._factory.buildProtocol(address)
         if protocol is None:

@@ -110,6 +110,8 @@ class SentinelConnectionFactory(RedisFactory):
             for connection in list(self.pool):
                 # Not loseConnection, which waits until all is written: a lost machine never takes it.
                 connection._abort(_master_has_changed())
+            if self._lane is not None:
+                self._lane.drop(_master_has_changed())
         return address
 
     def _master_not_found(self, failure: Failure) -> Failure:

@@ -1,0 +1,106 @@
+"""What a command's name says about it: whether it only reads, and whether the server may keep it waiting.
+
+The names are those that servers (Redis 7.0 and 8.2, Valkey 9.1) flag ``readonly`` and ``blocking``; a test compares
+them with the servers' own table. This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["BLOCKING", "READ_ONLY", "command_name", "is_read_only", "longest_wait"]
+
+_READ_ONLY = """
+    BITCOUNT BITFIELD_RO BITPOS CLUSTERSCAN DBSIZE DUMP EVALSHA_RO EVAL_RO EXISTS EXPIRETIME FCALL_RO GEODIST
+    GEOHASH GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HEXPIRETIME HGET
+    HGETALL HKEYS HLEN HMGET HPEXPIRETIME HPTTL HRANDFIELD HSCAN HSTRLEN HTTL HVALS KEYS LCS LINDEX LLEN LOLWUT
+    LPOS LRANGE MGET PEXPIRETIME PFCOUNT PTTL RANDOMKEY SCAN SCARD SDIFF SINTER SINTERCARD SISMEMBER SMEMBERS
+    SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR SUNION TOUCH TTL TYPE VCARD VDIM VEMB VGETATTR VINFO
+    VISMEMBER VLINKS VRANDMEMBER VSIM XLEN XPENDING XRANGE XREAD XREVRANGE ZCARD ZCOUNT ZDIFF ZINTER ZINTERCARD
+    ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX
+    ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION
+"""
+
+#: Commands of two words.
+_READ_ONLY_PAIRS = """
+    MEMORY USAGE, OBJECT ENCODING, OBJECT FREQ, OBJECT IDLETIME, OBJECT REFCOUNT, XINFO CONSUMERS, XINFO GROUPS,
+    XINFO STREAM
+"""
+
+#: Names in capitals; a command of two words is one name, as ``"OBJECT ENCODING"``.
+READ_ONLY = frozenset(_READ_ONLY.split()) | frozenset(
+    name.strip() for name in _READ_ONLY_PAIRS.replace("\n", ",").split(",") if name.strip()
+)
+
+_BLOCKING = """
+    BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN WAIT WAITAOF XREAD XREADGROUP
+"""
+
+#: Commands that the server may answer late. XREAD and XREADGROUP do so with their option BLOCK only.
+BLOCKING = frozenset(_BLOCKING.split())
+
+#: Where a blocking command has its time limit, and how many of its units are a second.
+_LIMITS = {
+    "BLMOVE": (-1, 1),
+    "BLMPOP": (1, 1),
+    "BLPOP": (-1, 1),
+    "BRPOP": (-1, 1),
+    "BRPOPLPUSH": (-1, 1),
+    "BZMPOP": (1, 1),
+    "BZPOPMAX": (-1, 1),
+    "BZPOPMIN": (-1, 1),
+    "WAIT": (2, 1000),
+    "WAITAOF": (3, 1000),
+}
+
+
+def command_name(args: Sequence[Any]) -> str:
+    """The name of the command that these arguments are, in capitals; "" if it is not text."""
+    return _text(args[0]) if args else ""
+
+
+def _text(argument: Any) -> str:
+    if isinstance(argument, bytes | bytearray | memoryview):
+        argument = bytes(argument).decode("ascii", "replace")
+    return argument.upper() if isinstance(argument, str) else ""
+
+
+def is_read_only(args: Sequence[Any]) -> bool:
+    """Whether the servers flag this command as one that changes nothing, so that it may be sent again."""
+    name = command_name(args)
+    return name in READ_ONLY or (len(args) > 1 and f"{name} {_text(args[1])}" in READ_ONLY)
+
+
+def longest_wait(args: Sequence[Any], name: str | None = None) -> float | None:
+    """Seconds that a server may keep this command waiting before it answers.
+
+    :param name: its name in capitals, where that is known.
+    :returns: None for a command that does not block, ``math.inf`` for one without a limit. What cannot be read is 0,
+        because the server refuses it at once.
+    """
+    name = command_name(args) if name is None else name
+    if name not in BLOCKING:
+        return None
+    if name in _LIMITS:
+        place, units = _LIMITS[name]
+        return _seconds(args, place, units)
+    # XREAD [COUNT n] [BLOCK ms] STREAMS ...; XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS ...
+    place = 4 if name == "XREADGROUP" else 1
+    while place < len(args):
+        option = _text(args[place])
+        if option == "BLOCK":
+            return _seconds(args, place + 1, 1000)
+        if option == "STREAMS":
+            return None
+        place += 2 if option == "COUNT" else 1
+    return None
+
+
+def _seconds(args: Sequence[Any], place: int, units: int) -> float:
+    try:
+        seconds = float(args[place]) / units
+    except (IndexError, TypeError, ValueError):
+        return 0.0
+    return math.inf if seconds == 0 or math.isnan(seconds) else max(seconds, 0.0)

@@ -1,0 +1,398 @@
+"""A lane for blocking commands: connections beyond the pool's, so that a BLPOP holds up nobody.
+
+Theory of operation. A connection of the lane is made when a blocking command finds none idle, to the endpoint and with
+the protocol class of the pool, up to a number; it serves one command at a time, rests idle for a while and is then
+closed. It is in neither ``factory.pool`` nor ``factory.size``.
+
+A command that is given up (cancelled, or out of its caller's time) has to leave the server as soon as possible, and
+without taking an element with it. Closing the connection could lose one that is on its way, so the server is told over
+another connection to unblock this one (``CLIENT UNBLOCK``), and the reply is waited for: nil, or an element that had
+been popped already, which goes to ``factory.onUnclaimedReply``. The server may see the UNBLOCK before the command
+itself, and says so; then it is told again, a bounded number of times, before the connection is closed after all.
+
+This module must not know single commands, nor how an endpoint connects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ._reactor import current_reactor
+from .commands.flags import BLOCKING, command_name, is_read_only
+from .connection_queue import ConnectionQueue
+from .exceptions import ConnectionError, NotSentError, RedisError, ReplyTimeoutError
+from .slots import PoolProtocols
+
+__all__ = ["BlockingLane"]
+
+_log = Logger()
+
+#: Seconds that an attempt to connect may take where ``poolTimeout`` is 0 and ``connectTimeout`` is not set.
+DEFAULT_CONNECT_TIMEOUT = 30.0
+
+#: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
+UNBLOCK_DELAY = 0.01
+UNBLOCK_TRIES = 8
+
+
+class BlockingLane:
+    """The connections of a factory that blocking commands have for themselves.
+
+    :ivar connections: all that are being made ready, idle or busy.
+    """
+
+    def __init__(self, factory: Any, endpoint: Any, limit: int) -> None:
+        """Make one.
+
+        :param endpoint: where to connect to.
+        :param limit: how many connections there may be.
+        """
+        self._factory = factory
+        self._endpoint = endpoint
+        self._limit = limit
+        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.prepare)
+        self.connections: list[Any] = []
+        #: By connection: its number at the server; None where the server does not tell.
+        self._ids: dict[Any, Any] = {}
+        #: By idle connection: since when.
+        self._idle: dict[Any, float] = {}
+        self._attempts: set[Deferred[Any]] = set()
+        #: How many commands wait for a connection.
+        self._waiting = 0
+        #: Attempts that failed since one succeeded.
+        self._failures = 0
+        self._retry: Any = None
+        self._idle_timer: Any = None
+        self._closed: list[Deferred[None]] = []
+        self._closing = False
+
+    def run(
+        self,
+        send: Callable[[Any], Deferred[Any]],
+        timeout: float | None = None,
+        batch: Sequence[Sequence[Any]] | None = None,
+    ) -> Deferred[Any]:
+        """Send a blocking command on a connection of its own.
+
+        :param send: sends it on the connection given, and returns the Deferred of its reply.
+        :param timeout: seconds that all of it may take; None: what ``poolTimeout`` and the command itself say.
+        :param batch: the commands, where it sends several whose replies come in one list.
+        :returns: fires as that Deferred does. Cancelling it gives the command up.
+        """
+        return _BlockingCommand(self, send, timeout, batch).deferred
+
+    # -- connections for commands
+
+    def get(self) -> Deferred[Any]:
+        """Fires with a connection that nobody else uses until :meth:`put`."""
+        if self._closing or not self._factory.may_connect:
+            return fail(NotSentError("Not connected"))
+        self._waiting += 1
+        getting = self._queue.get()
+        if not getting.called:
+            self._connect_as_needed()
+        return getting.addBoth(self._got)
+
+    def _got(self, result: Any) -> Any:
+        self._waiting -= 1
+        if not isinstance(result, Failure):
+            self._idle.pop(result, None)
+            self._factory.prepare(result)  # again, for one that has rested
+        return result
+
+    def put(self, connection: Any) -> None:
+        """A command has its reply: let the next one have the connection, or let it rest."""
+        if self._closing:
+            return
+        self._idle[connection] = current_reactor().seconds()
+        self._queue.put(connection)
+        if connection not in self._queue.pending:
+            self._idle.pop(connection, None)
+        elif self._idle_timer is None:
+            self._idle_timer = current_reactor().callLater(self._factory.blockingIdleTime, self._close_idle)
+
+    def _timeout(self) -> float | None:
+        timeout: float | None = self._factory.poolTimeout
+        if timeout == 0 and len(self.connections) < self._limit:
+            return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
+        return timeout
+
+    def why_not_connected(self) -> str:
+        """What to tell who has waited in vain."""
+        if len(self.connections) >= self._limit:
+            return f"Not connected: all {self._limit} connections for blocking commands are taken"
+        return str(self._factory.why_not_connected())
+
+    # -- making and losing them
+
+    def _connect_as_needed(self) -> None:
+        if self._retry is not None or self._closing:
+            return
+        unready = sum(connection not in self._ids for connection in self.connections)
+        coming = len(self._attempts) + unready
+        total = len(self._attempts) + len(self.connections)
+        for _ in range(min(self._waiting - coming, self._limit - total)):
+            attempt = maybeDeferred(self._endpoint.connect, PoolProtocols(self._factory, self))
+            self._attempts.add(attempt)
+            attempt.addBoth(self._attempted, attempt)
+
+    def _attempted(self, result: Any, attempt: Deferred[Any]) -> None:
+        self._attempts.discard(attempt)
+        if isinstance(result, Failure) and not self._closing:
+            self._factory.noteReason(result.getErrorMessage())
+            self._failed()
+        self._tell_if_closed()
+
+    def made(self, connection: Any) -> None:
+        """A protocol was built, whose transport is to come."""
+        self.connections.append(connection)
+
+    def ready(self, connection: Any) -> None:
+        """The handshake of a connection is done: learn its number, for CLIENT UNBLOCK."""
+        self._failures = 0
+        if self._closing:
+            connection.transport.loseConnection()
+            return
+        asked = maybeDeferred(connection.execute_command, "CLIENT", "ID")
+        # A server before Redis 5.0, or an ACL that forbids it.
+        asked.addErrback(lambda failure: failure.trap(RedisError) and None)
+        asked.addCallback(self._identified, connection)
+
+    def _identified(self, number: Any, connection: Any) -> None:
+        if connection in self.connections:
+            self._ids[connection] = number
+            self.put(connection)
+
+    def lost(self, connection: Any) -> None:
+        """A connection was lost."""
+        if connection not in self.connections:
+            return
+        self.connections.remove(connection)
+        never_used = self._ids.pop(connection, _NEVER) is _NEVER
+        self._idle.pop(connection, None)
+        self._queue.remove(connection)
+        if never_used and not self._closing:
+            self._failed()
+        else:
+            self._connect_as_needed()
+        self._tell_if_closed()
+
+    def _failed(self) -> None:
+        """An attempt failed: try again after a delay for those who wait, where the pool would."""
+        self._failures += 1
+        if not self._waiting or self._retry is not None:
+            return
+        if not self._factory.keeps_trying:
+            self._queue.fail_waiting(NotSentError(self.why_not_connected()))
+            return
+        self._retry = current_reactor().callLater(self._factory.retryDelay(self._failures), self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self._connect_as_needed()
+
+    def _close_idle(self) -> None:
+        self._idle_timer = None
+        now, limit = current_reactor().seconds(), self._factory.blockingIdleTime
+        for connection, since in list(self._idle.items()):
+            if since + limit <= now:
+                del self._idle[connection]
+                self._queue.remove(connection)
+                connection.transport.loseConnection()
+        if self._idle:
+            oldest = min(self._idle.values())
+            self._idle_timer = current_reactor().callLater(oldest + limit - now, self._close_idle)
+
+    def drop(self, reason: Exception) -> None:
+        """End every connection: they lead to a server that is no longer the right one."""
+        for connection in list(self.connections):
+            connection._abort(reason)
+
+    def close_idle_now(self) -> None:
+        """Close what rests: the next ones log in anew."""
+        for connection in list(self._idle):
+            self._idle[connection] = float("-inf")
+        _stop(self._idle_timer)
+        self._close_idle()
+
+    def close(self) -> Deferred[None]:
+        """Make no more connections and close all; waiting commands fail.
+
+        :returns: fires when all are closed.
+        """
+        self._closing = True
+        _stop(self._retry)
+        _stop(self._idle_timer)
+        self._retry = self._idle_timer = None
+        self._queue.fail_waiting(NotSentError("Not connected"))
+        for attempt in list(self._attempts):
+            attempt.cancel()
+        for connection in list(self.connections):
+            if connection.transport is not None:
+                connection.transport.loseConnection()
+        if not self.connections and not self._attempts:
+            return succeed(None)
+        deferred: Deferred[None] = Deferred(self._closed.remove)
+        self._closed.append(deferred)
+        return deferred
+
+    def fail_waiting(self, error: Exception) -> None:
+        """Fail all who wait for a connection."""
+        self._queue.fail_waiting(error)
+
+    def _tell_if_closed(self) -> None:
+        if self._closing and not self.connections and not self._attempts:
+            closed, self._closed = self._closed, []
+            for deferred in closed:
+                deferred.callback(None)
+
+    # -- commands that were given up
+
+    def unblock(self, connection: Any) -> Deferred[bool]:
+        """Tell the server to end the command that a connection waits for.
+
+        :returns: fires with False if the server has not seen it yet, or has answered it; fails where it cannot be told.
+        """
+        number = self._ids.get(connection)
+        messenger = self._factory.connectionQueue.pick() or next(iter(self._idle), None)
+        if number is None or messenger is None:
+            return fail(ConnectionError("a blocking command was cancelled"))
+        told: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
+        return told.addCallback(bool)
+
+    def unclaimed(self, command: Any, reply: Any) -> None:
+        """A command that was given up has its reply: hand on what it had taken out of the database."""
+        if reply is None or reply == [] or isinstance(reply, Failure) or is_read_only(command):
+            return
+        hook = self._factory.onUnclaimedReply
+        if hook is None:
+            _log.warn(
+                "{name} was given up when the server had answered it already; what it took is dropped "
+                "(the option onUnclaimedReply is given such replies)",
+                name=command_name(command),
+            )
+            return
+        try:
+            hook(command, reply)
+        except Exception:  # the connection is not to suffer from it
+            _log.failure("onUnclaimedReply raised an exception")
+
+
+_NEVER = object()
+
+
+def _stop(timer: Any) -> None:
+    if timer is not None and timer.active():
+        timer.cancel()
+
+
+class _BlockingCommand:
+    """One command in the lane (or a pipeline with one in it), from waiting for a connection to its reply.
+
+    :ivar deferred: the caller's.
+    """
+
+    def __init__(
+        self,
+        lane: BlockingLane,
+        send: Callable[[Any], Deferred[Any]],
+        timeout: float | None,
+        batch: Sequence[Sequence[Any]] | None,
+    ) -> None:
+        self.deferred: Deferred[Any] = Deferred(lambda _: self._give_up())
+        self._lane = lane
+        self._send = send
+        self._batch = batch
+        self._connection: Any = None
+        self._given_up = False
+        self._has_reply = False
+        #: Whether the server has been told to unblock the connection and has not answered that yet.
+        self._telling = False
+        self._tries = 0
+        self._timer: Any = None
+        if timeout is not None:
+            self._timer = current_reactor().callLater(timeout, self._overdue, timeout)
+        self._getting = lane.get()
+        self._getting.addCallbacks(self._got, self._got_none)
+
+    def _got_none(self, failure: Failure) -> None:
+        self._stop_timer()
+        if not self._given_up:
+            self.deferred.errback(failure)
+
+    def _got(self, connection: Any) -> None:
+        self._connection = connection
+        self._send(connection).addBoth(self._answered)
+
+    def _answered(self, result: Any) -> None:
+        self._stop_timer()
+        self._has_reply = True
+        connection = self._connection
+        if self._given_up:
+            for command, reply in self._replies(result):
+                self._lane.unclaimed(command, reply)
+            self._release_when_told()
+        else:
+            self._lane.put(connection)
+            self.deferred.callback(result)
+
+    def _replies(self, result: Any) -> list[tuple[Any, Any]]:
+        if self._batch is None:
+            return [(self._connection._blocking_command, result)]
+        replies = zip(self._batch, result if isinstance(result, list) else (), strict=False)
+        return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
+
+    def _overdue(self, timeout: float) -> None:
+        self._timer = None
+        written = self._connection is not None
+        why = self._lane.why_not_connected()
+        self._give_up()
+        if written:
+            self.deferred.errback(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
+        else:
+            self.deferred.errback(NotSentError(f"{why} (waited {timeout} seconds)"))
+
+    def _give_up(self) -> None:
+        self._stop_timer()
+        self._given_up = True
+        if self._connection is None:
+            self._getting.cancel()
+        else:
+            self._unblock()
+
+    def _unblock(self) -> None:
+        self._timer = None
+        if self._tries == UNBLOCK_TRIES:
+            self._end_connection()
+            return
+        self._tries += 1
+        self._telling = True
+        self._lane.unblock(self._connection).addCallbacks(self._told, self._not_told)
+
+    def _told(self, _: Any) -> None:
+        self._telling = False
+        if self._has_reply:
+            self._release_when_told()
+        else:
+            self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
+
+    def _not_told(self, _: Failure) -> None:
+        self._telling = False
+        self._end_connection()
+
+    def _release_when_told(self) -> None:
+        # Before that, the UNBLOCK would hit the connection's next command.
+        if not self._telling:
+            self._lane.put(self._connection)
+
+    def _end_connection(self) -> None:
+        self._connection._abort(ConnectionError("a blocking command was cancelled"))
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        _stop(timer)
