@@ -118,7 +118,7 @@ class BlockingLane:
 
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.poolTimeout
-        if timeout == 0 and len(self.connections) < self._limit:
+        if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
             return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
         return timeout
 
