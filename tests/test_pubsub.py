@@ -5,6 +5,16 @@ from __future__ import annotations
 import gc
 
 import pytest
+from subscribers import (
+    Recorder,
+    array,
+    connect_factory,
+    lose,
+    message,
+    subscriber,
+    subscriber_factory,
+    unanswered,
+)
 from support import Pool, Transport, command, connect, connected, failed, fired, pending
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
@@ -20,17 +30,6 @@ from txredis_fast.pubsub import SubscriberFactory, SubscriberProtocol
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")
 
 
-class Recorder(SubscriberProtocol):
-    """Keeps what it is told."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.messages = []
-
-    def messageReceived(self, pattern, channel, message):
-        self.messages.append((pattern, channel, message))
-
-
 class Monitor(MonitorProtocol):
     """Keeps what it is told."""
 
@@ -40,37 +39,6 @@ class Monitor(MonitorProtocol):
 
     def messageReceived(self, message):
         self.messages.append(message)
-
-
-def array(*items, kind=b"*"):
-    """An array or push of integers, bulk strings and nulls."""
-    encoded = [
-        b":%d\r\n" % item
-        if isinstance(item, int)
-        else b"$-1\r\n"
-        if item is None
-        else b"$%d\r\n%b\r\n" % (len(item), item)
-        for item in (item.encode() if isinstance(item, str) else item for item in items)
-    ]
-    return b"%b%d\r\n" % (kind, len(encoded)) + b"".join(encoded)
-
-
-def message(channel, text):
-    return array("message", channel, text)
-
-
-def subscriber(*channels, cls=Recorder, **options):
-    """A protocol that is subscribed to channels, with its transport."""
-    protocol, transport = connected(cls, **options)
-    for count, channel in enumerate(channels, 1):
-        protocol.subscribe(channel)
-        protocol.dataReceived(array("subscribe", channel, count))
-    transport.take()
-    return protocol, transport
-
-
-def lose(protocol):
-    protocol.connectionLost(Failure(ConnectionLost()))
 
 
 # -- confirmations
@@ -475,22 +443,6 @@ def test_after_reset_messages_are_lists_again():
 
 
 # -- connecting and reconnecting
-
-
-def subscriber_factory(protocol=Recorder, **options):
-    factory = SubscriberFactory(**options)
-    factory.protocol = protocol
-    return factory
-
-
-def unanswered(deferred):
-    """Nobody is told that the connection is lost before the answer comes."""
-    return deferred.addErrback(lambda failure: failure.trap(redis.MaybeExecutedError))
-
-
-def connect_factory(factory):
-    protocol = factory.buildProtocol(None)
-    return protocol, connect(protocol)
 
 
 def test_a_successor_subscribes_to_what_the_lost_connection_wanted():

@@ -2,8 +2,8 @@
 
 :class:`Inbox` is for programs that set a bound. ``messageReceived`` may then return a Deferred or be a coroutine
 function, and the next message waits until it is done. Messages that wait or are being handled are *unfinished*; when
-there are as many as the bound, either nothing more is read until half of them are finished, which in the end stops the
-server's buffer for this client from being emptied, or messages are dropped and counted.
+there are as many as the bound, either nothing more is read until half of them are finished, so that what the server
+sends piles up there, or messages are dropped and counted.
 
 This module must not know connections.
 """
@@ -19,7 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-__all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "run_coroutine"]
+__all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
 
 #: What happens to messages that come while as many as allowed are unfinished.
 SlowConsumerPolicy = Literal["pause", "drop-oldest", "drop-newest"]
@@ -35,6 +35,18 @@ def call_hook(hook: Callable[..., object], *args: Any) -> Any:
     except Exception:
         _log.failure("{hook} raised an exception", hook=getattr(hook, "__name__", hook))
         return None
+
+
+def check_bounds(limit: int | None, at_once: int | None, policy: str | None) -> None:
+    """Refuse bounds that make no sense; None is not looked at.
+
+    :raises ValueError: names the option.
+    """
+    if policy is not None and policy not in POLICIES:
+        raise ValueError(f"slowConsumer must be one of {', '.join(map(repr, POLICIES))}, not {policy!r}")
+    for name, value in (("maxPendingMessages", limit), ("maxConcurrentMessages", at_once)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
 
 
 def _log_failure(failure: Failure) -> None:
@@ -73,11 +85,7 @@ class Inbox:
         :param dropped: told how many were dropped since it was told last, before the next message is handed on.
         :raises ValueError: a limit or the policy makes no sense.
         """
-        if policy not in POLICIES:
-            raise ValueError(f"slowConsumer must be one of {', '.join(map(repr, POLICIES))}, not {policy!r}")
-        for name, value in (("maxPendingMessages", limit), ("maxConcurrentMessages", at_once)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+        check_bounds(limit, at_once, policy)
         self.full = False
         self._limit = limit
         self._at_once = min(at_once, limit)

@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 from ._types import Keys
 from .commands.arguments import one_or_many
 from .handler import ConnectionHandler
-from .inbox import Inbox, SlowConsumerPolicy, call_hook, run_coroutine
+from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .options import FactoryOptions
 from .pool import RedisFactory
 from .protocol import RedisProtocol
@@ -100,10 +100,11 @@ class SubscriberProtocol(RedisProtocol):
     def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
         """After a reconnection, all that was wanted is subscribed to again; override it to make up for what was missed.
 
-        Called on the new connection, after its first confirmations and before later messages.
+        Called on the new connection when the last of it is confirmed; messages of channels that were confirmed before
+        may have come already.
 
         :param seconds: for how long messages may have been missed. Where the old connection broke, rather than being
-            closed, that is counted from when something last came from the server.
+            closed by the server, that is counted from when something last came; where reading was paused, from then.
         :param refused: what the server does not let this connection subscribe to again.
         """
 
@@ -224,7 +225,7 @@ class SubscriberProtocol(RedisProtocol):
                 self.maxConcurrentMessages,
                 self.slowConsumer,
                 receive=self._receive,
-                hold=super().pauseProducing,
+                hold=self._hold,
                 go_on=self._read_on,
                 dropped=self._dropped,
             )
@@ -246,7 +247,8 @@ class SubscriberProtocol(RedisProtocol):
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         """Take bytes from the transport, and hand on each reply that they complete before returning."""
-        self._wanted.heard()
+        if data:
+            self._wanted.heard()
         super().dataReceived(data, unpause)
 
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
@@ -259,16 +261,21 @@ class SubscriberProtocol(RedisProtocol):
     def pauseProducing(self) -> None:
         """Stop reading, and hand on nothing more until ``resumeProducing``."""
         self._paused_by_program = True
-        super().pauseProducing()
+        self._hold()
 
     def resumeProducing(self) -> None:
         """Go on after ``pauseProducing``; where ``maxPendingMessages`` are unfinished, when they are not any more."""
         self._paused_by_program = False
         if self._inbox is None or not self._inbox.full:
-            super().resumeProducing()
+            self._read_on()
+
+    def _hold(self) -> None:
+        self._wanted.held()
+        super().pauseProducing()
 
     def _read_on(self) -> None:
-        if not self._paused_by_program:
+        if not self._paused_by_program and self._end_reason is None:
+            self._wanted.went_on()
             super().resumeProducing()
 
     # -- replies
@@ -411,13 +418,43 @@ class SubscriberFactory(RedisFactory):
 
     protocol = SubscriberProtocol
 
+    #: See the attributes of these names of :class:`SubscriberProtocol`; None: those of the protocol's class hold.
+    maxPendingMessages: int | None = None
+    maxConcurrentMessages: int | None = None
+    slowConsumer: SlowConsumerPolicy | None = None
+
     def __init__(
         self,
         isLazy: bool = False,
         handler: Callable[[Any], Any] = ConnectionHandler,
         *,
         dbid: int | None = None,
+        maxPendingMessages: int | None = None,
+        maxConcurrentMessages: int | None = None,
+        slowConsumer: SlowConsumerPolicy | None = None,
         **options: Unpack[FactoryOptions],
     ) -> None:
-        """Parameters: see :class:`RedisFactory`."""
+        """Make one.
+
+        :param maxPendingMessages: and the next two: see :class:`SubscriberProtocol`.
+
+        The others: see :class:`RedisFactory`.
+        """
+        check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
         super().__init__(None, dbid, 1, isLazy, handler, **options)
+        bounds = (maxPendingMessages, maxConcurrentMessages, slowConsumer)
+        for name, value in zip(_BOUNDS, bounds, strict=True):
+            if value is not None:
+                setattr(self, name, value)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Make the protocol of a new connection."""
+        protocol = super().buildProtocol(addr)
+        for name in _BOUNDS:
+            value = getattr(self, name)
+            if value is not None:
+                setattr(protocol, name, value)
+        return protocol
+
+
+_BOUNDS = ("maxPendingMessages", "maxConcurrentMessages", "slowConsumer")

@@ -24,6 +24,9 @@ __all__ = ["Refused", "Restorer", "is_restored"]
 
 _log = Logger()
 
+#: A connection that is read from for as many seconds without a pause has brought what had piled up.
+CAUGHT_UP = 1.0
+
 
 class Refused(NamedTuple):
     """A name that could not be subscribed to again after a reconnection."""
@@ -88,6 +91,9 @@ class Restorer:
         self._missing: set[tuple[Kind, bytes]] | None = None
         self._refused: list[Refused] = []
         self._heard_at: float | None = None
+        #: Since when reading was held up, now and then or still; and when it last went on, None while it is held up.
+        self._behind_since: float | None = None
+        self._went_on_at: float | None = None
 
     @property
     def dropped(self) -> int:
@@ -107,13 +113,33 @@ class Restorer:
         if self._wanted.owner is self._protocol:
             self._heard_at = self._now()
 
+    def held(self) -> None:
+        """Nothing is read for a while, while what the server sends piles up, and is gone if the connection is lost."""
+        if self._wanted.owner is not self._protocol:
+            return
+        now = self._now()
+        if self._caught_up(now):
+            self._behind_since = now
+        self._went_on_at = None
+
+    def went_on(self) -> None:
+        """It is read from again."""
+        if self._behind_since is not None:
+            self._went_on_at = self._now()
+
+    def _caught_up(self, now: float) -> bool:
+        return self._behind_since is None or (self._went_on_at is not None and now - self._went_on_at > CAUGHT_UP)
+
     def lost(self, why: Failure, by_us: bool) -> None:
         """The connection is lost: the gap begins."""
         wanted = self._wanted
-        if wanted.owner is self._protocol and wanted.lost_at is None and any(wanted.names.values()):
-            # A link that broke may have been dead for long. One that was closed has brought all there was.
-            closed = why.check(ConnectionDone) and not by_us
-            wanted.lost_at = self._now() if closed or self._heard_at is None else self._heard_at
+        if wanted.owner is not self._protocol or wanted.lost_at is not None or not any(wanted.names.values()):
+            return
+        now = self._now()
+        # A link that broke may have been dead for long. One that was closed has brought all there was.
+        closed = why.check(ConnectionDone) and not by_us
+        since = now if closed or self._heard_at is None else self._heard_at
+        wanted.lost_at = since if self._behind_since is None or self._caught_up(now) else self._behind_since
 
     def _now(self) -> float:
         clock: Any = getattr(self._protocol.callLater, "__self__", None)
