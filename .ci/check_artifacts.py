@@ -21,6 +21,7 @@ IN_SDIST = [
     "CHANGES.rst",
     "LICENSE",
     "README.rst",
+    "SECURITY.rst",
     "pyproject.toml",
     "setup.py",
     "tests/test_packaging.py",

@@ -71,6 +71,7 @@ from .exceptions import (
     TimeoutError as TimeoutError,
 )
 from .handler import ConnectionHandler, UnixConnectionHandler
+from .hooks import CommandHook, CommandInfo
 from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
 from .monitor import MonitorFactory, MonitorProtocol
 from .options import ConnectionOptions, RedisURL
@@ -81,6 +82,7 @@ from .pubsub import SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
+from .stats import Stats
 from .transaction import Transaction
 
 # Without ConnectionError and TimeoutError, which `import *` must not put in place of the builtins.
@@ -90,6 +92,8 @@ __all__ = [
     "BaseRedisProtocol",
     "Batch",
     "BusyError",
+    "CommandHook",
+    "CommandInfo",
     "Connection",
     "ConnectionFailedError",
     "ConnectionHandler",
@@ -138,6 +142,7 @@ __all__ = [
     "ShardedUnixConnection",
     "ShardedUnixConnectionHandler",
     "ShardedUnixConnectionPool",
+    "Stats",
     "SubscriberFactory",
     "SubscriberProtocol",
     "Transaction",

@@ -30,6 +30,7 @@ from .sharding import (
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from .hooks import CommandHook
     from .tls import PEM
 
 
@@ -42,6 +43,8 @@ class MoreOptions(TypedDict, total=False):
     poolTimeout: float | None
     strict: bool
     limits: Mapping[str, int]
+    hooks: Sequence[CommandHook]
+    slowCommandThreshold: float | None
     tls: bool
     tls_ca: PEM | None
     tls_certificate: PEM | None

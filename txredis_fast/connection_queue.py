@@ -45,6 +45,11 @@ class ConnectionQueue:
         self._peekers = _Line(self._gave_up)
         self._getters = _Line(self._gave_up)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._peekers.waiting) + len(self._getters.waiting)
+
     def pick(self) -> Any:
         """Return a free connection to share, or None if there is none or others have waited longer."""
         if self.current is None or not self.current._usable:

@@ -23,6 +23,7 @@ from .exceptions import NotSentError, RedisError, WatchError
 from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
 from .scope import bind_scope_class
+from .stats import Stats
 from .transaction import Transaction
 
 __all__ = ["ConnectionHandler", "RawView", "UnixConnectionHandler"]
@@ -51,6 +52,10 @@ class ConnectionHandler(Commands):
         if kwargs.get("blocking"):
             return self._run_blocking("execute_command", args, kwargs)
         return self._run_shared("execute_command", args, kwargs)
+
+    def stats(self) -> Stats:
+        """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
+        return self._factory.stats()  # type: ignore[no-any-return]
 
     @property
     def raw(self) -> RawView:

@@ -44,6 +44,7 @@ class BlockingLane:
     """The connections of a factory that blocking commands have for themselves.
 
     :ivar connections: all that are being made ready, idle or busy.
+    :ivar waiting: how many commands wait for one.
     """
 
     def __init__(self, factory: Any, endpoint: Any, limit: int) -> None:
@@ -62,8 +63,7 @@ class BlockingLane:
         #: By idle connection: since when.
         self._idle: dict[Any, float] = {}
         self._attempts: set[Deferred[Any]] = set()
-        #: How many commands wait for a connection.
-        self._waiting = 0
+        self.waiting = 0
         #: Attempts that failed since one succeeded.
         self._failures = 0
         self._retry: Any = None
@@ -92,14 +92,14 @@ class BlockingLane:
         """Fires with a connection that nobody else uses until :meth:`put`."""
         if self._closing or not self._factory.may_connect:
             return fail(NotSentError("Not connected"))
-        self._waiting += 1
+        self.waiting += 1
         getting = self._queue.get()
         if not getting.called:
             self._connect_as_needed()
         return getting.addBoth(self._got)
 
     def _got(self, result: Any) -> Any:
-        self._waiting -= 1
+        self.waiting -= 1
         if not isinstance(result, Failure):
             self._idle.pop(result, None)
             self._factory.prepare(result)  # again, for one that has rested
@@ -136,7 +136,7 @@ class BlockingLane:
         unready = sum(connection not in self._ids for connection in self.connections)
         coming = len(self._attempts) + unready
         total = len(self._attempts) + len(self.connections)
-        for _ in range(min(self._waiting - coming, self._limit - total)):
+        for _ in range(min(self.waiting - coming, self._limit - total)):
             attempt = maybeDeferred(self._endpoint.connect, PoolProtocols(self._factory, self))
             self._attempts.add(attempt)
             attempt.addBoth(self._attempted, attempt)
@@ -185,7 +185,7 @@ class BlockingLane:
     def _failed(self) -> None:
         """An attempt failed: try again after a delay for those who wait, where the pool would."""
         self._failures += 1
-        if not self._waiting or self._retry is not None:
+        if not self.waiting or self._retry is not None:
             return
         if not self._factory.keeps_trying:
             self._queue.fail_waiting(NotSentError(self.why_not_connected()))

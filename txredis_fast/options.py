@@ -8,11 +8,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from .tls import PEM, TLSSettings
+
+if TYPE_CHECKING:
+    from .hooks import CommandHook
 
 __all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL"]
 
@@ -85,6 +88,11 @@ class ConnectionOptions:
     convertNumbers: ConvertNumbers = True
     #: Refuse arguments that are not bytes, str, int, float or bool, rather than send ``str(argument)``.
     strict: bool = False
+    #: Called around every command; see :class:`~txredis_fast.CommandHook`. None at all costs nothing.
+    hooks: Sequence[CommandHook] = ()
+    #: Seconds from which on a command is logged as slow, and so is its wait for a connection; by name and number of
+    #: arguments only. Blocking commands are not. None: none is.
+    slowCommandThreshold: float | None = None
     #: Limits of the reply parser by name (``max_bulk_length``, ``max_elements``, ``max_depth``,
     #: ``max_line_length``, ``max_buffered``); what is left out has the default of ``resp.Reader``.
     limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -97,10 +105,15 @@ class ConnectionOptions:
             raise ValueError(f"Redis poolsize must be at least 1, not {self.poolsize!r}")
         if not isinstance(self.dbid, int | None):
             raise ValueError(f"Redis dbid must be an integer, not {self.dbid!r}")
-        for name in ("connectTimeout", "replyTimeout"):
+        for name in ("connectTimeout", "replyTimeout", "slowCommandThreshold"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int | float) or value < 0):
                 raise ValueError(f"{name} must be a number of seconds or None, not {value!r}")
+        for hook in self.hooks:
+            if not callable(getattr(hook, "command_started", None)) or not callable(
+                getattr(hook, "command_ended", None)
+            ):
+                raise ValueError(f"a hook has command_started and command_ended; {type(hook).__name__} has not")
         _check_charset(self.charset)
         self._check_tls()
         if isinstance(self.convertNumbers, str) and self.convertNumbers != "exact":
@@ -177,6 +190,8 @@ class FactoryOptions(TypedDict, total=False):
     poolTimeout: float | None
     strict: bool
     limits: Mapping[str, int]
+    hooks: Sequence[CommandHook]
+    slowCommandThreshold: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -288,6 +303,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "poolTimeout": _read_seconds,
     "maxBlockingConnections": int,
     "convertNumbers": _read_convert_numbers,
+    "slowCommandThreshold": _read_seconds,
     "strict": _read_bool,
     "tls": _read_bool,
     "tls_ca": str,

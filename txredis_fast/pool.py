@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
@@ -34,10 +34,13 @@ from .exceptions import (
     ReadOnlyError,
 )
 from .handler import ConnectionHandler
+from .hooks import CommandHook
 from .lane import BlockingLane
 from .options import ConnectionOptions, ConvertNumbers
 from .protocol import RedisProtocol
 from .slots import PoolSlot
+from .stats import Stats
+from .watch import Watch
 
 __all__ = ["RedisFactory"]
 
@@ -100,6 +103,8 @@ class RedisFactory(ReconnectingClientFactory):
         connectTimeout: float | None = None,
         maxBlockingConnections: int | None = None,
         onUnclaimedReply: Callable[[Any, Any], object] | None = None,
+        hooks: Sequence[CommandHook] = (),
+        slowCommandThreshold: float | None = None,
     ) -> None:
         """Make one.
 
@@ -125,6 +130,8 @@ class RedisFactory(ReconnectingClientFactory):
             connectTimeout=connectTimeout,
             maxBlockingConnections=maxBlockingConnections,
             onUnclaimedReply=onUnclaimedReply,
+            hooks=hooks,
+            slowCommandThreshold=slowCommandThreshold,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -149,6 +156,7 @@ class RedisFactory(ReconnectingClientFactory):
         self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self.why_not_connected, self.prepare)
         self._endpoint: Any = None
         self._lane: BlockingLane | None = None
+        self.watch = Watch(self, hooks, slowCommandThreshold)
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         self._connectors: dict[Any, int] = {}
         self._retries: set[Any] = set()
@@ -177,6 +185,8 @@ class RedisFactory(ReconnectingClientFactory):
             "connectTimeout": options.connectTimeout,
             "maxBlockingConnections": options.maxBlockingConnections,
             "onUnclaimedReply": options.onUnclaimedReply,
+            "hooks": options.hooks,
+            "slowCommandThreshold": options.slowCommandThreshold,
         }
 
     def __repr__(self) -> str:
@@ -216,6 +226,7 @@ class RedisFactory(ReconnectingClientFactory):
             protocol.strict = True
         if self.limits:
             protocol.limits = self.limits
+        self.watch.built(protocol)
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
 
@@ -319,7 +330,9 @@ class RedisFactory(ReconnectingClientFactory):
             self._retries.discard(call)
             self._connect_again(connector)
 
-        call = clock.callLater(self.retryDelay(attempt), connect)
+        delay = self.retryDelay(attempt)
+        self.watch.retry(delay, attempt)
+        call = clock.callLater(delay, connect)
         self._retries.add(call)
 
     def _connect_again(self, connector: Any) -> None:
@@ -379,6 +392,10 @@ class RedisFactory(ReconnectingClientFactory):
         waiting, self._waiting_for_empty_pool = self._waiting_for_empty_pool, []
         for deferred in waiting:
             deferred.callback(None)
+
+    def stats(self) -> Stats:
+        """Return what was counted so far."""
+        return self.watch.stats()
 
     def waitForEmptyPool(self) -> Deferred[None]:
         """Fires with None when no connection is left in the pool."""

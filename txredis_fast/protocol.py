@@ -108,6 +108,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self._blocking_command: Sequence[Any] = ()
         #: Why this side ended the connection, where it did.
         self._end_reason: Exception | None = None
+        #: Why it was lost, in words.
+        self._lost_because = ""
 
     # -- life of the connection
 
@@ -229,6 +231,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self._requests.stopped = True
         self.script_hashes.clear()
         self._scope = None
+        self._lost_because = str(self._end_reason or why.getErrorMessage())
         waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
         for deferred in waiting:
             deferred.callback(self)
@@ -434,6 +437,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         return self._requests.start_deadline(timeout, call_later, clock.seconds)
 
     def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
+        self._requests.cancelled += 1
         deferred.errback(CancelledError())
         self._abort(ConnectionError("a blocking command was cancelled"))
 

@@ -31,6 +31,7 @@ from .commands import Commands
 from .commands._base import errors_to_deferred
 from .commands.arguments import list_or_args
 from .exceptions import ConnectionError, ConnectionFailedError, NotSentError
+from .stats import Stats
 
 __all__ = [
     "HashRing",
@@ -210,6 +211,11 @@ class ShardedConnectionHandler:
         if self._ring is None:
             return defer.fail(ConnectionError("Not connected"))
         return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
+
+    def stats(self) -> Stats:
+        """Return the sum of what was counted at all nodes; see :class:`~txredis_fast.Stats`."""
+        nodes = self._ring.nodes if self._ring is not None else ()
+        return sum((node.stats() for node in nodes), Stats())
 
     def pipeline(self) -> Any:
         """Not possible.

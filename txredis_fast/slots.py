@@ -105,7 +105,10 @@ class PoolSlot:
         if protocol is not None and getattr(protocol, "_slot", None) is self:
             self.lost(protocol)  # its connectionLost was replaced after we had wrapped it
             protocol._close(Failure(ConnectionDone()))
-        return self._factory.retryDelay(max(attempt, self._attempts))  # type: ignore[no-any-return]
+        attempt = max(attempt, self._attempts)
+        delay: float = self._factory.retryDelay(attempt)
+        self._factory.watch.retry(delay, attempt)
+        return delay
 
     def _first_attempt_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):

@@ -87,6 +87,10 @@ cdef class Request:
     cdef readonly bint raw
     cdef readonly object deadline
 
+    @property
+    def remaining(self):
+        return 1
+
     def __init__(self, deferred, post_proc, bint raw, deadline):
         self.deferred = deferred
         self.post_proc = post_proc
@@ -139,6 +143,10 @@ cdef class BatchRequest:
         return (<tuple?>self._converters[len(self.replies)])[0]
 
     @property
+    def remaining(self):
+        return self._size - len(self.replies)
+
+    @property
     def plain(self):
         return self._size - len(self.replies) if self._plain else 0
 
@@ -169,6 +177,10 @@ cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
     cdef public bint stopped
+    cdef readonly long long sent
+    cdef readonly long long bytes_out
+    cdef public long long cancelled
+    cdef object _note_cancelled
     cdef object _timer
     cdef object _write
     cdef object _on_overdue
@@ -180,15 +192,21 @@ cdef class RequestQueue:
         self._timer = None
         self._write = write
         self._on_overdue = on_overdue
+        self._note_cancelled = self._cancelled
+
+    def _cancelled(self, deferred):
+        self.cancelled += 1
 
     def send(self, bytes data not None, post_proc, bint raw, canceller, deadline):
-        cdef object deferred = _make_deferred(canceller)
+        cdef object deferred = _make_deferred(self._note_cancelled if canceller is None else canceller)
         cdef Request request = Request.__new__(Request)
         request.deferred = deferred
         request.post_proc = post_proc
         request.raw = raw
         request.deadline = deadline
         self.waiting.append(request)
+        self.sent += 1
+        self.bytes_out += len(data)
         if self.outgoing is None:
             self._write(data)
         else:
@@ -196,8 +214,11 @@ cdef class RequestQueue:
         return deferred
 
     def send_batch(self, bytes data not None, converters, deadline):
-        cdef object deferred = _make_deferred(None)
-        self.waiting.append(BatchRequest(deferred, converters, deadline))
+        cdef object deferred = _make_deferred(self._note_cancelled)
+        cdef BatchRequest request = BatchRequest(deferred, converters, deadline)
+        self.waiting.append(request)
+        self.sent += request._size
+        self.bytes_out += len(data)
         if self.outgoing is None:
             self._write(data)
         else:

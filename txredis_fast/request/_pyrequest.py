@@ -36,6 +36,11 @@ class Request:
         self.raw = raw
         self.deadline = deadline
 
+    @property
+    def remaining(self) -> int:
+        """How many replies are missing."""
+        return 1
+
     def answer(self, reply: Any) -> bool:
         """Take the reply, and return True: it was the last one. An error reply fails the Deferred."""
         deferred = self.deferred
@@ -89,11 +94,16 @@ class BatchRequest:
         return self._converters[len(self.replies)][0]
 
     @property
+    def remaining(self) -> int:
+        """How many replies are missing."""
+        return len(self._converters) - len(self.replies)
+
+    @property
     def plain(self) -> int:
         """How many replies are missing, if all replies are wanted as they come; else 0."""
         if any(post_proc is not None or raw for post_proc, raw in self._converters):
             return 0
-        return len(self._converters) - len(self.replies)
+        return self.remaining
 
     def answer_many(self, replies: list[Any]) -> bool:
         """Take the next replies, as they are; as :meth:`answer`."""
@@ -129,9 +139,22 @@ class RequestQueue:
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
+    :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
+    :ivar cancelled: how many Deferreds of these were cancelled.
     """
 
-    __slots__ = ("_on_overdue", "_timer", "_write", "outgoing", "stopped", "waiting")
+    __slots__ = (
+        "_note_cancelled",
+        "_on_overdue",
+        "_timer",
+        "_write",
+        "bytes_out",
+        "cancelled",
+        "outgoing",
+        "sent",
+        "stopped",
+        "waiting",
+    )
 
     def __init__(self, write: Callable[[bytes], object], on_overdue: Callable[[ReplyTimeoutError], object]) -> None:
         """Make the queue of a connection.
@@ -145,6 +168,13 @@ class RequestQueue:
         self._timer: Any = None
         self._write = write
         self._on_overdue = on_overdue
+        self.sent = 0
+        self.bytes_out = 0
+        self.cancelled = 0
+        self._note_cancelled = self._cancelled  # made once, rather than with each command
+
+    def _cancelled(self, deferred: Deferred[Any]) -> None:
+        self.cancelled += 1
 
     def send(
         self,
@@ -159,12 +189,14 @@ class RequestQueue:
         :param data: the command.
         :param post_proc: converts its reply, unless that is an error.
         :param raw: whether its reply is wanted raw.
-        :param canceller: of the Deferred.
+        :param canceller: of the Deferred; it counts in :attr:`cancelled` itself.
         :param deadline: as from :meth:`start_deadline`.
         :returns: fires with the reply.
         """
-        deferred: Deferred[Any] = Deferred(canceller)
+        deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
         self.waiting.append(Request(deferred, post_proc, raw, deadline))
+        self.sent += 1
+        self.bytes_out += len(data)
         if self.outgoing is None:
             self._write(data)
         else:
@@ -179,8 +211,10 @@ class RequestQueue:
         :param converters: of each command its converter, and whether its reply is wanted raw.
         :returns: fires with the list of replies.
         """
-        deferred: Deferred[list[Any]] = Deferred()
+        deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
         self.waiting.append(BatchRequest(deferred, converters, deadline))
+        self.sent += len(converters)
+        self.bytes_out += len(data)
         if self.outgoing is None:
             self._write(data)
         else:

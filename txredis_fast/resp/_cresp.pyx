@@ -18,7 +18,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUn
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
-from txredis_fast.exceptions import InvalidData, ProtocolError, response_error
+from txredis_fast.exceptions import InvalidData, ProtocolError
 from txredis_fast.resp import _shared
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
@@ -29,6 +29,7 @@ from txredis_fast.resp._shared import (
     HUGE,
     Push,
     check_options,
+    counted_error,
     encode_other,
     line_error,
     line_fault,
@@ -317,6 +318,7 @@ cdef class Reader:
     cdef int _raw
     cdef object _attributes
     cdef object _pending_attributes
+    cdef dict _errors
     cdef long long _fed
     cdef long long _returned
     cdef str _broken
@@ -340,6 +342,7 @@ cdef class Reader:
         self._stack = []
         self._channel = _Name.__new__(_Name)
         self._pattern = _Name.__new__(_Name)
+        self._errors = {}
         self._raw = -1
         self._broken = "the reader was not initialised"
 
@@ -392,6 +395,16 @@ cdef class Reader:
     def buffered(self):
         """See :attr:`txredis_fast.resp._pyresp.Reader.buffered`."""
         return self._fed - self._returned
+
+    @property
+    def fed(self):
+        """See :attr:`txredis_fast.resp._pyresp.Reader.fed`."""
+        return self._fed
+
+    @property
+    def errors(self):
+        """See :attr:`txredis_fast.resp._pyresp.Reader.errors`."""
+        return self._errors
 
     @cython.critical_section
     def feed(self, data):
@@ -842,7 +855,7 @@ cdef class Reader:
         """Make the value of a string. ``whole`` is the same as bytes, if there is such an object."""
         cdef object value
         if kind == c"!" or kind == c"-":
-            return response_error(PyUnicode_DecodeUTF8(text, size, b"replace"))
+            return counted_error(PyUnicode_DecodeUTF8(text, size, b"replace"), self._errors)
         if not self._raw:
             if (
                 self._numbers and kind == c"$" and size

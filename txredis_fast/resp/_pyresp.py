@@ -44,7 +44,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
-from txredis_fast.exceptions import InvalidData, ProtocolError, response_error
+from txredis_fast.exceptions import InvalidData, ProtocolError
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
@@ -58,6 +58,7 @@ from txredis_fast.resp._shared import (
     MAX_FROZEN_DEPTH,
     Push,
     check_options,
+    counted_error,
     encode_other,
     line_error,
     line_fault,
@@ -166,6 +167,7 @@ class Reader:
         "_channel",
         "_charset",
         "_elements",
+        "_errors",
         "_fed",
         "_max_buffered",
         "_max_bulk",
@@ -232,6 +234,7 @@ class Reader:
         #: Names of the last message: as bytes, and converted.
         self._channel: tuple[bytes | None, Any] = (None, None)
         self._pattern: tuple[bytes | None, Any] = (None, None)
+        self._errors: dict[str, int] = {}
         self._fed = 0
         self._returned = 0
         self._broken: str | None = None
@@ -246,6 +249,16 @@ class Reader:
     def buffered(self) -> int:
         """How many bytes were fed and are not yet returned as replies."""
         return self._fed - self._returned
+
+    @property
+    def fed(self) -> int:
+        """How many bytes were fed."""
+        return self._fed
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """How many error replies there were, by their code; do not change it."""
+        return self._errors
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Append received bytes.
@@ -601,7 +614,7 @@ class Reader:
     def _convert(self, kind: int, data: bytes) -> Any:
         """Make the value of a bulk string, bulk error or verbatim string."""
         if kind == _BANG:
-            return response_error(data.decode("utf-8", "replace"))
+            return counted_error(data.decode("utf-8", "replace"), self._errors)
         if self._raw:
             return data
         if self._numbers and kind == _DOLLAR and data and data[0] <= _LAST_DIGIT:
@@ -623,7 +636,7 @@ class Reader:
         elif kind in (_PLUS, _MINUS):
             if not _LINE_BREAK(line):
                 if kind == _MINUS:
-                    return response_error(line.decode("utf-8", "replace"))
+                    return counted_error(line.decode("utf-8", "replace"), self._errors)
                 as_bytes = self._raw or self._charset is None
                 shared = (_SHARED_BYTES if as_bytes else _SHARED_TEXT).get(line)
                 return self._convert(kind, line) if shared is None else shared

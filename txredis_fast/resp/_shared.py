@@ -12,7 +12,7 @@ import sys
 import warnings
 from typing import Any, Final
 
-from txredis_fast.exceptions import InvalidData
+from txredis_fast.exceptions import InvalidData, response_error
 
 DEFAULT_MAX_BULK_LENGTH: Final = 512 * 1024 * 1024
 DEFAULT_MAX_ELEMENTS: Final = 2**26
@@ -26,6 +26,9 @@ MAX_FROZEN_DEPTH: Final = 32
 LARGE_BULK: Final = 64 * 1024
 #: A bulk string with more digits is text, as with Python's own default limit.
 MAX_INT_DIGITS: Final = 4300
+#: Codes of errors that are counted one by one, and how much of each is kept.
+MAX_CODES: Final = 64
+MAX_CODE: Final = 32
 #: Digits converted at once when an integer exceeds that limit, which can be set to 640 at the lowest.
 _BLOCK_DIGITS: Final = 512
 
@@ -164,6 +167,19 @@ def parse_number(data: bytes, numbers: int) -> int | float | None:
         return int(data)
     except ValueError:  # the program has lowered Python's limit of digits
         return None
+
+
+def counted_error(text: str, counts: dict[str, int]) -> Exception:
+    """Make the exception for a server's error reply, and count it by its code.
+
+    A server that sends ever new codes does not make the dict grow.
+    """
+    error = response_error(text)
+    code = error.code[:MAX_CODE]
+    if code not in counts and len(counts) >= MAX_CODES:
+        code = "other"
+    counts[code] = counts.get(code, 0) + 1
+    return error
 
 
 def command_name(args: tuple[Any, ...]) -> str:

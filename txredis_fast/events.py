@@ -1,0 +1,144 @@
+"""What is told to the log: every event's text, level and fields, in one place.
+
+Events go through Twisted's structured logger with ``log_namespace="txredis_fast"`` and the name of the event in
+``redis_event``, so that an observer can pick them. These names and fields are stable:
+
+=================== ======= ============================================================================
+``redis_event``     level   fields beside ``server``
+=================== ======= ============================================================================
+connected           debug   ``connections``, ``poolsize``
+lost                info    ``reason``, ``unanswered`` (commands written and not answered); debug where the
+                            program disconnected
+retry               info    ``delay`` (seconds), ``attempt`` (from 1)
+timeout             warn    ``reason``, ``unanswered``
+pool_wait_over      warn    ``waited`` (how many gave up at that moment), ``reason``
+slow_pool_wait      warn    ``seconds``
+subscription_gap    warn    ``seconds``, ``names`` (how many channels and patterns were restored)
+slow_command        warn    ``command`` (its name), ``arguments`` (how many), ``seconds``
+hook_failed         critical ``hook`` (its class); with the exception
+=================== ======= ============================================================================
+
+No event has an argument, a reply or a password.
+
+This module must not know connections or commands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import Logger, LogLevel
+
+__all__ = [
+    "NAMESPACE",
+    "connected",
+    "hook_failed",
+    "lost",
+    "pool_wait_over",
+    "retry",
+    "slow_command",
+    "slow_pool_wait",
+    "subscription_gap",
+    "timeout",
+]
+
+NAMESPACE = "txredis_fast"
+
+_log = Logger(namespace=NAMESPACE)
+
+
+def connected(server: str, connections: int, poolsize: int) -> None:
+    """A connection is usable."""
+    _log.debug(
+        "Redis {server}: connected ({connections} of {poolsize})",
+        redis_event="connected",
+        server=server,
+        connections=connections,
+        poolsize=poolsize,
+    )
+
+
+def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
+    """A connection was lost.
+
+    :param wanted: whether the program disconnected.
+    """
+    _log.emit(
+        LogLevel.debug if wanted else LogLevel.info,
+        "Redis {server}: connection lost with {unanswered} commands unanswered: {reason}",
+        redis_event="lost",
+        server=server,
+        reason=reason,
+        unanswered=unanswered,
+    )
+
+
+def retry(server: str, delay: float, attempt: int) -> None:
+    """There will be another attempt to connect."""
+    _log.info(
+        "Redis {server}: attempt {attempt} to connect again in {delay:.1f} seconds",
+        redis_event="retry",
+        server=server,
+        delay=delay,
+        attempt=attempt,
+    )
+
+
+def timeout(server: str, reason: str, unanswered: int) -> None:
+    """A reply did not come in time, so its connection is closed."""
+    _log.warn(
+        "Redis {server}: {reason}; its connection is closed, with {unanswered} commands unanswered",
+        redis_event="timeout",
+        server=server,
+        reason=reason,
+        unanswered=unanswered,
+    )
+
+
+def pool_wait_over(server: str, waited: int, reason: str) -> None:
+    """Commands have waited for a connection in vain."""
+    _log.warn(
+        "Redis {server}: {waited} commands waited for a connection in vain: {reason}",
+        redis_event="pool_wait_over",
+        server=server,
+        waited=waited,
+        reason=reason,
+    )
+
+
+def slow_pool_wait(server: str, seconds: float) -> None:
+    """A command has waited long for a connection."""
+    _log.warn(
+        "Redis {server}: a command waited {seconds:.3f} seconds for a connection",
+        redis_event="slow_pool_wait",
+        server=server,
+        seconds=seconds,
+    )
+
+
+def subscription_gap(server: str, seconds: float, names: int) -> None:
+    """Subscriptions were made again; what was published meanwhile is lost."""
+    _log.warn(
+        "Redis {server}: no messages for {seconds:.3f} seconds; subscribed again to {names} channels and patterns",
+        redis_event="subscription_gap",
+        server=server,
+        seconds=seconds,
+        names=names,
+    )
+
+
+def slow_command(server: str, command: str, arguments: int, seconds: float) -> None:
+    """A command was answered late."""
+    _log.warn(
+        "Redis {server}: {command} with {arguments} arguments took {seconds:.3f} seconds",
+        redis_event="slow_command",
+        server=server,
+        command=command,
+        arguments=arguments,
+        seconds=seconds,
+    )
+
+
+def hook_failed(hook: Any) -> None:
+    """A hook has raised an exception, which is being handled."""
+    _log.failure("Redis: a hook of class {hook} failed", redis_event="hook_failed", hook=type(hook).__name__)
