@@ -47,6 +47,7 @@ LAYERS = [
     "inbox",
     "legacy",
     "direct",
+    "receive",
     "request",
     "commands",
     "resp",

@@ -38,6 +38,7 @@ from .exceptions import (
 from .legacy import ParsingSteps
 from .options import ConvertNumbers
 from .own_scope import OwnScope
+from .receive import fill_from_socket, receives_directly
 from .request import PostProc, RequestQueue
 from .resp import Push, Reader, encode_command, encode_commands
 
@@ -47,6 +48,9 @@ CRLF = b"\r\n"
 
 #: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
 BLOCKING_SLACK = 10.0
+
+#: A larger piece of data may be a part of a value that is worth to be received directly.
+LARGE_PIECE = 16 * 1024
 
 #: With more requests than this in flight, another one is likely to be part of a burst.
 BURST = 64
@@ -272,6 +276,14 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             self._abort(error)
             return
         self._deliver(reader)
+        if len(data) >= LARGE_PIECE and reader.awaited:
+            self._receive_rest(reader)
+
+    def _receive_rest(self, reader: Reader) -> None:
+        """Have the rest of a large value written to where it is collected, unless somebody else is to see it."""
+        stock = getattr(self.dataReceived, "__func__", None) in _STOCK_DATA_RECEIVED
+        if stock and receives_directly(self.transport, self):
+            fill_from_socket(self.transport, reader, self._abort)
 
     def _make_reader(self) -> Reader:
         convert_numbers = self.convertNumbers
@@ -470,6 +482,8 @@ class RedisProtocol(BaseRedisProtocol):
         """Take bytes from the transport, and hand on each reply that they complete before returning."""
         BaseRedisProtocol.dataReceived(self, data, unpause)
 
+
+_STOCK_DATA_RECEIVED = (BaseRedisProtocol.dataReceived, RedisProtocol.dataReceived)
 
 #: txredisapi's name for the protocol that parses with hiredis; here both are one, and need no hiredis.
 HiredisProtocol = RedisProtocol

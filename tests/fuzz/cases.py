@@ -1,8 +1,9 @@
 """What one input of the fuzzer does to both implementations, and that both answer alike.
 
 An input is two bytes of options, one that seeds the cuts, one that says what the rest is: a RESP stream, or a tape
-that spells one (see ``generate``), for the readers; or, where the top bit of the first byte is set, arguments for the
-encoders. Knows nothing of the fuzzer, so that the tests and a debugger can run one input.
+that spells one (see ``generate``), for the readers, which are fed it or, where they await it, receive it; or, where
+the top bit of the first byte is set, arguments for the encoders. Knows nothing of the fuzzer, so that the tests and a
+debugger can run one input.
 """
 
 from __future__ import annotations
@@ -90,7 +91,24 @@ def cut(stream: bytes, seed: int) -> Iterator[bytes]:
         position += size
 
 
-def read(resp: ModuleType, first: int, second: int, seed: int, stream: bytes) -> list[Any]:
+def hand_over(reader: Any, chunk: bytes, kind: Callable[[bytes], Any], direct: bool) -> list[int]:
+    """Give a chunk to a reader, by ``receive`` where that is wanted and awaited; return how much it took each time."""
+    sizes = []
+    while direct and chunk and reader.awaited:
+
+        def recv_into(view: memoryview, data: bytes = chunk) -> int:
+            size = min(len(view), len(data))
+            view[:size] = data[:size]
+            return size
+
+        sizes.append(reader.receive(recv_into, len(chunk)))
+        chunk = chunk[sizes[-1] :]
+    if chunk or not sizes:
+        reader.feed(kind(chunk))
+    return sizes
+
+
+def read(resp: ModuleType, first: int, second: int, seed: int, stream: bytes, direct: bool) -> list[Any]:
     """What a reader answers to a stream, step by step."""
     limits = SMALL_LIMITS if first & 0x20 else {}
     reader = resp.Reader(CHARSETS[first & 7], NUMBERS[first >> 3 & 3], **limits)
@@ -100,7 +118,7 @@ def read(resp: ModuleType, first: int, second: int, seed: int, stream: bytes) ->
     answers = []
     replies = 0
     for chunk in cut(stream, seed):
-        answers.append(outcome(reader.feed, as_other_type(chunk)))
+        answers.append((outcome(hand_over, reader, chunk, as_other_type, direct), reader.awaited))
         while True:
             if take_all:
                 answer = outcome(reader.get_all)
@@ -171,7 +189,7 @@ def answers(resp: ModuleType, data: bytes) -> list[Any]:
     first, second, seed, form = data[:4].ljust(4, b"\0")
     if first & 0x80:
         return encode(resp, first, second, seed, data[4:])
-    return read(resp, first, second, seed, generate.stream(data[4:]) if form & 1 else data[4:])
+    return read(resp, first, second, seed, generate.stream(data[4:]) if form & 1 else data[4:], bool(form & 2))
 
 
 def drive(resp: ModuleType, data: bytes) -> None:
@@ -185,7 +203,7 @@ def drive(resp: ModuleType, data: bytes) -> None:
         stream = generate.stream(data[4:]) if form & 1 else data[4:]
         reader = resp.Reader(CHARSETS[first & 7], NUMBERS[first >> 3 & 3], **(SMALL_LIMITS if first & 0x20 else {}))
         for chunk in cut(stream, seed):
-            reader.feed(chunk)
+            hand_over(reader, chunk, bytes, bool(form & 2))
             if second & 1:
                 reader.get(bool(second & 2))
             elif second & 2:

@@ -54,8 +54,16 @@ STREAMS = [
     b"$25\r\n12345678901234567890.1234\r\n",
 ]
 
-#: What goes before a stream: the defaults in one chunk, byte by byte, small limits, no charset and raw replies.
-OPTIONS = [b"\x01\x00\x00\x00", b"\x01\x40\x01\x00", b"\x61\x80\x07\x00", b"\x30\x15\x40\x00"]
+#: What goes before a stream: the defaults in one chunk, byte by byte, small limits, no charset and raw replies; twice,
+#: received where it is awaited.
+OPTIONS = [
+    b"\x01\x00\x00\x00",
+    b"\x01\x40\x01\x00",
+    b"\x61\x80\x07\x00",
+    b"\x30\x15\x40\x00",
+    b"\x01\x00\x10\x02",
+    b"\x21\x00\x07\x02",
+]
 
 #: Streams spelled by a tape.
 TAPES = [

@@ -76,7 +76,10 @@ def test_both_have_the_same_names_and_signatures(both):
         ]
     public = {name for name in vars(python.Reader) if not name.startswith("_")}
     assert public == {name for name in vars(compiled.Reader) if not name.startswith("_")}
-    assert public == {"attributes", "buffered", "errors", "fed", "feed", "get", "get_all", "get_many", "get_message"}
+    assert public == {
+        "attributes", "awaited", "buffered", "errors", "fed",
+        "feed", "get", "get_all", "get_many", "get_message", "receive",
+    }  # fmt: skip
 
 
 def test_a_reader_can_be_subclassed(resp):
@@ -91,6 +94,6 @@ def test_a_reader_can_be_subclassed(resp):
 
 def test_properties_cannot_be_set(resp):
     reader = resp.Reader()
-    for name in ("attributes", "buffered", "errors", "fed"):
+    for name in ("attributes", "awaited", "buffered", "errors", "fed"):
         with pytest.raises(AttributeError):
             setattr(reader, name, None)

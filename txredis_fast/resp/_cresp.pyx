@@ -11,6 +11,7 @@ so that pointers into its buffer stay valid. Nothing is consumed before its valu
 """
 
 cimport cython
+from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
@@ -64,9 +65,38 @@ cdef extern from "Python.h":
     # make a small object: CPython 3.12 and later write half of the reference count, which stalls reading it whole.
     object owned "(PyObject *)"(PyObject *value)
     int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
+    int resize_text "PyUnicode_Resize"(PyObject **text, Py_ssize_t size) except -1
+    Py_ssize_t text_size "PyUnicode_GET_LENGTH"(PyObject *text)
+
+cdef extern from *:
+    """
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #include <unistd.h>
+    #endif
+
+    /* Ask for huge pages: making ordinary ones, one by one, is most of what a new large object costs. Where there are
+       none, nothing is lost. */
+    static void prefer_huge_pages(char *data, Py_ssize_t size)
+    {
+    #if defined(__linux__) && defined(MADV_HUGEPAGE)
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        size_t start = ((size_t)data + page - 1) / page * page;
+        size_t end = ((size_t)data + (size_t)size) / page * page;
+        (void)madvise((void *)start, end - start, MADV_HUGEPAGE);
+    #else
+        (void)data;
+        (void)size;
+    #endif
+    }
+    """
+    void prefer_huge_pages(char *data, Py_ssize_t size)
 
 cdef object _INCOMPLETE = _shared.INCOMPLETE
 cdef Py_ssize_t _LARGE_BULK = _shared.LARGE_BULK
+cdef Py_ssize_t _BELIEVED = _shared.BELIEVED
+#: Objects from this size on are asked to lie in huge pages.
+cdef Py_ssize_t _HUGE_PAGES_FROM = 4 * 1024 * 1024
 cdef Py_ssize_t _HUGE = _shared.HUGE
 cdef int _MAX_FROZEN_DEPTH = _shared.MAX_FROZEN_DEPTH
 cdef Py_ssize_t _MAX_INT_DIGITS = _shared.MAX_INT_DIGITS
@@ -114,10 +144,13 @@ cdef Py_ssize_t _digits(const char *text, Py_ssize_t size) noexcept:
 
 
 cdef inline bint _is_ascii(const char *text, Py_ssize_t size) noexcept:
-    """Tell whether at least 8 bytes are all ASCII; the last 8 are looked at once more."""
-    cdef uint64_t word
+    """Tell whether bytes are all ASCII; where there are 8 and more, the last 8 are looked at once more."""
+    cdef uint64_t word = 0
     cdef uint64_t seen = 0
     cdef Py_ssize_t i
+    if size < 8:
+        memcpy(&word, text, size)
+        return (word & <uint64_t>0x8080808080808080) == 0
     for i in range(0, size - 8, 8):
         memcpy(&word, text + i, 8)
         seen |= word
@@ -132,6 +165,11 @@ cdef inline long long _short_integer(const char *digits, Py_ssize_t count) noexc
     for i in range(count):
         value = value * 10 + (digits[i] - c"0")
     return value
+
+
+cdef inline Py_ssize_t _bulk_room(Py_ssize_t filled) noexcept:
+    """See :func:`txredis_fast.resp._shared.bulk_room`."""
+    return 64 * filled if filled >= _BELIEVED else 16 * filled + _LARGE_BULK
 
 
 cdef Py_ssize_t _length(const char *digits, Py_ssize_t count) noexcept:
@@ -286,6 +324,27 @@ cdef class _Name:
         )
 
 
+@cython.final
+cdef class _Window:
+    """A part of a large bulk string, to be written to as long as this object has it; knows who still holds it."""
+
+    cdef char *_start
+    cdef Py_ssize_t _size
+    cdef Py_ssize_t _holders
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self._start, self._size, 0, flags)
+        self._holders += 1
+
+    def __releasebuffer__(self, Py_buffer *buffer):
+        self._holders -= 1
+
+
+cdef Py_ssize_t _written_by(object recv_into, _Window window) except? -1:
+    with memoryview(window) as view:
+        return recv_into(view)
+
+
 cdef bytes _copy_of(object data):
     """Copy what was fed, where it is not bytes."""
     if isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
@@ -305,8 +364,11 @@ cdef class Reader:
     cdef Py_ssize_t _capacity
     #: How far after _pos there is no line end.
     cdef Py_ssize_t _scanned
-    #: A large bulk string that is being filled (bytes, ours alone), how long it gets, and how far it is.
+    #: A large bulk string that is being filled, how long it gets, and how far it is. It is an object that is ours
+    #: alone: an ASCII str where what has come at first may be one, else bytes.
     cdef PyObject *_bulk
+    cdef bint _bulk_is_text
+    cdef bint _bulk_is_ascii
     cdef char _bulk_kind
     cdef Py_ssize_t _bulk_length
     cdef Py_ssize_t _bulk_filled
@@ -418,7 +480,9 @@ cdef class Reader:
         size = PyBytes_GET_SIZE(chunk)
         if self._bulk != NULL and self._bulk_filled < self._bulk_length:
             taken = min(size, self._bulk_length - self._bulk_filled)
-            self._fill_bulk(PyBytes_AS_STRING(chunk), taken)
+            self._make_room(taken)
+            memcpy(self._bulk_data() + self._bulk_filled, PyBytes_AS_STRING(chunk), taken)
+            self._bulk_has_more(taken)
         if self._pos == self._end:
             if taken < size:
                 self._chunk = chunk
@@ -428,6 +492,40 @@ cdef class Reader:
         else:
             self._append(PyBytes_AS_STRING(chunk), size)
         self._fed += size
+
+    @property
+    def awaited(self):
+        """See :attr:`txredis_fast.resp._pyresp.Reader.awaited`."""
+        return 0 if self._bulk == NULL else self._bulk_length - self._bulk_filled
+
+    @cython.critical_section
+    def receive(self, recv_into, Py_ssize_t limit):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.receive`."""
+        cdef _Window window
+        cdef Py_ssize_t size
+        self._check_usable()
+        if limit < 1 or self._bulk == NULL or self._bulk_filled == self._bulk_length:
+            raise ValueError("nothing can be received now")
+        self._check_buffered()
+        self._make_room(1)
+        window = _Window.__new__(_Window)
+        window._start = self._bulk_data() + self._bulk_filled
+        window._size = min(limit, self._bulk_capacity() - self._bulk_filled)
+        self._busy = True
+        try:
+            size = _written_by(recv_into, window)
+        finally:
+            self._busy = False
+            if window._holders:
+                # It may be written to at any time, so it can never be freed.
+                self._bulk = NULL
+                self._fail("expected recv_into to let go of its buffer")
+        self._check_usable()
+        if not 0 <= size <= window._size:
+            raise ValueError(f"recv_into returned {size} for a buffer of {window._size} bytes")
+        self._bulk_has_more(size)
+        self._fed += size
+        return size
 
     @cython.critical_section
     def get(self, raw=False):
@@ -633,7 +731,7 @@ cdef class Reader:
             fresh = new_text(size, 127)
             memcpy(text_data(fresh), text, size)
             return fresh
-        value = self._convert(c"$", text, size, None)
+        value = self._convert(c"$", text, size, NULL)
         Py_INCREF(value)
         return <PyObject *>value
 
@@ -804,7 +902,7 @@ cdef class Reader:
         if available - after >= size + 2:
             if text[after + size] != c"\r" or text[after + size + 1] != c"\n":
                 raise self._fail(malformed("CRLF after the bulk string", text[after + size:after + size + 2]))
-            value = self._convert(kind, text + after, size, None)
+            value = self._convert(kind, text + after, size, NULL)
             self._consume(after + size + 2)
             return value
         if size < _LARGE_BULK:
@@ -814,48 +912,81 @@ cdef class Reader:
         return self._finish_bulk()
 
     cdef int _begin_bulk(self, char kind, const char *data, Py_ssize_t filled, Py_ssize_t size) except -1:
-        """Go on with a large bulk string, of which a part has come, in a buffer of its own."""
-        self._bulk = new_bytes(NULL, min(size, 2 * filled + _LARGE_BULK))
-        memcpy(bytes_data(self._bulk), data, filled)
+        """Go on with a large bulk string, of which a part has come, in an object of its own."""
+        self._bulk_is_text = self._ascii_superset and kind != c"!" and not self._raw and _is_ascii(data, filled)
+        self._bulk_is_ascii = self._bulk_is_text
         self._bulk_kind = kind
         self._bulk_length = size
         self._bulk_filled = filled
+        self._new_bulk(data, min(size, _bulk_room(filled)))
         return 0
 
-    cdef int _fill_bulk(self, const char *data, Py_ssize_t size) except -1:
-        cdef Py_ssize_t capacity = bytes_size(self._bulk)
-        if self._bulk_filled + size > capacity:
-            capacity = min(self._bulk_length, max(2 * capacity, self._bulk_filled + size))
-            try:
-                resize_bytes(&self._bulk, capacity)
-            except MemoryError:
-                # What had come of the bulk string is gone, so the replies after it cannot be told apart.
-                raise self._fail(f"expected memory for a bulk string of {self._bulk_length} bytes, got none")
-        memcpy(bytes_data(self._bulk) + self._bulk_filled, data, size)
-        self._bulk_filled += size
+    cdef inline char *_bulk_data(self) noexcept:
+        return <char *>text_data(self._bulk) if self._bulk_is_text else bytes_data(self._bulk)
+
+    cdef inline Py_ssize_t _bulk_capacity(self) noexcept:
+        return text_size(self._bulk) if self._bulk_is_text else bytes_size(self._bulk)
+
+    cdef int _make_room(self, Py_ssize_t size) except -1:
+        """Make room for more of the large bulk string: at least ``size`` bytes, which it lacks."""
+        cdef Py_ssize_t capacity
+        cdef PyObject *old = self._bulk
+        cdef char *data = self._bulk_data()
+        if self._bulk_filled + size <= self._bulk_capacity():
+            return 0
+        capacity = min(self._bulk_length, max(_bulk_room(self._bulk_filled), self._bulk_filled + size))
+        try:
+            if capacity >= _HUGE_PAGES_FROM > self._bulk_filled:
+                self._new_bulk(data, capacity)
+                Py_XDECREF(old)
+            else:
+                if self._bulk_is_text:
+                    resize_text(&self._bulk, capacity)
+                else:
+                    resize_bytes(&self._bulk, capacity)
+                if capacity >= _HUGE_PAGES_FROM:
+                    prefer_huge_pages(self._bulk_data(), capacity)
+        except MemoryError:
+            # What had come of the bulk string may be gone, so the replies after it cannot be told apart.
+            raise self._fail(f"expected memory for a bulk string of {self._bulk_length} bytes, got none")
         return 0
+
+    cdef int _new_bulk(self, const char *filled_with, Py_ssize_t capacity) except -1:
+        """Make the object that is filled, with what has come."""
+        self._bulk = new_text(capacity, 127) if self._bulk_is_text else new_bytes(NULL, capacity)
+        if capacity >= _HUGE_PAGES_FROM:
+            prefer_huge_pages(self._bulk_data(), capacity)
+        memcpy(self._bulk_data(), filled_with, self._bulk_filled)
+        return 0
+
+    cdef void _bulk_has_more(self, Py_ssize_t size) noexcept:
+        """Take note of bytes that were written to the large bulk string, while they are in the processor's cache."""
+        if self._bulk_is_ascii and not _is_ascii(self._bulk_data() + self._bulk_filled, size):
+            self._bulk_is_ascii = False
+        self._bulk_filled += size
 
     cdef object _finish_bulk(self):
         cdef const char *end = self._data + self._pos
-        cdef bytes data
         cdef object value
         if self._bulk_filled < self._bulk_length or self._end - self._pos < 2:
             return _INCOMPLETE
         if end[0] != c"\r" or end[1] != c"\n":
             raise self._fail(malformed("CRLF after the bulk string", end[:2]))
         # Full: the capacity reaches the length exactly when the last byte has come.
-        data = <bytes>self._bulk
-        value = self._convert(self._bulk_kind, PyBytes_AS_STRING(data), self._bulk_length, data)
+        value = self._convert(self._bulk_kind, self._bulk_data(), self._bulk_length, self._bulk)
         Py_XDECREF(self._bulk)
         self._bulk = NULL
         self._consume(2)
         return value
 
-    cdef object _convert(self, char kind, const char *text, Py_ssize_t size, bytes whole):
-        """Make the value of a string. ``whole`` is the same as bytes, if there is such an object."""
+    cdef object _convert(self, char kind, const char *text, Py_ssize_t size, PyObject *bulk):
+        """Make the value of a string. ``bulk`` is the large bulk string that it is the whole of, or NULL."""
         cdef object value
+        cdef bytes whole = None
         if kind == c"!" or kind == c"-":
             return counted_error(PyUnicode_DecodeUTF8(text, size, b"replace"), self._errors)
+        if bulk != NULL and not self._bulk_is_text:
+            whole = <bytes>bulk
         if not self._raw:
             if (
                 self._numbers and kind == c"$" and size
@@ -864,6 +995,8 @@ cdef class Reader:
                 value = _number(text, size, self._numbers == _NUMBERS_EXACT)
                 if value is not None:
                     return value
+            if bulk != NULL and self._bulk_is_ascii:
+                return <object>bulk
             if self._codec != CODEC_NONE:
                 try:
                     if self._codec == CODEC_UTF8:
@@ -893,9 +1026,9 @@ cdef class Reader:
                 return _QUEUED_BYTES if as_bytes else _QUEUED
             if size == 4 and memcmp(line, b"PONG", 4) == 0:
                 return _PONG_BYTES if as_bytes else _PONG
-            return self._convert(kind, line, size, None)
+            return self._convert(kind, line, size, NULL)
         if kind == c"-":
-            return self._convert(kind, line, size, None)
+            return self._convert(kind, line, size, NULL)
         if kind == c":" or kind == c"(":
             value = _integer(line, size)
             if value is not None:

@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 from txredis_fast.exceptions import InvalidData, ProtocolError
@@ -57,6 +57,7 @@ from txredis_fast.resp._shared import (
     LARGE_BULK,
     MAX_FROZEN_DEPTH,
     Push,
+    bulk_room,
     check_options,
     counted_error,
     encode_other,
@@ -142,6 +143,14 @@ class _Frame:
         return tuple(pairs) if self.frozen else dict(pairs)
 
 
+def _larger(bulk: io.BytesIO, size: int) -> io.BytesIO:
+    """Make a larger one with the same bytes, and zeros after them that are not written: its memory is not used yet."""
+    larger = io.BytesIO(bytes(size))
+    with bulk.getbuffer() as filled:
+        larger.write(filled)
+    return larger
+
+
 class Reader:
     """Feed it bytes, get replies out. One reader belongs to one connection.
 
@@ -163,6 +172,7 @@ class Reader:
         "_bulk",
         "_bulk_kind",
         "_bulk_left",
+        "_bulk_room",
         "_busy",
         "_channel",
         "_charset",
@@ -221,10 +231,11 @@ class Reader:
         self._need = 1
         #: Bytes of the tail known to hold no line end.
         self._scanned = 0
-        #: A large bulk string that is being filled, and how much of it is to come.
+        #: A large bulk string that is being filled, how much of it is to come, and how long it may get without growing.
         self._bulk: io.BytesIO | None = None
         self._bulk_kind = _DOLLAR
         self._bulk_left = 0
+        self._bulk_room = 0
         self._stack: list[_Frame] = []
         self._elements = 0
         #: Whether the reply that has begun is raw; None before its first byte.
@@ -275,6 +286,7 @@ class Reader:
         self._check_buffered()
         self._fed += len(chunk)
         if self._bulk_left and self._bulk is not None:
+            self._make_room(self._bulk, min(len(chunk), self._bulk_left))
             with memoryview(chunk) as view:
                 taken = self._bulk.write(view[: self._bulk_left])
             self._bulk_left -= taken
@@ -286,6 +298,44 @@ class Reader:
             self._pos = 0
         else:
             self._tail += chunk
+
+    @property
+    def awaited(self) -> int:
+        """How many bytes are still to come of a large bulk string that is being filled; else 0."""
+        return 0 if self._bulk is None else self._bulk_left
+
+    def receive(self, recv_into: Callable[[memoryview], int], limit: int) -> int:
+        """Fill the large bulk string of which :attr:`awaited` tells straight from where the bytes come.
+
+        :param recv_into: as that of a socket: writes to the buffer that it is given, and returns how many bytes. What
+            it raises is raised here, and changes nothing. It must not keep the buffer.
+        :param limit: bytes at most.
+        :returns: what ``recv_into`` returned.
+        :raise ProtocolError: as :meth:`feed`.
+        :raise ValueError: no bytes are awaited, or ``recv_into`` returned what cannot be.
+        """
+        self._check_usable()
+        bulk = self._bulk
+        if limit < 1 or bulk is None or not self._bulk_left:
+            raise ValueError("nothing can be received now")
+        self._check_buffered()
+        filled = bulk.tell()
+        self._busy = True
+        try:
+            self._make_room(bulk, 1)
+            if bulk.seek(0, io.SEEK_END) < self._bulk_room:
+                self._bulk = bulk = _larger(bulk, self._bulk_room)
+            with bulk.getbuffer() as whole, whole[filled : min(filled + limit, self._bulk_room)] as view:
+                size = recv_into(view)
+                if not 0 <= size <= len(view):
+                    raise ValueError(f"recv_into returned {size} for a buffer of {len(view)} bytes")
+        finally:
+            bulk.seek(filled)
+            self._busy = False
+        bulk.seek(filled + size)
+        self._bulk_left -= size
+        self._fed += size
+        return size
 
     def get(self, raw: bool = False) -> Any:
         """Take the next complete reply or push; :data:`INCOMPLETE` if there is none.
@@ -581,6 +631,12 @@ class Reader:
         self._need = 1
         return True
 
+    def _make_room(self, bulk: io.BytesIO, size: int) -> None:
+        """Let the large bulk string get longer by at least ``size`` bytes, which it lacks."""
+        filled = bulk.tell()
+        if filled + size > self._bulk_room:
+            self._bulk_room = min(filled + self._bulk_left, max(bulk_room(filled), filled + size))
+
     def _begin_bulk(self, kind: int, start: int, size: int) -> io.BytesIO:
         """Go on with a large bulk string, of which a part has come, in a buffer of its own."""
         bulk = io.BytesIO()
@@ -595,6 +651,7 @@ class Reader:
         self._bulk = bulk
         self._bulk_kind = kind
         self._bulk_left = left
+        self._bulk_room = min(size, bulk_room(size - left))
         return bulk
 
     def _finish_bulk(self, bulk: io.BytesIO) -> Any:

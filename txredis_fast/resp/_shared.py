@@ -24,6 +24,8 @@ DEFAULT_MAX_BUFFERED: Final = 1024 * 1024 * 1024
 MAX_FROZEN_DEPTH: Final = 32
 #: Bulk strings from this length on are filled as their chunks come; smaller ones wait in the buffer.
 LARGE_BULK: Final = 64 * 1024
+#: When this much of one has come, there is little doubt that the rest will.
+BELIEVED: Final = 1024 * 1024
 #: A bulk string with more digits is text, as with Python's own default limit.
 MAX_INT_DIGITS: Final = 4300
 #: Codes of errors that are counted one by one, and how much of each is kept.
@@ -79,6 +81,14 @@ class Incomplete(enum.Enum):
 
 #: What :meth:`Reader.get` returns while no complete reply has come.
 INCOMPLETE: Final = Incomplete.INCOMPLETE
+
+
+def bulk_room(filled: int) -> int:
+    """For how many bytes of a large bulk string to make room, given how many have come.
+
+    A header alone gets little, however long a string it announces. What is not written to costs addresses, not memory.
+    """
+    return 64 * filled if filled >= BELIEVED else 16 * filled + LARGE_BULK
 
 
 def malformed(expected: str, got: bytes) -> str:
