@@ -33,6 +33,7 @@ LAYERS = [
     "pool",
     "lane",
     "watch",
+    "reconnecting",
     "slots",
     "connection_queue",
     "endpoints",

@@ -427,7 +427,10 @@ def test_it_is_a_ReconnectingClientFactory_and_keeps_trying(clock):
     connector.fail()
     clock.advance(1)
     assert connector.connected == 2
-    connector.accept()
+    transport = connector.accept()
+    d = factory.handler.get("a")
+    transport.protocol.dataReceived(b"+v\r\n")  # only now has the connection proved usable
+    assert fired(d) == "v"
     connector.lose()
     clock.advance(0.9)
     assert connector.connected == 2
@@ -484,7 +487,7 @@ def test_clientConnectionLost_may_be_overridden_and_called_unbound(clock):
     connector = connector_of(Factory(None, None, 1))
     connector.fail()
     clock.advance(1)
-    connector.accept()
+    connector.accept().protocol.dataReceived(b">1\r\n+push\r\n")  # the server has spoken: the back-off begins anew
     connector.lose()
     clock.advance(1)
     assert calls == ["failed", "lost"] and connector.connected == 3

@@ -63,7 +63,7 @@ class ConnectionQueue:
 
     def _choose(self) -> None:
         self.pending = [connection for connection in self.pending if connection._usable]
-        if not self.pending or self._peekers.waiting:
+        if not self.pending or self._peekers.live:
             self.current = None
         elif self.current not in self.pending:
             self.current = self.pending[0]
@@ -76,7 +76,7 @@ class ConnectionQueue:
     def get(self) -> Deferred[Any]:
         """Fires with a free connection, which nobody else is given until it is put back."""
         self._choose()
-        if not self.pending or self._getters.waiting:
+        if not self.pending or self._getters.live:
             return self._getters.join(self._timeout(), self._why)
         return succeed(self._take())
 
@@ -115,10 +115,10 @@ class ConnectionQueue:
     def _serve(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
         self._choose()
-        while self._peekers.waiting and self.pending:
+        while self._peekers.live and self.pending:
             self._peekers.serve_first(self.pending[0])
             self._choose()
-        while self._getters.waiting and self.pending:
+        while self._getters.live and self.pending:
             self._getters.serve_first(self._take())
             self._choose()
 
@@ -126,59 +126,124 @@ class ConnectionQueue:
         return NotSentError(self._why())
 
 
+class _Place:
+    """One place in a line.
+
+    :ivar line: None once it has been served, failed or given up.
+    """
+
+    __slots__ = ("deadline", "deferred", "line")
+
+    def __init__(self, line: _Line, deadline: float | None) -> None:
+        self.line: _Line | None = line
+        self.deadline = deadline
+        self.deferred: Deferred[Any] = Deferred(self._leave)
+
+    def _leave(self, deferred: Deferred[Any]) -> None:
+        line, self.line = self.line, None
+        if line is not None:
+            line.left()
+
+
 class _Line:
-    """Deferreds in the order of their coming, with one timer for the oldest."""
+    """Places in the order of their coming, with one timer for the oldest.
+
+    One that is given up only counts as gone, and is taken out with others: its cost does not grow with the line.
+
+    :ivar live: how many wait.
+    """
 
     def __init__(self, make_error: Callable[[], Exception]) -> None:
-        self.waiting: deque[tuple[Deferred[Any], float | None]] = deque()
+        self.live = 0
+        self._places: deque[_Place] = deque()
+        #: Whether the deadlines come in the order of the places: they do while the timeout is not changed.
+        self._sorted = True
         self._make_error = make_error
         self._timer: Any = None
 
     def join(self, timeout: float | None, why: Callable[[], str]) -> Deferred[Any]:
         if timeout == 0:
             return fail(NotSentError(why()))
-        deferred: Deferred[Any] = Deferred(self._leave)
         deadline = None
         if timeout is not None:
             reactor = current_reactor()
             deadline = reactor.seconds() + timeout
             if self._timer is None:
                 self._timer = reactor.callLater(timeout, self._check)
-        self.waiting.append((deferred, deadline))
-        return deferred
+        if self._places:
+            last = self._places[-1].deadline
+            in_order = last is deadline if last is None or deadline is None else last <= deadline
+            self._sorted = self._sorted and in_order
+        place = _Place(self, deadline)
+        self._places.append(place)
+        self.live += 1
+        return place.deferred
 
     def serve_first(self, connection: Any) -> None:
-        deferred, _ = self.waiting.popleft()
-        self._stop_timer_if_empty()
-        deferred.callback(connection)
+        place = self._places.popleft()
+        while place.line is None:
+            place = self._places.popleft()
+        self._take(place)
+        self._rest_if_empty()
+        place.deferred.callback(connection)
 
     def fail_all(self, error: Exception) -> None:
-        waiting, self.waiting = self.waiting, deque()
-        self._stop_timer_if_empty()
-        for deferred, _ in waiting:
-            deferred.errback(error)
+        places = [place for place in self._places if place.line is not None]
+        self._places.clear()
+        self._fail(places, lambda: error)
 
-    def _leave(self, cancelled: Deferred[Any]) -> None:
-        self.waiting = deque(entry for entry in self.waiting if entry[0] is not cancelled)
-        self._stop_timer_if_empty()
+    def left(self) -> None:
+        """A place was given up."""
+        self.live -= 1
+        # Half of the line at a time, so that each place is looked at twice on average.
+        if len(self._places) > 2 * self.live + 16:
+            self._places = deque(place for place in self._places if place.line is not None)
+        self._rest_if_empty()
 
-    def _stop_timer_if_empty(self) -> None:
-        if not self.waiting and self._timer is not None:
-            timer, self._timer = self._timer, None
-            if timer.active():
-                timer.cancel()
+    def _take(self, place: _Place) -> None:
+        place.line = None
+        self.live -= 1
+
+    def _fail(self, places: list[_Place], make_error: Callable[[], Exception]) -> None:
+        for place in places:
+            self._take(place)
+        self._rest_if_empty()
+        for place in places:
+            if not place.deferred.called:  # the callbacks of another one may have cancelled it
+                place.deferred.errback(make_error())
+
+    def _rest_if_empty(self) -> None:
+        if self.live:
+            return
+        self._places.clear()
+        self._sorted = True
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
 
     def _check(self) -> None:
         self._timer = None
         reactor = current_reactor()
         now = reactor.seconds()
-        overdue = [deferred for deferred, deadline in self.waiting if deadline is not None and deadline <= now]
-        self.waiting = deque(entry for entry in self.waiting if entry[1] is None or entry[1] > now)
-        deadline = min((entry[1] for entry in self.waiting if entry[1] is not None), default=None)
+        overdue = self._overdue(now)
+        deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)
+        deadline = next(deadlines, None) if self._sorted else min(deadlines, default=None)
         if deadline is not None:
             self._timer = reactor.callLater(deadline - now, self._check)
-        for deferred in overdue:
-            deferred.errback(self._make_error())
+        self._fail(overdue, self._make_error)
+
+    def _overdue(self, now: float) -> list[_Place]:
+        """Take out and return the places whose time is up."""
+        if not self._sorted:
+            live = [place for place in self._places if place.line is not None]
+            self._places = deque(place for place in live if place.deadline is None or place.deadline > now)
+            return [place for place in live if place.deadline is not None and place.deadline <= now]
+        places, overdue = self._places, []
+        while places and (places[0].line is None or (places[0].deadline is not None and places[0].deadline <= now)):
+            place = places.popleft()
+            if place.line is not None:
+                overdue.append(place)
+        return overdue
 
 
 def _in_flight(connection: Any) -> int:

@@ -12,13 +12,10 @@ This module must not know single commands.
 
 from __future__ import annotations
 
-import random
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
-from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python import log
 from twisted.python.failure import Failure
 
@@ -26,6 +23,7 @@ from ._reactor import current_reactor
 from .connection_queue import ConnectionQueue
 from .endpoints import endpoint_of_connector
 from .exceptions import (
+    AuthenticationError,
     BusyError,
     ConnectionFailedError,
     LoadingError,
@@ -38,6 +36,7 @@ from .hooks import CommandHook
 from .lane import BlockingLane
 from .options import ConnectionOptions, ConvertNumbers
 from .protocol import RedisProtocol
+from .reconnecting import Reconnecting
 from .slots import PoolSlot
 from .stats import Stats
 from .watch import Watch
@@ -48,17 +47,7 @@ __all__ = ["RedisFactory"]
 _PASSING = (LoadingError, BusyError, MasterDownError, ReadOnlyError)
 
 
-class _Reconnect:
-    """``reconnect``: another name for ``continueTrying``, which programs set, replace or make a descriptor."""
-
-    def __get__(self, factory: Any, owner: Any = None) -> bool:
-        return bool((owner if factory is None else factory).continueTrying)
-
-    def __set__(self, factory: Any, value: object) -> None:
-        factory.continueTrying = value
-
-
-class RedisFactory(ReconnectingClientFactory):
+class RedisFactory(Reconnecting):
     """Keeps the connections of one handler.
 
     :ivar pool: the usable connections; :ivar size: their number.
@@ -66,17 +55,6 @@ class RedisFactory(ReconnectingClientFactory):
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     """
 
-    #: Seconds before the first new attempt.
-    initialDelay = 1.0
-    #: Longest delay in seconds.
-    maxDelay = 10
-    #: The delay grows by this factor with each attempt that fails.
-    factor = 2.718281828459045
-    #: Randomness of the delay, as a fraction of it.
-    jitter = 0.119626565582
-    noisy = False
-    #: Whether a lost connection is made again.
-    reconnect = _Reconnect()
     #: Seconds that a connection for blocking commands rests before it is closed.
     blockingIdleTime = 30.0
     #: Seconds for the handshake of a new connection; None: 30.
@@ -149,6 +127,7 @@ class RedisFactory(ReconnectingClientFactory):
             self.connectTimeout = connectTimeout
         self.maxBlockingConnections = options.max_blocking_connections
         self.onUnclaimedReply = onUnclaimedReply
+        Reconnecting.__init__(self)
         self.size = 0
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
@@ -157,9 +136,6 @@ class RedisFactory(ReconnectingClientFactory):
         self._endpoint: Any = None
         self._lane: BlockingLane | None = None
         self.watch = Watch(self, hooks, slowCommandThreshold)
-        self._built: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._connectors: dict[Any, int] = {}
-        self._retries: set[Any] = set()
         self._waiting_for_empty_pool: list[Deferred[None]] = []
         self._last_reason = ""
         self._refused = False
@@ -193,11 +169,6 @@ class RedisFactory(ReconnectingClientFactory):
         return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"
 
     # -- making connections
-
-    @property
-    def keeps_trying(self) -> bool:
-        """Whether lost connections are made again; read afresh each time."""
-        return not self.disconnectCalled and bool(self.continueTrying) and bool(self.reconnect)
 
     def startConnecting(self, endpoint: Any) -> None:
         """Make and keep ``poolsize`` connections to an ``IStreamClientEndpoint``."""
@@ -237,21 +208,6 @@ class RedisFactory(ReconnectingClientFactory):
         else:
             current_reactor().callLater(0, slot.ready, connection)
 
-    def retryDelay(self, attempt: int) -> float:
-        """Seconds to wait before an attempt to connect.
-
-        :param attempt: how many have failed since a connection was last usable, from 1.
-        """
-        try:
-            delay = min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
-        except OverflowError:
-            delay = self.maxDelay
-        if self._refused:
-            delay = self.maxDelay
-        if self.jitter:
-            delay = random.normalvariate(delay, delay * self.jitter)
-        return max(0.0, delay)
-
     def stopTrying(self) -> Deferred[Any]:
         """Make no further connection; those that are up stay until they are closed.
 
@@ -289,69 +245,6 @@ class RedisFactory(ReconnectingClientFactory):
         self.deferred = None
         self.disconnect()
 
-    # -- the face of a ReconnectingClientFactory
-
-    def startedConnecting(self, connector: Any) -> None:
-        """A connector begins an attempt."""
-        self._connectors.setdefault(connector, 0)
-
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        """An attempt failed; try again after a delay, where wanted."""
-        self.noteReason(reason.getErrorMessage())
-        if not self.keeps_trying:
-            self.connectionError(f"Redis error: could not connect: {self._last_reason}")
-        super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
-        self.failWaitingInVain()
-
-    def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
-        """A connection was lost; make it again after a delay, where wanted."""
-        self.noteReason(unused_reason.getErrorMessage())
-        # For a connectionLost that does not chain. The transport has forgotten its protocol by now.
-        transport = getattr(connector, "transport", None)
-        for protocol in [built for built in self._built if transport is not None and built.transport is transport]:
-            protocol._close(unused_reason)
-        super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
-        self.failWaitingInVain()
-
-    def retry(self, connector: Any = None) -> None:
-        """Have a connector connect again, after its delay."""
-        connector = self.connector if connector is None else connector
-        if connector is None:
-            raise ValueError("no connector to retry")
-        if not self.keeps_trying:
-            return
-        attempt = self._connectors.get(connector, 0) + 1
-        if self.maxRetries is not None and attempt > self.maxRetries:
-            return
-        self._connectors[connector] = self.retries = attempt
-        clock = self.clock or current_reactor()
-
-        def connect() -> None:
-            self._retries.discard(call)
-            self._connect_again(connector)
-
-        delay = self.retryDelay(attempt)
-        self.watch.retry(delay, attempt)
-        call = clock.callLater(delay, connect)
-        self._retries.add(call)
-
-    def _connect_again(self, connector: Any) -> None:
-        connector.connect()
-
-    def resetDelay(self) -> None:
-        """The next attempts begin with the shortest delay."""
-        self.retries = 0
-        self.delay = self.initialDelay
-        self._refused = False
-        for connector in self._connectors:
-            self._connectors[connector] = 0
-
-    def _cancel_retries(self) -> None:
-        retries, self._retries = self._retries, set()
-        for call in retries:
-            if call.active():
-                call.cancel()
-
     # -- what happens to connections
 
     def addConnection(self, conn: Any) -> None:
@@ -365,19 +258,11 @@ class RedisFactory(ReconnectingClientFactory):
         self.pool.append(conn)
         self.size = len(self.pool)
         self._refused = False
-        slot = getattr(conn, "_slot", None)
-        if slot is not None:
-            slot.usable()
-        else:
-            self._reset_connector(getattr(conn.transport, "connector", None))
+        conn._was_pooled = True
         self.connectionQueue.put(conn)
         if self.deferred is not None and self.size == self.poolsize:
             deferred, self.deferred = self.deferred, None
             deferred.callback(self.handler)
-
-    def _reset_connector(self, connector: Any) -> None:
-        for known in self._connectors if connector not in self._connectors else (connector,):
-            self._connectors[known] = 0
 
     def delConnection(self, conn: Any) -> None:
         """A connection was lost: take it out of the pool."""
@@ -444,14 +329,16 @@ class RedisFactory(ReconnectingClientFactory):
 
         What passes by itself (the server is loading, or has too many clients) is tried again. Other refusals fail
         those who wait; they end the first connection of a constructor, and otherwise are tried again as slowly as
-        there is.
+        there is. A password that is wanted and not known ends the former only.
         """
         self.noteReason(message)
-        if isinstance(error, _PASSING) or "max number of clients" in str(error):
+        first = self.deferred is not None and not self.isLazy
+        unknown = isinstance(error, AuthenticationError) and error.code == "NOAUTH" and not first
+        if isinstance(error, _PASSING) or unknown or "max number of clients" in str(error):
             log.msg(message)
             return
         self._refused = True
-        if self.deferred is not None and not self.isLazy:
+        if first:
             self.stopTrying()
             self.connectionError(message)
         else:

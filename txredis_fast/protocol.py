@@ -104,6 +104,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self._direct_transport: Any = None
         #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
         self._ready = False
+        #: Whether a pool has had it.
+        self._was_pooled = False
         #: Called with this protocol when it has much to do.
         self._on_busy: Callable[[Any], object] | None = None
         self._waiting_for_connect: list[Deferred[Any]] = []
@@ -435,6 +437,11 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def _in_flight(self) -> int:
         """How many requests wait for their reply."""
         return len(self._requests.waiting)
+
+    @property
+    def _proved(self) -> bool:
+        """Whether the server has taken this side for a client, and said something that makes sense."""
+        return self._was_pooled and self._reader is not None and not isinstance(self._end_reason, ProtocolError)
 
     @property
     def _usable(self) -> bool:

@@ -29,8 +29,10 @@ class PoolSlot:
     def __init__(self, factory: Any, endpoint: Any) -> None:
         self._factory = factory
         self._protocol: Any = None
-        #: Attempts since a connection last proved usable.
-        self._attempts = 0
+        #: When that was made.
+        self._made_at = 0.0
+        #: Attempts that failed, and connections that were lost without having proved usable, since one had.
+        self._failures = 0
         #: Fires when it has stopped; None before that is wanted.
         self._stopping: Deferred[Any] | None = None
         self._service = ClientService(
@@ -38,7 +40,6 @@ class PoolSlot:
             PoolProtocols(factory, self),
             retryPolicy=self._retry_delay,
             clock=current_reactor(),
-            prepareConnection=self._connected,
         )
 
     @property
@@ -73,14 +74,12 @@ class PoolSlot:
             self._service.stopService().chainDeferred(self._stopping)
         return self._stopping
 
-    def usable(self) -> None:
-        """The connection has proved usable: the next back-off begins anew."""
-        self._attempts = 0
-
     def lost(self, protocol: Any) -> None:
-        """The connection was lost."""
+        """The connection was lost; where it had proved usable, the back-off begins anew."""
         if self._protocol is protocol:
             self._protocol = None
+            if self._factory.hasProved(protocol, self._made_at):
+                self._failures = 0
             if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
                 self._factory.failWaitingInVain()
@@ -92,22 +91,20 @@ class PoolSlot:
     def made(self, protocol: Any) -> None:
         """A protocol was built, whose transport is to come."""
         self._protocol = protocol
+        self._made_at = current_reactor().seconds()
 
     def ready(self, protocol: Any) -> None:
         """The handshake of its connection is done."""
         self._factory.addConnection(protocol)
-
-    def _connected(self, protocol: Any) -> None:
-        self._attempts += 1
 
     def _retry_delay(self, attempt: int) -> float:
         protocol = self._protocol
         if protocol is not None and getattr(protocol, "_slot", None) is self:
             self.lost(protocol)  # its connectionLost was replaced after we had wrapped it
             protocol._close(Failure(ConnectionDone()))
-        attempt = max(attempt, self._attempts)
-        delay: float = self._factory.retryDelay(attempt)
-        self._factory.watch.retry(delay, attempt)
+        self._failures += 1
+        delay: float = self._factory.retryDelay(self._failures)
+        self._factory.watch.retry(delay, self._failures)
         return delay
 
     def _first_attempt_failed(self, failure: Failure) -> None:

@@ -1,0 +1,173 @@
+"""When a lost connection is made again: the back-off of a factory, and its face towards Twisted's connectors.
+
+The back-off begins anew only where a connection proved usable, and is spread at random: neither a server that accepts
+connections and drops them, nor one that a thousand clients have lost in the same instant, is to be run over.
+
+This module must not know what the connections are for.
+"""
+
+from __future__ import annotations
+
+import random
+import weakref
+from typing import Any
+
+from twisted.internet.protocol import ReconnectingClientFactory
+from twisted.python.failure import Failure
+
+from ._reactor import current_reactor
+
+__all__ = ["Reconnecting"]
+
+
+class _Reconnect:
+    """``reconnect``: another name for ``continueTrying``, which programs set, replace or make a descriptor."""
+
+    def __get__(self, factory: Any, owner: Any = None) -> bool:
+        return bool((owner if factory is None else factory).continueTrying)
+
+    def __set__(self, factory: Any, value: object) -> None:
+        factory.continueTrying = value
+
+
+class Reconnecting(ReconnectingClientFactory):
+    """A factory that has connections made again."""
+
+    #: Seconds before the first new attempt.
+    initialDelay = 1.0
+    #: Longest delay in seconds.
+    maxDelay = 10
+    #: The delay grows by this factor with each attempt that fails.
+    factor = 2.718281828459045
+    #: Randomness of the delay, as a fraction of it; 0: none at all.
+    jitter = 0.119626565582
+    #: How much of the delay may be left out, at random: all clients of a server lose it in the same instant, and are
+    #: not to come back in one. 0: nothing.
+    spread = 1.0
+    noisy = False
+    #: Whether a lost connection is made again.
+    reconnect = _Reconnect()
+    disconnectCalled = False
+    watch: Any
+    _last_reason = ""
+    _refused = False
+
+    def __init__(self) -> None:
+        """Nothing is tried yet."""
+        self._built: weakref.WeakSet[Any] = weakref.WeakSet()
+        #: By connector: how many attempts have failed since its connection last proved usable.
+        self._connectors: dict[Any, int] = {}
+        self._connecting_since: dict[Any, float] = {}
+        self._retries: set[Any] = set()
+
+    def noteReason(self, reason: str) -> None:
+        """Remember why the last attempt failed or the last connection was lost."""
+        raise NotImplementedError
+
+    def connectionError(self, why: str) -> None:
+        """The first connection failed for good."""
+        raise NotImplementedError
+
+    def failWaitingInVain(self) -> None:
+        """Fail who waits for a connection, if none may come any more."""
+        raise NotImplementedError
+
+    @property
+    def keeps_trying(self) -> bool:
+        """Whether lost connections are made again; read afresh each time."""
+        return not self.disconnectCalled and bool(self.continueTrying) and bool(self.reconnect)
+
+    def retryDelay(self, attempt: int) -> float:
+        """Seconds to wait before an attempt to connect.
+
+        :param attempt: how many have failed since a connection last proved usable, from 1.
+        """
+        try:
+            delay = min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
+        except OverflowError:
+            delay = self.maxDelay
+        if self._refused:
+            delay = self.maxDelay
+        elif self.jitter:
+            delay *= 1 - self.spread * random.random()
+        if self.jitter:
+            delay = random.normalvariate(delay, delay * self.jitter)
+        return max(0.0, delay)
+
+    def hasProved(self, protocol: Any, since: float) -> bool:
+        """Whether a connection has proved usable: the server answered on it, or kept it for long.
+
+        One that accepts connections and drops them is to be left in peace as one that refuses them.
+
+        :param since: when it was made.
+        """
+        return bool(protocol._proved) or (self.clock or current_reactor()).seconds() - since >= self.maxDelay
+
+    def startedConnecting(self, connector: Any) -> None:
+        """A connector begins an attempt."""
+        self._connectors.setdefault(connector, 0)
+        self._connecting_since[connector] = (self.clock or current_reactor()).seconds()
+
+    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+        """An attempt failed; try again after a delay, where wanted."""
+        self.noteReason(reason.getErrorMessage())
+        if not self.keeps_trying:
+            self.connectionError(f"Redis error: could not connect: {self._last_reason}")
+        super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
+        self.failWaitingInVain()
+
+    def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
+        """A connection was lost; make it again after a delay, where wanted."""
+        self.noteReason(unused_reason.getErrorMessage())
+        for protocol in self._protocols_of(connector):
+            protocol._close(unused_reason)  # for a connectionLost that does not chain
+        super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
+        self.failWaitingInVain()
+
+    def retry(self, connector: Any = None) -> None:
+        """Have a connector connect again, after its delay."""
+        connector = self.connector if connector is None else connector
+        if connector is None:
+            raise ValueError("no connector to retry")
+        if not self.keeps_trying:
+            return
+        for protocol in self._protocols_of(connector):
+            self._built.discard(protocol)
+            if self.hasProved(protocol, self._connecting_since.get(connector, float("inf"))):
+                self._connectors[connector] = 0
+        attempt = self._connectors.get(connector, 0) + 1
+        if self.maxRetries is not None and attempt > self.maxRetries:
+            return
+        self._connectors[connector] = self.retries = attempt
+        clock = self.clock or current_reactor()
+
+        def connect() -> None:
+            self._retries.discard(call)
+            self._connect_again(connector)
+
+        delay = self.retryDelay(attempt)
+        self.watch.retry(delay, attempt)
+        call = clock.callLater(delay, connect)
+        self._retries.add(call)
+
+    def _protocols_of(self, connector: Any) -> list[Any]:
+        """The protocol that a connector made last. Its transport has forgotten that when the connection is lost."""
+        transport = getattr(connector, "transport", None)
+        return [built for built in self._built if transport is not None and built.transport is transport]
+
+    def _connect_again(self, connector: Any) -> None:
+        connector.connect()
+
+    def resetDelay(self) -> None:
+        """The next attempts begin with the shortest delay."""
+        self.retries = 0
+        self.delay = self.initialDelay
+        self._refused = False
+        for connector in self._connectors:
+            self._connectors[connector] = 0
+
+    def _cancel_retries(self) -> None:
+        retries, self._retries = self._retries, set()
+        for call in retries:
+            if call.active():
+                call.cancel()
