@@ -48,7 +48,7 @@ class ConnectionQueue:
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return len(self._peekers.waiting) + len(self._getters.waiting)
+        return self._peekers.live + self._getters.live
 
     def pick(self) -> Any:
         """Return a free connection to share, or None if there is none or others have waited longer."""

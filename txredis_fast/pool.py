@@ -61,6 +61,7 @@ class RedisFactory(Reconnecting):
     connectTimeout: float | None = None
     protocol: Any = RedisProtocol
     handler: Any
+    watch: Watch
 
     def __init__(
         self,

@@ -1,0 +1,244 @@
+"""Connections that come back: how soon, how often, and what does not count as being back."""
+
+from __future__ import annotations
+
+import operator
+import random
+import tracemalloc
+
+import pytest
+from support import failed, fired, pending
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+import txredis_fast as redis
+from faults.scripted import MemoryEndpoint, Session, answering, settle
+
+
+def closes_at_once(session):
+    session.close()
+    return
+    yield
+
+
+def pool_in_memory(clock, script, size=1, **options):
+    """A lazy factory over connections in memory, which has begun to connect; with its endpoint."""
+    factory = redis.RedisFactory("memory", options.pop("dbid", None), size, True, **options)
+    endpoint = MemoryEndpoint(lambda: Session(script, clock), clock)
+    factory.startConnecting(endpoint)
+    return factory, endpoint
+
+
+def let_pass(clock, seconds, step=0.25):
+    """Let time pass in small steps."""
+    for _ in range(round(seconds / step)):
+        clock.advance(step)
+        settle(clock)
+
+
+def test_a_server_that_accepts_and_drops_is_tried_ever_more_slowly(both, clock):
+    factory, endpoint = pool_in_memory(clock, closes_at_once)
+    factory.jitter = 0
+    let_pass(clock, 60)
+    assert 5 <= endpoint.attempts <= 10
+    factory.disconnect()
+
+
+def test_so_is_one_that_says_too_many_clients_and_drops(both, clock):
+    def full(session):
+        session.send(b"-ERR max number of clients reached\r\n")
+        session.close()
+        return
+        yield
+
+    factory, endpoint = pool_in_memory(clock, full)
+    factory.jitter = 0
+    let_pass(clock, 60)
+    assert 5 <= endpoint.attempts <= 10
+    factory.disconnect()
+
+
+@pytest.mark.parametrize("dbid", [None, 3])
+def test_a_connection_that_was_answered_is_made_again_after_the_shortest_delay(both, clock, dbid):
+    factory, endpoint = pool_in_memory(clock, answering(), dbid=dbid)
+    factory.jitter = 0
+    settle(clock)
+    for _ in range(5):
+        if dbid is None:  # there is no handshake, which would have proved it
+            ping = factory.handler.ping()
+            settle(clock)
+            assert fired(ping) == "PONG"
+        endpoint.alive[0].reset()
+        settle(clock)
+        clock.advance(factory.initialDelay)
+        settle(clock)
+        assert factory.size == 1
+    factory.disconnect()
+
+
+def test_so_is_one_that_was_kept_for_long(both, clock):
+    factory, endpoint = pool_in_memory(clock, answering())
+    factory.jitter = 0
+    endpoint.refuses = True
+    let_pass(clock, 30)
+    endpoint.refuses = False
+    let_pass(clock, 30)
+    assert factory.size == 1
+    endpoint.alive[0].reset()
+    clock.advance(factory.initialDelay)
+    settle(clock)
+    assert factory.size == 1
+    factory.disconnect()
+
+
+def test_a_thousand_clients_of_a_lost_server_do_not_come_back_in_one_instant(both, clock):
+    random.seed(20260601)
+    clock._sortCalls = lambda: clock.calls.sort(key=operator.attrgetter("time"))  # the same, but fast enough
+    pools = [pool_in_memory(clock, answering()) for _ in range(1000)]
+    settle(clock)
+    assert all(factory.size == 1 for factory, _ in pools)
+    for _, endpoint in pools:
+        endpoint.refuses = True
+        endpoint.alive[0].reset()
+    before = sum(endpoint.attempts for _, endpoint in pools)
+    tenths = []
+    for _ in range(200):
+        clock.advance(0.1)
+        settle(clock)
+        after = sum(endpoint.attempts for _, endpoint in pools)
+        tenths.append(after - before)
+        before = after
+    # Spread evenly, the first second has an attempt of each: 100 in a tenth. All at once would be 1,000 in one.
+    assert max(tenths) < 200
+    assert sum(tenths[100:]) < 10 * 300  # later, at most 300 a second
+    for _, endpoint in pools:
+        endpoint.refuses = False
+    let_pass(clock, 15, 0.5)
+    assert all(factory.size == 1 for factory, _ in pools)
+    for factory, _ in pools:
+        factory.disconnect()
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        b"-BUSY Redis is busy running a script\r\n",
+        b"-MASTERDOWN Link with MASTER is down\r\n",
+        b"-READONLY You can't write against a read only replica.\r\n",
+        b"-NOAUTH Authentication required.\r\n",
+        b"-ERR max number of clients reached\r\n",
+    ],
+)
+def test_what_passes_in_a_handshake_fails_nobody(both, clock, refusal):
+    answers = {"SELECT": refusal, "GET": b"$1\r\nv\r\n"}
+    factory, endpoint = pool_in_memory(clock, answering(answers), dbid=2)
+    waiting = factory.handler.get("k")
+    let_pass(clock, 8)
+    assert endpoint.attempts > 1 and pending(waiting)
+    answers["SELECT"] = b"+OK\r\n"
+    endpoint._make_session = lambda: Session(answering(answers), clock)
+    let_pass(clock, 15)
+    assert fired(waiting) == "v"
+    factory.disconnect()
+
+
+def test_a_refused_password_fails_who_waits_with_its_text_and_is_tried_at_the_slowest_pace(both, clock):
+    refuses = answering({"AUTH": b"-WRONGPASS invalid username-password pair\r\n"})
+    factory, endpoint = pool_in_memory(clock, refuses, password="pw")
+    waiting = factory.handler.get("k")
+    settle(clock)
+    assert "WRONGPASS invalid username-password pair" in str(failed(waiting, redis.NotSentError))
+    let_pass(clock, 100)
+    assert 7 <= endpoint.attempts <= 13
+    factory.disconnect()
+
+
+@implementer(IHostnameResolver)
+class Resolver:
+    """Finds another address each time."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def resolveHostName(self, receiver, hostName, portNumber=0, addressTypes=None, transportSemantics="TCP"):
+        self.asked += 1
+        receiver.resolutionBegan(self)
+        receiver.addressResolved(IPv4Address("TCP", f"127.0.0.{self.asked}", portNumber))
+        receiver.resolutionComplete()
+        return self
+
+
+@implementer(IReactorPluggableNameResolver)
+class ResolvingReactor(MemoryReactorClock):
+    def __init__(self):
+        super().__init__()
+        self.nameResolver = Resolver()
+
+
+def test_the_name_of_the_host_is_resolved_at_each_attempt(both, monkeypatch):
+    reactor = ResolvingReactor()
+    monkeypatch.setattr(redis, "reactor", reactor, raising=False)
+    handler = redis.lazyConnection("redis.example", 6379, connectTimeout=2)
+    for attempt in range(1, 6):
+        while len(reactor.tcpClients) < attempt:
+            reactor.advance(1)
+        wrapped = reactor.tcpClients[-1][2]
+        wrapped.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+    hosts = [client[0] for client in reactor.tcpClients]
+    assert hosts == [f"127.0.0.{n}" for n in range(1, 6)]
+    handler.disconnect()
+
+
+def outage(clock, commands):
+    """A pool whose server is away, and commands that wait for it."""
+    factory, endpoint = pool_in_memory(clock, answering({"GET": b"$1\r\nv\r\n"}), 10)
+    endpoint.refuses = True
+    settle(clock)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    waiting = [factory.handler.get(f"key:{n}") for n in range(commands)]
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return factory, endpoint, waiting, (after - before) / commands
+
+
+def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(both, clock):
+    factory, endpoint, waiting, cost = outage(clock, 50_000)
+    assert cost < 1500
+    clock.advance(10)
+    endpoint.refuses = False
+    let_pass(clock, 15)
+    assert all(deferred.result == "v" for deferred in waiting)
+    factory.disconnect()
+
+
+def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
+    factory, _, waiting, _ = outage(clock, 50_000)
+    let_pass(clock, 29.5)
+    assert not any(deferred.called for deferred in waiting)
+    let_pass(clock, 1)
+    for deferred in waiting:
+        failed(deferred, redis.NotSentError)
+    factory.disconnect()
+
+
+def test_50000_commands_that_are_cancelled_while_they_wait_cost_what_one_does(both, clock):
+    factory, endpoint, waiting, _ = outage(clock, 50_000)
+    line = factory.connectionQueue._peekers
+    looked_at = 0
+    for n in random.sample(range(50_000), 49_999):
+        before = len(line._places)
+        waiting[n].addErrback(lambda _: None)
+        waiting[n].cancel()
+        looked_at += before if len(line._places) < before else 0
+    assert looked_at < 3 * 50_000
+    endpoint.refuses = False
+    let_pass(clock, 12)
+    assert [deferred.result for deferred in waiting if deferred.result is not None] == ["v"]
+    assert sum(len(link.server.protocol.commands) for link in endpoint.links) == 1
+    factory.disconnect()
