@@ -54,6 +54,7 @@ LAYERS = [
     "resp",
     "hooks",
     "events",
+    "redact",
     "stats",
     "options",
     "tls",

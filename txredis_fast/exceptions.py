@@ -6,6 +6,8 @@ The names and bases are txredisapi's, with more specific classes below them.
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "AuthenticationError",
     "BusyError",
@@ -160,9 +162,19 @@ _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
 }
 
 
+#: What servers repeat of a command that they do not have or understand, where it may be a password.
+_REPEATED_SECRET = re.compile(
+    r"(unknown command .(?:acl|auth|config|hello|migrate|sentinel)., with args beginning with: ).*"
+    r"|(?<=ACL SETUSER modifier )('[<>#!])[^']*(?=')",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
 def response_error(text: str) -> ResponseError:
     """Make the exception for a server's error reply.
 
     :param text: the error line without its type byte, such as ``"WRONGTYPE Operation against ..."``.
     """
+    if " with args beginning with: " in text or " ACL SETUSER modifier " in text:
+        text = _REPEATED_SECRET.sub(r"\1\2***", text)
     return _CLASS_OF_CODE.get(text.partition(" ")[0], ResponseError)(text)

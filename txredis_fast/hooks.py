@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from . import events
 from ._reactor import current_reactor
+from .redact import redacted
 
 __all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
 
@@ -101,7 +102,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
         except Exception as error:
             _ended(error, tokens)
             raise
-        return result.addBoth(_answered, tokens) if isinstance(result, Deferred) else result
+        return result.addBoth(_answered, tokens, protocol) if isinstance(result, Deferred) else result
 
     def execute_command(*args: Any, **kwargs: Any) -> Any:
         if protocol._scope is not None:  # which gives it to one of the two others
@@ -114,7 +115,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
     def execute_batch(commands: Sequence[Any]) -> Any:
         arguments = sum(len(command[0]) - 1 for command in commands)
         info = CommandInfo("PIPELINE", arguments, len(commands), False, server(protocol), protocol.dbid or 0)
-        return batch(commands).addBoth(_answered, _started(hooks, info))
+        return batch(commands).addBoth(_answered, _started(hooks, info), protocol)
 
     protocol.execute_command = execute_command
     protocol._execute_stock = execute_stock
@@ -140,13 +141,13 @@ def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
     return tokens
 
 
-def _answered(result: Any, tokens: list[_Token]) -> Any:
+def _answered(result: Any, tokens: list[_Token], protocol: Any) -> Any:
     error = None
     if isinstance(result, Failure):
         error = result.value
     elif isinstance(result, list):
         error = next((reply for reply in result if isinstance(reply, Exception)), None)
-    _ended(error, tokens)
+    _ended(error if error is None else redacted(error, protocol.password), tokens)
     return result
 
 

@@ -5,6 +5,7 @@ This module must not know how anything is connected; it holds and checks values.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -223,10 +224,7 @@ class RedisURL:
         # Checked first, because what is behind such a character is taken for an address, and errors show that.
         if re.search(r"[/?#\[\]\s]", url.partition("://")[2].rpartition("@")[0]):
             raise ValueError("user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40")
-        try:
-            parts = urlsplit(url)
-        except ValueError as error:
-            raise ValueError(f"not a Redis URL: {error}") from None
+        parts = _split(url)
         if parts.scheme not in SCHEMES:
             raise ValueError(
                 f"a Redis URL begins with one of {', '.join(f'{s}://' for s in SCHEMES)}; not {parts.scheme!r}"
@@ -259,12 +257,19 @@ class RedisURL:
         return cls(parts.scheme, addresses, "", unquote(service), options)
 
 
+def _split(url: str) -> SplitResult:
+    with contextlib.suppress(ValueError):
+        return urlsplit(url)
+    # Python's message may repeat all that stands before the path.
+    raise ValueError("not a Redis URL: its host has brackets that are not an IPv6 address's, or characters of no host")
+
+
 def _host_and_port(parts: SplitResult, text: str, default_port: int) -> tuple[str, int]:
     one = parts._replace(netloc=text)
-    try:
+    with contextlib.suppress(ValueError):
         return one.hostname or "localhost", one.port or default_port
-    except ValueError as error:
-        raise ValueError(f"cannot read the address {text!r}: {error}") from None
+    # Not shown: without its "@" this is a user and a password.
+    raise ValueError("cannot read the address in the URL: its port is a number up to 65535; a password ends with @")
 
 
 def _read_bool(text: str) -> bool:

@@ -39,6 +39,7 @@ from .legacy import ParsingSteps
 from .options import ConvertNumbers
 from .own_scope import OwnScope
 from .receive import fill_from_socket, receives_directly
+from .redact import redacted, without_password
 from .request import PostProc, RequestQueue
 from .resp import Push, Reader, encode_command, encode_commands
 
@@ -206,7 +207,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def _handshake_failed(self, step: str, failure: Failure) -> None:
         if failure.check(ConnectionError):
             return  # the connection is lost already, which says more
-        message = f"Redis error: {step}: {failure.getErrorMessage()}"
+        message = without_password(f"Redis error: {step}: {failure.getErrorMessage()}", self.password)
         handshake_failed = getattr(self.factory, "handshakeFailed", None)
         if handshake_failed is not None:
             handshake_failed(message, failure.value)
@@ -256,7 +257,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         :param reason: told to the requests in flight, which fail when the transport reports the loss.
         """
         if self._end_reason is None:
-            self._end_reason = reason
+            self._end_reason = redacted(reason, self.password)
         self._ready = False
         self._requests.stopped = True
         transport = self.transport

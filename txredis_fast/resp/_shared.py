@@ -6,6 +6,7 @@ Nothing here is on the path of an ordinary reply or command. The grammar is in :
 from __future__ import annotations
 
 import codecs
+import contextlib
 import enum
 import re
 import sys
@@ -239,7 +240,7 @@ def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, s
             raise InvalidData(f"{argument_place(args, index)} is an int with too many digits for str()") from None
     if (index == 0 or isinstance(value, int)) and text.isascii():
         return str.encode(text, "ascii")
-    try:
+    with contextlib.suppress(UnicodeError):
         return str.encode(text, charset, errors)
-    except UnicodeError:
-        raise InvalidData(f"{argument_place(args, index)} has no encoding in {charset}") from None
+    # Not raised while that is handled: it has the argument, which may be a password, and would be this one's context.
+    raise InvalidData(f"{argument_place(args, index)} has no encoding in {charset}")
