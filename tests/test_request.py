@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextvars import ContextVar
 
 import pytest
 from support import connected, fired
@@ -24,7 +25,7 @@ def way(request, monkeypatch):
         yield request.param
         return
     use_implementation(monkeypatch, "_cresp")
-    compiled = importlib.import_module("txredis_fast.request._crequest")
+    compiled = importlib.import_module("txredis_fast.request._cdeferred")
     before = compiled.uses_private_parts()
     compiled.uses_private_parts(request.param == "private")
     yield request.param
@@ -34,7 +35,7 @@ def way(request, monkeypatch):
 def test_the_short_way_is_in_use_where_the_extension_is():
     if redis.IMPLEMENTATION != "cython":
         pytest.skip("the extension is not in use")
-    compiled = importlib.import_module("txredis_fast.request._crequest")
+    compiled = importlib.import_module("txredis_fast.request._cdeferred")
     assert compiled.uses_private_parts()
 
 
@@ -157,6 +158,140 @@ def test_under_debugging_twisted_does_it_all(way):
             d.callback(2)
     finally:
         defer.setDebugging(False)
+
+
+def test_a_coroutine_that_awaits_goes_on_in_its_own_context(way):
+    protocol, _ = connected()
+    variable = ContextVar("variable", default="outside")
+    seen = []
+
+    async def run(name):
+        variable.set(name)
+        for _ in range(2):
+            value = await protocol.get("a")
+            seen.append((value, variable.get()))
+        return name
+
+    runs = [Deferred.fromCoroutine(run(name)) for name in ("one", "two")]
+    protocol.dataReceived(b":1\r\n" * 2)
+    protocol.dataReceived(b":2\r\n" * 2)
+    assert seen == [(1, "one"), (1, "two"), (2, "one"), (2, "two")]
+    assert [fired(run) for run in runs] == ["one", "two"]
+    assert variable.get() == "outside"
+
+
+def test_what_a_coroutine_raises_fails_its_deferred_with_its_own_traceback(way):
+    protocol, _ = connected()
+
+    async def run():
+        await protocol.get("a")
+        raise KeyError("a")
+
+    failed = Deferred.fromCoroutine(run())
+    protocol.dataReceived(b":1\r\n")
+    failure = failed.result
+    failed.addErrback(lambda _: None)
+    assert failure.type is KeyError
+    traceback = failure.getTraceback()
+    assert 'raise KeyError("a")' in traceback
+    assert ".pyx" not in traceback.partition("in run")[0].rpartition("Traceback")[2]
+
+
+def test_a_coroutine_that_awaits_again_what_it_has_or_an_other_coroutine(way):
+    protocol, _ = connected()
+
+    async def inner():
+        return await protocol.get("b")
+
+    async def run():
+        first = protocol.get("a")
+        values = [await first, await first, await defer.succeed(3), await inner()]
+        values.append(await Deferred.fromCoroutine(inner()))
+        return values
+
+    done = Deferred.fromCoroutine(run())
+    protocol.dataReceived(b":1\r\n")
+    protocol.dataReceived(b":2\r\n")
+    protocol.dataReceived(b":4\r\n")
+    assert fired(done) == [1, 1, 3, 2, 4]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_generators_that_wait_and_return_in_every_way(way):
+    protocol, _ = connected()
+    ready = defer.succeed("ready")
+
+    @inlineCallbacks
+    def run(end):
+        values = [(yield protocol.get("a")), (yield "no deferred"), (yield ready), (yield protocol.get("a"))]
+        if end == "returnValue":
+            defer.returnValue(values)
+        if end == "raise":
+            raise KeyError(*values)
+        return values
+
+    for end in ("returnValue", "return", "raise"):
+        ready = defer.succeed("ready")
+        done = run(end)
+        protocol.dataReceived(b":1\r\n")
+        protocol.dataReceived(b":2\r\n")
+        expected = [1, "no deferred", "ready", 2]
+        if end == "raise":
+            failure = done.result
+            done.addErrback(lambda _: None)
+            assert failure.value.args == tuple(expected)
+        else:
+            assert fired(done) == expected
+
+
+def test_a_coroutine_that_is_cancelled_while_it_waits_for_the_second_reply(way):
+    protocol, _ = connected()
+
+    async def run():
+        await protocol.get("a")
+        try:
+            await protocol.get("b")
+        except defer.CancelledError:
+            return "cancelled"
+
+    done = Deferred.fromCoroutine(run())
+    protocol.dataReceived(b":1\r\n")
+    done.cancel()
+    assert fired(done) == "cancelled"
+    kept = protocol.get("c")
+    protocol.dataReceived(b":2\r\n:3\r\n")
+    assert fired(kept) == 3
+
+
+def test_an_error_reply_is_raised_where_it_was_awaited_and_what_comes_after_goes_on(way):
+    protocol, _ = connected()
+
+    async def run():
+        try:
+            await protocol.get("a")
+        except redis.ResponseError as error:
+            return str(error), await protocol.get("b")
+
+    done = Deferred.fromCoroutine(run())
+    protocol.dataReceived(b"-ERR no\r\n")
+    protocol.dataReceived(b":2\r\n")
+    assert fired(done) == ("ERR no", 2)
+
+
+def test_callbacks_added_by_the_coroutine_that_awaits_it_run_once_it_waits_again(way):
+    protocol, _ = connected()
+    seen = []
+
+    async def run():
+        first = protocol.get("a")
+        await first
+        first.addCallback(lambda _: seen.append("callback"))
+        seen.append("coroutine")
+        await protocol.get("b")
+
+    Deferred.fromCoroutine(run())
+    protocol.dataReceived(b":1\r\n")
+    assert seen == ["coroutine", "callback"]
 
 
 def test_firing_it_again_is_refused_as_ever(way):

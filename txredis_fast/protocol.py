@@ -40,7 +40,7 @@ from .options import ConvertNumbers
 from .own_scope import OwnScope
 from .receive import fill_from_socket, receives_directly
 from .redact import redacted, without_password
-from .request import PostProc, RequestQueue
+from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
@@ -341,6 +341,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
 
     # -- commands
 
+    @shorten
     def execute_command(
         self,
         *args: Any,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from ..resp import IMPLEMENTATION
 from ._pyrequest import PostProc
 
-__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue"]
+__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue", "shorten"]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pyrequest import BatchRequest, Request, RequestQueue
+    from ._pyrequest import BatchRequest, Request, RequestQueue, shorten
 else:
     try:
-        from ._crequest import BatchRequest, Request, RequestQueue
+        from ._crequest import BatchRequest, Request, RequestQueue, shorten
     except ImportError:
-        from ._pyrequest import BatchRequest, Request, RequestQueue
+        from ._pyrequest import BatchRequest, Request, RequestQueue, shorten

@@ -1,84 +1,21 @@
 # cython: language_level=3, freethreading_compatible=True
 """The requests of one connection, compiled: name for name as in ``_pyrequest``, which has the documentation.
 
-What it gains, beside being compiled: a Deferred is made, and fired where it has exactly one plain callback, without
-running Twisted's own Python code for that. Both touch private parts of Twisted, so ``_probe()`` tries them when this is
-imported, and where they do not behave as Twisted's own, that is used.
+Deferreds are made and fired by ``_cdeferred``.
 """
 
 from collections import deque
-
-from twisted.internet import defer
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
+from functools import wraps
 
 from txredis_fast.exceptions import NotSentError, ReplyTimeoutError
+from txredis_fast.request._cdeferred cimport fire, new_deferred
 from txredis_fast.resp import INCOMPLETE, Push
+from txredis_fast.resp._cresp cimport encode_usual
 
-__all__ = ["BatchRequest", "Request", "RequestQueue", "uses_private_parts"]
+__all__ = ["BatchRequest", "Request", "RequestQueue", "shorten"]
 
-cdef object _Deferred = Deferred
-cdef object _Failure = Failure
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
-#: What stands in for a callback in a Deferred that another one is chained to.
-cdef object _CONTINUE = getattr(defer, "_CONTINUE", None)
-#: The name of a Deferred's list of callbacks, which is not the same in all versions of Twisted.
-cdef str _CALLBACKS = "_callbacks" if "_callbacks" in vars(Deferred()) else "callbacks"
-cdef bint _private = False
-
-
-cdef object _make_deferred(object canceller):
-    if not _private or _Deferred.debug:
-        return _Deferred(canceller)
-    cdef object deferred = _Deferred.__new__(_Deferred)
-    deferred._canceller = canceller
-    setattr(deferred, _CALLBACKS, [])
-    return deferred
-
-
-cdef int _fire(object deferred, object value) except -1:
-    """As ``deferred.callback(value)``, for a Deferred that has not been called."""
-    cdef list callbacks
-    cdef tuple pair
-    cdef object callback, result
-    if not _private or type(deferred) is not _Deferred or deferred.paused or deferred.debug:
-        deferred.callback(value)
-        return 0
-    callbacks = getattr(deferred, _CALLBACKS)
-    if len(callbacks) != 1:
-        deferred.callback(value)
-        return 0
-    pair = callbacks[0][0]
-    callback = pair[0]
-    if callback is _CONTINUE:
-        deferred.callback(value)
-        return 0
-    deferred.called = True
-    deferred._canceller = None
-    deferred.result = value
-    callbacks.clear()
-    deferred._runningCallbacks = True
-    try:
-        result = callback(value, *pair[1], **pair[2]) if pair[2] else callback(value, *pair[1])
-    except BaseException:
-        result = _Failure()
-    deferred._runningCallbacks = False
-    if isinstance(result, (_Deferred, _Failure)):
-        # Chaining and the record of unhandled errors are left to Twisted: it gets the result from a callback.
-        deferred.result = None
-        callbacks.insert(0, _plain_callback(result))
-        deferred._runCallbacks()
-        return 0
-    deferred.result = result
-    if callbacks:
-        deferred._runCallbacks()
-    return 0
-
-
-cdef tuple _plain_callback(object result):
-    cdef tuple give = (lambda _: result, (), {})
-    return (give, give)
 
 
 cdef class Request:
@@ -110,7 +47,7 @@ cdef class Request:
             except Exception:
                 deferred.errback()
                 return True
-        _fire(deferred, reply)
+        fire(deferred, reply)
         return True
 
     def fail(self, error):
@@ -166,7 +103,7 @@ cdef class BatchRequest:
 
     cpdef finish(self):
         if not self.deferred.called:
-            _fire(self.deferred, self.replies)
+            fire(self.deferred, self.replies)
 
     def fail(self, error):
         if not self.deferred.called:
@@ -177,6 +114,7 @@ cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
     cdef public bint stopped
+    cdef public bint direct
     cdef readonly long long sent
     cdef readonly long long bytes_out
     cdef public long long cancelled
@@ -189,6 +127,7 @@ cdef class RequestQueue:
         self.waiting = deque()
         self.outgoing = None
         self.stopped = False
+        self.direct = True
         self._timer = None
         self._write = write
         self._on_overdue = on_overdue
@@ -198,7 +137,10 @@ cdef class RequestQueue:
         self.cancelled += 1
 
     def send(self, bytes data not None, post_proc, bint raw, canceller, deadline):
-        cdef object deferred = _make_deferred(self._note_cancelled if canceller is None else canceller)
+        return self._send(data, post_proc, raw, canceller, deadline)
+
+    cdef object _send(self, bytes data, object post_proc, bint raw, object canceller, object deadline):
+        cdef object deferred = new_deferred(self._note_cancelled if canceller is None else canceller)
         cdef Request request = Request.__new__(Request)
         request.deferred = deferred
         request.post_proc = post_proc
@@ -214,7 +156,7 @@ cdef class RequestQueue:
         return deferred
 
     def send_batch(self, bytes data not None, converters, deadline):
-        cdef object deferred = _make_deferred(self._note_cancelled)
+        cdef object deferred = new_deferred(self._note_cancelled)
         cdef BatchRequest request = BatchRequest(deferred, converters, deadline)
         self.waiting.append(request)
         self.sent += request._size
@@ -310,44 +252,38 @@ cdef class RequestQueue:
             self._timer = call_later(remaining, self._check, timeout, call_later, seconds)
 
 
-def uses_private_parts(wanted=None):
-    """Whether Deferreds are made and fired the short way; with an argument, set that, for tests."""
-    global _private
-    if wanted is not None:
-        _private = wanted
-    return _private
+def shorten(execute_command):
+    @wraps(execute_command)
+    def shortened(self, *args, **kwargs):
+        cdef object deferred = None
+        if not kwargs:
+            deferred = _send_usual(self, args, None)
+        elif len(kwargs) == 1 and "post_proc" in kwargs:
+            deferred = _send_usual(self, args, kwargs["post_proc"])
+        return execute_command(self, *args, **kwargs) if deferred is None else deferred
+
+    return shortened
 
 
-def _probe():
-    """Whether Deferreds made and fired the short way cannot be told from Twisted's own."""
-    plain = _Deferred(None)
-    if type(vars(plain).get(_CALLBACKS)) is not list or _CONTINUE is None:
-        return False
-    if vars(_make_deferred(None)) != vars(plain):
-        return False
-
-    def story(fire):
-        seen = []
-        inner = _Deferred()
-        for first in (lambda value: value + 1, lambda value: 1 / 0, lambda value: inner, lambda value: None):
-            deferred = _make_deferred(None)
-            deferred.addCallback(first)
-            deferred.addCallbacks
-            fire(deferred)
-            deferred.addErrback(lambda failure: failure.type)
-            deferred.addCallback(seen.append)
-            seen.append((deferred.called, deferred.paused, len(getattr(deferred, _CALLBACKS)), deferred._canceller))
-        inner.callback("inner")
-        nested = _make_deferred(None)
-        nested.addCallback(lambda value: nested.addCallback(seen.append) and "added while running")
-        fire(nested)
-        return seen
-
-    return story(lambda deferred: _fire(deferred, 1)) == story(lambda deferred: deferred.callback(1))
-
-
-_private = True
-try:
-    _private = _probe()
-except Exception:
-    _private = False
+cdef object _send_usual(object connection, tuple args, object post_proc):
+    """Send a command in the usual case; None: it is not the usual case."""
+    cdef object found = connection._requests
+    cdef RequestQueue requests
+    cdef object deadline = None
+    cdef object timeout
+    cdef bytes data
+    if type(found) is not RequestQueue:
+        return None
+    requests = <RequestQueue>found
+    if (
+        not requests.direct or not args
+        or connection._scope is not None or connection._end_reason is not None or not connection.connected
+    ):
+        return None
+    data = encode_usual(args, connection.charset)
+    if data is None:
+        return None
+    timeout = connection.replyTimeout
+    if timeout:
+        deadline = connection._deadline(timeout)
+    return requests._send(data, post_proc, False, None, deadline)

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from ..exceptions import NotSentError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader
 
-__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue"]
+__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue", "shorten"]
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 #: Converts a reply that is not an error; a command's own knowledge of its reply.
 PostProc = Callable[[Any], Any]
@@ -141,6 +143,7 @@ class RequestQueue:
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
     :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
     :ivar cancelled: how many Deferreds of these were cancelled.
+    :ivar direct: whether a compiled ``execute_command`` may send a command without asking the plain one.
     """
 
     __slots__ = (
@@ -150,6 +153,7 @@ class RequestQueue:
         "_write",
         "bytes_out",
         "cancelled",
+        "direct",
         "outgoing",
         "sent",
         "stopped",
@@ -165,6 +169,7 @@ class RequestQueue:
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
         self.stopped = False
+        self.direct = True
         self._timer: Any = None
         self._write = write
         self._on_overdue = on_overdue
@@ -320,3 +325,13 @@ class RequestQueue:
             self._on_overdue(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
         else:
             self._timer = call_later(remaining, self._check, timeout, call_later, seconds)
+
+
+def shorten(execute_command: _Method) -> _Method:
+    """Make a method of a connection that does the same faster, in the usual case.
+
+    Usual is a command without options, except a converter, on a connection that is up and in no transaction or
+    pipeline of its own, with arguments that need no Python code to be encoded. All else is left to the method given.
+    In pure Python nothing is faster than that.
+    """
+    return execute_command

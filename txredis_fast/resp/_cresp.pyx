@@ -1198,8 +1198,14 @@ cdef int _write_float(_Output *out, double value) except -1:
 cdef set _ASCII_SUPERSETS = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso8859-1", "iso-8859-1"}
 
 
-cdef int _encode(_Output *out, object command, object charset, object errors, bint strict) except -1:
-    """Append an encoded command to ``out``."""
+cdef int _encode(
+    _Output *out, object command, object charset, object errors, bint strict, bint usual_only=False
+) except -1:
+    """Append an encoded command to ``out``.
+
+    :param usual_only: leave an argument that needs Python code to be run, and all after it.
+    :returns: whether that was so.
+    """
     cdef tuple args = command if type(command) is tuple else tuple(command)
     cdef bint utf8 = charset is None or charset == "utf-8"
     cdef bint ascii_superset = utf8 or (isinstance(charset, str) and charset.lower() in _ASCII_SUPERSETS)
@@ -1238,6 +1244,8 @@ cdef int _encode(_Output *out, object command, object charset, object errors, bi
         elif kind is float:
             _write_float(out, value)
             continue
+        if usual_only:
+            return 1
         data = encode_other(args, index, "utf-8" if charset is None else charset, errors, strict, 2)
         _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
     return 0
@@ -1251,6 +1259,19 @@ cdef bytes _finish(_Output *out):
     resize_bytes(&out.grown, out.size)
     data = <bytes>out.grown
     return data
+
+
+cdef bytes encode_usual(tuple args, object charset):
+    """As ``encode_command``, for at least one argument; None where its errors or strictness might matter."""
+    cdef char stack[STACK_BYTES]
+    cdef _Output out
+    out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
+    try:
+        if _encode(&out, args, charset, None, False, True):
+            return None
+        return _finish(&out)
+    finally:
+        Py_XDECREF(out.grown)
 
 
 def encode_command(args, charset="utf-8", errors="strict", strict=False):

@@ -1,0 +1,4 @@
+# cython: language_level=3
+
+cdef object new_deferred(object canceller)
+cdef int fire(object deferred, object value) except -1

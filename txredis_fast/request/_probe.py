@@ -1,0 +1,76 @@
+"""A story that Deferreds go through, told twice: fired by Twisted, and fired the short way of ``_cdeferred``.
+
+Where both come out alike, the short way is used. This module must not know what that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.python.failure import Failure
+
+__all__ = ["story"]
+
+
+def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callbacks: str) -> Any:
+    """Fire Deferreds in all ways that matter.
+
+    :param make: makes a Deferred, given its canceller.
+    :param fire: fires one.
+    :param callbacks: the name of a Deferred's list of callbacks.
+    :returns: what happened.
+    """
+    seen: list[Any] = []
+    inner: Any = Deferred()
+    plain: list[Callable[[Any], Any]] = [
+        lambda value: value + 1, lambda value: 1 / 0, lambda value: inner, lambda value: None
+    ]  # fmt: skip
+    for callback in plain:
+        deferred = make(None)
+        deferred.addCallback(callback)
+        fire(deferred, 1)
+        deferred.addErrback(lambda failure: failure.type)
+        deferred.addCallback(seen.append)
+        seen.append((deferred.called, deferred.paused, len(getattr(deferred, callbacks)), deferred._canceller))
+    inner.callback("inner")
+    nested = make(None)
+    nested.addCallback(lambda value: nested.addCallback(seen.append) and "added while running")
+    fire(nested, 1)
+    lonely = make(None)
+    fire(lonely, 1)
+    lonely.addCallback(seen.append)
+    for waiter in (_coroutine, _generator):
+        awaited = [make(None) for _ in range(4)]
+        finished = waiter(awaited, seen)
+        finished.addBoth(lambda result: seen.append(result.type if isinstance(result, Failure) else result))
+        for deferred in awaited:
+            fire(deferred, awaited.index(deferred))
+            seen.append((deferred.result, deferred.called, len(getattr(deferred, callbacks))))
+    awaited = [make(None) for _ in range(2)]
+    finished = _coroutine(awaited, seen)
+    fire(awaited[0], 1)
+    finished.cancel()
+    finished.addErrback(lambda failure: seen.append(failure.type))
+    seen.append([deferred.called for deferred in awaited])
+    return seen
+
+
+def _coroutine(awaited: Sequence[Deferred[Any]], seen: list[Any]) -> Deferred[Any]:
+    async def run() -> Any:
+        for number, deferred in enumerate(awaited):
+            value = await deferred
+            seen.append((number, value))
+        return len(seen)
+
+    coroutine: Coroutine[Deferred[Any], Any, Any] = run()
+    return Deferred.fromCoroutine(coroutine)
+
+
+@inlineCallbacks
+def _generator(awaited: Sequence[Deferred[Any]], seen: list[Any]) -> Generator[Deferred[Any], Any, Any]:
+    for number, deferred in enumerate(awaited):
+        value = yield deferred
+        seen.append((number, value))
+    raise KeyError(len(seen))
