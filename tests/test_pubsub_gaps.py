@@ -53,6 +53,7 @@ def test_the_gap_is_told_when_the_last_name_is_confirmed_again(clock):
     assert factory.told == ["early"]
     protocol.dataReceived(array("psubscribe", "p*", 3) + message("a", "late"))
     assert factory.told == ["early", ("gap", 3.0, []), "late"]
+    assert factory.handler.stats().subscription_gaps == 1
 
 
 @pytest.mark.parametrize("heard", [0, 7])

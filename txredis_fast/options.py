@@ -189,6 +189,7 @@ class FactoryOptions(TypedDict, total=False):
     replyTimeout: float | None
     convertNumbers: ConvertNumbers
     poolTimeout: float | None
+    connectTimeout: float | None
     strict: bool
     limits: Mapping[str, int]
     hooks: Sequence[CommandHook]

@@ -250,6 +250,26 @@ async def test_a_subscriber_over_tls_and_over_a_unix_socket(server, tls_proxy, s
         await bounded(rc.subscribe("one"))
         server.command("PUBLISH", "one", "x")
         assert await bounded(rc._factory.told.get()) == (None, "one", "x")
+        server.command("CLIENT", "KILL", "TYPE", "pubsub")
+        await until(lambda: subscribed(server, "one"), "subscribed again")
+        server.command("PUBLISH", "one", "y")
+        assert await bounded(rc._factory.told.get()) == (None, "one", "y")
+        await bounded(rc.disconnect())
+
+
+@pytest_twisted.ensureDeferred
+async def test_several_factories_keep_their_own_channels(server, start):
+    subscribers = [await start(SubscriberFactory(charset=charset), tcp(server)) for charset in ("utf-8", None)]
+    for name, rc in zip(["one", "two"], subscribers, strict=True):
+        await bounded(rc.subscribe(name))
+    server.command("CLIENT", "KILL", "TYPE", "pubsub")
+    await until(lambda: subscribed(server, "one") and subscribed(server, "two"), "subscribed again")
+    for name in ("one", "two"):
+        assert server.command("PUBLISH", name, name) == 1
+    first, second = (rc._factory.told for rc in subscribers)
+    assert await bounded(first.get()) == (None, "one", "one")
+    assert await bounded(second.get()) == (None, b"two", b"two")
+    assert first.pending == second.pending == []
 
 
 @pytest_twisted.ensureDeferred
