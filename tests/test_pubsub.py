@@ -608,16 +608,21 @@ def test_a_channel_refused_after_a_reconnection_is_logged_and_a_lost_connection_
     unanswered(protocol.subscribe("a"))
     lose(protocol)
     protocol, _ = connect_factory(factory)
+
+    def own(events):
+        """But for what is told of every connection."""
+        return [formatEvent(event) for event in events if "redis_event" not in event]
+
     events = []
     globalLogPublisher.addObserver(events.append)
     try:
         lose(protocol)
-        assert events == []
+        assert own(events) == []
         protocol, _ = connect_factory(factory)
         protocol.dataReceived(b"-NOPERM no\r\n")
     finally:
         globalLogPublisher.removeObserver(events.append)
-    assert [formatEvent(event) for event in events] == ["Cannot subscribe again to channel b'a': NOPERM no"]
+    assert own(events) == ["Cannot subscribe again to channel b'a': NOPERM no"]
 
 
 def test_two_connections_at_once_do_not_share_what_they_want():

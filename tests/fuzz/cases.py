@@ -204,6 +204,9 @@ def drive(resp: ModuleType, data: bytes) -> None:
         reader = resp.Reader(CHARSETS[first & 7], NUMBERS[first >> 3 & 3], **(SMALL_LIMITS if first & 0x20 else {}))
         for chunk in cut(stream, seed):
             hand_over(reader, chunk, bytes, bool(form & 2))
+            if form & 4:  # which messages this takes may differ, so only here
+                while reader.get_message(b"*") or reader.get_message(b">"):
+                    pass
             if second & 1:
                 reader.get(bool(second & 2))
             elif second & 2:

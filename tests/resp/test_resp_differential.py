@@ -68,9 +68,16 @@ def aggregate(element):
 
 
 reply = st.recursive(leaf, aggregate, max_leaves=12)
+published = st.builds(
+    lambda kind, word, items: b"%b%d\r\n$%d\r\n%b\r\n" % (kind, 1 + len(items), len(word), word) + b"".join(items),
+    st.sampled_from([b"*", b">"]),
+    st.sampled_from([b"message", b"smessage", b"pmessage", b"subscribe"]),
+    st.lists(st.one_of(blob(b"$"), blob(b"$"), leaf), min_size=2, max_size=3),
+)
 message = st.one_of(
     reply,
-    reply,
+    published,
+    published,
     sequence(b">", reply),
     st.tuples(pairs(b"|", leaf), reply).map(b"".join),
 )
@@ -97,7 +104,11 @@ noise = st.lists(st.sampled_from([*(bytes((c,)) for c in b"+-:$*_#,(!=%~|>\r\n01
     b"".join
 )
 stream = st.one_of(valid, mutated(), noise, st.binary(max_size=50))
-steps = st.lists(st.tuples(st.integers(1, 40), st.sampled_from(["get", "raw", "get_all", "none"])), max_size=12)
+#: What a message of so many elements begins with, in text or bytes.
+WORDS = {3: ["message", b"message", "smessage", b"smessage"], 4: ["pmessage", b"pmessage"]}
+steps = st.lists(
+    st.tuples(st.integers(1, 40), st.sampled_from(["get", "raw", "get_all", "messages", "none"])), max_size=12
+)
 limits = st.fixed_dictionaries(
     {},
     optional={
@@ -130,12 +141,31 @@ def transcript(module, shape, wire, cut, charset, numbers, options):
             if value is INCOMPLETE or isinstance(value, ProtocolError):
                 return
 
+    def next_message():
+        """The next reply, by the short way of messages where it is one: which way does not show."""
+        # (Under UTF-16 the first word is not itself in an ordinary reply.)
+        message = None if charset == "utf-16" else reader.get_message(b"*") or reader.get_message(b">")
+        if message is not None:
+            return message
+        reply = reader.get()
+        if isinstance(reply, list) and len(reply) in (3, 4) and reply[0] in WORDS[len(reply)]:
+            return (reply[1] if len(reply) == 4 else None, *reply[-2:])
+        return reply
+
+    def drain_messages():
+        while True:
+            value = do(next_message)
+            if value is INCOMPLETE or isinstance(value, ProtocolError):
+                return
+
     position = 0
     for size, how in [*cut, (len(wire), "get_all"), (0, "get")]:
         do(reader.feed, wire[position : position + size])
         position += size
         if how == "get_all":
             do(reader.get_all)
+        elif how == "messages":
+            drain_messages()
         elif how != "none":
             drain(how == "raw")
     return seen
