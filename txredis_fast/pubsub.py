@@ -245,12 +245,6 @@ class SubscriberProtocol(RedisProtocol):
         if self._inbox is not None:
             self._inbox.close()
 
-    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Take bytes from the transport, and hand on each reply that they complete before returning."""
-        if data:
-            self._wanted.heard()
-        super().dataReceived(data, unpause)
-
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
         return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
 
@@ -282,6 +276,7 @@ class SubscriberProtocol(RedisProtocol):
 
     def _hand_on(self, reader: Reader) -> None:
         """Hand on what is complete: runs of messages the short way, and the rest one by one."""
+        self._wanted.heard(reader.fed)
         if _is_stock(self.replyReceived, _STOCK_REPLY) and _is_stock(self.pushReceived, _STOCK_PUSH):
             requests, inbox, get_message = self._requests, self._inbox, reader.get_message
             while not requests.stopped:

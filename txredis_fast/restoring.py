@@ -90,6 +90,8 @@ class Restorer:
         #: Kinds and names that are neither confirmed nor refused yet; None unless a gap is to be told.
         self._missing: set[tuple[Kind, bytes]] | None = None
         self._refused: list[Refused] = []
+        #: How many bytes have come, and when the last ones came.
+        self._heard = 0
         self._heard_at: float | None = None
         #: Since when reading was held up, now and then or still; and when it last went on, None while it is held up.
         self._behind_since: float | None = None
@@ -108,9 +110,10 @@ class Restorer:
         """The connection is made: want what the last one wanted."""
         self._wanted = _taken_over(self._protocol)
 
-    def heard(self) -> None:
-        """Something has come from the server."""
-        if self._wanted.owner is self._protocol:
+    def heard(self, size: int) -> None:
+        """So many bytes have come from the server so far."""
+        if size != self._heard and self._wanted.owner is self._protocol:
+            self._heard = size
             self._heard_at = self._now()
 
     def held(self) -> None:
