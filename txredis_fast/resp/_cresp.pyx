@@ -65,7 +65,6 @@ cdef extern from "Python.h":
     # make a small object: CPython 3.12 and later write half of the reference count, which stalls reading it whole.
     object owned "(PyObject *)"(PyObject *value)
     int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
-    int resize_text "PyUnicode_Resize"(PyObject **text, Py_ssize_t size) except -1
     Py_ssize_t text_size "PyUnicode_GET_LENGTH"(PyObject *text)
 
 cdef extern from *:
@@ -169,7 +168,7 @@ cdef inline long long _short_integer(const char *digits, Py_ssize_t count) noexc
 
 cdef inline Py_ssize_t _bulk_room(Py_ssize_t filled) noexcept:
     """See :func:`txredis_fast.resp._shared.bulk_room`."""
-    return 64 * filled if filled >= _BELIEVED else 16 * filled + _LARGE_BULK
+    return _HUGE if filled >= _BELIEVED else 16 * filled + _LARGE_BULK
 
 
 cdef Py_ssize_t _length(const char *digits, Py_ssize_t count) noexcept:
@@ -931,24 +930,14 @@ cdef class Reader:
         """Make room for more of the large bulk string: at least ``size`` bytes, which it lacks."""
         cdef Py_ssize_t capacity
         cdef PyObject *old = self._bulk
-        cdef char *data = self._bulk_data()
         if self._bulk_filled + size <= self._bulk_capacity():
             return 0
         capacity = min(self._bulk_length, max(_bulk_room(self._bulk_filled), self._bulk_filled + size))
         try:
-            if capacity >= _HUGE_PAGES_FROM > self._bulk_filled:
-                self._new_bulk(data, capacity)
-                Py_XDECREF(old)
-            else:
-                if self._bulk_is_text:
-                    resize_text(&self._bulk, capacity)
-                else:
-                    resize_bytes(&self._bulk, capacity)
-                if capacity >= _HUGE_PAGES_FROM:
-                    prefer_huge_pages(self._bulk_data(), capacity)
+            self._new_bulk(self._bulk_data(), capacity)
         except MemoryError:
-            # What had come of the bulk string may be gone, so the replies after it cannot be told apart.
             raise self._fail(f"expected memory for a bulk string of {self._bulk_length} bytes, got none")
+        Py_XDECREF(old)
         return 0
 
     cdef int _new_bulk(self, const char *filled_with, Py_ssize_t capacity) except -1:

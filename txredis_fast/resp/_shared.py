@@ -87,9 +87,10 @@ INCOMPLETE: Final = Incomplete.INCOMPLETE
 def bulk_room(filled: int) -> int:
     """For how many bytes of a large bulk string to make room, given how many have come.
 
-    A header alone gets little, however long a string it announces. What is not written to costs addresses, not memory.
+    A header alone gets little, however long a string it announces. Room for the whole is made at once then, because
+    what is not written to costs addresses, not memory, and a large object is slow to move.
     """
-    return 64 * filled if filled >= BELIEVED else 16 * filled + LARGE_BULK
+    return HUGE if filled >= BELIEVED else 16 * filled + LARGE_BULK
 
 
 def malformed(expected: str, got: bytes) -> str:

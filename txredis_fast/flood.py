@@ -1,0 +1,79 @@
+"""Hand on a flood of replies in slices, so that no turn of the reactor is long.
+
+Where thousands of commands are in flight, one piece of data may complete thousands of replies, each with callbacks that
+take their time. It is then handed on bit by bit; what is left after a slice of time goes on in the next turn of the
+reactor, and meanwhile the transport reads nothing.
+
+This module must not know of replies: it hands on bytes, in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+__all__ = ["MANY", "PIECE", "Flood"]
+
+#: With more commands in flight, data may be a flood.
+MANY = 1000
+
+#: Bytes handed on between two looks at the clock: some hundred of the shortest replies.
+PIECE = 2048
+
+#: Seconds after which the rest waits for a later turn.
+SLICE = 0.02
+
+#: The clock, which tests replace.
+seconds = monotonic
+
+
+class Flood:
+    """Data of one connection that has come and is not handed on yet."""
+
+    def __init__(self, transport: Any, hand_on: Callable[[bytes], object], done: Callable[[], object]) -> None:
+        """Make one.
+
+        :param transport: has a ``reactor``.
+        :param hand_on: takes a piece.
+        :param done: called when nothing is left, once.
+        """
+        self._transport = transport
+        self._hand_on = hand_on
+        self._done = done
+        self._data = bytearray()
+        self._at = 0
+        self._timer: Any = None
+        self._running = False
+
+    def add(self, data: bytes) -> None:
+        """Take more data, and hand on what there is time for; behind what waits for a later turn, that is nothing."""
+        self._data += data
+        if self._timer is None and not self._running:
+            self._run(seconds() + SLICE)
+
+    def finish(self) -> None:
+        """Hand on all that is left, now: the connection is lost."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._running:
+            self._run(None)
+
+    def _next_turn(self) -> None:
+        self._run(seconds() + SLICE)
+
+    def _run(self, end: float | None) -> None:
+        self._timer = None
+        self._running = True
+        try:
+            while self._at < len(self._data):
+                if end is not None and seconds() >= end:
+                    self._transport.pauseProducing()
+                    self._timer = self._transport.reactor.callLater(0, self._next_turn)
+                    return
+                piece = bytes(self._data[self._at : self._at + PIECE])
+                self._at += PIECE
+                self._hand_on(piece)
+        finally:
+            self._running = False
+        self._done()
