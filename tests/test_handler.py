@@ -45,8 +45,8 @@ def test_every_row_over_a_connection(row):
     assert same(fired(d), row.value)
 
 
-# select is about all connections of the pool at once; it has its own tests below.
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name != "select"], ids=name_of)
+# select and auth are about all connections of the pool at once; they have tests of their own, here and in test_guards.
+@pytest.mark.parametrize("row", [row for row in ROWS if row.name not in ("select", "auth")], ids=name_of)
 def test_every_row_over_a_pool(row):
     pool = Pool(3, **options(row))
     d = call(row, pool.handler)

@@ -80,6 +80,7 @@ from .pool import RedisFactory
 from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
 from .pubsub import SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
+from .retry import RetryPolicy
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .stats import Stats
@@ -131,6 +132,7 @@ __all__ = [
     "ReplyQueue",
     "ReplyTimeoutError",
     "ResponseError",
+    "RetryPolicy",
     "ScriptDoesNotExist",
     "Sentinel",
     "SentinelConnectionFactory",

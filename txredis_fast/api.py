@@ -18,6 +18,7 @@ from .endpoints import endpoint_from, tcp_endpoint, unix_endpoint
 from .handler import ConnectionHandler, UnixConnectionHandler
 from .options import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL
 from .pool import RedisFactory
+from .retry import RetryPolicy
 from .sentinel import connect_through_sentinels
 from .sharding import (
     ShardedConnectionHandler,
@@ -52,6 +53,7 @@ class MoreOptions(TypedDict, total=False):
     tls_host: str | None
     maxBlockingConnections: int | None
     onUnclaimedReply: Callable[[Any, Any], object] | None
+    retry: RetryPolicy | None
 
 
 def makeConnection(

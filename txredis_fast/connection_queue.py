@@ -93,6 +93,8 @@ class ConnectionQueue:
         if not connection._usable or connection in self.pending:
             return
         self._prepare(connection)
+        if not connection._usable:
+            return
         self.pending.append(connection)
         self._serve()
 

@@ -9,24 +9,30 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, maybeDeferred, succeed
 from twisted.python.failure import Failure
 
-from ._types import Text
+from ._types import Argument, Text
+from .attempts import execute_with_retries
 from .batch import Batch, commands_of
 from .commands import Commands
 from .commands.flags import BLOCKING, command_name, longest_wait
+from .contexts import PipelineContext, TransactionContext
 from .exceptions import NotSentError, RedisError, WatchError
+from .guards import GUARDED, check_alone, check_together, guarded_names, note_changes, refusal
 from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
+from .retry import RetryPolicy
 from .scope import bind_scope_class
 from .stats import Stats
+from .time_limit import check_timeout, within
 from .transaction import Transaction
+from .views import CommandView
 
-__all__ = ["ConnectionHandler", "RawView", "UnixConnectionHandler"]
+__all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 
 
 class ConnectionHandler(Commands):
@@ -44,11 +50,27 @@ class ConnectionHandler(Commands):
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
 
-        Keyword arguments are those of ``RedisProtocol.execute_command``.
+        Keyword arguments are those of ``RedisProtocol.execute_command``, of which ``timeout`` bounds the waiting for
+        a connection too, and ``retry=True``, which is what :attr:`retrying` sets. What would change the connection
+        for all who share it is refused with what to use instead; SELECT and AUTH are for the whole pool.
         """
+        if kwargs.pop("retry", False):
+            return self._repeat(args, kwargs, True)
+        return self._execute(*args, **kwargs)
+
+    def _execute(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         name = command_name(args)
-        if name in BLOCKING and longest_wait(args, name) is not None:
-            kwargs["blocking"] = True
+        if name in BLOCKING:
+            if longest_wait(args, name) is not None:
+                kwargs["blocking"] = True
+        elif name in GUARDED:
+            if name == "SELECT" and len(args) == 2:
+                return self.select(_index(args[1]))
+            if name == "AUTH" and len(args) in (2, 3):
+                return self.auth(*reversed(args[1:]))
+            refused = refusal(args, self._factory.protocol)
+            if refused is not None:
+                return fail(refused)
         if kwargs.get("blocking"):
             return self._run_blocking("execute_command", args, kwargs)
         return self._run_shared("execute_command", args, kwargs)
@@ -57,10 +79,32 @@ class ConnectionHandler(Commands):
         """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
         return self._factory.stats()  # type: ignore[no-any-return]
 
+    def _repeat(self, args: Any, kwargs: Any, marked: bool) -> Deferred[Any]:
+        factory = self._factory
+        policy = factory.retryPolicy or RetryPolicy()
+        return execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
+
     @property
-    def raw(self) -> RawView:
+    def raw(self) -> CommandView:
         """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
-        return RawView(self)
+        return CommandView(self, {"raw": True})
+
+    @property
+    def retrying(self) -> CommandView:
+        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+
+        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
+        """
+        return CommandView(self, {"retry": True})
+
+    def withTimeout(self, seconds: float) -> CommandView:
+        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).get("key")``.
+
+        :param seconds: for all of it. A command that has no connection by then fails with :exc:`NotSentError`; one
+            that was written fails with :exc:`ReplyTimeoutError`, and its connection is closed.
+        :raises ValueError: it is not a number above 0.
+        """
+        return CommandView(self, {"timeout": check_timeout(seconds)})
 
     def select(self, index: int) -> Deferred[Text]:
         """Change the database of all connections of the pool, and of those that it will make.
@@ -69,24 +113,43 @@ class ConnectionHandler(Commands):
 
         :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
         """
-        factory = self._factory
+        return self._tell_all(lambda connection: connection.select(index), functools.partial(self._selected, index))
 
-        def select_on_all(_: Any) -> Deferred[Any]:
-            free = list(factory.connectionQueue.pending)
-            return gatherResults([connection.select(index) for connection in free], consumeErrors=True).addCallbacks(
-                selected, refused, callbackArgs=(free,)
-            )
+    def _selected(self, index: int, connections: list[Any]) -> None:
+        for each in (self._factory, *connections):
+            each.dbid = index
 
-        def selected(replies: list[Any], connections: list[Any]) -> Any:
-            factory.dbid = index
-            for connection in connections:
-                connection.dbid = index
+    def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
+        """Log in all connections of the pool, and those that it will make.
+
+        One that is taken by a transaction or a blocking command follows when it is given back.
+
+        :param password: the password.
+        :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
+        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError`, and the next connections log in as
+            before, if they do not match.
+        """
+        return self._tell_all(
+            lambda connection: connection.auth(password, username),
+            lambda connections: self._factory.loggedIn(password, username, connections),
+        )
+
+    def _tell_all(self, tell: Callable[[Any], Deferred[Any]], told: Callable[[list[Any]], object]) -> Deferred[Any]:
+        """Send something on every free connection; when all have accepted it, the factory is to remember it."""
+
+        def tell_free(_: Any) -> Deferred[Any]:
+            free = list(self._factory.connectionQueue.pending)
+            replies = gatherResults([tell(connection) for connection in free], consumeErrors=True)
+            return replies.addCallbacks(accepted, refused, callbackArgs=(free,))
+
+        def accepted(replies: list[Any], connections: list[Any]) -> Any:
+            told(connections)
             return replies[0]
 
         def refused(failure: Failure) -> Failure:
             return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
 
-        return factory.getConnection(True).addCallback(select_on_all)  # type: ignore[no-any-return]
+        return self._factory.getConnection(True).addCallback(tell_free)  # type: ignore[no-any-return]
 
     # -- transactions and pipelines
 
@@ -111,10 +174,10 @@ class ConnectionHandler(Commands):
 
     def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
         cls = bind_scope_class(Transaction, type(connection))
-        transaction = cls(connection, connection.execute_command, self._factory.connectionQueue.put, self)
+        transaction = cls(connection, connection.execute_command, self._factory.connectionQueue.put, self, check_alone)
         return transaction.begin(keys, multi)
 
-    def transaction(self, watch: Any = None) -> _TransactionContext:
+    def transaction(self, watch: Any = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
 
         :param watch: keys to watch; then ``await t.multi()`` begins to queue. Without them MULTI is open at once.
@@ -122,7 +185,7 @@ class ConnectionHandler(Commands):
         Leaving the block commits what was queued, unless that was done; ``t.results`` has the replies. An exception
         or a cancellation discards.
         """
-        return _TransactionContext(self, watch)
+        return TransactionContext(self, watch)
 
     async def _transact(self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int) -> list[Any]:
         for attempt in range(retries + 1):
@@ -154,26 +217,33 @@ class ConnectionHandler(Commands):
         """
         return succeed(self._make_pipeline())
 
-    def pipelined(self) -> _PipelineContext:
+    def pipelined(self) -> PipelineContext:
         """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
 
         Leaving the block executes it, unless that was done; ``p.results`` has the replies. An exception or a
         cancellation sends nothing.
         """
-        return _PipelineContext(self._make_pipeline())
+        return PipelineContext(self._make_pipeline())
 
-    def batch(self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+    def batch(
+        self,
+        commands: Batch | Iterable[Sequence[Any]],
+        *,
+        raise_on_error: bool = True,
+        timeout: float | None = None,
+    ) -> Deferred[list[Any]]:
         """Send many commands in one write.
 
         :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
         :param raise_on_error: False: error replies are values in the list.
+        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
         :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does.
         """
         try:
             listed = commands_of(commands)
         except Exception:
             return fail()
-        sent = self._send_batch(listed, False)
+        sent = self._send_batch(listed, False, timeout)
         return sent.addCallback(check_replies) if raise_on_error else sent
 
     def _make_pipeline(self) -> Any:
@@ -201,20 +271,32 @@ class ConnectionHandler(Commands):
             return connection
         raise NotSentError("Not connected")
 
-    def _send_batch(self, commands: Sequence[Command], alone: bool) -> Deferred[list[Any]]:
-        lane = (
-            self._factory.blockingLane
-            if alone and any(longest_wait(each[0]) is not None for each in commands)
-            else None
-        )
+    def _send_batch(
+        self, commands: Sequence[Command], alone: bool, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        guarded = guarded_names(commands)
+        if guarded:
+            refused = check_together(commands, self._factory.protocol)
+            if refused is not None:
+                return fail(refused)
+            alone = alone or not guarded.isdisjoint(("MULTI", "SELECT", "AUTH"))
+        lane = self._factory.blockingLane if alone and any(longest_wait(each[0]) for each in commands) else None
         if lane is not None:
-            sent = functools.partial(send_batch, commands=commands)
-            return lane.run(sent, batch=[each[0] for each in commands])  # type: ignore[no-any-return]
-        if alone:
-            return self._factory.getConnection().addCallback(  # type: ignore[no-any-return]
-                self._lend, send_batch, (commands,), {}
-            )
-        return self._factory.getConnection(True).addCallback(send_batch, commands)  # type: ignore[no-any-return]
+
+            def send(connection: Any) -> Deferred[list[Any]]:
+                note_changes(connection, guarded)
+                return send_batch(connection, commands)
+
+            return lane.run(send, timeout, [each[0] for each in commands])  # type: ignore[no-any-return]
+        getting = self._factory.getConnection(not alone)
+
+        def use(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
+            if not alone:
+                return send_batch(connection, commands, left)
+            note_changes(connection, guarded)
+            return self._lend(connection, send_batch, (commands, left), {})
+
+        return getting.addCallback(use) if timeout is None else within(getting, timeout, use)
 
     # -- sending
 
@@ -222,7 +304,7 @@ class ConnectionHandler(Commands):
         connection = self._factory.connectionQueue.pick()
         if connection is not None:
             return call(connection, name, args, kwargs)
-        return self._factory.getConnection(True).addCallback(call, name, args, kwargs)  # type: ignore[no-any-return]
+        return self._when_connected(True, call, name, args, kwargs)
 
     def _run_blocking(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
         if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
@@ -231,10 +313,26 @@ class ConnectionHandler(Commands):
             if connection is not None:
                 return self._lend(connection, call, (name, args, kwargs), {})
         elif self._factory.blockingLane is not None:
+            timeout = kwargs.pop("timeout", None)
             return self._factory.blockingLane.run(  # type: ignore[no-any-return]
-                lambda connection: call(connection, name, args, kwargs)
+                lambda connection: call(connection, name, args, kwargs), timeout
             )
-        return self._factory.getConnection().addCallback(self._lend, call, (name, args, kwargs), {})  # type: ignore[no-any-return]
+        return self._when_connected(False, functools.partial(self._lend_to, call), name, args, kwargs)
+
+    def _when_connected(
+        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
+    ) -> Deferred[Any]:
+        getting = self._factory.getConnection(share)
+        if kwargs.get("timeout") is None:
+            return getting.addCallback(use, name, args, kwargs)  # type: ignore[no-any-return]
+        return within(
+            getting,
+            kwargs["timeout"],
+            lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
+        )
+
+    def _lend_to(self, function: Callable[..., Deferred[Any]], connection: Any, *args: Any) -> Deferred[Any]:
+        return self._lend(connection, function, args, {})
 
     def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], args: Any, kwargs: Any) -> Deferred[Any]:
         def give_back(result: Any) -> Any:
@@ -277,15 +375,12 @@ def _socket_path(name: Any) -> str:
     return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 
-class RawView(Commands):
-    """The commands of a handler, with replies left as bytes."""
-
-    def __init__(self, host: Any) -> None:
-        self._host = host
-
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """As the handler's, with ``raw=True``."""
-        return self._host.execute_command(*args, **{**kwargs, "raw": True})  # type: ignore[no-any-return]
+def _index(argument: Any) -> Any:
+    """The number of a database as a number, where it is one."""
+    try:
+        return int(argument)
+    except (TypeError, ValueError):
+        return argument
 
 
 def call(connection: Any, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
@@ -297,51 +392,14 @@ def call(connection: Any, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
     return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
 
 
-def send_batch(connection: Any, commands: Sequence[Command]) -> Deferred[list[Any]]:
+def send_batch(connection: Any, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
     """Send commands in one write; by way of ``execute_command`` where a protocol subclass wants to see each."""
     if type(connection).execute_command is BaseRedisProtocol.execute_command:
-        return connection.execute_batch(commands)  # type: ignore[no-any-return]
+        return connection.execute_batch(commands, timeout)  # type: ignore[no-any-return]
     connection.pipeline()
     for args, post_proc, raw in commands:
         connection.execute_command(*args, post_proc=post_proc, raw=raw)
-    return connection.execute_pipeline(raise_on_error=False)  # type: ignore[no-any-return]
-
-
-class _TransactionContext:
-    def __init__(self, handler: ConnectionHandler, watch: Any) -> None:
-        self._handler = handler
-        self._watch = watch
-        self._transaction: Any = None
-
-    async def __aenter__(self) -> Any:
-        begun = self._handler.multi() if self._watch is None else self._handler.watch(self._watch)
-        self._transaction = await begun
-        return self._transaction
-
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        transaction = self._transaction
-        if not transaction.inTransaction:
-            return
-        if error is not None:
-            transaction.abandon()
-        elif transaction.collects:
-            await transaction.commit()
-        else:
-            await transaction.unwatch()
-
-
-class _PipelineContext:
-    def __init__(self, pipeline: Any) -> None:
-        self._pipeline = pipeline
-
-    async def __aenter__(self) -> Any:
-        return self._pipeline
-
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if error is not None:
-            self._pipeline.abandon()
-        elif self._pipeline.pipelining:
-            await self._pipeline.execute_pipeline()
+    return connection.execute_pipeline(raise_on_error=False, timeout=timeout)  # type: ignore[no-any-return]
 
 
 def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:
@@ -368,12 +426,12 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
     return run_shared
 
 
-def _command_methods() -> Iterator[tuple[str, Callable[..., Any]]]:
-    for name in dir(Commands):
-        method = getattr(Commands, name)
-        if not name.startswith("_") and callable(method) and name not in vars(ConnectionHandler):
-            yield name, method
+#: Name and function of each command that a handler passes on to a connection.
+COMMAND_METHODS: dict[str, Callable[..., Any]] = {
+    name: getattr(Commands, name)
+    for name in dir(Commands)
+    if not name.startswith("_") and callable(getattr(Commands, name)) and name not in vars(ConnectionHandler)
+}
 
-
-for _name, _method in _command_methods():
+for _name, _method in COMMAND_METHODS.items():
     setattr(ConnectionHandler, _name, _delegate(_name, _method))

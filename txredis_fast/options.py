@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from .retry import RetryPolicy
 from .tls import PEM, TLSSettings
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class ConnectionOptions:
     #: caller's time, and the server had taken an element for it all the same: put it back, or use it. ``command`` is
     #: the tuple that was sent. None: the element is dropped, and a warning without its content is logged.
     onUnclaimedReply: Callable[[Any, Any], object] | None = None
+    #: Which commands are sent again when they fail, how often and when: a :class:`~txredis_fast.RetryPolicy`. None:
+    #: none but those that the program marks (``rc.retrying``).
+    retry: RetryPolicy | None = None
     #: True: ``[+-]?[0-9]+`` in a bulk string becomes int, and a decimal fraction float. "exact": only where the
     #: number gives the same text back (``007`` and ``1.10`` stay text). False: none.
     convertNumbers: ConvertNumbers = True
@@ -119,6 +123,8 @@ class ConnectionOptions:
         self._check_tls()
         if isinstance(self.convertNumbers, str) and self.convertNumbers != "exact":
             raise ValueError(f"convertNumbers must be True, False or 'exact', not {self.convertNumbers!r}")
+        if not isinstance(self.retry, RetryPolicy | None):
+            raise ValueError(f"retry must be a RetryPolicy or None, not {self.retry!r}")
         most = self.maxBlockingConnections
         if most is not None and (not isinstance(most, int) or most < 0):
             raise ValueError(f"maxBlockingConnections must be a number, 0 or more, or None, not {most!r}")
@@ -159,6 +165,8 @@ class ConnectionOptions:
     @property
     def max_blocking_connections(self) -> int:
         """``maxBlockingConnections`` with None resolved."""
+        if not isinstance(self.retry, RetryPolicy | None):
+            raise ValueError(f"retry must be a RetryPolicy or None, not {self.retry!r}")
         most = self.maxBlockingConnections
         return max(DEFAULT_BLOCKING_CONNECTIONS, self.poolsize) if most is None else most
 

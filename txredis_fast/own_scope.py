@@ -32,7 +32,7 @@ class OwnScope(Commands):
         """``execute_command`` as this package has it, whatever a subclass made of it."""
         raise NotImplementedError
 
-    def execute_batch(self, commands: Sequence[Command]) -> Deferred[list[Any]]:
+    def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
         """Send many commands in one write."""
         raise NotImplementedError
 
@@ -101,16 +101,21 @@ class OwnScope(Commands):
         """
         if self._scope is not None:
             return fail(RedisError("A pipeline cannot be opened inside a transaction or another pipeline"))
-        self._scope = Pipeline(lambda: self, lambda commands, alone: self.execute_batch(commands), self)
+        self._scope = Pipeline(
+            lambda: self, lambda commands, alone, timeout: self.execute_batch(commands, timeout), self
+        )
         return succeed(self)
 
-    def execute_pipeline(self, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
         """Write what was collected; see ``Pipeline.execute_pipeline``."""
         scope = self._scope
         if not isinstance(scope, Pipeline):
             return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
         self._scope = None
-        return scope.execute_pipeline(raise_on_error=raise_on_error)
+        return scope.execute_pipeline(raise_on_error=raise_on_error, timeout=timeout)
+
+    def _send_batch(self, commands: Sequence[Command], alone: bool, timeout: float | None) -> Deferred[list[Any]]:
+        return self.execute_batch(commands, timeout)
 
     def _scope_ended(self, connection: Any) -> None:
         self._scope = None

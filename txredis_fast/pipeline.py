@@ -66,14 +66,14 @@ class Pipeline(Scope):
     def __init__(
         self,
         connect: Callable[[], Any],
-        send: Callable[[Sequence[Command], bool], Deferred[list[Any]]],
+        send: Callable[[Sequence[Command], bool, float | None], Deferred[list[Any]]],
         outside: Any,
     ) -> None:
         """Make one.
 
         :param connect: returns the connection that would be used now, or raises ``NotSentError``.
         :param send: sends commands in one write, on a connection that nobody else uses meanwhile if its second
-            argument is True, and fires with all replies, errors being values.
+            argument is True, within the seconds of its third, and fires with all replies, errors being values.
         :param outside: has the command methods that are meant once the pipeline is over.
         """
         self._connect = connect
@@ -82,6 +82,7 @@ class Pipeline(Scope):
         self._commands: list[Command] = []
         self._deferreds: list[Deferred[Any]] = []
         self._alone = False
+        self._timeout: float | None = None
         #: Index of the first command after MULTI while that is open.
         self._multi_from: int | None = None
         self._open = True
@@ -118,17 +119,23 @@ class Pipeline(Scope):
         apply_timeout: bool = True,
         blocking: bool = False,
         raw: bool = False,
+        timeout: float | None = None,
     ) -> Deferred[Any]:
-        """Add a command; see ``RedisProtocol.execute_command``.
+        """Add a command; see ``RedisProtocol.execute_command``. The shortest ``timeout`` is that of the pipeline.
 
         :returns: fires with the reply when the pipeline was executed.
         """
         if not self._open:
             return self._outside.execute_command(  # type: ignore[no-any-return]
-                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         self._alone = self._alone or blocking
+        self._limit(timeout)
         return self._add(args, post_proc, raw)
+
+    def _limit(self, timeout: float | None) -> None:
+        if timeout is not None:
+            self._timeout = timeout if self._timeout is None else min(timeout, self._timeout)
 
     def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
         deferred: Deferred[Any] = Deferred()
@@ -191,10 +198,11 @@ class Pipeline(Scope):
 
     # -- the end
 
-    def execute_pipeline(self, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
         """Write all commands at once.
 
         :param raise_on_error: False: error replies are values in the list.
+        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
         :returns: fires with the replies in order; fails with :exc:`PipelineError` if one is an error, with
             :exc:`PipelineLostError` if the connection is lost before the last reply, with :exc:`NotSentError` or
             :exc:`InvalidData` or what else a command was refused with if nothing was sent.
@@ -208,7 +216,8 @@ class Pipeline(Scope):
             error = self._refusal
             self._fail_each(NotSentError(f"The pipeline was not executed, because a command was refused: {error}"))
             return fail(error)
-        deferred = self._send_batch(self._commands, self._alone)
+        self._limit(timeout)
+        deferred = self._send_batch(self._commands, self._alone, self._timeout)
         return deferred.addCallbacks(self._answered, self._lost, callbackArgs=(raise_on_error,))
 
     def abandon(self) -> None:

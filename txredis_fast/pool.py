@@ -31,12 +31,15 @@ from .exceptions import (
     NotSentError,
     ReadOnlyError,
 )
+from .guards import FOREIGN_LOGIN, UNKNOWN_DATABASE
 from .handler import ConnectionHandler
 from .hooks import CommandHook
 from .lane import BlockingLane
 from .options import ConnectionOptions, ConvertNumbers
 from .protocol import RedisProtocol
 from .reconnecting import Reconnecting
+from .retry import RetryPolicy
+from .retrying import retrying_class
 from .slots import PoolSlot
 from .stats import Stats
 from .watch import Watch
@@ -84,6 +87,7 @@ class RedisFactory(Reconnecting):
         onUnclaimedReply: Callable[[Any, Any], object] | None = None,
         hooks: Sequence[CommandHook] = (),
         slowCommandThreshold: float | None = None,
+        retry: RetryPolicy | None = None,
     ) -> None:
         """Make one.
 
@@ -111,6 +115,7 @@ class RedisFactory(Reconnecting):
             onUnclaimedReply=onUnclaimedReply,
             hooks=hooks,
             slowCommandThreshold=slowCommandThreshold,
+            retry=retry,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -129,11 +134,15 @@ class RedisFactory(Reconnecting):
         self.maxBlockingConnections = options.max_blocking_connections
         self.onUnclaimedReply = onUnclaimedReply
         Reconnecting.__init__(self)
+        #: See :class:`~txredis_fast.ConnectionOptions`; ``retry`` is a method here, as in Twisted.
+        self.retryPolicy = retry
         self.size = 0
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
         self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self.why_not_connected, self.prepare)
+        #: How often ``auth`` has changed the login.
+        self._login = 0
         self._endpoint: Any = None
         self._lane: BlockingLane | None = None
         self.watch = Watch(self, hooks, slowCommandThreshold)
@@ -141,7 +150,7 @@ class RedisFactory(Reconnecting):
         self._last_reason = ""
         self._refused = False
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
-        self.handler = handler(self)
+        self.handler = (handler if retry is None else retrying_class(handler))(self)
 
     @staticmethod
     def arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
@@ -164,6 +173,7 @@ class RedisFactory(Reconnecting):
             "onUnclaimedReply": options.onUnclaimedReply,
             "hooks": options.hooks,
             "slowCommandThreshold": options.slowCommandThreshold,
+            "retry": options.retry,
         }
 
     def __repr__(self) -> str:
@@ -190,6 +200,7 @@ class RedisFactory(Reconnecting):
             username=self.username,
         )
         self._built.add(protocol)
+        protocol._login = self._login
         protocol.factory = self
         protocol._on_busy = self.connectionQueue.rebalance
         if self.connectTimeout is not None:
@@ -368,10 +379,33 @@ class RedisFactory(Reconnecting):
         return self._lane
 
     def prepare(self, connection: Any) -> None:
-        """Bring a connection to the pool's database, which may have changed while it was taken or made."""
-        if self.dbid is not None and connection.dbid != self.dbid:
-            connection.dbid = self.dbid
-            connection.select(self.dbid).addErrback(lambda failure: connection._abort(failure.value))
+        """Bring a connection to the pool's state before others use it.
+
+        The pool's database and login may have changed while it was taken or made; and whoever had it taken may have
+        left a transaction open on it, or another database.
+        """
+        scope, connection._scope = getattr(connection, "_scope", None), None
+        if scope is not None:
+            scope.abandon()
+        login = getattr(connection, "_login", self._login)
+        if login == FOREIGN_LOGIN:  # what it was before cannot always be had again
+            connection._ready = False
+            connection.transport.loseConnection()
+            return
+        dbid = 0 if self.dbid is None and connection.dbid == UNKNOWN_DATABASE else self.dbid
+        if login != self._login:
+            connection._login = self._login
+            connection.auth(self.password, self.username).addErrback(lambda failure: connection._abort(failure.value))
+        if dbid is not None and connection.dbid != dbid:
+            connection.dbid = dbid
+            connection.select(dbid).addErrback(lambda failure: connection._abort(failure.value))
+
+    def loggedIn(self, password: Any, username: Any, connections: list[Any]) -> None:
+        """``auth`` succeeded on these connections: log in the others, too, before they are used again."""
+        self.password, self.username = password, username
+        self._login += 1
+        for connection in connections:
+            connection._login = self._login
 
     def fail_waiting(self, error: Exception) -> None:
         """Fail all who wait for a connection."""

@@ -242,7 +242,8 @@ class BaseRedisProtocol(Incoming, OwnScope):
         text = f"Lost connection: {why.getErrorMessage() if reason is None else reason}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
-            kind, text = ReplyTimeoutError, str(reason)
+            # Those whose own time is not up: the one that was late stood before or behind them.
+            text = f"Lost connection: another command's reply was overdue ({reason}); this one may have been executed"
         elif isinstance(reason, ProtocolError):
             kind = GarbledReplyError
         self._requests.fail_all(lambda: kind(text))
@@ -323,6 +324,7 @@ class BaseRedisProtocol(Incoming, OwnScope):
         apply_timeout: bool = True,
         blocking: bool = False,
         raw: bool = False,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Deferred[Any]:
         """Send a command: the only road to the wire.
@@ -333,12 +335,13 @@ class BaseRedisProtocol(Incoming, OwnScope):
         :param blocking: the server may take its time to answer (BLPOP ...): up to the command's own time limit and
             ``replyTimeout`` (or 10 seconds) more; cancelling closes the connection.
         :param raw: leave the strings of this one reply as bytes.
+        :param timeout: seconds for this one reply, instead of ``replyTimeout`` or what a blocking command has.
         :returns: fires with the reply; fails with :exc:`ResponseError`, :exc:`InvalidData` (an argument cannot be
             sent), :exc:`NotSentError` or :exc:`MaybeExecutedError`. Never raises.
         """
         if self._scope is not None:
             return self._scope.execute_command(  # type: ignore[no-any-return]
-                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         if kwargs:
             return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
@@ -349,19 +352,23 @@ class BaseRedisProtocol(Incoming, OwnScope):
         except Exception:
             return fail()
         if blocking:
-            return self._send_blocking(data, args, post_proc, raw)
-        timeout = self.replyTimeout
-        deadline = self._deadline(timeout) if timeout and apply_timeout else None
+            return self._send_blocking(data, args, post_proc, raw, timeout)
+        if timeout is None and apply_timeout:
+            timeout = self.replyTimeout
+        deadline = self._deadline(timeout) if timeout else None
         return self._requests.send(data, post_proc, raw, None, deadline)
 
     _execute_stock = execute_command
 
-    def _send_blocking(self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool) -> Deferred[Any]:
+    def _send_blocking(
+        self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool, timeout: float | None
+    ) -> Deferred[Any]:
         """Send a command that the server may answer late: its time limit is its own, and some more."""
         self._blocking_command = args
         wait = longest_wait(args)
-        limit = None if wait is None or wait == math.inf else wait + (self.replyTimeout or BLOCKING_SLACK)
-        deadline = None if limit is None else self._deadline(limit)
+        if timeout is None and wait is not None and wait != math.inf:
+            timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
+        deadline = self._deadline(timeout) if timeout else None
         return self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
 
     def _write(self, data: bytes) -> None:
@@ -391,10 +398,13 @@ class BaseRedisProtocol(Incoming, OwnScope):
             else:
                 transport.write(data)
 
-    def execute_batch(self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]]) -> Deferred[list[Any]]:
+    def execute_batch(
+        self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]], timeout: float | None = None
+    ) -> Deferred[list[Any]]:
         """Send many commands in one write.
 
         :param commands: of each its arguments, its converter or None, and whether its reply is wanted raw.
+        :param timeout: seconds for all replies, instead of ``replyTimeout``.
         :returns: fires with all replies in order, errors being values; fails as a whole if an argument cannot be
             sent (then none was) or the connection is lost (then any may have been executed).
         """
@@ -406,7 +416,8 @@ class BaseRedisProtocol(Incoming, OwnScope):
             data = encode_commands([command[0] for command in commands], self.charset, self.errors, self.strict)
         except Exception:
             return fail()
-        deadline = self._deadline(self.replyTimeout) if self.replyTimeout else None
+        timeout = timeout or self.replyTimeout
+        deadline = self._deadline(timeout) if timeout else None
         return self._requests.send_batch(data, [command[1:] for command in commands], deadline)
 
     @property

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .commands.arguments import one_or_many
+from .commands.flags import command_name
 from .exceptions import (
     ConnectionError,
     ExecAbortError,
@@ -84,6 +85,8 @@ _TRANSITIONS: dict[tuple[TransactionState, str], TransactionState | Callable[[],
     (_S.CLOSED, "DISCARD"): _not_in_transaction,
 }
 
+_VERBS = frozenset({"WATCH", "MULTI", "EXEC", "DISCARD"})
+
 _Queued = tuple[Callable[[Any], Any] | None, bool]
 
 
@@ -129,6 +132,7 @@ class Transaction(Scope):
         send: Callable[..., Deferred[Any]],
         release: Callable[[Any], object],
         outside: Any,
+        guard: Callable[[Sequence[Any], Any], RedisError | None] | None = None,
     ) -> None:
         """Make one.
 
@@ -136,11 +140,13 @@ class Transaction(Scope):
         :param send: sends a command on it; called as ``execute_command``.
         :param release: called once with the connection, when it is clean.
         :param outside: has the command methods that are meant once the transaction is over.
+        :param guard: says what is wrong with a command on this connection, which others use afterwards.
         """
         self._connection = connection
         self._send_on_connection = send
         self._release = release
         self._outside = outside
+        self._guard = guard
         self._state = TransactionState.READY
         self._released = False
         self._queued: list[_Queued] = []
@@ -258,23 +264,41 @@ class Transaction(Scope):
         apply_timeout: bool = True,
         blocking: bool = False,
         raw: bool = False,
+        timeout: float | None = None,
     ) -> Deferred[Any]:
         """Send a command within the transaction; see ``RedisProtocol.execute_command``.
+
+        MULTI, EXEC and the like, sent by name, are what the methods of these names are.
 
         :returns: fires with ``"QUEUED"`` inside MULTI, with the reply otherwise.
         """
         if self._state is TransactionState.CLOSED:
             return self._outside.execute_command(  # type: ignore[no-any-return]
-                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
+        name = command_name(args)
+        if name in _VERBS:
+            return self._verb(name, args[1:])
+        if self._guard is not None:
+            refused = self._guard(args, self._connection)
+            if refused is not None:
+                return self._refuse(refused)
         if self._state is not TransactionState.QUEUING:
             return self._send_on_connection(
-                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         queued = (post_proc, raw)
         self._queued.append(queued)
         # Inside MULTI no command blocks, and the direct answer is text, not data.
-        return self._send_on_connection(*args, apply_timeout=apply_timeout).addErrback(self._not_queued, queued)
+        sent = self._send_on_connection(*args, apply_timeout=apply_timeout, timeout=timeout)
+        return sent.addErrback(self._not_queued, queued)
+
+    def _verb(self, name: str, arguments: Sequence[Any]) -> Deferred[Any]:
+        if name == "WATCH":
+            return self.watch(list(arguments))
+        if name == "MULTI":
+            return self.multi()
+        return self.commit() if name == "EXEC" else self.discard()
 
     # -- begin and end
 

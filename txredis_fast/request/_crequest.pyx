@@ -7,8 +7,9 @@ Deferreds are made and fired by ``_cdeferred``.
 from collections import deque
 from functools import wraps
 
-from txredis_fast.exceptions import NotSentError, ReplyTimeoutError
+from txredis_fast.exceptions import NotSentError
 from txredis_fast.request._cdeferred cimport fire, new_deferred
+from txredis_fast.request._deadline import DeadlineTimer
 from txredis_fast.resp import INCOMPLETE, Push
 from txredis_fast.resp._cresp cimport encode_usual
 
@@ -121,16 +122,14 @@ cdef class RequestQueue:
     cdef object _note_cancelled
     cdef object _timer
     cdef object _write
-    cdef object _on_overdue
 
     def __init__(self, write, on_overdue):
         self.waiting = deque()
         self.outgoing = None
         self.stopped = False
         self.direct = True
-        self._timer = None
+        self._timer = DeadlineTimer(on_overdue)
         self._write = write
-        self._on_overdue = on_overdue
         self._note_cancelled = self._cancelled
 
     def _cancelled(self, deferred):
@@ -186,8 +185,8 @@ cdef class RequestQueue:
                 self.answer(reply)
             else:
                 unasked(reply)
-        if self._timer is not None and not self.waiting:
-            self._stop_timer()
+        if not self.waiting and self._timer.running:
+            self._timer.stop()
 
     cdef int _deliver_batch(self, BatchRequest request, object reader, object take_push) except -1:
         cdef list replies = reader.get_many(request.plain)
@@ -219,37 +218,19 @@ cdef class RequestQueue:
             (<BatchRequest>request).finish()
 
     def fail_all(self, make_error):
-        self._stop_timer()
+        self._timer.stop()
         cdef Py_ssize_t unsent = len(self.outgoing) if self.outgoing is not None else 0
         self.outgoing = None
         waiting, self.waiting = self.waiting, deque()
         cdef Py_ssize_t sent = len(waiting) - unsent
         for place, request in enumerate(waiting):
-            request.fail(make_error() if place < sent else NotSentError("Not connected"))
+            if place < sent:
+                request.fail(self._timer.overdue(request) or make_error())
+            else:
+                request.fail(NotSentError("Not connected"))
 
     def start_deadline(self, timeout, call_later, seconds):
-        if self._timer is None:
-            self._timer = call_later(timeout, self._check, timeout, call_later, seconds)
-        return seconds() + timeout
-
-    def _stop_timer(self):
-        timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
-
-    def _check(self, timeout, call_later, seconds):
-        self._timer = None
-        for request in self.waiting:
-            deadline = request.deadline
-            if deadline is not None:
-                break
-        else:
-            return
-        remaining = deadline - seconds()
-        if remaining <= 0:
-            self._on_overdue(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
-        else:
-            self._timer = call_later(remaining, self._check, timeout, call_later, seconds)
+        return self._timer.start(timeout, call_later, seconds, self.waiting)
 
 
 def shorten(execute_command):

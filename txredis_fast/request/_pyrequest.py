@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 
 from ..exceptions import NotSentError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader
+from ._deadline import DeadlineTimer
 
 __all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue", "shorten"]
 
@@ -148,7 +149,6 @@ class RequestQueue:
 
     __slots__ = (
         "_note_cancelled",
-        "_on_overdue",
         "_timer",
         "_write",
         "bytes_out",
@@ -170,9 +170,8 @@ class RequestQueue:
         self.outgoing: list[bytes] | None = None
         self.stopped = False
         self.direct = True
-        self._timer: Any = None
+        self._timer = DeadlineTimer(on_overdue)
         self._write = write
-        self._on_overdue = on_overdue
         self.sent = 0
         self.bytes_out = 0
         self.cancelled = 0
@@ -256,8 +255,8 @@ class RequestQueue:
                 self.answer(reply)
             else:
                 unasked(reply)
-        if not self.waiting:
-            self._stop_timer()
+        if self._timer.running and not self.waiting:
+            self._timer.stop()
 
     def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Any], object]) -> None:
         """Give the oldest request what has come of its replies."""
@@ -286,45 +285,31 @@ class RequestQueue:
     def fail_all(self, make_error: Callable[[], Exception]) -> None:
         """Fail every request, oldest first; requests that their callbacks add are not among them.
 
-        :param make_error: makes the error of a request that was written. What was not fails with ``NotSentError``.
+        :param make_error: makes the error of a request that was written and whose own deadline has not passed. What
+            was not written fails with ``NotSentError``.
         """
-        self._stop_timer()
+        self._timer.stop()
         unsent = len(self.outgoing or ())
         self.outgoing = None
         waiting, self.waiting = self.waiting, deque()
         sent = len(waiting) - unsent
         for place, request in enumerate(waiting):
-            request.fail(make_error() if place < sent else NotSentError("Not connected"))
+            if place < sent:
+                request.fail(self._timer.overdue(request) or make_error())
+            else:
+                request.fail(NotSentError("Not connected"))
 
     def start_deadline(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> float:
         """Return the deadline of a request that is written now, and see that the timer runs.
 
-        One timer serves the whole queue: it looks at the oldest deadline and sleeps on until that. It is stopped when
-        no request is left, so that an idle connection leaves nothing in the reactor.
+        One timer serves the whole queue. It is stopped when no request is left, so that an idle connection leaves
+        nothing in the reactor.
 
         :param timeout: in seconds.
         :param call_later: as ``reactor.callLater``.
         :param seconds: tells the time of the same clock.
         """
-        if self._timer is None:
-            self._timer = call_later(timeout, self._check, timeout, call_later, seconds)
-        return seconds() + timeout
-
-    def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
-
-    def _check(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> None:
-        self._timer = None
-        deadline = next((r.deadline for r in self.waiting if r.deadline is not None), None)
-        if deadline is None:
-            return
-        remaining = deadline - seconds()
-        if remaining <= 0:
-            self._on_overdue(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
-        else:
-            self._timer = call_later(remaining, self._check, timeout, call_later, seconds)
+        return self._timer.start(timeout, call_later, seconds, self.waiting)
 
 
 def shorten(execute_command: _Method) -> _Method:

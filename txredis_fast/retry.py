@@ -1,0 +1,87 @@
+"""Sending a command again, where a program asks for it: nothing is ever repeated otherwise.
+
+Theory. A command that fails may or may not have been executed, and only that decides whether sending it again is safe:
+
+* ``NotSentError``: it was never written. Sending it again is safe, whatever it is; a policy always does.
+* ``MaybeExecutedError``: it was written, and the reply is lost. Sending it again may execute it twice. For a command
+  that only reads (the servers' own flag says which do) that does no harm, and ``read_only=True`` repeats those. Of a
+  command that writes only the program knows (``SET k v`` is the same twice, ``INCR k`` is not): it marks the call,
+  ``rc.retrying.set("k", "v")``, or ``rc.execute_command("SET", "k", "v", retry=True)``.
+* An error reply that means "not now" (``LOADING``, ``BUSY``, ``MASTERDOWN``, ``TRYAGAIN``, ``CLUSTERDOWN``): the server
+  refused it. ``refused=True`` repeats commands that only read, and marked ones. Other error replies are final.
+
+Between attempts the delay grows by a factor up to a maximum, with jitter, so that the clients of a server that comes
+back do not all come at once. A time limit of the call (``rc.withTimeout(2)``) covers all attempts. Transactions,
+pipelines and batches are never repeated: ``rc.transact()`` is for that.
+
+This module must not know how a command is sent, nor what a command is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+from .exceptions import MaybeExecutedError, NotSentError, ResponseError
+
+__all__ = ["RetryPolicy"]
+
+#: Codes of error replies that say: not now.
+_NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
+
+#: Twice this exponent overflows no float.
+_LARGEST_EXPONENT = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """Which commands are sent again, how often and when. Immutable; the option ``retry`` of all constructors.
+
+    ``RetryPolicy()`` repeats commands that were never written, and those that the program marks.
+    """
+
+    #: How often a command is sent at most, the first time included.
+    attempts: int = 3
+    #: Seconds before the second attempt.
+    delay: float = 0.05
+    #: The delay grows by this factor with each attempt.
+    factor: float = 2.0
+    #: Longest delay in seconds.
+    max_delay: float = 1.0
+    #: Randomness of the delay, as a fraction of it: 0.25 is 25 per cent more or less.
+    jitter: float = 0.25
+    #: Whether commands that only read are sent again when their reply was lost.
+    read_only: bool = False
+    #: Whether commands that only read, or are marked, are sent again when the server refused them for now.
+    refused: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense with ``ValueError``."""
+        if not isinstance(self.attempts, int) or self.attempts < 1:
+            raise ValueError(f"attempts must be a number, at least 1, not {self.attempts!r}")
+        for name, least in (("delay", 0), ("factor", 1), ("max_delay", 0), ("jitter", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+                raise ValueError(f"{name} must be a number, at least {least}, not {value!r}")
+        if self.jitter > 1:
+            raise ValueError(f"jitter is a fraction, at most 1, not {self.jitter!r}")
+
+    def delay_after(self, attempt: int) -> float:
+        """Seconds to wait after an attempt that failed, counted from 1."""
+        exponent = min(attempt - 1, _LARGEST_EXPONENT)
+        delay = min(self.delay * self.factor**exponent, self.max_delay)
+        return delay * (1 + random.uniform(-self.jitter, self.jitter))
+
+    def repeats(self, error: BaseException, reads: bool, marked: bool = False) -> bool:
+        """Whether a command that failed so may be sent again.
+
+        :param reads: whether it is one that only reads.
+        :param marked: whether the program says that executing it twice does no harm.
+        """
+        if isinstance(error, NotSentError):
+            return True
+        if isinstance(error, MaybeExecutedError):
+            return marked or (self.read_only and reads)
+        if isinstance(error, ResponseError) and error.code in _NOT_NOW:
+            return self.refused and (marked or reads)
+        return False
