@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txredis_fast.pipeline import Pipeline
 from txredis_fast.pool import RedisFactory
 from txredis_fast.protocol import RedisProtocol
 
@@ -29,6 +31,11 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setattr(f"txredis_fast.protocol.{attribute}", getattr(module, attribute))
     requests = importlib.import_module(f"txredis_fast.request.{name.replace('resp', 'request')}")
     monkeypatch.setattr("txredis_fast.protocol.RequestQueue", requests.RequestQueue)
+    for attribute in ("add_command", "answer_each", "first_error"):
+        monkeypatch.setattr(f"txredis_fast.pipeline.{attribute}", getattr(requests, attribute))
+    monkeypatch.setattr("txredis_fast.batch.plain_commands", requests.plain_commands)
+    plain = inspect.unwrap(Pipeline.execute_command)
+    monkeypatch.setattr(Pipeline, "execute_command", requests.shorten_adding(plain))
 
 
 class Transport(StringTransport):

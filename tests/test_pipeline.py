@@ -154,6 +154,20 @@ def test_cancelling_one_command_of_it_leaves_the_rest():
     assert fired(second) == 2
 
 
+def test_callbacks_of_commands_that_the_program_has_forgotten_run_in_order():
+    pool = Pool()
+    p = pipeline(pool)
+    seen = []
+    p.get("a").addCallback(seen.append)
+    p.get("b")
+    p.hget("h", "f").addErrback(lambda failure: seen.append(failure.type))
+    p.get("c").addCallback(lambda value: seen.append((value, "c")))
+    done = p.execute_pipeline(raise_on_error=False)
+    pool.transports[0].protocol.dataReceived(b":1\r\n:2\r\n-ERR no\r\n:3\r\n")
+    assert fired(done)[3] == 3
+    assert seen == [1, redis.ResponseError, (3, "c")]
+
+
 def test_a_transaction_inside_it_is_converted_as_one():
     pool = Pool()
     p = pipeline(pool)

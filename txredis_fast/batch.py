@@ -12,6 +12,7 @@ from typing import Any
 
 from .commands import Commands
 from .pipeline import Command
+from .request import plain_commands
 
 __all__ = ["Batch", "commands_of"]
 
@@ -60,4 +61,4 @@ def commands_of(batch: Batch | Iterable[Sequence[Any]]) -> list[Command]:
     """Return the commands of a batch, or of an iterable of sequences such as ``("GET", "key")``."""
     if isinstance(batch, Batch):
         return list(batch)
-    return [(tuple(args), None, False) for args in batch]
+    return plain_commands(batch)  # type: ignore[return-value]

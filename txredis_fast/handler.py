@@ -25,6 +25,7 @@ from .exceptions import NotSentError, RedisError, WatchError
 from .guards import GUARDED, check_alone, check_together, guarded_names, note_changes, refusal
 from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
+from .request import shorten_shared
 from .retry import RetryPolicy
 from .scope import bind_scope_class
 from .stats import Stats
@@ -423,7 +424,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
         except Exception:
             return fail()
 
-    return run_shared
+    return shorten_shared(name, run_shared)
 
 
 #: Name and function of each command that a handler passes on to a connection.

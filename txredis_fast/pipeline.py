@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
 from .exceptions import MaybeExecutedError, NotSentError, RedisError, ResponseError
+from .request import add_command, answer_each, first_error, shorten_adding
 from .scope import Scope
 from .transaction import exec_converter
 
@@ -112,6 +113,7 @@ class Pipeline(Scope):
         """Whether MULTI was given and neither EXEC nor DISCARD."""
         return self._multi_from is not None
 
+    @shorten_adding
     def execute_command(
         self,
         *args: Any,
@@ -138,10 +140,7 @@ class Pipeline(Scope):
             self._timeout = timeout if self._timeout is None else min(timeout, self._timeout)
 
     def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
-        deferred: Deferred[Any] = Deferred()
-        self._commands.append((args, post_proc, raw))
-        self._deferreds.append(deferred)
-        return deferred
+        return add_command(self._commands, self._deferreds, args, post_proc, raw)
 
     # -- a transaction inside the pipeline
 
@@ -228,12 +227,11 @@ class Pipeline(Scope):
 
     def _answered(self, replies: list[Any], raise_on_error: bool) -> list[Any]:
         self.results = replies
-        for deferred, reply in zip(self._deferreds, replies, strict=True):
-            if isinstance(reply, Exception):
-                _fail_quietly(deferred, reply)
-            elif not deferred.called:
-                deferred.callback(reply)
-        return check_replies(replies) if raise_on_error else replies
+        deferreds, self._deferreds = self._deferreds, []
+        index = answer_each(deferreds, replies)
+        if raise_on_error and index >= 0:
+            raise PipelineError(replies, index)
+        return replies
 
     def _lost(self, failure: Failure) -> Any:
         error: Any = failure.value
@@ -252,9 +250,9 @@ def check_replies(replies: list[Any]) -> list[Any]:
 
     :raises PipelineError: one of them is an error.
     """
-    for index, reply in enumerate(replies):
-        if isinstance(reply, Exception):
-            raise PipelineError(replies, index)
+    index = first_error(replies)
+    if index >= 0:
+        raise PipelineError(replies, index)
     return replies
 
 

@@ -418,7 +418,7 @@ class BaseRedisProtocol(Incoming, OwnScope):
             return fail()
         timeout = timeout or self.replyTimeout
         deadline = self._deadline(timeout) if timeout else None
-        return self._requests.send_batch(data, [command[1:] for command in commands], deadline)
+        return self._requests.send_batch(data, commands, deadline)
 
     @property
     def _in_flight(self) -> int:

@@ -52,6 +52,8 @@ class StringCommands(CommandHost):
 
         https://redis.io/commands/set/, since 1.0.0
         """
+        if expire is pexpire is exat is pxat is None and not (only_if_not_exists or only_if_exists or keepttl or get):
+            return self.execute_command("SET", key, value)  # by far the most frequent
         arguments: list[Argument] = []
         if expire is not None:
             arguments += ("EX", expire)
@@ -67,8 +69,6 @@ class StringCommands(CommandHost):
             arguments += ("PXAT", pxat)
         if keepttl or get:
             arguments += flags(keepttl=keepttl, get=get)
-        if not arguments:  # by far the most frequent, and faster without unpacking
-            return self.execute_command("SET", key, value)
         return self.execute_command("SET", key, value, *arguments)
 
     def get(self, key: Key) -> Deferred[Value | None]:

@@ -11,12 +11,57 @@ from typing import TYPE_CHECKING
 from ..resp import IMPLEMENTATION
 from ._pyrequest import PostProc
 
-__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue", "shorten"]
+__all__ = [
+    "BatchRequest",
+    "PostProc",
+    "Request",
+    "RequestQueue",
+    "add_command",
+    "answer_each",
+    "first_error",
+    "plain_commands",
+    "shorten",
+    "shorten_adding",
+    "shorten_shared",
+]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pyrequest import BatchRequest, Request, RequestQueue, shorten
+    from ._pyrequest import (
+        BatchRequest,
+        Request,
+        RequestQueue,
+        add_command,
+        answer_each,
+        first_error,
+        plain_commands,
+        shorten,
+        shorten_adding,
+        shorten_shared,
+    )
 else:
     try:
-        from ._crequest import BatchRequest, Request, RequestQueue, shorten
+        from ._crequest import (
+            BatchRequest,
+            Request,
+            RequestQueue,
+            add_command,
+            answer_each,
+            first_error,
+            plain_commands,
+            shorten,
+            shorten_adding,
+            shorten_shared,
+        )
     except ImportError:
-        from ._pyrequest import BatchRequest, Request, RequestQueue, shorten
+        from ._pyrequest import (
+            BatchRequest,
+            Request,
+            RequestQueue,
+            add_command,
+            answer_each,
+            first_error,
+            plain_commands,
+            shorten,
+            shorten_adding,
+            shorten_shared,
+        )

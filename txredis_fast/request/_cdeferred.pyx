@@ -33,6 +33,15 @@ cdef extern from "Python.h":
     object PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t items)
     # A cast that makes Cython take over a reference.
     object owned "(PyObject *)"(PyObject *value)
+    PyObject *PyDict_GetItemWithError(PyObject *items, object key) except? NULL
+    PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
+    Py_ssize_t Py_REFCNT(PyObject *value)
+
+cdef extern from *:
+    """
+    #define TYPE_DICT(kind) (((PyTypeObject *)(kind))->tp_dict)
+    """
+    PyObject *TYPE_DICT(object kind)
 
 cdef object _Deferred = Deferred
 cdef object _Failure = Failure
@@ -61,7 +70,8 @@ cdef inline bint _is_failure(object value) noexcept:
 
 cdef object new_deferred(object canceller):
     """As ``Deferred(canceller)``."""
-    if not _private or _Deferred.debug:
+    # As `_Deferred.debug`, which is asked once a command.
+    if not _private or PyDict_GetItemWithError(TYPE_DICT(_Deferred), "debug") != <PyObject *>False:
         return _Deferred(canceller)
     cdef object deferred = PyType_GenericAlloc(<PyTypeObject *>_Deferred, 0)
     deferred._canceller = canceller
@@ -116,6 +126,18 @@ cdef int fire(object deferred, object value) except -1:
     deferred.result = result
     if callbacks:
         deferred._runCallbacks()
+    return 0
+
+
+cdef int fire_kept(list deferreds, Py_ssize_t index, object value) except -1:
+    """As :func:`fire`, for one that was kept for its maker, who may have forgotten it."""
+    cdef PyObject *kept = PyList_GET_ITEM(<PyObject *>deferreds, index)
+    cdef bint forgotten = Py_REFCNT(kept) == 1
+    cdef object deferred = <object>kept
+    if forgotten and _private and type(deferred) is _Deferred and not getattr(deferred, _CALLBACKS):
+        return 0
+    if not deferred.called:
+        fire(deferred, value)
     return 0
 
 

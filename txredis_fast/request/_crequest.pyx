@@ -7,13 +7,29 @@ Deferreds are made and fired by ``_cdeferred``.
 from collections import deque
 from functools import wraps
 
+from cpython.object cimport PyObject
+
+from twisted.internet.defer import fail
+
 from txredis_fast.exceptions import NotSentError
-from txredis_fast.request._cdeferred cimport fire, new_deferred
+from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
 from txredis_fast.resp import INCOMPLETE, Push
 from txredis_fast.resp._cresp cimport encode_usual
 
-__all__ = ["BatchRequest", "Request", "RequestQueue", "shorten"]
+__all__ = [
+    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "first_error", "plain_commands", "shorten",
+    "shorten_adding", "shorten_shared"
+]
+
+cdef extern from "Python.h":
+    enum:
+        PY_VECTORCALL_ARGUMENTS_OFFSET
+    object call_method "PyObject_VectorcallMethod"(object name, PyObject **args, size_t count, void *names)
+
+cdef enum:
+    #: Arguments of a method that are passed on without making a tuple.
+    MAX_ARGUMENTS = 7
 
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
@@ -68,17 +84,21 @@ cdef class BatchRequest:
         self.deferred = deferred
         self._converters = list(converters)
         self._size = len(self._converters)
-        self._plain = not any([post_proc is not None or raw for post_proc, raw in self._converters])
+        self._plain = True
+        for converter in self._converters:
+            if (<tuple?>converter)[-2] is not None or (<tuple>converter)[-1]:
+                self._plain = False
+                break
         self.replies = []
         self.deadline = deadline
 
     @property
     def raw(self):
-        return (<tuple?>self._converters[len(self.replies)])[1]
+        return (<tuple?>self._converters[len(self.replies)])[-1]
 
     @property
     def post_proc(self):
-        return (<tuple?>self._converters[len(self.replies)])[0]
+        return (<tuple?>self._converters[len(self.replies)])[-2]
 
     @property
     def remaining(self):
@@ -93,7 +113,7 @@ cdef class BatchRequest:
         return len(self.replies) == self._size
 
     cpdef bint answer(self, reply) except -1:
-        cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[0]
+        cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[-2]
         if post_proc is not None and not isinstance(reply, Exception):
             try:
                 reply = post_proc(reply)
@@ -268,3 +288,91 @@ cdef object _send_usual(object connection, tuple args, object post_proc):
     if timeout:
         deadline = connection._deadline(timeout)
     return requests._send(data, post_proc, False, None, deadline)
+
+
+def shorten_shared(str name not None, run_shared):
+    @wraps(run_shared)
+    def shortened(self, *args, **kwargs):
+        if not kwargs and len(args) <= MAX_ARGUMENTS:
+            connection = self._factory.connectionQueue.current
+            if connection is not None and connection._ready:
+                try:
+                    return _call(connection, name, args)
+                except Exception:
+                    return fail()
+        return run_shared(self, *args, **kwargs)
+
+    return shortened
+
+
+cdef object _call(object host, str name, tuple args):
+    """Call a method with few arguments."""
+    cdef PyObject *passed[MAX_ARGUMENTS + 2]
+    cdef Py_ssize_t index
+    passed[1] = <PyObject *>host
+    for index in range(len(args)):
+        passed[2 + index] = <PyObject *>args[index]
+    return call_method(name, &passed[1], (len(args) + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+
+
+def plain_commands(commands):
+    cdef list listed = []
+    for args in commands:
+        listed.append((args if type(args) is tuple else tuple(args), None, False))
+    return listed
+
+
+def add_command(list commands not None, list deferreds not None, args, post_proc=None, raw=False):
+    return _add_command(commands, deferreds, args, post_proc, raw)
+
+
+cdef inline object _add_command(list commands, list deferreds, object args, object post_proc, object raw):
+    cdef object deferred = new_deferred(None)
+    commands.append((args, post_proc, raw))
+    deferreds.append(deferred)
+    return deferred
+
+
+def shorten_adding(execute_command):
+    @wraps(execute_command)
+    def shortened(self, *args, **kwargs):
+        cdef object post_proc = None
+        if kwargs:
+            if len(kwargs) != 1 or "post_proc" not in kwargs:
+                return execute_command(self, *args, **kwargs)
+            post_proc = kwargs["post_proc"]
+        if not self._open:
+            return execute_command(self, *args, **kwargs)
+        return _add_command(self._commands, self._deferreds, args, post_proc, False)
+
+    return shortened
+
+
+def answer_each(list deferreds not None, list replies not None):
+    cdef Py_ssize_t first_error = -1
+    cdef Py_ssize_t index
+    cdef object reply, deferred
+    for index in range(len(replies)):
+        reply = replies[index]
+        if not isinstance(reply, Exception):
+            fire_kept(deferreds, index, reply)
+            continue
+        if first_error < 0:
+            first_error = index
+        deferred = deferreds[index]
+        if not deferred.called:
+            deferred.errback(reply)
+            deferred.addErrback(_forget)
+    return first_error
+
+
+def first_error(list replies not None):
+    cdef Py_ssize_t index
+    for index in range(len(replies)):
+        if isinstance(replies[index], Exception):
+            return index
+    return -1
+
+
+def _forget(failure):
+    return None

@@ -11,7 +11,7 @@ This module must not know of transports or of single commands.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -20,7 +20,19 @@ from ..exceptions import NotSentError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader
 from ._deadline import DeadlineTimer
 
-__all__ = ["BatchRequest", "PostProc", "Request", "RequestQueue", "shorten"]
+__all__ = [
+    "BatchRequest",
+    "PostProc",
+    "Request",
+    "RequestQueue",
+    "add_command",
+    "answer_each",
+    "first_error",
+    "plain_commands",
+    "shorten",
+    "shorten_adding",
+    "shorten_shared",
+]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -70,6 +82,9 @@ class Request:
 class BatchRequest:
     """The claim of many commands, written together, on as many replies: one Deferred fires with the list.
 
+    Its ``converters`` are tuples, of which the last two count: a command's converter, and whether its reply is wanted
+    raw.
+
     Errors and failures of converters are values in the list, at their places.
     """
 
@@ -78,7 +93,7 @@ class BatchRequest:
     def __init__(
         self,
         deferred: Deferred[list[Any]],
-        converters: Sequence[tuple[PostProc | None, bool]],
+        converters: Sequence[tuple[Any, ...]],
         deadline: float | None,
     ) -> None:
         self.deferred = deferred
@@ -89,12 +104,12 @@ class BatchRequest:
     @property
     def raw(self) -> bool:
         """Whether the next reply is wanted raw."""
-        return self._converters[len(self.replies)][1]
+        return self._converters[len(self.replies)][-1]  # type: ignore[no-any-return]
 
     @property
     def post_proc(self) -> PostProc | None:
         """The converter of the next reply."""
-        return self._converters[len(self.replies)][0]
+        return self._converters[len(self.replies)][-2]  # type: ignore[no-any-return]
 
     @property
     def remaining(self) -> int:
@@ -104,7 +119,7 @@ class BatchRequest:
     @property
     def plain(self) -> int:
         """How many replies are missing, if all replies are wanted as they come; else 0."""
-        if any(post_proc is not None or raw for post_proc, raw in self._converters):
+        if any(converter[-2] is not None or converter[-1] for converter in self._converters):
             return 0
         return self.remaining
 
@@ -116,7 +131,7 @@ class BatchRequest:
     def answer(self, reply: Any) -> bool:
         """Take the next reply. True when it was the last one, which the caller then tells by :meth:`finish`."""
         replies = self.replies
-        post_proc = self._converters[len(replies)][0]
+        post_proc = self._converters[len(replies)][-2]
         if post_proc is not None and not isinstance(reply, Exception):
             try:
                 reply = post_proc(reply)
@@ -208,11 +223,11 @@ class RequestQueue:
         return deferred
 
     def send_batch(
-        self, data: bytes, converters: Sequence[tuple[PostProc | None, bool]], deadline: float | None
+        self, data: bytes, converters: Sequence[tuple[Any, ...]], deadline: float | None
     ) -> Deferred[list[Any]]:
         """Write many commands at once.
 
-        :param converters: of each command its converter, and whether its reply is wanted raw.
+        :param converters: of each command a tuple that ends with its converter, and whether its reply is wanted raw.
         :returns: fires with the list of replies.
         """
         deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
@@ -320,3 +335,64 @@ def shorten(execute_command: _Method) -> _Method:
     In pure Python nothing is faster than that.
     """
     return execute_command
+
+
+def shorten_adding(execute_command: _Method) -> _Method:
+    """As :func:`shorten`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
+    return execute_command
+
+
+def shorten_shared(name: str, run_shared: _Method) -> _Method:
+    """As :func:`shorten`, for what calls a connection's method of that name on the one that a pool's commands share.
+
+    Usual are few arguments without names, and that there is such a connection and it is ready.
+    """
+    return run_shared
+
+
+def plain_commands(commands: Iterable[Sequence[Any]]) -> list[tuple[tuple[Any, ...], None, bool]]:
+    """Make commands without converters of sequences of arguments."""
+    return [(tuple(args), None, False) for args in commands]
+
+
+def add_command(
+    commands: list[Any],
+    deferreds: list[Deferred[Any]],
+    args: Sequence[Any],
+    post_proc: PostProc | None = None,
+    raw: bool = False,
+) -> Deferred[Any]:
+    """Add a command to those that are to be sent together, and its Deferred to theirs.
+
+    :returns: that Deferred, to be fired by :func:`answer_each`.
+    """
+    deferred: Deferred[Any] = Deferred()
+    commands.append((args, post_proc, raw))
+    deferreds.append(deferred)
+    return deferred
+
+
+def answer_each(deferreds: list[Deferred[Any]], replies: list[Any]) -> int:
+    """Fire Deferreds, each with its reply; where that is an error, nobody has to look at it.
+
+    Only for Deferreds of :func:`add_command`, whose list is not used after this.
+
+    :returns: the place of the first error, or -1.
+    """
+    first_error = -1
+    for index, (deferred, reply) in enumerate(zip(deferreds, replies, strict=True)):
+        if not isinstance(reply, Exception):
+            if not deferred.called:
+                deferred.callback(reply)
+            continue
+        if first_error < 0:
+            first_error = index
+        if not deferred.called:
+            deferred.errback(reply)
+            deferred.addErrback(lambda _: None)
+    return first_error
+
+
+def first_error(replies: list[Any]) -> int:
+    """The place of the first reply that is an error, or -1."""
+    return next((index for index, reply in enumerate(replies) if isinstance(reply, Exception)), -1)
