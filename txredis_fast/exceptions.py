@@ -164,7 +164,8 @@ _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
 
 #: What servers repeat of a command that they do not have or understand, where it may be a password.
 _REPEATED_SECRET = re.compile(
-    r"(unknown command .(?:acl|auth|config|hello|migrate|sentinel)., with args beginning with: ).*"
+    r"(unknown command .(?:acl|auth|config|hello|migrate)., with args beginning with: ).*"
+    r"|(unknown command .sentinel., with args beginning with: .set.).*"
     r"|(?<=ACL SETUSER modifier )('[<>#!])[^']*(?=')",
     re.IGNORECASE | re.DOTALL,
 )
@@ -176,5 +177,5 @@ def response_error(text: str) -> ResponseError:
     :param text: the error line without its type byte, such as ``"WRONGTYPE Operation against ..."``.
     """
     if " with args beginning with: " in text or " ACL SETUSER modifier " in text:
-        text = _REPEATED_SECRET.sub(r"\1\2***", text)
+        text = _REPEATED_SECRET.sub(r"\1\2\3***", text)
     return _CLASS_OF_CODE.get(text.partition(" ")[0], ResponseError)(text)

@@ -196,6 +196,11 @@ DIFFERENCES = [
         },
     ),
     Difference(
+        "A blocking command given by its name, execute_command('BLPOP', ...), is limited by replyTimeout.",
+        "Its limit is its own, and some more, as for the method.",
+        sessions={"a_blocking_command_given_by_its_name": Fired(None)},
+    ),
+    Difference(
         "disconnect() of a handler that is disconnected raises RuntimeError (with Twisted 24.7 and later).",
         "It does nothing.",
         sessions={"disconnecting_twice": [True, Fired(None)]},

@@ -502,7 +502,15 @@ async def blocking_pops_with_a_reply_timeout(s):
 @session
 async def reply_timeout(s):
     rc = await s.connect(replyTimeout=0.1)
-    return await outcome_of(lambda: rc.execute_command("BLPOP", "nothing", 2))
+    # (A server that pauses answers this one.)
+    await rc.execute_command("CLIENT", "PAUSE", 500, "ALL")
+    return await outcome_of(lambda: rc.get("k"))
+
+
+@session
+async def a_blocking_command_given_by_its_name(s):
+    rc = await s.connect(replyTimeout=0.1)
+    return await outcome_of(lambda: rc.execute_command("BLPOP", "nothing", 0.3))
 
 
 @session
