@@ -62,8 +62,9 @@ class Spec:
     @property
     def arguments(self) -> tuple[Any, ...]:
         """What the driver's method of the command's name is called with."""
-        more: dict[str, tuple[Any, ...]] = {"get": (), "set": (self.value,), "lrange": (0, -1)}
-        return (self.key, *more[self.command])
+        if self.command == "set":
+            return self.key, self.value  # made only where it is wanted: a large one costs more than to read it
+        return (self.key, 0, -1) if self.command == "lrange" else (self.key,)
 
     @property
     def expected(self) -> Any:

@@ -1,0 +1,172 @@
+"""Giant replies: how much memory they take, and for how long the reactor is at nothing else.
+
+``python -m bench.large`` takes each kind of reply from a server that does nothing but send it, in a process of its own,
+and compares with what is promised: the longest turn of the reactor, in milliseconds of its thread's time on the
+processor, and how much the peak of the memory grows. It exits with 1 where a promise is not kept. ``--quick`` takes
+values of 32 MB instead of 512 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .worker import peak_memory
+
+MEGABYTE = 1_000_000
+#: Commands in flight whose replies come at once.
+REPLIES = 100_000
+ELEMENTS = 1_000_000
+#: Seconds that a row may take.
+_LIMIT = 300
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of reply.
+
+    :ivar wire: makes what the server sends, given the size of large values.
+    :ivar of: what it is the reply to: the commands that are in flight when it comes.
+    :ivar peak: most bytes that memory may grow by, given that size; None: not looked at.
+    :ivar turn: longest turn of the reactor, in milliseconds.
+    :ivar decoded_at_once: by the pure-Python parser, in one turn.
+    """
+
+    what: str
+    wire: Callable[[int], bytes]
+    of: str
+    peak: Callable[[int], float] | None = None
+    turn: float = 50
+    decoded_at_once: bool = False
+
+
+def bulks(count: int) -> bytes:
+    return b"".join(b"$%d\r\n%b\r\n" % (len(text), text) for text in (b"value:%d" % number for number in range(count)))
+
+
+def value(size: int) -> bytes:
+    return b"$%d\r\n" % size + b"x" * size + b"\r\n"
+
+
+ROWS = {
+    "bytes": Row("a value as bytes", value, "value", lambda size: 2.1 * size),
+    "text": Row("a value as text", value, "text", lambda size: 2.1 * size, decoded_at_once=True),
+    "elements": Row("LRANGE of 1,000,000 strings", lambda _: b"*%d\r\n" % ELEMENTS + bulks(ELEMENTS), "list"),
+    "replies": Row("100,000 replies at once, each with a callback", lambda _: bulks(REPLIES), "many"),
+    "bulk-header": Row("a header of 512 MiB, and nothing", lambda _: b"$536870912\r\n", "nothing", lambda _: MEGABYTE),
+    "list-header": Row("the headers of twelve lists", lambda _: b"*60000\r\n" * 12, "nothing", lambda _: MEGABYTE),
+}
+
+
+def serve(listener: socket.socket, wire: bytes) -> None:
+    """Answer the first command of one connection."""
+    connection, _ = listener.accept()
+    with connection:
+        if connection.recv(65536):
+            connection.sendall(wire)
+            while connection.recv(65536):
+                pass
+
+
+def measure(name: str, size: int) -> dict[str, Any]:
+    """Run a row; its figures."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener, ROWS[name].wire(size)), daemon=True)
+        server.start()
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-m", "bench.large", "--client", str(port), name, "--size", str(size)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=_LIMIT, text=True).stdout
+        server.join(_LIMIT)
+    return json.loads(answer)  # type: ignore[no-any-return]
+
+
+def client(row: Row, port: int, size: int) -> None:
+    """Take the reply in this process, and print the figures."""
+    from twisted.internet import defer, reactor, task
+
+    import txredis_fast
+    from txredis_fast.resp import IMPLEMENTATION
+
+    turns: list[float] = []
+
+    def busy(reply: Any) -> None:
+        """What a callback may cost."""
+        sum(range(100))
+
+    def begin(rc: Any) -> list[Any]:
+        if row.of == "many":
+            return [rc.get("key").addCallback(busy) for _ in range(REPLIES)]
+        return [rc.lrange("key", 0, -1) if row.of == "list" else rc.get("key")]
+
+    async def main() -> None:
+        charset = None if row.of == "value" else "utf-8"
+        rc = await txredis_fast.Connection("127.0.0.1", port, charset=charset, reconnect=False)
+        waiting = begin(rc)
+        last = 0.0
+
+        def turn() -> None:
+            nonlocal last
+            now = time.thread_time()
+            turns.append(now - last)
+            last = now
+
+        ended = waiting[-1]  # replies come in order
+        before = peak_memory()
+        ticking = task.LoopingCall(turn)
+        ticking.start(0, now=False)
+        last = time.thread_time()
+        if row.of == "nothing":
+            await task.deferLater(reactor, 0.5)  # type: ignore[arg-type]
+            ended.addErrback(lambda _: None)
+        else:
+            await ended
+        ticking.stop()
+        turn()
+        after = peak_memory()
+        figures = {"peak": after - before, "turn": 1000 * max(turns), "implementation": IMPLEMENTATION}
+        print(json.dumps(figures))
+        await rc.disconnect()
+
+    task.react(lambda _: defer.ensureDeferred(main()))
+
+
+def report(name: str, size: int) -> bool:
+    """Run a row and print it; whether it keeps what is promised."""
+    row, figures = ROWS[name], measure(name, size)
+    limit = None if row.peak is None else row.peak(size)
+    slow = row.decoded_at_once and figures["implementation"] == "python"
+    kept = (limit is None or figures["peak"] <= limit) and (slow or figures["turn"] <= row.turn)
+    peak = "" if limit is None else f"{figures['peak'] / MEGABYTE:7.1f} MB, at most {limit / MEGABYTE:.1f}"
+    print(f"{name:<12} {figures['turn']:6.1f} ms  {peak:<28} {row.what}{'' if kept else '  MISSED'}", flush=True)
+    return kept
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run rows; exit with 1 if one misses what is promised."""
+    parser = argparse.ArgumentParser(prog="python -m bench.large", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure (default: all): {', '.join(ROWS)}")
+    parser.add_argument("--size", type=int, default=512 * MEGABYTE, help="bytes of a value (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="values of 32 MB")
+    parser.add_argument("--client", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if unknown := set(options.rows) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    if options.client:
+        client(ROWS[options.rows[0]], options.client, options.size)
+        return 0
+    size = 32 * MEGABYTE if options.quick else options.size
+    print(f"values of {size / MEGABYTE:g} MB; turns of the reactor: at most 50 ms; memory: at most what is named")
+    kept = [report(name, size) for name in options.rows or ROWS]
+    return int(not all(kept))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
