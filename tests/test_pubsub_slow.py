@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from subscribers import Recorder, array, connect_factory, lose, message, subscriber, subscriber_factory, unanswered
-from support import fired, pending
+from support import failed, fired, pending
 from twisted.internet.defer import Deferred, succeed
 
 import txredis_fast as redis
@@ -98,6 +98,23 @@ def test_replies_wait_with_the_messages_and_keep_their_order():
     assert pending(ping)
     protocol.finish()
     assert fired(ping) == ["pong", ""]
+
+
+def test_replyTimeout_counts_only_while_replies_are_read(clock):
+    protocol, transport = slow(maxPendingMessages=1)
+    protocol.replyTimeout = 5
+    ping = protocol.ping()
+    protocol.dataReceived(numbered([1]))
+    clock.pump([1] * 30)
+    assert pending(ping)
+    assert not transport.aborted
+    protocol.finish()
+    protocol.dataReceived(array("pong", ""))
+    assert fired(ping) == ["pong", ""]
+    overdue = protocol.ping()
+    clock.pump([1] * 11)
+    failed(overdue, redis.ReplyTimeoutError)
+    assert transport.aborted
 
 
 def test_the_oldest_that_waits_is_dropped():

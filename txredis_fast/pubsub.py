@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 
 from ._types import Keys
 from .commands.arguments import one_or_many
+from .exceptions import ReplyTimeoutError
 from .handler import ConnectionHandler
 from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .options import FactoryOptions
@@ -52,6 +53,9 @@ __all__ = ["SubscriberFactory", "SubscriberProtocol"]
 
 _log = Logger()
 
+#: Seconds after which overdue replies are looked for again where reading was paused, without a ``replyTimeout``.
+DEFAULT_RECHECK = 5.0
+
 
 class SubscriberProtocol(RedisProtocol):
     """A connection that receives published messages: override :meth:`messageReceived`.
@@ -70,9 +74,10 @@ class SubscriberProtocol(RedisProtocol):
     maxPendingMessages: int | None = None
     #: How many of these may be handled at the same time; with 1, each message waits until the one before is done.
     maxConcurrentMessages = 1
-    #: What happens when there are ``maxPendingMessages``. ``"pause"``: nothing is read from the connection (replies
-    #: to commands included) until half of them are finished. ``"drop-oldest"``: the message that has waited longest
-    #: is dropped; ``"drop-newest"``: the one that has come. See :meth:`messagesDropped`.
+    #: What happens when there are ``maxPendingMessages``. ``"pause"``: nothing is read from the connection until half
+    #: of them are finished (replies to commands wait as well, and so does their ``replyTimeout``). ``"drop-oldest"``:
+    #: the message that has waited longest is dropped; ``"drop-newest"``: the one that has come; see
+    #: :meth:`messagesDropped`.
     slowConsumer: SlowConsumerPolicy = "pause"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -262,6 +267,13 @@ class SubscriberProtocol(RedisProtocol):
         self._paused_by_program = False
         if self._inbox is None or not self._inbox.full:
             self._read_on()
+
+    def _abort(self, reason: Exception) -> None:
+        if self.paused and isinstance(reason, ReplyTimeoutError):
+            # Nothing is read, so no reply can come: look again when one may have.
+            self._deadline(self.replyTimeout or DEFAULT_RECHECK)
+            return
+        super()._abort(reason)
 
     def _hold(self) -> None:
         self._wanted.held()
