@@ -625,6 +625,17 @@ def test_a_channel_refused_after_a_reconnection_is_logged_and_a_lost_connection_
     assert own(events) == ["Cannot subscribe again to channel b'a': NOPERM no"]
 
 
+def test_channels_that_come_and_go_leave_nothing_behind():
+    protocol, _ = connected(Recorder)
+    for number in range(100):
+        name = f"user:{number}"
+        protocol.subscribe(name)
+        protocol.unsubscribe(name if number % 2 else None)
+        protocol.dataReceived(array("subscribe", name, 1) + array("unsubscribe", name, 0))
+    kept = [protocol._wanted.asked, protocol._wanted.confirmed, protocol._wanted._wanted.names]
+    assert not any(names for by_kind in kept for names in by_kind.values())
+
+
 def test_two_connections_at_once_do_not_share_what_they_want():
     pool = Pool(2, protocol=Recorder)
     first, second = (transport.protocol for transport in pool.transports)

@@ -78,7 +78,7 @@ def is_restored(reply: Any) -> Any:
 class Restorer:
     """What one connection is wanted to be subscribed to, and has not got back yet.
 
-    :ivar asked: what the commands written so far have subscribed to, whatever was unsubscribed from since.
+    :ivar asked: what the commands written so far have subscribed to.
     :ivar confirmed: what the server has confirmed.
     """
 
@@ -159,6 +159,7 @@ class Restorer:
             return
         for each in (kind,) if event is Event.UNSUBSCRIBE else Kind:
             unwanted = names or tuple(wanted[each])
+            self.asked[each].difference_update(names or tuple(self.asked[each]))
             for name in unwanted:
                 wanted[each].pop(name, None)
             self.settled(each, unwanted)

@@ -21,7 +21,19 @@ def as_message(reply):
 
 KINDS = [b"*", b">"]
 OPTIONS = [(), (None,), (None, False), ("utf-8", False), ("utf-8", "exact"), ("latin-1",), ("utf-16-le",)]
-TEXTS = [b"", b"x", b"12", b"007", b"-1.50", b"\xff\x00", b"caf\xc3\xa9 au lait", b"a" * 64, b"a" * 999, b"\r\n$3\r\n"]
+TEXTS = [
+    b"",
+    b"x",
+    b"12",
+    b"007",
+    b"-1.50",
+    b"\xff\x00",
+    b"caf\xc3\xa9 au lait",
+    b"a" * 64,
+    b"a" * 999,
+    b"b" * 2000,
+    b"\r\n$3\r\n",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,9 +48,12 @@ def test_values_are_those_of_the_ordinary_way(resp, shape, kind, options):
     short, ordinary = resp.Reader(*options), resp.Reader(*options)
     short.feed(data)
     ordinary.feed(data)
-    for expected in map(as_message, ordinary.get_all()):
+    for expected in ordinary.get_all():
         got = short.get_message(kind)
-        assert shape(got) == shape(expected)
+        if got is None:  # what is long may be left
+            assert any(len(str(item)) >= 1000 for item in expected)
+            got = as_message(short.get())
+        assert shape(got) == shape(as_message(expected))
     assert short.buffered == 0
     assert short.get_message(kind) is None
     assert short.get() is INCOMPLETE

@@ -115,6 +115,10 @@ cdef enum:
 cdef enum:
     SHORT_TEXT = 64
 
+#: Channels and patterns up to here are kept from one message to the next.
+cdef enum:
+    SHORT_NAME = 1000
+
 #: A buffer of its own that is larger is released when it is empty.
 cdef Py_ssize_t _KEEP_BUFFER = 256 * 1024
 
@@ -626,6 +630,8 @@ cdef class Reader:
         cdef object value
         if not name.is_for(text, size):
             value = owned(self._bulk_value(text, size))
+            if size > SHORT_NAME:
+                return value
             name.data = PyBytes_FromStringAndSize(text, size)
             name.value = value
         return name.value
