@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support import Pool, connected, failed, fired, outcome_of, pending
+from faults.scripted import MemoryEndpoint, Session, answering, settle
+from support import Pool, command, connected, failed, fired, outcome_of, pending
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from faults.scripted import MemoryEndpoint, Session, answering, settle
 from txredis_fast.pool import RedisFactory
 
 pytestmark = pytest.mark.usefixtures("both")
@@ -282,7 +282,7 @@ def test_garbage_in_a_transaction_fails_it_as_maybe_executed(place, garbage):
 
 
 def test_an_exec_of_another_length_is_an_error():
-    for reply in (b"*0\r\n", b"*2\r\n:1\r\n:2\r\n", b"+OK\r\n", b":1\r\n", b"*-1\r\n"):
+    for reply in (b"*0\r\n", b"*2\r\n:1\r\n:2\r\n", b"+OK\r\n", b":1\r\n", b"%1\r\n:1\r\n:1\r\n"):
         pool = Pool()
         beginning = pool.handler.multi()
         pool.answer(b"+OK\r\n")
@@ -291,7 +291,9 @@ def test_an_exec_of_another_length_is_an_error():
         done = transaction.commit()
         pool.answer(b"+QUEUED\r\n" + reply)
         assert fired(queued) == "QUEUED"
-        failed(done, Exception)
+        failed(done, redis.InvalidResponse)
+        assert pool.answer(b"-ERR DISCARD without MULTI\r\n+OK\r\n") == command("DISCARD") + command("UNWATCH")
+        assert pool.factory.connectionQueue.pending, "the connection is clean and free again"
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)

@@ -101,6 +101,8 @@ def exec_converter(queued: Sequence[_Queued], convert: Callable[[Any], Any]) -> 
     def convert_exec(reply: Any) -> list[Any]:
         if reply is None:
             raise WatchError("Transaction failed")
+        if not isinstance(reply, list):
+            raise InvalidResponse(f"EXEC answered no list, but {type(reply).__name__}")
         if len(reply) != len(queued):
             raise InvalidResponse(f"EXEC answered {len(reply)} replies to {len(queued)} commands")
         values = []
