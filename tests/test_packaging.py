@@ -29,6 +29,7 @@ LAYERS = [
     "sentinel",
     "pubsub",
     "monitor",
+    "otel",
     "restoring",
     "pool",
     "lane",

@@ -350,3 +350,24 @@ def test_a_connection_given_up_before_it_was_usable_is_no_loss(log):
     assert names(log) == []
     stats = pool.handler.stats()
     assert (stats.connections_made, stats.connections_lost, stats.unanswered) == (0, 0, 1)
+
+
+def test_waits_for_a_connection_that_were_long_or_in_vain_are_told(log, clock):
+    pool = Pool(connect=False, poolTimeout=3, slowCommandThreshold=1)
+    served = pool.handler.get("marker")
+    clock.advance(2)
+    pool.connect()
+    pool.answer(b"$-1\r\n")
+    assert fired(served) is None
+    pool.transports[0].loseConnection()
+    vain = [pool.handler.get("marker") for _ in range(50)]
+    assert pool.handler.stats().waiting == 50
+    clock.advance(3)
+    for deferred in vain:
+        failed(deferred, redis.NotSentError)
+    told = {event["redis_event"]: event for event in log}
+    assert told["slow_pool_wait"]["seconds"] == 2
+    assert told["pool_wait_over"]["waited"] == 50
+    assert names(log).count("pool_wait_over") == 1, "one event for all that gave up in one moment"
+    assert (pool.handler.stats().wait_timeouts, pool.handler.stats().waiting) == (50, 0)
+    assert "marker" not in repr(log)

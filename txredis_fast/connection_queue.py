@@ -8,6 +8,7 @@ This module must not know how connections are made.
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -27,13 +28,18 @@ class ConnectionQueue:
     """
 
     def __init__(
-        self, timeout: Callable[[], float | None], why: Callable[[], str], prepare: Callable[[Any], object]
+        self,
+        timeout: Callable[[], float | None],
+        why: Callable[[], str],
+        prepare: Callable[[Any], object],
+        watch: Any = None,
     ) -> None:
         """Make one.
 
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
         :param prepare: called with each connection before others may use it.
+        :param watch: is told of waits that were long or in vain; see ``watch.Watch``.
         """
         self.pending: list[Any] = []
         #: The connection that commands share now, None if they have to wait. All go to the same one while it has
@@ -42,8 +48,8 @@ class ConnectionQueue:
         self._timeout = timeout
         self._why = why
         self._prepare = prepare
-        self._peekers = _Line(self._gave_up)
-        self._getters = _Line(self._gave_up)
+        self._peekers = _Line(self._gave_up, watch)
+        self._getters = _Line(self._gave_up, watch)
 
     @property
     def waiting(self) -> int:
@@ -132,13 +138,17 @@ class _Place:
     """One place in a line.
 
     :ivar line: None once it has been served, failed or given up.
+    :ivar since: when the wait began, where it has a deadline.
+    :ivar context: in which what was asked for goes on, rather than in that of whoever gave the connection back.
     """
 
-    __slots__ = ("deadline", "deferred", "line")
+    __slots__ = ("context", "deadline", "deferred", "line", "since")
 
-    def __init__(self, line: _Line, deadline: float | None) -> None:
+    def __init__(self, line: _Line, since: float | None, deadline: float | None) -> None:
         self.line: _Line | None = line
+        self.since = since
         self.deadline = deadline
+        self.context = contextvars.copy_context()
         self.deferred: Deferred[Any] = Deferred(self._leave)
 
     def _leave(self, deferred: Deferred[Any]) -> None:
@@ -155,8 +165,9 @@ class _Line:
     :ivar live: how many wait.
     """
 
-    def __init__(self, make_error: Callable[[], Exception]) -> None:
+    def __init__(self, make_error: Callable[[], Exception], watch: Any) -> None:
         self.live = 0
+        self._watch = watch
         self._places: deque[_Place] = deque()
         #: Whether the deadlines come in the order of the places: they do while the timeout is not changed.
         self._sorted = True
@@ -166,17 +177,18 @@ class _Line:
     def join(self, timeout: float | None, why: Callable[[], str]) -> Deferred[Any]:
         if timeout == 0:
             return fail(NotSentError(why()))
-        deadline = None
+        since = deadline = None
         if timeout is not None:
             reactor = current_reactor()
-            deadline = reactor.seconds() + timeout
+            since = reactor.seconds()
+            deadline = since + timeout
             if self._timer is None:
                 self._timer = reactor.callLater(timeout, self._check)
         if self._places:
             last = self._places[-1].deadline
             in_order = last is deadline if last is None or deadline is None else last <= deadline
             self._sorted = self._sorted and in_order
-        place = _Place(self, deadline)
+        place = _Place(self, since, deadline)
         self._places.append(place)
         self.live += 1
         return place.deferred
@@ -187,7 +199,9 @@ class _Line:
             place = self._places.popleft()
         self._take(place)
         self._rest_if_empty()
-        place.deferred.callback(connection)
+        if self._watch is not None and place.since is not None:
+            self._watch.waited(place.since)
+        place.context.run(place.deferred.callback, connection)
 
     def fail_all(self, error: Exception) -> None:
         places = [place for place in self._places if place.line is not None]
@@ -232,6 +246,8 @@ class _Line:
         deadline = next(deadlines, None) if self._sorted else min(deadlines, default=None)
         if deadline is not None:
             self._timer = reactor.callLater(deadline - now, self._check)
+        if overdue and self._watch is not None:
+            self._watch.pool_wait_over(len(overdue), str(self._make_error()))
         self._fail(overdue, self._make_error)
 
     def _overdue(self, now: float) -> list[_Place]:

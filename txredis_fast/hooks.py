@@ -112,10 +112,10 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
     def execute_stock(*args: Any, **kwargs: Any) -> Any:
         return around(stock, args, kwargs)
 
-    def execute_batch(commands: Sequence[Any]) -> Any:
+    def execute_batch(commands: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         arguments = sum(len(command[0]) - 1 for command in commands)
         info = CommandInfo("PIPELINE", arguments, len(commands), False, server(protocol), protocol.dbid or 0)
-        return batch(commands).addBoth(_answered, _started(hooks, info), protocol)
+        return batch(commands, *args, **kwargs).addBoth(_answered, _started(hooks, info), protocol)
 
     protocol.execute_command = execute_command
     protocol._execute_stock = execute_stock

@@ -140,12 +140,14 @@ class RedisFactory(Reconnecting):
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
-        self.connectionQueue = ConnectionQueue(lambda: self.poolTimeout, self.why_not_connected, self.prepare)
+        self.watch = Watch(self, hooks, slowCommandThreshold)
+        self.connectionQueue = ConnectionQueue(
+            lambda: self.poolTimeout, self.why_not_connected, self.prepare, self.watch
+        )
         #: How often ``auth`` has changed the login.
         self._login = 0
         self._endpoint: Any = None
         self._lane: BlockingLane | None = None
-        self.watch = Watch(self, hooks, slowCommandThreshold)
         self._waiting_for_empty_pool: list[Deferred[None]] = []
         self._last_reason = ""
         self._refused = False

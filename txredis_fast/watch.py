@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import events
+from ._reactor import current_reactor
 from .exceptions import ReplyTimeoutError
 from .hooks import CommandHook, SlowCommands, instrument
 from .stats import Counters, Stats
@@ -27,6 +28,7 @@ class Watch:
         """
         self._factory = factory
         self._hooks = [*hooks, *([] if slow is None else [SlowCommands(slow)])]
+        self._slow = slow
         #: The connections whose counts are not kept yet.
         self._counted: dict[Any, None] = {}
         self._counters = Counters()
@@ -71,6 +73,13 @@ class Watch:
         """Commands have waited for a connection in vain."""
         self._counters.wait_timeouts += waited
         events.pool_wait_over(self.server, waited, reason)
+
+    def waited(self, since: float) -> None:
+        """A command has got its connection, for which it waited since then."""
+        if self._slow is not None:
+            seconds = current_reactor().seconds() - since
+            if seconds >= self._slow:
+                events.slow_pool_wait(self.server, seconds)
 
     def subscription_gap(self, seconds: float, names: int) -> None:
         """Subscriptions were interrupted for so many seconds, and made again to so many names."""

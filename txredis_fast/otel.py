@@ -1,0 +1,139 @@
+"""OpenTelemetry: a span around every command, and metrics from ``rc.stats()``. Needs the extra ``otel``.
+
+::
+
+    from txredis_fast.otel import Tracing, observe
+
+    rc = redis.lazyConnectionPool("redis.example", hooks=[Tracing()])
+    observe(rc, name="sessions")
+
+Spans are clients' spans with the semantic conventions for databases: the name of the command, the server, the
+database, the kind of error; never an argument or a reply. A span's parent is the span that is current where the command
+is given, in coroutines and ``inlineCallbacks`` too, and also where the command has to wait for a connection.
+
+This module must not know how commands are sent: it is a hook. OpenTelemetry is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .exceptions import ResponseError
+from .hooks import CommandInfo
+
+__all__ = ["Tracing", "observe"]
+
+SCOPE = "txredis_fast"
+
+
+class Tracing:
+    """The hook that makes spans: ``hooks=[Tracing()]``."""
+
+    def __init__(self, tracer_provider: Any = None) -> None:
+        """Make one.
+
+        :param tracer_provider: None: OpenTelemetry's global one.
+        :raises ImportError: the extra ``otel`` is not installed.
+        """
+        try:
+            from opentelemetry import trace
+        except ImportError as error:
+            raise ImportError(
+                f"OpenTelemetry needs the extra 'otel': pip install 'txredis-fast[otel]' ({error})"
+            ) from error
+        self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
+        self._client = trace.SpanKind.CLIENT
+        self._failed = trace.Status(trace.StatusCode.ERROR)
+
+    def command_started(self, command: CommandInfo) -> Any:
+        """Begin a span."""
+        address, port = command.server
+        attributes: dict[str, Any] = {
+            "db.system.name": "redis",
+            "db.operation.name": command.name,
+            "db.namespace": str(command.database),
+        }
+        if address:
+            attributes["server.address"] = address
+        if port is not None:
+            attributes["server.port"] = port
+        if command.commands > 1:
+            attributes["db.operation.batch.size"] = command.commands
+        return self._tracer.start_span(command.name, kind=self._client, attributes=attributes)
+
+    def command_ended(self, token: Any, error: BaseException | None) -> None:
+        """End it."""
+        if error is not None:
+            if isinstance(error, ResponseError):
+                token.set_attribute("db.response.status_code", error.code)
+            token.set_attribute("error.type", type(error).__name__)
+            # Without the text: a server may put into it what it was sent.
+            token.set_status(self._failed)
+        token.end()
+
+
+def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> None:
+    """Have the meters of OpenTelemetry read ``handler.stats()`` whenever they are collected.
+
+    :param handler: anything that has ``stats()``.
+    :param name: the pool's, told as ``db.client.connection.pool.name``.
+    :param meter_provider: None: OpenTelemetry's global one.
+    :raises ImportError: the extra ``otel`` is not installed.
+    """
+    try:
+        from opentelemetry import metrics
+    except ImportError as error:
+        raise ImportError(
+            f"OpenTelemetry needs the extra 'otel': pip install 'txredis-fast[otel]' ({error})"
+        ) from error
+    meter = metrics.get_meter(SCOPE, meter_provider=meter_provider)
+    pool = {"db.client.connection.pool.name": name}
+
+    def reading(*fields: tuple[str, dict[str, str]]) -> Callable[[Any], Iterable[Any]]:
+        def read(options: Any) -> Iterable[Any]:
+            stats = handler.stats()
+            for field, attributes in fields:
+                yield metrics.Observation(_value(stats, field), {**pool, **attributes})
+
+        return read
+
+    def errors(options: Any) -> Iterable[Any]:
+        for code, count in handler.stats().errors.items():
+            yield metrics.Observation(count, {**pool, "db.response.status_code": code})
+
+    state = "db.client.connection.state"
+    meter.create_observable_up_down_counter(
+        "db.client.connection.count",
+        [reading(("free", {state: "idle"}), ("used", {state: "used"}))],
+        unit="{connection}",
+        description="Connections of the pool; used ones have been taken by transactions or blocking commands.",
+    )
+    for metric, field, unit, description in (
+        ("db.client.connection.max", "poolsize", "{connection}", "Connections that there are to be."),
+        ("db.client.connection.pending_requests", "waiting", "{request}", "Commands waiting for a connection."),
+        ("txredis_fast.commands.in_flight", "in_flight", "{command}", "Commands not answered yet."),
+    ):
+        meter.create_observable_up_down_counter(metric, [reading((field, {}))], unit=unit, description=description)
+    for metric, field, unit, description in (
+        ("db.client.connection.timeouts", "wait_timeouts", "{timeout}", "Waits for a connection in vain."),
+        ("txredis_fast.commands", "commands", "{command}", "Commands given to connections."),
+        ("txredis_fast.replies", "replies", "{reply}", "Replies, errors included."),
+        ("txredis_fast.unanswered", "unanswered", "{command}", "Commands lost with their connection."),
+        ("txredis_fast.cancelled", "cancelled", "{command}", "Commands cancelled after they were sent."),
+        ("txredis_fast.timeouts", "timeouts", "{timeout}", "Connections closed because a reply did not come."),
+        ("txredis_fast.connections.made", "connections_made", "{connection}", "Connections that became usable."),
+        ("txredis_fast.connections.lost", "connections_lost", "{connection}", "Connections lost after that."),
+        ("txredis_fast.retries", "retries", "{attempt}", "Attempts to connect again."),
+        ("txredis_fast.subscription_gaps", "subscription_gaps", "{gap}", "Subscriptions interrupted."),
+        ("txredis_fast.received", "bytes_in", "By", "Bytes received."),
+        ("txredis_fast.sent", "bytes_out", "By", "Bytes written."),
+    ):
+        meter.create_observable_counter(metric, [reading((field, {}))], unit=unit, description=description)
+    meter.create_observable_counter(
+        "txredis_fast.errors", [errors], unit="{error}", description="Error replies by their code."
+    )
+
+
+def _value(stats: Any, field: str) -> int:
+    return int(stats.connections - stats.free if field == "used" else getattr(stats, field))
