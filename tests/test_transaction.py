@@ -503,3 +503,25 @@ def test_commands_that_a_protocol_subclass_adds_or_overrides_work_inside():
     t.commit()
     pool.answer(b"*2\r\n:1\r\n:2\r\n")
     assert log == ["MULTI", "GET", "EXTRA", "EXEC"]
+
+
+def test_a_script_that_the_server_has_lost_is_not_sent_into_somebody_elses_transaction():
+    pool = Pool()
+    d = pool.handler.eval("return 1")
+    pool.answer(b":1\r\n")
+    assert fired(d) == 1
+    d = pool.handler.eval("return 1")  # by its hash now
+    t = pool.handler.multi()
+    written = pool.answer(b"-NOSCRIPT No matching script\r\n" + OK)
+    assert written.startswith(b"*3\r\n$7\r\nEVALSHA\r\n")
+    assert written.endswith(command("MULTI"))
+    t = fired(t)
+    assert pool.written() == b"", "it waits for its turn"
+    queued = t.get("key")
+    assert pool.answer(QUEUED) == command("GET", "key")
+    assert fired(queued) == "QUEUED"
+    done = t.commit()
+    assert pool.answer(b"*1\r\n$5\r\nvalue\r\n") == command("EXEC")
+    assert fired(done) == ["value"]
+    assert pool.answer(b":1\r\n") == command("EVAL", "return 1", 0)
+    assert fired(d) == 1

@@ -442,6 +442,11 @@ class BaseRedisProtocol(Incoming, OwnScope):
             clock = current_reactor()
         return self._requests.start_deadline(timeout, call_later, clock.seconds)
 
+    def _host_later(self) -> Any:
+        """This connection, or the handler of its pool, where somebody may have the connection alone by then."""
+        queue = getattr(self.factory, "connectionQueue", None)
+        return self.factory.handler if queue is not None and self in queue.pending else self
+
     def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
         self._requests.cancelled += 1
         deferred.errback(CancelledError())

@@ -53,6 +53,10 @@ class CommandHost:
         """
         raise NotImplementedError
 
+    def _host_later(self) -> Any:
+        """Who is to send what the reply of a command leads to; asked when that command is sent."""
+        return self
+
     def _refuse(self, error: Exception) -> Deferred[Any]:
         """What a command method returns for arguments that make no command."""
         return defer.fail(error)

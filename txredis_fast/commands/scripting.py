@@ -57,7 +57,7 @@ class ScriptingCommands(CommandHost):
         if not self._eval_by_hash or (known is not None and sha1_hash not in known):
             return self._execute_script("EVAL", script, sha1_hash, tail)
         deferred = self._execute_script("EVALSHA", sha1_hash, sha1_hash, tail)
-        return deferred.addErrback(self._eval_whole, script, sha1_hash, tail)
+        return deferred.addErrback(self._eval_whole, script, sha1_hash, tail, self._host_later())
 
     @errors_to_deferred
     def evalsha(
@@ -126,12 +126,17 @@ class ScriptingCommands(CommandHost):
         return self.execute_command(command, script, *tail, post_proc=partial(_remember, known, sha1_hash))
 
     def _eval_whole(
-        self, failure: Failure, script: bytes, sha1_hash: str, tail: tuple[Argument, ...]
+        self, failure: Failure, script: bytes, sha1_hash: str, tail: tuple[Argument, ...], host: Any
     ) -> Failure | Deferred[Any]:
         if not isinstance(failure.value, ScriptDoesNotExist):
             return failure
         self._forget(sha1_hash)
-        return self._execute_script("EVAL", script, sha1_hash, tail)
+        sent: Deferred[Any]
+        if host is self:
+            sent = self._execute_script("EVAL", script, sha1_hash, tail)
+        else:
+            sent = host.execute_command("EVAL", script, *tail)
+        return sent
 
     def _script_missing(self, failure: Failure, sha1_hash: Text) -> Failure:
         if not isinstance(failure.value, ScriptDoesNotExist):
