@@ -19,7 +19,8 @@ class Fault:
     :ivar delay: seconds that each piece is held up.
     :ivar trickle: hand on single bytes, each in a call of its own; with a delay, one byte per delay.
     :ivar cut_after: bytes after which both sides are reset; 0: with the first byte that comes.
-    :ivar stop_after: bytes after which nothing passes any more, while the connection stays open (half-open).
+    :ivar stop_after: bytes after which nothing passes any more, while the connection stays open (half-open). Once
+        something was swallowed, another fault changes that no more: TCP does not go on behind a hole.
     :ivar garbage_after: bytes after which ``garbage`` is put in.
     """
 
@@ -56,6 +57,7 @@ class Way:
         self._timer: Any = None
         self._end: Callable[[], object] | None = None
         self._closed = False
+        self._has_swallowed = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -117,7 +119,10 @@ class Way:
         if fault.garbage_after is not None and start <= fault.garbage_after < self.passed:
             at = fault.garbage_after - start
             data = data[:at] + fault.garbage + data[at:]
-        if fault.stop_after is not None:
+        if self._has_swallowed:
+            data = b""
+        elif fault.stop_after is not None:
+            self._has_swallowed = self.passed > fault.stop_after
             data = data[: max(0, fault.stop_after - start)]
         cut = fault.cut_after is not None and self.passed > fault.cut_after
         if cut:

@@ -1,0 +1,283 @@
+"""One run, from the first connection to the last look at what is left."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.task import deferLater
+
+import txredis_fast as redis
+from testbed.proxy import Proxy
+
+from .channel import Numbers
+from .facts import Dice, Facts
+from .faults import Faults, MasterFaults
+from .ledger import Ledger
+from .users import User
+from .watching import Watcher
+
+#: Seconds that anything that is awaited may take; more is a hang.
+LONGEST = 30.0
+#: Seconds that everything gets to come to its end.
+END_LIMIT = 30.0
+REPLY_TIMEOUT = 1.0
+CONNECTIONS = 8
+
+
+@dataclasses.dataclass
+class Plan:
+    """How long, how much, with what.
+
+    :ivar seconds: the end; None: none.
+    :ivar operations: end after so many commands; None: no such end.
+    :ivar faults: with ``operations``: so many faults, spread over them.
+    :ivar every: seconds between two faults, where ``faults`` does not say.
+    """
+
+    seconds: float | None = 60.0
+    operations: int | None = None
+    faults: int | None = None
+    every: float = 3.0
+    users: int = 50
+    seed: int = 1
+    interval: float = 1.0
+
+
+class Session:
+    """Runs a plan.
+
+    :ivar problems: what is wrong besides replies.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        plan: Plan,
+        address: tuple[str, int],
+        server: Any,
+        options: dict[str, Any],
+        group: Any = None,
+    ) -> None:
+        """
+        :param address: of the server; :param server: itself, where it may be stopped and restarted.
+        :param options: of connections: password and the like.
+        :param group: of Sentinels and their servers, for fail-over.
+        """
+        self.reactor = reactor
+        self.plan = plan
+        self.address = address
+        self.server = server
+        self.group = group
+        self.options = {"replyTimeout": REPLY_TIMEOUT, **options}
+        self.dice = Dice(plan.seed)
+        self.ledger = Ledger(reactor.seconds)
+        self.facts = Facts()
+        self.watcher = Watcher(reactor, plan.interval)
+        self.problems: list[str] = []
+        self.started = reactor.seconds()
+        self.finished: float | None = None
+        self.interrupted = False
+        self.faults: Faults | None = None
+        self.master_faults: MasterFaults | None = None
+        self.numbers: Numbers | None = None
+        self.connections = 0
+        self._ends = False
+        self._handlers: list[Any] = []
+        self._running: list[Deferred[Any]] = []
+
+    # -- from outside
+
+    def stop(self) -> None:
+        """Come to an end, with what was done so far."""
+        self.interrupted = not self._ends
+        self._ends = True
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return (self.finished or self.reactor.seconds()) - self.started
+
+    @property
+    def done(self) -> float:
+        """How much of the plan is done, from 0 to 1."""
+        if self.plan.operations is not None:
+            return min(1.0, self.ledger.commands / self.plan.operations)
+        return min(1.0, self.elapsed / self.plan.seconds) if self.plan.seconds else 0.0
+
+    @property
+    def happened(self) -> dict[str, int]:
+        """The faults so far, by kind."""
+        sources = [source.happened for source in (self.faults, self.master_faults) if source is not None]
+        return {kind: number for source in sources for kind, number in sorted(source.items())}
+
+    # -- the run
+
+    async def run(self) -> None:
+        """Everything; does not fail for what it finds."""
+        proxy = Proxy(*self.address)
+        try:
+            await self._run(proxy)
+        finally:
+            self._ends = True
+            self.watcher.stop()
+            await proxy.stop()
+        self.finished = self.reactor.seconds()
+
+    async def _run(self, proxy: Proxy) -> None:
+        pool, publisher = self._connect(proxy, CONNECTIONS), self._connect(proxy, 1)
+        self.faults = Faults(self.reactor, self.dice, proxy, self.server, self.facts)
+        endpoint = TCP4ClientEndpoint(self.reactor, *proxy.address, timeout=5)
+        self.numbers = Numbers(self.reactor, self.ledger, publisher, endpoint, self._subscriber_options())
+        for number in range(self.plan.users):
+            self._begin(self._use(User(number, pool, self.dice, self.ledger, self.facts, "soak:", 0.05)))
+        self._begin(self._let_happen(self.faults))
+        if self.group is not None:
+            self._begin_group()
+        self.numbers.start()
+        self.watcher.start()
+        while not self._is_over():
+            await self._sleep(0.1)
+            waited, kind = self.ledger.longest_wait()
+            if waited > LONGEST:
+                self.problems.append(f"{kind} hangs: no answer in {waited:.0f} s")
+                break
+        self._ends = True
+        await self._finish(proxy)
+
+    def _connect(self, proxy: Proxy, size: int) -> Any:
+        return self._keep(
+            redis.lazyConnectionPool(*proxy.address, poolsize=size, connectTimeout=1.0, poolTimeout=5.0, **self.options)
+        )
+
+    def _keep(self, handler: Any) -> Any:
+        handler._factory.initialDelay, handler._factory.maxDelay = 0.05, 0.5
+        self._handlers.append(handler)
+        return handler
+
+    def _subscriber_options(self) -> dict[str, Any]:
+        known = redis.ConnectionOptions.__dataclass_fields__
+        health = {"healthCheckInterval": 1.0} if "healthCheckInterval" in known else {}
+        return {**self.options, **health}
+
+    def _begin_group(self) -> None:
+        """Users of a master that is lost again and again, found by Sentinel."""
+        facts = Facts()
+        self.master_faults = MasterFaults(self.reactor, self.dice, self.group, facts)
+        _, _, sentinels = self.group
+        finder = redis.Sentinel([watcher.address for watcher in sentinels])
+        pool = self._keep(
+            finder.master_for(sentinels[0].service, poolsize=4, connectTimeout=1.0, poolTimeout=10.0, **self.options)
+        )
+        for number in range(max(1, self.plan.users // 5)):
+            self._begin(self._use(User(1000 + number, pool, self.dice, self.ledger, facts, "soak:", 0.05)))
+        self._begin(self._let_happen(self.master_faults, 1.0))
+
+    def _begin(self, coroutine: Any) -> None:
+        self._running.append(Deferred.fromCoroutine(coroutine).addErrback(self._broken))
+
+    def _broken(self, failure: Any) -> None:
+        self.problems.append(failure.getTraceback())
+        self._ends = True
+
+    async def _use(self, user: User) -> None:
+        """One user's life: one operation after another, some of them given up."""
+        while not self._ends:
+            if not await user.act(self._spoil):
+                await self._sleep(self.dice.uniform(0, 0.02))
+
+    def _spoil(self, deferred: Deferred[Any]) -> None:
+        """Cancel an operation, at once or later, or limit its time."""
+        how = self.dice.below(40)
+        if how == 0:
+            deferred.cancel()
+        elif how == 1:
+            deferred.addTimeout(self.dice.uniform(0, 0.02), self.reactor)
+        elif how == 2 and not deferred.called:
+            call = self.reactor.callLater(self.dice.uniform(0, 0.01), deferred.cancel)
+            deferred.addBoth(lambda result: (call.active() and call.cancel(), result)[1])
+
+    async def _let_happen(self, faults: Any, every: float | None = None) -> None:
+        number = 0
+        while not self._ends:
+            if self.plan.faults is not None and self.plan.operations is not None and every is None:
+                # The first and the last commands are to have some peace, too.
+                due = self.plan.operations * (number + 0.5) / self.plan.faults
+                if self.ledger.commands < due:
+                    await self._sleep(0.002)
+                    continue
+            else:
+                await self._sleep(self.plan.every if every is None else every)
+            if not self._ends:
+                await faults.happen()
+                number += 1
+
+    def _is_over(self) -> bool:
+        plan = self.plan
+        if plan.operations is not None and self.ledger.commands >= plan.operations:
+            return plan.faults is None or sum(self.happened.values()) >= plan.faults
+        return self._ends or (plan.seconds is not None and self.elapsed >= plan.seconds)
+
+    async def _finish(self, proxy: Proxy) -> None:
+        """Let all come to an end, and look at what is left."""
+        ending: Deferred[Any] = DeferredList(self._running)
+        if not await self._within(END_LIMIT, lambda: ending.called and not self.ledger.pending):
+            self.problems.append(f"never answered: {sorted({kind for kind, _ in self.ledger.pending.values()})}")
+        if self.numbers is not None:
+            await self.numbers.stop()
+        gc.collect()  # of cancelled transactions, which cycles may still hold
+        pool = self._handlers[0]
+        if not await self._within(END_LIMIT, lambda: pool._factory.size == CONNECTIONS):
+            self.problems.append(f"{pool._factory.size} of {CONNECTIONS} connections have come back")
+        for handler in self._handlers:
+            try:
+                await handler.ping()
+            except redis.RedisError as error:
+                self.problems.append(f"no answer in the end: {error}")
+        self.connections = len(proxy.fronts)
+        if self.server is not None:
+            self.problems += [
+                f"left open on the server: {client}" for client in clients(self.server) if left_open(client)
+            ]
+        for handler in self._handlers:
+            await handler.disconnect()
+        if not await self._within(END_LIMIT, lambda: not proxy.fronts):
+            self.problems.append(f"{len(proxy.fronts)} connections were not closed")
+
+    async def _within(self, limit: float, condition: Any) -> bool:
+        end = self.reactor.seconds() + limit
+        while not condition():
+            if self.reactor.seconds() > end:
+                return False
+            await self._sleep(0.02)
+        return True
+
+    def _sleep(self, seconds: float) -> Deferred[None]:
+        return deferLater(self.reactor, seconds, lambda: None)
+
+    # -- the verdict
+
+    def verdict(self) -> list[str]:
+        """What is wrong; empty if nothing is."""
+        found = list(self.problems)
+        if self.ledger.wrongs:
+            found.append(f"{self.ledger.wrongs} wrong replies")
+        if not self.watcher.is_flat():
+            before, after = self.watcher.growth() or (0.0, 0.0)
+            found.append(f"memory grew from {before:.1f} to {after:.1f} MB after the warm-up")
+        return found
+
+
+def clients(server: Any) -> list[dict[str, str]]:
+    """The fields of CLIENT LIST of each connection but the one that asks."""
+    lines = server.command("CLIENT", "LIST").decode().splitlines()
+    found = [dict(field.partition("=")[::2] for field in line.split(" ")) for line in lines]
+    return [client for client in found if not client["cmd"].startswith("client")]
+
+
+def left_open(client: dict[str, str]) -> bool:
+    """Whether a connection is in a transaction, watches a key or blocks."""
+    return client.get("watch", "0") != "0" or bool(set("xb") & set(client["flags"]))

@@ -1,0 +1,108 @@
+"""The soak, in short, against a real server behind the fault proxy; and that it tells what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from live_helpers import until
+
+from bench.soak import report
+from bench.soak.command_line import main
+from bench.soak.facts import pending_deferreds
+from bench.soak.session import Plan, Session, clients
+from testbed.ways import Way
+
+COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
+ROOT = Path(__file__).parents[2]
+
+
+async def soaked(server: Any, **plan: Any) -> Session:
+    from twisted.internet import reactor
+
+    session = Session(reactor, Plan(seconds=None, **plan), server.address, server, {})
+    await session.run()
+    return session
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_reply_is_anybody_elses_and_nothing_is_left_whatever_fails(fresh_server, logged_errors):
+    before = pending_deferreds()
+    session = await soaked(fresh_server, operations=COMMANDS, faults=COMMANDS // 500, seed=1)
+    assert session.verdict() == [], "\n".join(report.lines(session))
+    assert len(session.happened) > 8, session.happened
+    await until(lambda: not clients(fresh_server), "no connection is left")
+    await until(lambda: pending_deferreds() <= before + 5, "no Deferred is left")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wrong_reply_is_noticed(fresh_server, monkeypatch):
+    feed = Way.feed
+
+    def feed_another(self: Way, data: bytes) -> None:
+        # As if values of one user had come in the place of another one's.
+        feed(self, data.replace(b"\r\nown:1:", b"\r\nown:2:").replace(b"\r\nsoak:own:1:", b"\r\nsoak:own:2:"))
+
+    monkeypatch.setattr(Way, "feed", feed_another)
+    session = await soaked(fresh_server, operations=3000, faults=1, users=4, seed=1)
+    assert session.ledger.wrongs, "\n".join(report.lines(session))
+    assert "wrong replies" in " ".join(session.verdict())
+    assert any(line.startswith("WRONG: ") and "own:2:" in line for line in report.lines(session))
+
+
+def start_soak(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench.soak", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_command_tells_what_it_found(tmp_path):
+    out = tmp_path / "soak.json"
+    with start_soak("--operations", "2000", "--faults", "4", "--seed", "3", "--json", str(out)) as process:
+        told, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors) == (0, ""), told + errors
+    assert told.splitlines()[-2] == "passed"
+    found = json.loads(out.read_text())
+    assert found["commands"] >= 2000
+    assert found["wrong replies"] == 0
+    assert sum(found["faults"].values()) >= 4
+    assert found["problems"] == []
+
+
+def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
+    with start_soak("--minutes", "10", "--every", "0.5") as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        told, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors) == (0, ""), told + errors
+    assert "interrupted" in told.splitlines()[0]
+    assert told.splitlines()[-1] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--faults", "3"], "--faults needs --operations"),
+        (["--url", "redis://localhost", "--failover"], "--failover needs servers of its own"),
+        (["--users", "0"], "greater than 0"),
+        (["--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
+    ],
+)
+def test_wrong_options_give_one_clear_line(arguments, words, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("bench.soak: ")
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
