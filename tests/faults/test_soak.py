@@ -19,6 +19,7 @@ from bench.soak import report
 from bench.soak.command_line import main
 from bench.soak.facts import pending_deferreds
 from bench.soak.session import Plan, Session, clients
+from testbed.servers import KINDS
 from testbed.ways import Way
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
@@ -41,6 +42,16 @@ async def test_no_reply_is_anybody_elses_and_nothing_is_left_whatever_fails(fres
     assert len(session.happened) > 8, session.happened
     await until(lambda: not clients(fresh_server), "no connection is left")
     await until(lambda: pending_deferreds() <= before + 5, "no Deferred is left")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest_twisted.ensureDeferred
+async def test_the_same_on_every_kind_of_server(kind, make_server):
+    binary = kind.binary()
+    if binary is None:
+        pytest.skip(f"{kind.name} is not installed")
+    session = await soaked(make_server(binary=binary), operations=2000, faults=8, seed=2)
+    assert session.verdict() == [], "\n".join(report.lines(session))
 
 
 @pytest_twisted.ensureDeferred

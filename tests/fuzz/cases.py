@@ -8,7 +8,6 @@ debugger can run one input.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import struct
 import warnings
@@ -190,28 +189,6 @@ def answers(resp: ModuleType, data: bytes) -> list[Any]:
     if first & 0x80:
         return encode(resp, first, second, seed, data[4:])
     return read(resp, first, second, seed, generate.stream(data[4:]) if form & 1 else data[4:], bool(form & 2))
-
-
-def drive(resp: ModuleType, data: bytes) -> None:
-    """Run an input over one implementation, as :func:`answers` does, with no care for what it answers."""
-    first, second, seed, form = data[:4].ljust(4, b"\0")
-    with contextlib.suppress(RedisError):
-        if first & 0x80:
-            args = arguments(data[4:])
-            resp.encode_command(args, CHARSETS[first & 7], ERRORS[first >> 3 & 3], bool(first & 0x20))
-            return
-        stream = generate.stream(data[4:]) if form & 1 else data[4:]
-        reader = resp.Reader(CHARSETS[first & 7], NUMBERS[first >> 3 & 3], **(SMALL_LIMITS if first & 0x20 else {}))
-        for chunk in cut(stream, seed):
-            hand_over(reader, chunk, bytes, bool(form & 2))
-            if form & 4:  # which messages this takes may differ, so only here
-                while reader.get_message(b"*") or reader.get_message(b">"):
-                    pass
-            if second & 1:
-                reader.get(bool(second & 2))
-            elif second & 2:
-                reader.get_many(second >> 4)
-        reader.get_all()
 
 
 def check(compiled: ModuleType, pure: ModuleType, data: bytes) -> None:

@@ -1,10 +1,12 @@
 """The inputs that fuzzing starts from: every rule of the grammar, every type of argument, and what was once found.
 
-Run as a script, with a folder as its argument, it writes each to a file there.
+As a script: ``seeds.py unpack TARGET FOLDER`` writes each to a file there; ``seeds.py pack TARGET FOLDER`` keeps what
+is there (first let libFuzzer leave out what is not needed: ``-merge=1 FOLDER CORPUS...``).
 """
 
 from __future__ import annotations
 
+import base64
 import sys
 from pathlib import Path
 
@@ -88,17 +90,33 @@ COMMANDS = [
 FOUND: list[bytes] = []
 
 
+#: What fuzzing has found to reach something new, of each target: an input a line, in base64.
+CORPUS = Path(__file__).parent / "corpus"
+
+
 def seeds() -> list[bytes]:
-    """Every input."""
+    """Every input that is written here."""
     return [options + stream for stream in STREAMS for options in OPTIONS] + TAPES + COMMANDS + FOUND
 
 
-def main(folder: Path) -> None:
-    """Write each input to a file."""
+def corpus(target: str) -> list[bytes]:
+    """What is kept of a target's corpus."""
+    path = CORPUS / f"{target}.txt"
+    return [base64.b64decode(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def pack(target: str, folder: Path) -> None:
+    """Keep the files of a folder as a target's corpus."""
+    found = sorted({path.read_bytes() for path in folder.iterdir()}, key=lambda data: (len(data), data))
+    (CORPUS / f"{target}.txt").write_text("".join(f"{base64.b64encode(data).decode()}\n" for data in found if data))
+
+
+def unpack(target: str, folder: Path) -> None:
+    """Write what a target starts from to files."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number, data in enumerate(seeds()):
-        (folder / f"seed-{number:03}").write_bytes(data)
+    for number, data in enumerate([*corpus(target), *(seeds() if target == "resp" else [])]):
+        (folder / f"seed-{number:04}").write_bytes(data)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    {"pack": pack, "unpack": unpack}[sys.argv[1]](sys.argv[2], Path(sys.argv[3]))

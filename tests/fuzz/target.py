@@ -3,8 +3,9 @@
 Started by ``run``, which builds what this imports, with what is to be fuzzed in ``TARGET``:
 
 * ``resp``: the parser and the encoders, compared with the pure ones;
-* ``alone``: the same inputs, the compiled ones alone: many more of them in the same time;
 * ``dispatch``: the dispatcher of replies, compared with the pure one.
+
+``native.pyx.in`` has the others.
 """
 
 from __future__ import annotations
@@ -31,17 +32,12 @@ def compare_resp(data: bytes) -> None:
     cases.check(_cresp, _pyresp, data)
 
 
-def compiled_alone(data: bytes) -> None:
-    """Run one input over the compiled implementation."""
-    cases.drive(_cresp, data)
-
-
 def compare_dispatch(data: bytes) -> None:
     """Tell one story over both implementations."""
     dispatch.check((_cresp, _crequest), (_pyresp, _pyrequest), data)
 
 
-TARGETS = {"resp": compare_resp, "alone": compiled_alone, "dispatch": compare_dispatch}
+TARGETS = {"resp": compare_resp, "dispatch": compare_dispatch}
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
