@@ -351,6 +351,7 @@ def transactions_with_a_secret(world):
     pool.answer(refused + b"-EXECABORT Transaction discarded because of previous errors.\r\n")
     world.outcome(done)
     world.see(transaction)
+    pool = Pool(hooks=world.hooks)  # another one: a connection that a user has logged in on is not given to the next
     beginning = pool.handler.multi()
     pool.answer(b"+OK\r\n")
     transaction = beginning.result
