@@ -294,10 +294,11 @@ class BaseRedisProtocol(Incoming, OwnScope):
 
     def replyReceived(self, reply: Any) -> None:
         """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
-        if self._requests.waiting:
+        if self._requests.owed:
             self._requests.answer(reply)
         else:
-            self._abort(ProtocolError(f"a reply came that no command had asked for: {reply!r:.80}"))
+            early = "before its command was written" if self._requests.waiting else "that no command had asked for"
+            self._abort(ProtocolError(f"a reply came {early}: {reply!r:.80}"))
 
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""

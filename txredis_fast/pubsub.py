@@ -334,8 +334,8 @@ class SubscriberProtocol(RedisProtocol):
 
     def _awaited(self) -> Confirmations | None:
         """What the oldest request is owed, if it is a command that changes subscriptions."""
-        waiting = self._requests.waiting
-        converter = waiting[0].post_proc if waiting else None
+        requests = self._requests
+        converter = requests.waiting[0].post_proc if requests.owed else None
         return converter if isinstance(converter, Confirmations) else None
 
     def _in_subscribe_mode(self) -> bool:

@@ -134,6 +134,7 @@ cdef class BatchRequest:
 cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
+    cdef public Py_ssize_t kept
     cdef public bint stopped
     cdef public bint direct
     cdef readonly long long sent
@@ -146,11 +147,20 @@ cdef class RequestQueue:
     def __init__(self, write, on_overdue):
         self.waiting = deque()
         self.outgoing = None
+        self.kept = 0
         self.stopped = False
         self.direct = True
         self._timer = DeadlineTimer(on_overdue)
         self._write = write
         self._note_cancelled = self._cancelled
+
+    @property
+    def owed(self):
+        return self._owed()
+
+    cdef Py_ssize_t _owed(self) except -1:
+        cdef Py_ssize_t owed = len(self.waiting) - self.kept
+        return owed if self.outgoing is None else owed - len(<list?>self.outgoing)
 
     def _cancelled(self, deferred):
         self.cancelled += 1
@@ -191,7 +201,10 @@ cdef class RequestQueue:
         cdef object reply, request
         while not self.stopped:
             request = self.waiting[0] if self.waiting else None
-            if take_reply is None and isinstance(request, BatchRequest) and (<BatchRequest>request).plain:
+            if (
+                take_reply is None and isinstance(request, BatchRequest) and self._owed()
+                and (<BatchRequest>request).plain
+            ):
                 self._deliver_batch(<BatchRequest>request, reader, take_push)
                 request = self.waiting[0] if self.waiting else None
             reply = get(request is not None and request.raw)
@@ -201,7 +214,7 @@ cdef class RequestQueue:
                 take_push(reply)
             elif take_reply is not None:
                 take_reply(reply)
-            elif self.waiting:
+            elif self._owed():
                 self.answer(reply)
             else:
                 unasked(reply)
@@ -239,10 +252,10 @@ cdef class RequestQueue:
 
     def fail_all(self, make_error):
         self._timer.stop()
-        cdef Py_ssize_t unsent = len(self.outgoing) if self.outgoing is not None else 0
+        cdef Py_ssize_t sent = self._owed()
         self.outgoing = None
+        self.kept = 0
         waiting, self.waiting = self.waiting, deque()
-        cdef Py_ssize_t sent = len(waiting) - unsent
         for place, request in enumerate(waiting):
             if place < sent:
                 request.fail(self._timer.overdue(request) or make_error())

@@ -156,6 +156,7 @@ class RequestQueue:
 
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
+    :ivar kept: how many of the newest requests are not written yet, besides those in :attr:`outgoing`.
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
     :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
     :ivar cancelled: how many Deferreds of these were cancelled.
@@ -169,6 +170,7 @@ class RequestQueue:
         "bytes_out",
         "cancelled",
         "direct",
+        "kept",
         "outgoing",
         "sent",
         "stopped",
@@ -183,6 +185,7 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
+        self.kept = 0
         self.stopped = False
         self.direct = True
         self._timer = DeadlineTimer(on_overdue)
@@ -191,6 +194,11 @@ class RequestQueue:
         self.bytes_out = 0
         self.cancelled = 0
         self._note_cancelled = self._cancelled  # made once, rather than with each command
+
+    @property
+    def owed(self) -> int:
+        """How many requests are written and wait for their replies: the oldest ones."""
+        return len(self.waiting) - self.kept - len(self.outgoing or ())
 
     def _cancelled(self, deferred: Deferred[Any]) -> None:
         self.cancelled += 1
@@ -251,13 +259,13 @@ class RequestQueue:
 
         :param take_reply: is given the replies; None: they are given to :meth:`answer`.
         :param take_push: is given the push messages.
-        :param unasked: is given a reply that no request waits for.
+        :param unasked: is given a reply that no request waits for, or that comes before its command was written.
         :raises ProtocolError: what came next is not RESP.
         """
         get = reader.get
         while not self.stopped:
             waiting = self.waiting
-            if take_reply is None and waiting and isinstance(waiting[0], BatchRequest) and waiting[0].plain:
+            if take_reply is None and self.owed and isinstance(waiting[0], BatchRequest) and waiting[0].plain:
                 self._deliver_batch(waiting[0], reader, take_push)
             reply = get(waiting[0].raw if waiting else False)
             if reply is INCOMPLETE:
@@ -266,7 +274,7 @@ class RequestQueue:
                 take_push(reply)
             elif take_reply is not None:
                 take_reply(reply)
-            elif self.waiting:
+            elif self.owed:
                 self.answer(reply)
             else:
                 unasked(reply)
@@ -304,10 +312,10 @@ class RequestQueue:
             was not written fails with ``NotSentError``.
         """
         self._timer.stop()
-        unsent = len(self.outgoing or ())
+        sent = self.owed
         self.outgoing = None
+        self.kept = 0
         waiting, self.waiting = self.waiting, deque()
-        sent = len(waiting) - unsent
         for place, request in enumerate(waiting):
             if place < sent:
                 request.fail(self._timer.overdue(request) or make_error())
