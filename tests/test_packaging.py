@@ -45,6 +45,7 @@ LAYERS = [
     "batch",
     "protocol",
     "incoming",
+    "closing",
     "own_scope",
     "pipeline",
     "transaction",

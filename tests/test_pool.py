@@ -253,7 +253,7 @@ def test_disconnect_closes_all_fails_who_waits_and_ends_trying(clock, endpoint):
     handler = fired(connected)
     taken = handler.multi()
     waiting = handler.get("a")
-    done = handler.disconnect()
+    done = handler.disconnect(timeout=0)
     clock.advance(0)
     fired(done)
     failed(taken, redis.ConnectionError)

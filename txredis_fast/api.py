@@ -46,6 +46,7 @@ class MoreOptions(TypedDict, total=False):
     limits: Mapping[str, int]
     hooks: Sequence[CommandHook]
     slowCommandThreshold: float | None
+    disconnectTimeout: float
     tls: bool
     tls_ca: PEM | None
     tls_certificate: PEM | None

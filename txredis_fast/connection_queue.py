@@ -45,6 +45,7 @@ class ConnectionQueue:
         #: The connection that commands share now, None if they have to wait. All go to the same one while it has
         #: little to do, so that those given in one burst are written together.
         self.current: Any = None
+        self._closed = False
         self._timeout = timeout
         self._why = why
         self._prepare = prepare
@@ -96,7 +97,7 @@ class ConnectionQueue:
 
     def put(self, connection: Any) -> None:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
-        if not connection._usable or connection in self.pending:
+        if self._closed or not connection._usable or connection in self.pending:
             return
         self._prepare(connection)
         if not connection._usable:
@@ -109,6 +110,13 @@ class ConnectionQueue:
         if connection in self.pending:
             self.pending.remove(connection)
         self._choose()
+
+    def close(self, error: Exception) -> None:
+        """Give no connection out any more, and fail all who wait."""
+        self._closed = True
+        self.pending = []
+        self.current = None
+        self.fail_waiting(error)
 
     def fail_waiting(self, error: Exception) -> None:
         """Fail all who wait."""

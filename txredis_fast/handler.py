@@ -44,9 +44,14 @@ class ConnectionHandler(Commands):
         #: The factory's ``deferred``, which fires with this handler when all its connections are up.
         self._connected = factory.deferred
 
-    def disconnect(self) -> Deferred[Any]:
-        """Close all connections and make no new ones; fires when they are closed."""
-        return self._factory.disconnect()  # type: ignore[no-any-return]
+    def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
+        """Close all connections, once what is in flight is answered, and make no new ones.
+
+        :param timeout: seconds until they are closed all the same; None: as the option ``disconnectTimeout``.
+        :returns: fires when they are closed.
+        """
+        factory = self._factory
+        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)  # type: ignore[no-any-return]
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.

@@ -77,6 +77,9 @@ class ConnectionOptions:
     #: Seconds a command waits for a usable connection before it fails with ``NotSentError``. 0: fails at once.
     #: None: waits for ever. "default": ``replyTimeout`` where that is set, else 30.
     poolTimeout: float | Literal["default"] | None = "default"
+    #: Seconds that ``disconnect()`` waits for the replies to what is in flight, before it closes connections all the
+    #: same. 0: they are closed at once.
+    disconnectTimeout: float = 5.0
     #: How many connections blocking commands (BLPOP, XREAD with BLOCK ...) may have beyond ``poolsize``. They are made
     #: when needed, and closed when they have not been used for 30 seconds. None: 32, or ``poolsize`` where that is
     #: more. 0: blocking commands take one of the pool's.
@@ -114,6 +117,8 @@ class ConnectionOptions:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int | float) or value < 0):
                 raise ValueError(f"{name} must be a number of seconds or None, not {value!r}")
+        if not isinstance(self.disconnectTimeout, int | float) or self.disconnectTimeout < 0:
+            raise ValueError(f"disconnectTimeout must be a number of seconds, not {self.disconnectTimeout!r}")
         for hook in self.hooks:
             if not callable(getattr(hook, "command_started", None)) or not callable(
                 getattr(hook, "command_ended", None)
@@ -202,6 +207,7 @@ class FactoryOptions(TypedDict, total=False):
     limits: Mapping[str, int]
     hooks: Sequence[CommandHook]
     slowCommandThreshold: float | None
+    disconnectTimeout: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,6 +324,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "maxBlockingConnections": int,
     "convertNumbers": _read_convert_numbers,
     "slowCommandThreshold": _read_seconds,
+    "disconnectTimeout": float,
     "strict": _read_bool,
     "tls": _read_bool,
     "tls_ca": str,

@@ -88,6 +88,7 @@ class RedisFactory(Reconnecting):
         hooks: Sequence[CommandHook] = (),
         slowCommandThreshold: float | None = None,
         retry: RetryPolicy | None = None,
+        disconnectTimeout: float = 5.0,
     ) -> None:
         """Make one.
 
@@ -116,6 +117,7 @@ class RedisFactory(Reconnecting):
             hooks=hooks,
             slowCommandThreshold=slowCommandThreshold,
             retry=retry,
+            disconnectTimeout=disconnectTimeout,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -133,6 +135,7 @@ class RedisFactory(Reconnecting):
             self.connectTimeout = connectTimeout
         self.maxBlockingConnections = options.max_blocking_connections
         self.onUnclaimedReply = onUnclaimedReply
+        self.disconnectTimeout = disconnectTimeout
         Reconnecting.__init__(self)
         #: See :class:`~txredis_fast.ConnectionOptions`; ``retry`` is a method here, as in Twisted.
         self.retryPolicy = retry
@@ -176,6 +179,7 @@ class RedisFactory(Reconnecting):
             "hooks": options.hooks,
             "slowCommandThreshold": options.slowCommandThreshold,
             "retry": options.retry,
+            "disconnectTimeout": options.disconnectTimeout,
         }
 
     def __repr__(self) -> str:
@@ -232,9 +236,13 @@ class RedisFactory(Reconnecting):
         stopping = [slot.stop_trying() for slot in self.slots] if not self.keeps_trying else []
         return gatherResults(stopping, consumeErrors=True)
 
-    def disconnect(self) -> Deferred[Any]:
-        """Make no further connection and close all; waiting commands fail with ``NotSentError``.
+    def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
+        """Make no further connection, and close each when it has the replies to what is in flight.
 
+        Commands given from here on, and those that wait for a connection, fail with ``NotSentError``. Blocking commands
+        are not waited for.
+
+        :param timeout: seconds until what is not closed is aborted; None: as the option ``disconnectTimeout``.
         :returns: fires when the pool is empty.
         """
         self.disconnectCalled = True
@@ -243,17 +251,20 @@ class RedisFactory(Reconnecting):
         for connector in list(self._connectors):
             if getattr(connector, "state", "") == "connecting":
                 connector.stopConnecting()
-        self.connectionQueue.fail_waiting(NotSentError("Not connected"))
+        self.connectionQueue.close(NotSentError("Not connected"))
         deferred, self.deferred = self.deferred, None
         if deferred is not None and not self.isLazy and not deferred.called:
             deferred.errback(ConnectionFailedError("disconnected before it was connected"))
-        stopping = gatherResults(
-            [slot.stop() for slot in self.slots] + ([self._lane.close()] if self._lane else []), consumeErrors=True
-        )
-        for connection in list(self.pool):
-            if connection.transport is not None:
-                connection.transport.loseConnection()
-        return stopping.addCallback(lambda _: self.waitForEmptyPool())
+        finishing = list(self.pool)
+        for connection in finishing:
+            connection.finish(self.disconnectTimeout if timeout is None else timeout)
+        # The others stop when their connections are closed.
+        ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
+        if self._lane is not None:
+            ending.append(self._lane.close())
+        stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
+        stopping.addCallback(lambda _: self.waitForEmptyPool())
+        return stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
 
     def _cancel_connecting(self, deferred: Deferred[Any]) -> None:
         self.deferred = None
@@ -367,7 +378,7 @@ class RedisFactory(Reconnecting):
         :param peek: True: to share it. False: to have it alone, until ``connectionQueue.put(connection)``.
         :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if none will come.
         """
-        if not self.may_connect:
+        if self.disconnectCalled or not self.may_connect:
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 

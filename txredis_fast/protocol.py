@@ -24,6 +24,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .closing import Closing
 from .commands.flags import longest_wait
 from .direct import send, sends_directly
 from .exceptions import (
@@ -53,10 +54,10 @@ BLOCKING_SLACK = 10.0
 BURST = 64
 
 
-class BaseRedisProtocol(Incoming, OwnScope):
+class BaseRedisProtocol(Incoming, Closing, OwnScope):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
 
-    :ivar connected: 1 from the moment that the transport is there until it is lost.
+    :ivar connected: 1 from the moment that the transport is there until it is lost, or this side begins to close it.
     :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
     """
 
@@ -227,10 +228,12 @@ class BaseRedisProtocol(Incoming, OwnScope):
     def _close(self, why: Failure) -> None:
         """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
         self._take_rest()
-        if not self.connected and not self._requests.waiting and not self._waiting_for_disconnect:
+        up = self.connected or self._finishing
+        if not up and not self._requests.waiting and not self._waiting_for_disconnect:
             return
         self.connected = 0
         self._ready = False
+        self._closed()
         self._requests.stopped = True
         self.script_hashes.clear()
         self._scope = None
@@ -285,6 +288,8 @@ class BaseRedisProtocol(Incoming, OwnScope):
                 self._flush()
                 if self._on_busy is not None and self._in_flight > BURST:
                     self._on_busy(self)
+                if self._finishing:
+                    self._close_if_idle()
 
     def _hand_on(self, reader: Reader) -> None:
         """Hand on every reply that is complete."""
@@ -310,7 +315,7 @@ class BaseRedisProtocol(Incoming, OwnScope):
 
     def resumeProducing(self) -> None:
         """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
-        self._requests.stopped = self._end_reason is not None or not self.connected
+        self._requests.stopped = self._end_reason is not None or not (self.connected or self._finishing)
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self._reader is not None:
             self._deliver(self._reader)
@@ -370,7 +375,8 @@ class BaseRedisProtocol(Incoming, OwnScope):
         if timeout is None and wait is not None and wait != math.inf:
             timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
         deadline = self._deadline(timeout) if timeout else None
-        return self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
+        self._blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
+        return self._blocked_by
 
     def _write(self, data: bytes) -> None:
         """Write a command that no callback of a reply gave.

@@ -74,6 +74,10 @@ class PoolSlot:
             self._service.stopService().chainDeferred(self._stopping)
         return self._stopping
 
+    def holds(self, connections: list[Any]) -> bool:
+        """Whether its connection is one of these, and up."""
+        return self._protocol is not None and self._protocol in connections
+
     def lost(self, protocol: Any) -> None:
         """The connection was lost; where it had proved usable, the back-off begins anew."""
         if self._protocol is protocol:

@@ -269,8 +269,8 @@ def connect_through_sentinels(
 class _OwningFactory(SentinelConnectionFactory):
     """Has its :class:`Sentinel` for itself, and takes that with it when it ends."""
 
-    def disconnect(self) -> Deferred[Any]:
-        closing = super().disconnect()
+    def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
+        closing = super().disconnect(timeout=timeout)
         return gatherResults([closing, self.sentinel_manager.disconnect()], consumeErrors=True)
 
     def connectionError(self, why: str) -> None:

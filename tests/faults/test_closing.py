@@ -1,0 +1,196 @@
+"""``disconnect()``: what is in flight is finished within a bound, and nothing is ever left unfired."""
+
+from __future__ import annotations
+
+import pytest
+from support import failed, fired, pending
+from twisted.internet.defer import Deferred
+
+import txredis_fast as redis
+from faults.scripted import MemoryEndpoint, Session, answering, settle
+from faults.ways import Fault
+
+ANSWERS = {"GET": b"$1\r\nv\r\n", "SET": b"+OK\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b""}
+
+
+def slowly(seconds, answers=ANSWERS):
+    """A script that answers each command after a while, in order."""
+
+    def script(session):
+        while True:
+            args = yield
+            yield seconds
+            session.send(answers.get(args[0].decode(), b"+OK\r\n"))
+
+    return script
+
+
+def silent(session):
+    while True:
+        yield
+
+
+class Memory:
+    def __init__(self, clock, script, size=1, **options):
+        self.clock = clock
+        self.factory = redis.RedisFactory("memory", options.pop("dbid", None), size, True, **options)
+        self.factory.jitter = 0
+        self.endpoint = MemoryEndpoint(lambda: Session(script, clock), clock)
+        self.factory.startConnecting(self.endpoint)
+        self.rc = self.factory.handler
+        settle(clock)
+
+    def let_pass(self, seconds, step=0.25):
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+            settle(self.clock)
+
+    def is_over(self):
+        settle(self.clock)
+        assert self.clock.getDelayedCalls() == []
+        assert self.endpoint.alive == [] and self.factory.pool == []
+
+
+def test_what_is_in_flight_is_answered_before_the_connections_are_closed(both, clock):
+    memory = Memory(clock, slowly(1), 3)
+    held = [memory.rc.get("a"), memory.rc.batch([("GET", "b"), ("SET", "c", 1)])]
+    settle(clock)
+    done = memory.rc.disconnect()
+    settle(clock)
+    assert len(memory.endpoint.alive) == 1  # those with nothing to do are closed at once
+    memory.let_pass(10)
+    assert [fired(d) for d in held] == ["v", ["v", "OK"]]
+    fired(done)
+    memory.is_over()
+
+
+def test_commands_given_after_it_fail_while_others_are_finished(both, clock):
+    memory = Memory(clock, slowly(2))
+    follow_ups = []
+    first = memory.rc.get("a").addCallback(lambda value: follow_ups.append(memory.rc.get("c")) or value)
+    settle(clock)
+    connection = memory.factory.pool[0]
+    done = memory.rc.disconnect()
+    for late in (memory.rc.get("b"), memory.rc.multi(), memory.rc.batch([("GET", "b")]), memory.rc.blpop("q")):
+        assert str(failed(late, redis.NotSentError)) == "Not connected"
+    assert str(failed(connection.get("b"), redis.NotSentError)) == "Not connected"
+    memory.let_pass(3)
+    assert fired(first) == "v"
+    assert str(failed(follow_ups[0], redis.NotSentError)) == "Not connected"
+    fired(done)
+    memory.is_over()
+    assert memory.endpoint.links[0].server.protocol.commands == [[b"GET", b"a"]]
+
+
+@pytest.mark.parametrize("bound", [0, 1.5, None])
+def test_a_server_that_does_not_answer_is_waited_for_within_the_bound(both, clock, bound):
+    memory = Memory(clock, silent)
+    d = memory.rc.get("a")
+    settle(clock)
+    done = memory.rc.disconnect(timeout=bound)
+    over = []
+    done.addCallback(over.append)
+    limit = memory.factory.disconnectTimeout if bound is None else bound
+    if limit:
+        memory.let_pass(limit - 0.25)
+        assert pending(d) and not over
+        memory.let_pass(0.25)
+    settle(clock)
+    failed(d, redis.MaybeExecutedError)
+    assert over
+    memory.is_over()
+
+
+def test_the_bound_is_an_option(both, clock):
+    memory = Memory(clock, silent, disconnectTimeout=1)
+    d = memory.rc.get("a")
+    settle(clock)
+    memory.rc.disconnect()
+    memory.let_pass(1)
+    failed(d, redis.MaybeExecutedError)
+    memory.is_over()
+    with pytest.raises(ValueError, match="disconnectTimeout"):
+        redis.ConnectionOptions(disconnectTimeout=-1)
+
+
+def test_asking_again_may_shorten_the_bound(both, clock):
+    memory = Memory(clock, silent)
+    d = memory.rc.get("a")
+    settle(clock)
+    memory.rc.disconnect()
+    done = memory.rc.disconnect(timeout=0)
+    settle(clock)
+    failed(d, redis.MaybeExecutedError)
+    fired(done)
+    memory.is_over()
+
+
+def test_blocking_commands_are_not_waited_for(both, clock):
+    memory = Memory(clock, answering(ANSWERS))
+    blocked = memory.rc.blpop("q")
+    settle(clock)
+    done = memory.rc.disconnect()
+    settle(clock)
+    failed(blocked, redis.MaybeExecutedError)
+    fired(done)
+    memory.is_over()
+
+
+def everything(memory):
+    """One Deferred of each kind that may be pending, by name."""
+    rc = memory.rc
+    kinds = {
+        "in flight": rc.get("a"),
+        "batch": rc.batch([("GET", "a"), ("GET", "b")]),
+        "blocking": rc.blpop("q"),
+        "multi": rc.multi(),
+        "watch": rc.watch("k"),
+        "transact": rc.transact(lambda t: t.set("a", 1)),
+        "select": rc.select(3),
+        "waiting": rc.multi(),
+    }
+
+    async def pipelined():
+        async with rc.pipelined() as pipeline:
+            pipeline.get("a")
+            pipeline.set("b", 1)
+
+    kinds["pipeline"] = Deferred.fromCoroutine(pipelined())
+    return kinds
+
+
+@pytest.mark.parametrize("when", ["connecting", "handshaking", "retrying", "up", "silent", "half-open"])
+def test_nothing_is_left_unfired(both, clock, when):
+    script = silent if when in ("handshaking", "silent", "half-open") else answering(ANSWERS)
+    memory = Memory(clock, script, 2, dbid=1 if when == "handshaking" else None)
+    if when == "retrying":
+        memory.endpoint.refuses = True
+        for link in memory.endpoint.alive:
+            link.reset()
+        memory.let_pass(3)
+    kinds = everything(memory)
+    outcomes = {}
+    for name, deferred in kinds.items():
+        deferred.addBoth(lambda outcome, name=name: outcomes.__setitem__(name, outcome))
+    if when != "connecting":
+        settle(clock)
+    if when == "half-open":
+        for link in memory.endpoint.alive:
+            link.down.fault = link.up.fault = Fault(stop_after=0)
+    done = memory.rc.disconnect()
+    memory.let_pass(6)
+    fired(done)
+    assert set(outcomes) == set(kinds)
+    memory.is_over()
+
+
+def test_nothing_is_left_unfired_when_it_is_asked_before_the_first_turn(both, clock):
+    factory = redis.RedisFactory("memory", None, 2, True)
+    endpoint = MemoryEndpoint(lambda: Session(answering(), clock), clock)
+    factory.startConnecting(endpoint)
+    d = factory.handler.get("a")
+    done = factory.handler.disconnect()
+    settle(clock)
+    assert str(failed(d, redis.NotSentError)) == "Not connected"
+    fired(done)
+    assert clock.getDelayedCalls() == []

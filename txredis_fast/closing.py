@@ -1,0 +1,69 @@
+"""The end of a connection in order: no more commands, the replies to those in flight, and within a bound.
+
+This module must not know of pools or of replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from .exceptions import ConnectionError
+from .request import RequestQueue
+
+__all__ = ["Closing"]
+
+
+class Closing:
+    """The part of a connection that ends it."""
+
+    transport: Any
+    callLater: Callable[..., Any]
+    _requests: RequestQueue
+    _ready: bool
+    #: The last blocking command that was sent.
+    _blocked_by: Deferred[Any] | None = None
+    _finishing = False
+    _finish_timer: Any = None
+
+    def _abort(self, reason: Exception) -> None:
+        raise NotImplementedError
+
+    def finish(self, timeout: float) -> None:
+        """Take no more commands, and close the connection when those in flight are answered.
+
+        A blocking command is not waited for: it may take for ever.
+
+        :param timeout: seconds until the connection is aborted: the server does not answer, or does not let it close.
+        """
+        if self.transport is None:
+            return
+        self.connected = 0
+        self._ready = False
+        self._finishing = True
+        in_flight = bool(self._requests.waiting)
+        blocked = self._blocked_by is not None and not self._blocked_by.called
+        self._stop_finish_timer()
+        if in_flight and not timeout:
+            self.transport.loseConnection()
+        elif in_flight or getattr(self.transport, "reactor", None) is not None:
+            reason = ConnectionError(f"disconnected, {timeout} seconds after that was wanted")
+            self._finish_timer = self.callLater(timeout or 5.0, self._abort, reason)
+        if blocked:
+            self.transport.loseConnection()
+        self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if not self._requests.waiting:
+            self.transport.loseConnection()
+
+    def _closed(self) -> None:
+        self._finishing = False
+        self._stop_finish_timer()
+
+    def _stop_finish_timer(self) -> None:
+        timer, self._finish_timer = self._finish_timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
