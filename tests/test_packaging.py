@@ -35,6 +35,7 @@ LAYERS = [
     "lane",
     "watch",
     "reconnecting",
+    "health",
     "slots",
     "connection_queue",
     "endpoints",

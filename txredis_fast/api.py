@@ -47,6 +47,7 @@ class MoreOptions(TypedDict, total=False):
     hooks: Sequence[CommandHook]
     slowCommandThreshold: float | None
     disconnectTimeout: float
+    healthCheckInterval: float | None
     tls: bool
     tls_ca: PEM | None
     tls_certificate: PEM | None

@@ -77,6 +77,10 @@ class ConnectionOptions:
     #: Seconds a command waits for a usable connection before it fails with ``NotSentError``. 0: fails at once.
     #: None: waits for ever. "default": ``replyTimeout`` where that is set, else 30.
     poolTimeout: float | Literal["default"] | None = "default"
+    #: Seconds after which an idle connection is asked for a PONG, and after which a reply that makes no progress shows
+    #: that the link is dead: it is closed then, and made again. Longer than the slowest command, therefore; blocking
+    #: ones do not count. TCP's own keep-alive is set to the same. None: neither.
+    healthCheckInterval: float | None = None
     #: Seconds that ``disconnect()`` waits for the replies to what is in flight, before it closes connections all the
     #: same. 0: they are closed at once.
     disconnectTimeout: float = 5.0
@@ -113,7 +117,7 @@ class ConnectionOptions:
             raise ValueError(f"Redis poolsize must be at least 1, not {self.poolsize!r}")
         if not isinstance(self.dbid, int | None):
             raise ValueError(f"Redis dbid must be an integer, not {self.dbid!r}")
-        for name in ("connectTimeout", "replyTimeout", "slowCommandThreshold"):
+        for name in ("connectTimeout", "replyTimeout", "slowCommandThreshold", "healthCheckInterval"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int | float) or value < 0):
                 raise ValueError(f"{name} must be a number of seconds or None, not {value!r}")
@@ -208,6 +212,7 @@ class FactoryOptions(TypedDict, total=False):
     hooks: Sequence[CommandHook]
     slowCommandThreshold: float | None
     disconnectTimeout: float
+    healthCheckInterval: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -325,6 +330,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "convertNumbers": _read_convert_numbers,
     "slowCommandThreshold": _read_seconds,
     "disconnectTimeout": float,
+    "healthCheckInterval": _read_seconds,
     "strict": _read_bool,
     "tls": _read_bool,
     "tls_ca": str,

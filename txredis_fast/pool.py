@@ -33,6 +33,7 @@ from .exceptions import (
 )
 from .guards import FOREIGN_LOGIN, UNKNOWN_DATABASE
 from .handler import ConnectionHandler
+from .health import HealthCheck, keep_alive
 from .hooks import CommandHook
 from .lane import BlockingLane
 from .options import ConnectionOptions, ConvertNumbers
@@ -89,6 +90,7 @@ class RedisFactory(Reconnecting):
         slowCommandThreshold: float | None = None,
         retry: RetryPolicy | None = None,
         disconnectTimeout: float = 5.0,
+        healthCheckInterval: float | None = None,
     ) -> None:
         """Make one.
 
@@ -118,6 +120,7 @@ class RedisFactory(Reconnecting):
             slowCommandThreshold=slowCommandThreshold,
             retry=retry,
             disconnectTimeout=disconnectTimeout,
+            healthCheckInterval=healthCheckInterval,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -136,6 +139,7 @@ class RedisFactory(Reconnecting):
         self.maxBlockingConnections = options.max_blocking_connections
         self.onUnclaimedReply = onUnclaimedReply
         self.disconnectTimeout = disconnectTimeout
+        self.healthCheckInterval = healthCheckInterval
         Reconnecting.__init__(self)
         #: See :class:`~txredis_fast.ConnectionOptions`; ``retry`` is a method here, as in Twisted.
         self.retryPolicy = retry
@@ -180,6 +184,7 @@ class RedisFactory(Reconnecting):
             "slowCommandThreshold": options.slowCommandThreshold,
             "retry": options.retry,
             "disconnectTimeout": options.disconnectTimeout,
+            "healthCheckInterval": options.healthCheckInterval,
         }
 
     def __repr__(self) -> str:
@@ -220,6 +225,8 @@ class RedisFactory(Reconnecting):
         return protocol
 
     def _connection_ready(self, connection: Any) -> None:
+        if self.healthCheckInterval:
+            keep_alive(connection.transport, self.healthCheckInterval)
         slot = getattr(connection, "_slot", None)
         if slot is None:
             self.addConnection(connection)
@@ -284,6 +291,8 @@ class RedisFactory(Reconnecting):
         self.size = len(self.pool)
         self._refused = False
         conn._was_pooled = True
+        if self.healthCheckInterval and conn._answers_ping:
+            HealthCheck(conn, self.healthCheckInterval, lambda each: each in self.connectionQueue.pending)
         self.connectionQueue.put(conn)
         if self.deferred is not None and self.size == self.poolsize:
             deferred, self.deferred = self.deferred, None

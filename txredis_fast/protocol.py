@@ -67,6 +67,8 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
     limits: Mapping[str, int] = {}
     #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
     handshakeTimeout: float = 30
+    #: Whether a PING may be sent at any time.
+    _answers_ping = True
     factory: Any = None
 
     def __init__(

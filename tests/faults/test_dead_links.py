@@ -1,0 +1,240 @@
+"""Links whose other end has vanished: noticed within the interval and what a reply may take; and no false alarms."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import pytest_twisted
+from live_helpers import bounded, opened
+from support import connect, connected, failed, fired, pending
+
+import txredis_fast as redis
+from faults.scripted import MemoryEndpoint, Session, answering, settle
+from faults.ways import Fault
+from testbed.proxy import proxied
+from txredis_fast.health import keep_alive
+
+ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}
+
+
+class Memory:
+    def __init__(self, clock, script=None, size=1, **options):
+        self.clock = clock
+        self.factory = redis.RedisFactory("memory", None, size, True, **options)
+        self.factory.jitter = 0
+        self.endpoint = MemoryEndpoint(lambda: Session(script or answering(ANSWERS), clock), clock)
+        self.factory.startConnecting(self.endpoint)
+        self.rc = self.factory.handler
+        settle(clock)
+
+    def let_pass(self, seconds, step=0.25):
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+            settle(self.clock)
+
+    def vanish(self):
+        """Nothing passes any more, and every connection stays open."""
+        for link in self.endpoint.alive:
+            link.up.fault = link.down.fault = Fault(stop_after=0)
+
+    def pings(self):
+        return sum(each == [b"PING"] for link in self.endpoint.links for each in link.server.protocol.commands)
+
+    def close(self):
+        self.rc.disconnect()
+        self.let_pass(6)
+        assert self.clock.getDelayedCalls() == []
+
+
+def test_without_the_option_nothing_is_sent_and_no_timer_runs(both, clock):
+    memory = Memory(clock)
+    assert clock.getDelayedCalls() == []
+    memory.let_pass(1000, 50)
+    assert memory.pings() == 0
+    memory.close()
+
+
+@pytest.mark.parametrize("moment", [0, 1.25, 2.5, 4.75])
+@pytest.mark.parametrize("in_flight", [False, True])
+def test_a_half_open_link_is_noticed_within_the_interval_and_what_a_reply_may_take(both, clock, moment, in_flight):
+    memory = Memory(clock, healthCheckInterval=4, replyTimeout=None, poolTimeout=None)
+    memory.let_pass(20 + moment)
+    assert fired_after(memory, memory.rc.get("k")) == "v"
+    memory.vanish()
+    d = memory.rc.get("k") if in_flight else None
+    memory.let_pass(4 + 4)
+    assert len(memory.endpoint.links) == 2 or memory.factory.size == 0
+    if d is not None:
+        assert "Nothing came" in str(failed(d, redis.MaybeExecutedError))
+    memory.let_pass(2)
+    assert fired_after(memory, memory.rc.get("k")) == "v"
+    memory.close()
+
+
+def fired_after(memory, deferred):
+    settle(memory.clock)
+    return fired(deferred)
+
+
+def test_a_shorter_replyTimeout_is_what_a_PING_may_take(both, clock):
+    memory = Memory(clock, healthCheckInterval=4, replyTimeout=1)
+    memory.let_pass(10)
+    memory.vanish()
+    memory.let_pass(5)
+    assert len(memory.endpoint.links) == 2 or memory.factory.size == 0
+    memory.close()
+
+
+def test_an_idle_connection_stays_and_one_that_is_used_is_not_asked(both, clock):
+    memory = Memory(clock, healthCheckInterval=4)
+    memory.let_pass(40)
+    assert memory.factory.size == 1 and len(memory.endpoint.links) == 1
+    asked = memory.pings()
+    assert 8 <= asked <= 20
+    for _ in range(40):
+        assert fired_after(memory, memory.rc.get("k")) == "v"
+        memory.let_pass(1)
+    assert memory.pings() == asked
+    memory.close()
+
+
+def test_each_connection_has_one_timer_that_ends_with_it(both, clock):
+    memory = Memory(clock, size=5, healthCheckInterval=4)
+    assert len(clock.getDelayedCalls()) == 5
+    memory.let_pass(50)
+    assert len(clock.getDelayedCalls()) == 5
+    memory.close()
+
+
+def test_a_transaction_that_rests_gets_no_PING_among_its_replies(both, clock):
+    memory = Memory(clock, healthCheckInterval=4)
+    multi = memory.rc.multi()
+    settle(clock)
+    transaction = fired(multi)
+    memory.let_pass(40)
+    assert memory.pings() == 0 and memory.factory.size == 1
+    discarded = transaction.discard()
+    settle(clock)
+    fired(discarded)
+    memory.close()
+
+
+def test_a_blocking_command_may_take_its_time(both, clock):
+    memory = Memory(clock, healthCheckInterval=4, maxBlockingConnections=0)
+    outcomes = []
+    memory.rc.blpop("q").addBoth(outcomes.append)
+    memory.let_pass(100, 1)
+    assert outcomes == [] and len(memory.endpoint.links) == 1
+    memory.close()
+
+
+def test_a_large_reply_that_makes_progress_is_waited_for(both, clock):
+    def drips(session):
+        yield
+        session.send(b"$20\r\n")
+        for _ in range(20):
+            yield 1.5
+            session.send(b"x")
+        session.send(b"\r\n")
+        while True:
+            yield
+
+    memory = Memory(clock, drips, healthCheckInterval=4)
+    d = memory.rc.get("k")
+    memory.let_pass(31)
+    assert fired(d) == "x" * 20
+    memory.rc.disconnect()
+    memory.let_pass(6)
+
+
+def test_a_connection_that_this_side_does_not_read_is_not_judged(both, clock):
+    memory = Memory(clock, healthCheckInterval=4)
+    connection = memory.factory.pool[0]
+    connection.pauseProducing()
+    d = memory.rc.get("k")
+    memory.let_pass(50)
+    assert pending(d)
+    connection.resumeProducing()
+    assert fired_after(memory, d) == "v"
+    memory.close()
+
+
+def test_a_subscriber_is_asked_while_it_is_subscribed(both, clock):
+    class Factory(redis.SubscriberFactory):
+        jitter = 0
+
+    def server(session):
+        while True:
+            args = yield
+            if args[0] == b"PING":
+                session.send(b"*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+            else:
+                session.send(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n")
+
+    factory = Factory(isLazy=True, healthCheckInterval=4)
+    endpoint = MemoryEndpoint(lambda: Session(server, clock), clock)
+    factory.startConnecting(endpoint)
+    settle(clock)
+    factory.pool[0].subscribe("news")
+    for _ in range(120):
+        clock.advance(0.25)
+        settle(clock)
+    assert len(endpoint.links) == 1
+    for link in endpoint.alive:
+        link.up.fault = link.down.fault = Fault(stop_after=0)
+    for _ in range(40):
+        clock.advance(0.25)
+        settle(clock)
+    assert len(endpoint.links) == 2
+    assert [b"SUBSCRIBE", b"news"] in endpoint.links[1].server.protocol.commands
+    factory.disconnect()
+    settle(clock)
+
+
+def test_TCP_asks_for_itself_where_it_can_be_told_to():
+    here, there = socket.create_server(("127.0.0.1", 0)), None
+    try:
+        there = socket.create_connection(here.getsockname())
+
+        class BelowTLS:
+            socket = there
+
+        class TLS:
+            transport = BelowTLS
+
+        keep_alive(TLS, 9)
+        expected = {"TCP_KEEPIDLE": 9, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 18_000}
+        for name, value in expected.items():
+            if hasattr(socket, name):
+                assert there.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == value
+    finally:
+        here.close()
+        if there is not None:
+            there.close()
+
+
+def test_small_commands_do_not_wait_and_keep_alive_is_on():
+    _, transport = connected()
+    assert transport.options == {"nodelay": True, "keepalive": True}
+    connect(redis.RedisProtocol())
+
+
+def test_the_option_is_checked():
+    with pytest.raises(ValueError, match="healthCheckInterval"):
+        redis.ConnectionOptions(healthCheckInterval=-1)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_half_open_link_to_a_real_server_is_replaced(server, both):
+    async with (
+        proxied(*server.address) as proxy,
+        opened(redis.Connection(*proxy.address, healthCheckInterval=0.2)) as rc,
+    ):
+        rc._factory.initialDelay = 0.01
+        assert await bounded(rc.ping()) == "PONG"
+        proxy.stop_forwarding()
+        with pytest.raises(redis.MaybeExecutedError, match="Nothing came"):
+            await bounded(rc.ping())
+        assert await bounded(rc.ping()) == "PONG"
+        assert proxy.accepted == 2
