@@ -21,7 +21,7 @@ from .batch import Batch, commands_of
 from .commands import Commands
 from .commands.flags import BLOCKING, command_name, longest_wait
 from .contexts import PipelineContext, TransactionContext
-from .exceptions import NotSentError, RedisError, WatchError
+from .exceptions import NotSentError, RedisError, ResponseError, WatchError
 from .guards import GUARDED, check_alone, check_together, guarded_names, note_changes, refusal
 from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
@@ -119,7 +119,9 @@ class ConnectionHandler(Commands):
 
         :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
         """
-        return self._tell_all(lambda connection: connection.select(index), functools.partial(self._selected, index))
+        return self._tell_all(
+            "SELECT", lambda connection: connection.select(index), functools.partial(self._selected, index)
+        )
 
     def _selected(self, index: int, connections: list[Any]) -> None:
         for each in (self._factory, *connections):
@@ -136,23 +138,37 @@ class ConnectionHandler(Commands):
             before, if they do not match.
         """
         return self._tell_all(
+            "AUTH",
             lambda connection: connection.auth(password, username),
             lambda connections: self._factory.loggedIn(password, username, connections),
         )
 
-    def _tell_all(self, tell: Callable[[Any], Deferred[Any]], told: Callable[[list[Any]], object]) -> Deferred[Any]:
+    def _tell_all(
+        self, name: str, tell: Callable[[Any], Deferred[Any]], told: Callable[[list[Any]], object]
+    ) -> Deferred[Any]:
         """Send something on every free connection; when all have accepted it, the factory is to remember it."""
+        # Those that may have accepted it: what they changed is undone if another one refuses, or if it is cancelled.
+        changed: list[Any] = []
 
         def tell_free(_: Any) -> Deferred[Any]:
-            free = list(self._factory.connectionQueue.pending)
-            replies = gatherResults([tell(connection) for connection in free], consumeErrors=True)
-            return replies.addCallbacks(accepted, refused, callbackArgs=(free,))
+            changed.extend(self._factory.connectionQueue.pending)
+            replies = [tell(connection).addErrback(failed, connection) for connection in changed]
+            return gatherResults(replies, consumeErrors=True).addCallbacks(accepted, refused)
 
-        def accepted(replies: list[Any], connections: list[Any]) -> Any:
-            told(connections)
+        def failed(failure: Failure, connection: Any) -> Failure:
+            if failure.check(ResponseError):
+                changed.remove(connection)
+            return failure
+
+        def accepted(replies: list[Any]) -> Any:
+            told(changed)
             return replies[0]
 
         def refused(failure: Failure) -> Failure:
+            for connection in changed:
+                if connection._usable:
+                    note_changes(connection, (name,))
+                    self._factory.prepare(connection)
             return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
 
         return self._factory.getConnection(True).addCallback(tell_free)  # type: ignore[no-any-return]

@@ -259,10 +259,15 @@ class BlockingLane:
         :returns: fires with False if the server has not seen it yet, or has answered it; fails where it cannot be told.
         """
         number = self._ids.get(connection)
-        messenger = self._factory.connectionQueue.pick() or next(iter(self._idle), None)
-        if number is None or messenger is None:
+        if number is None:
             return fail(ConnectionError("a blocking command was cancelled"))
-        told: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
+        # Waiting for a shared connection is better than closing this one, which may have an element on its way.
+        idle = next(iter(self._idle), None)
+        messenger = self._factory.connectionQueue.pick() or idle
+        getting = self._factory.getConnection(True) if messenger is None else succeed(messenger)
+        told: Deferred[Any] = getting.addCallback(
+            lambda messenger: maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
+        )
         return told.addCallback(bool)
 
     def unclaimed(self, command: Any, reply: Any) -> None:

@@ -263,7 +263,10 @@ cdef class RequestQueue:
                 request.fail(NotSentError("Not connected"))
 
     def start_deadline(self, timeout, call_later, seconds):
-        return self._timer.start(timeout, call_later, seconds, self.waiting)
+        timer = self._timer
+        if timer.running and timeout == timer.usual:
+            return seconds() + timeout
+        return timer.start(timeout, call_later, seconds, self.waiting)
 
 
 def shorten(execute_command):

@@ -27,9 +27,10 @@ class DeadlineTimer:
     """Calls when a deadline has passed.
 
     :ivar running: whether there is something to stop.
+    :ivar usual: the time limit of the first request since there was none.
     """
 
-    __slots__ = ("_call", "_due", "_mixed", "_now", "_on_overdue", "_usual", "running")
+    __slots__ = ("_call", "_due", "_mixed", "_now", "_on_overdue", "running", "usual")
 
     def __init__(self, on_overdue: Callable[[ReplyTimeoutError], object]) -> None:
         """Make one.
@@ -40,8 +41,7 @@ class DeadlineTimer:
         self._call: Any = None
         #: When the timer rings.
         self._due = 0.0
-        #: The time limit of the first request since there was none.
-        self._usual = 0.0
+        self.usual = 0.0
         #: Whether others came since, so that the oldest request need not have the soonest deadline.
         self._mixed = False
         #: When a deadline was found to have passed; None before.
@@ -66,14 +66,14 @@ class DeadlineTimer:
         deadline = now + timeout
         if not self.running:
             self.running = True
-            self._usual, self._mixed = timeout, False
+            self.usual, self._mixed = timeout, False
             self._run(timeout, deadline, call_later, seconds, waiting)
-        elif timeout != self._usual:
+        elif timeout != self.usual:
             self._mixed = True
             if deadline < self._due:
                 self._cancel()
                 self._run(timeout, deadline, call_later, seconds, waiting)
-        if timeout == self._usual:
+        if timeout == self.usual:
             return deadline
         other = _Deadline(deadline)
         other.timeout = timeout
@@ -109,7 +109,7 @@ class DeadlineTimer:
             self._run(soonest - now, soonest, call_later, seconds, waiting)
 
     def _error(self, deadline: float) -> ReplyTimeoutError:
-        return ReplyTimeoutError(f"Not received Redis response in {getattr(deadline, 'timeout', self._usual)} seconds")
+        return ReplyTimeoutError(f"Not received Redis response in {getattr(deadline, 'timeout', self.usual)} seconds")
 
     def overdue(self, request: Any) -> ReplyTimeoutError | None:
         """The error of a request whose own deadline had passed when the connection was ended for that; else None."""

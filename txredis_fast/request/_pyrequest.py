@@ -332,7 +332,10 @@ class RequestQueue:
         :param call_later: as ``reactor.callLater``.
         :param seconds: tells the time of the same clock.
         """
-        return self._timer.start(timeout, call_later, seconds, self.waiting)
+        timer = self._timer
+        if timer.running and timeout == timer.usual:
+            return seconds() + timeout
+        return timer.start(timeout, call_later, seconds, self.waiting)
 
 
 def shorten(execute_command: _Method) -> _Method:
