@@ -120,7 +120,7 @@ async def test_random_transactions_equal_a_model_and_leave_nothing_behind(server
     ):
         users = [User(rc, other, number) for number in range(USERS)]
         running = [Deferred.fromCoroutine(user.run(TRANSACTIONS // USERS)) for user in users]
-        outcomes = await bounded(DeferredList(running, consumeErrors=True), 600)
+        outcomes = await bounded(DeferredList(running, consumeErrors=True), 60 + TRANSACTIONS / 10)
         assert [result for success, result in outcomes if not success] == []
         gc.collect()
         await until(lambda: len(rc._factory.connectionQueue.pending) == size, "every connection is given back")
