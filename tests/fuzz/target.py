@@ -10,18 +10,39 @@ Started by ``run``, which builds what this imports, with what is to be fuzzed in
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import sys
 import warnings
+from pathlib import Path
+from types import ModuleType
 
 import atheris
-from fuzz import cases, dispatch
 
-from txredis_fast.resp import _shared
 
-# Large bulk strings are filled in a buffer of their own; here that begins where a short input reaches it. Both
-# implementations read the number when they are imported.
-_shared.LARGE_BULK = 24
+def lower_the_bounds() -> None:
+    """Let large bulk strings, which are filled in an object of their own, begin where a short input reaches them.
+
+    Both implementations read the numbers when they are imported, and importing the package imports them. So what has
+    the numbers is imported first, without the packages that it is in.
+    """
+    spec = importlib.util.find_spec("txredis_fast")
+    assert spec is not None and spec.submodule_search_locations is not None
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    packages = {"txredis_fast": folder, "txredis_fast.resp": folder / "resp"}
+    for name, place in packages.items():
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = [str(place)]
+    shared = importlib.import_module("txredis_fast.resp._shared")
+    shared.LARGE_BULK, shared.BELIEVED = 24, 40  # type: ignore[attr-defined]
+    for name in packages:
+        del sys.modules[name]
+
+
+lower_the_bounds()
+
+from fuzz import cases, dispatch  # noqa: E402
 
 from txredis_fast.request import _crequest, _pyrequest  # noqa: E402
 from txredis_fast.resp import _cresp, _pyresp  # noqa: E402
