@@ -77,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
     # Only now: some of these import the reactor.
     from twisted.internet.defer import Deferred
 
-    from testbed.sentinels import sentinel_group
-    from testbed.servers import Server
+    from bench.testbed.sentinels import sentinel_group
+    from bench.testbed.servers import Server
 
     from . import report
     from .session import Plan, Session

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from testbed.proxy import OnAccept, Proxy
-from testbed.ways import NO_FAULT, Fault
+from bench.testbed.proxy import OnAccept, Proxy
+from bench.testbed.ways import NO_FAULT, Fault
 
 from .facts import Dice, Facts
 
@@ -24,7 +24,7 @@ class Faults:
 
     def __init__(self, reactor: Any, dice: Dice, proxy: Proxy, server: Any, facts: Facts) -> None:
         """
-        :param server: a :class:`testbed.servers.Server` that may be stopped and restarted; None: only links fail.
+        :param server: a :class:`bench.testbed.servers.Server` that may be stopped and restarted; None: only links fail.
         """
         self._reactor = reactor
         self._dice = dice
@@ -132,7 +132,7 @@ class MasterFaults:
 
     def __init__(self, reactor: Any, dice: Dice, group: Any, facts: Facts) -> None:
         """
-        :param group: what :func:`testbed.sentinels.sentinel_group` gives.
+        :param group: what :func:`bench.testbed.sentinels.sentinel_group` gives.
         """
         master, replicas, self._sentinels = group
         self._servers = [master, *replicas]

@@ -11,7 +11,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
-from testbed.proxy import Proxy
+from bench.testbed.proxy import Proxy
 
 from .channel import Numbers
 from .facts import Dice, Facts

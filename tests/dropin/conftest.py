@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testbed.servers import Server, default_binary
+from bench.testbed.servers import Server, default_binary
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,9 @@ import txredis_fast
 from bench.soak.facts import Facts
 from bench.soak.ledger import Ledger
 from bench.soak.users import User
+from bench.testbed.ways import NO_FAULT, Fault
 from faults.model_server import ModelServer
 from faults.scripted import MemoryEndpoint, settle
-from testbed.ways import NO_FAULT, Fault
 
 #: Seconds, of the clock, within which everything must have come to its end when nothing fails any more: poolTimeout for
 #: each step of a transaction, replyTimeout, and the time that connecting takes.

@@ -33,7 +33,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from testbed.ways import NO_FAULT, Fault, Way
+from bench.testbed.ways import NO_FAULT, Fault, Way
 
 Script = Callable[["Session"], Generator[Any, Any, Any]]
 

@@ -7,8 +7,8 @@ from support import failed, fired, pending
 from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
+from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, Session, answering, settle
-from faults.ways import Fault
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "SET": b"+OK\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b""}
 

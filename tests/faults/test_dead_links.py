@@ -10,9 +10,9 @@ from live_helpers import bounded, opened
 from support import connect, connected, failed, fired, pending
 
 import txredis_fast as redis
+from bench.testbed.proxy import proxied
+from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, Session, answering, settle
-from faults.ways import Fault
-from testbed.proxy import proxied
 from txredis_fast.health import keep_alive
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}

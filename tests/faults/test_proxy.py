@@ -10,8 +10,8 @@ from live_helpers import bounded, opened, turn, until
 from twisted.internet.defer import gatherResults
 
 import txredis_fast as redis
-from testbed.proxy import OnAccept, proxied
-from testbed.ways import Fault
+from bench.testbed.proxy import OnAccept, proxied
+from bench.testbed.ways import Fault
 
 
 @pytest_twisted.ensureDeferred

@@ -11,9 +11,9 @@ from support import Pool, command, failed, fired, pending
 from twisted.internet.defer import CancelledError, DeferredList
 
 import txredis_fast as redis
-from faults.proxy import proxied
+from bench.testbed.proxy import proxied
+from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, Session, settle
-from faults.ways import Fault
 from txredis_fast.pool import RedisFactory
 
 #: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.

@@ -9,8 +9,8 @@ from support import command, connected, failed, fired, pending
 from twisted.internet.task import Clock
 
 import txredis_fast as redis
+from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
-from testbed.ways import Fault
 from txredis_fast.pool import RedisFactory
 from txredis_fast.protocol import RedisProtocol
 

@@ -19,8 +19,8 @@ from bench.soak import report
 from bench.soak.command_line import main
 from bench.soak.facts import pending_deferreds
 from bench.soak.session import Plan, Session, clients
-from testbed.servers import KINDS
-from testbed.ways import Way
+from bench.testbed.servers import KINDS
+from bench.testbed.ways import Way
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from tls import TLSProxy
 from twisted.internet.threads import deferToThread
 
 import txredis_fast
-from testbed.servers import wait_until
+from bench.testbed.servers import wait_until
 
 ROOT = Path(txredis_fast.__file__).parent.parent
 COMMAND = [sys.executable, "-m", "txredis_fast"]

@@ -21,7 +21,7 @@ import pytest
 from live_helpers import clients
 
 import txredis_fast
-from testbed.servers import Server, wait_until
+from bench.testbed.servers import Server, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Seconds that a program may take.

@@ -13,9 +13,9 @@ from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
 import txredis_fast as redis
-from testbed.sentinels import Sentinel as SentinelProcess
-from testbed.sentinels import sentinel_group
-from testbed.servers import Server, wait_until
+from bench.testbed.sentinels import Sentinel as SentinelProcess
+from bench.testbed.sentinels import sentinel_group
+from bench.testbed.servers import Server, wait_until
 from txredis_fast.sentinel import Sentinel, connect_through_sentinels
 
 SERVICE = "mymaster"
