@@ -72,6 +72,9 @@ def test_a_protocol_that_is_made_for_it_may(logged_errors):
     d = pool.handler.execute_command("SUBSCRIBE", "c")
     pool.answer(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n")
     assert fired(d)
+    d = pool.handler.execute_command("HELLO", 3)
+    assert pool.answer(b"%1\r\n$5\r\nproto\r\n:3\r\n") == command("HELLO", 3)
+    assert fired(d) == {"proto": 3}
 
 
 def test_a_connection_of_ones_own_is_free_to_send_anything():

@@ -85,6 +85,8 @@ def refusal(args: Sequence[Any], protocol: Any = None) -> RedisError | None:
 
 
 def _is_made_for(name: str, protocol: Any) -> bool:
+    if name == "HELLO":  # the connection of a subscriber is nobody else's
+        name = "SUBSCRIBE"
     return name not in ("SELECT", "AUTH", "RESET") and callable(getattr(protocol, name.lower(), None))
 
 

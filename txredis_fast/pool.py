@@ -250,7 +250,7 @@ class RedisFactory(Reconnecting):
         are not waited for.
 
         :param timeout: seconds until what is not closed is aborted; None: as the option ``disconnectTimeout``.
-        :returns: fires when the pool is empty.
+        :returns: fires with None when the pool is empty.
         """
         self.disconnectCalled = True
         self.continueTrying = 0
@@ -271,7 +271,8 @@ class RedisFactory(Reconnecting):
             ending.append(self._lane.close())
         stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
         stopping.addCallback(lambda _: self.waitForEmptyPool())
-        return stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
+        stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
+        return stopping.addCallback(lambda _: None)
 
     def _cancel_connecting(self, deferred: Deferred[Any]) -> None:
         self.deferred = None

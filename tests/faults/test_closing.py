@@ -51,6 +51,15 @@ class Memory:
         assert self.endpoint.alive == [] and self.factory.pool == []
 
 
+def test_disconnect_fires_with_None(both, clock):
+    for size in (1, 3):
+        memory = Memory(clock, silent, size)
+        for _ in range(2):
+            done = memory.rc.disconnect()
+            settle(clock)
+            assert fired(done) is None
+
+
 def test_what_is_in_flight_is_answered_before_the_connections_are_closed(both, clock):
     memory = Memory(clock, slowly(1), 3)
     held = [memory.rc.get("a"), memory.rc.batch([("GET", "b"), ("SET", "c", 1)])]

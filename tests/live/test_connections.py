@@ -331,6 +331,7 @@ async def test_databases(fresh_server):
     ):
         await bounded(one.set("key", "in one"))
         await bounded(two.set("key", "in two"))
+        one._factory.spread = two._factory.spread = 0  # so that they are not back at once
         assert server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") == 3
         await until(lambda: not one._factory.size and not two._factory.size, "lost")
         assert await bounded(one.get("key")) == "in one"
