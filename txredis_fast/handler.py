@@ -335,7 +335,9 @@ class ConnectionHandler(Commands):
             if connection is not None:
                 return self._lend(connection, call, (name, args, kwargs), {})
         elif self._factory.blockingLane is not None:
-            timeout = kwargs.pop("timeout", None)
+            timeout = _time_limit(name, kwargs)
+            if timeout is not None:
+                del kwargs["timeout"]
             return self._factory.blockingLane.run(  # type: ignore[no-any-return]
                 lambda connection: call(connection, name, args, kwargs), timeout
             )
@@ -345,11 +347,12 @@ class ConnectionHandler(Commands):
         self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
     ) -> Deferred[Any]:
         getting = self._factory.getConnection(share)
-        if kwargs.get("timeout") is None:
+        timeout = _time_limit(name, kwargs)
+        if timeout is None:
             return getting.addCallback(use, name, args, kwargs)  # type: ignore[no-any-return]
         return within(
             getting,
-            kwargs["timeout"],
+            timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
         )
 
@@ -395,6 +398,11 @@ class UnixConnectionHandler(ConnectionHandler):
 
 def _socket_path(name: Any) -> str:
     return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
+def _time_limit(name: str, kwargs: dict[str, Any]) -> float | None:
+    """The seconds that a call may take; of other methods ``timeout`` is an argument of the command: BLPOP's own."""
+    return kwargs.get("timeout") if name == "execute_command" else None
 
 
 def _index(argument: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import Pool, failed, fired, pending
+from support import Pool, command, failed, fired, pending
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
@@ -404,3 +404,26 @@ def test_WAIT_speaks_of_the_writes_of_the_shared_connection(clock):
     transport.protocol.dataReceived(b"+OK\r\n:1\r\n")
     assert fired(waiting) == 1
     assert len(pool.factory.connectionQueue.pending) == 2
+
+
+def test_the_keyword_timeout_of_a_command_is_the_commands_own(lane, clock):
+    a = lane()
+    blocked = a.rc.blpop("q", timeout=2)
+    a.settle()
+    clock.advance(3)  # as long as its own, and not yet overdue
+    a.settle()
+    assert pending(blocked)
+    assert [b"BLPOP", b"q", b"2"] in [args for session in a.server.sessions for args in session.commands]
+    a.server.push(b"q", b"x")
+    a.settle()
+    assert fired(blocked) == ["q", "x"]
+
+
+def test_the_keyword_timeout_of_a_command_is_its_own_without_a_lane_too(clock):
+    pool = Pool()
+    outcomes = []
+    pool.handler.brpop("q", timeout=2).addBoth(outcomes.append)
+    clock.advance(3)
+    assert outcomes == []
+    assert pool.answer(b"*-1\r\n") == command("BRPOP", "q", 2)
+    assert outcomes == [None]

@@ -143,6 +143,7 @@ async def test_failing_over_to_another_server(server, fresh_server):
         fresh_server.command("SET", "where", "second")
         proxy.forward_to(*fresh_server.address)
         assert await bounded(rc.get("where")) == "first"
+        rc._factory.spread = 0  # so that it is not back at once
         proxy.reset()
         await until(lambda: not rc._factory.size, "lost")
         assert await bounded(rc.get("where")) == "second"
