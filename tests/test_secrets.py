@@ -322,7 +322,7 @@ def a_command_with_a_secret_lost_with_its_connection(world):
 @path
 def a_cancelled_command_with_a_secret(world):
     pool = Pool(hooks=world.hooks)
-    sent = pool.handler.auth(MARKER)
+    sent = pool.handler.execute_command("CONFIG", "SET", "requirepass", MARKER)
     sent.cancel()
     world.outcome(sent)
     world.see(*pool.factory.pool[0]._requests.waiting)

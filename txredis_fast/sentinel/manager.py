@@ -76,7 +76,8 @@ class Sentinel:
         """
         self._disconnected = True
         handlers = [*self.sentinels, *self._listeners]
-        return gatherResults([handler.disconnect() for handler in handlers], consumeErrors=True)
+        # What a Sentinel has not answered is of no use to anybody any more.
+        return gatherResults([handler.disconnect(timeout=0) for handler in handlers], consumeErrors=True)
 
     def watch(self, factory: SentinelConnectionFactory) -> None:
         """Have a factory told of each change of its service's master, by ``masterSwitched()``, while it exists.
