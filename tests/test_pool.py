@@ -495,6 +495,7 @@ def test_clientConnectionLost_may_be_overridden_and_called_unbound(clock):
 
 def test_continueTrying_is_read_afresh_and_is_one_fact_with_reconnect(clock):
     factory = redis.RedisFactory(None, None, 1)
+    factory.deferred.addErrback(lambda _: None)
     assert redis.RedisFactory.reconnect is True and factory.reconnect is True
     factory.continueTrying = False
     assert factory.reconnect is False

@@ -223,7 +223,12 @@ def test_a_patched_data_received_is_used(link_of):
     link = link_of()
     seen = []
     stock = link.protocol.dataReceived
-    link.protocol.dataReceived = lambda data: (seen.append(len(data)), stock(data))
+
+    def patched(data):
+        seen.append(len(data))
+        stock(data)
+
+    link.protocol.dataReceived = patched
     link.protocol.get("key").addErrback(lambda _: None)
     wire = b"$%d\r\n%b\r\n" % (SIZE, VALUE)
     link.sends(wire)
