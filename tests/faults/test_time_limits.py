@@ -92,6 +92,7 @@ def test_many_equal_limits_keep_one_timer():
 
 def memory_pool(clock, script=None, **options):
     factory = RedisFactory("memory", None, options.pop("poolsize", 1), isLazy=True, **options)
+    factory.jitter = 0
     endpoint = MemoryEndpoint(lambda: Session(script or answering(), clock), clock)
     return factory, endpoint
 
