@@ -206,9 +206,9 @@ def test_tls_cannot_be_switched_off_by_accident():
         with pytest.raises(ValueError, match="switches off"):
             redis.from_url("rediss://localhost:1", isLazy=True, **options)
     with pytest.raises(ValueError, match="a unix socket has none"):
-        redis.lazyUnixConnection("/tmp/none", tls=True)
+        redis.lazyUnixConnection("none.sock", tls=True)
     with pytest.raises(ValueError, match="a unix socket has none"):
-        redis.from_url("unix:///tmp/none?tls=yes", isLazy=True)
+        redis.from_url("unix:///none.sock?tls=yes", isLazy=True)
     with pytest.raises(ValueError, match="property of the endpoint"):
         redis.from_endpoint("tcp:localhost:1", isLazy=True, tls=True)
 
