@@ -310,6 +310,10 @@ class ConnectionHandler(Commands):
                 return send_batch(connection, commands)
 
             return lane.run(send, timeout, [each[0] for each in commands])  # type: ignore[no-any-return]
+        if not alone and timeout is None:
+            connection = self._factory.connectionQueue.pick()
+            if connection is not None:
+                return send_batch(connection, commands)
         getting = self._factory.getConnection(not alone)
 
         def use(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
