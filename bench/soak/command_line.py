@@ -53,8 +53,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         options.minutes = 1.0
     if options.url is not None and options.failover:
         raise BenchError("--failover needs servers of its own, not --url")
-    if min(options.users, options.every, options.minutes or 1, options.operations or 1) <= 0:
-        raise BenchError("numbers are greater than 0")
+    for name in ("minutes", "operations", "faults", "every", "users"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise BenchError(f"--{name} is a number greater than 0, not {value:g}")
     if options.json is not None and not options.json.absolute().parent.is_dir():
         raise BenchError(f"--json: there is no folder {options.json.absolute().parent}")
     if options.seed is None:
@@ -84,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from .session import Plan, Session
 
     plan = Plan(
-        seconds=options.minutes * 60 if options.minutes else None,
+        seconds=None if options.minutes is None else options.minutes * 60,
         operations=options.operations,
         faults=options.faults,
         every=options.every,

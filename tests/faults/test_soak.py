@@ -107,7 +107,11 @@ def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     [
         (["--faults", "3"], "--faults needs --operations"),
         (["--url", "redis://localhost", "--failover"], "--failover needs servers of its own"),
-        (["--users", "0"], "greater than 0"),
+        *(
+            (([f"--{name}", "0"]), f"--{name} is a number greater than 0, not 0")
+            for name in ("users", "every", "minutes", "operations")
+        ),
+        (["--operations", "9", "--faults", "-1"], "--faults is a number greater than 0, not -1"),
         (["--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
     ],
 )
