@@ -9,7 +9,7 @@ A :class:`SubscriberProtocol` hands published messages to its ``messageReceived`
   (:class:`Confirmations`), and the request stays at the head of the queue until the last has come: later
   replies are never shifted.
 * What a connection is wanted to be subscribed to outlives it: the next connection of the same factory takes
-  over what a lost one wanted (:class:`Subscriptions`), and subscribes to what its own ``connectionMade`` did
+  over what a lost one wanted (:mod:`~txredis_fast.restoring`), and subscribes to what its own ``connectionMade`` did
   not. When the last name is confirmed, the program is told how long messages may have been missed.
 * Runs of messages take a short way from the reader to ``messageReceived``. All else comes through
   ``replyReceived`` and ``pushReceived``, and so do messages where a subclass overrides these.
@@ -37,14 +37,7 @@ from .protocol import RedisProtocol
 from .request import PostProc
 from .resp import INCOMPLETE, Push, Reader
 from .restoring import Refused, Restorer, is_restored
-from .subscriptions import (
-    REPLIES,
-    VERBS,
-    Confirmations,
-    Event,
-    Kind,
-    command_name,
-)
+from .subscriptions import REPLIES, VERBS, Confirmations, Event, Kind, command_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

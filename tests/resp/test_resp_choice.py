@@ -40,11 +40,12 @@ def test_the_extension_is_the_default_where_it_is_built(switch):
 
 @pytest.mark.parametrize("switch", ["1", "yes"])
 def test_the_switch_forces_pure_python(switch):
-    assert chosen(switch) == ["python", "txredis_fast.resp._pyresp", "txredis_fast.resp._pyresp"]
+    assert chosen(switch) == ["python", "txredis_fast.resp._pyresp", "txredis_fast.resp._pyencode"]
 
 
-def test_a_missing_extension_is_pure_python_without_a_word():
-    missing = "import sys; sys.modules['txredis_fast.resp._cresp'] = None; "
+@pytest.mark.parametrize("name", ["_cresp", "_cencode"])
+def test_a_missing_extension_is_pure_python_without_a_word(name):
+    missing = f"import sys; sys.modules['txredis_fast.resp.{name}'] = None; "
     assert chosen(None, missing + PROGRAM)[0] == "python"
 
 

@@ -6,10 +6,22 @@ This package picks the implementation that goes with the one of :mod:`txredis_fa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
 
 from ..resp import IMPLEMENTATION
-from ._pyrequest import PostProc
+from ._pyrequest import (
+    BatchRequest,
+    PostProc,
+    Request,
+    RequestQueue,
+    add_command,
+    answer_each,
+    first_error,
+    plain_commands,
+    shorten,
+    shorten_adding,
+    shorten_shared,
+)
 
 __all__ = [
     "BatchRequest",
@@ -25,43 +37,8 @@ __all__ = [
     "shorten_shared",
 ]
 
-if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pyrequest import (
-        BatchRequest,
-        Request,
-        RequestQueue,
-        add_command,
-        answer_each,
-        first_error,
-        plain_commands,
-        shorten,
-        shorten_adding,
-        shorten_shared,
-    )
-else:
-    try:
-        from ._crequest import (
-            BatchRequest,
-            Request,
-            RequestQueue,
-            add_command,
-            answer_each,
-            first_error,
-            plain_commands,
-            shorten,
-            shorten_adding,
-            shorten_shared,
-        )
-    except ImportError:
-        from ._pyrequest import (
-            BatchRequest,
-            Request,
-            RequestQueue,
-            add_command,
-            answer_each,
-            first_error,
-            plain_commands,
-            shorten,
-            shorten_adding,
-            shorten_shared,
-        )
+if IMPLEMENTATION != "python":
+    with contextlib.suppress(ImportError):
+        from . import _crequest  # type: ignore[attr-defined]
+
+        globals().update({name: getattr(_crequest, name) for name in _crequest.__all__})

@@ -15,7 +15,7 @@ from txredis_fast.exceptions import NotSentError
 from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
 from txredis_fast.resp import INCOMPLETE, Push
-from txredis_fast.resp._cresp cimport encode_usual
+from txredis_fast.resp._cencode cimport encode_usual
 
 __all__ = [
     "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "first_error", "plain_commands", "shorten",

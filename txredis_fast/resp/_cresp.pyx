@@ -15,12 +15,13 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
-from txredis_fast.exceptions import InvalidData, ProtocolError
+from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import _shared
+from txredis_fast.resp._cencode import encode_command, encode_commands
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
@@ -31,7 +32,6 @@ from txredis_fast.resp._shared import (
     Push,
     check_options,
     counted_error,
-    encode_other,
     line_error,
     line_fault,
     malformed,
@@ -48,13 +48,9 @@ cdef extern from "Python.h":
     Py_ssize_t PyBytes_GET_SIZE(bytes data)
     double PyOS_string_to_double(const char *text, char **end, void *overflow) except? -1.0
     char *PyOS_double_to_string(double value, char code, int precision, int flags, int *kind) except NULL
-    long long PyLong_AsLongLongAndOverflow(object value, int *overflow) except? -1
-    bint PyUnicode_IS_ASCII(object text)
-    const char *PyUnicode_DATA(object text)
     Py_ssize_t PyList_GET_SIZE(PyObject *items)
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
     void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *value)
-    Py_ssize_t PyUnicode_GET_LENGTH(object text)
     # On objects that nobody else can see yet, which may be written and resized.
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
@@ -1096,199 +1092,3 @@ cdef object _double(const char *text, Py_ssize_t size):
     if i != size:
         return None
     return PyOS_string_to_double(text, &end, NULL)
-
-
-#: What an encoded command is written to: first memory on the C stack, then bytes that nobody else sees yet.
-cdef struct _Output:
-    char *data
-    Py_ssize_t size
-    Py_ssize_t capacity
-    PyObject *grown
-
-
-cdef enum:
-    STACK_BYTES = 1024
-    #: What "$", a length, two CRLF and an integer take at most.
-    ARGUMENT_BYTES = 64
-
-
-cdef int _reserve(_Output *out, Py_ssize_t size) except -1:
-    """Make room for ``size`` bytes and the header around them."""
-    cdef Py_ssize_t need = out.size + size + ARGUMENT_BYTES
-    cdef Py_ssize_t capacity
-    if need <= out.capacity:
-        return 0
-    capacity = max(need, 2 * out.capacity)
-    if out.grown == NULL:
-        out.grown = new_bytes(NULL, capacity)
-        memcpy(bytes_data(out.grown), out.data, out.size)
-    else:
-        resize_bytes(&out.grown, capacity)
-    out.data = bytes_data(out.grown)
-    out.capacity = capacity
-    return 0
-
-
-cdef inline void _write_decimal(_Output *out, unsigned long long value) noexcept:
-    cdef char digits[20]
-    cdef int i = 20
-    while True:
-        i -= 1
-        digits[i] = <char>(c"0" + value % 10)
-        value //= 10
-        if value == 0:
-            break
-    memcpy(out.data + out.size, digits + i, 20 - i)
-    out.size += 20 - i
-
-
-cdef inline void _write_line(_Output *out, char kind, Py_ssize_t size) noexcept:
-    """Write ``kind``, a length and CRLF."""
-    out.data[out.size] = kind
-    out.size += 1
-    if size < 10:
-        out.data[out.size] = <char>(c"0" + size)
-        out.size += 1
-    else:
-        _write_decimal(out, size)
-    out.data[out.size] = c"\r"
-    out.data[out.size + 1] = c"\n"
-    out.size += 2
-
-
-cdef inline int _write_bulk(_Output *out, const char *data, Py_ssize_t size) except -1:
-    _reserve(out, size)
-    _write_line(out, c"$", size)
-    memcpy(out.data + out.size, data, size)
-    out.size += size
-    out.data[out.size] = c"\r"
-    out.data[out.size + 1] = c"\n"
-    out.size += 2
-    return 0
-
-
-cdef int _write_integer(_Output *out, long long value) except -1:
-    cdef char digits[ARGUMENT_BYTES]
-    cdef _Output text
-    text.data = digits
-    text.size = 0
-    if value < 0:
-        digits[0] = c"-"
-        text.size = 1
-    _write_decimal(&text, <unsigned long long>value if value >= 0 else 0 - <unsigned long long>value)
-    return _write_bulk(out, digits, text.size)
-
-
-cdef int _write_float(_Output *out, double value) except -1:
-    cdef char *text = PyOS_double_to_string(value, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
-    cdef Py_ssize_t size = 0
-    while text[size] != 0:
-        size += 1
-    try:
-        return _write_bulk(out, text, size)
-    finally:
-        PyMem_Free(text)
-
-
-cdef set _ASCII_SUPERSETS = {"utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso8859-1", "iso-8859-1"}
-
-
-cdef int _encode(
-    _Output *out, object command, object charset, object errors, bint strict, bint usual_only=False
-) except -1:
-    """Append an encoded command to ``out``.
-
-    :param usual_only: leave an argument that needs Python code to be run, and all after it.
-    :returns: whether that was so.
-    """
-    cdef tuple args = command if type(command) is tuple else tuple(command)
-    cdef bint utf8 = charset is None or charset == "utf-8"
-    cdef bint ascii_superset = utf8 or (isinstance(charset, str) and charset.lower() in _ASCII_SUPERSETS)
-    cdef Py_ssize_t index
-    cdef object value, kind
-    cdef bytes data
-    cdef int overflow
-    cdef long long integer
-    if not args:
-        raise InvalidData("a command needs at least its name")
-    _reserve(out, 0)
-    _write_line(out, c"*", len(args))
-    for index in range(len(args)):
-        value = args[index]
-        kind = type(value)
-        if kind is bytes:
-            _write_bulk(out, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-            continue
-        if kind is str:
-            if PyUnicode_IS_ASCII(value) and (ascii_superset or index == 0):
-                _write_bulk(out, PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value))
-                continue
-            if utf8:
-                try:
-                    data = PyUnicode_AsUTF8String(value)
-                except UnicodeError:
-                    data = None
-                if data is not None:
-                    _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-                    continue
-        elif kind is int:
-            integer = PyLong_AsLongLongAndOverflow(value, &overflow)
-            if overflow == 0:
-                _write_integer(out, integer)
-                continue
-        elif kind is float:
-            _write_float(out, value)
-            continue
-        if usual_only:
-            return 1
-        data = encode_other(args, index, "utf-8" if charset is None else charset, errors, strict, 2)
-        _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-    return 0
-
-
-cdef bytes _finish(_Output *out):
-    """Give what was written as bytes."""
-    cdef bytes data
-    if out.grown == NULL:
-        return PyBytes_FromStringAndSize(out.data, out.size)
-    resize_bytes(&out.grown, out.size)
-    data = <bytes>out.grown
-    return data
-
-
-cdef bytes encode_usual(tuple args, object charset):
-    """As ``encode_command``, for at least one argument; None where its errors or strictness might matter."""
-    cdef char stack[STACK_BYTES]
-    cdef _Output out
-    out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
-    try:
-        if _encode(&out, args, charset, None, False, True):
-            return None
-        return _finish(&out)
-    finally:
-        Py_XDECREF(out.grown)
-
-
-def encode_command(args, charset="utf-8", errors="strict", strict=False):
-    """See :func:`txredis_fast.resp._pyresp.encode_command`."""
-    cdef char stack[STACK_BYTES]
-    cdef _Output out
-    out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
-    try:
-        _encode(&out, args, charset, errors, strict)
-        return _finish(&out)
-    finally:
-        Py_XDECREF(out.grown)
-
-
-def encode_commands(commands, charset="utf-8", errors="strict", strict=False):
-    """See :func:`txredis_fast.resp._pyresp.encode_commands`."""
-    cdef char stack[STACK_BYTES]
-    cdef _Output out
-    out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
-    try:
-        for args in commands:
-            _encode(&out, args, charset, errors, strict)
-        return _finish(&out)
-    finally:
-        Py_XDECREF(out.grown)
