@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
 from bench.testbed.ways import Fault
+from faults.memory import Memory
 from faults.scripted import MemoryEndpoint, Session, answering, settle
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "SET": b"+OK\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b""}
@@ -30,21 +31,7 @@ def silent(session):
         yield
 
 
-class Memory:
-    def __init__(self, clock, script, size=1, **options):
-        self.clock = clock
-        self.factory = redis.RedisFactory("memory", options.pop("dbid", None), size, True, **options)
-        self.factory.jitter = 0
-        self.endpoint = MemoryEndpoint(lambda: Session(script, clock), clock)
-        self.factory.startConnecting(self.endpoint)
-        self.rc = self.factory.handler
-        settle(clock)
-
-    def let_pass(self, seconds, step=0.25):
-        for _ in range(round(seconds / step)):
-            self.clock.advance(step)
-            settle(self.clock)
-
+class Closing(Memory):
     def is_over(self):
         settle(self.clock)
         assert self.clock.getDelayedCalls() == []
@@ -53,7 +40,7 @@ class Memory:
 
 def test_disconnect_fires_with_None(both, clock):
     for size in (1, 3):
-        memory = Memory(clock, silent, size)
+        memory = Closing(clock, silent, size)
         for _ in range(2):
             done = memory.rc.disconnect()
             settle(clock)
@@ -61,7 +48,7 @@ def test_disconnect_fires_with_None(both, clock):
 
 
 def test_what_is_in_flight_is_answered_before_the_connections_are_closed(both, clock):
-    memory = Memory(clock, slowly(1), 3)
+    memory = Closing(clock, slowly(1), 3)
     held = [memory.rc.get("a"), memory.rc.batch([("GET", "b"), ("SET", "c", 1)])]
     settle(clock)
     done = memory.rc.disconnect()
@@ -74,7 +61,7 @@ def test_what_is_in_flight_is_answered_before_the_connections_are_closed(both, c
 
 
 def test_commands_given_after_it_fail_while_others_are_finished(both, clock):
-    memory = Memory(clock, slowly(2))
+    memory = Closing(clock, slowly(2))
     follow_ups = []
     first = memory.rc.get("a").addCallback(lambda value: follow_ups.append(memory.rc.get("c")) or value)
     settle(clock)
@@ -93,7 +80,7 @@ def test_commands_given_after_it_fail_while_others_are_finished(both, clock):
 
 @pytest.mark.parametrize("bound", [0, 1.5, None])
 def test_a_server_that_does_not_answer_is_waited_for_within_the_bound(both, clock, bound):
-    memory = Memory(clock, silent)
+    memory = Closing(clock, silent)
     d = memory.rc.get("a")
     settle(clock)
     done = memory.rc.disconnect(timeout=bound)
@@ -111,7 +98,7 @@ def test_a_server_that_does_not_answer_is_waited_for_within_the_bound(both, cloc
 
 
 def test_the_bound_is_an_option(both, clock):
-    memory = Memory(clock, silent, disconnectTimeout=1)
+    memory = Closing(clock, silent, disconnectTimeout=1)
     d = memory.rc.get("a")
     settle(clock)
     memory.rc.disconnect()
@@ -123,7 +110,7 @@ def test_the_bound_is_an_option(both, clock):
 
 
 def test_asking_again_may_shorten_the_bound(both, clock):
-    memory = Memory(clock, silent)
+    memory = Closing(clock, silent)
     d = memory.rc.get("a")
     settle(clock)
     memory.rc.disconnect()
@@ -135,7 +122,7 @@ def test_asking_again_may_shorten_the_bound(both, clock):
 
 
 def test_blocking_commands_are_not_waited_for(both, clock):
-    memory = Memory(clock, answering(ANSWERS))
+    memory = Closing(clock, answering(ANSWERS))
     blocked = memory.rc.blpop("q")
     settle(clock)
     done = memory.rc.disconnect()
@@ -171,7 +158,7 @@ def everything(memory):
 @pytest.mark.parametrize("when", ["connecting", "handshaking", "retrying", "up", "silent", "half-open"])
 def test_nothing_is_left_unfired(both, clock, when):
     script = silent if when in ("handshaking", "silent", "half-open") else answering(ANSWERS)
-    memory = Memory(clock, script, 2, dbid=1 if when == "handshaking" else None)
+    memory = Closing(clock, script, 2, dbid=1 if when == "handshaking" else None)
     if when == "retrying":
         memory.endpoint.refuses = True
         for link in memory.endpoint.alive:

@@ -16,28 +16,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import txredis_fast as redis
-from faults.scripted import MemoryEndpoint, Session, answering, settle
+from faults.memory import let_pass, pool_in_memory
+from faults.scripted import Session, answering, settle
 
 
 def closes_at_once(session):
     session.close()
     return
     yield
-
-
-def pool_in_memory(clock, script, size=1, **options):
-    """A lazy factory over connections in memory, which has begun to connect; with its endpoint."""
-    factory = redis.RedisFactory("memory", options.pop("dbid", None), size, True, **options)
-    endpoint = MemoryEndpoint(lambda: Session(script, clock), clock)
-    factory.startConnecting(endpoint)
-    return factory, endpoint
-
-
-def let_pass(clock, seconds, step=0.25):
-    """Let time pass in small steps."""
-    for _ in range(round(seconds / step)):
-        clock.advance(step)
-        settle(clock)
 
 
 def test_a_server_that_accepts_and_drops_is_tried_ever_more_slowly(both, clock):

@@ -12,26 +12,16 @@ from support import connect, connected, failed, fired, pending
 import txredis_fast as redis
 from bench.testbed.proxy import proxied
 from bench.testbed.ways import Fault
+from faults.memory import Memory
 from faults.scripted import MemoryEndpoint, Session, answering, settle
 from txredis_fast.health import keep_alive
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}
 
 
-class Memory:
+class Links(Memory):
     def __init__(self, clock, script=None, size=1, **options):
-        self.clock = clock
-        self.factory = redis.RedisFactory("memory", None, size, True, **options)
-        self.factory.jitter = 0
-        self.endpoint = MemoryEndpoint(lambda: Session(script or answering(ANSWERS), clock), clock)
-        self.factory.startConnecting(self.endpoint)
-        self.rc = self.factory.handler
-        settle(clock)
-
-    def let_pass(self, seconds, step=0.25):
-        for _ in range(round(seconds / step)):
-            self.clock.advance(step)
-            settle(self.clock)
+        super().__init__(clock, script or answering(ANSWERS), size, **options)
 
     def vanish(self):
         """Nothing passes any more, and every connection stays open."""
@@ -48,7 +38,7 @@ class Memory:
 
 
 def test_without_the_option_nothing_is_sent_and_no_timer_runs(both, clock):
-    memory = Memory(clock)
+    memory = Links(clock)
     assert clock.getDelayedCalls() == []
     memory.let_pass(1000, 50)
     assert memory.pings() == 0
@@ -58,7 +48,7 @@ def test_without_the_option_nothing_is_sent_and_no_timer_runs(both, clock):
 @pytest.mark.parametrize("moment", [0, 1.25, 2.5, 4.75])
 @pytest.mark.parametrize("in_flight", [False, True])
 def test_a_half_open_link_is_noticed_within_the_interval_and_what_a_reply_may_take(both, clock, moment, in_flight):
-    memory = Memory(clock, healthCheckInterval=4, replyTimeout=None, poolTimeout=None)
+    memory = Links(clock, healthCheckInterval=4, replyTimeout=None, poolTimeout=None)
     memory.let_pass(20 + moment)
     assert fired_after(memory, memory.rc.get("k")) == "v"
     memory.vanish()
@@ -78,7 +68,7 @@ def fired_after(memory, deferred):
 
 
 def test_a_shorter_replyTimeout_is_what_a_PING_may_take(both, clock):
-    memory = Memory(clock, healthCheckInterval=4, replyTimeout=1)
+    memory = Links(clock, healthCheckInterval=4, replyTimeout=1)
     memory.let_pass(10)
     memory.vanish()
     memory.let_pass(5)
@@ -87,7 +77,7 @@ def test_a_shorter_replyTimeout_is_what_a_PING_may_take(both, clock):
 
 
 def test_an_idle_connection_stays_and_one_that_is_used_is_not_asked(both, clock):
-    memory = Memory(clock, healthCheckInterval=4)
+    memory = Links(clock, healthCheckInterval=4)
     memory.let_pass(40)
     assert memory.factory.size == 1 and len(memory.endpoint.links) == 1
     asked = memory.pings()
@@ -100,7 +90,7 @@ def test_an_idle_connection_stays_and_one_that_is_used_is_not_asked(both, clock)
 
 
 def test_each_connection_has_one_timer_that_ends_with_it(both, clock):
-    memory = Memory(clock, size=5, healthCheckInterval=4)
+    memory = Links(clock, size=5, healthCheckInterval=4)
     assert len(clock.getDelayedCalls()) == 5
     memory.let_pass(50)
     assert len(clock.getDelayedCalls()) == 5
@@ -108,7 +98,7 @@ def test_each_connection_has_one_timer_that_ends_with_it(both, clock):
 
 
 def test_a_transaction_that_rests_gets_no_PING_among_its_replies(both, clock):
-    memory = Memory(clock, healthCheckInterval=4)
+    memory = Links(clock, healthCheckInterval=4)
     multi = memory.rc.multi()
     settle(clock)
     transaction = fired(multi)
@@ -121,7 +111,7 @@ def test_a_transaction_that_rests_gets_no_PING_among_its_replies(both, clock):
 
 
 def test_a_blocking_command_may_take_its_time(both, clock):
-    memory = Memory(clock, healthCheckInterval=4, maxBlockingConnections=0)
+    memory = Links(clock, healthCheckInterval=4, maxBlockingConnections=0)
     outcomes = []
     memory.rc.blpop("q").addBoth(outcomes.append)
     memory.let_pass(100, 1)
@@ -140,7 +130,7 @@ def test_a_large_reply_that_makes_progress_is_waited_for(both, clock):
         while True:
             yield
 
-    memory = Memory(clock, drips, healthCheckInterval=4)
+    memory = Links(clock, drips, healthCheckInterval=4)
     d = memory.rc.get("k")
     memory.let_pass(31)
     assert fired(d) == "x" * 20
@@ -149,7 +139,7 @@ def test_a_large_reply_that_makes_progress_is_waited_for(both, clock):
 
 
 def test_a_connection_that_this_side_does_not_read_is_not_judged(both, clock):
-    memory = Memory(clock, healthCheckInterval=4)
+    memory = Links(clock, healthCheckInterval=4)
     connection = memory.factory.pool[0]
     connection.pauseProducing()
     d = memory.rc.get("k")

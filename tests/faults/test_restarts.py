@@ -16,7 +16,8 @@ import pytest
 from support import fired
 
 import txredis_fast as redis
-from faults.scripted import MemoryEndpoint, Session, answering, settle
+from faults.memory import pool_in_memory
+from faults.scripted import answering, settle
 
 FULL = os.environ.get("TXREDIS_FAST_FULL", "") not in ("", "0")
 RESTARTS = 100 if FULL else 20
@@ -26,10 +27,8 @@ CANCELLATIONS = 1_000_000 if FULL else 20_000
 ANSWERS = {"GET": b"$1\r\nv\r\n"}
 
 
-def pool_in_memory(clock, size):
-    factory = redis.RedisFactory("memory", 1, size, True)
-    endpoint = MemoryEndpoint(lambda: Session(answering(ANSWERS), clock), clock)
-    factory.startConnecting(endpoint)
+def pool(clock, size):
+    factory, endpoint = pool_in_memory(clock, answering(ANSWERS), size, dbid=1)
     settle(clock)
     return factory, endpoint
 
@@ -48,7 +47,7 @@ def restart(clock, endpoint, seconds):
 def test_restarts_under_a_pool_of_ten(both, clock):
     """All are back within the back-off, and every command given meanwhile ends."""
     random.seed(100)
-    factory, endpoint = pool_in_memory(clock, 10)
+    factory, endpoint = pool(clock, 10)
     outcomes = []
     for _ in range(RESTARTS):
         given = [factory.handler.get("k").addBoth(outcomes.append) for _ in range(20)]
@@ -92,7 +91,7 @@ def growth(action, times):
 
 
 def test_reconnections_leave_nothing_behind(both, clock):
-    factory, endpoint = pool_in_memory(clock, 2)
+    factory, endpoint = pool(clock, 2)
     factory.jitter = 0
 
     def reconnect():
@@ -107,7 +106,7 @@ def test_reconnections_leave_nothing_behind(both, clock):
 
 @pytest.mark.parametrize("up", [True, False])
 def test_cancellations_leave_nothing_behind(both, clock, up):
-    factory, endpoint = pool_in_memory(clock, 2)
+    factory, endpoint = pool(clock, 2)
     if not up:
         restart(clock, endpoint, 0)
         endpoint.refuses = True
