@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import IMPLEMENTATIONS, use_implementation
-from twisted.internet.task import Clock
+from support import IMPLEMENTATIONS, Turns, use_implementation
 from twisted.logger import globalLogPublisher
 
 import txredis_fast
@@ -61,9 +60,9 @@ def logged_errors() -> Iterator[LoggedErrors]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Turns:
     """The package's reactor is a clock that the test turns."""
-    clock = Clock()
+    clock = Turns()
     monkeypatch.setattr(txredis_fast, "reactor", clock, raising=False)
     return clock
 

@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
+from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -172,6 +173,26 @@ class Resolver:
         receiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
         receiver.resolutionComplete()
         return self
+
+
+class Turns(Clock):
+    """A clock that is asked from finalizers and threads, too, as a reactor is.
+
+    :ivar asked: what to call in the next turn.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Any] = []
+
+    def callFromThread(self, function: Any, *args: Any, **kwargs: Any) -> None:
+        self.asked.append(lambda: function(*args, **kwargs))
+
+    def advance(self, amount: float) -> None:
+        asked, self.asked = self.asked, []
+        for function in asked:
+            function()
+        super().advance(amount)
 
 
 # The reactor for tests of older Twisteds does not resolve names.

@@ -364,10 +364,12 @@ def test_a_connection_lost_before_the_last_command_fails_commit_as_never_execute
     failed(t.commit(), redis.NotSentError)
 
 
-def test_a_lost_reference_discards(logged_errors):
+def test_a_lost_reference_discards_in_a_turn_of_the_reactor(clock, logged_errors):
     pool = Pool()
     begun(pool)
     gc.collect()
+    assert pool.written() == b""  # the collector may have run in the middle of anything
+    clock.advance(0)
     assert pool.answer(OK + OK) == command("DISCARD") + command("UNWATCH")
     assert free(pool) == 1
 
@@ -383,6 +385,32 @@ def test_a_reference_lost_after_commit_writes_nothing():
 
 
 # -- context managers and transact
+
+
+@pytest.mark.parametrize("begin", ["transaction", "pipelined"])
+def test_a_coroutine_that_is_finalized_in_its_block_ends_it_in_a_turn_of_the_reactor(begin, clock, logged_errors):
+    pool = Pool()
+
+    async def program():
+        async with getattr(pool.handler, begin)() as begun:
+            begun.get("a").addErrback(ended.append)
+            await Deferred()
+
+    ended = []
+    coroutine = program()
+    coroutine.send(None)
+    if begin == "transaction":
+        assert pool.answer(OK) == command("MULTI")
+        coroutine.send(None)
+        assert pool.answer(QUEUED) == command("GET", "a")
+    coroutine.close()
+    assert (pool.written(), ended) == (b"", [])
+    clock.advance(0)
+    if begin == "transaction":
+        assert pool.answer(OK + OK) == command("DISCARD") + command("UNWATCH")
+    else:
+        assert [type(failure.value) for failure in ended] == [redis.NotSentError]
+    assert free(pool) == 1
 
 
 def run(coroutine):

@@ -7,6 +7,7 @@ install another reactor after importing this package, so nothing may keep or imp
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 
@@ -16,3 +17,17 @@ def current_reactor() -> Any:
     ``Any``, because a reactor provides several interfaces at once, which Python's types cannot say.
     """
     return sys.modules["txredis_fast"].reactor
+
+
+def call_from_finalizer(function: Callable[[], Any]) -> None:
+    """Call it in a turn of the reactor of its own.
+
+    The garbage collector runs finalizers in any thread and in the middle of anything, which may be the reactor that
+    sorts its delayed calls. A clock that tests put in its place has no threads: there it is called at once.
+    """
+    reactor = current_reactor()
+    getattr(reactor, "callFromThread", _call)(function)
+
+
+def _call(function: Callable[[], Any]) -> None:
+    function()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._reactor import call_from_finalizer
+
 __all__ = ["PipelineContext", "TransactionContext"]
 
 
@@ -28,7 +30,7 @@ class TransactionContext:
         if not transaction.inTransaction:
             return
         if error is not None:
-            transaction.abandon()
+            _abandon(transaction, error)
         elif transaction.collects:
             await transaction.commit()
         else:
@@ -46,6 +48,13 @@ class PipelineContext:
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
         if error is not None:
-            self._pipeline.abandon()
+            _abandon(self._pipeline, error)
         elif self._pipeline.pipelining:
             await self._pipeline.execute_pipeline()
+
+
+def _abandon(begun: Any, error: BaseException) -> None:
+    if isinstance(error, GeneratorExit):  # nobody runs this coroutine any more: it is being finalized
+        call_from_finalizer(begun.abandon)
+    else:
+        begun.abandon()

@@ -19,10 +19,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, FirstError, fail
 from twisted.logger import Logger
-from twisted.python import threadable
 from twisted.python.failure import Failure
 
-from ._reactor import current_reactor
+from ._reactor import call_from_finalizer
 from .commands.arguments import one_or_many
 from .commands.flags import command_name
 from .exceptions import (
@@ -321,11 +320,11 @@ class Transaction(Scope):
     def __del__(self) -> None:
         if self.__dict__.get("_released", True) or not getattr(self._connection, "connected", False):
             return
+        call_from_finalizer(self._lost)
+
+    def _lost(self) -> None:
         _log.warn("A transaction was neither committed nor discarded before its last reference was lost; discarding it")
-        if threadable.ioThread in (None, threadable.getThreadID()):
-            self.abandon()
-        else:  # the garbage collector runs in any thread, a transport only in the reactor's
-            current_reactor().callFromThread(self.abandon)
+        self.abandon()
 
     def _begin_failed(self, failure: Failure) -> Failure:
         self.abandon()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fuzz.generate import Tape
-from twisted.internet.task import Clock
+from support import Turns
 
 import txredis_fast
 from bench.soak.facts import Facts
@@ -40,7 +40,7 @@ class World:
 
     def __init__(self, tape: bytes) -> None:
         self._tape = Tape(tape)
-        self.clock = Clock()
+        self.clock = Turns()
         txredis_fast.reactor = self.clock  # type: ignore[attr-defined]
         self.server = ModelServer(self.clock)
         self.endpoint = MemoryEndpoint(self.server.session, self.clock)
