@@ -86,3 +86,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
     return True
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep what there is by now out of the garbage collector's sight: tests call it often, and it is much."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hypothesis looks for who refers to an object, where a run without its tests imports it at the end."""
+    gc.unfreeze()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from twisted.internet.defer import Deferred
 
@@ -48,6 +48,9 @@ class MoreOptions(TypedDict, total=False):
     slowCommandThreshold: float | None
     disconnectTimeout: float
     healthCheckInterval: float | None
+    maxInFlight: int | None
+    maxQueuedBytes: int | None
+    whenFull: Literal["wait", "fail"]
     tls: bool
     tls_ca: PEM | None
     tls_certificate: PEM | None

@@ -16,9 +16,12 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from ._reactor import current_reactor
-from .exceptions import NotSentError
+from .exceptions import NotSentError, QueueFullError
 
 __all__ = ["ConnectionQueue"]
+
+#: Of those who wait, how many are served in one turn of the reactor.
+SERVED_AT_ONCE = 1000
 
 
 class ConnectionQueue:
@@ -33,6 +36,7 @@ class ConnectionQueue:
         why: Callable[[], str],
         prepare: Callable[[Any], object],
         watch: Any = None,
+        fails_when_full: bool = False,
     ) -> None:
         """Make one.
 
@@ -40,6 +44,7 @@ class ConnectionQueue:
         :param why: the text of the error after that.
         :param prepare: called with each connection before others may use it.
         :param watch: is told of waits that were long or in vain; see ``watch.Watch``.
+        :param fails_when_full: whether those fail who would have to wait because all free connections are full.
         """
         self.pending: list[Any] = []
         #: The connection that commands share now, None if they have to wait. All go to the same one while it has
@@ -49,6 +54,8 @@ class ConnectionQueue:
         self._timeout = timeout
         self._why = why
         self._prepare = prepare
+        self._fails_when_full = fails_when_full
+        self._serving: Any = None
         self._peekers = _Line(self._gave_up, watch)
         self._getters = _Line(self._gave_up, watch)
 
@@ -56,6 +63,11 @@ class ConnectionQueue:
     def waiting(self) -> int:
         """How many wait."""
         return self._peekers.live + self._getters.live
+
+    @property
+    def full(self) -> bool:
+        """Whether there are free connections, and all are full."""
+        return bool(self.pending) and all(connection._full for connection in self.pending)
 
     def pick(self) -> Any:
         """Return a free connection to share, or None if there is none or others have waited longer."""
@@ -66,26 +78,46 @@ class ConnectionQueue:
     def rebalance(self, connection: Any) -> None:
         """A connection has much to do: let the next commands go to the one with the fewest requests in flight."""
         if connection is self.current and len(self.pending) > 1:
-            self.current = min((free for free in self.pending if free._usable), key=_in_flight, default=None)
+            self.current = min(
+                (free for free in self.pending if free._usable and not free._full), key=_in_flight, default=None
+            )
+
+    def filled(self, connection: Any) -> None:
+        """A connection is full: the next commands go to another one, or wait until it has room."""
+        if connection is self.current:
+            self._choose()
+
+    def has_room(self, connection: Any) -> None:
+        """A connection that was full is so no more."""
+        if connection in self.pending:
+            self._serve()
 
     def _choose(self) -> None:
         self.pending = [connection for connection in self.pending if connection._usable]
-        if not self.pending or self._peekers.live:
+        if self._peekers.live:
             self.current = None
-        elif self.current not in self.pending:
-            self.current = self.pending[0]
+        elif self.current not in self.pending or self.current._full:
+            self.current = self._first_with_room()
+
+    def _first_with_room(self) -> Any:
+        return next((connection for connection in self.pending if not connection._full), None)
 
     def peek(self) -> Deferred[Any]:
         """Fires with a free connection, which others may share."""
         connection = self.pick()
-        return self._peekers.join(self._timeout(), self._why) if connection is None else succeed(connection)
+        return self._wait_in(self._peekers) if connection is None else succeed(connection)
 
     def get(self) -> Deferred[Any]:
         """Fires with a free connection, which nobody else is given until it is put back."""
         self._choose()
-        if not self.pending or self._getters.live:
-            return self._getters.join(self._timeout(), self._why)
+        if self._getters.live or self._first_with_room() is None:
+            return self._wait_in(self._getters)
         return succeed(self._take())
+
+    def _wait_in(self, line: _Line) -> Deferred[Any]:
+        if self._fails_when_full and not line.live and self.full:
+            return fail(QueueFullError(self._why()))
+        return line.join(self._timeout(), self._why)
 
     def take_shared(self) -> Any:
         """Return the connection that commands share now, which nobody else is given until it is put back; or None."""
@@ -116,6 +148,9 @@ class ConnectionQueue:
         self._closed = True
         self.pending = []
         self.current = None
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.cancel()
         self.fail_waiting(error)
 
     def fail_waiting(self, error: Exception) -> None:
@@ -124,19 +159,29 @@ class ConnectionQueue:
         self._getters.fail_all(error)
 
     def _take(self) -> Any:
-        connection = self.pending.pop()
+        connection = next(connection for connection in reversed(self.pending) if not connection._full)
+        self.pending.remove(connection)
         self._choose()
         return connection
 
     def _serve(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
         self._choose()
-        while self._peekers.live and self.pending:
-            self._peekers.serve_first(self.pending[0])
+        left = SERVED_AT_ONCE
+        while left and self._peekers.live and (connection := self._first_with_room()) is not None:
+            self._peekers.serve_first(connection)
             self._choose()
-        while self._getters.live and self.pending:
+            left -= 1
+        while left and self._getters.live and self._first_with_room() is not None:
             self._getters.serve_first(self._take())
             self._choose()
+            left -= 1
+        if not left and self._serving is None and not self._closed and self.waiting:
+            self._serving = current_reactor().callLater(0, self._go_on_serving)
+
+    def _go_on_serving(self) -> None:
+        self._serving = None
+        self._serve()
 
     def _gave_up(self) -> NotSentError:
         return NotSentError(self._why())

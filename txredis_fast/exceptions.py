@@ -25,6 +25,7 @@ __all__ = [
     "NoScriptRunning",
     "NotSentError",
     "ProtocolError",
+    "QueueFullError",
     "ReadOnlyError",
     "RedisError",
     "ReplyTimeoutError",
@@ -55,6 +56,10 @@ class TimeoutError(ConnectionError):
 
 class NotSentError(ConnectionError):
     """The command was never written: the server has not executed it."""
+
+
+class QueueFullError(NotSentError):
+    """All connections have as much in flight as ``maxInFlight`` or ``maxQueuedBytes`` allows; nothing was written."""
 
 
 class MaybeExecutedError(ConnectionError):

@@ -37,6 +37,9 @@ TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
 DEFAULT_BLOCKING_CONNECTIONS = 32
 
+DEFAULT_MAX_IN_FLIGHT = 100_000
+DEFAULT_MAX_QUEUED_BYTES = 256 * 1024 * 1024
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConnectionOptions:
@@ -88,6 +91,15 @@ class ConnectionOptions:
     #: when needed, and closed when they have not been used for 30 seconds. None: 32, or ``poolsize`` where that is
     #: more. 0: blocking commands take one of the pool's.
     maxBlockingConnections: int | None = None
+    #: How many commands one connection may have in flight (given to it, and not answered), each of a batch counted:
+    #: with so many it takes no further one before replies have come, so that at most one batch goes beyond. A
+    #: transaction's own commands are its own to bound. None: any number.
+    maxInFlight: int | None = DEFAULT_MAX_IN_FLIGHT
+    #: The same in bytes: of commands that one connection has not written, or whose replies have not come. None: any.
+    maxQueuedBytes: int | None = DEFAULT_MAX_QUEUED_BYTES
+    #: What becomes of a command when every free connection has reached one of these limits. "wait": it waits its turn
+    #: as one that finds no connection, at most ``poolTimeout``. "fail": it fails with ``QueueFullError`` at once.
+    whenFull: Literal["wait", "fail"] = "wait"
     #: Called as ``onUnclaimedReply(command, reply)`` when a blocking command was cancelled, or was out of its
     #: caller's time, and the server had taken an element for it all the same: put it back, or use it. ``command`` is
     #: the tuple that was sent. None: the element is dropped, and a warning without its content is logged.
@@ -137,6 +149,12 @@ class ConnectionOptions:
         most = self.maxBlockingConnections
         if most is not None and (not isinstance(most, int) or most < 0):
             raise ValueError(f"maxBlockingConnections must be a number, 0 or more, or None, not {most!r}")
+        for name in ("maxInFlight", "maxQueuedBytes"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(f"{name} must be a number, 1 or more, or None, not {value!r}")
+        if self.whenFull not in ("wait", "fail"):
+            raise ValueError(f"whenFull must be 'wait' or 'fail', not {self.whenFull!r}")
         unknown = set(self.limits) - LIMITS
         if unknown:
             raise ValueError(f"unknown limits: {sorted(unknown)}; there are: {sorted(LIMITS)}")
@@ -174,8 +192,6 @@ class ConnectionOptions:
     @property
     def max_blocking_connections(self) -> int:
         """``maxBlockingConnections`` with None resolved."""
-        if not isinstance(self.retry, RetryPolicy | None):
-            raise ValueError(f"retry must be a RetryPolicy or None, not {self.retry!r}")
         most = self.maxBlockingConnections
         return max(DEFAULT_BLOCKING_CONNECTIONS, self.poolsize) if most is None else most
 
@@ -314,6 +330,10 @@ def _read_seconds(text: str) -> float | None:
     return None if text.lower() == "none" else float(text)
 
 
+def _read_count(text: str) -> int | None:
+    return None if text.lower() == "none" else int(text)
+
+
 def _read_charset(text: str) -> str | None:
     return None if text.lower() == "none" else text
 
@@ -326,7 +346,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "connectTimeout": _read_seconds,
     "replyTimeout": _read_seconds,
     "poolTimeout": _read_seconds,
-    "maxBlockingConnections": int,
+    "maxBlockingConnections": _read_count,
+    "maxInFlight": _read_count,
+    "maxQueuedBytes": _read_count,
+    "whenFull": str,
     "convertNumbers": _read_convert_numbers,
     "slowCommandThreshold": _read_seconds,
     "disconnectTimeout": float,

@@ -13,7 +13,7 @@ This module must not know single commands.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.python import log
@@ -36,7 +36,7 @@ from .handler import ConnectionHandler
 from .health import HealthCheck, keep_alive
 from .hooks import CommandHook
 from .lane import BlockingLane
-from .options import ConnectionOptions, ConvertNumbers
+from .options import DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_QUEUED_BYTES, ConnectionOptions, ConvertNumbers
 from .protocol import RedisProtocol
 from .reconnecting import Reconnecting
 from .retry import RetryPolicy
@@ -91,6 +91,9 @@ class RedisFactory(Reconnecting):
         retry: RetryPolicy | None = None,
         disconnectTimeout: float = 5.0,
         healthCheckInterval: float | None = None,
+        maxInFlight: int | None = DEFAULT_MAX_IN_FLIGHT,
+        maxQueuedBytes: int | None = DEFAULT_MAX_QUEUED_BYTES,
+        whenFull: Literal["wait", "fail"] = "wait",
     ) -> None:
         """Make one.
 
@@ -121,6 +124,9 @@ class RedisFactory(Reconnecting):
             retry=retry,
             disconnectTimeout=disconnectTimeout,
             healthCheckInterval=healthCheckInterval,
+            maxInFlight=maxInFlight,
+            maxQueuedBytes=maxQueuedBytes,
+            whenFull=whenFull,
         )
         self.uuid = uuid
         self.dbid = dbid
@@ -140,6 +146,8 @@ class RedisFactory(Reconnecting):
         self.onUnclaimedReply = onUnclaimedReply
         self.disconnectTimeout = disconnectTimeout
         self.healthCheckInterval = healthCheckInterval
+        self.maxInFlight = maxInFlight
+        self.maxQueuedBytes = maxQueuedBytes
         Reconnecting.__init__(self)
         #: See :class:`~txredis_fast.ConnectionOptions`; ``retry`` is a method here, as in Twisted.
         self.retryPolicy = retry
@@ -149,7 +157,7 @@ class RedisFactory(Reconnecting):
         self.disconnectCalled = False
         self.watch = Watch(self, hooks, slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
-            lambda: self.poolTimeout, self.why_not_connected, self.prepare, self.watch
+            lambda: self.poolTimeout, self.why_not_connected, self.prepare, self.watch, whenFull == "fail"
         )
         #: How often ``auth`` has changed the login.
         self._login = 0
@@ -185,6 +193,9 @@ class RedisFactory(Reconnecting):
             "retry": options.retry,
             "disconnectTimeout": options.disconnectTimeout,
             "healthCheckInterval": options.healthCheckInterval,
+            "maxInFlight": options.maxInFlight,
+            "maxQueuedBytes": options.maxQueuedBytes,
+            "whenFull": options.whenFull,
         }
 
     def __repr__(self) -> str:
@@ -213,7 +224,9 @@ class RedisFactory(Reconnecting):
         self._built.add(protocol)
         protocol._login = self._login
         protocol.factory = self
-        protocol._on_busy = self.connectionQueue.rebalance
+        queue = self.connectionQueue
+        protocol._on_busy, protocol._on_room = queue.rebalance, queue.has_room
+        protocol._requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
         if self.connectTimeout is not None:
             protocol.handshakeTimeout = self.connectTimeout
         if self.strict:
@@ -453,6 +466,12 @@ class RedisFactory(Reconnecting):
 
     def why_not_connected(self) -> str:
         """What to tell who has waited in vain."""
+        if self.connectionQueue.full:
+            return f"Every connection ({self.size}) has as much in flight as it may: {self._limits()}"
         if self.size:
             return f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
         return f"Not connected: {self._last_reason}" if self._last_reason else "Not connected"
+
+    def _limits(self) -> str:
+        limits = {"maxInFlight": self.maxInFlight, "maxQueuedBytes": self.maxQueuedBytes}
+        return ", ".join(f"{name} is {limit}" for name, limit in limits.items() if limit is not None)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
@@ -26,7 +26,6 @@ from twisted.python.failure import Failure
 from ._reactor import current_reactor
 from .closing import Closing
 from .commands.flags import longest_wait
-from .direct import send, sends_directly
 from .exceptions import (
     ConnectionError,
     GarbledReplyError,
@@ -38,10 +37,13 @@ from .exceptions import (
 )
 from .incoming import Incoming
 from .options import ConvertNumbers
+from .outgoing import BURST, Outgoing
+from .outlet import PIECE
 from .own_scope import OwnScope
 from .redact import redacted, without_password
 from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
+from .sliced import SlicedBatch
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
@@ -50,11 +52,8 @@ CRLF = b"\r\n"
 #: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
 BLOCKING_SLACK = 10.0
 
-#: With more requests than this in flight, another one is likely to be part of a burst.
-BURST = 64
 
-
-class BaseRedisProtocol(Incoming, Closing, OwnScope):
+class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
 
     :ivar connected: 1 from the moment that the transport is there until it is lost, or this side begins to close it.
@@ -96,17 +95,14 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
         self.username = username
         self.script_hashes: set[str] = set()
         self._requests = RequestQueue(self._write, self._abort)
-        self._delivering = False
         #: Whether connectionMade was called, rather than overridden without chaining.
         self._handshake_begun = False
-        #: The transport, where data may be handed to its socket at once.
-        self._direct_transport: Any = None
         #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
         self._ready = False
         #: Whether a pool has had it.
         self._was_pooled = False
-        #: Called with this protocol when it has much to do.
-        self._on_busy: Callable[[Any], object] | None = None
+        #: Called with this protocol when it was full and has room again.
+        self._on_room: Callable[[Any], object] | None = None
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
         #: The last blocking command that was sent.
@@ -139,7 +135,7 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
             if set_option is not None:
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
-        self._direct_transport = transport if sends_directly(transport) else None
+        self._look_at(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
@@ -236,6 +232,7 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
         self.connected = 0
         self._ready = False
         self._closed()
+        self._write_no_more()
         self._requests.stopped = True
         self.script_hashes.clear()
         self._scope = None
@@ -262,6 +259,7 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
             self._end_reason = redacted(reason, self.password)
         self._ready = False
         self._requests.stopped = True
+        self._write_no_more()
         transport = self.transport
         if transport is not None:
             getattr(transport, "abortConnection", transport.loseConnection)()
@@ -286,6 +284,8 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
             self._abort(error)
         finally:
             if not nested:
+                if requests.full and requests.has_room() and self._on_room is not None:
+                    self._on_room(self)  # what it gives goes out in the same write
                 self._delivering = False
                 self._flush()
                 if self._on_busy is not None and self._in_flight > BURST:
@@ -380,37 +380,10 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
         self._blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
         return self._blocked_by
 
-    def _write(self, data: bytes) -> None:
-        """Write a command that no callback of a reply gave.
-
-        Twisted sends it, with what else comes before the next poll, in one piece. In the middle of a long burst
-        even the calls of ``transport.write`` are saved.
-        """
-        transport: Any = self.transport
-        if self._in_flight > BURST and self._on_busy is not None:
-            self._on_busy(self)
-        if self._in_flight > BURST and transport is self._direct_transport:
-            self._requests.outgoing = [data]
-            transport.reactor.callLater(0, self._flush)
-        else:
-            transport.write(data)
-
-    def _flush(self) -> None:
-        if self._end_reason is not None:
-            return  # what was not written by now never is, and fails as such
-        outgoing, self._requests.outgoing = self._requests.outgoing, None
-        if outgoing:
-            data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
-            transport: Any = self.transport
-            if transport is self._direct_transport:
-                send(transport, data)
-            else:
-                transport.write(data)
-
     def execute_batch(
         self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]], timeout: float | None = None
     ) -> Deferred[list[Any]]:
-        """Send many commands in one write.
+        """Send many commands in one write, or in as many as they need.
 
         :param commands: of each its arguments, its converter or None, and whether its reply is wanted raw.
         :param timeout: seconds for all replies, instead of ``replyTimeout``.
@@ -421,23 +394,38 @@ class BaseRedisProtocol(Incoming, Closing, OwnScope):
             return fail(NotSentError("Not connected"))
         if not commands:
             return succeed([])
+        parts = []
         try:
-            data = encode_commands([command[0] for command in commands], self.charset, self.errors, self.strict)
+            arguments: list[Iterable[Any]] = [command[0] for command in commands]
+            end = 0
+            while end < len(arguments):
+                begin = end
+                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, PIECE)
+                parts.append((data, begin, end))
         except Exception:
             return fail()
         timeout = timeout or self.replyTimeout
         deadline = self._deadline(timeout) if timeout else None
-        return self._requests.send_batch(data, commands, deadline)
-
-    @property
-    def _in_flight(self) -> int:
-        """How many requests wait for their reply."""
-        return len(self._requests.waiting)
+        requests = self._requests
+        if len(parts) == 1:
+            return requests.send_batch(data, commands, deadline)
+        kept = requests.outgoing is not None
+        if not kept:
+            requests.outgoing = []
+        slices = [requests.send_batch(data, commands[begin:end], deadline) for data, begin, end in parts]
+        if not kept:
+            self._flush()
+        return SlicedBatch(slices).deferred
 
     @property
     def _proved(self) -> bool:
         """Whether the server has taken this side for a client, and said something that makes sense."""
         return self._was_pooled and self._reader is not None and not isinstance(self._end_reason, ProtocolError)
+
+    @property
+    def _full(self) -> bool:
+        """Whether it has as much in flight as it may; see ``ConnectionOptions.maxInFlight``."""
+        return self._requests.full
 
     @property
     def _usable(self) -> bool:

@@ -146,9 +146,23 @@ def test_any_iterable_of_arguments_will_do(resp):
 def test_many_commands_go_into_one_buffer(resp):
     commands = [["SET", f"key {i}", i] for i in range(1000)]
     expected = b"".join(resp.encode_command(command) for command in commands)
-    assert resp.encode_commands(commands) == expected
-    assert resp.encode_commands(iter(commands)) == expected
-    assert resp.encode_commands([]) == b""
+    assert resp.encode_commands(commands) == (expected, 1000)
+    assert resp.encode_commands([]) == (b"", 0)
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, 41, 5000, 1_000_000])
+def test_many_commands_go_into_buffers_of_about_a_size(resp, size):
+    commands = [["SET", f"key {i}", "v" * (i % 50)] for i in range(1000)]
+    parts, end = [], 0
+    while end < len(commands):
+        begin = end
+        data, end = resp.encode_commands(commands, start=begin, size=size)
+        assert data == b"".join(resp.encode_command(command) for command in commands[begin:end])
+        assert len(data) - len(resp.encode_command(commands[end - 1])) < max(size, 1), "it ends with the first beyond"
+        assert len(data) >= size or end == len(commands)
+        parts.append(data)
+    assert b"".join(parts) == resp.encode_commands(commands)[0]
+    assert resp.encode_commands(commands, start=1000) == (b"", 1000)
 
 
 @pytest.mark.parametrize("size", [*range(900, 1100), 5000, 10_000, 100_000, 1_000_000])

@@ -6,6 +6,7 @@ Deferreds are made and fired by ``_cdeferred``.
 
 from collections import deque
 from functools import wraps
+from sys import maxsize
 
 from cpython.object cimport PyObject
 
@@ -40,16 +41,18 @@ cdef class Request:
     cdef readonly object post_proc
     cdef readonly bint raw
     cdef readonly object deadline
+    cdef readonly Py_ssize_t size
 
     @property
     def remaining(self):
         return 1
 
-    def __init__(self, deferred, post_proc, bint raw, deadline):
+    def __init__(self, deferred, post_proc, bint raw, deadline, Py_ssize_t size):
         self.deferred = deferred
         self.post_proc = post_proc
         self.raw = raw
         self.deadline = deadline
+        self.size = size
 
     cpdef bint answer(self, reply) except -1:
         cdef object deferred = self.deferred
@@ -76,12 +79,14 @@ cdef class BatchRequest:
     cdef readonly object deferred
     cdef readonly list replies
     cdef readonly object deadline
+    cdef readonly Py_ssize_t size
     cdef list _converters
     cdef Py_ssize_t _size
     cdef bint _plain
 
-    def __init__(self, deferred, converters, deadline):
+    def __init__(self, deferred, converters, deadline, Py_ssize_t size):
         self.deferred = deferred
+        self.size = size
         self._converters = list(converters)
         self._size = len(self._converters)
         self._plain = True
@@ -134,22 +139,29 @@ cdef class BatchRequest:
 cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
-    cdef public Py_ssize_t kept
+    cdef readonly bint full
     cdef public bint stopped
     cdef public bint direct
     cdef readonly long long sent
     cdef readonly long long bytes_out
+    cdef readonly Py_ssize_t in_flight
+    cdef readonly Py_ssize_t bytes_in_flight
     cdef public long long cancelled
     cdef object _note_cancelled
+    cdef Py_ssize_t _max_in_flight
+    cdef Py_ssize_t _max_bytes
+    cdef object _on_full
     cdef object _timer
     cdef object _write
 
     def __init__(self, write, on_overdue):
         self.waiting = deque()
         self.outgoing = None
-        self.kept = 0
+        self.full = False
         self.stopped = False
         self.direct = True
+        self._max_in_flight = self._max_bytes = maxsize
+        self._on_full = None
         self._timer = DeadlineTimer(on_overdue)
         self._write = write
         self._note_cancelled = self._cancelled
@@ -159,11 +171,35 @@ cdef class RequestQueue:
         return self._owed()
 
     cdef Py_ssize_t _owed(self) except -1:
-        cdef Py_ssize_t owed = len(self.waiting) - self.kept
+        cdef Py_ssize_t owed = len(self.waiting)
         return owed if self.outgoing is None else owed - len(<list?>self.outgoing)
+
+    def limit(self, max_in_flight, max_bytes, on_full):
+        self._max_in_flight = maxsize if max_in_flight is None else max_in_flight
+        self._max_bytes = maxsize if max_bytes is None else max_bytes
+        self._on_full = on_full
+
+    cpdef bint has_room(self) except -1:
+        self.full = self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes
+        return not self.full
 
     def _cancelled(self, deferred):
         self.cancelled += 1
+
+    cdef int _add(self, object request, Py_ssize_t commands, bytes data) except -1:
+        cdef Py_ssize_t size = len(data)
+        self.waiting.append(request)
+        self.sent += commands
+        self.in_flight += commands
+        self.bytes_out += size
+        self.bytes_in_flight += size
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            (<list?>self.outgoing).append(data)
+        if not self.full and not self.has_room() and self._on_full is not None:
+            self._on_full()
+        return 0
 
     def send(self, bytes data not None, post_proc, bint raw, canceller, deadline):
         return self._send(data, post_proc, raw, canceller, deadline)
@@ -175,25 +211,14 @@ cdef class RequestQueue:
         request.post_proc = post_proc
         request.raw = raw
         request.deadline = deadline
-        self.waiting.append(request)
-        self.sent += 1
-        self.bytes_out += len(data)
-        if self.outgoing is None:
-            self._write(data)
-        else:
-            (<list?>self.outgoing).append(data)
+        request.size = len(data)
+        self._add(request, 1, data)
         return deferred
 
     def send_batch(self, bytes data not None, converters, deadline):
         cdef object deferred = new_deferred(self._note_cancelled)
-        cdef BatchRequest request = BatchRequest(deferred, converters, deadline)
-        self.waiting.append(request)
-        self.sent += request._size
-        self.bytes_out += len(data)
-        if self.outgoing is None:
-            self._write(data)
-        else:
-            (<list?>self.outgoing).append(data)
+        cdef BatchRequest request = BatchRequest(deferred, converters, deadline, len(data))
+        self._add(request, request._size, data)
         return deferred
 
     def deliver(self, reader, take_reply, take_push, unasked):
@@ -231,9 +256,11 @@ cdef class RequestQueue:
                 pushes = [push for push in replies if type(push) is _Push]
                 replies = [reply for reply in replies if type(reply) is not _Push]
                 break
+        self.in_flight -= len(replies)
         done = request.answer_many(replies)
         if done:
             self.waiting.popleft()
+            self.bytes_in_flight -= request.size
         if pushes is not None:
             for reply in pushes:
                 take_push(reply)
@@ -243,18 +270,21 @@ cdef class RequestQueue:
 
     cpdef answer(self, reply):
         cdef object request = self.waiting[0]
+        self.in_flight -= 1
         if isinstance(request, Request):
             self.waiting.popleft()
+            self.bytes_in_flight -= (<Request>request).size
             (<Request>request).answer(reply)
         elif (<BatchRequest?>request).answer(reply):
             self.waiting.popleft()
+            self.bytes_in_flight -= (<BatchRequest>request).size
             (<BatchRequest>request).finish()
 
     def fail_all(self, make_error):
         self._timer.stop()
         cdef Py_ssize_t sent = self._owed()
         self.outgoing = None
-        self.kept = 0
+        self.in_flight = self.bytes_in_flight = 0
         waiting, self.waiting = self.waiting, deque()
         for place, request in enumerate(waiting):
             if place < sent:

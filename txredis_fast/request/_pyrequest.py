@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from sys import maxsize
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -43,13 +44,17 @@ PostProc = Callable[[Any], Any]
 class Request:
     """One command's claim on one reply."""
 
-    __slots__ = ("deadline", "deferred", "post_proc", "raw")
+    __slots__ = ("deadline", "deferred", "post_proc", "raw", "size")
 
-    def __init__(self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None) -> None:
+    def __init__(
+        self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None, size: int
+    ) -> None:
+        """Make one; ``size`` is how many bytes were written for it."""
         self.deferred = deferred
         self.post_proc = post_proc
         self.raw = raw
         self.deadline = deadline
+        self.size = size
 
     @property
     def remaining(self) -> int:
@@ -88,18 +93,20 @@ class BatchRequest:
     Errors and failures of converters are values in the list, at their places.
     """
 
-    __slots__ = ("_converters", "deadline", "deferred", "replies")
+    __slots__ = ("_converters", "deadline", "deferred", "replies", "size")
 
     def __init__(
         self,
         deferred: Deferred[list[Any]],
         converters: Sequence[tuple[Any, ...]],
         deadline: float | None,
+        size: int,
     ) -> None:
         self.deferred = deferred
         self._converters = converters
         self.replies: list[Any] = []
         self.deadline = deadline
+        self.size = size
 
     @property
     def raw(self) -> bool:
@@ -156,21 +163,27 @@ class RequestQueue:
 
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
-    :ivar kept: how many of the newest requests are not written yet, besides those in :attr:`outgoing`.
+    :ivar full: whether it has reached a limit (see :meth:`limit`), and was not found to have room again since.
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
     :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
+    :ivar in_flight: how many of these commands are not answered, and :ivar bytes_in_flight: of how many bytes.
     :ivar cancelled: how many Deferreds of these were cancelled.
     :ivar direct: whether a compiled ``execute_command`` may send a command without asking the plain one.
     """
 
     __slots__ = (
+        "_max_bytes",
+        "_max_in_flight",
         "_note_cancelled",
+        "_on_full",
         "_timer",
         "_write",
+        "bytes_in_flight",
         "bytes_out",
         "cancelled",
         "direct",
-        "kept",
+        "full",
+        "in_flight",
         "outgoing",
         "sent",
         "stopped",
@@ -185,23 +198,56 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
-        self.kept = 0
+        self.full = False
         self.stopped = False
         self.direct = True
+        self._max_in_flight = self._max_bytes = maxsize
+        self._on_full: Callable[[], object] | None = None
         self._timer = DeadlineTimer(on_overdue)
         self._write = write
         self.sent = 0
         self.bytes_out = 0
+        self.in_flight = 0
+        self.bytes_in_flight = 0
         self.cancelled = 0
         self._note_cancelled = self._cancelled  # made once, rather than with each command
 
     @property
     def owed(self) -> int:
         """How many requests are written and wait for their replies: the oldest ones."""
-        return len(self.waiting) - self.kept - len(self.outgoing or ())
+        return len(self.waiting) - len(self.outgoing or ())
+
+    def limit(self, max_in_flight: int | None, max_bytes: int | None, on_full: Callable[[], object]) -> None:
+        """Say when the queue is :attr:`full`. It takes commands all the same; who gives them is to look.
+
+        :param max_in_flight: so many commands, each of a batch counted; None: any number.
+        :param max_bytes: commands of so many bytes; None: any number.
+        :param on_full: called when a command has made it full.
+        """
+        self._max_in_flight = maxsize if max_in_flight is None else max_in_flight
+        self._max_bytes = maxsize if max_bytes is None else max_bytes
+        self._on_full = on_full
+
+    def has_room(self) -> bool:
+        """Look whether replies have made room; from then on it is not :attr:`full`."""
+        self.full = self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes
+        return not self.full
 
     def _cancelled(self, deferred: Deferred[Any]) -> None:
         self.cancelled += 1
+
+    def _add(self, request: Request | BatchRequest, commands: int, data: bytes) -> None:
+        self.waiting.append(request)
+        self.sent += commands
+        self.in_flight += commands
+        self.bytes_out += len(data)
+        self.bytes_in_flight += len(data)
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            self.outgoing.append(data)
+        if not self.full and not self.has_room() and self._on_full is not None:
+            self._on_full()
 
     def send(
         self,
@@ -221,13 +267,7 @@ class RequestQueue:
         :returns: fires with the reply.
         """
         deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
-        self.waiting.append(Request(deferred, post_proc, raw, deadline))
-        self.sent += 1
-        self.bytes_out += len(data)
-        if self.outgoing is None:
-            self._write(data)
-        else:
-            self.outgoing.append(data)
+        self._add(Request(deferred, post_proc, raw, deadline, len(data)), 1, data)
         return deferred
 
     def send_batch(
@@ -239,13 +279,7 @@ class RequestQueue:
         :returns: fires with the list of replies.
         """
         deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
-        self.waiting.append(BatchRequest(deferred, converters, deadline))
-        self.sent += len(converters)
-        self.bytes_out += len(data)
-        if self.outgoing is None:
-            self._write(data)
-        else:
-            self.outgoing.append(data)
+        self._add(BatchRequest(deferred, converters, deadline, len(data)), len(converters), data)
         return deferred
 
     def deliver(
@@ -287,9 +321,10 @@ class RequestQueue:
         pushes = [reply for reply in replies if reply.__class__ is Push]
         if pushes:
             replies = [reply for reply in replies if reply.__class__ is not Push]
+        self.in_flight -= len(replies)
         done = request.answer_many(replies)
         if done:
-            self.waiting.popleft()
+            self._take_out(request)
         for push in pushes:
             take_push(push)
         if done:
@@ -298,12 +333,17 @@ class RequestQueue:
     def answer(self, reply: Any) -> None:
         """Give a reply to the oldest request. There must be one."""
         request = self.waiting[0]
+        self.in_flight -= 1
         if isinstance(request, Request):
-            self.waiting.popleft()
+            self._take_out(request)
             request.answer(reply)
         elif request.answer(reply):
-            self.waiting.popleft()
+            self._take_out(request)
             request.finish()
+
+    def _take_out(self, request: Request | BatchRequest) -> None:
+        self.waiting.popleft()
+        self.bytes_in_flight -= request.size
 
     def fail_all(self, make_error: Callable[[], Exception]) -> None:
         """Fail every request, oldest first; requests that their callbacks add are not among them.
@@ -314,7 +354,7 @@ class RequestQueue:
         self._timer.stop()
         sent = self.owed
         self.outgoing = None
-        self.kept = 0
+        self.in_flight = self.bytes_in_flight = 0
         waiting, self.waiting = self.waiting, deque()
         for place, request in enumerate(waiting):
             if place < sent:

@@ -8,6 +8,8 @@ from cpython.ref cimport Py_XDECREF
 from cpython.unicode cimport PyUnicode_AsUTF8String
 from libc.string cimport memcpy
 
+from sys import maxsize
+
 from txredis_fast.exceptions import InvalidData
 from txredis_fast.resp._shared import encode_other
 
@@ -212,14 +214,19 @@ def encode_command(args, charset="utf-8", errors="strict", strict=False):
         Py_XDECREF(out.grown)
 
 
-def encode_commands(commands, charset="utf-8", errors="strict", strict=False):
+def encode_commands(
+    list commands not None, charset="utf-8", errors="strict", strict=False, Py_ssize_t start=0, Py_ssize_t size=maxsize
+):
     """See :func:`txredis_fast.resp._pyencode.encode_commands`."""
     cdef char stack[STACK_BYTES]
     cdef _Output out
     out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL
     try:
-        for args in commands:
-            _encode(&out, args, charset, errors, strict)
-        return _finish(&out)
+        while start < len(commands):
+            _encode(&out, commands[start], charset, errors, strict)
+            start += 1
+            if out.size >= size:
+                break
+        return _finish(&out), start
     finally:
         Py_XDECREF(out.grown)

@@ -6,6 +6,7 @@ A command is an array of bulk strings, whatever the types of its arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import maxsize
 from typing import Any
 
 from txredis_fast.exceptions import InvalidData
@@ -59,13 +60,25 @@ def encode_command(
 
 
 def encode_commands(
-    commands: Iterable[Iterable[Any]],
+    commands: list[Iterable[Any]],
     charset: str | None = "utf-8",
     errors: str = "strict",
     strict: bool = False,
-) -> bytes:
-    """Encode many commands into one buffer; see :func:`encode_command`."""
+    start: int = 0,
+    size: int = maxsize,
+) -> tuple[bytes, int]:
+    """Encode many commands into one buffer, or a part of them; see :func:`encode_command`.
+
+    :param start: the place of the first.
+    :param size: stop with the command that makes it so many bytes.
+    :returns: the bytes, and the place of the first command that is not among them.
+    """
     parts: list[bytes] = []
-    for args in commands:
-        _encode(parts, args, charset, errors, strict)
-    return b"".join(parts)
+    total = 0
+    for end in range(start, len(commands)):
+        seen = len(parts)
+        _encode(parts, commands[end], charset, errors, strict)
+        total += sum(map(len, parts[seen:]))
+        if total >= size:
+            return b"".join(parts), end + 1
+    return b"".join(parts), len(commands)

@@ -1,0 +1,98 @@
+"""Write what is more than one write's worth, as fast as the transport takes it.
+
+A transport keeps whatever it is given, in memory, until its socket takes it. :class:`Outlet` gives it the next piece
+when it asks for more; until then commands stay where they are, each its own bytes, and what is given meanwhile waits
+behind them.
+
+This module must not know of commands or of replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+__all__ = ["PIECE", "Outlet"]
+
+#: Bytes of a piece; Twisted asks for no more while it has as many to write.
+PIECE = 64 * 1024
+
+
+@implementer(IPushProducer)
+class Outlet:
+    """Writes a list of data to a transport, piece by piece, and takes out of it what is written."""
+
+    def __init__(self, transport: Any, outgoing: list[bytes], done: Callable[[], object]) -> None:
+        """Make one.
+
+        :param outgoing: what to write; more may be appended until it is empty.
+        :param done: called when it is.
+        """
+        self._transport = transport
+        self._outgoing = outgoing
+        self._done = done
+        self._paused = False
+        self._writing = False
+        self._open = True
+
+    def start(self) -> None:
+        """Write the first pieces. A transport that has another producer, or knows of none, is given all at once."""
+        register = getattr(self._transport, "registerProducer", None)
+        try:
+            if register is None:
+                raise RuntimeError
+            register(self, True)
+        except RuntimeError:
+            self._open = False
+            outgoing, self._outgoing[:] = self._outgoing[:], []
+            self._transport.write(b"".join(outgoing))
+            self._done()
+        else:
+            self.resumeProducing()
+
+    def stop(self) -> None:
+        """Write no more."""
+        if self._open:
+            self._open = False
+            self._transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """The transport has enough for now."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The transport takes more: write, until it has enough or nothing is left."""
+        self._paused = False
+        if self._writing:  # by a transport that asks for more within its write
+            return
+        self._writing = True
+        try:
+            while self._open and not self._paused and self._outgoing:
+                if getattr(self._transport, "disconnecting", False):
+                    self.stop()  # it waits for that
+                    return
+                self._transport.write(self._take())
+        finally:
+            self._writing = False
+        if self._open and not self._outgoing:
+            self.stop()
+            self._done()
+
+    def stopProducing(self) -> None:
+        """The connection is lost."""
+        self._open = False
+
+    def _take(self) -> bytes:
+        """Take out the next piece: many short data or, as it is, a long one."""
+        size = end = 0
+        for data in self._outgoing:
+            if end and size + len(data) > PIECE:
+                break
+            size += len(data)
+            end += 1
+        taken = self._outgoing[:end]
+        del self._outgoing[:end]
+        return b"".join(taken) if end > 1 else taken[0]
