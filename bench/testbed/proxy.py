@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves as told, between a client and a real server.
+"""A proxy that misbehaves as told, between a client and a real server: on a port, or on a unix socket.
 
 ::
 
@@ -19,11 +19,13 @@ from __future__ import annotations
 import contextlib
 import enum
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
@@ -60,7 +62,8 @@ class _Front(Protocol):
         proxy = self.proxy
         proxy.accepted += 1
         proxy.fronts.add(self)
-        self.transport.setTcpNoDelay(True)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
         mode = proxy.on_accept
         if mode is OnAccept.CLOSE:
             self.transport.loseConnection()
@@ -174,12 +177,8 @@ class Proxy:
         self.fronts: set[_Front] = set()
         self._listening: Any = None
         self._all_lost: defer.Deferred[None] | None = None
-        # Bound for good and never listening: connecting is refused while there is no other socket, and neither
-        # another program nor an outgoing connection gets the port.
-        self._holder = self._bind(0)
-        self.port: int = self._holder.getsockname()[1]
-        self._factory = Factory.forProtocol(lambda: _Front(self))
-        self._factory.noisy = False
+        self._factory = self._make_factory()
+        self._take_address()
         self.accept()
 
     @property
@@ -224,10 +223,28 @@ class Proxy:
     def accept(self) -> None:
         """Accept new connections again."""
         if self._listening is None:
-            with self._bind(self.port if hasattr(self, "port") else self._holder.getsockname()[1]) as listener:
-                listener.listen(128)
-                listener.setblocking(False)
-                self._listening = self.reactor.adoptStreamPort(listener.fileno(), socket.AF_INET, self._factory)
+            self._listening = self._listen()
+
+    def _make_factory(self) -> Any:
+        factory = Factory.forProtocol(lambda: _Front(self))
+        factory.noisy = False
+        return factory
+
+    def _take_address(self) -> None:
+        """Take an address that stays this proxy's own, also while it refuses."""
+        # Bound for good and never listening: connecting is refused while there is no other socket, and neither
+        # another program nor an outgoing connection gets the port.
+        self._holder = self._bind(0)
+        self.port: int = self._holder.getsockname()[1]
+
+    def _give_address_back(self) -> None:
+        self._holder.close()
+
+    def _listen(self) -> Any:
+        with self._bind(self.port) as listener:
+            listener.listen(128)
+            listener.setblocking(False)
+            return self.reactor.adoptStreamPort(listener.fileno(), socket.AF_INET, self._factory)
 
     def _bind(self, port: int) -> socket.socket:
         bound = socket.socket()
@@ -243,17 +260,36 @@ class Proxy:
     async def stop(self) -> None:
         """Stop listening and reset every connection."""
         await self.refuse()
-        self._holder.close()
+        self._give_address_back()
         if self.fronts:
             self._all_lost = done = defer.Deferred()
             self.reset()
             await done
 
 
+class UnixProxy(Proxy):
+    """The same on a unix socket, in a temporary folder that is removed at the end; there is no file while it refuses.
+
+    :ivar path: of the socket.
+    """
+
+    def _take_address(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="txrf-")
+        self.path = f"{self._folder.name}/socket"
+
+    def _give_address_back(self) -> None:
+        self._folder.cleanup()
+
+    def _listen(self) -> Any:
+        return self.reactor.listenUNIX(self.path, self._factory, backlog=128)
+
+
 @contextlib.asynccontextmanager
-async def proxied(host: str, port: int, *, faults: tuple[Fault, Fault] = (NO_FAULT, NO_FAULT)) -> AsyncIterator[Proxy]:
+async def proxied(
+    host: str, port: int, *, faults: tuple[Fault, Fault] = (NO_FAULT, NO_FAULT), kind: type[Proxy] = Proxy
+) -> AsyncIterator[Any]:
     """A :class:`Proxy` that is stopped at the end."""
-    proxy = Proxy(host, port, faults=faults)
+    proxy = kind(host, port, faults=faults)
     try:
         yield proxy
     finally:

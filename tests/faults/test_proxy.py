@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -10,7 +11,7 @@ from live_helpers import bounded, opened, turn, until
 from twisted.internet.defer import gatherResults
 
 import txredis_fast as redis
-from bench.testbed.proxy import OnAccept, proxied
+from bench.testbed.proxy import OnAccept, UnixProxy, proxied
 from bench.testbed.ways import Fault
 
 
@@ -114,6 +115,27 @@ async def test_refuse_keeps_the_port(server):
             assert not waiting.called
             proxy.accept()
             assert await bounded(waiting) == "PONG"
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_same_on_a_unix_socket(server):
+    async with (
+        proxied(*server.address, kind=UnixProxy) as proxy,
+        opened(redis.UnixConnectionPool(proxy.path, poolsize=2)) as rc,
+    ):
+        assert await bounded(rc.set("key", "x" * 100_000)) == "OK"
+        for _ in range(2):
+            await bounded(proxy.refuse())
+            assert await bounded(rc.ping()) == "PONG", "the others stay"
+            proxy.reset()
+            await until(lambda: not rc._factory.size, "lost")
+            waiting = rc.get("key")
+            await turn(0.1)
+            assert not waiting.called
+            proxy.accept()
+            assert await bounded(waiting) == "x" * 100_000
+    assert not proxy.fronts
+    assert not Path(proxy.path).parent.exists(), "the folder is gone"
 
 
 @pytest.mark.parametrize("mode", [mode for mode in OnAccept if mode is not OnAccept.FORWARD])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from tls import TLSProxy, make_certificates
 from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
@@ -16,6 +15,7 @@ import txredis_fast as redis
 from bench.testbed.sentinels import Sentinel as SentinelProcess
 from bench.testbed.sentinels import sentinel_group
 from bench.testbed.servers import Server, wait_until
+from bench.testbed.tls import TLSProxy, make_certificates
 from txredis_fast.sentinel import Sentinel, connect_through_sentinels
 
 SERVICE = "mymaster"

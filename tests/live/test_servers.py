@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from tls import make_certificates
 from twisted.internet import defer, endpoints, protocol, ssl, task
 
 from bench.testbed import servers
 from bench.testbed.sentinels import Sentinel
 from bench.testbed.servers import ReplyError, Server, request, wait_until
+from bench.testbed.tls import make_certificates
 
 TESTS = Path(__file__).parent.parent
 #: Of programs that import what the tests do.

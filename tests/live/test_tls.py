@@ -10,9 +10,9 @@ import pytest_twisted
 from cryptography.hazmat.primitives import serialization
 from live_helpers import bounded, opened, until
 from OpenSSL import SSL
-from tls import TLSProxy, make_certificates
 
 import txredis_fast as redis
+from bench.testbed.tls import TLSProxy, make_certificates
 
 
 @pytest.fixture(scope="module")

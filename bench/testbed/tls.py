@@ -9,15 +9,17 @@ import datetime
 import ipaddress
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
-from twisted.internet import defer, ssl
-from twisted.internet.interfaces import IListeningPort
-from twisted.protocols import portforward
+from twisted.internet import ssl
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from .proxy import Proxy
 
 
 @dataclass(frozen=True)
@@ -131,76 +133,22 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-class _Front(portforward.ProxyServer):
-    """One connection from a client, and through it the one to the server."""
-
-    def connectionMade(self) -> None:
-        self.factory.fronts.add(self)
-        super().connectionMade()
-
-    def connectionLost(self, reason) -> None:
-        super().connectionLost(reason)
-        self.factory.front_lost(self)
-
-
-class _ClientFactory(portforward.ProxyClientFactory):
-    noisy = False
-
-
-class _FrontFactory(portforward.ProxyFactory):
-    protocol = _Front
-    noisy = False
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(host, port)
-        self.fronts: set[_Front] = set()
-        self._all_lost: defer.Deferred[None] | None = None
-
-    def front_lost(self, front: _Front) -> None:
-        self.fronts.discard(front)
-        if self._all_lost is not None and not self.fronts:
-            self._all_lost.callback(None)
-
-    def abort_all(self) -> defer.Deferred[None]:
-        """Cut every connection; fires when all are gone."""
-        if not self.fronts:
-            return defer.succeed(None)
-        self._all_lost = defer.Deferred()
-        for front in list(self.fronts):
-            front.transport.abortConnection()
-        return self._all_lost
-
-
-_Front.clientProtocolFactory = _ClientFactory
-
-
-class TLSProxy:
+class TLSProxy(Proxy):
     """Listens with TLS on a free port of 127.0.0.1 and forwards to a plain TCP server."""
 
-    host = "127.0.0.1"
-
-    def __init__(self, host: str, port: int, certificates: Certificates | None = None, reactor=None, **options) -> None:
+    def __init__(self, host: str, port: int, certificates: Certificates | None = None, **options: Any) -> None:
         """
-        :param options: of :meth:`Certificates.server_options`.
-        :param host: the plain server's host.
-        :param port: the plain server's port.
         :param certificates: default: a new authority, and a certificate for localhost.
+        :param options: of :meth:`Certificates.server_options`.
         """
-        if reactor is None:
-            from twisted.internet import reactor
         self.certificates = certificates or make_certificates()
-        self._factory = _FrontFactory(host, port)
-        self._listening: IListeningPort = reactor.listenSSL(
-            0, self._factory, self.certificates.server_options(**options), interface=self.host
-        )
-        self.port: int = self._listening.getHost().port
+        self._options = options
+        super().__init__(host, port)
+
+    def _make_factory(self) -> TLSMemoryBIOFactory:
+        return TLSMemoryBIOFactory(self.certificates.server_options(**self._options), False, super()._make_factory())
 
     @property
     def connections(self) -> int:
         """How many clients are connected."""
-        return len(self._factory.fronts)
-
-    async def stop(self) -> None:
-        """Stop listening and cut every connection."""
-        await defer.maybeDeferred(self._listening.stopListening)
-        await self._factory.abort_all()
+        return len(self.fronts)
