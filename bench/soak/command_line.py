@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import importlib.util
 import json
 import signal
 import sys
@@ -18,6 +19,9 @@ from ..progress import Progress
 from ..server import Address
 
 REACTORS = ("default", "select", "asyncio")
+TRANSPORTS = ("tcp", "unix", "tls")
+#: What the extra ``tls`` installs, and TLS needs.
+TLS_PACKAGES = ("OpenSSL", "cryptography", "service_identity")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -35,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--users", type=int, default=50, metavar="N", help="how many work at a time (50)")
     add("--failover", action="store_true", help="also a master, a replica and Sentinels; the master is lost repeatedly")
     add("--url", help="an own server, redis://user:password@host:6379/0: then only links fail")
+    add("--transport", choices=TRANSPORTS, default="tcp", help="how users reach the server (tcp)")
     add("--reactor", choices=REACTORS, default="default")
     add("--seed", type=int, metavar="N", help="of all decisions; timing is the machine's")
     add("--json", type=Path, metavar="FILE", help="write everything that was found")
@@ -53,6 +58,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         options.minutes = 1.0
     if options.url is not None and options.failover:
         raise BenchError("--failover needs servers of its own, not --url")
+    if options.transport != "tcp" and options.failover:
+        raise BenchError("--failover is over TCP only: Sentinels know the hosts and ports of plain servers")
+    if options.transport == "tls" and not all(importlib.util.find_spec(name) for name in TLS_PACKAGES):
+        raise BenchError("--transport tls needs the extra 'tls': pip install 'txredis-fast[tls]'")
     for name in ("minutes", "operations", "faults", "every", "users"):
         value = getattr(options, name)
         if value is not None and not value > 0:
@@ -92,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
         every=options.every,
         users=options.users,
         seed=options.seed,
+        transport=options.transport,
     )
     with contextlib.ExitStack() as stack:
         server, own, connection = None, None, {}

@@ -16,6 +16,7 @@ def as_json(session: Session) -> dict[str, Any]:
         "seconds": round(session.elapsed, 1),
         "interrupted": session.interrupted,
         "seed": session.plan.seed,
+        "transport": session.plan.transport,
         "commands": ledger.commands,
         "done": dict(sorted(ledger.done.items())),
         "failed": dict(sorted(ledger.failed.items())),
@@ -45,8 +46,9 @@ def lines(session: Session) -> list[str]:
     seconds = max(session.elapsed, 0.001)
     faults = sum(session.happened.values())
     told = [
-        f"{ledger.commands:,} commands in {seconds:.0f} s ({ledger.commands / seconds:,.0f} a second), "
-        f"{faults:,} faults, seed {session.plan.seed}" + (", interrupted" if session.interrupted else ""),
+        f"{ledger.commands:,} commands over {session.plan.transport} in {seconds:.0f} s "
+        f"({ledger.commands / seconds:,.0f} a second), {faults:,} faults, seed {session.plan.seed}"
+        + (", interrupted" if session.interrupted else ""),
         "",
         *_columns("answered", ledger.done, "failed", ledger.failed, "faults", session.happened),
         "",

@@ -7,16 +7,15 @@ import gc
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
-from bench.testbed.proxy import Proxy
 
 from .channel import Numbers
 from .facts import Dice, Facts
 from .faults import Faults, MasterFaults
 from .ledger import Ledger
+from .transports import TRANSPORTS, OverTCP
 from .users import User
 from .watching import Watcher
 
@@ -36,6 +35,7 @@ class Plan:
     :ivar operations: end after so many commands; None: no such end.
     :ivar faults: with ``operations``: so many faults, spread over them.
     :ivar every: seconds between two faults, where ``faults`` does not say.
+    :ivar transport: one of :data:`~bench.soak.transports.TRANSPORTS`.
     """
 
     seconds: float | None = 60.0
@@ -44,6 +44,7 @@ class Plan:
     every: float = 3.0
     users: int = 50
     seed: int = 1
+    transport: str = "tcp"
     interval: float = 1.0
 
 
@@ -118,20 +119,19 @@ class Session:
 
     async def run(self) -> None:
         """Everything; does not fail for what it finds."""
-        proxy = Proxy(*self.address)
+        transport = TRANSPORTS[self.plan.transport](self.reactor, self.address)
         try:
-            await self._run(proxy)
+            await self._run(transport)
         finally:
             self._ends = True
             self.watcher.stop()
-            await proxy.stop()
+            await transport.stop()
         self.finished = self.reactor.seconds()
 
-    async def _run(self, proxy: Proxy) -> None:
-        pool, publisher = self._connect(proxy, CONNECTIONS), self._connect(proxy, 1)
-        self.faults = Faults(self.reactor, self.dice, proxy, self.server, self.facts)
-        endpoint = TCP4ClientEndpoint(self.reactor, *proxy.address, timeout=5)
-        self.numbers = Numbers(self.reactor, self.ledger, publisher, endpoint, self._subscriber_options())
+    async def _run(self, transport: OverTCP) -> None:
+        pool, publisher = self._connect(transport, CONNECTIONS), self._connect(transport, 1)
+        self.faults = Faults(self.reactor, self.dice, transport.proxy, self.server, self.facts)
+        self.numbers = Numbers(self.reactor, self.ledger, publisher, transport.endpoint(), self._subscriber_options())
         for number in range(self.plan.users):
             self._begin(self._use(User(number, pool, self.dice, self.ledger, self.facts, "soak:", 0.05)))
         self._begin(self._let_happen(self.faults))
@@ -146,12 +146,10 @@ class Session:
                 self.problems.append(f"{kind} hangs: no answer in {waited:.0f} s")
                 break
         self._ends = True
-        await self._finish(proxy)
+        await self._finish(transport.proxy)
 
-    def _connect(self, proxy: Proxy, size: int) -> Any:
-        return self._keep(
-            redis.lazyConnectionPool(*proxy.address, poolsize=size, connectTimeout=1.0, poolTimeout=5.0, **self.options)
-        )
+    def _connect(self, transport: OverTCP, size: int) -> Any:
+        return self._keep(transport.pool(poolsize=size, connectTimeout=1.0, poolTimeout=5.0, **self.options))
 
     def _keep(self, handler: Any) -> Any:
         handler._factory.initialDelay, handler._factory.maxDelay = 0.05, 0.5
@@ -221,7 +219,7 @@ class Session:
             return plan.faults is None or sum(self.happened.values()) >= plan.faults
         return self._ends or (plan.seconds is not None and self.elapsed >= plan.seconds)
 
-    async def _finish(self, proxy: Proxy) -> None:
+    async def _finish(self, proxy: Any) -> None:
         """Let all come to an end, and look at what is left."""
         ending: Deferred[Any] = DeferredList(self._running)
         if not await self._within(END_LIMIT, lambda: ending.called and not self.ledger.pending):

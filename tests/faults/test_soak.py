@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from live_helpers import until
+from live_helpers import bounded, opened, until
 
+import txredis_fast as redis
 from bench.soak import report
 from bench.soak.command_line import main
 from bench.soak.facts import pending_deferreds
 from bench.soak.session import Plan, Session, clients
+from bench.soak.transports import OverTLS
 from bench.testbed.servers import KINDS
 from bench.testbed.ways import Way
 
@@ -52,6 +54,33 @@ async def test_the_same_on_every_kind_of_server(kind, make_server):
         pytest.skip(f"{kind.name} is not installed")
     session = await soaked(make_server(binary=binary), operations=2000, faults=8, seed=2)
     assert session.verdict() == [], "\n".join(report.lines(session))
+
+
+@pytest.mark.parametrize("transport", ["unix", "tls"])
+@pytest_twisted.ensureDeferred
+async def test_the_same_over_every_transport(transport, fresh_server, logged_errors):
+    before = pending_deferreds()
+    session = await soaked(fresh_server, operations=3000, faults=12, seed=4, transport=transport)
+    assert session.verdict() == [], "\n".join(report.lines(session))
+    assert sum(session.happened.values()) >= 12
+    assert len(session.happened) > 5, session.happened
+    assert session.numbers.received
+    await until(lambda: not clients(fresh_server), "no connection is left")
+    await until(lambda: pending_deferreds() <= before + 5, "no Deferred is left")
+
+
+@pytest_twisted.ensureDeferred
+async def test_over_tls_what_the_faults_hit_is_encrypted(server):
+    from twisted.internet import reactor
+
+    transport = OverTLS(reactor, server.address)
+    try:
+        async with opened(transport.pool(poolsize=1)) as rc:
+            assert await bounded(rc.ping()) == "PONG"
+        with pytest.raises(redis.ConnectionError):
+            await bounded(redis.Connection(*transport.proxy.address, dbid=1, reconnect=False))
+    finally:
+        await transport.stop()
 
 
 @pytest_twisted.ensureDeferred
@@ -112,6 +141,8 @@ def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
             for name in ("users", "every", "minutes", "operations")
         ),
         (["--operations", "9", "--faults", "-1"], "--faults is a number greater than 0, not -1"),
+        (["--transport", "unix", "--failover"], "--failover is over TCP only"),
+        (["--transport", "tls", "--failover"], "--failover is over TCP only"),
         (["--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
     ],
 )
@@ -121,3 +152,12 @@ def test_wrong_options_give_one_clear_line(arguments, words, capsys):
     assert captured.err.startswith("bench.soak: ")
     assert words in captured.err
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("package", ["OpenSSL", "cryptography", "service_identity"])
+def test_tls_without_its_extra_gives_one_clear_line(package, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["--transport", "tls"]) == 2
+    assert capsys.readouterr().err == (
+        "bench.soak: --transport tls needs the extra 'tls': pip install 'txredis-fast[tls]'\n"
+    )
