@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from support import Pool, command
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from txredis_fast import sharding
 from txredis_fast.commands import Commands
-from txredis_fast.exceptions import ConnectionError, ConnectionFailedError, NotSentError
+from txredis_fast.exceptions import ConnectionError, ConnectionFailedError, NotSentError, ReplyTimeoutError
 from txredis_fast.sharding import (
     HashRing,
     ShardedConnectionHandler,
@@ -401,6 +402,113 @@ def test_delete_of_one_key_asks_its_node(handler, nodes):
 def test_delete_of_no_keys_fails(handler):
     with pytest.raises(ValueError, match="requires a key"):
         result_of(handler.delete([]))
+
+
+# Views: the same commands, with options.
+
+
+VIEWS = {
+    "raw": (lambda rc: rc.raw, {"raw": True}),
+    "retrying": (lambda rc: rc.retrying, {"retry": True}),
+    "withTimeout": (lambda rc: rc.withTimeout(2), {"timeout": 2}),
+    "all": (lambda rc: rc.raw.withTimeout(2).retrying, {"raw": True, "timeout": 2, "retry": True}),
+}
+each_view = pytest.mark.parametrize(("view", "options"), VIEWS.values(), ids=VIEWS)
+
+
+@each_view
+def test_a_view_sends_a_command_to_the_node_of_its_key_with_its_options(handler, nodes, view, options):
+    for node, key in zip(nodes, keys_of(handler, *nodes), strict=True):
+        for method, name in (("get", "GET"), ("get_type", "TYPE")):
+            getattr(view(handler), method)(key)
+            [(called, args, kwargs)] = node.calls
+            assert (called, args) == ("execute_command", (name, key))
+            assert options.items() <= kwargs.items()
+            node.calls.clear()
+
+
+@each_view
+@pytest.mark.parametrize(("method", "name"), [("mget", "MGET"), ("delete", "DEL")])
+def test_a_view_asks_each_node_once_with_its_options(handler, nodes, view, options, method, name):
+    a, b, _ = keys_of(handler, *nodes)
+    getattr(view(handler), method)([b, a, f"x{{{b}}}"])
+    sent = [(args, kwargs) for node in nodes for _, args, kwargs in node.calls]
+    assert [args for args, _ in sent] == [(name, a), (name, b, f"x{{{b}}}")]
+    assert all(options.items() <= kwargs.items() for _, kwargs in sent)
+
+
+@each_view
+def test_a_view_has_what_can_be_sharded_and_nothing_else(handler, nodes, view, options):
+    assert ShardedMethods <= set(dir(view(handler)))
+    for method in ("eval", "blpop", "multi", "batch", "disconnect"):
+        with pytest.raises(NotImplementedError, match=rf"^Method '{method}' cannot be sharded$"):
+            getattr(view(handler), method)
+    with pytest.raises(NotImplementedError, match="Pipelining"):
+        view(handler).pipeline()
+    with pytest.raises(NotImplementedError, match="'rename' cannot be sharded"):
+        result_of(view(handler).rename(*keys_of(handler, *nodes[:2])))
+    with pytest.raises(ValueError, match="'get' requires a key"):
+        result_of(view(handler).get(1))
+
+
+def test_a_view_made_before_the_connections_follows_its_handler(nodes):
+    connections = [Deferred() for _ in nodes]
+    view = ShardedConnectionHandler(DeferredList(connections)).raw
+    with pytest.raises(NotSentError, match=r"^Not connected$"):
+        result_of(view.get("key"))
+    for connection, node in zip(connections, nodes, strict=True):
+        connection.callback(node)
+    view.get("key")
+    assert [len(node.calls) for node in nodes].count(1) == 1
+
+
+def test_a_view_says_what_it_is(handler):
+    assert repr(handler.raw.withTimeout(2)) == f"<{handler!r} with raw=True, timeout=2>"
+
+
+@pytest.mark.parametrize("wrong", [0, -1, None, "2", True])
+def test_a_wrong_time_limit_is_refused(handler, wrong):
+    with pytest.raises(ValueError, match="seconds above 0"):
+        handler.withTimeout(wrong)
+
+
+@pytest.fixture
+def pools():
+    """Two real nodes in memory, and a sharded handler of them."""
+    pools = [Pool(), Pool()]
+    for number, pool in enumerate(pools):
+        pool.factory.uuid = f"127.0.0.1:{number}"
+    return *pools, ShardedConnectionHandler([pool.handler for pool in pools])
+
+
+def test_raw_values_of_several_nodes_are_bytes_in_the_order_of_the_keys(pools):
+    one, two, handler = pools
+    a, b = keys_of(handler, one.handler, two.handler)
+    answer = handler.raw.mget([b, a, b])
+    assert two.answer(b"*2\r\n$2\r\n07\r\n$-1\r\n") == command("MGET", b, b)
+    assert one.answer(b"*1\r\n$3\r\n1.5\r\n") == command("MGET", a)
+    assert result_of(answer) == [b"07", b"1.5", None]
+
+
+def test_keys_that_were_removed_are_counted_in_a_raw_view_too(pools):
+    one, two, handler = pools
+    answer = handler.raw.delete(keys_of(handler, one.handler, two.handler))
+    one.answer(b":1\r\n")
+    two.answer(b":1\r\n")
+    assert result_of(answer) == 2
+
+
+def test_a_node_that_does_not_answer_in_time_fails_what_it_was_asked_for_and_nothing_else(pools, clock):
+    one, two, handler = pools
+    a, b = keys_of(handler, one.handler, two.handler)
+    both, other = handler.withTimeout(2).mget([a, b]), handler.get(a)
+    one.answer(b"*1\r\n$1\r\n1\r\n$1\r\n2\r\n")
+    assert result_of(other) == 2
+    clock.advance(2)
+    with pytest.raises(ReplyTimeoutError):
+        result_of(both)
+    assert two.transports[0].aborted
+    assert not one.transports[0].aborted
 
 
 # Connecting and disconnecting.

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import bisect
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -32,6 +32,8 @@ from .commands._base import errors_to_deferred
 from .commands.arguments import list_or_args
 from .exceptions import ConnectionError, ConnectionFailedError, NotSentError
 from .stats import Stats
+from .time_limit import check_timeout
+from .views import CommandView
 
 __all__ = [
     "HashRing",
@@ -160,62 +162,45 @@ class HashRing:
         return self.get_node(key)
 
 
-class ShardedConnectionHandler:
-    """The commands of :data:`ShardedMethods` and MGET over several servers, each key on one of them.
-
-    Its commands have the parameters and values of :class:`~txredis_fast.ConnectionHandler`. The first
-    argument must be the key, a ``str`` or bytes-like object, and be given by position: else the Deferred
-    fails with ``ValueError``. A server that is down fails the commands for its own keys only.
-    """
+class _ShardedCommands:
+    """The commands of :data:`ShardedMethods` and MGET, each sent to the nodes of its keys; and views of them."""
 
     #: The names of the commands that can be sharded; MGET is one more.
     ShardedMethods = ShardedMethods
 
-    def __init__(self, connections: Deferred[Any] | Iterable[Any], *, names: Sequence[str] = ()) -> None:
-        """Make the handler of several nodes.
+    #: The nodes; None until they are connected.
+    _ring: HashRing | None
+    #: Of ``execute_command``, for each command.
+    _options: Mapping[str, Any] = {}
 
-        :param connections: the nodes' connection handlers; or a ``DeferredList`` of the Deferreds that fire
-            with them, which then itself fires with this handler. If one of them fails, it fails with
-            :exc:`~txredis_fast.ConnectionFailedError`, after the others have been disconnected.
-        :param names: what to call each node when it cannot be connected to, in the same order.
+    @property
+    def raw(self) -> ShardedView:
+        """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
+        return self._with("raw", True)
+
+    @property
+    def retrying(self) -> ShardedView:
+        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+
+        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
         """
-        self._ring: HashRing | None = None
-        self._names = names
-        if isinstance(connections, Deferred):
-            connections.addCallback(self._connected_to)
-        else:
-            self._ring = HashRing(connections)
+        return self._with("retry", True)
 
-    def _connected_to(self, results: list[tuple[bool, Any]]) -> Any:
-        nodes = [result for success, result in results if success]
-        if len(nodes) == len(results):
-            self._ring = HashRing(nodes)
-            return self
-        names = self._names or [f"shard {number}" for number in range(1, len(results) + 1)]
-        failures = [(name, why) for name, (success, why) in zip(names, results, strict=True) if not success]
-        reasons = ", ".join(f"{name} ({failure.getErrorMessage()})" for name, failure in failures)
-        error = ConnectionFailedError(f"Could not connect to {reasons}")
-        error.__cause__ = failures[0][1].value
+    def withTimeout(self, seconds: float) -> ShardedView:
+        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).mget(keys)``.
 
-        def fail(_: object) -> Any:
-            raise error
-
-        # How the disconnecting went does not matter: the reason to fail is the one above.
-        return _disconnect_all(nodes).addCallback(fail)
-
-    def disconnect(self) -> Deferred[bool]:
-        """Disconnect from every node.
-
-        :returns: fires with True when all are disconnected; fails with the first error, when all are done.
+        :param seconds: for all of it, as :meth:`txredis_fast.ConnectionHandler.withTimeout` says; where several nodes
+            are asked, that is at the same time.
+        :raises ValueError: it is not a number above 0.
         """
-        if self._ring is None:
-            return defer.fail(ConnectionError("Not connected"))
-        return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
+        return self._with("timeout", check_timeout(seconds))
 
-    def stats(self) -> Stats:
-        """Return the sum of what was counted at all nodes; see :class:`~txredis_fast.Stats`."""
-        nodes = self._ring.nodes if self._ring is not None else ()
-        return sum((node.stats() for node in nodes), Stats())
+    def _with(self, name: str, value: Any) -> ShardedView:
+        return ShardedView(self, {name: value})
+
+    def _on(self, node: Any) -> Any:
+        """The commands of a node, with the options."""
+        return CommandView(node, self._options) if self._options else node
 
     def pipeline(self) -> Any:
         """Not possible.
@@ -271,7 +256,7 @@ class ShardedConnectionHandler:
                 "Method 'rename' cannot be sharded when the keys are on different nodes; "
                 "the same hash tag in braces keeps them together"
             )
-        renaming: Deferred[Any] = node.rename(oldkey, newkey)
+        renaming: Deferred[Any] = self._on(node).rename(oldkey, newkey)
         return renaming
 
     @errors_to_deferred
@@ -283,7 +268,7 @@ class ShardedConnectionHandler:
 
         https://redis.io/commands/type/, since 1.0.0
         """
-        telling: Deferred[Any] = self._node("get_type", key).type(key)
+        telling: Deferred[Any] = self._on(self._node("get_type", key)).type(key)
         return telling
 
     def _node(self, method: str, *args: Any) -> Any:
@@ -304,7 +289,8 @@ class ShardedConnectionHandler:
     def _ask(self, method: str, groups: dict[Any, list[tuple[int, Any]]]) -> Deferred[list[Any]]:
         """Call a method of every node with the list of its keys; fires with their values in order."""
         asked = [
-            defer.maybeDeferred(getattr(node, method), [key for _, key in group]) for node, group in groups.items()
+            defer.maybeDeferred(getattr(self._on(node), method), [key for _, key in group])
+            for node, group in groups.items()
         ]
         return defer.gatherResults(asked, consumeErrors=True).addErrback(_unwrap_first_error)
 
@@ -314,12 +300,86 @@ class ShardedConnectionHandler:
     def __getattr__(self, name: str) -> Any:
         raise NotShardableError(f"Method '{name}' cannot be sharded")
 
+
+class ShardedConnectionHandler(_ShardedCommands):
+    """The commands of :data:`ShardedMethods` and MGET over several servers, each key on one of them.
+
+    Its commands have the parameters and values of :class:`~txredis_fast.ConnectionHandler`, and its views: ``raw``,
+    ``retrying`` and ``withTimeout``. The first argument must be the key, a ``str`` or bytes-like object, and be
+    given by position: else the Deferred fails with ``ValueError``. A server that is down fails the commands for
+    its own keys only.
+    """
+
+    def __init__(self, connections: Deferred[Any] | Iterable[Any], *, names: Sequence[str] = ()) -> None:
+        """Make the handler of several nodes.
+
+        :param connections: the nodes' connection handlers; or a ``DeferredList`` of the Deferreds that fire
+            with them, which then itself fires with this handler. If one of them fails, it fails with
+            :exc:`~txredis_fast.ConnectionFailedError`, after the others have been disconnected.
+        :param names: what to call each node when it cannot be connected to, in the same order.
+        """
+        self._ring: HashRing | None = None
+        self._names = names
+        if isinstance(connections, Deferred):
+            connections.addCallback(self._connected_to)
+        else:
+            self._ring = HashRing(connections)
+
+    def _connected_to(self, results: list[tuple[bool, Any]]) -> Any:
+        nodes = [result for success, result in results if success]
+        if len(nodes) == len(results):
+            self._ring = HashRing(nodes)
+            return self
+        names = self._names or [f"shard {number}" for number in range(1, len(results) + 1)]
+        failures = [(name, why) for name, (success, why) in zip(names, results, strict=True) if not success]
+        reasons = ", ".join(f"{name} ({failure.getErrorMessage()})" for name, failure in failures)
+        error = ConnectionFailedError(f"Could not connect to {reasons}")
+        error.__cause__ = failures[0][1].value
+
+        def fail(_: object) -> Any:
+            raise error
+
+        # How the disconnecting went does not matter: the reason to fail is the one above.
+        return _disconnect_all(nodes).addCallback(fail)
+
+    def disconnect(self) -> Deferred[bool]:
+        """Disconnect from every node.
+
+        :returns: fires with True when all are disconnected; fails with the first error, when all are done.
+        """
+        if self._ring is None:
+            return defer.fail(ConnectionError("Not connected"))
+        return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
+
+    def stats(self) -> Stats:
+        """Return the sum of what was counted at all nodes; see :class:`~txredis_fast.Stats`."""
+        nodes = self._ring.nodes if self._ring is not None else ()
+        return sum((node.stats() for node in nodes), Stats())
+
     def __repr__(self) -> str:
         nodes = []
         for node in self._ring.nodes if self._ring is not None else ():
             factory = node._factory
             nodes.append(f"{factory.uuid}/{factory.size}" + ("" if factory.pool else " (not connected)"))
         return f"<Redis Sharded Connection: {', '.join(nodes) or 'Not connected'}>"
+
+
+class ShardedView(_ShardedCommands):
+    """The commands of a sharded handler, with options of ``execute_command``; made by ``rc.raw`` and the like."""
+
+    def __init__(self, host: _ShardedCommands, options: Mapping[str, Any]) -> None:
+        self._host = host
+        self._options = options
+
+    @property
+    def _ring(self) -> HashRing | None:  # type: ignore[override]
+        return self._host._ring
+
+    def _with(self, name: str, value: Any) -> ShardedView:
+        return ShardedView(self._host, {**self._options, name: value})
+
+    def __repr__(self) -> str:
+        return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
 
 
 class ShardedUnixConnectionHandler(ShardedConnectionHandler):
@@ -355,8 +415,8 @@ def _sharded(name: str) -> Callable[..., Deferred[Any]]:
     """The method that sends a command to the node of its key; it has the command's name and description."""
 
     @errors_to_deferred
-    def method(self: ShardedConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        answer: Deferred[Any] = getattr(self._node(name, *args), name)(*args, **kwargs)
+    def method(self: _ShardedCommands, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        answer: Deferred[Any] = getattr(self._on(self._node(name, *args)), name)(*args, **kwargs)
         return answer
 
     described = getattr(Commands, name, None)
@@ -364,8 +424,8 @@ def _sharded(name: str) -> Callable[..., Deferred[Any]]:
 
 
 # Real methods, made once, so that help and completion know them.
-for _name in ShardedMethods - vars(ShardedConnectionHandler).keys():
-    setattr(ShardedConnectionHandler, _name, _sharded(_name))
+for _name in ShardedMethods - vars(_ShardedCommands).keys():
+    setattr(_ShardedCommands, _name, _sharded(_name))
 
 
 def connect_shards(

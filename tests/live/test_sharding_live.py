@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, until
+from live_helpers import bounded, opened, turn, until
 from twisted.internet.defer import gatherResults
 
 import txredis_fast as redis
@@ -205,6 +205,35 @@ async def test_a_server_that_is_down_fails_its_own_keys_only_and_recovers(pair):
         assert await bounded(rc.mget(of_one)) == [None] * len(of_one)
         await bounded(gatherResults([rc.set(key, "new") for key in of_one]))
         assert await bounded(rc.mget(KEYS)) == ["new" if key in of_one else key for key in KEYS]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_time_limit_bounds_what_a_server_that_hangs_is_asked_for(pair):
+    one = pair[0]
+    async with opened(redis.ShardedConnection(hosts(pair))) as rc:
+        of_two = [key for key in KEYS if rc._ring(key) is rc._ring.nodes[1]]
+        await bounded(gatherResults([rc.set(key, 7) for key in KEYS]))
+        assert await bounded(rc.raw.withTimeout(5).mget(KEYS)) == [b"7"] * len(KEYS)
+        one.pause()
+        limited = rc.withTimeout(0.3)
+        with pytest.raises(redis.ReplyTimeoutError):
+            await bounded(limited.mget(KEYS), 2)
+        assert await bounded(limited.mget(of_two)) == [7] * len(of_two)
+        one.resume()
+        assert await bounded(rc.withTimeout(5).mget(KEYS)) == [7] * len(KEYS)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_marked_is_sent_again_by_the_node_that_lost_it(pair):
+    one = pair[0]
+    async with opened(redis.ShardedConnection(hosts(pair))) as rc:
+        await bounded(gatherResults([rc.set(key, 7) for key in KEYS]))
+        one.pause()
+        asked = rc.retrying.mget(KEYS)
+        await turn(0.1)
+        rc._ring.nodes[0]._factory.pool[0].transport.abortConnection()
+        one.resume()
+        assert await bounded(asked) == [7] * len(KEYS)
 
 
 @pytest_twisted.ensureDeferred
