@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from live_helpers import bounded, clients
 from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
@@ -171,6 +172,37 @@ async def test_a_master_that_hangs_is_left_for_the_new_one(closing: list[Any], s
     await until(lambda: ports_of(rc) == [replica.port] * 2)
     master.resume()
     assert await rc.get("key") == 3
+
+
+GOING = {
+    "planned": lambda master, process: process.command("SENTINEL", "FAILOVER", SERVICE),
+    "killed": lambda master, process: master.kill(),
+    "hanging": lambda master, process: master.pause(),
+}
+
+
+@pytest.mark.parametrize("go", GOING.values(), ids=GOING)
+@pytest_twisted.ensureDeferred
+async def test_what_waits_in_a_blocking_command_ends_when_the_master_changes_and_the_next_is_on_the_new_one(
+    closing: list[Any], sentinels: Any, go: Any
+) -> None:
+    master, (replica,), processes = sentinels
+    client = Client(closing, addresses_of(processes))
+    rc = client.master_for(SERVICE, poolsize=2)  # no replyTimeout
+    await until(lambda: ports_of(rc) == [master.port] * 2)
+    waiting, marked = rc.blpop("queue", timeout=0), rc.retrying.blpop("marked", timeout=0)
+    await until(lambda: [each["cmd"] for each in clients(master)].count("blpop") == 2)
+    go(master, processes[0])
+    with pytest.raises(redis.MaybeExecutedError):
+        await bounded(waiting, FAIL_OVER_LIMIT)
+    # Given before the pool has moved: it waits for a connection to the new master.
+    following = rc.blpop("queue", timeout=0)
+    await until(lambda: ports_of(rc) == [replica.port] * 2)
+    assert await rc.rpush("queue", "a") == 1
+    assert await bounded(following) == ["queue", "a"]
+    assert await rc.rpush("marked", "b") == 1
+    assert await bounded(marked) == ["marked", "b"]
+    assert {connection.transport.getPeer().port for connection in rc._factory._lane.connections} == {replica.port}
 
 
 @pytest_twisted.ensureDeferred
