@@ -7,6 +7,7 @@ from support import Pool, Transport, command, failed, fired, pending
 from twisted.internet.defer import CancelledError, FirstError, ensureDeferred
 
 import txredis_fast as redis
+from txredis_fast import flood
 
 pytestmark = pytest.mark.usefixtures("both", "clock", "logged_errors")
 
@@ -254,3 +255,90 @@ def test_a_command_refused_before_it_was_sent_fails_the_pipeline_and_sends_nothi
     assert "must both be specified" in str(failed(p.execute_pipeline(), redis.RedisError))
     assert pool.written() == b""
     assert first.called
+
+
+# -- many commands
+
+
+class Spent:
+    """What the code under test takes for the time: each command's callback takes 100 us of it."""
+
+    def __init__(self, clock, monkeypatch):
+        self.now = self.longest = 0.0
+        self.clock = clock
+        self.seen = []
+        monkeypatch.setattr(flood, "seconds", lambda: self.now)
+
+    def spend(self, value):
+        self.now += 0.0001
+        self.seen.append(value)
+        return value
+
+    def turn(self, function, *args):
+        """Run something, as one turn of the reactor."""
+        begun = self.now
+        function(*args)
+        self.longest = max(self.longest, self.now - begun)
+
+    def turns(self):
+        """Run what was left for later turns; returns how many there were."""
+        count = 0
+        while self.clock.calls:
+            call = self.clock.calls.pop()
+            self.turn(call.func, *call.args)
+            count += 1
+        return count
+
+
+@pytest.fixture
+def spent(clock, monkeypatch):
+    return Spent(clock, monkeypatch)
+
+
+def long_pipeline(spent, count=20_000):
+    pool = Pool()
+    pipeline = fired(pool.handler.pipeline())
+    each = [pipeline.get("k").addBoth(spent.spend) for _ in range(count)]
+    done = pipeline.execute_pipeline()
+    pool.written()
+    return pool, each, done
+
+
+def test_the_deferreds_of_a_long_pipeline_fire_in_as_many_turns_as_they_need(spent):
+    pool, each, done = long_pipeline(spent)
+    ended = []
+    done.addBoth(ended.append)
+    spent.turn(pool.transports[0].protocol.dataReceived, b"".join(b":%d\r\n" % number for number in range(20_000)))
+    assert not each[-1].called
+    assert ended == []
+    assert spent.turns() > 20
+    assert spent.longest < 0.1
+    assert [fired(one) for one in each] == list(range(20_000))
+    assert ended == [list(range(20_000))]
+
+
+def test_of_a_long_pipeline_the_first_error_is_told_whatever_turn_it_came_in(spent):
+    pool, each, done = long_pipeline(spent)
+    replies = [b":1\r\n"] * 20_000
+    replies[9_000] = replies[15_000] = b"-ERR no\r\n"
+    spent.turn(pool.transports[0].protocol.dataReceived, b"".join(replies))
+    spent.turns()
+    error = failed(done, redis.PipelineError)
+    assert error.index == 9_000
+    assert len(error.results) == 20_000
+    assert isinstance(spent.seen[15_000].value, redis.ResponseError)
+
+
+def test_a_long_pipeline_that_is_cancelled_while_its_deferreds_fire_fires_them_all(spent):
+    pool, each, done = long_pipeline(spent)
+    spent.turn(pool.transports[0].protocol.dataReceived, b":7\r\n" * 20_000)
+    done.cancel()
+    failed(done, CancelledError)
+    spent.turns()
+    assert [fired(one) for one in each] == [7] * 20_000
+    assert fired_by(pool, pool.handler.get("k")) == 8
+
+
+def fired_by(pool, deferred):
+    pool.answer(b":8\r\n")
+    return fired(deferred)

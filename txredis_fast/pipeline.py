@@ -13,12 +13,20 @@ from typing import Any
 from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
+from . import flood
+from ._reactor import current_reactor
 from .exceptions import MaybeExecutedError, NotSentError, RedisError, ResponseError
 from .request import add_command, answer_each, first_error, shorten_adding
 from .scope import Scope
 from .transaction import exec_converter
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
+
+#: With more commands than this the Deferreds of a pipeline fire in as many turns of the reactor as they need.
+MANY = 5000
+
+#: How many fire between two looks at the clock.
+PART = 500
 
 #: Arguments, converter or None, whether the reply is wanted raw.
 Command = tuple[Sequence[Any], Callable[[Any], Any] | None, bool]
@@ -225,10 +233,16 @@ class Pipeline(Scope):
             self._open = False
             self._fail_each(NotSentError("The pipeline was not executed"))
 
-    def _answered(self, replies: list[Any], raise_on_error: bool) -> list[Any]:
+    def _answered(self, replies: list[Any], raise_on_error: bool) -> Any:
         self.results = replies
         deferreds, self._deferreds = self._deferreds, []
-        index = answer_each(deferreds, replies)
+        if len(replies) > MANY:
+            done: Deferred[int] = Deferred()
+            _answer_in_turns(deferreds, replies, 0, -1, done)
+            return done.addCallback(self._judge, replies, raise_on_error)
+        return self._judge(answer_each(deferreds, replies), replies, raise_on_error)
+
+    def _judge(self, index: int, replies: list[Any], raise_on_error: bool) -> list[Any]:
         if raise_on_error and index >= 0:
             raise PipelineError(replies, index)
         return replies
@@ -243,6 +257,28 @@ class Pipeline(Scope):
     def _fail_each(self, error: Exception) -> None:
         for deferred in self._deferreds:
             _fail_quietly(deferred, error)
+
+
+def _answer_in_turns(
+    deferreds: list[Deferred[Any]], replies: list[Any], at: int, first_error: int, done: Deferred[int]
+) -> None:
+    """Fire those from a place on, as many as there is time for in this turn of the reactor, then go on in the next.
+
+    :param done: fires with the place of the first error, or -1.
+    """
+    end = flood.seconds() + flood.SLICE
+    while at < len(replies):
+        if flood.seconds() >= end:
+            current_reactor().callLater(0, _answer_in_turns, deferreds, replies, at, first_error, done)
+            return
+        some = deferreds[:PART]
+        del deferreds[:PART]
+        index = answer_each(some, replies[at : at + PART])
+        if index >= 0 and first_error < 0:
+            first_error = at + index
+        at += PART
+    if not done.called:  # cancelled meanwhile; those of the commands fire all the same
+        done.callback(first_error)
 
 
 def check_replies(replies: list[Any]) -> list[Any]:
