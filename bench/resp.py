@@ -200,7 +200,7 @@ def pack_one(scale: float) -> tuple[Side, Side]:
 def pack_many(scale: float) -> tuple[Side, Side]:
     commands = set_commands(scale)
     pack = hiredis.pack_command
-    return packing(_cresp.encode_commands, [commands]), packing(
+    return packing(lambda some: _cresp.encode_commands(some)[0], [commands]), packing(
         lambda some: b"".join([pack(command) for command in some]), [commands]
     )
 

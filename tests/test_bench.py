@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from bench import c_client, command_line, progress, report
@@ -273,3 +275,12 @@ def test_values_are_text_of_the_size_that_was_asked_for() -> None:
 
 def test_commands_are_packed_as_resp() -> None:
     assert pack(["SET", "k", 12]) == b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n12\r\n"
+
+
+def test_both_sides_of_each_row_of_the_parsers_benchmark_come_to_the_same():
+    pytest.importorskip("hiredis")
+    pytest.importorskip("txredisapi")
+    pytest.importorskip("txredis_fast.resp._cresp", exc_type=ImportError)
+    resp = importlib.import_module("bench.resp")
+    for row in resp.ROWS:
+        resp.check_agreement(row.name, *row.prepare(0.01))
