@@ -210,13 +210,14 @@ def test_a_blocking_command_by_name_needs_to_be_said_so():
 # -- spreading
 
 
-def test_one_burst_goes_to_one_connection_until_that_is_busy():
+@pytest.mark.parametrize(("commands", "helped"), [(200, False), (900, True)])
+def test_one_burst_goes_to_one_connection_until_that_has_much_to_do(commands, helped):
     pool = Pool(3)
-    for _ in range(200):
+    for _ in range(commands):
         pool.handler.get("a")
     in_flight = sorted(protocol._in_flight for protocol in pool.factory.pool)
-    assert sum(in_flight) == 200
-    assert in_flight[0] > 0
+    assert sum(in_flight) == commands
+    assert (in_flight[0] > 100) == (in_flight[1] > 100) == helped
 
 
 def test_repr_names_the_server_and_the_number_of_connections():

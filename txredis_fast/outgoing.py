@@ -12,10 +12,14 @@ from .direct import send, sends_directly
 from .outlet import PIECE, Outlet
 from .request import RequestQueue
 
-__all__ = ["BURST", "Outgoing"]
+__all__ = ["MUCH", "Outgoing"]
 
 #: With more requests than this in flight, another one is likely to be part of a burst.
 BURST = 64
+
+#: With more than this in flight, others of the pool are asked for help. Below it, to write and read less at a time,
+#: over several sockets, costs more than it brings.
+MUCH = 256
 
 
 class Outgoing:
@@ -49,7 +53,7 @@ class Outgoing:
         even the calls of ``transport.write`` are saved.
         """
         transport: Any = self.transport
-        if self._in_flight > BURST and self._on_busy is not None:
+        if self._in_flight > MUCH and self._on_busy is not None:
             self._on_busy(self)
         if self._in_flight > BURST and transport is self._direct_transport:
             self._requests.outgoing = [data]

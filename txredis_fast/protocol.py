@@ -37,7 +37,7 @@ from .exceptions import (
 )
 from .incoming import Incoming
 from .options import ConvertNumbers
-from .outgoing import BURST, Outgoing
+from .outgoing import MUCH, Outgoing
 from .outlet import PIECE
 from .own_scope import OwnScope
 from .redact import redacted, without_password
@@ -288,7 +288,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                     self._on_room(self)  # what it gives goes out in the same write
                 self._delivering = False
                 self._flush()
-                if self._on_busy is not None and self._in_flight > BURST:
+                if self._on_busy is not None and self._in_flight > MUCH:
                     self._on_busy(self)
                 if self._finishing:
                     self._close_if_idle()
