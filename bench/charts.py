@@ -134,7 +134,7 @@ def _draw_axis(figures: Figures, axis: Axis, path: Path, about: Mapping[str, str
         scale.set_major_formatter(FuncFormatter(_plain))
     axes.set_title(axis.title, loc="left", fontsize=11)
     axes.grid(axis="both", which="major", color="#e4e4e4", linewidth=0.8)
-    axes.legend(frameon=False, fontsize=9)
+    figure.legend(frameon=False, fontsize=9, loc="outside right center")  # beside the lines, not over them
     _finish(figure, axes, about)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
