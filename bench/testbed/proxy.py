@@ -25,7 +25,6 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
@@ -62,8 +61,10 @@ class _Front(Protocol):
         proxy = self.proxy
         proxy.accepted += 1
         proxy.fronts.add(self)
-        if ITCPTransport.providedBy(self.transport):
-            self.transport.setTcpNoDelay(True)
+        set_no_delay = getattr(self.transport, "setTcpNoDelay", None)
+        if set_no_delay is not None:
+            with contextlib.suppress(OSError):  # older Twisted has it on unix sockets, too
+                set_no_delay(True)
         mode = proxy.on_accept
         if mode is OnAccept.CLOSE:
             self.transport.loseConnection()
