@@ -552,3 +552,12 @@ def test_what_a_callback_sent_before_garbage_came_is_never_written():
     assert transport.take() == b""
     lose(protocol)
     failed(late[0], redis.NotSentError)
+
+
+def test_what_gives_a_connection_up_while_it_is_lost_leaves_its_transport_alone():
+    # One over TLS has nothing left to shut down by then, in older Twisted, and says so with an AttributeError.
+    protocol, transport = connected()
+    lost = protocol.get("a").addErrback(lambda _: protocol._abort(redis.ConnectionError("given up")))
+    transport.loseConnection()
+    assert fired(lost) is None
+    assert not transport.aborted

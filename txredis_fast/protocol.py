@@ -109,6 +109,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._blocking_command: Sequence[Any] = ()
         #: Why this side ended the connection, where it did.
         self._end_reason: Exception | None = None
+        #: Whether the transport has said that the connection is lost.
+        self._lost = False
         #: Why it was lost, in words.
         self._lost_because = ""
 
@@ -136,6 +138,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
         self._look_at(transport)
+        self._lost = False
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
@@ -225,6 +228,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
     def _close(self, why: Failure) -> None:
         """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
+        self._lost = True
         self._take_rest()
         up = self.connected or self._finishing
         if not up and not self._requests.waiting and not self._waiting_for_disconnect:
@@ -261,7 +265,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._requests.stopped = True
         self._write_no_more()
         transport = self.transport
-        if transport is not None:
+        if transport is not None and not self._lost:
             getattr(transport, "abortConnection", transport.loseConnection)()
 
     # -- replies
