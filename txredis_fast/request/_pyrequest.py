@@ -236,18 +236,11 @@ class RequestQueue:
     def _cancelled(self, deferred: Deferred[Any]) -> None:
         self.cancelled += 1
 
-    def _add(self, request: Request | BatchRequest, commands: int, data: bytes) -> None:
-        self.waiting.append(request)
-        self.sent += commands
-        self.in_flight += commands
-        self.bytes_out += len(data)
-        self.bytes_in_flight += len(data)
-        if self.outgoing is None:
-            self._write(data)
-        else:
-            self.outgoing.append(data)
-        if not self.full and not self.has_room() and self._on_full is not None:
-            self._on_full()
+    def _fill(self) -> None:
+        if not self.full:
+            self.full = True
+            if self._on_full is not None:
+                self._on_full()
 
     def send(
         self,
@@ -267,7 +260,18 @@ class RequestQueue:
         :returns: fires with the reply.
         """
         deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
-        self._add(Request(deferred, post_proc, raw, deadline, len(data)), 1, data)
+        size = len(data)
+        self.waiting.append(Request(deferred, post_proc, raw, deadline, size))
+        self.sent += 1
+        self.in_flight += 1
+        self.bytes_out += size
+        self.bytes_in_flight += size
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            self.outgoing.append(data)
+        if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
+            self._fill()
         return deferred
 
     def send_batch(
@@ -279,7 +283,18 @@ class RequestQueue:
         :returns: fires with the list of replies.
         """
         deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
-        self._add(BatchRequest(deferred, converters, deadline, len(data)), len(converters), data)
+        size = len(data)
+        self.waiting.append(BatchRequest(deferred, converters, deadline, size))
+        self.sent += len(converters)
+        self.in_flight += len(converters)
+        self.bytes_out += size
+        self.bytes_in_flight += size
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            self.outgoing.append(data)
+        if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
+            self._fill()
         return deferred
 
     def deliver(
@@ -324,7 +339,8 @@ class RequestQueue:
         self.in_flight -= len(replies)
         done = request.answer_many(replies)
         if done:
-            self._take_out(request)
+            self.waiting.popleft()
+            self.bytes_in_flight -= request.size
         for push in pushes:
             take_push(push)
         if done:
@@ -335,15 +351,13 @@ class RequestQueue:
         request = self.waiting[0]
         self.in_flight -= 1
         if isinstance(request, Request):
-            self._take_out(request)
+            self.waiting.popleft()
+            self.bytes_in_flight -= request.size
             request.answer(reply)
         elif request.answer(reply):
-            self._take_out(request)
+            self.waiting.popleft()
+            self.bytes_in_flight -= request.size
             request.finish()
-
-    def _take_out(self, request: Request | BatchRequest) -> None:
-        self.waiting.popleft()
-        self.bytes_in_flight -= request.size
 
     def fail_all(self, make_error: Callable[[], Exception]) -> None:
         """Fail every request, oldest first; requests that their callbacks add are not among them.
