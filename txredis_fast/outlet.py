@@ -40,18 +40,23 @@ class Outlet:
 
     def start(self) -> None:
         """Write the first pieces. A transport that has another producer, or knows of none, is given all at once."""
-        register = getattr(self._transport, "registerProducer", None)
-        try:
-            if register is None:
-                raise RuntimeError
-            register(self, True)
-        except RuntimeError:
-            self._open = False
-            outgoing, self._outgoing[:] = self._outgoing[:], []
-            self._transport.write(b"".join(outgoing))
-            self._done()
-        else:
+        if self._register():
             self.resumeProducing()
+            return
+        self._open = False
+        outgoing, self._outgoing[:] = self._outgoing[:], []
+        self._transport.write(b"".join(outgoing))
+        self._done()
+
+    def _register(self) -> bool:
+        register = getattr(self._transport, "registerProducer", None)
+        if register is None:
+            return False
+        try:
+            register(self, True)
+        except RuntimeError:  # there is another one
+            return False
+        return True
 
     def stop(self) -> None:
         """Write no more."""

@@ -60,7 +60,6 @@ cdef extern from "Python.h":
     # A cast that makes Cython take over a reference. To take a second one and drop the first may cost more than to
     # make a small object: CPython 3.12 and later write half of the reference count, which stalls reading it whole.
     object owned "(PyObject *)"(PyObject *value)
-    int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
     Py_ssize_t text_size "PyUnicode_GET_LENGTH"(PyObject *text)
 
 cdef extern from *:
