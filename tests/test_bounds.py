@@ -174,7 +174,7 @@ def test_a_transaction_waits_for_room_and_then_has_the_connection_alone(clock):
     assert pool.answer(b"$-1\r\n") == get("a")
     assert pool.answer(OK) == command("MULTI")
     transaction = fired(begun)
-    queued = [transaction.get(key) for key in "bc"]  # its own to bound
+    queued = [transaction.get(key) for key in "bc"]  # it has nobody else to wait for
     assert pool.answer(b"+QUEUED\r\n" * 2) == get("b") + get("c")
     done = transaction.commit()
     after = pool.handler.get("d")
@@ -182,6 +182,38 @@ def test_a_transaction_waits_for_room_and_then_has_the_connection_alone(clock):
     assert [fired(each) for each in [*queued, done]] == ["QUEUED", "QUEUED", [None, None]]
     assert pool.answer(b"$-1\r\n") == get("d")
     assert fired(after) is None
+
+
+def test_whenFull_fail_refuses_what_a_transaction_has_no_room_for_and_the_transaction_with_it():
+    pool = Pool(maxInFlight=2, whenFull="fail")
+    begun = pool.handler.multi()
+    pool.answer(OK)
+    transaction = fired(begun)
+    queued = [transaction.get(key) for key in "ab"]
+    refused = failed(transaction.get("c"), redis.QueueFullError)
+    assert str(refused).startswith("The connection has as much in flight as it may: maxInFlight is 2, maxQueued")
+    done = transaction.commit()
+    assert failed(done, redis.QueueFullError) is refused
+    assert pool.answer(b"+QUEUED\r\n" * 2) == get("a") + get("b") + command("DISCARD") + command("UNWATCH")
+    assert [fired(each) for each in queued] == ["QUEUED"] * 2
+    pool.transports[0].protocol.dataReceived(OK * 2)
+    pool.handler.get("d")
+    assert pool.written() == get("d")
+
+
+def test_whenFull_fail_takes_more_of_a_transaction_when_replies_have_come():
+    pool = Pool(maxInFlight=2, whenFull="fail")
+    begun = pool.handler.watch("k")
+    pool.answer(OK)
+    transaction = fired(begun)
+    read = [transaction.get(key) for key in "ab"]
+    failed(transaction.get("c"), redis.QueueFullError)
+    assert pool.answer(b":1\r\n") == get("a") + get("b")
+    third = transaction.get("c")
+    assert pool.answer(b":2\r\n:3\r\n") == get("c")
+    assert [fired(each) for each in [*read, third]] == [1, 2, 3]
+    transaction.unwatch()
+    assert pool.answer(OK) == command("UNWATCH")
 
 
 def test_a_callback_that_sends_more_does_not_overtake_those_who_wait(clock):

@@ -54,7 +54,7 @@ class ConnectionQueue:
         self._timeout = timeout
         self._why = why
         self._prepare = prepare
-        self._fails_when_full = fails_when_full
+        self.fails_when_full = fails_when_full
         self._serving: Any = None
         self._peekers = _Line(self._gave_up, watch)
         self._getters = _Line(self._gave_up, watch)
@@ -115,7 +115,7 @@ class ConnectionQueue:
         return succeed(self._take())
 
     def _wait_in(self, line: _Line) -> Deferred[Any]:
-        if self._fails_when_full and not line.live and self.full:
+        if self.fails_when_full and not line.live and self.full:
             return fail(QueueFullError(self._why()))
         return line.join(self._timeout(), self._why)
 

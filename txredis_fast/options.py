@@ -98,7 +98,9 @@ class ConnectionOptions:
     #: The same in bytes: of commands that one connection has not written, or whose replies have not come. None: any.
     maxQueuedBytes: int | None = DEFAULT_MAX_QUEUED_BYTES
     #: What becomes of a command when every free connection has reached one of these limits. "wait": it waits its turn
-    #: as one that finds no connection, at most ``poolTimeout``. "fail": it fails with ``QueueFullError`` at once.
+    #: as one that finds no connection, at most ``poolTimeout``. "fail": it fails with ``QueueFullError`` at once. A
+    #: transaction waits for a connection with room; its own commands, on a connection that nobody else uses, are sent
+    #: without waiting, or fail ("fail"), and then the transaction is not executed.
     whenFull: Literal["wait", "fail"] = "wait"
     #: Called as ``onUnclaimedReply(command, reply)`` when a blocking command was cancelled, or was out of its
     #: caller's time, and the server had taken an element for it all the same: put it back, or use it. ``command`` is

@@ -7,25 +7,24 @@ This module must not know of pools or of transports: it sends with a function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
-from . import flood
-from ._reactor import current_reactor
 from .exceptions import MaybeExecutedError, NotSentError, RedisError, ResponseError
 from .request import add_command, answer_each, first_error, shorten_adding
 from .scope import Scope
 from .transaction import exec_converter
+from .turns import in_turns
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
 
 #: With more commands than this the Deferreds of a pipeline fire in as many turns of the reactor as they need.
 MANY = 5000
 
-#: How many fire between two looks at the clock.
+#: How many fire before the next look at the clock.
 PART = 500
 
 #: Arguments, converter or None, whether the reply is wanted raw.
@@ -237,9 +236,7 @@ class Pipeline(Scope):
         self.results = replies
         deferreds, self._deferreds = self._deferreds, []
         if len(replies) > MANY:
-            done: Deferred[int] = Deferred()
-            _answer_in_turns(deferreds, replies, 0, -1, done)
-            return done.addCallback(self._judge, replies, raise_on_error)
+            return in_turns(_answer_in_parts(deferreds, replies)).addCallback(self._judge, replies, raise_on_error)
         return self._judge(answer_each(deferreds, replies), replies, raise_on_error)
 
     def _judge(self, index: int, replies: list[Any], raise_on_error: bool) -> list[Any]:
@@ -259,26 +256,17 @@ class Pipeline(Scope):
             _fail_quietly(deferred, error)
 
 
-def _answer_in_turns(
-    deferreds: list[Deferred[Any]], replies: list[Any], at: int, first_error: int, done: Deferred[int]
-) -> None:
-    """Fire those from a place on, as many as there is time for in this turn of the reactor, then go on in the next.
-
-    :param done: fires with the place of the first error, or -1.
-    """
-    end = flood.seconds() + flood.SLICE
-    while at < len(replies):
-        if flood.seconds() >= end:
-            current_reactor().callLater(0, _answer_in_turns, deferreds, replies, at, first_error, done)
-            return
+def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Generator[None, None, int]:
+    """Fire each with its reply; the place of the first error, or -1."""
+    first_error = -1
+    for at in range(0, len(replies), PART):
         some = deferreds[:PART]
         del deferreds[:PART]
         index = answer_each(some, replies[at : at + PART])
         if index >= 0 and first_error < 0:
             first_error = at + index
-        at += PART
-    if not done.called:  # cancelled meanwhile; those of the commands fire all the same
-        done.callback(first_error)
+        yield
+    return first_error
 
 
 def check_replies(replies: list[Any]) -> list[Any]:

@@ -226,6 +226,8 @@ class RedisFactory(Reconnecting):
         protocol.factory = self
         queue = self.connectionQueue
         protocol._on_busy, protocol._on_room = queue.rebalance, queue.has_room
+        if queue.fails_when_full:
+            protocol._why_full = lambda: f"The connection has as much in flight as it may: {self._limits()}"
         protocol._requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
         if self.connectTimeout is not None:
             protocol.handshakeTimeout = self.connectTimeout

@@ -32,6 +32,7 @@ from .exceptions import (
     MaybeExecutedError,
     NotSentError,
     ProtocolError,
+    QueueFullError,
     ReplyTimeoutError,
     TimeoutError,
 )
@@ -101,6 +102,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._ready = False
         #: Whether a pool has had it.
         self._was_pooled = False
+        #: Says what to tell who would send more than it may have in flight, where that is not to wait.
+        self._why_full: Callable[[], str] | None = None
         #: Called with this protocol when it was full and has room again.
         self._on_room: Callable[[Any], object] | None = None
         self._waiting_for_connect: list[Deferred[Any]] = []
@@ -430,6 +433,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def _full(self) -> bool:
         """Whether it has as much in flight as it may; see ``ConnectionOptions.maxInFlight``."""
         return self._requests.full
+
+    @property
+    def _too_full(self) -> QueueFullError | None:
+        """What a command fails with that is meant for this connection alone, where it is full."""
+        return QueueFullError(self._why_full()) if self._why_full is not None and self._full else None
 
     @property
     def _usable(self) -> bool:

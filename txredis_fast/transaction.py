@@ -284,6 +284,9 @@ class Transaction(Scope):
             refused = self._guard(args, self._connection)
             if refused is not None:
                 return self._refuse(refused)
+        full: RedisError | None = getattr(self._connection, "_too_full", None)
+        if full is not None:
+            return self._refuse(full)
         if self._state is not TransactionState.QUEUING:
             return self._send_on_connection(
                 *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout

@@ -3,13 +3,19 @@
 Each function here is given to ``execute_command`` as ``post_proc``, so the value is the same alone, in a
 pipeline and in a transaction. A reply's data may be ``str``, ``bytes`` (no charset) or already a number, and
 a reply may already have the richer shape that RESP3 gives it (a dict, a set, pairs); each function takes them
-all. Nil is passed through, except where a truth value is asked. This module must not know arguments.
+all. Nil is passed through, except where a truth value is asked.
+
+Those that make a collection have an attribute ``in_parts``: a function that does the same to a list bit by bit, as a
+generator, which yields between the parts and returns the value. A list of a million elements is then converted in many
+turns of the reactor.
+
+This module must not know arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar
 
 from .._types import Reply
 
@@ -36,17 +42,62 @@ _SENTINEL_FLAGS = {
     "is_master_down": "master_down",
 }
 
+#: How many elements are a part of a list; even, so that no pair is cut.
+PART = 10_000
 
+_Parts = Generator[None, None, Any]
+_Converter = TypeVar("_Converter", bound=Callable[[Any], Any])
+
+
+def _convertible_by(in_parts: Callable[[list[Any]], _Parts]) -> Callable[[_Converter], _Converter]:
+    def mark(convert: _Converter) -> _Converter:
+        convert.in_parts = in_parts  # type: ignore[attr-defined]
+        return convert
+
+    return mark
+
+
+def _parts(reply: list[Any]) -> Iterator[list[Any]]:
+    return (reply[at : at + PART] for at in range(0, len(reply), PART))
+
+
+def _set_in_parts(reply: list[Any]) -> _Parts:
+    value: set[Any] = set()
+    for part in _parts(reply):
+        value.update(part)
+        yield
+    return value
+
+
+@_convertible_by(_set_in_parts)
 def as_set(reply: Reply) -> Reply:
     """Set of a list's elements."""
     return set(reply) if isinstance(reply, list) else reply
 
 
+def _dict_in_parts(reply: list[Any]) -> _Parts:
+    value: dict[Any, Any] = {}
+    for part in _parts(reply):
+        value.update(_pairs(part))
+        yield
+    return value
+
+
+@_convertible_by(_dict_in_parts)
 def as_dict(reply: Reply) -> Reply:
     """Dict of a list in which each name is followed by its value."""
     return dict(_pairs(reply)) if isinstance(reply, list) else reply
 
 
+def _scored_in_parts(reply: list[Any]) -> _Parts:
+    value: list[Any] = []
+    for part in _parts(reply):
+        value += scored_members(part)
+        yield
+    return value
+
+
+@_convertible_by(_scored_in_parts)
 def scored_members(reply: Reply) -> Reply:
     """List of ``(member, score)`` with float scores, of a list in which each member is followed by its score."""
     if not isinstance(reply, list):

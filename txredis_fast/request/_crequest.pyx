@@ -15,6 +15,7 @@ from twisted.internet.defer import fail
 from txredis_fast.exceptions import NotSentError
 from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
+from txredis_fast.request._long import LONG, convert_in_turns
 from txredis_fast.resp import INCOMPLETE, Push
 from txredis_fast.resp._cencode cimport encode_usual
 
@@ -34,6 +35,7 @@ cdef enum:
 
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
+cdef Py_ssize_t _LONG = LONG
 
 
 cdef class Request:
@@ -62,6 +64,11 @@ cdef class Request:
             deferred.errback(reply)
             return True
         if self.post_proc is not None:
+            if (
+                isinstance(reply, list) and len(<list>reply) > _LONG
+                and convert_in_turns(self.post_proc, reply, deferred)
+            ):
+                return True
             try:
                 reply = self.post_proc(reply)
             except Exception:

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from ..exceptions import NotSentError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader
 from ._deadline import DeadlineTimer
+from ._long import LONG, convert_in_turns
 
 __all__ = [
     "BatchRequest",
@@ -62,16 +63,22 @@ class Request:
         return 1
 
     def answer(self, reply: Any) -> bool:
-        """Take the reply, and return True: it was the last one. An error reply fails the Deferred."""
+        """Take the reply, and return True: it was the last one. An error reply fails the Deferred.
+
+        The Deferred fires now, or in a later turn of the reactor where the reply is long to convert.
+        """
         deferred = self.deferred
         if deferred.called:
             return True  # cancelled: the reply ends here
         if isinstance(reply, Exception):
             deferred.errback(reply)
             return True
-        if self.post_proc is not None:
+        post_proc = self.post_proc
+        if post_proc is not None:
+            if isinstance(reply, list) and len(reply) > LONG and convert_in_turns(post_proc, reply, deferred):
+                return True
             try:
-                reply = self.post_proc(reply)
+                reply = post_proc(reply)
             except Exception:
                 deferred.errback()
                 return True

@@ -1,0 +1,161 @@
+"""A long list becomes a set, a dict or pairs in as many turns of the reactor as that needs."""
+
+from __future__ import annotations
+
+import pytest
+from support import Pool, failed, fired, pending
+from twisted.internet.defer import CancelledError
+
+from txredis_fast import flood
+from txredis_fast.commands.replies import PART, as_dict, as_set, scored_members
+from txredis_fast.request._long import LONG
+
+MEMBERS = [f"member:{number}" for number in range(LONG)]
+
+
+def wire(elements):
+    return b"*%d\r\n" % len(elements) + b"".join(b"$%d\r\n%b\r\n" % (len(text), text.encode()) for text in elements)
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Let each part of the work take longer than a turn may."""
+    now = iter(range(1_000_000_000))
+    monkeypatch.setattr(flood, "seconds", lambda: next(now))
+
+
+def turns(clock):
+    """Run what was left for later turns; how many there were."""
+    count = 0
+    while clock.calls:
+        call = clock.calls.pop()
+        call.func(*call.args)
+        count += 1
+    return count
+
+
+def pairs(elements):
+    return list(zip(elements[::2], elements[1::2], strict=True))
+
+
+SCORES = [text for number, member in enumerate(MEMBERS) for text in (member, str(number))]
+
+LONG_ONES = [
+    (lambda rc: rc.smembers("k"), [*MEMBERS, "one more"], {*MEMBERS, "one more"}),
+    (lambda rc: rc.sinter(["k", "l"]), [*MEMBERS, MEMBERS[0]], set(MEMBERS)),
+    (lambda rc: rc.hgetall("k"), [*MEMBERS, "field", "last"], dict([*pairs(MEMBERS), ("field", "last")])),
+    (
+        lambda rc: rc.zrange("k", withscores=True),
+        SCORES,
+        [(member, float(number)) for number, member in enumerate(MEMBERS)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "elements", "value"), LONG_ONES, ids=["set", "twice", "dict", "scores"])
+def test_a_long_collection_is_made_in_many_turns(both, clock, slow, ask, elements, value):
+    pool = Pool()
+    asked = ask(pool.handler)
+    pool.answer(wire(elements))
+    assert pending(asked)
+    assert turns(clock) >= len(elements) // PART
+    assert fired(asked) == value
+
+
+def test_where_there_is_time_it_is_made_at_once(both, clock, monkeypatch):
+    monkeypatch.setattr(flood, "seconds", lambda: 0.0)
+    pool = Pool()
+    asked = pool.handler.smembers("k")
+    pool.answer(wire([*MEMBERS, "one more"]))
+    assert fired(asked) == {*MEMBERS, "one more"}
+    assert clock.calls == []
+
+
+def test_a_shorter_one_is_made_at_once(both, clock, slow):
+    pool = Pool()
+    asked = pool.handler.smembers("k")
+    pool.answer(wire(MEMBERS))
+    assert fired(asked) == set(MEMBERS)
+
+
+def test_a_long_list_that_stays_one_comes_at_once(both, clock, slow):
+    pool = Pool()
+    asked = pool.handler.lrange("k", 0, -1)
+    pool.answer(wire([*MEMBERS, "one more"]))
+    assert fired(asked) == [*MEMBERS, "one more"]
+
+
+def test_what_others_are_answered_meanwhile_does_not_wait_for_it(both, clock, slow):
+    pool = Pool()
+    asked, other = pool.handler.smembers("k"), pool.handler.get("k")
+    pool.answer(wire([*MEMBERS, "one more"]) + b":7\r\n")
+    assert fired(other) == 7
+    assert pending(asked)
+    turns(clock)
+    assert len(fired(asked)) == len(MEMBERS) + 1
+
+
+def test_the_connection_may_be_lost_meanwhile(both, clock, slow):
+    pool = Pool()
+    asked = pool.handler.smembers("k")
+    pool.answer(wire([*MEMBERS, "one more"]))
+    pool.handler.disconnect()
+    pool.transports[0].loseConnection()
+    turns(clock)
+    assert len(fired(asked)) == len(MEMBERS) + 1
+
+
+def test_cancelled_meanwhile_it_fires_once(both, clock, slow):
+    pool = Pool()
+    asked = pool.handler.smembers("k")
+    pool.answer(wire([*MEMBERS, "one more"]))
+    asked.cancel()
+    failed(asked, CancelledError)
+    turns(clock)
+    pool.handler.get("k").addCallback(lambda value: value)
+    assert pool.handler.stats().in_flight == 1
+
+
+def test_an_element_that_cannot_be_in_a_set_fails_it(both, clock, slow):
+    pool = Pool()
+    asked = pool.handler.smembers("k")
+    pool.answer(b"*%d\r\n" % (LONG + 1) + b":1\r\n" * LONG + b"*0\r\n")
+    turns(clock)
+    assert "unhashable" in str(failed(asked, TypeError))
+
+
+def test_in_a_batch_and_in_a_transaction_the_value_is_the_same(both, clock, slow):
+    members = [*MEMBERS, "one more"]
+    pool = Pool()
+    pipeline = fired(pool.handler.pipeline())
+    pipeline.smembers("k")
+    done = pipeline.execute_pipeline()
+    pool.answer(wire(members))
+    assert fired(done) == [set(members)]
+    transaction = pool.handler.multi()
+    pool.answer(b"+OK\r\n")
+    transaction = fired(transaction)
+    transaction.smembers("k")
+    done = transaction.commit()
+    pool.answer(b"+QUEUED\r\n*1\r\n" + wire(members))
+    assert fired(done) == [set(members)]
+
+
+@pytest.mark.parametrize("convert", [as_set, as_dict, scored_members])
+@pytest.mark.parametrize("size", [0, 2, PART, PART + 2, 3 * PART - 2, 3 * PART + 1])
+def test_parts_make_what_the_whole_makes(convert, size):
+    reply = [str(number % (PART + 7)) for number in range(size)]
+    assert run(convert.in_parts(reply)) == convert(reply)
+
+
+def test_parts_take_the_pairs_of_RESP3():
+    reply = [["member", 1.5], ["other", 2]] * PART
+    assert run(scored_members.in_parts(reply)) == scored_members(reply) == [("member", 1.5), ("other", 2.0)] * PART
+
+
+def run(work):
+    try:
+        while True:
+            next(work)
+    except StopIteration as stop:
+        return stop.value
