@@ -88,8 +88,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Keep what there is by now out of the garbage collector's sight: tests call it often, and it is much."""
+@pytest.fixture(scope="module", autouse=True)
+def _old_objects() -> None:
+    """Keep what there is by now out of the garbage collector's sight: tests call it often, and it is much.
+
+    At first that is what was imported and collected, later what pytest keeps of each test.
+    """
     gc.collect()
     gc.freeze()
 
