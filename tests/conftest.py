@@ -92,13 +92,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def _old_objects() -> None:
     """Keep what there is by now out of the garbage collector's sight: tests call it often, and it is much.
 
-    At first that is what was imported and collected, later what pytest keeps of each test.
+    At first that is what was imported and collected, later what pytest keeps of each test. (PyPy's has no such thing.)
     """
     gc.collect()
-    gc.freeze()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hypothesis looks for who refers to an object, where a run without its tests imports it at the end."""
-    gc.unfreeze()
+    if hasattr(gc, "unfreeze"):
+        gc.unfreeze()
