@@ -280,7 +280,8 @@ class Reader:
         if type(data) is bytes:
             chunk = data
         elif isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
-            chunk = bytes(memoryview(data))
+            with memoryview(data) as view:  # released now, wherever objects live on until they are collected
+                chunk = bytes(view)
         else:
             raise TypeError(f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}")
         self._check_buffered()
