@@ -74,7 +74,7 @@ ROWS = {
     "elements": Row("LRANGE of 1,000,000 strings", elements, "lrange"),
     "members": Row("SMEMBERS of 1,000,000 strings, a set", elements, "smembers"),
     "fields": Row("HGETALL of 1,000,000 strings, a dict", elements, "hgetall"),
-    # (The garbage collector comes by, and looks at lists of a million and a half elements.)
+    # The garbage collector comes by meanwhile, and looks at a million and a half elements in one go.
     "scores": Row("ZRANGE of 1,000,000 strings, members with scores", scores, "zrange", turn=80),
     "replies": Row("100,000 replies at once, each with a callback", lambda _: bulks(REPLIES), "many"),
     "bulk-header": Row("a header of 512 MiB, and nothing", lambda _: b"$536870912\r\n", "nothing", lambda _: HEADER),
@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
         client(ROWS[options.rows[0]], options.client, options.size)
         return 0
     size = 32 * MEGABYTE if options.quick else options.size
-    print(f"values of {size / MEGABYTE:g} MB; turns of the reactor: at most 50 ms unless told; memory likewise")
+    print(f"values of {size / MEGABYTE:g} MB; turns of the reactor: at most 50 ms where no other limit is named")
     kept = [report(name, size) for name in options.rows or ROWS]
     return int(not all(kept))
 
