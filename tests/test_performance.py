@@ -49,6 +49,7 @@ def too_slow(measured: dict[str, float], expected: dict[str, float]) -> dict[str
     }
 
 
+@pytest.mark.speed
 @pytest.mark.skipif(platform.python_implementation() != "CPython", reason="the figures are of CPython")
 @pytest.mark.parametrize(
     "implementation",

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FULL_SIZE = os.environ.get("TXREDIS_FAST_FULL_SIZE", "") not in ("", "0")
 
 
+@pytest.mark.speed
 @pytest.mark.parametrize("pure", ["", "1"], ids=["compiled", "pure Python"])
 @pytest.mark.parametrize("row", ROWS)
 def test_a_giant_reply_keeps_to_its_memory_and_to_short_turns_of_the_reactor(row, pure):
