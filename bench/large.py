@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from .worker import peak_memory
 
 MEGABYTE = 1_000_000
@@ -63,6 +65,10 @@ def elements(_: int) -> bytes:
     return b"*%d\r\n" % ELEMENTS + bulks(ELEMENTS)
 
 
+def together(size: int) -> bytes:
+    return b"+OK\r\n+QUEUED\r\n*1\r\n" + elements(size)
+
+
 def scores(_: int) -> bytes:
     members = range(ELEMENTS // 2)
     return b"*%d\r\n" % ELEMENTS + b"".join(b"$12\r\nmember%06d\r\n$3\r\n1.5\r\n" % number for number in members)
@@ -76,10 +82,20 @@ ROWS = {
     "fields": Row("HGETALL of 1,000,000 strings, a dict", elements, "hgetall"),
     # The garbage collector comes by meanwhile, and looks at a million and a half elements in one go.
     "scores": Row("ZRANGE of 1,000,000 strings, members with scores", scores, "zrange", turn=80),
+    "together": Row("SMEMBERS of 1,000,000 strings in a pipeline's transaction", together, "transaction"),
     "replies": Row("100,000 replies at once, each with a callback", lambda _: bulks(REPLIES), "many"),
     "bulk-header": Row("a header of 512 MiB, and nothing", lambda _: b"$536870912\r\n", "nothing", lambda _: HEADER),
     "list-header": Row("the headers of twelve lists", lambda _: b"*60000\r\n" * 12, "nothing", lambda _: HEADER),
 }
+
+
+async def transaction(rc: Any) -> Any:
+    """SMEMBERS alone in a transaction, all of it written at once."""
+    pipeline = await rc.pipeline()
+    pipeline.multi()
+    pipeline.smembers("key")
+    pipeline.commit()
+    return await pipeline.execute_pipeline()
 
 
 #: How to ask for what a row is the reply to; otherwise GET.
@@ -89,6 +105,7 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "smembers": lambda rc: rc.smembers("key"),
     "hgetall": lambda rc: rc.hgetall("key"),
     "zrange": lambda rc: rc.zrange("key", 0, -1, withscores=True),
+    "transaction": lambda rc: Deferred.fromCoroutine(transaction(rc)),
 }
 
 
@@ -153,7 +170,7 @@ def client(row: Row, port: int, size: int) -> None:
             await task.deferLater(reactor, 0.5)  # type: ignore[arg-type]
             ended.addErrback(lambda _: None)
         else:
-            await ended
+            waiting.append(await ended)  # so that it is not forgotten at once: a million strings take their time
         ticking.stop()
         turn()
         after = peak_memory()

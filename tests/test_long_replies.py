@@ -6,9 +6,10 @@ import pytest
 from support import Pool, failed, fired, pending
 from twisted.internet.defer import CancelledError
 
-from txredis_fast import flood
+from txredis_fast import PipelineError, flood
 from txredis_fast.commands.replies import PART, as_dict, as_set, scored_members
 from txredis_fast.request._long import LONG
+from txredis_fast.turns import at_once
 
 MEMBERS = [f"member:{number}" for number in range(LONG)]
 
@@ -124,38 +125,106 @@ def test_an_element_that_cannot_be_in_a_set_fails_it(both, clock, slow):
     assert "unhashable" in str(failed(asked, TypeError))
 
 
-def test_in_a_batch_and_in_a_transaction_the_value_is_the_same(both, clock, slow):
-    members = [*MEMBERS, "one more"]
-    pool = Pool()
+def in_pipeline(pool):
+    """Ask for a set and for a number in a pipeline; what fires with the two, and what the server says before them."""
     pipeline = fired(pool.handler.pipeline())
     pipeline.smembers("k")
-    done = pipeline.execute_pipeline()
-    pool.answer(wire(members))
-    assert fired(done) == [set(members)]
+    pipeline.get("l")
+    return pipeline.execute_pipeline(), b""
+
+
+def in_transaction(pool):
     transaction = pool.handler.multi()
     pool.answer(b"+OK\r\n")
     transaction = fired(transaction)
     transaction.smembers("k")
-    done = transaction.commit()
-    pool.answer(b"+QUEUED\r\n*1\r\n" + wire(members))
-    assert fired(done) == [set(members)]
+    transaction.get("l")
+    return transaction.commit(), b"+QUEUED\r\n+QUEUED\r\n*2\r\n"
+
+
+def in_a_pipelines_transaction(pool):
+    pipeline = fired(pool.handler.pipeline())
+    pipeline.multi()
+    pipeline.smembers("k")
+    pipeline.get("l")
+    pipeline.commit()
+    executed = pipeline.execute_pipeline().addCallback(lambda replies: replies[-1])
+    return executed, b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n"
+
+
+TOGETHER = [in_pipeline, in_transaction, in_a_pipelines_transaction]
+
+
+@pytest.mark.parametrize("ask", TOGETHER)
+def test_beside_others_it_is_made_in_many_turns_too(both, clock, slow, ask):
+    members = [*MEMBERS, "one more"]
+    pool = Pool()
+    asked, before = ask(pool)
+    values = []
+    asked.addCallback(values.append)
+    pool.answer(before + wire(members) + b":7\r\n")
+    assert values == []
+    assert turns(clock) >= len(members) // PART
+    assert values == [[set(members), 7]]
+
+
+@pytest.mark.parametrize("ask", TOGETHER)
+def test_beside_others_one_that_cannot_be_made_is_an_error_in_its_place(both, clock, slow, ask):
+    pool = Pool()
+    asked, before = ask(pool)
+    pool.answer(before + b"*%d\r\n" % (LONG + 1) + b":1\r\n" * LONG + b"*0\r\n" + b":7\r\n")
+    turns(clock)
+    if ask is in_pipeline:
+        replies = failed(asked, PipelineError).results
+    else:
+        replies = fired(asked)
+    assert [type(reply) for reply in replies] == [TypeError, int]
+
+
+@pytest.mark.parametrize("ask", TOGETHER)
+def test_beside_others_a_shorter_one_comes_at_once(both, clock, slow, ask):
+    pool = Pool()
+    asked, before = ask(pool)
+    pool.answer(before + b"*2\r\n$1\r\na\r\n$1\r\nb\r\n" + b":7\r\n")
+    assert fired(asked) == [{"a", "b"}, 7]
+
+
+@pytest.mark.parametrize("ask", TOGETHER)
+def test_beside_others_it_may_be_cancelled_meanwhile(both, clock, slow, ask, logged_errors):
+    pool = Pool()
+    asked, before = ask(pool)
+    pool.answer(before + wire([*MEMBERS, "one more"]) + b":7\r\n")
+    asked.cancel()
+    failed(asked, CancelledError)
+    turns(clock)  # firing it again would be logged as an error
+    if ask is in_transaction:  # what undoes it, whatever was executed
+        assert b"DISCARD" in pool.answer(b"-ERR DISCARD without MULTI\r\n+OK\r\n")
+    after = pool.handler.get("k")
+    pool.answer(b":8\r\n")
+    assert fired(after) == 8
+
+
+def test_many_replies_of_exec_are_made_in_many_turns(both, clock, slow):
+    pool = Pool()
+    transaction = pool.handler.multi()
+    pool.answer(b"+OK\r\n")
+    transaction = fired(transaction)
+    for _ in range(LONG + 1):
+        transaction.exists("k")
+    committed = transaction.commit()
+    pool.answer(b"+QUEUED\r\n" * (LONG + 1) + b"*%d\r\n" % (LONG + 1) + b":1\r\n" * (LONG + 1))
+    assert pending(committed)
+    assert turns(clock) >= LONG // PART
+    assert fired(committed) == [1] * (LONG + 1)
 
 
 @pytest.mark.parametrize("convert", [as_set, as_dict, scored_members])
 @pytest.mark.parametrize("size", [0, 2, PART, PART + 2, 3 * PART - 2, 3 * PART + 1])
 def test_parts_make_what_the_whole_makes(convert, size):
     reply = [str(number % (PART + 7)) for number in range(size)]
-    assert run(convert.in_parts(reply)) == convert(reply)
+    assert at_once(convert.in_parts(reply)) == convert(reply)
 
 
 def test_parts_take_the_pairs_of_RESP3():
     reply = [["member", 1.5], ["other", 2]] * PART
-    assert run(scored_members.in_parts(reply)) == scored_members(reply) == [("member", 1.5), ("other", 2.0)] * PART
-
-
-def run(work):
-    try:
-        while True:
-            next(work)
-    except StopIteration as stop:
-        return stop.value
+    assert at_once(scored_members.in_parts(reply)) == scored_members(reply) == [("member", 1.5), ("other", 2.0)] * PART

@@ -62,6 +62,7 @@ LAYERS = [
     "outlet",
     "direct",
     "receive",
+    "exec_reply",
     "request",
     "turns",
     "flood",

@@ -14,9 +14,9 @@ from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
 from .exceptions import MaybeExecutedError, NotSentError, RedisError, ResponseError
+from .exec_reply import ExecConverter
 from .request import add_command, answer_each, first_error, shorten_adding
 from .scope import Scope
-from .transaction import exec_converter
 from .turns import in_turns
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
@@ -180,7 +180,7 @@ class Pipeline(Scope):
             self._commands[index] = (self._commands[index][0], None, False)  # these answer QUEUED
         self._multi_from = None
         raw = any(raw for _, raw in queued)
-        convert = exec_converter(queued, lambda value: self._connect().tryConvertData(value))
+        convert = ExecConverter(queued, lambda value: self._connect().tryConvertData(value))
         return self._add(("EXEC",), convert, raw)
 
     def discard(self) -> Deferred[Any]:

@@ -28,15 +28,15 @@ from .exceptions import (
     ConnectionError,
     ExecAbortError,
     InvalidData,
-    InvalidResponse,
     NotSentError,
     RedisError,
     ResponseError,
     WatchError,
 )
+from .exec_reply import ExecConverter, Queued
 from .scope import Scope
 
-__all__ = ["Transaction", "TransactionState", "exec_converter"]
+__all__ = ["Transaction", "TransactionState"]
 
 _log = Logger()
 
@@ -86,38 +86,6 @@ _TRANSITIONS: dict[tuple[TransactionState, str], TransactionState | Callable[[],
 
 _VERBS = frozenset({"WATCH", "MULTI", "EXEC", "DISCARD"})
 
-_Queued = tuple[Callable[[Any], Any] | None, bool]
-
-
-def exec_converter(queued: Sequence[_Queued], convert: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
-    """Make the converter of EXEC's reply.
-
-    :param queued: of each queued command its converter or None, and whether its reply is wanted raw.
-    :param convert: charset and number conversion, for a reply that came raw because of one of its elements.
-    """
-    some_raw = any(raw for _, raw in queued)
-
-    def convert_exec(reply: Any) -> list[Any]:
-        if reply is None:
-            raise WatchError("Transaction failed")
-        if not isinstance(reply, list):
-            raise InvalidResponse(f"EXEC answered no list, but {type(reply).__name__}")
-        if len(reply) != len(queued):
-            raise InvalidResponse(f"EXEC answered {len(reply)} replies to {len(queued)} commands")
-        values = []
-        for (post_proc, raw), value in zip(queued, reply, strict=True):
-            if some_raw and not raw:
-                value = convert(value)
-            if post_proc is not None and not isinstance(value, Exception):
-                try:
-                    value = post_proc(value)
-                except Exception as error:  # one bad element must not hide that the others were applied
-                    value = error
-            values.append(value)
-        return values
-
-    return convert_exec
-
 
 class Transaction(Scope):
     """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
@@ -150,7 +118,7 @@ class Transaction(Scope):
         self._guard = guard
         self._state = TransactionState.READY
         self._released = False
-        self._queued: list[_Queued] = []
+        self._queued: list[Queued] = []
         self.results: list[Any] | None = None
 
     def _current_connection(self) -> Any:
@@ -233,7 +201,7 @@ class Transaction(Scope):
             if isinstance(self._refusal, ConnectionError):
                 return fail(self._refusal)
             return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
-        convert = exec_converter(self._queued, getattr(self._connection, "tryConvertData", lambda value: value))
+        convert = ExecConverter(self._queued, getattr(self._connection, "tryConvertData", lambda value: value))
         raw = any(raw for _, raw in self._queued)
         deferred = self._send_on_connection("EXEC", post_proc=convert, raw=raw)
         return deferred.addCallback(self._keep_results).addBoth(self._ended)
@@ -340,7 +308,7 @@ class Transaction(Scope):
         self.results = results
         return results
 
-    def _not_queued(self, failure: Failure, queued: _Queued) -> Failure:
+    def _not_queued(self, failure: Failure, queued: Queued) -> Failure:
         # Never sent: the server does not know that something is missing.
         if failure.check(InvalidData, NotSentError):
             self._queued = [entry for entry in self._queued if entry is not queued]

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from . import flood
 from ._reactor import current_reactor
 
-__all__ = ["in_turns"]
+__all__ = ["at_once", "in_turns"]
 
 #: Seconds after which the rest waits for a later turn. What one step takes comes on top, as where a set of a million
 #: elements grows, or the garbage collector looks at a million tuples.
@@ -31,6 +31,18 @@ def in_turns(work: Generator[None, None, _T]) -> Deferred[_T]:
     done: Deferred[_T] = Deferred()
     _run(work, done)
     return done
+
+
+def at_once(work: Generator[None, None, _T]) -> _T:
+    """Run a generator to its end, all of it now.
+
+    :returns: what it returns.
+    """
+    try:
+        while True:
+            next(work)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
 
 
 def _run(work: Generator[None, None, Any], done: Deferred[Any]) -> None:

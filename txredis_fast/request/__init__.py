@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from ..resp import IMPLEMENTATION
+from ._long import ListOfReplies, parts_of
 from ._pyrequest import (
     BatchRequest,
     PostProc,
@@ -25,12 +26,14 @@ from ._pyrequest import (
 
 __all__ = [
     "BatchRequest",
+    "ListOfReplies",
     "PostProc",
     "Request",
     "RequestQueue",
     "add_command",
     "answer_each",
     "first_error",
+    "parts_of",
     "plain_commands",
     "shorten",
     "shorten_adding",

@@ -15,7 +15,7 @@ from twisted.internet.defer import fail
 from txredis_fast.exceptions import NotSentError
 from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
-from txredis_fast.request._long import LONG, convert_in_turns
+from txredis_fast.request._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 from txredis_fast.resp import INCOMPLETE, Push
 from txredis_fast.resp._cencode cimport encode_usual
 
@@ -36,6 +36,11 @@ cdef enum:
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
 cdef Py_ssize_t _LONG = LONG
+cdef object _ListOfReplies = ListOfReplies
+
+
+cdef inline bint may_be_long(object convert, object reply) except -1:
+    return isinstance(reply, list) and (len(<list>reply) > _LONG or isinstance(convert, _ListOfReplies))
 
 
 cdef class Request:
@@ -58,17 +63,18 @@ cdef class Request:
 
     cpdef bint answer(self, reply) except -1:
         cdef object deferred = self.deferred
+        cdef object work
         if deferred.called:
             return True
         if isinstance(reply, Exception):
             deferred.errback(reply)
             return True
         if self.post_proc is not None:
-            if (
-                isinstance(reply, list) and len(<list>reply) > _LONG
-                and convert_in_turns(self.post_proc, reply, deferred)
-            ):
-                return True
+            if may_be_long(self.post_proc, reply):
+                work = parts_of(self.post_proc, reply)
+                if work is not None:
+                    convert_in_turns(work, deferred)
+                    return True
             try:
                 reply = self.post_proc(reply)
             except Exception:
@@ -88,6 +94,7 @@ cdef class BatchRequest:
     cdef readonly object deadline
     cdef readonly Py_ssize_t size
     cdef list _converters
+    cdef list _long
     cdef Py_ssize_t _size
     cdef bint _plain
 
@@ -126,16 +133,28 @@ cdef class BatchRequest:
 
     cpdef bint answer(self, reply) except -1:
         cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[-2]
+        cdef object work = None
         if post_proc is not None and not isinstance(reply, Exception):
-            try:
-                reply = post_proc(reply)
-            except Exception as error:
-                reply = error
+            if may_be_long(post_proc, reply):
+                work = parts_of(post_proc, reply)
+            if work is not None:
+                if self._long is None:
+                    self._long = []
+                self._long.append((len(self.replies), work))
+            else:
+                try:
+                    reply = post_proc(reply)
+                except Exception as error:
+                    reply = error
         self.replies.append(reply)
         return len(self.replies) == self._size
 
     cpdef finish(self):
-        if not self.deferred.called:
+        if self.deferred.called:
+            return
+        if self._long is not None:
+            finish_in_turns(self._long, self.replies, self.deferred)
+        else:
             fire(self.deferred, self.replies)
 
     def fail(self, error):

@@ -11,7 +11,7 @@ This module must not know of transports or of single commands.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from sys import maxsize
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from ..exceptions import NotSentError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader
 from ._deadline import DeadlineTimer
-from ._long import LONG, convert_in_turns
+from ._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
     "BatchRequest",
@@ -40,6 +40,11 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 #: Converts a reply that is not an error; a command's own knowledge of its reply.
 PostProc = Callable[[Any], Any]
+
+
+def may_be_long(convert: PostProc, reply: Any) -> bool:
+    """Whether it may be long to convert a reply, at a glance."""
+    return isinstance(reply, list) and (len(reply) > LONG or isinstance(convert, ListOfReplies))
 
 
 class Request:
@@ -75,8 +80,11 @@ class Request:
             return True
         post_proc = self.post_proc
         if post_proc is not None:
-            if isinstance(reply, list) and len(reply) > LONG and convert_in_turns(post_proc, reply, deferred):
-                return True
+            if may_be_long(post_proc, reply):
+                work = parts_of(post_proc, reply)
+                if work is not None:
+                    convert_in_turns(work, deferred)
+                    return True
             try:
                 reply = post_proc(reply)
             except Exception:
@@ -97,10 +105,11 @@ class BatchRequest:
     Its ``converters`` are tuples, of which the last two count: a command's converter, and whether its reply is wanted
     raw.
 
-    Errors and failures of converters are values in the list, at their places.
+    Errors and failures of converters are values in the list, at their places. What is long to convert is left to the
+    end, and to later turns of the reactor.
     """
 
-    __slots__ = ("_converters", "deadline", "deferred", "replies", "size")
+    __slots__ = ("_converters", "_long", "deadline", "deferred", "replies", "size")
 
     def __init__(
         self,
@@ -112,6 +121,8 @@ class BatchRequest:
         self.deferred = deferred
         self._converters = converters
         self.replies: list[Any] = []
+        #: The places of long replies, and the work that converts them.
+        self._long: list[tuple[int, Generator[None, None, Any]]] = []
         self.deadline = deadline
         self.size = size
 
@@ -147,16 +158,24 @@ class BatchRequest:
         replies = self.replies
         post_proc = self._converters[len(replies)][-2]
         if post_proc is not None and not isinstance(reply, Exception):
-            try:
-                reply = post_proc(reply)
-            except Exception as error:
-                reply = error
+            work = parts_of(post_proc, reply) if may_be_long(post_proc, reply) else None
+            if work is not None:
+                self._long.append((len(replies), work))
+            else:
+                try:
+                    reply = post_proc(reply)
+                except Exception as error:
+                    reply = error
         replies.append(reply)
         return len(replies) == len(self._converters)
 
     def finish(self) -> None:
         """Fire with the complete list."""
-        if not self.deferred.called:
+        if self.deferred.called:
+            return
+        if self._long:
+            finish_in_turns(self._long, self.replies, self.deferred)
+        else:
             self.deferred.callback(self.replies)
 
     def fail(self, error: Exception) -> None:
