@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from support import Pool, command, failed, fired, pending
@@ -382,6 +386,30 @@ def test_a_reference_lost_after_commit_writes_nothing():
     del t
     gc.collect()
     assert pool.written() == b""
+
+
+LEFT_OPEN = """
+from support import Pool, fired
+
+pool = Pool()
+transaction = pool.handler.multi()
+pool.answer(b"+OK\\r\\n")
+transaction = fired(transaction)
+"""
+
+
+def test_one_left_open_at_the_end_of_the_interpreter_says_nothing():
+    tests = Path(__file__).parent
+    ran = subprocess.run(
+        [sys.executable, "-c", LEFT_OPEN],
+        cwd=tests,
+        env={**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 # -- context managers and transact

@@ -23,8 +23,11 @@ def call_from_finalizer(function: Callable[[], Any]) -> None:
     """Call it in a turn of the reactor of its own.
 
     The garbage collector runs finalizers in any thread and in the middle of anything, which may be the reactor that
-    sorts its delayed calls. A clock that tests put in its place has no threads: there it is called at once.
+    sorts its delayed calls. A clock that tests put in its place has no threads: there it is called at once. It is not
+    called at the end of the interpreter, when what it needs may be gone already; connections end there, too.
     """
+    if sys.is_finalizing():
+        return
     reactor = current_reactor()
     getattr(reactor, "callFromThread", _call)(function)
 
