@@ -218,6 +218,21 @@ def test_many_replies_of_exec_are_made_in_many_turns(both, clock, slow):
     assert fired(committed) == [1] * (LONG + 1)
 
 
+def test_many_sets_that_are_long_only_together_are_made_in_many_turns(both, clock, slow):
+    members = MEMBERS[:PART]
+    pool = Pool()
+    transaction = pool.handler.multi()
+    pool.answer(b"+OK\r\n")
+    transaction = fired(transaction)
+    for _ in range(6):
+        transaction.smembers("k")
+    committed = transaction.commit()
+    pool.answer(b"+QUEUED\r\n" * 6 + b"*6\r\n" + wire(members) * 6)
+    assert pending(committed)
+    assert turns(clock) >= 5
+    assert fired(committed) == [set(members)] * 6
+
+
 @pytest.mark.parametrize("convert", [as_set, as_dict, scored_members])
 @pytest.mark.parametrize("size", [0, 2, PART, PART + 2, 3 * PART - 2, 3 * PART + 1])
 def test_parts_make_what_the_whole_makes(convert, size):

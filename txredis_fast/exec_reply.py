@@ -17,8 +17,8 @@ __all__ = ["ExecConverter", "Queued"]
 #: Of a queued command: its converter or None, and whether its reply is wanted raw.
 Queued = tuple[Callable[[Any], Any] | None, bool]
 
-#: How many elements are a part of the work.
-PART = 1000
+#: How many elements, and elements of these, are a part of the work.
+PART = 5000
 
 
 class ExecConverter(ListOfReplies):
@@ -50,7 +50,9 @@ class ExecConverter(ListOfReplies):
         if len(reply) != len(self._queued):
             raise InvalidResponse(f"EXEC answered {len(reply)} replies to {len(self._queued)} commands")
         values: list[Any] = []
+        done = 0
         for (post_proc, raw), value in zip(self._queued, reply, strict=True):
+            done += 1 + (len(value) if isinstance(value, list) else 0)
             if self._some_raw and not raw:
                 value = self._convert(value)
             if post_proc is not None and not isinstance(value, Exception):
@@ -60,6 +62,7 @@ class ExecConverter(ListOfReplies):
                 except Exception as error:
                     value = error
             values.append(value)
-            if len(values) % PART == 0:
+            if done >= PART:
+                done = 0
                 yield
         return values
