@@ -8,7 +8,8 @@ A command that is given up (cancelled, or out of its caller's time) has to leave
 without taking an element with it. Closing the connection could lose one that is on its way, so the server is told over
 another connection to unblock this one (``CLIENT UNBLOCK``), and the reply is waited for: nil, or an element that had
 been popped already, which goes to ``factory.onUnclaimedReply``. The server may see the UNBLOCK before the command
-itself, and says so; then it is told again, a bounded number of times, before the connection is closed after all.
+itself, and says so; then it is told again, a bounded number of times, before the connection is closed after all. So it
+is where the connection is lost that was to tell it.
 
 This module must not know single commands, nor how an endpoint connects.
 """
@@ -25,7 +26,7 @@ from twisted.python.failure import Failure
 from ._reactor import current_reactor
 from .commands.flags import BLOCKING, command_name, is_read_only
 from .connection_queue import ConnectionQueue
-from .exceptions import ConnectionError, NotSentError, RedisError, ReplyTimeoutError
+from .exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from .slots import PoolProtocols
 
 __all__ = ["BlockingLane"]
@@ -253,10 +254,11 @@ class BlockingLane:
 
     # -- commands that were given up
 
-    def unblock(self, connection: Any) -> Deferred[bool]:
+    def unblock(self, connection: Any) -> Deferred[bool | None]:
         """Tell the server to end the command that a connection waits for.
 
-        :returns: fires with False if the server has not seen it yet, or has answered it; fails where it cannot be told.
+        :returns: fires with False if the server has not seen it yet, or has answered it, or was not told; with None if
+            the connection was lost that was to tell it, and nobody knows; fails where it cannot be told.
         """
         number = self._ids.get(connection)
         if number is None:
@@ -265,10 +267,13 @@ class BlockingLane:
         idle = next(iter(self._idle), None)
         messenger = self._factory.connectionQueue.pick() or idle
         getting = self._factory.getConnection(True) if messenger is None else succeed(messenger)
-        told: Deferred[Any] = getting.addCallback(
-            lambda messenger: maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
-        )
-        return told.addCallback(bool)
+        return getting.addCallback(self._tell, number)
+
+    def _tell(self, messenger: Any, number: Any) -> Deferred[bool | None]:
+        if messenger in self._idle:
+            self._idle[messenger] = current_reactor().seconds()  # it is not to be closed meanwhile
+        answered: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
+        return answered.addCallbacks(bool, _not_answered)
 
     def unclaimed(self, command: Any, reply: Any) -> None:
         """A command that was given up has its reply: hand on what it had taken out of the database."""
@@ -289,6 +294,11 @@ class BlockingLane:
 
 
 _NEVER = object()
+
+
+def _not_answered(failure: Failure) -> bool | None:
+    failure.trap(ConnectionError)
+    return None if failure.check(MaybeExecutedError) else False
 
 
 def _stop(timer: Any) -> None:
@@ -318,6 +328,8 @@ class _BlockingCommand:
         self._has_reply = False
         #: Whether the server has been told to unblock the connection and has not answered that yet.
         self._telling = False
+        #: Whether it may have been told so without a reply to that, so that it may still be about to do it.
+        self._doubtful = False
         self._tries = 0
         self._timer: Any = None
         if timeout is not None:
@@ -379,8 +391,9 @@ class _BlockingCommand:
         self._telling = True
         self._lane.unblock(self._connection).addCallbacks(self._told, self._not_told)
 
-    def _told(self, _: Any) -> None:
+    def _told(self, unblocked: bool | None) -> None:
         self._telling = False
+        self._doubtful = self._doubtful or unblocked is None
         if self._has_reply:
             self._release_when_told()
         else:
@@ -392,7 +405,11 @@ class _BlockingCommand:
 
     def _release_when_told(self) -> None:
         # Before that, the UNBLOCK would hit the connection's next command.
-        if not self._telling:
+        if self._telling:
+            return
+        if self._doubtful:
+            self._end_connection()
+        else:
             self._lane.put(self._connection)
 
     def _end_connection(self) -> None:

@@ -260,6 +260,95 @@ def test_a_late_unblock_never_hits_the_next_command(lane, clock):
     assert fired(second) == ["q", "y"]
 
 
+def never_sent(connection):
+    """From now on, what is written on a connection does not get to the server; what that is."""
+    written = []
+    connection.transport.write = written.append
+    return written
+
+
+def test_where_who_tells_the_server_is_lost_another_one_tells_it(lane, clock):
+    a = lane(poolsize=2)
+    blocked = a.rc.blpop("q")
+    a.settle()
+    messenger = a.factory.connectionQueue.pick()
+    written = never_sent(messenger)
+    blocked.cancel()
+    failed(blocked, CancelledError)
+    assert b"UNBLOCK" in b"".join(written)
+    messenger.transport.abortConnection()
+    a.settle()
+    clock.advance(1)
+    a.settle()
+    assert a.server.blocked == {}
+    a.server.push(b"q", b"x")
+    assert list(a.server.lists[b"q"]) == [b"x"]
+
+
+def test_where_who_tells_the_server_is_lost_the_element_that_comes_goes_to_the_hook(lane, clock):
+    a = lane()
+    blocked = a.rc.blpop("q")
+    a.settle()
+    (messenger,) = a.factory.pool
+    never_sent(messenger)
+    blocked.cancel()
+    failed(blocked, CancelledError)
+    messenger.transport.abortConnection()
+    a.server.push(b"q", b"x")
+    a.settle()
+    assert a.unclaimed == [(("BLPOP", "q", 0), ["q", "x"])]
+    # Nobody knows whether the server is still to see that UNBLOCK: it must not hit another command.
+    assert a.extra == 0
+    clock.advance(1)
+    a.settle()
+    assert a.factory.size == 1
+
+
+def test_where_nobody_can_tell_the_server_in_the_end_the_connection_is_closed(lane, clock):
+    a = lane()
+    blocked = a.rc.blpop("q")
+    a.settle()
+    blocked_on = next(iter(a.factory.blockingLane.connections))
+    blocked.cancel()
+    failed(blocked, CancelledError)
+    for _ in range(100):
+        for connection in a.factory.pool:
+            connection.transport.abortConnection()
+        clock.advance(0.1)
+        a.settle()
+    assert not blocked_on.connected
+    clock.advance(1)
+    a.settle()
+
+
+def test_a_connection_that_tells_the_server_has_not_rested(lane, clock):
+    a = lane()
+    a.server.push(b"q", b"x", b"y")
+    fired_two = [a.rc.blpop("q"), a.rc.blpop("q")]
+    a.settle()
+    assert [fired(each)[1] for each in fired_two] == ["x", "y"]
+    assert a.extra == 2
+    transaction = a.rc.multi()  # takes the pool's only connection
+    a.settle()
+    blocked = a.rc.blpop("q")
+    a.settle()
+    clock.advance(a.factory.blockingIdleTime - 0.01)
+    (messenger,) = a.factory.blockingLane._idle
+    written = never_sent(messenger)
+    blocked.cancel()
+    failed(blocked, CancelledError)
+    assert b"UNBLOCK" in b"".join(written)
+    clock.advance(0.02)
+    assert messenger.connected
+    del messenger.transport.write
+    messenger.transport.write(b"".join(written))
+    a.settle()
+    assert a.server.blocked == {}
+    assert a.extra == 2
+    fired(transaction).discard()
+    a.settle()
+
+
 def test_where_the_server_cannot_unblock_the_connection_is_closed(lane):
     a = lane()
     a.server.knows_clients = False
