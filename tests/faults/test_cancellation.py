@@ -251,12 +251,13 @@ async def test_cancellations_at_random_moments_leave_all_usable_and_eat_no_eleme
         await users.run(CANCELLATIONS)
         assert users.cancelled >= CANCELLATIONS
         assert users.wrong == []
-        lane = rc._factory.blockingLane
-        await until(lambda: len(lane._idle) == len(lane.connections), "every blocking command has left the server")
         await until(lambda: len(rc._factory.connectionQueue.pending) == size, "every connection is given back")
         assert rc._factory.pool == connections, "not one was lost"
+        # Behind the last RPUSH of each connection; nobody has waited for that.
+        assert await bounded(DeferredList([connection.ping() for connection in connections])) == [(True, "PONG")] * size
+        lane = rc._factory.blockingLane
+        await until(lambda: len(lane._idle) == len(lane.connections), "every blocking command has left the server")
         left = server.command("LRANGE", "queue", "0", "-1")
         users.popped.update(element.decode() for element in left)
         assert users.popped == Counter(f"element:{number + 1}" for number in range(users.pushed))
-        assert await bounded(DeferredList([connection.ping() for connection in connections])) == [(True, "PONG")] * size
         await turn()
