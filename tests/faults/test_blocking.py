@@ -278,7 +278,7 @@ def test_where_who_tells_the_server_is_lost_another_one_tells_it(lane, clock):
     assert b"UNBLOCK" in b"".join(written)
     messenger.transport.abortConnection()
     a.settle()
-    clock.advance(1)
+    clock.advance(a.factory.maxDelay)
     a.settle()
     assert a.server.blocked == {}
     a.server.push(b"q", b"x")
@@ -299,7 +299,7 @@ def test_where_who_tells_the_server_is_lost_the_element_that_comes_goes_to_the_h
     assert a.unclaimed == [(("BLPOP", "q", 0), ["q", "x"])]
     # Nobody knows whether the server is still to see that UNBLOCK: it must not hit another command.
     assert a.extra == 0
-    clock.advance(1)
+    clock.advance(a.factory.maxDelay)
     a.settle()
     assert a.factory.size == 1
 
@@ -317,7 +317,7 @@ def test_where_nobody_can_tell_the_server_in_the_end_the_connection_is_closed(la
         clock.advance(0.1)
         a.settle()
     assert not blocked_on.connected
-    clock.advance(1)
+    clock.advance(a.factory.maxDelay)
     a.settle()
 
 
