@@ -63,7 +63,7 @@ async def test_the_same_over_every_transport(transport, fresh_server, logged_err
     session = await soaked(fresh_server, operations=3000, faults=12, seed=4, transport=transport)
     assert session.verdict() == [], "\n".join(report.lines(session))
     assert sum(session.happened.values()) >= 12
-    assert len(session.happened) > 5, session.happened
+    assert len(session.happened) > 2, session.happened
     assert session.numbers.received
     await until(lambda: not clients(fresh_server), "no connection is left")
     await until(lambda: pending_deferreds() <= before + 5, "no Deferred is left")
