@@ -324,9 +324,9 @@ def test_where_nobody_can_tell_the_server_in_the_end_the_connection_is_closed(la
 def test_a_connection_that_tells_the_server_has_not_rested(lane, clock):
     a = lane()
     a.server.push(b"q", b"x", b"y")
-    fired_two = [a.rc.blpop("q"), a.rc.blpop("q")]
+    popped = [a.rc.blpop("q"), a.rc.blpop("q")]
     a.settle()
-    assert [fired(each)[1] for each in fired_two] == ["x", "y"]
+    assert [fired(each)[1] for each in popped] == ["x", "y"]
     assert a.extra == 2
     transaction = a.rc.multi()  # takes the pool's only connection
     a.settle()
