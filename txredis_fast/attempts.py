@@ -51,6 +51,7 @@ class _Attempts:
         self._number = 0
         self._sent: Any = None
         self._timer: Any = None
+        self._last_failure: Failure | None = None
         timeout = options.get("timeout")
         self._deadline = None if timeout is None else current_reactor().seconds() + timeout
         self._attempt()
@@ -58,11 +59,23 @@ class _Attempts:
     def _attempt(self) -> None:
         self._timer = None
         self._number += 1
-        options = self._options
-        if self._deadline is not None and self._number > 1:
-            options = {**options, "timeout": self._deadline - current_reactor().seconds()}
-        self._sent = self._send(*self._args, **options)
+        try:
+            options = self._options
+            if self._deadline is not None and self._number > 1:
+                left = self._deadline - current_reactor().seconds()
+                if left <= 0:  # after a long turn of the program
+                    self._give_up(self._last_failure)
+                    return
+                options = {**options, "timeout": left}
+            self._sent = self._send(*self._args, **options)
+        except BaseException:
+            self._give_up(Failure())
+            return
         self._sent.addCallbacks(self._succeeded, self._failed)
+
+    def _give_up(self, failure: Failure | None) -> None:
+        if not self.deferred.called:
+            self.deferred.errback(failure)
 
     def _succeeded(self, value: Any) -> None:
         if not self.deferred.called:
@@ -77,9 +90,10 @@ class _Attempts:
             delay = policy.delay_after(self._number)
             in_time = self._deadline is None or current_reactor().seconds() + delay < self._deadline
             if in_time and not self._useless():
+                self._last_failure = failure
                 self._timer = current_reactor().callLater(delay, self._attempt)
                 return
-        self.deferred.errback(failure)
+        self._give_up(failure)
 
     def _cancel(self, deferred: Deferred[Any]) -> None:
         deferred.errback(CancelledError())

@@ -13,6 +13,7 @@ from typing import Any
 from .commands import Commands
 from .pipeline import Command
 from .request import plain_commands
+from .resp import fixed_arguments
 
 __all__ = ["Batch", "commands_of"]
 
@@ -51,7 +52,7 @@ class Batch(Commands):
         """
         if blocking:
             raise ValueError(f"{args[0]} may block and cannot be part of a batch")
-        self._commands.append((args, post_proc, raw))
+        self._commands.append((fixed_arguments(args), post_proc, raw))
 
     def _refuse(self, error: Exception) -> Any:
         raise error

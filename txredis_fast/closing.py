@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from .exceptions import ConnectionError
 from .request import RequestQueue
+from .time_limit import TimeLimit
 
 __all__ = ["Closing"]
 
@@ -26,9 +27,12 @@ class Closing:
     #: The last blocking command that was sent.
     _blocked_by: Deferred[Any] | None = None
     _finishing = False
-    _finish_timer: Any = None
+    _finish_timer: TimeLimit | None = None
 
-    def _abort(self, reason: Exception) -> None:
+    def _abort(self, reason: BaseException) -> None:
+        raise NotImplementedError
+
+    def _progress(self) -> tuple[int, int]:
         raise NotImplementedError
 
     def finish(self, timeout: float) -> None:
@@ -50,7 +54,7 @@ class Closing:
             self.transport.loseConnection()
         elif in_flight or getattr(self.transport, "reactor", None) is not None:
             reason = ConnectionError(f"disconnected, {timeout} seconds after that was wanted")
-            self._finish_timer = self.callLater(timeout or 5.0, self._abort, reason)
+            self._finish_timer = TimeLimit(self, timeout or 5.0, lambda: self._abort(reason), self._progress)
         if blocked:
             self.transport.loseConnection()
         self._close_if_idle()
@@ -65,5 +69,5 @@ class Closing:
 
     def _stop_finish_timer(self) -> None:
         timer, self._finish_timer = self._finish_timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        if timer is not None:
+            timer.stop()

@@ -3,6 +3,8 @@
 A caller either *peeks*, to share a connection that stays free for others, or *gets* one for itself until it *puts*
 it back. Who waits is served in order, and at most ``timeout`` seconds later fails with ``NotSentError``.
 
+No half changes: a connection is free, or somebody has it. Whatever is raised between the two gives it back.
+
 This module must not know how connections are made.
 """
 
@@ -17,6 +19,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from ._reactor import current_reactor
 from .exceptions import NotSentError, QueueFullError
+from .request import fail_each
 
 __all__ = ["ConnectionQueue"]
 
@@ -55,7 +58,9 @@ class ConnectionQueue:
         self._why = why
         self._prepare = prepare
         self.fails_when_full = fails_when_full
+        #: The turn of the reactor in which the rest of those who wait is served; and whether some are being served now.
         self._serving: Any = None
+        self._is_serving = False
         self._peekers = _Line(self._gave_up, watch)
         self._getters = _Line(self._gave_up, watch)
 
@@ -112,7 +117,12 @@ class ConnectionQueue:
         self._choose()
         if self._getters.live or self._first_with_room() is None:
             return self._wait_in(self._getters)
-        return succeed(self._take())
+        connection = self._take()
+        try:
+            return succeed(connection)
+        except BaseException:
+            self.pending.append(connection)
+            raise
 
     def _wait_in(self, line: _Line) -> Deferred[Any]:
         if self.fails_when_full and not line.live and self.full:
@@ -123,15 +133,26 @@ class ConnectionQueue:
         """Return the connection that commands share now, which nobody else is given until it is put back; or None."""
         connection = self.pick()
         if connection is not None:
-            self.pending.remove(connection)
-            self._choose()
+            self._take_out(connection)
         return connection
+
+    def _take_out(self, connection: Any) -> None:
+        self.pending.remove(connection)
+        try:
+            self._choose()
+        except BaseException:
+            self.pending.append(connection)
+            raise
 
     def put(self, connection: Any) -> None:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
         if self._closed or not connection._usable or connection in self.pending:
             return
-        self._prepare(connection)
+        try:
+            self._prepare(connection)
+        except BaseException as error:
+            connection._tear(error)  # nobody knows what state it is in; another one is made
+            raise
         if not connection._usable:
             return
         self.pending.append(connection)
@@ -160,11 +181,23 @@ class ConnectionQueue:
 
     def _take(self) -> Any:
         connection = next(connection for connection in reversed(self.pending) if not connection._full)
-        self.pending.remove(connection)
-        self._choose()
+        self._take_out(connection)
         return connection
 
     def _serve(self) -> None:
+        if self._is_serving:  # by whoever was served just now, and gave its connection back at once
+            return
+        self._is_serving = True
+        try:
+            self._serve_some()
+        except BaseException:
+            if self._serving is None and not self._closed:
+                self._serving = current_reactor().callLater(0, self._go_on_serving)
+            raise
+        finally:
+            self._is_serving = False
+
+    def _serve_some(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
         self._choose()
         left = SERVED_AT_ONCE
@@ -173,7 +206,12 @@ class ConnectionQueue:
             self._choose()
             left -= 1
         while left and self._getters.live and self._first_with_room() is not None:
-            self._getters.serve_first(self._take())
+            taken = self._take()
+            try:
+                self._getters.serve_first(taken)
+            except BaseException:
+                self.pending.append(taken)
+                raise
             self._choose()
             left -= 1
         if not left and self._serving is None and not self._closed and self.waiting:
@@ -247,18 +285,24 @@ class _Line:
         return place.deferred
 
     def serve_first(self, connection: Any) -> None:
+        """Give a connection to the one who has waited longest; what is raised has not given it to anybody."""
         place = self._places.popleft()
         while place.line is None:
             place = self._places.popleft()
         self._take(place)
-        self._rest_if_empty()
-        if self._watch is not None and place.since is not None:
-            self._watch.waited(place.since)
-        place.context.run(place.deferred.callback, connection)
+        try:
+            self._rest_if_empty()
+            if self._watch is not None and place.since is not None:
+                self._watch.waited(place.since)
+            place.context.run(place.deferred.callback, connection)
+        except BaseException:
+            if place.deferred.called:
+                return  # it has the connection
+            place.deferred.errback(self._make_error())
+            raise
 
     def fail_all(self, error: Exception) -> None:
         places = [place for place in self._places if place.line is not None]
-        self._places.clear()
         self._fail(places, lambda: error)
 
     def left(self) -> None:
@@ -274,12 +318,16 @@ class _Line:
         self.live -= 1
 
     def _fail(self, places: list[_Place], make_error: Callable[[], Exception]) -> None:
-        for place in places:
-            self._take(place)
-        self._rest_if_empty()
-        for place in places:
+        def fail_place(_: int, place: _Place) -> None:
             if not place.deferred.called:  # the callbacks of another one may have cancelled it
                 place.deferred.errback(make_error())
+
+        for place in places:
+            self._take(place)
+        try:
+            self._rest_if_empty()
+        finally:
+            fail_each(places, fail_place, True)
 
     def _rest_if_empty(self) -> None:
         if self.live:
@@ -290,18 +338,32 @@ class _Line:
         if timer is not None and timer.active():
             timer.cancel()
 
-    def _check(self) -> None:
+    def _soonest(self) -> float | None:
+        deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)
+        return next(deadlines, None) if self._sorted else min(deadlines, default=None)
+
+    def _check(self, looked: bool = False) -> None:
+        """Fail those whose time is up.
+
+        :param looked: whether the reactor has read since that was found: a reply that lies in a socket may give back
+            the connection that they wait for.
+        """
         self._timer = None
         reactor = current_reactor()
         now = reactor.seconds()
+        deadline = self._soonest()
+        if deadline is not None and deadline <= now and not looked:
+            self._timer = reactor.callLater(0, self._check, True)
+            return
         overdue = self._overdue(now)
-        deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)
-        deadline = next(deadlines, None) if self._sorted else min(deadlines, default=None)
+        deadline = self._soonest()
         if deadline is not None:
             self._timer = reactor.callLater(deadline - now, self._check)
-        if overdue and self._watch is not None:
-            self._watch.pool_wait_over(len(overdue), str(self._make_error()))
-        self._fail(overdue, self._make_error)
+        try:
+            if overdue and self._watch is not None:
+                self._watch.pool_wait_over(len(overdue), str(self._make_error()))
+        finally:
+            self._fail(overdue, self._make_error)
 
     def _overdue(self, now: float) -> list[_Place]:
         """Take out and return the places whose time is up."""

@@ -31,20 +31,33 @@ seconds = monotonic
 class Flood:
     """Data of one connection that has come and is not handed on yet."""
 
-    def __init__(self, transport: Any, hand_on: Callable[[bytes], object], done: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        transport: Any,
+        hand_on: Callable[[bytes], object],
+        done: Callable[[], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
         """Make one.
 
         :param transport: has a ``reactor``.
         :param hand_on: takes a piece.
         :param done: called when nothing is left, once.
+        :param failed: called with what was raised in a later turn, where nobody else ends the connection for it.
         """
         self._transport = transport
         self._hand_on = hand_on
         self._done = done
+        self._failed = failed
         self._data = bytearray()
         self._at = 0
         self._timer: Any = None
         self._running = False
+
+    @property
+    def left(self) -> int:
+        """How many bytes are not handed on yet."""
+        return max(0, len(self._data) - self._at)
 
     def add(self, data: bytes) -> None:
         """Take more data, and hand on what there is time for; behind what waits for a later turn, that is nothing."""
@@ -60,7 +73,11 @@ class Flood:
             self._run(None)
 
     def _next_turn(self) -> None:
-        self._run(seconds() + SLICE)
+        try:
+            self._run(seconds() + SLICE)
+        except BaseException as error:
+            self._failed(error)
+            raise
 
     def _run(self, end: float | None) -> None:
         self._timer = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from .commands.flags import command_name
 from .exceptions import RedisError
+from .resp import fixed_arguments
 
 __all__ = [
     "FOREIGN_LOGIN",
@@ -21,6 +22,7 @@ __all__ = [
     "UNKNOWN_DATABASE",
     "check_alone",
     "check_together",
+    "guarded_arguments",
     "guarded_names",
     "note_changes",
     "refusal",
@@ -84,6 +86,14 @@ def refusal(args: Sequence[Any], protocol: Any = None) -> RedisError | None:
     return RedisError(f"{name} cannot be sent on a connection that others share: {_REASONS[name]}")
 
 
+def guarded_arguments(args: Sequence[Any], name: str) -> tuple[Any, ...]:
+    """The arguments of a command as they will be sent, where its name says that they have to be looked at.
+
+    A word that is no text (an Enum, any object with ``str()``) is looked at as the text that it is sent as.
+    """
+    return fixed_arguments(tuple(args), words=True) if name in GUARDED else tuple(args)
+
+
 def _is_made_for(name: str, protocol: Any) -> bool:
     if name == "HELLO":  # the connection of a subscriber is nobody else's
         name = "SUBSCRIBE"
@@ -115,6 +125,7 @@ def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol:
     opened: RedisError | None = None
     for args, _, _ in commands:
         name = command_name(args)
+        args = guarded_arguments(args, name)
         if name in ("EXEC", "DISCARD"):
             opened = None
         elif name in GUARDED and name not in ("SELECT", "AUTH"):

@@ -19,17 +19,20 @@ from ._types import Argument, Text
 from .attempts import execute_with_retries
 from .batch import Batch, commands_of
 from .commands import Commands
+from .commands.arguments import one_or_many
 from .commands.flags import BLOCKING, command_name, longest_wait
 from .contexts import PipelineContext, TransactionContext
 from .exceptions import NotSentError, RedisError, ResponseError, WatchError
-from .guards import GUARDED, check_alone, check_together, guarded_names, note_changes, refusal
+from .guards import GUARDED, check_alone, check_together, guarded_arguments, guarded_names, note_changes, refusal
+from .one_by_one import send_one_by_one
 from .pipeline import Command, Pipeline, check_replies
 from .protocol import BaseRedisProtocol
 from .request import shorten_shared
+from .resp import fix_argument, fixed_arguments, fixed_values
 from .retry import RetryPolicy
 from .scope import bind_scope_class
 from .stats import Stats
-from .time_limit import check_timeout, within
+from .time_limit import check_timeout, limit_error, within
 from .transaction import Transaction
 from .views import CommandView
 
@@ -66,10 +69,18 @@ class ConnectionHandler(Commands):
 
     def _execute(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         name = command_name(args)
+        if kwargs:
+            wrong = limit_error(kwargs.get("timeout"))
+            if wrong is not None:
+                return fail(wrong)
         if name in BLOCKING:
             if longest_wait(args, name) is not None:
                 kwargs["blocking"] = True
         elif name in GUARDED:
+            try:
+                args = guarded_arguments(args, name)
+            except Exception:  # whatever str() of an argument raises
+                return fail()
             if name == "SELECT" and len(args) == 2:
                 return self.select(_index(args[1]))
             if name == "AUTH" and len(args) in (2, 3):
@@ -88,6 +99,13 @@ class ConnectionHandler(Commands):
     def _repeat(self, args: Any, kwargs: Any, marked: bool) -> Deferred[Any]:
         factory = self._factory
         policy = factory.retryPolicy or RetryPolicy()
+        wrong = limit_error(kwargs.get("timeout"))
+        if wrong is not None:
+            return fail(wrong)
+        try:
+            args = fixed_arguments(args)
+        except Exception:  # whatever str() of an argument raises
+            return fail()
         return execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
 
     @property
@@ -192,12 +210,20 @@ class ConnectionHandler(Commands):
         return self._begin(keys, False)
 
     def _begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+        try:
+            keys = None if keys is None and multi else _keys_as_given(keys)
+        except Exception:
+            return fail()
         return self._factory.getConnection().addCallback(self._begin_on, keys, multi)  # type: ignore[no-any-return]
 
     def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
-        cls = bind_scope_class(Transaction, type(connection))
-        transaction = cls(connection, connection.execute_command, self._factory.connectionQueue.put, self, check_alone)
-        return transaction.begin(keys, multi)
+        def begin() -> Deferred[Any]:
+            cls = bind_scope_class(Transaction, type(connection))
+            put = self._factory.connectionQueue.put
+            transaction = cls(connection, connection.execute_command, put, self, check_alone)
+            return transaction.begin(keys, multi)
+
+        return self._guarded(connection, begin)  # type: ignore[no-any-return]
 
     def transaction(self, watch: Any = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
@@ -207,7 +233,7 @@ class ConnectionHandler(Commands):
         Leaving the block commits what was queued, unless that was done; ``t.results`` has the replies. An exception
         or a cancellation discards.
         """
-        return TransactionContext(self, watch)
+        return TransactionContext(self, None if watch is None else _keys_as_given(watch))
 
     async def _transact(self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int) -> list[Any]:
         for attempt in range(retries + 1):
@@ -230,7 +256,11 @@ class ConnectionHandler(Commands):
         :param retries: how often it is run again before it fails.
         :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last try.
         """
-        return Deferred.fromCoroutine(self._transact(function, watched, retries))
+        try:
+            keys = _keys_as_given(watched)
+        except Exception:
+            return fail()
+        return Deferred.fromCoroutine(self._transact(function, keys, retries))
 
     def pipeline(self) -> Deferred[Any]:
         """Collect commands and send them at once.
@@ -296,6 +326,9 @@ class ConnectionHandler(Commands):
     def _send_batch(
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
+        wrong = limit_error(timeout)
+        if wrong is not None:
+            return fail(wrong)
         guarded = guarded_names(commands)
         if guarded:
             refused = check_together(commands, self._factory.protocol)
@@ -303,13 +336,13 @@ class ConnectionHandler(Commands):
                 return fail(refused)
             alone = alone or not guarded.isdisjoint(("MULTI", "SELECT", "AUTH"))
         lane = self._factory.blockingLane if alone and any(longest_wait(each[0]) for each in commands) else None
+
+        def send_noted(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
+            note_changes(connection, guarded)
+            return send_batch(connection, commands, left)
+
         if lane is not None:
-
-            def send(connection: Any) -> Deferred[list[Any]]:
-                note_changes(connection, guarded)
-                return send_batch(connection, commands)
-
-            return lane.run(send, timeout, [each[0] for each in commands])  # type: ignore[no-any-return]
+            return lane.run(send_noted, timeout, [each[0] for each in commands])  # type: ignore[no-any-return]
         if not alone and timeout is None:
             connection = self._factory.connectionQueue.pick()
             if connection is not None:
@@ -319,8 +352,7 @@ class ConnectionHandler(Commands):
         def use(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
             if not alone:
                 return send_batch(connection, commands, left)
-            note_changes(connection, guarded)
-            return self._lend(connection, send_batch, (commands, left), {})
+            return self._lend(connection, send_noted, left)
 
         return getting.addCallback(use) if timeout is None else within(getting, timeout, use)
 
@@ -337,19 +369,31 @@ class ConnectionHandler(Commands):
             # These are about the writes of their own connection: the one that commands have shared.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
-                return self._lend(connection, call, (name, args, kwargs), {})
+                return self._guarded(connection, self._lend, connection, call, name, args, kwargs)  # type: ignore[no-any-return]
         elif self._factory.blockingLane is not None:
             timeout = _time_limit(name, kwargs)
             if timeout is not None:
                 del kwargs["timeout"]
+            try:
+                args, kwargs = _as_given(name, args, kwargs)
+            except Exception:
+                return fail()
             return self._factory.blockingLane.run(  # type: ignore[no-any-return]
                 lambda connection: call(connection, name, args, kwargs), timeout
             )
-        return self._when_connected(False, functools.partial(self._lend_to, call), name, args, kwargs)
+
+        def lend(connection: Any, *more: Any) -> Deferred[Any]:
+            return self._lend(connection, call, *more)
+
+        return self._when_connected(False, lend, name, args, kwargs)
 
     def _when_connected(
         self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
     ) -> Deferred[Any]:
+        try:
+            args, kwargs = _as_given(name, args, kwargs)
+        except Exception:
+            return fail()
         getting = self._factory.getConnection(share)
         timeout = _time_limit(name, kwargs)
         if timeout is None:
@@ -360,15 +404,27 @@ class ConnectionHandler(Commands):
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
         )
 
-    def _lend_to(self, function: Callable[..., Deferred[Any]], connection: Any, *args: Any) -> Deferred[Any]:
-        return self._lend(connection, function, args, {})
-
-    def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], args: Any, kwargs: Any) -> Deferred[Any]:
-        def give_back(result: Any) -> Any:
+    def _guarded(self, connection: Any, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that has a connection which is taken; what it raises gives that back."""
+        try:
+            return function(*args)
+        except BaseException:
             self._factory.connectionQueue.put(connection)
+            raise
+
+    def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
+        """Do something with a connection that is taken, and give it back when that has its reply, or is raised."""
+        put = self._factory.connectionQueue.put
+
+        def give_back(result: Any) -> Any:
+            put(connection)
             return result
 
-        return function(connection, *args, **kwargs).addBoth(give_back)
+        try:
+            return function(connection, *args).addBoth(give_back)
+        except BaseException:
+            put(connection)
+            raise
 
     # A name that is no command is not known to be wrong before a connection's class has been asked.
     def __getattr__(self, name: str) -> Any:
@@ -409,6 +465,23 @@ def _time_limit(name: str, kwargs: dict[str, Any]) -> float | None:
     return kwargs.get("timeout") if name == "execute_command" else None
 
 
+def _as_given(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments of a call that has to wait, as they are now; of a program's own method they are its own affair."""
+    if name == "execute_command":
+        return fixed_arguments(args), kwargs
+    if name not in COMMAND_METHODS:
+        return args, kwargs
+    return tuple(map(fixed_values, args)), {key: fixed_values(value) for key, value in kwargs.items()}
+
+
+def _keys_as_given(keys: Any) -> tuple[Any, ...]:
+    """Keys to watch as they are now.
+
+    :raises TypeError: these are no keys.
+    """
+    return tuple(map(fix_argument, one_or_many(keys)))
+
+
 def _index(argument: Any) -> Any:
     """The number of a database as a number, where it is one."""
     try:
@@ -430,10 +503,7 @@ def send_batch(connection: Any, commands: Sequence[Command], timeout: float | No
     """Send commands in one write; by way of ``execute_command`` where a protocol subclass wants to see each."""
     if type(connection).execute_command is BaseRedisProtocol.execute_command:
         return connection.execute_batch(commands, timeout)  # type: ignore[no-any-return]
-    connection.pipeline()
-    for args, post_proc, raw in commands:
-        connection.execute_command(*args, post_proc=post_proc, raw=raw)
-    return connection.execute_pipeline(raise_on_error=False, timeout=timeout)  # type: ignore[no-any-return]
+    return send_one_by_one(connection, commands, timeout)
 
 
 def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .exceptions import ReplyTimeoutError
+from .request import LastLook
 
 __all__ = ["HealthCheck", "keep_alive"]
 
@@ -45,6 +46,7 @@ class HealthCheck:
         self._heard = self._how_much_has_come()
         self._silent = 0.0
         self._due: float | None = None
+        self._last_look = LastLook(connection._progress, self._judge)
         self._timer = connection.callLater(self._pace, self._look)
         connection.whenDisconnected().addCallback(self._stop)
 
@@ -56,10 +58,17 @@ class HealthCheck:
         else:
             self._silent += self._pace
             if not self._goes_on():
-                silence = f"Nothing came from the server for {self._silent:g} seconds"
-                self._connection._abort(ReplyTimeoutError(silence))
+                self._last_look.begin(self._connection.callLater)
                 return
         self._timer = self._connection.callLater(self._pace, self._look)
+
+    def _judge(self) -> None:
+        """What had come before the last look lay in the socket perhaps, after a long turn of the program."""
+        if self._how_much_has_come() != self._heard:
+            self._look()
+            return
+        silence = f"Nothing came from the server for {self._silent:g} seconds"
+        self._connection._abort(ReplyTimeoutError(silence))
 
     def _goes_on(self) -> bool:
         """Nothing has come: ask, or wait for what is due; False when that was long enough."""
@@ -89,6 +98,7 @@ class HealthCheck:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
+        self._last_look.stop()
         return connection
 
 

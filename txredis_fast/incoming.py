@@ -28,6 +28,8 @@ class Incoming(ParsingSteps):
     _requests: RequestQueue
     #: Why this side ended the connection, where it did.
     _end_reason: Exception | None
+    #: Whether the transport has said that the connection is lost.
+    _lost: bool
     _reader: Reader | None = None
     #: What has come and is handed on in slices, while there is such.
     _flood: Flood | None = None
@@ -35,7 +37,10 @@ class Incoming(ParsingSteps):
     def _deliver(self, reader: Reader) -> None:
         raise NotImplementedError
 
-    def _abort(self, reason: Exception) -> None:
+    def _abort(self, reason: BaseException) -> None:
+        raise NotImplementedError
+
+    def _tear(self, error: BaseException) -> None:
         raise NotImplementedError
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
@@ -50,18 +55,25 @@ class Incoming(ParsingSteps):
 
     def _parse(self, data: bytes) -> None:
         if self._end_reason is not None:
+            if self._requests.torn and not self._lost:
+                self._abort(self._end_reason)  # it was not possible when that happened
             return
-        reader = self._reader
-        if reader is None:
-            reader = self._reader = self._make_reader()
         try:
-            reader.feed(data)
-        except ProtocolError as error:
-            self._abort(error)
-            return
-        self._deliver(reader)
-        if len(data) >= LARGE_PIECE and reader.awaited:
-            self._receive_rest(reader)
+            reader = self._reader
+            if reader is None:
+                reader = self._reader = self._make_reader()
+            try:
+                reader.feed(data)
+            except ProtocolError as error:
+                self._abort(error)
+                return
+            self._deliver(reader)
+            if len(data) >= LARGE_PIECE and reader.awaited:
+                self._receive_rest(reader)
+        except BaseException as error:
+            if not self._requests.torn:
+                self._tear(error)
+            raise
 
     def _receive_rest(self, reader: Reader) -> None:
         """Have the rest of a large value written to where it is collected, unless somebody else is to see it."""
@@ -75,7 +87,7 @@ class Incoming(ParsingSteps):
             if getattr(self.transport, "reactor", None) is None:
                 self._parse(data)
                 return
-            self._flood = Flood(self.transport, self._parse, self._flood_is_over)
+            self._flood = Flood(self.transport, self._parse, self._flood_is_over, self._tear)
         self._flood.add(data)
 
     def _flood_is_over(self) -> None:

@@ -11,23 +11,32 @@ been popped already, which goes to ``factory.onUnclaimedReply``. The server may 
 itself, and says so; then it is told again, a bounded number of times, before the connection is closed after all. So it
 is where the connection is lost that was to tell it.
 
+UNBLOCK names a client by its number, and numbers are of one server. Behind a balancer, or a name with several
+addresses, the other connection may lead to another server, where the number is a stranger's. So each connection of the
+lane has a random name (``CLIENT SETNAME``), and the other one is asked first who that number is (``CLIENT LIST ID``).
+Where it is not this connection, or that cannot be asked, this connection is closed.
+
 This module must not know single commands, nor how an endpoint connects.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred, succeed
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .commands.flags import BLOCKING, command_name, is_read_only
 from .connection_queue import ConnectionQueue
-from .exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
+from .exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
 from .slots import PoolProtocols
+from .time_limit import TimeLimit
 
 __all__ = ["BlockingLane"]
 
@@ -61,6 +70,9 @@ class BlockingLane:
         self.connections: list[Any] = []
         #: By connection: its number at the server; None where the server does not tell.
         self._ids: dict[Any, Any] = {}
+        #: By connection: its name at the server, and the connections that are known to lead to the same server.
+        self._names: dict[Any, bytes] = {}
+        self._same_server: dict[Any, WeakSet[Any]] = {}
         #: By idle connection: since when.
         self._idle: dict[Any, float] = {}
         self._attempts: set[Deferred[Any]] = set()
@@ -159,14 +171,20 @@ class BlockingLane:
         if self._closing:
             connection.transport.loseConnection()
             return
-        asked = maybeDeferred(connection.execute_command, "CLIENT", "ID")
-        # A server before Redis 5.0, or an ACL that forbids it.
-        asked.addErrback(lambda failure: failure.trap(RedisError) and None)
-        asked.addCallback(self._identified, connection)
+        name = f"txredis_fast-{secrets.token_hex(8)}"
+        asked = [
+            # A server before Redis 5.0 does not tell, or an ACL forbids it.
+            maybeDeferred(connection.execute_command, *command).addErrback(lambda failure: failure.trap(RedisError))
+            for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
+        ]
+        gatherResults(asked, consumeErrors=True).addCallback(self._identified, connection, name)
 
-    def _identified(self, number: Any, connection: Any) -> None:
+    def _identified(self, answers: list[Any], connection: Any, name: str) -> None:
         if connection in self.connections:
-            self._ids[connection] = number
+            number = answers[1]
+            self._ids[connection] = number if isinstance(number, int) else None
+            self._names[connection] = name.encode()
+            self._same_server[connection] = WeakSet()
             self.put(connection)
 
     def lost(self, connection: Any) -> None:
@@ -175,6 +193,8 @@ class BlockingLane:
             return
         self.connections.remove(connection)
         never_used = self._ids.pop(connection, _NEVER) is _NEVER
+        self._names.pop(connection, None)
+        self._same_server.pop(connection, None)
         self._idle.pop(connection, None)
         self._queue.remove(connection)
         if never_used and not self._closing:
@@ -254,24 +274,58 @@ class BlockingLane:
 
     # -- commands that were given up
 
-    def unblock(self, connection: Any) -> Deferred[bool | None]:
-        """Tell the server to end the command that a connection waits for.
+    def messenger_for(self, connection: Any) -> Deferred[Any]:
+        """Find who can tell the server to end the command that a connection waits for.
 
-        :returns: fires with False if the server has not seen it yet, or has answered it, or was not told; with None if
-            the connection was lost that was to tell it, and nobody knows; fails where it cannot be told.
+        :returns: fires with another connection to the same server, or with None if one was lost while it was asked;
+            fails where there is none.
         """
-        number = self._ids.get(connection)
-        if number is None:
+        if self._ids.get(connection) is None:
             return fail(ConnectionError("a blocking command was cancelled"))
         # Waiting for a shared connection is better than closing this one, which may have an element on its way.
         idle = next(iter(self._idle), None)
         messenger = self._factory.connectionQueue.pick() or idle
         getting = self._factory.getConnection(True) if messenger is None else succeed(messenger)
-        return getting.addCallback(self._tell, number)
+        return getting.addCallback(self._check_server, connection)
 
-    def _tell(self, messenger: Any, number: Any) -> Deferred[bool | None]:
-        if messenger in self._idle:
-            self._idle[messenger] = current_reactor().seconds()  # it is not to be closed meanwhile
+    def _check_server(self, messenger: Any, connection: Any) -> Any:
+        same = self._same_server.get(connection)
+        if same is None:
+            raise ConnectionError("the connection was lost")
+        if messenger in same or _same_socket(messenger, connection):
+            return messenger
+        number, name = self._ids[connection], self._names[connection]
+        self._keep_idle(messenger)
+
+        def ask(*words: Any) -> Deferred[Any]:
+            return maybeDeferred(messenger.execute_command, "CLIENT", "LIST", *words, raw=True)
+
+        def check(clients: Any) -> Any:
+            known = clients.split() if isinstance(clients, bytes) else ()
+            if b"name=" + name not in known:
+                raise ConnectionError("the connections lead to different servers")
+            same.add(messenger)
+            return messenger
+
+        # Before Redis 6.2 there is only the list of all clients.
+        asked = ask("ID", number).addErrback(lambda failure: failure.trap(ResponseError) and ask())
+        return asked.addCallbacks(check, lambda failure: failure.trap(ConnectionError) and None)
+
+    def _keep_idle(self, connection: Any) -> None:
+        if connection in self._idle:
+            self._idle[connection] = current_reactor().seconds()  # it is not to be closed meanwhile
+
+    def unblock(self, messenger: Any, connection: Any) -> Deferred[bool | None]:
+        """Tell the server to end the command that a connection waits for.
+
+        :param messenger: the connection to tell it on.
+        :returns: fires with False if the server has not seen it yet, or has answered it, or was not told; with None if
+            the connection was lost that was to tell it, and nobody knows; fails where it cannot be told.
+        """
+        number = self._ids.get(connection)
+        if number is None or not (messenger in self._idle or messenger in self._factory.connectionQueue.pending):
+            return succeed(False)  # somebody has taken it meanwhile
+        self._keep_idle(messenger)
         answered: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
         return answered.addCallbacks(bool, _not_answered)
 
@@ -299,6 +353,12 @@ _NEVER = object()
 def _not_answered(failure: Failure) -> bool | None:
     failure.trap(ConnectionError)
     return None if failure.check(MaybeExecutedError) else False
+
+
+def _same_socket(one: Any, other: Any) -> bool:
+    """Whether two connections lead to one unix socket, and so to one server."""
+    peers = [getattr(each.transport, "getPeer", lambda: None)() for each in (one, other)]
+    return isinstance(peers[0], UNIXAddress) and bool(peers[0].name) and peers[0] == peers[1]
 
 
 def _stop(timer: Any) -> None:
@@ -332,8 +392,9 @@ class _BlockingCommand:
         self._doubtful = False
         self._tries = 0
         self._timer: Any = None
+        self._limit: TimeLimit | None = None
         if timeout is not None:
-            self._timer = current_reactor().callLater(timeout, self._overdue, timeout)
+            self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
         self._getting = lane.get()
         self._getting.addCallbacks(self._got, self._got_none)
 
@@ -344,19 +405,26 @@ class _BlockingCommand:
 
     def _got(self, connection: Any) -> None:
         self._connection = connection
-        self._send(connection).addBoth(self._answered)
+        try:
+            sent = self._send(connection)
+        except BaseException:
+            sent = fail()
+        sent.addBoth(self._answered)
 
     def _answered(self, result: Any) -> None:
         self._stop_timer()
         self._has_reply = True
         connection = self._connection
-        if self._given_up:
-            for command, reply in self._replies(result):
-                self._lane.unclaimed(command, reply)
-            self._release_when_told()
-        else:
-            self._lane.put(connection)
-            self.deferred.callback(result)
+        try:
+            if self._given_up:
+                for command, reply in self._replies(result):
+                    self._lane.unclaimed(command, reply)
+                self._release_when_told()
+            else:
+                self._lane.put(connection)
+        finally:
+            if not self._given_up:
+                self.deferred.callback(result)
 
     def _replies(self, result: Any) -> list[tuple[Any, Any]]:
         if self._batch is None:
@@ -364,8 +432,10 @@ class _BlockingCommand:
         replies = zip(self._batch, result if isinstance(result, list) else (), strict=False)
         return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
 
+    def _progress(self) -> tuple[int, int]:
+        return (0, 0) if self._connection is None else self._connection._progress()
+
     def _overdue(self, timeout: float) -> None:
-        self._timer = None
         written = self._connection is not None
         why = self._lane.why_not_connected()
         self._give_up()
@@ -388,8 +458,16 @@ class _BlockingCommand:
             self._end_connection()
             return
         self._tries += 1
+        self._lane.messenger_for(self._connection).addCallbacks(self._tell, self._not_told)
+
+    def _tell(self, messenger: Any) -> None:
+        if self._has_reply:
+            return
+        if messenger is None:
+            self._told(False)
+            return
         self._telling = True
-        self._lane.unblock(self._connection).addCallbacks(self._told, self._not_told)
+        self._lane.unblock(messenger, self._connection).addCallbacks(self._told, self._not_told)
 
     def _told(self, unblocked: bool | None) -> None:
         self._telling = False
@@ -400,8 +478,9 @@ class _BlockingCommand:
             self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
 
     def _not_told(self, _: Failure) -> None:
-        self._telling = False
-        self._end_connection()
+        told, self._telling = self._telling, False
+        if told or not self._has_reply:  # else it has been given back
+            self._end_connection()
 
     def _release_when_told(self) -> None:
         # Before that, the UNBLOCK would hit the connection's next command.
@@ -418,3 +497,5 @@ class _BlockingCommand:
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
         _stop(timer)
+        if self._limit is not None:
+            self._limit.stop()

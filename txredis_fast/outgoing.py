@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 from typing import Any
 
 from .direct import send, sends_directly
@@ -38,6 +39,9 @@ class Outgoing:
     #: Called with this protocol when it has much to do.
     _on_busy: Callable[[Any], object] | None = None
 
+    def _tear(self, error: BaseException) -> None:
+        raise NotImplementedError
+
     def _look_at(self, transport: Any) -> None:
         self._direct_transport = transport if sends_directly(transport) else None
 
@@ -67,16 +71,37 @@ class Outgoing:
             return  # what was not written by now never is, and fails as such
         requests = self._requests
         outgoing = requests.outgoing
-        if outgoing and (requests.bytes_in_flight > PIECE or self._outlet is not None) and self._is_much(outgoing):
+        try:
+            if outgoing and (requests.bytes_in_flight > PIECE or self._outlet is not None) and self._is_much(outgoing):
+                return
+            requests.outgoing = None
+            if outgoing:
+                data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
+                transport: Any = self.transport
+                if transport is self._direct_transport:
+                    send(transport, data)
+                else:
+                    transport.write(data)
+        except BaseException as error:
+            self._tear(error)
+            raise
+
+    @contextlib.contextmanager
+    def corked(self) -> Generator[None, None, None]:
+        """Keep what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        requests = self._requests
+        if requests.outgoing is not None:
+            yield
             return
-        requests.outgoing = None
-        if outgoing:
-            data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
-            transport: Any = self.transport
-            if transport is self._direct_transport:
-                send(transport, data)
-            else:
-                transport.write(data)
+        try:
+            requests.outgoing = []
+            yield
+        except BaseException as error:
+            if requests.outgoing:
+                self._tear(error)  # some of it is not written, and never will be
+            requests.outgoing = None
+            raise
+        self._flush()
 
     def _is_much(self, outgoing: list[bytes]) -> bool:
         """Leave it to an outlet, if one is at work already or this is more than one write's worth."""

@@ -13,10 +13,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
-from .exceptions import MaybeExecutedError, NotSentError, RedisError, ResponseError
+from .exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
 from .exec_reply import ExecConverter
-from .request import add_command, answer_each, first_error, shorten_adding
+from .request import add_command, answer_each, fail_each, first_error, shorten_adding
 from .scope import Scope
+from .time_limit import limit_error
 from .turns import in_turns
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
@@ -138,6 +139,9 @@ class Pipeline(Scope):
             return self._outside.execute_command(  # type: ignore[no-any-return]
                 *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
+        wrong = limit_error(timeout)
+        if wrong is not None:
+            return self._refuse(wrong)
         self._alone = self._alone or blocking
         self._limit(timeout)
         return self._add(args, post_proc, raw)
@@ -147,7 +151,10 @@ class Pipeline(Scope):
             self._timeout = timeout if self._timeout is None else min(timeout, self._timeout)
 
     def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
-        return add_command(self._commands, self._deferreds, args, post_proc, raw)
+        try:
+            return add_command(self._commands, self._deferreds, args, post_proc, raw)
+        except Exception as error:  # whatever str() of an argument raises
+            return self._refuse(error)
 
     # -- a transaction inside the pipeline
 
@@ -215,12 +222,16 @@ class Pipeline(Scope):
         """
         if not self._open:
             return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+        wrong = limit_error(timeout)
+        if isinstance(wrong, ValueError):
+            return fail(wrong)
         if self._multi_from is not None:
             self.discard()
         self._open = False
+        self._refusal = self._refusal or wrong
         if self._refusal is not None:
             error = self._refusal
-            self._fail_each(NotSentError(f"The pipeline was not executed, because a command was refused: {error}"))
+            self._fail_all(NotSentError(f"The pipeline was not executed, because a command was refused: {error}"))
             return fail(error)
         self._limit(timeout)
         deferred = self._send_batch(self._commands, self._alone, self._timeout)
@@ -230,14 +241,19 @@ class Pipeline(Scope):
         """Execute nothing: the Deferreds of the commands fail with ``NotSentError``."""
         if self._open:
             self._open = False
-            self._fail_each(NotSentError("The pipeline was not executed"))
+            self._fail_all(NotSentError("The pipeline was not executed"))
 
     def _answered(self, replies: list[Any], raise_on_error: bool) -> Any:
         self.results = replies
         deferreds, self._deferreds = self._deferreds, []
         if len(replies) > MANY:
             return in_turns(_answer_in_parts(deferreds, replies)).addCallback(self._judge, replies, raise_on_error)
-        return self._judge(answer_each(deferreds, replies), replies, raise_on_error)
+        try:
+            index = answer_each(deferreds, replies)
+        except BaseException:
+            _fail_rest(deferreds)
+            raise
+        return self._judge(index, replies, raise_on_error)
 
     def _judge(self, index: int, replies: list[Any], raise_on_error: bool) -> list[Any]:
         if raise_on_error and index >= 0:
@@ -248,24 +264,33 @@ class Pipeline(Scope):
         error: Any = failure.value
         if isinstance(error, MaybeExecutedError):
             error = PipelineLostError(error)
-        self._fail_each(error)
+        self._fail_all(error)
         raise error
 
-    def _fail_each(self, error: Exception) -> None:
-        for deferred in self._deferreds:
-            _fail_quietly(deferred, error)
+    def _fail_all(self, error: Exception) -> None:
+        deferreds, self._deferreds = self._deferreds, []
+        fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
+
+
+def _fail_rest(deferreds: list[Deferred[Any]]) -> None:
+    """Fail those that have not fired, because something was raised while they did."""
+    error = InvalidResponse("an exception was raised while the replies of the pipeline were handed on")
+    fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
 
 
 def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Generator[None, None, int]:
     """Fire each with its reply; the place of the first error, or -1."""
     first_error = -1
-    for at in range(0, len(replies), PART):
-        some = deferreds[:PART]
-        del deferreds[:PART]
-        index = answer_each(some, replies[at : at + PART])
-        if index >= 0 and first_error < 0:
-            first_error = at + index
-        yield
+    try:
+        for at in range(0, len(replies), PART):
+            some = deferreds[:PART]
+            index = answer_each(some, replies[at : at + PART])
+            del deferreds[:PART]
+            if index >= 0 and first_error < 0:
+                first_error = at + index
+            yield
+    finally:
+        _fail_rest(deferreds)
     return first_error
 
 

@@ -45,10 +45,14 @@ from .redact import redacted, without_password
 from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 from .sliced import SlicedBatch
+from .time_limit import TimeLimit, limit_error
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
 CRLF = b"\r\n"
+
+#: Why a connection ends where that is not yet known, or cannot be said.
+TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
 
 #: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
 BLOCKING_SLACK = 10.0
@@ -95,7 +99,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self.convertNumbers = convertNumbers
         self.username = username
         self.script_hashes: set[str] = set()
-        self._requests = RequestQueue(self._write, self._abort)
+        self._requests = RequestQueue(self._write, self._abort, self._tear, self._progress)
         #: Whether connectionMade was called, rather than overridden without chaining.
         self._handshake_begun = False
         #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
@@ -160,7 +164,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             # A server that hangs accepts connections all the same.
             limit = self.handshakeTimeout
             hangs = TimeoutError(f"the server did not answer within {limit} seconds of being connected")
-            answered.addCallback(_stop_timer, reactor.callLater(limit, self._abort, hangs))
+            timer = TimeLimit(reactor, limit, lambda: self._abort(hangs), self._progress)
+            answered.addCallback(_stop_timer, timer)
         return answered.addCallback(self._handshake_done, [name for name, _ in steps])
 
     def _handshake(self) -> list[tuple[str, Deferred[Any]]]:
@@ -227,7 +232,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
     def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
         """The transport is gone: fail what was in flight with ``MaybeExecutedError``."""
-        self._close(why)
+        try:
+            self._close(why)
+        except BaseException:
+            self._close(why)  # no step of it has to be left out; those that are done do nothing
+            raise
 
     def _close(self, why: Failure) -> None:
         """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
@@ -238,15 +247,22 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             return
         self.connected = 0
         self._ready = False
-        self._closed()
-        self._write_no_more()
         self._requests.stopped = True
-        self.script_hashes.clear()
-        self._scope = None
         self._lost_because = str(self._end_reason or why.getErrorMessage())
-        waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
-        for deferred in waiting:
-            deferred.callback(self)
+        try:
+            self._closed()
+            self._write_no_more()
+            self.script_hashes.clear()
+            self._scope = None
+        finally:
+            waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
+            try:
+                for deferred in waiting:
+                    deferred.callback(self)
+            finally:
+                self._fail_requests(why)
+
+    def _fail_requests(self, why: Failure) -> None:
         reason = self._end_reason
         text = f"Lost connection: {why.getErrorMessage() if reason is None else reason}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
@@ -255,21 +271,47 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             text = f"Lost connection: another command's reply was overdue ({reason}); this one may have been executed"
         elif isinstance(reason, ProtocolError):
             kind = GarbledReplyError
-        self._requests.fail_all(lambda: kind(text))
+        self._requests.fail_all(lambda: kind(text), getattr(self.transport, "reactor", None) is not None)
 
-    def _abort(self, reason: Exception) -> None:
+    def _abort(self, reason: BaseException) -> None:
         """End the connection at once, without waiting for what is still to be written.
 
         :param reason: told to the requests in flight, which fail when the transport reports the loss.
         """
-        if self._end_reason is None:
-            self._end_reason = redacted(reason, self.password)
-        self._ready = False
+        # Whatever is raised below: no reply is handed on any more, and no command is taken.
         self._requests.stopped = True
-        self._write_no_more()
-        transport = self.transport
-        if transport is not None and not self._lost:
-            getattr(transport, "abortConnection", transport.loseConnection)()
+        self._ready = False
+        if self._end_reason is None:
+            self._end_reason = TORN
+            self._end_reason = redacted(reason, self.password)  # type: ignore[assignment]
+        try:
+            self._write_no_more()
+        finally:
+            transport = self.transport
+            if transport is not None and not self._lost:
+                getattr(transport, "abortConnection", transport.loseConnection)()
+
+    def _tear(self, error: BaseException) -> None:
+        """End the connection, because something was raised in the middle of a change.
+
+        In a turn of the reactor of its own, where there is one: the program may be deep in recursion.
+        """
+        requests = self._requests
+        requests.torn = requests.stopped = True
+        self._ready = False
+        if self._end_reason is None:
+            self._end_reason = TORN
+            self._end_reason = ConnectionError(f"{TORN}: {type(error).__name__}")
+        reactor = getattr(self.transport, "reactor", None)
+        if reactor is None:
+            self._abort(TORN)
+        else:
+            reactor.callLater(0, self._abort, TORN)
+
+    def _progress(self) -> tuple[int, int]:
+        """How many bytes have been received, and how many of these have been handed on."""
+        handed_on = 0 if self._reader is None else self._reader.fed
+        return handed_on + (0 if self._flood is None else self._flood.left), handed_on
 
     # -- replies
 
@@ -282,14 +324,14 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def _deliver(self, reader: Reader) -> None:
         requests = self._requests
         nested = self._delivering  # by a transport that answers during write
-        self._delivering = True
-        if requests.outgoing is None:
-            requests.outgoing = []  # what callbacks send goes out in one write
         try:
-            self._hand_on(reader)
-        except ProtocolError as error:
-            self._abort(error)
-        finally:
+            self._delivering = True
+            if requests.outgoing is None:
+                requests.outgoing = []  # what callbacks send goes out in one write
+            try:
+                self._hand_on(reader)
+            except ProtocolError as error:
+                self._abort(error)
             if not nested:
                 if requests.full and requests.has_room() and self._on_room is not None:
                     self._on_room(self)  # what it gives goes out in the same write
@@ -299,6 +341,10 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                     self._on_busy(self)
                 if self._finishing:
                     self._close_if_idle()
+        except BaseException as error:
+            self._delivering = nested
+            self._tear(error)
+            raise
 
     def _hand_on(self, reader: Reader) -> None:
         """Hand on every reply that is complete."""
@@ -324,7 +370,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
     def resumeProducing(self) -> None:
         """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
-        self._requests.stopped = self._end_reason is not None or not (self.connected or self._finishing)
+        requests = self._requests
+        requests.stopped = requests.torn or self._end_reason is not None or not (self.connected or self._finishing)
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self._reader is not None:
             self._deliver(self._reader)
@@ -362,16 +409,19 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
         if not self.connected or self._end_reason is not None:
             return fail(NotSentError("Not connected"))
+        wrong = None if timeout is None else limit_error(timeout)
+        if wrong is not None:
+            return fail(wrong)
         try:
             data = encode_command(args, self.charset, self.errors, self.strict)
+            if blocking:
+                return self._send_blocking(data, args, post_proc, raw, timeout)
+            if timeout is None and apply_timeout:
+                timeout = self.replyTimeout
+            deadline = self._deadline(timeout) if timeout else None
+            return self._requests.send(data, post_proc, raw, None, deadline)
         except Exception:
             return fail()
-        if blocking:
-            return self._send_blocking(data, args, post_proc, raw, timeout)
-        if timeout is None and apply_timeout:
-            timeout = self.replyTimeout
-        deadline = self._deadline(timeout) if timeout else None
-        return self._requests.send(data, post_proc, raw, None, deadline)
 
     _execute_stock = execute_command
 
@@ -399,6 +449,9 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         """
         if not self.connected or self._end_reason is not None:
             return fail(NotSentError("Not connected"))
+        wrong = None if timeout is None else limit_error(timeout)
+        if wrong is not None:
+            return fail(wrong)
         if not commands:
             return succeed([])
         parts = []
@@ -409,19 +462,14 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                 begin = end
                 data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, PIECE)
                 parts.append((data, begin, end))
+            timeout = timeout or self.replyTimeout
+            deadline = self._deadline(timeout) if timeout else None
+            if len(parts) == 1:
+                return self._requests.send_batch(data, commands, deadline)
+            with self.corked():
+                slices = [self._requests.send_batch(data, commands[begin:end], deadline) for data, begin, end in parts]
         except Exception:
             return fail()
-        timeout = timeout or self.replyTimeout
-        deadline = self._deadline(timeout) if timeout else None
-        requests = self._requests
-        if len(parts) == 1:
-            return requests.send_batch(data, commands, deadline)
-        kept = requests.outgoing is not None
-        if not kept:
-            requests.outgoing = []
-        slices = [requests.send_batch(data, commands[begin:end], deadline) for data, begin, end in parts]
-        if not kept:
-            self._flush()
         return SlicedBatch(slices).deferred
 
     @property
@@ -470,9 +518,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         return payload[: -len(CRLF)]
 
 
-def _stop_timer(results: Any, timer: Any) -> Any:
-    if timer.active():
-        timer.cancel()
+def _stop_timer(results: Any, timer: TimeLimit) -> Any:
+    timer.stop()
     return results
 
 

@@ -261,7 +261,7 @@ class SubscriberProtocol(RedisProtocol):
         if self._inbox is None or not self._inbox.full:
             self._read_on()
 
-    def _abort(self, reason: Exception) -> None:
+    def _abort(self, reason: BaseException) -> None:
         if self.paused and isinstance(reason, ReplyTimeoutError):
             # Nothing is read, so no reply can come: look again when one may have.
             self._deadline(self.replyTimeout or DEFAULT_RECHECK)

@@ -5,6 +5,7 @@ This module must not know of connections.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,21 +14,83 @@ from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .exceptions import NotSentError
+from .request import LastLook
 
-__all__ = ["check_timeout", "within"]
+__all__ = ["TimeLimit", "check_timeout", "limit_error", "within"]
 
 #: What is left for the reply to a command whose time was up when it could be sent: 0 would mean no limit.
 _LEAST = 0.001
+
+#: The longest time limit, in seconds: thirty years, which no clock of a reactor chokes on.
+LONGEST = 1e9
 
 
 def check_timeout(seconds: Any) -> float:
     """Return a time limit as it is.
 
-    :raises ValueError: it is not a number of seconds above 0.
+    :raises ValueError: it is not a number of seconds above 0, up to 10**9.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise ValueError(f"a timeout is a number of seconds above 0, not {seconds!r}")
-    return seconds
+    if not _is_number(seconds) or not 0 < seconds <= LONGEST:
+        raise ValueError(f"a timeout is a number of seconds above 0, up to 10**9, not {_shown(seconds)}")
+    return seconds  # type: ignore[no-any-return]
+
+
+def limit_error(timeout: Any) -> Exception | None:
+    """What a call with this time limit fails with, before anything is sent; None: it is one, or there is none.
+
+    A limit of 0 or below is over already, as ``deadline - now`` is after a stall: :exc:`NotSentError`. What is no
+    finite number is a mistake: ``ValueError``.
+    """
+    if timeout is None:
+        return None
+    if not _is_number(timeout) or not -math.inf < timeout <= LONGEST:
+        return ValueError(f"timeout is a number of seconds up to 10**9, or None, not {_shown(timeout)}")
+    if timeout <= 0:
+        return NotSentError(f"Not sent: the time limit was over already ({timeout} seconds)")
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if type(value) in (int, float, bool, str) else f"a {type(value).__name__}"
+
+
+class TimeLimit:
+    """Calls a function when a time is up, and one more turn of the reactor has brought nothing.
+
+    A reactor runs its timers before it reads: what has come in time may still lie in a socket.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        seconds: float,
+        over: Callable[[], object],
+        progress: Callable[[], tuple[int, int]] | None = None,
+    ) -> None:
+        """Begin.
+
+        :param clock: an ``IReactorTime``, or a connection with ``callLater``.
+        :param over: called without arguments, unless :meth:`stop` is called before.
+        :param progress: see :class:`~txredis_fast.request.LastLook`.
+        """
+        self._clock = clock
+        self._last_look = LastLook(progress, over)
+        self._timer: Any = clock.callLater(seconds, self._up)
+
+    def _up(self) -> None:
+        self._timer = None
+        self._last_look.begin(self._clock.callLater)
+
+    def stop(self) -> None:
+        """Leave nothing in the reactor."""
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        self._last_look.stop()
 
 
 def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], Any]) -> Deferred[Any]:
@@ -40,16 +103,22 @@ def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], A
     """
     reactor = current_reactor()
     deadline = reactor.seconds() + timeout
-    timer = reactor.callLater(timeout, getting.cancel)
+    is_over = False
+
+    def over() -> None:
+        nonlocal is_over
+        is_over = True
+        getting.cancel()
+
+    limit = TimeLimit(reactor, timeout, over)
 
     def got(connection: Any) -> Any:
-        timer.cancel()
+        limit.stop()
         return use(connection, max(deadline - reactor.seconds(), _LEAST))
 
     def failed(failure: Failure) -> Any:
-        if timer.active():
-            timer.cancel()
-        elif failure.check(CancelledError):
+        limit.stop()
+        if is_over and failure.check(CancelledError):
             raise NotSentError(f"Not connected: no connection was free within {timeout} seconds")
         return failure
 

@@ -17,7 +17,7 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, FirstError, fail
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,14 +27,15 @@ from .commands.flags import command_name
 from .exceptions import (
     ConnectionError,
     ExecAbortError,
-    InvalidData,
-    NotSentError,
     RedisError,
     ResponseError,
     WatchError,
 )
 from .exec_reply import ExecConverter, Queued
+from .guards import guarded_arguments
+from .reply_order import ReplyOrder, as_deferred
 from .scope import Scope
+from .time_limit import limit_error
 
 __all__ = ["Transaction", "TransactionState"]
 
@@ -119,6 +120,7 @@ class Transaction(Scope):
         self._state = TransactionState.READY
         self._released = False
         self._queued: list[Queued] = []
+        self._order = ReplyOrder(connection)
         self.results: list[Any] | None = None
 
     def _current_connection(self) -> Any:
@@ -181,7 +183,10 @@ class Transaction(Scope):
             error = self._enter("MULTI")
             if error is not None:
                 return fail(error)
-            return self._send_verb("MULTI").addCallback(lambda _: self)
+            before = self._order.sent
+            begun = self._send_verb("MULTI")
+            self._order.begin(before, begun)
+            return begun.addCallback(lambda _: self)
         steps = DeferredList([self.watch(keys), self.multi()], fireOnOneErrback=True, consumeErrors=True)
         return steps.addCallbacks(lambda _: self, _first_error)
 
@@ -201,10 +206,14 @@ class Transaction(Scope):
             if isinstance(self._refusal, ConnectionError):
                 return fail(self._refusal)
             return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
-        convert = ExecConverter(self._queued, getattr(self._connection, "tryConvertData", lambda value: value))
+        convert = ExecConverter(
+            self._queued, getattr(self._connection, "tryConvertData", lambda value: value), self._order
+        )
         raw = any(raw for _, raw in self._queued)
-        deferred = self._send_on_connection("EXEC", post_proc=convert, raw=raw)
-        return deferred.addCallback(self._keep_results).addBoth(self._ended)
+        before = self._order.sent
+        deferred = as_deferred(self._send_on_connection, "EXEC", post_proc=convert, raw=raw)
+        self._order.end(before, deferred)
+        return deferred.addCallback(self._keep_results).addBoth(self._ended, before)
 
     def discard(self) -> Deferred[Any]:
         """Forget what was queued and what is watched.
@@ -214,7 +223,8 @@ class Transaction(Scope):
         error = self._enter("DISCARD")
         if error is not None:
             return fail(error)
-        return self._send_on_connection("DISCARD").addBoth(self._ended)
+        before = self._order.sent
+        return as_deferred(self._send_on_connection, "DISCARD").addBoth(self._ended, before)
 
     def unwatch(self) -> Deferred[Any]:
         """Stop watching, which ends the transaction; inside MULTI the command is queued, as the server has it.
@@ -224,7 +234,8 @@ class Transaction(Scope):
         if self._state is not TransactionState.WATCHING:
             return self.execute_command("UNWATCH")
         self._enter("UNWATCH")
-        return self._send_on_connection("UNWATCH").addBoth(self._ended)
+        before = self._order.sent
+        return as_deferred(self._send_on_connection, "UNWATCH").addBoth(self._ended, before)
 
     def execute_command(
         self,
@@ -248,7 +259,14 @@ class Transaction(Scope):
         name = command_name(args)
         if name in _VERBS:
             return self._verb(name, args[1:])
+        wrong = limit_error(timeout)
+        if wrong is not None:
+            return self._refuse(wrong)
         if self._guard is not None:
+            try:
+                args = guarded_arguments(args, name)
+            except Exception as error:  # whatever str() of an argument raises
+                return self._refuse(error)
             refused = self._guard(args, self._connection)
             if refused is not None:
                 return self._refuse(refused)
@@ -256,14 +274,24 @@ class Transaction(Scope):
         if full is not None:
             return self._refuse(full)
         if self._state is not TransactionState.QUEUING:
-            return self._send_on_connection(
-                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
+            return as_deferred(
+                self._send_on_connection,
+                *args,
+                post_proc=post_proc,
+                apply_timeout=apply_timeout,
+                blocking=blocking,
+                raw=raw,
+                timeout=timeout,
             )
-        queued = (post_proc, raw)
-        self._queued.append(queued)
         # Inside MULTI no command blocks, and the direct answer is text, not data.
-        sent = self._send_on_connection(*args, apply_timeout=apply_timeout, timeout=timeout)
-        return sent.addErrback(self._not_queued, queued)
+        before = self._order.sent
+        answered = as_deferred(self._send_on_connection, *args, apply_timeout=apply_timeout, timeout=timeout)
+        was_sent = self._order.add(before, answered)
+        if not was_sent and isinstance(getattr(answered, "result", None), Failure):
+            self._order.drop_last()
+        else:
+            self._queued.append((post_proc, raw))
+        return answered.addErrback(self._not_queued, was_sent)
 
     def _verb(self, name: str, arguments: Sequence[Any]) -> Deferred[Any]:
         if name == "WATCH":
@@ -279,7 +307,7 @@ class Transaction(Scope):
 
         :returns: fires with this transaction.
         """
-        deferred = self.multi(keys) if multi else self.watch(keys)
+        deferred = as_deferred(self.multi if multi else self.watch, keys)
         return deferred.addErrback(self._begin_failed)
 
     def abandon(self) -> None:
@@ -302,31 +330,46 @@ class Transaction(Scope):
         return failure
 
     def _send_verb(self, *args: Any) -> Deferred[Any]:
-        return self._send_on_connection(*args).addCallback(_check_ok)
+        before = self._order.sent
+
+        def check(reply: Any) -> Any:
+            if not self._order.was_sent(before):
+                raise RedisError(f"{args[0]} was not sent: an override of execute_command has answered it")
+            return _check_ok(reply)
+
+        return as_deferred(self._send_on_connection, *args).addCallback(check)
 
     def _keep_results(self, results: list[Any]) -> list[Any]:
         self.results = results
         return results
 
-    def _not_queued(self, failure: Failure, queued: Queued) -> Failure:
-        # Never sent: the server does not know that something is missing.
-        if failure.check(InvalidData, NotSentError):
-            self._queued = [entry for entry in self._queued if entry is not queued]
-            self._refusal = self._refusal or failure.value  # type: ignore[assignment]
+    def _not_queued(self, failure: Failure, was_sent: bool) -> Failure:
+        # What was sent and refused by the server, the server knows of. What was sent and given up, it has queued. What
+        # is lost with its connection is lost with the others. All else the server does not know to be missing.
+        if not was_sent or not failure.check(ResponseError, CancelledError, ConnectionError):
+            error = failure.value
+            self._refusal = self._refusal or (error if isinstance(error, Exception) else RedisError(repr(error)))
         return failure
 
-    def _ended(self, result: Any) -> Any:
+    def _ended(self, result: Any, before: int) -> Any:
         """The reply to EXEC, DISCARD or UNWATCH has come, or something else than a reply."""
         if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
             self._clean()
         else:
-            self._give_back()
+            self._give_back_if_sent(before, 1)
         return result
 
     def _clean(self) -> None:
         # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
-        verbs = [self._send_on_connection("DISCARD"), self._send_on_connection("UNWATCH")]
-        DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back())
+        before = self._order.sent
+        verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
+        DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back_if_sent(before, 2))
+
+    def _give_back_if_sent(self, before: int, commands: int) -> None:
+        """Give the connection back, unless what ends the transaction on the server was never sent to it."""
+        if not self._order.was_sent(before + commands - 1) and getattr(self._connection, "connected", False):
+            self._connection._abort(ConnectionError("an override of execute_command left a transaction open"))
+        self._give_back()
 
     def _give_back(self) -> None:
         if not self._released:

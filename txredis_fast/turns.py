@@ -55,7 +55,7 @@ def _run(work: Generator[None, None, Any], done: Deferred[Any]) -> None:
                 return
     except StopIteration as stop:
         result = stop.value
-    except Exception:
+    except BaseException:  # there is nobody above who could tell
         done.errback()
         return
     done.callback(result)

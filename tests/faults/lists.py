@@ -1,6 +1,6 @@
 """A server of lists in memory: enough of Redis for blocking commands to be cancelled at every moment.
 
-Knows BLPOP, RPUSH, CLIENT ID and CLIENT UNBLOCK; every other command is answered ``OK``.
+Knows BLPOP, RPUSH, CLIENT ID, SETNAME, LIST and UNBLOCK; every other command is answered ``OK``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class ListServer:
     :ivar blocked: number of a connection -> its session and key.
     :ivar delay: seconds before a command is looked at.
     :ivar knows_clients: False: CLIENT is an unknown command.
+    :ivar names: number of a connection -> its name.
     """
 
     def __init__(self, clock: Any) -> None:
@@ -26,6 +27,7 @@ class ListServer:
         self.lists: dict[bytes, deque[bytes]] = defaultdict(deque)
         self.blocked: dict[int, tuple[Session, bytes]] = {}
         self.knows_clients = True
+        self.names: dict[int, bytes] = {}
         self.delay: float | None = None
         self.sessions: list[Session] = []
         self.endpoint = MemoryEndpoint(self._make_session, clock)
@@ -55,6 +57,18 @@ class ListServer:
         session.send(b"*-1\r\n")
         return b":1\r\n"
 
+    def _client(self, number: int, what: bytes, *more: bytes) -> bytes:
+        if what == b"ID":
+            return b":%d\r\n" % number
+        if what == b"SETNAME":
+            self.names[number] = more[0]
+            return b"+OK\r\n"
+        if what == b"LIST":
+            wanted = [int(each) for each in more[1:]] or list(self.names)
+            text = b"".join(b"id=%d name=%b cmd=none\n" % (each, self.names.get(each, b"")) for each in wanted)
+            return b"$%d\r\n%b\r\n" % (len(text), text)
+        return self._unblock(int(more[0]))
+
     def _script(self, session: Session) -> Generator[Any, Any, Any]:
         number = len(self.sessions) + 1
         while True:
@@ -71,6 +85,6 @@ class ListServer:
                 self.push(args[1], *args[2:])
                 session.send(b":1\r\n")
             elif name == b"CLIENT" and self.knows_clients:
-                session.send(b":%d\r\n" % number if args[1].upper() == b"ID" else self._unblock(int(args[2])))
+                session.send(self._client(number, args[1].upper(), *args[2:]))
             else:
                 session.send(b"-ERR unknown command\r\n" if name == b"CLIENT" else b"+OK\r\n")

@@ -98,6 +98,7 @@ class ModelSession(Protocol):
     def __init__(self, server: ModelServer, number: int) -> None:
         self.server = server
         self.number = number
+        self.name = b""
         self.lost = False
         self.queued: list[list[bytes]] | None = None
         self.watched: dict[bytes, int] = {}
@@ -172,6 +173,11 @@ class ModelSession(Protocol):
             for session in found:
                 session.unblock(b"-UNBLOCKED client unblocked\r\n" if b"ERROR" in more else b"*-1\r\n")
             return b":%d\r\n" % len(found)
+        if what.upper() == b"SETNAME":
+            self.name = more[0]
+        if what.upper() == b"LIST":
+            known = [each for each in self.server.sessions if each.number == int(more[1])]
+            return bulk(b"".join(b"id=%d name=%b cmd=none\n" % (each.number, each.name) for each in known))
         return OK
 
     def _get(self, key: bytes) -> Reply:

@@ -30,6 +30,12 @@ class Lane:
     def settle(self):
         settle(self.clock)
 
+    def introduce(self):
+        """Let it be known that all connections lead to one server, so that an UNBLOCK is sent at once."""
+        lane = self.factory.blockingLane
+        for known in lane._same_server.values():
+            known.update([*self.factory.pool, *lane.connections])
+
     @property
     def extra(self):
         """How many connections there are beyond the pool's."""
@@ -125,7 +131,7 @@ def test_login_and_database_are_the_pools(lane):
     a.rc.blpop("q").addErrback(lambda _: None)
     a.settle()
     names = [args[0] for args in a.server.sessions[-1].commands]
-    assert names == [b"AUTH", b"SELECT", b"CLIENT", b"BLPOP"]
+    assert names == [b"AUTH", b"SELECT", b"CLIENT", b"CLIENT", b"BLPOP"]
     a.server.push(b"q", b"x")
     a.settle()
     changed = a.rc.select(5)
@@ -243,6 +249,7 @@ def test_a_late_unblock_never_hits_the_next_command(lane, clock):
     a.settle()
     a.server.push(b"q", b"x")
     (client,) = a.factory.pool
+    a.introduce()
     sent = []
     client.transport.write, write = sent.append, client.transport.write
     first.cancel()
@@ -260,6 +267,82 @@ def test_a_late_unblock_never_hits_the_next_command(lane, clock):
     assert fired(second) == ["q", "y"]
 
 
+class Balancer:
+    """An endpoint that leads to one of several servers, as it is told."""
+
+    def __init__(self, *servers):
+        self.servers = servers
+        self.next = 0
+
+    def connect(self, factory):
+        return self.servers[self.next].endpoint.connect(factory)
+
+
+def test_a_stranger_at_another_server_is_not_unblocked(clock):
+    mine, other = ListServer(clock), ListServer(clock)
+    balancer = Balancer(mine, other)
+    factory, strangers = (RedisFactory(name, None, 1) for name in ("balanced", "theirs"))
+    factory.startConnecting(balancer)
+    balancer.next = 1
+    strangers.startConnecting(other.endpoint)
+    settle(clock)
+    stranger = strangers.handler.blpop("q")
+    settle(clock)
+    (number,) = other.blocked
+    blocked = factory.handler.blpop("q")  # on the other server, its number is that of nobody here
+    settle(clock)
+    assert len(other.blocked) == 2
+    lane = factory.blockingLane
+    (connection,) = lane.connections
+    mine.blocked = {lane._ids[connection]: next(iter(other.blocked.values()))}  # where it is a stranger's
+    blocked.cancel()
+    settle(clock)
+    failed(blocked, CancelledError)
+    assert pending(stranger)
+    assert mine.blocked, "somebody who has that number at another server was unblocked"
+    assert not connection.connected, "it is closed, since nobody can tell its server"
+    for each in (factory, strangers):
+        each.disconnect()
+    settle(clock)
+    failed(stranger, redis.ConnectionError)
+
+
+def test_whether_the_server_is_the_same_is_asked_once(lane, clock):
+    a = lane()
+    for _ in range(3):
+        blocked = a.rc.blpop("q")
+        a.settle()
+        cancelled(a, blocked)
+        a.settle()
+    commands = [b" ".join(args[:2]) for session in a.server.sessions for args in session.commands]
+    assert commands.count(b"CLIENT LIST") == 1
+    assert commands.count(b"CLIENT UNBLOCK") == 3
+    assert a.extra == 1
+
+
+def test_what_was_given_up_before_the_server_was_known_has_its_connection_back(lane, clock):
+    a = lane()
+    blocked = a.rc.blpop("q")
+    a.settle()
+    (messenger,) = a.factory.pool
+    written = never_sent(messenger)
+    blocked.cancel()
+    failed(blocked, CancelledError)
+    assert b"LIST" in b"".join(written)
+    a.server.push(b"q", b"x")
+    a.settle()
+    assert a.unclaimed == [(("BLPOP", "q", 0), ["q", "x"])]
+    assert a.extra == 1
+    again = a.rc.blpop("q")
+    del messenger.transport.write
+    messenger.transport.write(b"".join(written))
+    a.settle()
+    assert pending(again), "nothing is left of the UNBLOCK that was not needed"
+    a.server.push(b"q", b"y")
+    a.settle()
+    assert fired(again) == ["q", "y"]
+
+
 def never_sent(connection):
     """From now on, what is written on a connection does not get to the server; what that is."""
     written = []
@@ -272,6 +355,7 @@ def test_where_who_tells_the_server_is_lost_another_one_tells_it(lane, clock):
     blocked = a.rc.blpop("q")
     a.settle()
     messenger = a.factory.connectionQueue.pick()
+    a.introduce()
     written = never_sent(messenger)
     blocked.cancel()
     failed(blocked, CancelledError)
@@ -290,6 +374,7 @@ def test_where_who_tells_the_server_is_lost_the_element_that_comes_goes_to_the_h
     blocked = a.rc.blpop("q")
     a.settle()
     (messenger,) = a.factory.pool
+    a.introduce()
     never_sent(messenger)
     blocked.cancel()
     failed(blocked, CancelledError)
@@ -309,6 +394,7 @@ def test_where_nobody_can_tell_the_server_in_the_end_the_connection_is_closed(la
     blocked = a.rc.blpop("q")
     a.settle()
     blocked_on = next(iter(a.factory.blockingLane.connections))
+    a.introduce()
     blocked.cancel()
     failed(blocked, CancelledError)
     for _ in range(100):
@@ -334,6 +420,7 @@ def test_a_connection_that_tells_the_server_has_not_rested(lane, clock):
     a.settle()
     clock.advance(a.factory.blockingIdleTime - 0.01)
     (messenger,) = a.factory.blockingLane._idle
+    a.introduce()
     written = never_sent(messenger)
     blocked.cancel()
     failed(blocked, CancelledError)

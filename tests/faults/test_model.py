@@ -117,10 +117,10 @@ def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
 
 def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure, monkeypatch):
     class Forgets(_pyrequest.RequestQueue):
-        def fail_all(self, make_error: Any) -> None:
+        def fail_all(self, make_error: Any, turns: bool = False) -> None:
             if len(self.waiting) > 3:
                 self.waiting.pop()
-            super().fail_all(make_error)
+            super().fail_all(make_error, turns)
 
     monkeypatch.setattr("txredis_fast.protocol.RequestQueue", Forgets)
     assert "never answered" in noticed()

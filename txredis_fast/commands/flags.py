@@ -62,9 +62,10 @@ def command_name(args: Sequence[Any]) -> str:
 
 
 def _text(argument: Any) -> str:
+    # As the encoder reads them: a subclass may have methods of its own.
     if isinstance(argument, bytes | bytearray | memoryview):
-        argument = bytes(argument).decode("ascii", "replace")
-    return argument.upper() if isinstance(argument, str) else ""
+        return str(memoryview(argument), "ascii", "replace").upper()
+    return str.upper(argument) if isinstance(argument, str) else ""
 
 
 def is_read_only(args: Sequence[Any]) -> bool:

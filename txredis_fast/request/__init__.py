@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 
 from ..resp import IMPLEMENTATION
+from ._deadline import LastLook
+from ._failing import as_exception, fail_each
 from ._long import ListOfReplies, parts_of
 from ._pyrequest import (
     BatchRequest,
@@ -26,12 +28,15 @@ from ._pyrequest import (
 
 __all__ = [
     "BatchRequest",
+    "LastLook",
     "ListOfReplies",
     "PostProc",
     "Request",
     "RequestQueue",
     "add_command",
     "answer_each",
+    "as_exception",
+    "fail_each",
     "first_error",
     "parts_of",
     "plain_commands",

@@ -12,11 +12,12 @@ from cpython.object cimport PyObject
 
 from twisted.internet.defer import fail
 
-from txredis_fast.exceptions import NotSentError
+from txredis_fast.exceptions import MaybeExecutedError, NotSentError
 from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
+from txredis_fast.request._failing import as_exception, fail_each
 from txredis_fast.request._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
-from txredis_fast.resp import INCOMPLETE, Push
+from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 
 __all__ = [
@@ -70,14 +71,14 @@ cdef class Request:
             deferred.errback(reply)
             return True
         if self.post_proc is not None:
-            if may_be_long(self.post_proc, reply):
-                work = parts_of(self.post_proc, reply)
-                if work is not None:
-                    convert_in_turns(work, deferred)
-                    return True
             try:
+                if may_be_long(self.post_proc, reply):
+                    work = parts_of(self.post_proc, reply)
+                    if work is not None:
+                        convert_in_turns(work, deferred)
+                        return True
                 reply = self.post_proc(reply)
-            except Exception:
+            except BaseException:
                 deferred.errback()
                 return True
         fire(deferred, reply)
@@ -135,17 +136,17 @@ cdef class BatchRequest:
         cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[-2]
         cdef object work = None
         if post_proc is not None and not isinstance(reply, Exception):
-            if may_be_long(post_proc, reply):
-                work = parts_of(post_proc, reply)
-            if work is not None:
-                if self._long is None:
-                    self._long = []
-                self._long.append((len(self.replies), work))
-            else:
-                try:
+            try:
+                if may_be_long(post_proc, reply):
+                    work = parts_of(post_proc, reply)
+                if work is not None:
+                    if self._long is None:
+                        self._long = []
+                    self._long.append((len(self.replies), work))
+                else:
                     reply = post_proc(reply)
-                except Exception as error:
-                    reply = error
+            except BaseException as error:
+                reply = as_exception(error)
         self.replies.append(reply)
         return len(self.replies) == self._size
 
@@ -167,7 +168,7 @@ cdef class RequestQueue:
     cdef public object outgoing
     cdef readonly bint full
     cdef public bint stopped
-    cdef public bint direct
+    cdef public bint torn
     cdef readonly long long sent
     cdef readonly long long bytes_out
     cdef readonly Py_ssize_t in_flight
@@ -177,19 +178,21 @@ cdef class RequestQueue:
     cdef Py_ssize_t _max_in_flight
     cdef Py_ssize_t _max_bytes
     cdef object _on_full
+    cdef object _tear
     cdef object _timer
     cdef object _write
 
-    def __init__(self, write, on_overdue):
+    def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
         self.full = False
         self.stopped = False
-        self.direct = True
+        self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
         self._on_full = None
-        self._timer = DeadlineTimer(on_overdue)
+        self._timer = DeadlineTimer(on_overdue, progress)
         self._write = write
+        self._tear = tear or on_overdue
         self._note_cancelled = self._cancelled
 
     @property
@@ -238,14 +241,32 @@ cdef class RequestQueue:
         request.raw = raw
         request.deadline = deadline
         request.size = len(data)
-        self._add(request, 1, data)
+        try:
+            self._add(request, 1, data)
+        except BaseException as error:
+            self._torn_by(error, request)
         return deferred
 
     def send_batch(self, bytes data not None, converters, deadline):
         cdef object deferred = new_deferred(self._note_cancelled)
         cdef BatchRequest request = BatchRequest(deferred, converters, deadline, len(data))
-        self._add(request, request._size, data)
+        try:
+            self._add(request, request._size, data)
+        except BaseException as error:
+            self._torn_by(error, request)
         return deferred
+
+    cdef _torn_by(self, error, request):
+        self.torn = self.stopped = True
+        if request in self.waiting:
+            self.waiting.remove(request)
+        self._tear(error)
+        if not isinstance(error, Exception):
+            raise error
+        raise MaybeExecutedError(
+            f"{type(error).__name__} was raised while the command was sent, so its connection is closed; "
+            "it may have been executed"
+        ) from error
 
     def deliver(self, reader, take_reply, take_push, unasked):
         cdef object get = reader.get
@@ -287,11 +308,16 @@ cdef class RequestQueue:
         if done:
             self.waiting.popleft()
             self.bytes_in_flight -= request.size
-        if pushes is not None:
-            for reply in pushes:
-                take_push(reply)
-        if done:
-            request.finish()
+        try:
+            if pushes is not None:
+                for reply in pushes:
+                    take_push(reply)
+            if done:
+                request.finish()
+        except BaseException:
+            if done:
+                self._unanswered(request, request.deferred)
+            raise
         return 0
 
     cpdef answer(self, reply):
@@ -300,23 +326,44 @@ cdef class RequestQueue:
         if isinstance(request, Request):
             self.waiting.popleft()
             self.bytes_in_flight -= (<Request>request).size
-            (<Request>request).answer(reply)
+            try:
+                (<Request>request).answer(reply)
+            except BaseException:
+                self._unanswered(request, (<Request>request).deferred)
+                raise
         elif (<BatchRequest?>request).answer(reply):
             self.waiting.popleft()
             self.bytes_in_flight -= (<BatchRequest>request).size
-            (<BatchRequest>request).finish()
+            try:
+                (<BatchRequest>request).finish()
+            except BaseException:
+                self._unanswered(request, (<BatchRequest>request).deferred)
+                raise
 
-    def fail_all(self, make_error):
-        self._timer.stop()
-        cdef Py_ssize_t sent = self._owed()
+    cdef int _unanswered(self, request, deferred) except -1:
+        self.torn = self.stopped = True
+        if not deferred.called:
+            self.waiting.appendleft(request)
+        return 0
+
+    def fail_all(self, make_error, turns=False):
+        timer, sent = self._timer, self._owed()
+        timer.stop()
         self.outgoing = None
         self.in_flight = self.bytes_in_flight = 0
         waiting, self.waiting = self.waiting, deque()
-        for place, request in enumerate(waiting):
-            if place < sent:
-                request.fail(self._timer.overdue(request) or make_error())
-            else:
+
+        def fail(place, request):
+            if place >= sent:
                 request.fail(NotSentError("Not connected"))
+            else:
+                request.fail(timer.overdue(request) or make_error())
+
+        try:
+            fail_each(waiting, fail, turns)
+        except BaseException:
+            fail_each(waiting, fail, turns)  # those that have fired are passed over
+            raise
 
     def start_deadline(self, timeout, call_later, seconds):
         timer = self._timer
@@ -329,10 +376,13 @@ def shorten(execute_command):
     @wraps(execute_command)
     def shortened(self, *args, **kwargs):
         cdef object deferred = None
-        if not kwargs:
-            deferred = _send_usual(self, args, None)
-        elif len(kwargs) == 1 and "post_proc" in kwargs:
-            deferred = _send_usual(self, args, kwargs["post_proc"])
+        try:
+            if not kwargs:
+                deferred = _send_usual(self, args, None)
+            elif len(kwargs) == 1 and "post_proc" in kwargs:
+                deferred = _send_usual(self, args, kwargs["post_proc"])
+        except Exception:
+            return fail()
         return execute_command(self, *args, **kwargs) if deferred is None else deferred
 
     return shortened
@@ -349,7 +399,7 @@ cdef object _send_usual(object connection, tuple args, object post_proc):
         return None
     requests = <RequestQueue>found
     if (
-        not requests.direct or not args
+        not args
         or connection._scope is not None or connection._end_reason is not None or not connection.connected
     ):
         return None
@@ -390,7 +440,7 @@ cdef object _call(object host, str name, tuple args):
 def plain_commands(commands):
     cdef list listed = []
     for args in commands:
-        listed.append((args if type(args) is tuple else tuple(args), None, False))
+        listed.append((_fixed(args if type(args) is tuple else tuple(args)), None, False))
     return listed
 
 
@@ -399,10 +449,24 @@ def add_command(list commands not None, list deferreds not None, args, post_proc
 
 
 cdef inline object _add_command(list commands, list deferreds, object args, object post_proc, object raw):
+    cdef tuple command = (_fixed(args if type(args) is tuple else tuple(args)), post_proc, raw)
     cdef object deferred = new_deferred(None)
-    commands.append((args, post_proc, raw))
-    deferreds.append(deferred)
+    commands.append(command)
+    try:
+        deferreds.append(deferred)
+    except BaseException:
+        commands.pop()
+        raise
     return deferred
+
+
+cdef inline tuple _fixed(tuple args):
+    """As ``fixed_arguments``, which is called where there is an argument that could be changed."""
+    cdef object value
+    for value in args:
+        if type(value) is not str and type(value) is not bytes and type(value) is not int and type(value) is not float:
+            return fixed_arguments(args)
+    return args
 
 
 def shorten_adding(execute_command):
@@ -415,7 +479,10 @@ def shorten_adding(execute_command):
             post_proc = kwargs["post_proc"]
         if not self._open:
             return execute_command(self, *args, **kwargs)
-        return _add_command(self._commands, self._deferreds, args, post_proc, False)
+        try:
+            return _add_command(self._commands, self._deferreds, args, post_proc, False)
+        except Exception as error:
+            return self._refuse(error)
 
     return shortened
 

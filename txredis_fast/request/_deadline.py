@@ -3,6 +3,10 @@
 Each request has its deadline. The timer runs to the soonest one that it knows of; when it rings it looks for the
 soonest one that there is now, so that most requests, which are answered in time, cost it nothing.
 
+A reactor runs its timers before it reads. After a long turn of the program the timer therefore rings while replies that
+have come in time still lie in the socket. So a deadline that is found passed gives reading a turn first, and another
+one as long as that brings something (:class:`LastLook`).
+
 This module must not know what a request is, beside its ``deadline``.
 """
 
@@ -13,7 +17,10 @@ from typing import Any
 
 from ..exceptions import ReplyTimeoutError
 
-__all__ = ["DeadlineTimer"]
+__all__ = ["DeadlineTimer", "LastLook"]
+
+#: More bytes than these have not lain in a socket when the deadline passed: what comes after them is late.
+SOCKET_BYTES = 64 * 1024 * 1024
 
 
 class _Deadline(float):
@@ -23,6 +30,56 @@ class _Deadline(float):
     timeout: float
 
 
+def _nothing_comes() -> tuple[int, int]:
+    return 0, 0
+
+
+class LastLook:
+    """Waits, once a deadline has passed, until nothing more comes at once.
+
+    :ivar timer: what is under way in the reactor; None: nothing is.
+    """
+
+    __slots__ = ("_begun_at", "_over", "_progress", "_seen", "timer")
+
+    def __init__(self, progress: Callable[[], tuple[int, int]] | None, over: Callable[..., object]) -> None:
+        """Make one.
+
+        :param progress: tells how many bytes have been received, and how many of these have been handed on.
+        :param over: called when a turn of the reactor has brought nothing, with the arguments of :meth:`begin`.
+        """
+        self._progress = progress or _nothing_comes
+        self._over = over
+        self._seen = (0, 0)
+        self._begun_at = 0
+        self.timer: Any = None
+
+    def begin(self, call_later: Callable[..., Any], *args: Any) -> None:
+        """Begin, with a turn in which the reactor reads.
+
+        :param call_later: as ``reactor.callLater``.
+        """
+        self._seen = self._progress()
+        self._begun_at = self._seen[0]
+        self.timer = call_later(0, self._look, call_later, args)
+
+    def _look(self, call_later: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.timer = None
+        seen, self._seen = self._seen, self._progress()
+        received, handed_on = self._seen
+        in_memory = received > handed_on  # and is handed on in slices, a turn each
+        if in_memory or (received != seen[0] and received - self._begun_at <= SOCKET_BYTES):
+            self.timer = call_later(0, self._look, call_later, args)
+        else:
+            self._over(*args)
+
+    def stop(self) -> None:
+        """Leave nothing in the reactor."""
+        timer, self.timer = self.timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
 class DeadlineTimer:
     """Calls when a deadline has passed.
 
@@ -30,14 +87,20 @@ class DeadlineTimer:
     :ivar usual: the time limit of the first request since there was none.
     """
 
-    __slots__ = ("_call", "_due", "_mixed", "_now", "_on_overdue", "running", "usual")
+    __slots__ = ("_call", "_due", "_last_look", "_mixed", "_now", "_on_overdue", "running", "usual")
 
-    def __init__(self, on_overdue: Callable[[ReplyTimeoutError], object]) -> None:
+    def __init__(
+        self,
+        on_overdue: Callable[[ReplyTimeoutError], object],
+        progress: Callable[[], tuple[int, int]] | None = None,
+    ) -> None:
         """Make one.
 
-        :param on_overdue: called when a deadline has passed; it must end the connection.
+        :param on_overdue: called when a deadline has passed, and nothing more comes; it must end the connection.
+        :param progress: see :class:`LastLook`; None: nothing is known of what comes.
         """
         self._on_overdue = on_overdue
+        self._last_look = LastLook(progress, self._judge)
         self._call: Any = None
         #: When the timer rings.
         self._due = 0.0
@@ -65,14 +128,15 @@ class DeadlineTimer:
         now = seconds()
         deadline = now + timeout
         if not self.running:
-            self.running = True
-            self.usual, self._mixed = timeout, False
             self._run(timeout, deadline, call_later, seconds, waiting)
+            self.usual, self._mixed = timeout, False
+            self.running = True
         elif timeout != self.usual:
             self._mixed = True
             if deadline < self._due:
-                self._cancel()
+                former = self._call
                 self._run(timeout, deadline, call_later, seconds, waiting)
+                _stop(former)
         if timeout == self.usual:
             return deadline
         other = _Deadline(deadline)
@@ -80,8 +144,9 @@ class DeadlineTimer:
         return other
 
     def _run(self, delay: float, due: float, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
-        self._due = due
+        # What may raise comes first: a limit that the clock does not take leaves the timer as it was.
         self._call = call_later(delay, self._check, call_later, seconds, waiting)
+        self._due = due
 
     def stop(self) -> None:
         """Leave nothing in the reactor: no request is left."""
@@ -90,23 +155,35 @@ class DeadlineTimer:
 
     def _cancel(self) -> None:
         call, self._call = self._call, None
-        if call is not None and call.active():
-            call.cancel()
+        _stop(call)
+        self._last_look.stop()
+
+    def _soonest(self, waiting: Iterable[Any]) -> float | None:
+        deadlines = (request.deadline for request in waiting if request.deadline is not None)
+        return min(deadlines, default=None) if self._mixed else next(deadlines, None)
 
     def _check(self, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
         self._call = None
-        deadlines = (request.deadline for request in waiting if request.deadline is not None)
-        soonest = min(deadlines, default=None) if self._mixed else next(deadlines, None)
+        soonest = self._soonest(waiting)
         if soonest is None:
             self.running = False
             return
         now = seconds()
         if soonest <= now:
-            self.running = False
-            self._now = now
-            self._on_overdue(self._error(soonest))
+            self._last_look.begin(call_later, call_later, seconds, waiting)
         else:
             self._run(soonest - now, soonest, call_later, seconds, waiting)
+
+    def _judge(self, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
+        """What had come in time is answered now: whatever is overdue still, is late."""
+        soonest = self._soonest(waiting)
+        now = seconds()
+        if soonest is None or soonest > now:
+            self._check(call_later, seconds, waiting)
+            return
+        self.running = False
+        self._now = now
+        self._on_overdue(self._error(soonest))
 
     def _error(self, deadline: float) -> ReplyTimeoutError:
         return ReplyTimeoutError(f"Not received Redis response in {getattr(deadline, 'timeout', self.usual)} seconds")
@@ -117,3 +194,8 @@ class DeadlineTimer:
         if self._now is None or deadline is None or deadline > self._now:
             return None
         return self._error(deadline)
+
+
+def _stop(timer: Any) -> None:
+    if timer is not None and timer.active():
+        timer.cancel()

@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from sys import maxsize
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from ..exceptions import NotSentError, ReplyTimeoutError
-from ..resp import INCOMPLETE, Push, Reader
+from ..exceptions import MaybeExecutedError, NotSentError, ReplyTimeoutError
+from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import DeadlineTimer
+from ._failing import as_exception, fail_each
 from ._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
@@ -80,14 +81,14 @@ class Request:
             return True
         post_proc = self.post_proc
         if post_proc is not None:
-            if may_be_long(post_proc, reply):
-                work = parts_of(post_proc, reply)
-                if work is not None:
-                    convert_in_turns(work, deferred)
-                    return True
             try:
+                if may_be_long(post_proc, reply):
+                    work = parts_of(post_proc, reply)
+                    if work is not None:
+                        convert_in_turns(work, deferred)
+                        return True
                 reply = post_proc(reply)
-            except Exception:
+            except BaseException:  # as for a callback of the Deferred: asyncio.CancelledError is no Exception
                 deferred.errback()
                 return True
         deferred.callback(reply)
@@ -158,14 +159,14 @@ class BatchRequest:
         replies = self.replies
         post_proc = self._converters[len(replies)][-2]
         if post_proc is not None and not isinstance(reply, Exception):
-            work = parts_of(post_proc, reply) if may_be_long(post_proc, reply) else None
-            if work is not None:
-                self._long.append((len(replies), work))
-            else:
-                try:
+            try:
+                work = parts_of(post_proc, reply) if may_be_long(post_proc, reply) else None
+                if work is not None:
+                    self._long.append((len(replies), work))
+                else:
                     reply = post_proc(reply)
-                except Exception as error:
-                    reply = error
+            except BaseException as error:
+                reply = as_exception(error)
         replies.append(reply)
         return len(replies) == len(self._converters)
 
@@ -187,14 +188,18 @@ class BatchRequest:
 class RequestQueue:
     """The requests of one connection, oldest first.
 
+    No half changes: whatever is raised between the two halves of a change (a command is queued, and not written; a
+    reply is taken, and not given to its request) leaves :attr:`torn` set and ends the connection. A request is in the
+    queue until its Deferred has fired, so that the end of the connection fails each that is left.
+
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
     :ivar full: whether it has reached a limit (see :meth:`limit`), and was not found to have room again since.
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
+    :ivar torn: whether an exception has passed in the middle of a change, so that replies and requests may not match.
     :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
     :ivar in_flight: how many of these commands are not answered, and :ivar bytes_in_flight: of how many bytes.
     :ivar cancelled: how many Deferreds of these were cancelled.
-    :ivar direct: whether a compiled ``execute_command`` may send a command without asking the plain one.
     """
 
     __slots__ = (
@@ -202,35 +207,46 @@ class RequestQueue:
         "_max_in_flight",
         "_note_cancelled",
         "_on_full",
+        "_tear",
         "_timer",
         "_write",
         "bytes_in_flight",
         "bytes_out",
         "cancelled",
-        "direct",
         "full",
         "in_flight",
         "outgoing",
         "sent",
         "stopped",
+        "torn",
         "waiting",
     )
 
-    def __init__(self, write: Callable[[bytes], object], on_overdue: Callable[[ReplyTimeoutError], object]) -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], object],
+        on_overdue: Callable[[ReplyTimeoutError], object],
+        tear: Callable[[Any], object] | None = None,
+        progress: Callable[[], Any] | None = None,
+    ) -> None:
         """Make the queue of a connection.
 
         :param write: writes a command that is not to be kept for others.
         :param on_overdue: called when a request's deadline has passed; it must end the connection.
+        :param tear: called with what was raised in the middle of a change; it must end the connection. None: as
+            ``on_overdue``.
+        :param progress: tells how much has come on the connection; see :class:`DeadlineTimer`.
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
         self.full = False
         self.stopped = False
-        self.direct = True
+        self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
         self._on_full: Callable[[], object] | None = None
-        self._timer = DeadlineTimer(on_overdue)
+        self._timer = DeadlineTimer(on_overdue, progress)
         self._write = write
+        self._tear: Callable[[Any], object] = tear or on_overdue
         self.sent = 0
         self.bytes_out = 0
         self.in_flight = 0
@@ -286,10 +302,18 @@ class RequestQueue:
         :returns: fires with the reply.
         """
         deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
+        request = Request(deferred, post_proc, raw, deadline, len(data))
+        try:
+            self._add(request, 1, data)
+        except BaseException as error:
+            self._torn_by(error, request)
+        return deferred
+
+    def _add(self, request: Request | BatchRequest, commands: int, data: bytes) -> None:
         size = len(data)
-        self.waiting.append(Request(deferred, post_proc, raw, deadline, size))
-        self.sent += 1
-        self.in_flight += 1
+        self.waiting.append(request)
+        self.sent += commands
+        self.in_flight += commands
         self.bytes_out += size
         self.bytes_in_flight += size
         if self.outgoing is None:
@@ -298,7 +322,23 @@ class RequestQueue:
             self.outgoing.append(data)
         if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
             self._fill()
-        return deferred
+
+    def _torn_by(self, error: BaseException, request: Request | BatchRequest) -> NoReturn:
+        """A request was queued and is perhaps not written: end the connection, and raise.
+
+        :raises MaybeExecutedError: ``error`` is an ``Exception``; else ``error`` itself is raised.
+        """
+        # Without a call, which could raise as well: a program that is deep in recursion gets here.
+        self.torn = self.stopped = True
+        if request in self.waiting:
+            self.waiting.remove(request)  # its caller is told by what is raised
+        self._tear(error)
+        if not isinstance(error, Exception):
+            raise error
+        raise MaybeExecutedError(
+            f"{type(error).__name__} was raised while the command was sent, so its connection is closed; "
+            "it may have been executed"
+        ) from error
 
     def send_batch(
         self, data: bytes, converters: Sequence[tuple[Any, ...]], deadline: float | None
@@ -309,18 +349,11 @@ class RequestQueue:
         :returns: fires with the list of replies.
         """
         deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
-        size = len(data)
-        self.waiting.append(BatchRequest(deferred, converters, deadline, size))
-        self.sent += len(converters)
-        self.in_flight += len(converters)
-        self.bytes_out += size
-        self.bytes_in_flight += size
-        if self.outgoing is None:
-            self._write(data)
-        else:
-            self.outgoing.append(data)
-        if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
-            self._fill()
+        request = BatchRequest(deferred, converters, deadline, len(data))
+        try:
+            self._add(request, len(converters), data)
+        except BaseException as error:
+            self._torn_by(error, request)
         return deferred
 
     def deliver(
@@ -365,42 +398,67 @@ class RequestQueue:
         self.in_flight -= len(replies)
         done = request.answer_many(replies)
         if done:
-            self.waiting.popleft()
-            self.bytes_in_flight -= request.size
-        for push in pushes:
-            take_push(push)
-        if done:
-            request.finish()
+            self._pop(request)
+        try:
+            for push in pushes:
+                take_push(push)
+            if done:
+                request.finish()
+        except BaseException:
+            if done:
+                self._unanswered(request)
+            raise
 
     def answer(self, reply: Any) -> None:
         """Give a reply to the oldest request. There must be one."""
         request = self.waiting[0]
         self.in_flight -= 1
-        if isinstance(request, Request):
-            self.waiting.popleft()
-            self.bytes_in_flight -= request.size
-            request.answer(reply)
-        elif request.answer(reply):
-            self.waiting.popleft()
-            self.bytes_in_flight -= request.size
-            request.finish()
+        if isinstance(request, BatchRequest) and not request.answer(reply):
+            return
+        self._pop(request)
+        try:
+            if isinstance(request, BatchRequest):
+                request.finish()
+            else:
+                request.answer(reply)
+        except BaseException:
+            self._unanswered(request)
+            raise
 
-    def fail_all(self, make_error: Callable[[], Exception]) -> None:
+    def _pop(self, request: Request | BatchRequest) -> None:
+        self.waiting.popleft()
+        self.bytes_in_flight -= request.size
+
+    def _unanswered(self, request: Request | BatchRequest) -> None:
+        """Keep a request whose Deferred has not fired, for the end of the connection to fail it."""
+        self.torn = self.stopped = True
+        if not request.deferred.called:
+            self.waiting.appendleft(request)
+
+    def fail_all(self, make_error: Callable[[], Exception], turns: bool = False) -> None:
         """Fail every request, oldest first; requests that their callbacks add are not among them.
 
         :param make_error: makes the error of a request that was written and whose own deadline has not passed. What
             was not written fails with ``NotSentError``.
+        :param turns: many requests may be failed in as many turns of the reactor as they need.
         """
-        self._timer.stop()
-        sent = self.owed
+        timer, sent = self._timer, self.owed
+        timer.stop()
         self.outgoing = None
         self.in_flight = self.bytes_in_flight = 0
         waiting, self.waiting = self.waiting, deque()
-        for place, request in enumerate(waiting):
-            if place < sent:
-                request.fail(self._timer.overdue(request) or make_error())
-            else:
+
+        def fail(place: int, request: Request | BatchRequest) -> None:
+            if place >= sent:
                 request.fail(NotSentError("Not connected"))
+            else:
+                request.fail(timer.overdue(request) or make_error())
+
+        try:
+            fail_each(waiting, fail, turns)
+        except BaseException:
+            fail_each(waiting, fail, turns)  # those that have fired are passed over
+            raise
 
     def start_deadline(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> float:
         """Return the deadline of a request that is written now, and see that the timer runs.
@@ -442,8 +500,8 @@ def shorten_shared(name: str, run_shared: _Method) -> _Method:
 
 
 def plain_commands(commands: Iterable[Sequence[Any]]) -> list[tuple[tuple[Any, ...], None, bool]]:
-    """Make commands without converters of sequences of arguments."""
-    return [(tuple(args), None, False) for args in commands]
+    """Make commands without converters of sequences of arguments, which are kept as they are now."""
+    return [(fixed_arguments(tuple(args)), None, False) for args in commands]
 
 
 def add_command(
@@ -455,11 +513,18 @@ def add_command(
 ) -> Deferred[Any]:
     """Add a command to those that are to be sent together, and its Deferred to theirs.
 
+    Its arguments are kept as they are now. Whatever is raised, both lists stay of one length.
+
     :returns: that Deferred, to be fired by :func:`answer_each`.
     """
+    command = fixed_arguments(tuple(args)), post_proc, raw
     deferred: Deferred[Any] = Deferred()
-    commands.append((args, post_proc, raw))
-    deferreds.append(deferred)
+    commands.append(command)
+    try:
+        deferreds.append(deferred)
+    except BaseException:
+        commands.pop()
+        raise
     return deferred
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from txredis_fast.resp._fixed import fix_argument, fixed_arguments, fixed_values
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
@@ -35,6 +36,9 @@ __all__ = [
     "Reader",
     "encode_command",
     "encode_commands",
+    "fix_argument",
+    "fixed_arguments",
+    "fixed_values",
 ]
 
 #: Which implementation is in use: ``"cython"`` or ``"python"``.

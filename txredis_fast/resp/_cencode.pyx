@@ -164,12 +164,12 @@ cdef int _encode(
                 if data is not None:
                     _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
                     continue
-        elif kind is int:
+        elif kind is int and index:
             integer = PyLong_AsLongLongAndOverflow(value, &overflow)
             if overflow == 0:
                 _write_integer(out, integer)
                 continue
-        elif kind is float:
+        elif kind is float and index:
             _write_float(out, value)
             continue
         if usual_only:

@@ -29,9 +29,9 @@ def _encode(parts: list[bytes], command: Iterable[Any], charset: str | None, err
             data = value
         elif kind is str and charset == "utf-8" and value.isascii():
             data = value.encode("ascii")
-        elif kind is int and -HUGE < value < HUGE:
+        elif kind is int and -HUGE < value < HUGE and index:
             data = b"%d" % value
-        elif kind is float:
+        elif kind is float and index:
             data = repr(value).encode("ascii")
         else:
             data = encode_other(args, index, charset, errors, strict, 4)
@@ -47,7 +47,8 @@ def encode_command(
     which Redis reads back without loss (``inf``, ``-inf`` too); bool as ``True`` and ``False``, as txredisapi
     sends it. Anything else goes as its ``str()``; None and containers the same, with a DeprecationWarning.
 
-    :param args: the command's name, then its arguments. A name of ASCII characters goes as ASCII in every charset.
+    :param args: the command's name, which is text, then its arguments. A name of ASCII characters goes as ASCII in
+        every charset.
     :param charset: codec for str; None means UTF-8.
     :param errors: the codec's error handler.
     :param strict: refuse types other than bytes, bytearray, memoryview, str, int, float, bool and their subclasses.

@@ -14,6 +14,7 @@ import warnings
 from typing import Any, Final
 
 from txredis_fast.exceptions import InvalidData, response_error
+from txredis_fast.resp._fixed import CapturedText
 
 DEFAULT_MAX_BULK_LENGTH: Final = 512 * 1024 * 1024
 DEFAULT_MAX_ELEMENTS: Final = 2**26
@@ -213,18 +214,22 @@ def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, s
     :param stacklevel: frames between this one and the caller of ``encode_command``, plus one.
     """
     value = args[index]
+    if not index and not isinstance(value, (str, bytes, bytearray, memoryview)):
+        # What guards a shared connection looks at text: an Enum's, or any object's, would pass it by.
+        raise InvalidData(f"the command name is a str or bytes, not of type {type(value).__name__}")
     if isinstance(value, bytes):
         return bytes(memoryview(value))
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, float):
         return float.__repr__(value).encode("ascii")
-    if isinstance(value, str):
+    if isinstance(value, str) and not (strict and isinstance(value, CapturedText)):
         text = value
     else:
         if strict and not isinstance(value, int):
+            kind = value.kind if isinstance(value, CapturedText) else type(value).__name__
             raise InvalidData(
-                f"{argument_place(args, index)} is of type {type(value).__name__}; "
+                f"{argument_place(args, index)} is of type {kind}; "
                 "strict mode takes bytes, bytearray, memoryview, str, int, float and bool"
             )
         if value is None or isinstance(value, (list, tuple, dict, set, frozenset)):
