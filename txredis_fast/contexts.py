@@ -27,14 +27,19 @@ class TransactionContext:
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
         transaction = self._transaction
-        if not transaction.inTransaction:
-            return
-        if error is not None:
-            _abandon(transaction, error)
-        elif transaction.collects:
-            await transaction.commit()
-        else:
-            await transaction.unwatch()
+        try:
+            if not transaction.inTransaction:
+                return
+            if error is not None:
+                _abandon(transaction, error)
+            elif transaction.collects:
+                await transaction.commit()
+            else:
+                await transaction.unwatch()
+        except BaseException as raised:
+            if transaction.inTransaction:  # it was raised before that had begun
+                _abandon(transaction, raised)
+            raise
 
 
 class PipelineContext:

@@ -105,29 +105,43 @@ class BlockingLane:
         """Fires with a connection that nobody else uses until :meth:`put`."""
         if self._closing or not self._factory.may_connect:
             return fail(NotSentError("Not connected"))
-        self.waiting += 1
         getting = self._queue.get()
-        if not getting.called:
-            self._connect_as_needed()
-        return getting.addBoth(self._got)
+        self.waiting += 1
+        try:
+            if not getting.called:
+                self._connect_as_needed()
+            return getting.addBoth(self._got)
+        except BaseException:
+            self.waiting -= 1
+            getting.addCallbacks(self._queue.put, lambda _: None)
+            getting.cancel()
+            raise
 
     def _got(self, result: Any) -> Any:
         self.waiting -= 1
-        if not isinstance(result, Failure):
-            self._idle.pop(result, None)
-            self._factory.prepare(result)  # again, for one that has rested
+        try:
+            if not isinstance(result, Failure):
+                self._idle.pop(result, None)
+                self._factory.prepare(result)  # again, for one that has rested
+        except BaseException as error:
+            result._tear(error)  # nobody knows what state it is in
+            raise
         return result
 
     def put(self, connection: Any) -> None:
         """A command has its reply: let the next one have the connection, or let it rest."""
         if self._closing:
             return
-        self._idle[connection] = current_reactor().seconds()
-        self._queue.put(connection)
-        if connection not in self._queue.pending:
-            self._idle.pop(connection, None)
-        elif self._idle_timer is None:
-            self._idle_timer = current_reactor().callLater(self._factory.blockingIdleTime, self._close_idle)
+        try:
+            self._idle[connection] = current_reactor().seconds()
+            self._queue.put(connection)
+            if connection not in self._queue.pending:
+                self._idle.pop(connection, None)
+            elif self._idle_timer is None:
+                self._idle_timer = current_reactor().callLater(self._factory.blockingIdleTime, self._close_idle)
+        except BaseException as error:
+            connection._tear(error)  # perhaps nobody has it, and it does not rest either
+            raise
 
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.poolTimeout
@@ -151,11 +165,19 @@ class BlockingLane:
         total = len(self._attempts) + len(self.connections)
         for _ in range(min(self.waiting - coming, self._limit - total)):
             attempt = maybeDeferred(self._endpoint.connect, PoolProtocols(self._factory, self))
-            self._attempts.add(attempt)
-            attempt.addBoth(self._attempted, attempt)
+            try:
+                self._attempts.add(attempt)
+                attempt.addBoth(self._attempted, attempt)
+            except BaseException:
+                attempt.addBoth(self._attempted, attempt)
+                raise
 
     def _attempted(self, result: Any, attempt: Deferred[Any]) -> None:
-        self._attempts.discard(attempt)
+        try:
+            self._attempts.discard(attempt)
+        except BaseException:
+            self._attempts.discard(attempt)  # while it is there, no other one is made
+            raise
         if isinstance(result, Failure) and not self._closing:
             self._factory.noteReason(result.getErrorMessage())
             self._failed()
@@ -171,13 +193,18 @@ class BlockingLane:
         if self._closing:
             connection.transport.loseConnection()
             return
-        name = f"txredis_fast-{secrets.token_hex(8)}"
-        asked = [
-            # A server before Redis 5.0 does not tell, or an ACL forbids it.
-            maybeDeferred(connection.execute_command, *command).addErrback(lambda failure: failure.trap(RedisError))
-            for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
-        ]
-        gatherResults(asked, consumeErrors=True).addCallback(self._identified, connection, name)
+        try:
+            name = f"txredis_fast-{secrets.token_hex(8)}"
+            asked = [
+                # A server before Redis 5.0 does not tell, or an ACL forbids it.
+                maybeDeferred(connection.execute_command, *command).addErrback(lambda failure: failure.trap(RedisError))
+                for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
+            ]
+            identified = gatherResults(asked, consumeErrors=True).addCallback(self._identified, connection, name)
+            identified.addErrback(lambda failure: connection._tear(failure.value))
+        except BaseException as error:
+            connection._tear(error)
+            raise
 
     def _identified(self, answers: list[Any], connection: Any, name: str) -> None:
         if connection in self.connections:
@@ -396,7 +423,12 @@ class _BlockingCommand:
         if timeout is not None:
             self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
         self._getting = lane.get()
-        self._getting.addCallbacks(self._got, self._got_none)
+        try:
+            self._getting.addCallbacks(self._got, self._got_none)
+        except BaseException:
+            self._getting.cancel()
+            self._getting.addCallbacks(lane.put, lambda _: None)
+            raise
 
     def _got_none(self, failure: Failure) -> None:
         self._stop_timer()
@@ -406,25 +438,32 @@ class _BlockingCommand:
     def _got(self, connection: Any) -> None:
         self._connection = connection
         try:
-            sent = self._send(connection)
+            self._send(connection).addBoth(self._answered)
         except BaseException:
-            sent = fail()
-        sent.addBoth(self._answered)
+            self._answered(Failure())
 
     def _answered(self, result: Any) -> None:
-        self._stop_timer()
         self._has_reply = True
-        connection = self._connection
+        given_up = self._given_up
         try:
-            if self._given_up:
+            self._stop_timer()
+            if given_up:
                 for command, reply in self._replies(result):
                     self._lane.unclaimed(command, reply)
                 self._release_when_told()
             else:
-                self._lane.put(connection)
+                self._lane.put(self._connection)
+        except BaseException as error:
+            self._connection._tear(error)
+            raise
         finally:
-            if not self._given_up:
-                self.deferred.callback(result)
+            if not given_up:
+                try:
+                    self.deferred.callback(result)
+                except BaseException:
+                    if not self.deferred.called:
+                        self.deferred.callback(result)
+                    raise
 
     def _replies(self, result: Any) -> list[tuple[Any, Any]]:
         if self._batch is None:
@@ -458,7 +497,11 @@ class _BlockingCommand:
             self._end_connection()
             return
         self._tries += 1
-        self._lane.messenger_for(self._connection).addCallbacks(self._tell, self._not_told)
+        try:
+            self._lane.messenger_for(self._connection).addCallbacks(self._tell, self._not_told)
+        except BaseException:
+            self._not_told(Failure())
+            raise
 
     def _tell(self, messenger: Any) -> None:
         if self._has_reply:
@@ -467,13 +510,21 @@ class _BlockingCommand:
             self._told(False)
             return
         self._telling = True
-        self._lane.unblock(messenger, self._connection).addCallbacks(self._told, self._not_told)
+        try:
+            self._lane.unblock(messenger, self._connection).addCallbacks(self._told, self._not_told)
+        except BaseException:
+            self._not_told(Failure())
+            raise
 
     def _told(self, unblocked: bool | None) -> None:
         self._telling = False
         self._doubtful = self._doubtful or unblocked is None
         if self._has_reply:
-            self._release_when_told()
+            try:
+                self._release_when_told()
+            except BaseException as error:
+                self._connection._tear(error)
+                raise
         else:
             self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
 
@@ -486,10 +537,14 @@ class _BlockingCommand:
         # Before that, the UNBLOCK would hit the connection's next command.
         if self._telling:
             return
-        if self._doubtful:
-            self._end_connection()
-        else:
-            self._lane.put(self._connection)
+        try:
+            if self._doubtful:
+                self._end_connection()
+            else:
+                self._lane.put(self._connection)
+        except BaseException as error:
+            self._connection._tear(error)
+            raise
 
     def _end_connection(self) -> None:
         self._connection._abort(ConnectionError("a blocking command was cancelled"))

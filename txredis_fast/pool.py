@@ -240,6 +240,13 @@ class RedisFactory(Reconnecting):
         return protocol
 
     def _connection_ready(self, connection: Any) -> None:
+        try:
+            self._take_in(connection)
+        except BaseException as error:
+            connection._tear(error)  # else it would be up, and nobody would be given it
+            raise
+
+    def _take_in(self, connection: Any) -> None:
         if self.healthCheckInterval:
             keep_alive(connection.transport, self.healthCheckInterval)
         slot = getattr(connection, "_slot", None)
@@ -302,6 +309,16 @@ class RedisFactory(Reconnecting):
             return
         if not conn.connected:
             return
+        try:
+            self._add(conn)
+        except BaseException as error:
+            conn._tear(error)  # else it would be up, and nobody would be given it
+            raise
+        if self.deferred is not None and self.size == self.poolsize:
+            deferred, self.deferred = self.deferred, None
+            deferred.callback(self.handler)
+
+    def _add(self, conn: Any) -> None:
         conn.whenDisconnected().addCallback(self.delConnection)
         self.pool.append(conn)
         self.size = len(self.pool)
@@ -310,16 +327,13 @@ class RedisFactory(Reconnecting):
         if self.healthCheckInterval and conn._answers_ping:
             HealthCheck(conn, self.healthCheckInterval, lambda each: each in self.connectionQueue.pending)
         self.connectionQueue.put(conn)
-        if self.deferred is not None and self.size == self.poolsize:
-            deferred, self.deferred = self.deferred, None
-            deferred.callback(self.handler)
 
     def delConnection(self, conn: Any) -> None:
         """A connection was lost: take it out of the pool."""
-        self.connectionQueue.remove(conn)
         if conn in self.pool:
             self.pool.remove(conn)
         self.size = len(self.pool)
+        self.connectionQueue.remove(conn)
         if self.size:
             return
         if not self.keeps_trying:

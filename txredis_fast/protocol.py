@@ -42,7 +42,7 @@ from .outgoing import MUCH, Outgoing
 from .outlet import PIECE
 from .own_scope import OwnScope
 from .redact import redacted, without_password
-from .request import PostProc, RequestQueue, shorten
+from .request import PostProc, RequestQueue, fail_each, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 from .sliced import SlicedBatch
 from .time_limit import TimeLimit, limit_error
@@ -257,8 +257,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         finally:
             waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
             try:
-                for deferred in waiting:
-                    deferred.callback(self)
+                fail_each(waiting, lambda _, deferred: deferred.callback(self), False)
             finally:
                 self._fail_requests(why)
 

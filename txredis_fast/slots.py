@@ -15,12 +15,18 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succ
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._reactor import current_reactor
 
 __all__ = ["PoolProtocols", "PoolSlot"]
+
+_log = Logger()
+
+#: Seconds before the next attempt to connect, where the factory's own ``retryDelay`` raises.
+FALLBACK_DELAY = 10.0
 
 
 class PoolSlot:
@@ -102,6 +108,13 @@ class PoolSlot:
         self._factory.addConnection(protocol)
 
     def _retry_delay(self, attempt: int) -> float:
+        try:
+            return self._delay_after_failure()
+        except BaseException:  # a service that cannot be told a delay never tries again
+            _log.failure("The delay of the next attempt to connect cannot be told")
+            return FALLBACK_DELAY
+
+    def _delay_after_failure(self) -> float:
         protocol = self._protocol
         if protocol is not None and getattr(protocol, "_slot", None) is self:
             self.lost(protocol)  # its connectionLost was replaced after we had wrapped it

@@ -166,10 +166,14 @@ class Transaction(Scope):
         """
         if self._state is TransactionState.CLOSED:
             return self._outside.watch(keys)  # type: ignore[no-any-return]
-        error = self._enter("WATCH")
-        if error is not None:
-            return fail(error)
-        return self._send_verb("WATCH", *one_or_many(keys)).addCallback(lambda _: self)
+        try:
+            names = one_or_many(keys)
+        except TypeError:
+            return fail()
+        return self._verb("WATCH", self._watch, names)
+
+    def _watch(self, names: Sequence[Any]) -> Deferred[Any]:
+        return self._send_verb("WATCH", *names).addCallback(lambda _: self)
 
     def multi(self, keys: Any = None) -> Deferred[Any]:
         """Begin to queue commands. They answer ``"QUEUED"``, whatever their type, until ``commit``.
@@ -180,15 +184,26 @@ class Transaction(Scope):
         if self._state is TransactionState.CLOSED:
             return self._outside.multi(keys)  # type: ignore[no-any-return]
         if keys is None or self._state is TransactionState.QUEUING:
-            error = self._enter("MULTI")
-            if error is not None:
-                return fail(error)
-            before = self._order.sent
-            begun = self._send_verb("MULTI")
-            self._order.begin(before, begun)
-            return begun.addCallback(lambda _: self)
+            return self._verb("MULTI", self._multi)
         steps = DeferredList([self.watch(keys), self.multi()], fireOnOneErrback=True, consumeErrors=True)
         return steps.addCallbacks(lambda _: self, _first_error)
+
+    def _multi(self) -> Deferred[Any]:
+        before = self._order.sent
+        begun = self._send_verb("MULTI")
+        self._order.begin(before, begun)
+        return begun.addCallback(lambda _: self)
+
+    def _verb(self, verb: str, send: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
+        """Take a verb's transition and send it. What is raised on the way abandons the transaction."""
+        try:
+            error = self._enter(verb)
+            return send(*args) if error is None else fail(error)
+        except BaseException as raised:
+            self.abandon()
+            if isinstance(raised, Exception):
+                return fail(raised)
+            raise
 
     def commit(self) -> Deferred[list[Any]]:
         """Execute what was queued.
@@ -197,9 +212,9 @@ class Transaction(Scope):
             :exc:`WatchError` if a watched key has changed, with :exc:`ExecAbortError` if a command was refused
             while being queued, with :exc:`RedisError` if MULTI is not open.
         """
-        error = self._enter("EXEC")
-        if error is not None:
-            return fail(error)
+        return self._verb("EXEC", self._exec)
+
+    def _exec(self) -> Deferred[list[Any]]:
         if self._refusal is not None:
             # As the server does with what it refuses itself: all of it, or nothing.
             self._clean()
@@ -220,11 +235,11 @@ class Transaction(Scope):
 
         :returns: fires with ``"OK"``; fails with :exc:`RedisError` if MULTI is not open.
         """
-        error = self._enter("DISCARD")
-        if error is not None:
-            return fail(error)
+        return self._verb("DISCARD", self._end, "DISCARD")
+
+    def _end(self, verb: str) -> Deferred[Any]:
         before = self._order.sent
-        return as_deferred(self._send_on_connection, "DISCARD").addBoth(self._ended, before)
+        return as_deferred(self._send_on_connection, verb).addBoth(self._ended, before)
 
     def unwatch(self) -> Deferred[Any]:
         """Stop watching, which ends the transaction; inside MULTI the command is queued, as the server has it.
@@ -233,9 +248,7 @@ class Transaction(Scope):
         """
         if self._state is not TransactionState.WATCHING:
             return self.execute_command("UNWATCH")
-        self._enter("UNWATCH")
-        before = self._order.sent
-        return as_deferred(self._send_on_connection, "UNWATCH").addBoth(self._ended, before)
+        return self._verb("UNWATCH", self._end, "UNWATCH")
 
     def execute_command(
         self,
@@ -258,7 +271,7 @@ class Transaction(Scope):
             )
         name = command_name(args)
         if name in _VERBS:
-            return self._verb(name, args[1:])
+            return self._verb_by_name(name, args[1:])
         wrong = limit_error(timeout)
         if wrong is not None:
             return self._refuse(wrong)
@@ -293,7 +306,7 @@ class Transaction(Scope):
             self._queued.append((post_proc, raw))
         return answered.addErrback(self._not_queued, was_sent)
 
-    def _verb(self, name: str, arguments: Sequence[Any]) -> Deferred[Any]:
+    def _verb_by_name(self, name: str, arguments: Sequence[Any]) -> Deferred[Any]:
         if name == "WATCH":
             return self.watch(list(arguments))
         if name == "MULTI":
@@ -353,17 +366,25 @@ class Transaction(Scope):
 
     def _ended(self, result: Any, before: int) -> Any:
         """The reply to EXEC, DISCARD or UNWATCH has come, or something else than a reply."""
-        if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
-            self._clean()
-        else:
-            self._give_back_if_sent(before, 1)
+        try:
+            if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
+                self._clean()
+            else:
+                self._give_back_if_sent(before, 1)
+        except BaseException as error:
+            self._connection._tear(error)  # else nobody would have it
+            raise
         return result
 
     def _clean(self) -> None:
         # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
-        before = self._order.sent
-        verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
-        DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back_if_sent(before, 2))
+        try:
+            before = self._order.sent
+            verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
+            DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back_if_sent(before, 2))
+        except BaseException as error:
+            self._connection._tear(error)
+            raise
 
     def _give_back_if_sent(self, before: int, commands: int) -> None:
         """Give the connection back, unless what ends the transaction on the server was never sent to it."""
@@ -374,7 +395,11 @@ class Transaction(Scope):
     def _give_back(self) -> None:
         if not self._released:
             self._released = True
-            self._release(self._connection)
+            try:
+                self._release(self._connection)
+            except BaseException as error:
+                self._connection._tear(error)  # else nobody would have it
+                raise
 
 
 def _check_ok(reply: Any) -> Any:

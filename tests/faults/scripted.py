@@ -336,7 +336,11 @@ class MemoryTransport:
         if self.paused:
             self._kept.append(data)
         else:
-            self.protocol.dataReceived(data)
+            try:
+                self.protocol.dataReceived(data)
+            except BaseException as error:  # the reactor logs it, and ends the connection
+                self._link._lose(error)
+                raise
 
 
 class MemoryLink:
@@ -372,7 +376,12 @@ class MemoryLink:
             if not self._queue:
                 break
             function, args = self._queue.popleft()
-            function(*args)
+            try:
+                function(*args)
+            except BaseException:
+                if self._queue and self._call is None:
+                    self._call = self.clock.callLater(0, self._turn)
+                raise
         if self._queue and self._call is None:
             self._call = self.clock.callLater(0, self._turn)
 
@@ -384,7 +393,7 @@ class MemoryLink:
         """Both ends see the connection closed in order."""
         self._lose(ConnectionDone())
 
-    def _lose(self, why: Exception) -> None:
+    def _lose(self, why: BaseException) -> None:
         if not self.client.connected:
             return
         self.client.connected = self.server.connected = False
@@ -425,11 +434,20 @@ class MemoryEndpoint:
             if self.refuses:
                 deferred.errback(ConnectionRefusedError())
                 return
-            protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 6379))
+            try:  # as Twisted's own endpoints
+                protocol = factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 6379))
+            except BaseException:
+                deferred.errback()
+                return
             if protocol is None:
                 deferred.errback(ConnectionRefusedError())
                 return
-            self.links.append(MemoryLink(protocol, self._make_session(), self._clock, *self.faults))
+            link = MemoryLink.__new__(MemoryLink)
+            self.links.append(link)
+            try:
+                link.__init__(protocol, self._make_session(), self._clock, *self.faults)  # type: ignore[misc]
+            except BaseException as error:  # of makeConnection: the reactor ends the connection
+                self._clock.callLater(0, link._lose, error)
             deferred.callback(protocol)
 
         call = self._clock.callLater(0, attempt)

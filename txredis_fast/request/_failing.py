@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator
 from typing import TypeVar
 
+from twisted.internet.defer import AlreadyCalledError
 from twisted.logger import Logger
 
 from ..turns import at_once, in_turns
@@ -46,8 +47,10 @@ def _fail_each(failing: Collection[_T], fail: Callable[[int, _T], object]) -> Ge
         except BaseException:
             try:
                 fail(place, each)
+            except AlreadyCalledError:  # it had been, before what was raised
+                pass
             except BaseException:
-                _log.failure("A Deferred could not be failed")
+                _log.failure("A Deferred could not be fired")
         if not (place + 1) % PART:
             yield
 

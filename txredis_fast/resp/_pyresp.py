@@ -522,8 +522,9 @@ class Reader:
                 for header, data in zip(found, found, strict=False):
                     if _SHORT_LENGTHS.get(header) != len(data):
                         return pos != self._pos
+                    end = pos + len(header) + len(data) + 4
                     items.append(data if raw else convert(_DOLLAR, data))
-                    pos += len(header) + len(data) + 4
+                    pos = end  # with nothing between that could raise, or it would be taken again
                     limit -= 1
                 if len(parts) < 2:
                     break

@@ -1,0 +1,233 @@
+"""Whatever is raised, wherever: no reply reaches another caller, every Deferred fires, and the pool is whole.
+
+The story of some users is told again and again. Each time something is raised at another one of the calls that this
+package makes on the way of a command, of a reply, or of a lost connection: in Python by the interpreter's profile hook,
+in C by an allocation that fails.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Turns
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+
+import txredis_fast
+from faults.model_server import ModelServer
+from faults.scripted import MemoryEndpoint, settle
+
+PACKAGE = str(Path(txredis_fast.__file__).parent)
+#: Each how many of the points is tried; all with TXREDIS_FAST_FULL.
+STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 7
+
+
+class NotAnException(BaseException):
+    """As KeyboardInterrupt, which a signal handler raises at any point."""
+
+
+class Injector:
+    """Raises once, at the n-th call that the package makes.
+
+    :ivar calls: how many it has seen.
+    """
+
+    def __init__(self, at: int, kind: type[BaseException]) -> None:
+        self.calls = 0
+        self.raised_at = ""
+        self._at = at
+        self._kind = kind
+
+    def __enter__(self) -> Injector:
+        sys.setprofile(self._look)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        sys.setprofile(None)
+
+    def _look(self, frame: Any, event: str, argument: Any) -> None:
+        if event == "c_call":
+            caller = frame
+        elif event == "call" and frame.f_back is not None:
+            caller = frame.f_back
+        else:
+            return
+        if not caller.f_code.co_filename.startswith(PACKAGE):
+            return
+        self.calls += 1
+        if self.calls == self._at:
+            called = getattr(argument, "__qualname__", argument) if event == "c_call" else frame.f_code.co_qualname
+            self.raised_at = f"{caller.f_code.co_filename[len(PACKAGE) :]}:{caller.f_lineno} calling {called}"
+            sys.setprofile(None)
+            raise self._kind("injected")
+
+
+class Story:
+    """Some users, a pool and a server in memory."""
+
+    def __init__(self) -> None:
+        self.clock = Turns()
+        txredis_fast.reactor = self.clock  # type: ignore[attr-defined]
+        self.server = ModelServer(self.clock)
+        self.factory = txredis_fast.RedisFactory("memory:6379", None, 2, True, replyTimeout=2.0, poolTimeout=5.0)
+        self.factory.initialDelay = self.factory.maxDelay = 0.1
+        self.factory.jitter = 0  # type: ignore[assignment]
+        self.factory.startConnecting(MemoryEndpoint(self.server.session, self.clock))
+        self.rc = self.factory.handler
+        #: What was given: what it may fire with, and what it has fired with.
+        self.given: list[tuple[str, Any, list[Any]]] = []
+        for number in range(8):
+            self.server.data[b"k%d" % number] = b"v%d" % number
+        settle(self.clock)
+        assert self.factory.size == 2
+
+    def give(self, what: str, expected: Any, call: Any, *args: Any) -> None:
+        """Call something; what it raises has told the caller."""
+        outcome: list[Any] = []
+        self.given.append((what, expected, outcome))
+        try:
+            deferred = call(*args)
+        except BaseException as error:
+            outcome.append(Failure(error))
+            return
+        assert isinstance(deferred, Deferred)
+        deferred.addBoth(outcome.append)
+
+    def guarded(self, call: Any, *args: Any) -> None:
+        """A turn of the reactor, which logs what is raised and goes on."""
+        try:
+            call(*args)
+        except BaseException:
+            sys.setprofile(None)
+
+    async def transaction(self) -> Any:
+        async with self.rc.transaction(watch=["w"]) as t:
+            value = await t.get("k5")
+            await t.multi()
+            t.set("t", "1").addErrback(lambda _: None)
+            t.get("k6").addErrback(lambda _: None)
+        return [value, *t.results]
+
+    async def pipeline(self) -> Any:
+        async with self.rc.pipelined() as p:
+            for number in range(3):
+                p.get(f"k{number}").addErrback(lambda _: None)
+        return p.results
+
+    def run(self) -> None:
+        """Everything once: shared commands, a batch, a pipeline, a transaction, blocking, cancelled, late."""
+        rc = self.rc
+        for number in range(4):
+            self.give(f"GET k{number}", f"v{number}", rc.get, f"k{number}")
+        self.give("batch", ["v1", "v2"], rc.batch, [("GET", "k1"), ("GET", "k2")])
+        self.give("pipeline", ["v0", "v1", "v2"], lambda: Deferred.fromCoroutine(self.pipeline()))
+        self.give("transaction", ["v5", "OK", "v6"], lambda: Deferred.fromCoroutine(self.transaction()))
+        self.give("blocking", ["q", "x"], rc.blpop, "q", 25)
+        self.give("by name", "v7", rc.execute_command, "GET", "k7")
+        self.give("eval", ["a"], rc.eval, "return ARGV", [], ["a"])
+        self.give("in time", "v3", lambda: rc.withTimeout(1).get("k3"))
+        self.guarded(settle, self.clock)
+        self.give("push", 1, rc.rpush, "q", "x")
+        cancelled = maybeDeferred(rc.blpop, "nothing", 25)
+        self.guarded(settle, self.clock)
+        self.guarded(cancelled.cancel)
+        cancelled.addErrback(lambda _: None)
+        self.guarded(settle, self.clock)
+        for number in range(4):
+            self.give(f"GET k{number} again", f"v{number}", rc.get, f"k{number}")
+        lost = self.factory.pool[0] if self.factory.pool else None
+        if lost is not None:
+            self.guarded(lost.transport.abortConnection)
+        self.guarded(settle, self.clock)
+        self.guarded(self.clock.advance, 0.2)
+        self.guarded(settle, self.clock)
+
+    def end(self) -> list[str]:
+        """Let everything come to its end; returns what is wrong."""
+        for _ in range(60):
+            self.guarded(settle, self.clock)
+            self.guarded(self.clock.advance, 0.5)
+        wrong = []
+        pushed = any(what == "push" and outcome == [1] for what, _, outcome in self.given)
+        for what, expected, outcome in self.given:
+            if not outcome:
+                wrong.append(f"{what} has not fired")
+            elif what == "blocking" and outcome[0] is None and not pushed:
+                continue
+            elif not isinstance(outcome[0], Failure) and outcome[0] != expected:
+                wrong.append(f"{what} fired with {outcome[0]!r}")
+        factory, lane = self.factory, self.factory._lane
+        if (factory.size, len(factory.connectionQueue.pending), factory.connectionQueue.waiting) != (2, 2, 0):
+            wrong.append(f"pool: {factory.size}, {factory.connectionQueue.pending}, {factory.connectionQueue.waiting}")
+        if lane is not None and (lane.waiting or len(lane.connections) != len(lane._idle)):
+            wrong.append(f"lane: {lane.waiting} wait, {len(lane.connections)} of which {len(lane._idle)} rest")
+        wrong += self.everything_works()
+        done = factory.disconnect()
+        settle(self.clock)
+        self.clock.advance(20)
+        settle(self.clock)
+        if not done.called:
+            wrong.append("disconnect() has not fired")
+        return wrong
+
+    def everything_works(self) -> list[str]:
+        self.given.clear()
+        for number in range(8):
+            self.give(f"GET k{number}, in the end", f"v{number}", self.rc.get, f"k{number}")
+        self.give("pop", ["r", "y"], self.rc.blpop, "r", 25)
+        settle(self.clock)
+        self.give("push", 1, self.rc.rpush, "r", "y")
+        self.give("transaction", ["v5", "OK", "v6"], lambda: Deferred.fromCoroutine(self.transaction()))
+        settle(self.clock)
+        return [f"{what}: {outcome}" for what, expected, outcome in self.given if outcome != [expected]]
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """What is raised is logged, by Twisted: thousands of times."""
+    former = globalLogPublisher._observers[:]
+    for observer in former:
+        globalLogPublisher.removeObserver(observer)
+    yield
+    for observer in former:
+        globalLogPublisher.addObserver(observer)
+
+
+@pytest.fixture(autouse=True)
+def restored_reactor(clock):
+    """The story puts a clock of its own in its place; the one of the test is put back."""
+
+
+def told(at: int, kind: type[BaseException]) -> tuple[Injector, list[str]]:
+    story = Story()
+    injector = Injector(at, kind)
+    with injector:
+        story.run()
+    try:
+        return injector, story.end()
+    except Exception as error:
+        return injector, [f"{error!r} at {error.__traceback__.tb_next.tb_lineno}"]  # type: ignore[union-attr]
+
+
+def test_nothing_is_wrong_where_nothing_is_raised(both):
+    injector, wrong = told(0, RuntimeError)
+    assert not wrong
+    assert injector.calls > 500
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize("kind", [RuntimeError, RecursionError, NotAnException])
+def test_whatever_is_raised_at_any_call_nothing_is_mixed_up_or_left(both, kind):
+    calls = told(0, kind)[0].calls
+    found = []
+    shift = (RuntimeError, RecursionError, NotAnException).index(kind)  # together they try more of the points
+    for at in range(1 + shift, calls + 1, STRIDE):
+        injector, wrong = told(at, kind)
+        if wrong:
+            found.append(f"{at}: {injector.raised_at}: {wrong}")
+    assert not found, f"{len(found)} of {calls}:\n" + "\n".join(found[:40])
