@@ -16,6 +16,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .roles import Rounds
 
 __all__ = ["Reconnecting"]
 
@@ -59,6 +60,7 @@ class Reconnecting(ReconnectingClientFactory):
         self._connectors: dict[Any, int] = {}
         self._connecting_since: dict[Any, float] = {}
         self._retries: set[Any] = set()
+        self._rounds = Rounds(self._longest_delay, self._seconds, lambda: self.maxDelay)
 
     def noteReason(self, reason: str) -> None:
         """Remember why the last attempt failed or the last connection was lost."""
@@ -82,10 +84,7 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param attempt: how many have failed since a connection last proved usable, from 1.
         """
-        try:
-            delay = min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
-        except OverflowError:
-            delay = self.maxDelay
+        delay = self._longest_delay(attempt)
         if self._refused:
             delay = self.maxDelay
         elif self.jitter:
@@ -94,6 +93,13 @@ class Reconnecting(ReconnectingClientFactory):
             delay = random.normalvariate(delay, delay * self.jitter)
         return max(0.0, delay)
 
+    def _longest_delay(self, attempt: int) -> float:
+        """The back-off before chance has its say."""
+        try:
+            return min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
+        except OverflowError:
+            return self.maxDelay
+
     def hasProved(self, protocol: Any, since: float) -> bool:
         """Whether a connection has proved usable: the server answered on it, or kept it for long.
 
@@ -101,12 +107,16 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param since: when it was made.
         """
-        return bool(protocol._proved) or (self.clock or current_reactor()).seconds() - since >= self.maxDelay
+        return bool(protocol._proved) or self._seconds() - since >= self.maxDelay
+
+    def _seconds(self) -> float:
+        seconds: float = (self.clock or current_reactor()).seconds()
+        return seconds
 
     def startedConnecting(self, connector: Any) -> None:
         """A connector begins an attempt."""
         self._connectors.setdefault(connector, 0)
-        self._connecting_since[connector] = (self.clock or current_reactor()).seconds()
+        self._connecting_since[connector] = self._seconds()
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """An attempt failed; try again after a delay, where wanted."""

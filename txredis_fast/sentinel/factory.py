@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from .._types import Argument
 from ..endpoints import tcp_endpoint
-from ..exceptions import ConnectionError, RedisError
+from ..exceptions import ConnectionError, RedisError, ResponseError
 from ..pool import RedisFactory
 from ..protocol import RedisProtocol
 
@@ -139,6 +139,11 @@ class SentinelConnectionFactory(RedisFactory):
         watch = getattr(self.sentinel_manager, "watch", None)  # a program's own manager need not have it
         if watch is not None and self.is_master:
             watch(self)
+
+    def found_replica(self, connection: Any, error: ResponseError) -> None:
+        """An error reply told that a connection leads to a replica. Where one is wanted, that is right."""
+        if self.is_master:
+            super().found_replica(connection, error)
 
     def masterSwitched(self) -> None:
         """A Sentinel told that the service has another master: ask where, and leave the former one."""
