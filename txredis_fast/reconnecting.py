@@ -58,6 +58,8 @@ class Reconnecting(ReconnectingClientFactory):
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         #: By connector: how many attempts have failed since its connection last proved usable.
         self._connectors: dict[Any, int] = {}
+        #: By connector: how many connections were lost without having proved usable since then.
+        self._dropped: dict[Any, int] = {}
         self._connecting_since: dict[Any, float] = {}
         self._retries: set[Any] = set()
         self._rounds = Rounds(self._longest_delay, self._seconds, lambda: self.maxDelay)
@@ -92,6 +94,17 @@ class Reconnecting(ReconnectingClientFactory):
         if self.jitter:
             delay = random.normalvariate(delay, delay * self.jitter)
         return max(0.0, delay)
+
+    def delay_before(self, attempt: int, dropped: int) -> float:
+        """Seconds to wait before an attempt to connect, for who knows more than :meth:`retryDelay` is told.
+
+        :param dropped: how many connections were made, and lost without having proved usable, since one had.
+        """
+        return self.retryDelay(attempt)
+
+    def was_dropped(self, protocol: Any) -> bool:
+        """Whether a connection that has not proved usable counts as one that the server dropped."""
+        return True
 
     def _longest_delay(self, attempt: int) -> float:
         """The back-off before chance has its say."""
@@ -144,7 +157,9 @@ class Reconnecting(ReconnectingClientFactory):
         for protocol in self._protocols_of(connector):
             self._built.discard(protocol)
             if self.hasProved(protocol, self._connecting_since.get(connector, float("inf"))):
-                self._connectors[connector] = 0
+                self._connectors[connector] = self._dropped[connector] = 0
+            elif self.was_dropped(protocol):
+                self._dropped[connector] = self._dropped.get(connector, 0) + 1
         attempt = self._connectors.get(connector, 0) + 1
         if self.maxRetries is not None and attempt > self.maxRetries:
             return
@@ -155,7 +170,7 @@ class Reconnecting(ReconnectingClientFactory):
             self._retries.discard(call)
             self._connect_again(connector)
 
-        delay = self.retryDelay(attempt)
+        delay = self.delay_before(attempt, self._dropped.get(connector, 0))
         self.watch.retry(delay, attempt)
         call = clock.callLater(delay, connect)
         self._retries.add(call)
@@ -173,6 +188,7 @@ class Reconnecting(ReconnectingClientFactory):
         self.retries = 0
         self.delay = self.initialDelay
         self._refused = False
+        self._dropped.clear()
         for connector in self._connectors:
             self._connectors[connector] = 0
 
