@@ -588,14 +588,19 @@ def questions(setting):
 
 
 class Dropping(FakeServer):
-    """Accepts and drops."""
+    """Accepts and drops; or only those that come after the first few."""
 
     accepted = 0
+
+    def __init__(self, network, port, first=0):
+        super().__init__(network, port)
+        self.network, self.first = network, first
 
     def buildProtocol(self, addr):
         protocol = super().buildProtocol(addr)
         self.accepted += 1
-        self.network.callLater(0, self.drop)
+        if self.accepted > self.first:
+            self.network.callLater(0, lambda: protocol.transport.loseConnection())  # noqa: PLW0108  # not there yet
         return protocol
 
 
@@ -620,7 +625,6 @@ def test_a_pool_of_100_gives_each_of_its_connections_to_the_replicas_by_turns_fo
 @pytest.mark.parametrize("poolsize", [1, 100])
 def test_a_master_that_accepts_and_drops_is_tried_ever_more_slowly(setting, network, poolsize):
     master = Dropping(network, 1)
-    master.network = network
     handler = setting.client().master_for(SERVICE, poolsize=poolsize)
     network.wait(60)
     before, asked = master.accepted, questions(setting)
@@ -630,6 +634,21 @@ def test_a_master_that_accepts_and_drops_is_tried_ever_more_slowly(setting, netw
     FakeServer(network, 1)
     network.wait(25)
     assert setting.get_from(handler) == "from 1" and handler._factory.size == poolsize
+
+
+def test_so_it_is_for_the_connections_of_blocking_commands(setting, network):
+    master = Dropping(network, 1, 1)
+    handler = setting.client().master_for(SERVICE, poolTimeout=None)
+    assert setting.get_from(handler) == "from 1"
+    waiting = [handler.blpop("k", timeout=0) for _ in range(5)]
+    network.wait(60)
+    before = master.accepted
+    network.wait(60)
+    assert 5 * 4 <= master.accepted - before <= 5 * 25
+    master.first = 10**6
+    network.wait(12)
+    assert setting.get_from(handler) == "from 1"
+    assert [*map(fired, waiting)] == ["OK"] * 5
 
 
 @pytest.mark.parametrize("why", ["refuses", "no master", "not found"])
@@ -667,8 +686,11 @@ def test_a_refused_write_leads_to_where_the_sentinels_say_though_nobody_told_of_
     setting.get_from(handler)
     setting.fail_over()
     setting.master.answers = {"SET": READONLY}
-    failed(setting.settled(handler.set("k", 1)), redis.ReadOnlyError)
+    refused = handler.set("k", 1)
+    following = []
+    refused.addErrback(lambda _: following.append(handler.set("k", 2)))
     network.settle()
+    assert fired(following[0]) == "OK" and ["SET", "k", 2] in setting.replicas[0].requests
     assert setting.get_from(handler) == "from 2"
     network.wait(1)
     assert [len(server.open) for server in (setting.master, setting.replicas[0])] == [0, 3]

@@ -163,9 +163,15 @@ class SentinelConnectionFactory(RedisFactory):
             watch(self)
 
     def found_replica(self, connection: Any, error: ResponseError) -> None:
-        """An error reply told that a connection leads to a replica. Where one is wanted, that is right."""
+        """An error reply told that a connection leads to a replica. Where one is wanted, that is right.
+
+        Otherwise it is so for all connections, which lead to one server.
+        """
         if self.is_master:
-            super().found_replica(connection, error)
+            others = [*self.pool, *(() if self._lane is None else self._lane.connections)]
+            for each in [connection, *others]:
+                if each._ready:
+                    super().found_replica(each, error)
 
     def masterSwitched(self) -> None:
         """A Sentinel told that the service has another master: ask where, and leave the former one."""
