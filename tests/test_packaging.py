@@ -74,6 +74,7 @@ LAYERS = [
     "stats",
     "options",
     "retry",
+    "roles",
     "tls",
     "exceptions",
     "_types",

@@ -201,7 +201,15 @@ class FakeServer(Factory):
         return [connection for connection in self.connections if not connection.transport.lost]
 
 
+ALL = ("MASTER", "MASTERS", "GET-MASTER-ADDR-BY-NAME", "REPLICAS", "SLAVES", "SENTINELS")
+
+
 class FakeSentinel(FakeServer):
+    """
+    :ivar allowed: the subcommands that its user may run, and :ivar known: those that its version has.
+    """
+
+    allowed = known = ALL
     service = SERVICE
     flags = "master"
     others = 2
@@ -214,10 +222,21 @@ class FakeSentinel(FakeServer):
     def further_answer(self, request):
         if request[0] == "SUBSCRIBE":
             return b"*3\r\n$9\r\nsubscribe\r\n" + encode(request[1]) + b":1\r\n"
-        if request[:2] == ["SENTINEL", "MASTERS"]:
-            return [describe(self.service, self.master, self.flags, self.others)]
+        subcommand = request[1]
+        if subcommand not in self.allowed:
+            return b"-NOPERM this user has no permissions to run the 'sentinel|%b' command\r\n" % subcommand.encode()
+        if subcommand not in self.known:
+            return b"-ERR Unknown sentinel subcommand '%b'\r\n" % subcommand.encode()
+        if subcommand == "MASTERS":
+            return [describe("other", 9, self.flags, 0), describe(self.service, self.master, self.flags, self.others)]
         if str(request[2]) != self.service:
-            return b"-ERR No such master with that name\r\n"
+            return b"*-1\r\n" if subcommand.startswith("GET") else b"-ERR No such master with that name\r\n"
+        if subcommand == "MASTER":
+            return describe(self.service, self.master, self.flags, self.others)
+        if subcommand == "GET-MASTER-ADDR-BY-NAME":
+            return [HOST, self.master]
+        if subcommand == "SENTINELS":
+            return [describe(f"s{number}", 20 + number, "sentinel", 0) for number in range(self.others)]
         return [describe(f"{HOST}:{port}", port, flags, self.others) for port, flags in self.replicas.items()]
 
     def publish(self, message):
@@ -373,7 +392,7 @@ def test_an_overridden_check_decides(setting):
 def test_an_answer_that_makes_no_sense_counts_as_none(setting):
     setting.set_all(answers={"SENTINEL": [["name", SERVICE, "flags", "master"]]})
     error = failed(setting.settled(setting.client().discover_master(SERVICE)), redis.MasterNotFoundError)
-    assert "num-other-sentinels" in str(error)
+    assert str(error).count("its answer has no number in the field 'num-other-sentinels'") == 3
 
 
 def test_without_sentinels_or_after_disconnect_it_fails_at_once(setting):
@@ -405,6 +424,301 @@ def test_no_replicas_is_an_empty_list_as_soon_as_all_have_answered(setting):
     manager = setting.client()
     assert fired(setting.settled(manager.discover_slaves(SERVICE))) == []
     assert fired(setting.settled(manager.discover_slaves("unknown"))) == []
+
+
+#: The user that the documentation of Redis makes for clients of Sentinels, and others that are met.
+USERS = {
+    "documented": ("GET-MASTER-ADDR-BY-NAME", "MASTER", "REPLICAS", "SENTINELS"),
+    "of txredisapi": ("MASTERS", "SLAVES"),
+    "least": ("GET-MASTER-ADDR-BY-NAME", "REPLICAS"),
+}
+
+
+@pytest.mark.parametrize("allowed", USERS.values(), ids=USERS)
+@pytest.mark.parametrize("options", [{}, {"charset": None}, {"convertNumbers": False}])
+def test_a_sentinel_is_asked_what_its_user_may_run(setting, allowed, options):
+    setting.set_all(allowed=allowed)
+    manager = setting.client(**options)
+    for _ in range(2):
+        assert fired(setting.settled(manager.discover_master(SERVICE))) == (HOST, 1)
+        assert fired(setting.settled(manager.discover_slaves(SERVICE))) == [(HOST, 2), (HOST, 3)]
+    assert setting.get_from(manager.master_for(SERVICE)) == "from 1"
+    error = failed(setting.settled(manager.discover_master("unknown")), redis.MasterNotFoundError)
+    assert str(error).count("does not know this service") == 3
+
+
+def test_before_redis_5_there_are_slaves_and_a_sentinel_is_asked_from_then_on_what_it_answered(setting):
+    setting.set_all(known=("MASTERS", "SLAVES", "GET-MASTER-ADDR-BY-NAME"))
+    manager = Sentinel([(HOST, 13)])
+    for _ in range(5):
+        assert fired(setting.settled(manager.discover_slaves(SERVICE))) == [(HOST, 2), (HOST, 3)]
+        assert fired(setting.settled(manager.discover_master(SERVICE))) == (HOST, 1)
+    asked = [request[1] for request in setting.sentinels[2].requests if request[0] == "SENTINEL"]
+    assert [asked.count(name) for name in ("REPLICAS", "SLAVES", "MASTER", "MASTERS")] == [1, 5, 1, 5]
+    setting.set_all(known=ALL, allowed=USERS["documented"])
+    assert fired(setting.settled(manager.discover_slaves(SERVICE))) == [(HOST, 2), (HOST, 3)]
+    assert fired(setting.settled(manager.discover_master(SERVICE))) == (HOST, 1)
+
+
+def test_how_many_others_a_sentinel_knows_counts_whatever_it_may_be_asked(setting):
+    setting.set_all(allowed=("GET-MASTER-ADDR-BY-NAME", "SENTINELS"))
+    manager = setting.client(2)
+    assert fired(setting.settled(manager.discover_master(SERVICE))) == (HOST, 1)
+    setting.set_all(others=1)
+    error = str(failed(setting.settled(manager.discover_master(SERVICE)), redis.MasterNotFoundError))
+    assert error.count("not usable: flags master, 1 other Sentinels") == 3
+    setting.set_all(allowed=("GET-MASTER-ADDR-BY-NAME",))
+    error = str(failed(setting.settled(manager.discover_master(SERVICE)), redis.MasterNotFoundError))
+    assert error.count("NOPERM this user has no permissions") == 3
+
+
+def test_a_refusal_that_any_question_would_meet_is_told_at_once(setting):
+    setting.set_all(answers={"SENTINEL": b"-NOAUTH Authentication required.\r\n"})
+    error = str(failed(setting.settled(setting.client().discover_master(SERVICE)), redis.MasterNotFoundError))
+    assert error.count("NOAUTH") == 3
+    assert [sentinel.asked("SENTINEL") for sentinel in setting.sentinels] == [1, 1, 1]
+
+
+NONSENSE = [
+    b":1\r\n", b":99999999999999999999999\r\n", b"$-1\r\n", b"*-1\r\n", b"*0\r\n", b"+OK\r\n", b"$0\r\n\r\n",
+    b"*1\r\n*0\r\n", b"*1\r\n:1\r\n", b"*2\r\n*1\r\n*1\r\n:1\r\n$-1\r\n", b"*2\r\n$-1\r\n$-1\r\n", b"_\r\n", b"#t\r\n",
+    b"%1\r\n+name\r\n*0\r\n", b"*3\r\n+name\r\n+mymaster\r\n+flags\r\n", b"-ERR what\r\n", b"-\r\n", b"garbage\r\n",
+    b"*2\r\n$4\r\nname\r\n*1\r\n:1\r\n", b"%1\r\n+flags\r\n_\r\n", b"*4\r\n+name\r\n+mymaster\r\n+flags\r\n+master\r\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+@pytest.mark.parametrize("options", [{}, {"charset": None, "convertNumbers": False}])
+def test_an_answer_of_any_kind_is_that_sentinels_refusal_in_words_and_others_are_heard(setting, nonsense, options):
+    setting.set_all(answers={"SENTINEL": nonsense})
+    manager = setting.client(**options)
+    error = str(failed(setting.settled(manager.discover_master(SERVICE)), redis.MasterNotFoundError))
+    for answer in error.removeprefix("No master found for mymaster: ").split("; "):
+        assert len(answer.split(": ", 1)[1]) >= 8, error
+    asked = manager.discover_slaves(SERVICE)
+    setting.network.wait(11)  # who sends no RESP has to be connected to again
+    assert fired(asked) == []
+    setting.sentinels[1].answers = {}
+    setting.network.wait(12)
+    assert fired(setting.settled(manager.discover_master(SERVICE))) == (HOST, 1)
+    assert fired(setting.settled(manager.discover_slaves(SERVICE))) == [(HOST, 2), (HOST, 3)]
+
+
+def node(**fields):
+    state = {"name": SERVICE, "ip": HOST, "port": 1, "flags": "master", "num-other-sentinels": 2, **fields}
+    return [part for field in state.items() for part in field if state[field[0]] is not None]
+
+
+ADDRESSES = {
+    "no port": ({"port": None}, "its answer has no field 'port'"),
+    "no host": ({"ip": None}, "its answer has no field 'ip'"),
+    "20 digits": ({"port": "9" * 20}, "names no port from 1 to 65535"),
+    "too high": ({"port": 65536}, "names no port from 1 to 65535: 65536"),
+    "zero": ({"port": 0}, "names no port from 1 to 65535: 0"),
+    "negative": ({"port": "-1"}, "names no port from 1 to 65535: -1"),
+    "fraction": ({"port": "6379.0"}, "names no port from 1 to 65535: 6379.0"),
+    "other digits": ({"port": "\u0661\u0662"}, "names no port"),
+    "text": ({"port": "x"}, "names no port from 1 to 65535: 'x'"),
+    "empty": ({"ip": ""}, "names no host: ''"),
+    "unknown": ({"ip": "?"}, "names no host: '?'"),
+    "blank": ({"ip": "a b"}, "names no host: 'a b'"),
+    "control": ({"ip": "a\x00b"}, "names no host"),
+    "long": ({"ip": "a" * 256}, "names no host"),
+    "count": ({"num-other-sentinels": "many"}, "its answer has no number in the field 'num-other-sentinels'"),
+    "no flags": ({"flags": None}, "not usable: flags None"),
+}
+
+
+@pytest.mark.parametrize(("fields", "words"), ADDRESSES.values(), ids=ADDRESSES)
+def test_an_address_that_cannot_be_is_a_refusal_in_words_and_the_handler_goes_on(setting, network, fields, words):
+    setting.set_all(answers={"SENTINEL": node(**fields)})
+    handler = setting.client().master_for(SERVICE)
+    error = str(failed(setting.settled(setting.manager.discover_master(SERVICE)), redis.MasterNotFoundError))
+    assert error.count(words) == 3
+    command = handler.get("k")
+    network.wait(1)
+    assert pending(command) and {*network.attempted} == {11, 12, 13}
+    setting.set_all(answers={})
+    network.wait(2)
+    assert fired(command) == "from 1"
+
+
+def test_replicas_without_a_usable_address_are_left_out(setting):
+    replicas = [node(ip="?", flags="slave"), node(port="9" * 20, flags="slave"), node(port=3, flags="slave"), 7]
+    encoded = b"*4\r\n" + b"".join(map(encode, replicas[:3])) + b":7\r\n"
+    setting.set_all(answers={"SENTINEL": encoded})
+    assert fired(setting.settled(setting.client().discover_slaves(SERVICE))) == [(HOST, 3)]
+
+
+def test_a_check_of_the_programs_own_that_fails_is_a_refusal_in_words(setting):
+    class Own(Sentinel):
+        def check_master_state(self, state):
+            return state["no-such-field"] > 1
+
+    manager = Own([(HOST, 11)])
+    error = str(failed(setting.settled(manager.discover_master(SERVICE)), redis.MasterNotFoundError))
+    assert "its answer makes no sense (KeyError: 'no-such-field')" in error
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), "3", None])
+def test_a_discovery_timeout_that_is_no_time_is_told_by_name(setting, seconds):
+    manager = setting.client()
+    manager.discovery_timeout = seconds
+    for ask in (manager.discover_master, manager.discover_slaves):
+        assert "discovery_timeout" in str(failed(setting.settled(ask(SERVICE)), ValueError))
+
+
+def test_a_message_of_any_kind_on_the_channel_is_harmless(setting, network):
+    handler = setting.client().master_for(SERVICE)
+    setting.get_from(handler)
+    for message in (b":1000000000000\r\n", b"$-1\r\n", b"*1\r\n:1\r\n", b"$0\r\n\r\n", b"$1\r\n\xff\r\n"):
+        for connection in setting.sentinels[0].open:
+            if connection.subscribed:
+                head = b"*3\r\n$7\r\nmessage\r\n" + encode("+switch-master")
+                connection.transport.write(head + message)
+        network.settle()
+    assert setting.get_from(handler) == "from 1"
+
+
+# -- how often
+
+
+def questions(setting):
+    return max(sentinel.asked("SENTINEL") for sentinel in setting.sentinels)
+
+
+class Dropping(FakeServer):
+    """Accepts and drops; or only those that come after the first few."""
+
+    accepted = 0
+
+    def __init__(self, network, port, first=0):
+        super().__init__(network, port)
+        self.network, self.first = network, first
+
+    def buildProtocol(self, addr):
+        protocol = super().buildProtocol(addr)
+        self.accepted += 1
+        if self.accepted > self.first:
+            self.network.callLater(0, lambda: protocol.transport.loseConnection())  # noqa: PLW0108  # not there yet
+        return protocol
+
+
+def test_a_pool_of_100_that_is_lost_at_once_asks_once(setting, network):
+    handler = setting.client().master_for(SERVICE, poolsize=100)
+    network.settle()
+    assert handler._factory.size == 100 and questions(setting) == 1
+    setting.fail_over()
+    setting.master.drop()
+    network.wait(1)
+    assert handler._factory.size == 100 and len(setting.replicas[0].open) == 100
+    assert questions(setting) <= 3
+
+
+def test_a_pool_of_100_gives_each_of_its_connections_to_the_replicas_by_turns_for_one_question(setting, network):
+    handler = setting.client().slave_for(SERVICE, poolsize=100)
+    network.settle()
+    assert handler._factory.size == 100 and questions(setting) == 1
+    assert [len(server.open) for server in setting.replicas] == [50, 50]
+
+
+@pytest.mark.parametrize("poolsize", [1, 100])
+def test_a_master_that_accepts_and_drops_is_tried_ever_more_slowly(setting, network, poolsize):
+    master = Dropping(network, 1)
+    handler = setting.client().master_for(SERVICE, poolsize=poolsize)
+    network.wait(60)
+    before, asked = master.accepted, questions(setting)
+    network.wait(60)
+    assert 4 * poolsize <= master.accepted - before <= 25 * poolsize
+    assert questions(setting) - asked <= 10 * 60 + 10
+    FakeServer(network, 1)
+    network.wait(25)
+    assert setting.get_from(handler) == "from 1" and handler._factory.size == poolsize
+
+
+def test_so_it_is_for_the_connections_of_blocking_commands(setting, network):
+    master = Dropping(network, 1, 1)
+    handler = setting.client().master_for(SERVICE, poolTimeout=None)
+    assert setting.get_from(handler) == "from 1"
+    waiting = [handler.blpop("k", timeout=0) for _ in range(5)]
+    network.wait(60)
+    before = master.accepted
+    network.wait(60)
+    assert 5 * 4 <= master.accepted - before <= 5 * 25
+    master.first = 10**6
+    network.wait(12)
+    assert setting.get_from(handler) == "from 1"
+    assert [*map(fired, waiting)] == ["OK"] * 5
+
+
+@pytest.mark.parametrize("why", ["refuses", "no master", "not found"])
+def test_a_pool_of_100_without_a_master_tries_no_more_often_than_a_small_one_does(setting, network, why):
+    if why == "refuses":
+        del network.servers[HOST, 1]
+    elif why == "no master":
+        setting.master.role = ("slave", HOST, 2, "connected", 0)
+    else:
+        setting.set_all(flags="master,o_down")
+    handler = setting.client().master_for(SERVICE, poolsize=100)
+    handler._factory.jitter = 0.1
+    network.wait(20)
+    before, asked = network.attempted.count(1), questions(setting)
+    network.wait(20)
+    assert network.attempted.count(1) - before <= 20 * 60
+    assert questions(setting) - asked <= 10 * 20 + 10
+    if why == "refuses":
+        FakeServer(network, 1)
+    setting.master.role = ("master", 0, [])
+    setting.set_all(flags="master")
+    network.wait(1)
+    assert setting.get_from(handler) == "from 1"
+    network.wait(12)
+    assert handler._factory.size == 100
+
+
+# -- a server that becomes a replica and closes nothing
+
+READONLY = b"-READONLY You can't write against a read only replica.\r\n"
+
+
+def test_a_refused_write_leads_to_where_the_sentinels_say_though_nobody_told_of_a_new_master(setting, network):
+    handler = setting.client().master_for(SERVICE, poolsize=3)
+    setting.get_from(handler)
+    setting.fail_over()
+    setting.master.answers = {"SET": READONLY}
+    refused = handler.set("k", 1)
+    following = []
+    refused.addErrback(lambda _: following.append(handler.set("k", 2)))
+    network.settle()
+    assert fired(following[0]) == "OK" and ["SET", "k", 2] in setting.replicas[0].requests
+    assert setting.get_from(handler) == "from 2"
+    network.wait(1)
+    assert [len(server.open) for server in (setting.master, setting.replicas[0])] == [0, 3]
+
+
+def test_while_the_sentinels_do_not_know_yet_commands_wait_for_a_master(setting, network):
+    handler = setting.client().master_for(SERVICE)
+    setting.get_from(handler)
+    setting.master.role = ("slave", HOST, 2, "connected", 0)
+    setting.master.answers = {"SET": READONLY}
+    failed(setting.settled(handler.set("k", 1)), redis.ReadOnlyError)
+    command = handler.set("k", 2)
+    network.wait(5)
+    assert pending(command)
+    setting.set_all(master=2)
+    setting.replicas[0].role = ("master", 0, [])
+    network.wait(1)
+    assert fired(command) == "OK" and ["SET", "k", 2] in setting.replicas[0].requests
+
+
+def test_a_connection_to_a_replica_where_one_is_wanted_is_not_ended_by_a_refused_write(setting, network):
+    handler = setting.client().slave_for(SERVICE)
+    for replica in setting.replicas:
+        replica.answers = {"SET": READONLY}
+    for _ in range(5):
+        failed(setting.settled(handler.set("k", 1)), redis.ReadOnlyError)
+        network.wait(3)
+    assert sum(len(replica.connections) for replica in setting.replicas) == 1
 
 
 # -- what is left behind
@@ -635,7 +949,7 @@ def test_a_connection_in_its_handshake_with_the_former_master_is_not_used(settin
     setting.set_all(master=2)
     setting.replicas[0].role = ("master", 0, [])
     setting.master.open[0].transport.loseConnection()
-    network.settle()
+    network.wait(0.2)
     assert setting.get_from(handler) == "from 2"
     setting.master.hangs = False  # cut off from the Sentinels, it still takes itself for the master
     (stale,) = setting.master.open

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
-from .commands.flags import is_read_only
+from .commands.flags import SCRIPTS, command_name, is_read_only
 from .retry import RetryPolicy
 
 __all__ = ["execute_with_retries"]
@@ -86,7 +86,7 @@ class _Attempts:
         if self.deferred.called:
             return  # cancelled
         error: Any = failure.value
-        if self._number < policy.attempts and policy.repeats(error, is_read_only(self._args), self._marked):
+        if self._number < policy.attempts and self._may_repeat(error):
             delay = policy.delay_after(self._number)
             in_time = self._deadline is None or current_reactor().seconds() + delay < self._deadline
             if in_time and not self._useless():
@@ -94,6 +94,11 @@ class _Attempts:
                 self._timer = current_reactor().callLater(delay, self._attempt)
                 return
         self._give_up(failure)
+
+    def _may_repeat(self, error: BaseException) -> bool:
+        args = self._args
+        options = {"runs_script": True} if command_name(args) in SCRIPTS else {}
+        return self._policy.repeats(error, is_read_only(args), self._marked, **options)
 
     def _cancel(self, deferred: Deferred[Any]) -> None:
         deferred.errback(CancelledError())

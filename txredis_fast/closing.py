@@ -28,6 +28,9 @@ class Closing:
     _blocked_by: Deferred[Any] | None = None
     _finishing = False
     _finish_timer: TimeLimit | None = None
+    #: Why it is to end in order, where this side wants that.
+    _finish_reason: Exception | None = None
+    _end_reason: Exception | None
 
     def _abort(self, reason: BaseException) -> None:
         raise NotImplementedError
@@ -59,8 +62,22 @@ class Closing:
             self.transport.loseConnection()
         self._close_if_idle()
 
+    def finish_when_delivered(self, timeout: float, reason: Exception) -> None:
+        """As :meth:`finish`, for who is called in the middle of handing on replies: it is closed after that only.
+
+        :param timeout: seconds, above 0.
+        :param reason: why it ends.
+        """
+        self.connected = 0
+        self._ready = False
+        self._finishing = True
+        self._finish_reason = reason
+        self._stop_finish_timer()
+        self._finish_timer = TimeLimit(self, timeout, lambda: self._abort(reason), self._progress)
+
     def _close_if_idle(self) -> None:
         if not self._requests.waiting:
+            self._end_reason = self._end_reason or self._finish_reason
             self.transport.loseConnection()
 
     def _closed(self) -> None:

@@ -9,12 +9,15 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from ._reactor import current_reactor
 from ._types import Argument, Text
 from .attempts import execute_with_retries
 from .batch import Batch, commands_of
@@ -37,6 +40,11 @@ from .transaction import Transaction
 from .views import CommandView
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
+
+
+#: Seconds that a transaction is taken to need at least, and that it waits at most before it is run again.
+SHORTEST_RUN = 0.001
+LONGEST_PAUSE = 10.0
 
 
 class ConnectionHandler(Commands):
@@ -237,18 +245,24 @@ class ConnectionHandler(Commands):
 
     async def _transact(self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int) -> list[Any]:
         for attempt in range(retries + 1):
+            begun = current_reactor().seconds()
             try:
                 async with self.transaction(watch=watched or None) as transaction:
                     await maybeDeferred(function, transaction)
             except WatchError:
                 if attempt == retries:
                     raise
+                # Its connection is given back by now. Who lost against others is not to meet them all again.
+                await deferLater(current_reactor(), _pause(attempt, current_reactor().seconds() - begun))
             else:
                 return transaction.results or []
         raise AssertionError("unreachable")  # pragma: no cover
 
     def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
         """Run a transaction, again from its beginning whenever a watched key has changed meanwhile.
+
+        Before each repeat it waits for a time at random: up to 2, 4, 8 ... 256 times as long as the run took, and 10
+        seconds at most.
 
         :param function: called with the transaction; reads what it needs, calls ``t.multi()`` (unless nothing is
             watched) and gives the commands; may be a coroutine function. What it queued is committed for it.
@@ -488,6 +502,11 @@ def _index(argument: Any) -> Any:
         return int(argument)
     except (TypeError, ValueError):
         return argument
+
+
+def _pause(attempt: int, took: float) -> float:
+    """Seconds before a transaction is run again that took so long: by chance, within a time in which many have room."""
+    return random.uniform(0, min(max(took, SHORTEST_RUN) * 2 ** min(attempt + 1, 8), LONGEST_PAUSE))
 
 
 def call(connection: Any, name: str, args: Any, kwargs: Any) -> Deferred[Any]:

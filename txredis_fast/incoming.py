@@ -13,6 +13,7 @@ from .legacy import ParsingSteps
 from .receive import fill_from_socket, receives_directly
 from .request import RequestQueue
 from .resp import Reader
+from .roles import telling_of_replica
 
 __all__ = ["Incoming"]
 
@@ -62,6 +63,7 @@ class Incoming(ParsingSteps):
             reader = self._reader
             if reader is None:
                 reader = self._reader = self._make_reader()
+                reader.on_error = telling_of_replica(self)
             try:
                 reader.feed(data)
             except ProtocolError as error:

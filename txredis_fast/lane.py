@@ -79,6 +79,8 @@ class BlockingLane:
         self.waiting = 0
         #: Attempts that failed since one succeeded.
         self._failures = 0
+        #: How often a connection was made and lost before it could be used, since one could.
+        self._dropped = 0
         self._retry: Any = None
         self._idle_timer: Any = None
         self._closed: list[Deferred[None]] = []
@@ -209,6 +211,7 @@ class BlockingLane:
     def _identified(self, answers: list[Any], connection: Any, name: str) -> None:
         if connection in self.connections:
             number = answers[1]
+            self._dropped = 0
             self._ids[connection] = number if isinstance(number, int) else None
             self._names[connection] = name.encode()
             self._same_server[connection] = WeakSet()
@@ -225,12 +228,12 @@ class BlockingLane:
         self._idle.pop(connection, None)
         self._queue.remove(connection)
         if never_used and not self._closing:
-            self._failed()
+            self._failed(self._factory.was_dropped(connection))
         else:
             self._connect_as_needed()
         self._tell_if_closed()
 
-    def _failed(self) -> None:
+    def _failed(self, dropped: bool = False) -> None:
         """An attempt failed: try again after a delay for those who wait, where the pool would."""
         self._failures += 1
         if not self.waiting or self._retry is not None:
@@ -238,7 +241,9 @@ class BlockingLane:
         if not self._factory.keeps_trying:
             self._queue.fail_waiting(NotSentError(self.why_not_connected()))
             return
-        self._retry = current_reactor().callLater(self._factory.retryDelay(self._failures), self._try_again)
+        self._dropped += dropped
+        delay = self._factory.delay_before(self._failures, self._dropped)
+        self._retry = current_reactor().callLater(delay, self._try_again)
 
     def _try_again(self) -> None:
         self._retry = None

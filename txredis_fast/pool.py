@@ -25,11 +25,13 @@ from .endpoints import endpoint_of_connector
 from .exceptions import (
     AuthenticationError,
     BusyError,
+    ConnectionError,
     ConnectionFailedError,
     LoadingError,
     MasterDownError,
     NotSentError,
     ReadOnlyError,
+    ResponseError,
 )
 from .guards import FOREIGN_LOGIN, UNKNOWN_DATABASE
 from .handler import ConnectionHandler
@@ -223,6 +225,7 @@ class RedisFactory(Reconnecting):
         )
         self._built.add(protocol)
         protocol._login = self._login
+        protocol._round = self._rounds.number
         protocol.factory = self
         queue = self.connectionQueue
         protocol._on_busy, protocol._on_room = queue.rebalance, queue.has_room
@@ -439,6 +442,10 @@ class RedisFactory(Reconnecting):
         scope, connection._scope = getattr(connection, "_scope", None), None
         if scope is not None:
             scope.abandon()
+        if getattr(connection, "_replica", None) is not None:
+            self._end_in_order(connection)
+            connection._close_if_idle()
+            return
         login = getattr(connection, "_login", self._login)
         if login == FOREIGN_LOGIN:  # what it was before cannot always be had again
             connection._ready = False
@@ -451,6 +458,19 @@ class RedisFactory(Reconnecting):
         if dbid is not None and connection.dbid != dbid:
             connection.dbid = dbid
             connection.select(dbid).addErrback(lambda failure: connection._abort(failure.value))
+
+    def found_replica(self, connection: Any, error: ResponseError) -> None:
+        """An error reply told that a connection leads to a replica: end it in order, so that it is made anew.
+
+        Once in each round, see :mod:`.roles`. One that somebody has alone ends when it is given back.
+        """
+        if self.keeps_trying and self._rounds.replaces(getattr(connection, "_round", self._rounds.number)):
+            connection._replica = ConnectionError(f"the server is a replica ({error.code})")
+            if connection in self.connectionQueue.pending:
+                self._end_in_order(connection)
+
+    def _end_in_order(self, connection: Any) -> None:
+        connection.finish_when_delivered(self.disconnectTimeout or 5.0, connection._replica)
 
     def loggedIn(self, password: Any, username: Any, connections: list[Any]) -> None:
         """``auth`` succeeded on these connections: log in the others, too, before they are used again."""

@@ -16,6 +16,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .roles import Rounds
 
 __all__ = ["Reconnecting"]
 
@@ -57,8 +58,11 @@ class Reconnecting(ReconnectingClientFactory):
         self._built: weakref.WeakSet[Any] = weakref.WeakSet()
         #: By connector: how many attempts have failed since its connection last proved usable.
         self._connectors: dict[Any, int] = {}
+        #: By connector: how many connections were lost without having proved usable since then.
+        self._dropped: dict[Any, int] = {}
         self._connecting_since: dict[Any, float] = {}
         self._retries: set[Any] = set()
+        self._rounds = Rounds(self._longest_delay, self._seconds, lambda: self.maxDelay)
 
     def noteReason(self, reason: str) -> None:
         """Remember why the last attempt failed or the last connection was lost."""
@@ -82,10 +86,7 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param attempt: how many have failed since a connection last proved usable, from 1.
         """
-        try:
-            delay = min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
-        except OverflowError:
-            delay = self.maxDelay
+        delay = self._longest_delay(attempt)
         if self._refused:
             delay = self.maxDelay
         elif self.jitter:
@@ -94,6 +95,24 @@ class Reconnecting(ReconnectingClientFactory):
             delay = random.normalvariate(delay, delay * self.jitter)
         return max(0.0, delay)
 
+    def delay_before(self, attempt: int, dropped: int) -> float:
+        """Seconds to wait before an attempt to connect, for who knows more than :meth:`retryDelay` is told.
+
+        :param dropped: how many connections were made, and lost without having proved usable, since one had.
+        """
+        return self.retryDelay(attempt)
+
+    def was_dropped(self, protocol: Any) -> bool:
+        """Whether a connection that has not proved usable counts as one that the server dropped."""
+        return True
+
+    def _longest_delay(self, attempt: int) -> float:
+        """The back-off before chance has its say."""
+        try:
+            return min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
+        except OverflowError:
+            return self.maxDelay
+
     def hasProved(self, protocol: Any, since: float) -> bool:
         """Whether a connection has proved usable: the server answered on it, or kept it for long.
 
@@ -101,12 +120,16 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param since: when it was made.
         """
-        return bool(protocol._proved) or (self.clock or current_reactor()).seconds() - since >= self.maxDelay
+        return bool(protocol._proved) or self._seconds() - since >= self.maxDelay
+
+    def _seconds(self) -> float:
+        seconds: float = (self.clock or current_reactor()).seconds()
+        return seconds
 
     def startedConnecting(self, connector: Any) -> None:
         """A connector begins an attempt."""
         self._connectors.setdefault(connector, 0)
-        self._connecting_since[connector] = (self.clock or current_reactor()).seconds()
+        self._connecting_since[connector] = self._seconds()
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """An attempt failed; try again after a delay, where wanted."""
@@ -134,7 +157,9 @@ class Reconnecting(ReconnectingClientFactory):
         for protocol in self._protocols_of(connector):
             self._built.discard(protocol)
             if self.hasProved(protocol, self._connecting_since.get(connector, float("inf"))):
-                self._connectors[connector] = 0
+                self._connectors[connector] = self._dropped[connector] = 0
+            elif self.was_dropped(protocol):
+                self._dropped[connector] = self._dropped.get(connector, 0) + 1
         attempt = self._connectors.get(connector, 0) + 1
         if self.maxRetries is not None and attempt > self.maxRetries:
             return
@@ -145,7 +170,7 @@ class Reconnecting(ReconnectingClientFactory):
             self._retries.discard(call)
             self._connect_again(connector)
 
-        delay = self.retryDelay(attempt)
+        delay = self.delay_before(attempt, self._dropped.get(connector, 0))
         self.watch.retry(delay, attempt)
         call = clock.callLater(delay, connect)
         self._retries.add(call)
@@ -163,6 +188,7 @@ class Reconnecting(ReconnectingClientFactory):
         self.retries = 0
         self.delay = self.initialDelay
         self._refused = False
+        self._dropped.clear()
         for connector in self._connectors:
             self._connectors[connector] = 0
 

@@ -7,8 +7,11 @@ Theory. A command that fails may or may not have been executed, and only that de
   that only reads (the servers' own flag says which do) that does no harm, and ``read_only=True`` repeats those. Of a
   command that writes only the program knows (``SET k v`` is the same twice, ``INCR k`` is not): it marks the call,
   ``rc.retrying.set("k", "v")``, or ``rc.execute_command("SET", "k", "v", retry=True)``.
-* An error reply that means "not now" (``LOADING``, ``BUSY``, ``MASTERDOWN``, ``TRYAGAIN``, ``CLUSTERDOWN``): the server
-  refused it. ``refused=True`` repeats commands that only read, and marked ones. Other error replies are final.
+* An error reply that means "not now, not here" (``LOADING``, ``BUSY``, ``READONLY``, ``MASTERDOWN``, ``TRYAGAIN``,
+  ``CLUSTERDOWN``, and ``UNBLOCKED`` where the server has become a replica): the server refused it, and has executed
+  nothing. ``refused=True`` repeats it, whatever it is, without a mark, which would repeat it after a lost reply too.
+  A script is different: it may have made the error itself, half way through, so it is repeated where the text is the
+  server's own (it is loading, or busy with another script), or where it is marked. Other error replies are final.
 
 Between attempts the delay grows by a factor up to a maximum, with jitter, so that the clients of a server that comes
 back do not all come at once. A time limit of the call (``rc.withTimeout(2)``) covers all attempts. Transactions,
@@ -21,13 +24,18 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 
 from .exceptions import MaybeExecutedError, NotSentError, ResponseError
+from .roles import is_of_replica
 
 __all__ = ["RetryPolicy"]
 
 #: Codes of error replies that say: not now.
-_NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
+_NOT_NOW = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
+
+#: What servers say before they execute anything, a script included.
+_BEFORE_SCRIPTS = re.compile(r"LOADING \w+ is loading |BUSY \w+ is busy running |READONLY Can not run script ")
 
 #: Twice this exponent overflows no float.
 _LARGEST_EXPONENT = 100
@@ -52,7 +60,7 @@ class RetryPolicy:
     jitter: float = 0.25
     #: Whether commands that only read are sent again when their reply was lost.
     read_only: bool = False
-    #: Whether commands that only read, or are marked, are sent again when the server refused them for now.
+    #: Whether commands, whatever they are, are sent again when the server refused them for now: nothing was executed.
     refused: bool = False
 
     def __post_init__(self) -> None:
@@ -72,16 +80,21 @@ class RetryPolicy:
         delay = min(self.delay * self.factor**exponent, self.max_delay)
         return delay * (1 + random.uniform(-self.jitter, self.jitter))
 
-    def repeats(self, error: BaseException, reads: bool, marked: bool = False) -> bool:
+    def repeats(self, error: BaseException, reads: bool, marked: bool = False, runs_script: bool = False) -> bool:
         """Whether a command that failed so may be sent again.
 
         :param reads: whether it is one that only reads.
         :param marked: whether the program says that executing it twice does no harm.
+        :param runs_script: whether it runs a script or a function, which may have made the error itself.
         """
         if isinstance(error, NotSentError):
             return True
         if isinstance(error, MaybeExecutedError):
             return marked or (self.read_only and reads)
-        if isinstance(error, ResponseError) and error.code in _NOT_NOW:
-            return self.refused and (marked or reads)
+        if isinstance(error, ResponseError) and self.refused and _is_refusal(error):
+            return marked or reads or not runs_script or _BEFORE_SCRIPTS.match(str(error)) is not None
         return False
+
+
+def _is_refusal(error: ResponseError) -> bool:
+    return error.code in _NOT_NOW or (error.code == "UNBLOCKED" and is_of_replica(error))

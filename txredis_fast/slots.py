@@ -39,6 +39,8 @@ class PoolSlot:
         self._made_at = 0.0
         #: Attempts that failed, and connections that were lost without having proved usable, since one had.
         self._failures = 0
+        #: How many of these were connections that were lost.
+        self._dropped = 0
         #: Fires when it has stopped; None before that is wanted.
         self._stopping: Deferred[Any] | None = None
         self._service = ClientService(
@@ -89,7 +91,9 @@ class PoolSlot:
         if self._protocol is protocol:
             self._protocol = None
             if self._factory.hasProved(protocol, self._made_at):
-                self._failures = 0
+                self._failures = self._dropped = 0
+            elif self._factory.was_dropped(protocol):
+                self._dropped += 1
             if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
                 self._factory.failWaitingInVain()
@@ -120,7 +124,7 @@ class PoolSlot:
             self.lost(protocol)  # its connectionLost was replaced after we had wrapped it
             protocol._close(Failure(ConnectionDone()))
         self._failures += 1
-        delay: float = self._factory.retryDelay(self._failures)
+        delay: float = self._factory.delay_before(self._failures, self._dropped)
         self._factory.watch.retry(delay, self._failures)
         return delay
 

@@ -140,20 +140,80 @@ def test_what_was_never_written_is_repeated_whatever_it_is(clock, both):
     failed(never.incr("k"), redis.NotSentError)
 
 
-@pytest.mark.parametrize("code", ["LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"])
-def test_a_refusal_that_passes_is_repeated_for_reads_where_that_is_chosen(losing, code):
-    for refused, retry, expected in ((True, EAGER, 1), (False, redis.RetryPolicy(read_only=True), None)):
-        a = losing(retry=retry)
-        a.refuse = code.encode() + b" not now\r\n"
-        a.refuse = b"-" + a.refuse
-        read = a.rc.get("k")
-        a.run()
-        assert (fired(read) == expected) if refused else failed(read, redis.ResponseError)
-        b = losing(retry=retry)
-        b.refuse = a.refuse
-        written = b.rc.incr("k")
+REFUSALS = [
+    b"-LOADING not now\r\n",
+    b"-BUSY not now\r\n",
+    b"-READONLY You can't write against a read only replica.\r\n",
+    b"-MASTERDOWN Link with MASTER is down\r\n",
+    b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+    b"-CLUSTERDOWN The cluster is down\r\n",
+    b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+@pytest.mark.parametrize("call", [lambda rc: rc.get("k"), lambda rc: rc.incr("k")])
+def test_what_was_refused_and_not_executed_is_repeated_whatever_it_is_where_that_is_chosen(losing, refusal, call):
+    a = losing(retry=redis.RetryPolicy(refused=True, attempts=5))
+    a.refuse = refusal
+    repeated = call(a.rc)
+    a.run()
+    assert fired(repeated) == 1 and len(a.sent) == 2
+    for options in ({}, {"retry": redis.RetryPolicy(read_only=True)}):
+        b = losing(**options)
+        b.refuse = refusal
+        refused = call(b.rc)
         b.run()
-        failed(written, redis.ResponseError)
+        failed(refused, redis.ResponseError)
+        assert len(b.sent) == 1
+
+
+def test_the_choice_to_repeat_what_was_refused_repeats_nothing_after_a_lost_reply(losing):
+    a = losing(retry=redis.RetryPolicy(refused=True, attempts=5))
+    lost = a.rc.incr("k")
+    a.run()
+    failed(lost, redis.MaybeExecutedError)
+    assert len(a.sent) == 1
+
+
+@pytest.mark.parametrize("command", [("EVAL", "return 1", 0), (b"evalsha", "0" * 40, 0), ("FCALL", "f", 0)])
+@pytest.mark.parametrize(
+    ("refusal", "repeated"),
+    [
+        (b"-LOADING Redis is loading the dataset in memory\r\n", True),
+        (b"-LOADING Valkey is loading the dataset in memory\r\n", True),
+        (b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n", True),
+        (b"-READONLY Can not run script with write flag on readonly replica.\r\n", True),
+        (b"-READONLY You can't write against a read only replica. script: 0a, on @user_script:1.\r\n", False),
+        (b"-READONLY You can't write against a read only replica.\r\n", False),  # of redis.pcall()
+        (b"-BUSY says the script\r\n", False),
+    ],
+)
+def test_a_script_is_repeated_where_it_cannot_have_begun_or_is_marked(losing, command, refusal, repeated):
+    policy = redis.RetryPolicy(refused=True, attempts=5)
+    a = losing(retry=policy)
+    a.refuse = refusal
+    ran = a.rc.execute_command(*command)
+    a.run()
+    assert (fired(ran) == 1) if repeated else failed(ran, redis.ResponseError)
+    assert len(a.sent) == (2 if repeated else 1)
+    b = losing(retry=policy)
+    b.refuse = refusal
+    ran = b.rc.retrying.execute_command(*command)
+    b.run()
+    assert fired(ran) == 1
+
+
+def test_a_policy_of_the_programs_own_that_knows_no_scripts_is_asked_as_before(losing):
+    class Own(redis.RetryPolicy):
+        def repeats(self, error, reads, marked=False):
+            return isinstance(error, redis.WrongTypeError)
+
+    a = losing(retry=Own())
+    a.refuse = b"-WRONGTYPE no\r\n"
+    repeated = a.rc.incr("k")
+    a.run()
+    assert fired(repeated) == 1
 
 
 def test_other_errors_are_final(losing):

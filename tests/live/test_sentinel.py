@@ -252,7 +252,7 @@ class FakeSentinel(redis.BaseRedisProtocol):
         host, port = self.factory.master
         fields = ["name", SERVICE, "ip", host, "port", str(port), "flags", "master", "num-other-sentinels", "0"]
         encoded = b"".join(b"$%d\r\n%b\r\n" % (len(field), field.encode()) for field in fields)
-        self.transport.write(b"*1\r\n*%d\r\n" % len(fields) + encoded)
+        self.transport.write(b"*%d\r\n" % len(fields) + encoded)
 
 
 async def sentinel_naming(host: str, port: int) -> Any:

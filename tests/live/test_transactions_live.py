@@ -45,6 +45,20 @@ async def test_50_increments_at_once_with_WATCH_end_at_50(any_server):
 
 
 @pytest_twisted.ensureDeferred
+async def test_50_at_once_on_one_counter_all_succeed_with_the_usual_number_of_repeats(any_server):
+    async with opened(redis.ConnectionPool(*any_server.address, poolsize=10)) as rc:
+        await bounded(rc.set("counter", 0))
+
+        async def increment(t):
+            count = await t.get("counter")
+            await t.multi()
+            t.set("counter", count + 1)
+
+        await bounded(gatherResults([rc.transact(increment, "counter") for _ in range(50)]))
+        assert await bounded(rc.get("counter")) == 50
+
+
+@pytest_twisted.ensureDeferred
 async def test_transact_gives_up_after_its_retries(server):
     async with opened(redis.ConnectionPool(*server.address, poolsize=2)) as rc:
         runs = []

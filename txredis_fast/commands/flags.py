@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["BLOCKING", "READ_ONLY", "command_name", "is_read_only", "longest_wait"]
+__all__ = ["BLOCKING", "READ_ONLY", "SCRIPTS", "command_name", "is_read_only", "longest_wait"]
 
 _READ_ONLY = """
     BITCOUNT BITFIELD_RO BITPOS CLUSTERSCAN DBSIZE DUMP EVALSHA_RO EVAL_RO EXISTS EXPIRETIME FCALL_RO GEODIST
@@ -40,6 +40,9 @@ _BLOCKING = """
 
 #: Commands that the server may answer late. XREAD and XREADGROUP do so with their option BLOCK only.
 BLOCKING = frozenset(_BLOCKING.split())
+
+#: Commands that run what the program wrote, which may answer anything after having done a part.
+SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"})
 
 #: Where a blocking command has its time limit, and how many of its units are a second.
 _LIMITS = {

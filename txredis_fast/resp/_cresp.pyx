@@ -379,6 +379,8 @@ cdef class Reader:
     cdef object _attributes
     cdef object _pending_attributes
     cdef dict _errors
+    #: See :attr:`txredis_fast.resp._pyresp.Reader.on_error`.
+    cdef public object on_error
     cdef long long _fed
     cdef long long _returned
     cdef str _broken
@@ -974,7 +976,7 @@ cdef class Reader:
         cdef object value
         cdef bytes whole = None
         if kind == c"!" or kind == c"-":
-            return counted_error(PyUnicode_DecodeUTF8(text, size, b"replace"), self._errors)
+            return counted_error(PyUnicode_DecodeUTF8(text, size, b"replace"), self._errors, self.on_error)
         if bulk != NULL and not self._bulk_is_text:
             whole = <bytes>bulk
         if not self._raw:

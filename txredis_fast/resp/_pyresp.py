@@ -44,7 +44,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
-from txredis_fast.exceptions import ProtocolError
+from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp._pyencode import encode_command, encode_commands
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
@@ -163,6 +163,9 @@ class Reader:
     :param max_line_length: bytes in a line, without CRLF.
     :param max_buffered: bytes of a reply that is not complete, checked after each chunk.
     :raise ValueError: an option is wrong.
+
+    :ivar on_error: called with each error reply when it has come, nested ones included, before anybody is given it;
+        None: nobody is. It must not raise, nor use the reader.
     """
 
     __slots__ = (
@@ -195,6 +198,7 @@ class Reader:
         "_scanned",
         "_stack",
         "_tail",
+        "on_error",
     )
 
     def __init__(
@@ -246,6 +250,7 @@ class Reader:
         self._channel: tuple[bytes | None, Any] = (None, None)
         self._pattern: tuple[bytes | None, Any] = (None, None)
         self._errors: dict[str, int] = {}
+        self.on_error: Callable[[ResponseError], object] | None = None
         self._fed = 0
         self._returned = 0
         self._broken: str | None = None
@@ -673,7 +678,7 @@ class Reader:
     def _convert(self, kind: int, data: bytes) -> Any:
         """Make the value of a bulk string, bulk error or verbatim string."""
         if kind == _BANG:
-            return counted_error(data.decode("utf-8", "replace"), self._errors)
+            return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
         if self._raw:
             return data
         if self._numbers and kind == _DOLLAR and data and data[0] <= _LAST_DIGIT:
@@ -695,7 +700,7 @@ class Reader:
         elif kind in (_PLUS, _MINUS):
             if not _LINE_BREAK(line):
                 if kind == _MINUS:
-                    return counted_error(line.decode("utf-8", "replace"), self._errors)
+                    return counted_error(line.decode("utf-8", "replace"), self._errors, self.on_error)
                 as_bytes = self._raw or self._charset is None
                 shared = (_SHARED_BYTES if as_bytes else _SHARED_TEXT).get(line)
                 return self._convert(kind, line) if shared is None else shared

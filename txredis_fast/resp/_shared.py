@@ -11,9 +11,10 @@ import enum
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any, Final
 
-from txredis_fast.exceptions import InvalidData, response_error
+from txredis_fast.exceptions import InvalidData, ResponseError, response_error
 from txredis_fast.resp._fixed import CapturedText
 
 DEFAULT_MAX_BULK_LENGTH: Final = 512 * 1024 * 1024
@@ -182,8 +183,10 @@ def parse_number(data: bytes, numbers: int) -> int | float | None:
         return None
 
 
-def counted_error(text: str, counts: dict[str, int]) -> Exception:
-    """Make the exception for a server's error reply, and count it by its code.
+def counted_error(
+    text: str, counts: dict[str, int], on_error: Callable[[ResponseError], object] | None = None
+) -> ResponseError:
+    """Make the exception for a server's error reply, count it by its code, and tell of it.
 
     A server that sends ever new codes does not make the dict grow.
     """
@@ -192,6 +195,8 @@ def counted_error(text: str, counts: dict[str, int]) -> Exception:
     if code not in counts and len(counts) >= MAX_CODES:
         code = "other"
     counts[code] = counts.get(code, 0) + 1
+    if on_error is not None:
+        on_error(error)
     return error
 
 

@@ -18,28 +18,38 @@ from zope.interface import implementer
 
 from .._types import Argument
 from ..endpoints import tcp_endpoint
-from ..exceptions import ConnectionError, RedisError
+from ..exceptions import ConnectionError, RedisError, ResponseError
 from ..pool import RedisFactory
 from ..protocol import RedisProtocol
+from .answers import Address, text
+from .shared import SharedQuestion
 
-__all__ = ["Address", "SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol", "text"]
-
-#: Where a server is: host and port.
-Address = tuple[str, int]
+__all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
 
 #: Seconds for one attempt to connect, and for the handshake after it, where the user sets none.
 DEFAULT_CONNECT_TIMEOUT = 10.0
+
+#: So many connections of one pool are tried at the full pace while there is no master; more of them take turns.
+CROWD = 16
 
 
 class SentinelRedisProtocol(RedisProtocol):
     """A connection that is used only if the server has the role that the factory wants."""
 
     handshakeTimeout = DEFAULT_CONNECT_TIMEOUT
+    #: Whether the server said that it is no master, where one is wanted.
+    _is_no_master = False
 
     def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
         if not getattr(self.factory, "is_master", False):
             return []
-        return [("could not use the server as master", self.role().addCallback(_check_master))]
+        return [("could not use the server as master", self.role().addCallback(self._check_master))]
+
+    def _check_master(self, role: Any) -> None:
+        said = role[0] if isinstance(role, list) and role else role
+        if said not in ("master", b"master"):
+            self._is_no_master = True
+            raise _NotMasterError(f"its role is {text(said):.40}")
 
 
 class SentinelConnectionFactory(RedisFactory):
@@ -77,6 +87,8 @@ class SentinelConnectionFactory(RedisFactory):
         self._epoch = 0
         self._next_replica = 0
         self._searching = False
+        self._asking_for_master = SharedQuestion(self._ask_for_master)
+        self._asking_for_replicas = SharedQuestion(self._ask_for_replicas)
 
     @property
     def connect_limit(self) -> float:
@@ -87,15 +99,25 @@ class SentinelConnectionFactory(RedisFactory):
         """Fires with the host and port to connect to now; fails with :exc:`MasterNotFoundError`."""
         if self.is_master:
             return self._discover_master()
-        return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)  # type: ignore[no-any-return]
+        return self._asking_for_replicas.ask().addCallback(self._choose_replica)
 
-    def _discover_master(self) -> Deferred[Address]:
+    def _discover_master(self, anew: bool = False) -> Deferred[Address]:
+        return self._asking_for_master.ask(anew=anew)
+
+    def _ask_for_master(self) -> Deferred[Address]:
         discovered = self.sentinel_manager.discover_master(self.service_name)
         return discovered.addCallbacks(self._master_found, self._master_not_found)  # type: ignore[no-any-return]
 
-    def _replicas_found(self, addresses: list[Address]) -> Address | Deferred[Address]:
+    def _ask_for_replicas(self) -> Deferred[list[Address]]:
+        return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)  # type: ignore[no-any-return]
+
+    def _replicas_found(self, addresses: list[Address]) -> list[Address]:
         if not addresses:
             log.msg(f"Redis: no replica of {text(self.service_name)} is up, so its master is used")
+        return addresses
+
+    def _choose_replica(self, addresses: list[Address]) -> Address | Deferred[Address]:
+        if not addresses:
             return self._discover_master()
         chosen = addresses[self._next_replica % len(addresses)]
         self._next_replica += 1
@@ -140,10 +162,22 @@ class SentinelConnectionFactory(RedisFactory):
         if watch is not None and self.is_master:
             watch(self)
 
+    def found_replica(self, connection: Any, error: ResponseError) -> None:
+        """An error reply told that a connection leads to a replica. Where one is wanted, that is right.
+
+        Otherwise it is so for all connections, which lead to one server.
+        """
+        if self.is_master:
+            others = [*self.pool, *(() if self._lane is None else self._lane.connections)]
+            for each in [connection, *others]:
+                if each._ready:
+                    super().found_replica(each, error)
+
     def masterSwitched(self) -> None:
         """A Sentinel told that the service has another master: ask where, and leave the former one."""
-        if not self.disconnectCalled:
-            self.discover().addErrback(lambda _: None)  # noted already; what is lost meanwhile is made again
+        if not self.disconnectCalled and self.is_master:
+            # What fails is noted already; what is lost meanwhile is made again.
+            self._discover_master(anew=True).addErrback(lambda _: None)
 
     def handshakeFailed(self, message: str, error: BaseException) -> None:
         """A step after connecting was refused. A wrong role passes by itself, once the Sentinels know better."""
@@ -182,9 +216,26 @@ class SentinelConnectionFactory(RedisFactory):
 
         :param attempt: how many have failed since a connection was last usable, from 1.
         """
-        if attempt <= 1 and not self._refused:
+        if self._refused:
+            return super().retryDelay(attempt)
+        if attempt <= 1:
             return 0
-        return super().retryDelay(min(attempt, self.longestDelayAttempt))
+        delay = super().retryDelay(min(attempt, self.longestDelayAttempt))
+        crowd = max(1.0, self.poolsize / CROWD) if attempt >= self.longestDelayAttempt else 1.0
+        return min(delay * crowd, self.maxDelay)
+
+    def delay_before(self, attempt: int, dropped: int) -> float:
+        """As :meth:`retryDelay`, after connections that were made and lost in vain: then the back-off has no early end.
+
+        The Sentinels name that server, and will name no other one soon.
+        """
+        delay = self.retryDelay(attempt)
+        return max(delay, super().retryDelay(dropped)) if dropped else delay
+
+    def was_dropped(self, protocol: Any) -> bool:
+        """Whether a connection was lost in vain. One that this side left, for another server, was not."""
+        left = getattr(protocol, "_is_no_master", False) or isinstance(protocol._end_reason, _MasterChangedError)
+        return not left
 
 
 @implementer(IStreamClientEndpoint)
@@ -222,15 +273,9 @@ class _NotMasterError(RedisError):
     """The server reached is not the master."""
 
 
-def _check_master(role: Any) -> None:
-    if role[0] not in ("master", b"master"):
-        raise _NotMasterError(f"its role is {text(role[0])}")
+class _MasterChangedError(ConnectionError):
+    """This side has ended a connection to a former master."""
 
 
 def _master_has_changed() -> ConnectionError:
-    return ConnectionError("the master has changed")
-
-
-def text(value: Any) -> str:
-    """What a server sent, or a name, as str."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return _MasterChangedError("the master has changed")

@@ -5,12 +5,13 @@ This module must not know how a connection is checked.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
@@ -20,7 +21,10 @@ from ..exceptions import MasterNotFoundError
 from ..handler import ConnectionHandler
 from ..options import TLS_DETAILS, ConnectionOptions
 from ..pool import RedisFactory
-from .factory import Address, SentinelConnectionFactory, SentinelEndpoint, text
+from ..time_limit import check_timeout
+from .answers import Address, address_of, other_sentinels_of, text
+from .factory import SentinelConnectionFactory, SentinelEndpoint
+from .questions import Questions
 from .survey import Survey, name_of
 from .switches import SwitchListener
 
@@ -62,6 +66,7 @@ class Sentinel:
             for address in self._addresses
         ]
         self.min_other_sentinels = min_other_sentinels
+        self._questions = Questions()
         self._watching: WeakSet[Any] = WeakSet()
         self._listeners: list[Any] = []
         self._disconnected = False
@@ -108,7 +113,7 @@ class Sentinel:
         """
         if not state["is_master"] or state["is_sdown"] or state["is_odown"]:
             return False
-        return int(state["num-other-sentinels"]) >= self.min_other_sentinels
+        return other_sentinels_of(state) >= self.min_other_sentinels
 
     def discover_master(self, service_name: Argument) -> Deferred[Address]:
         """Ask all Sentinels for a service's master.
@@ -117,25 +122,30 @@ class Sentinel:
             says what each Sentinel answered, when all have answered, but no later than after ``discovery_timeout``.
         """
 
-        def read(masters: Mapping[Any, Any]) -> Address:
-            state = _find_service(masters, service_name)
-            if state is None:
-                raise MasterNotFoundError("does not know this service")
+        def ask(sentinel: Any) -> Deferred[Any]:
+            counts = self.min_other_sentinels > 0 or type(self).check_master_state is not Sentinel.check_master_state
+            return self._questions.master(sentinel, service_name, counts)
+
+        def read(state: Mapping[str, Any]) -> Address:
             if not self.check_master_state(state):
                 others = state.get("num-other-sentinels")
                 raise MasterNotFoundError(f"not usable: flags {text(state.get('flags'))}, {others} other Sentinels")
-            return _address(state)
+            return address_of(state)
 
-        complaint = f"No master found for {text(service_name)}"
-        return self._ask(lambda sentinel: sentinel.sentinel_masters(), read, complaint)
+        return self._ask(ask, read, f"No master found for {text(service_name)}")
 
     @staticmethod
     def filter_slaves(slaves: Iterable[Mapping[str, Any]]) -> list[Address]:
-        """Host and port of each replica that is not down.
+        """Host and port of each replica that is not down. One without a usable address is left out.
 
         :param slaves: what a Sentinel says of each; see ``sentinel_slaves``.
         """
-        return [_address(slave) for slave in slaves if not slave["is_odown"] and not slave["is_sdown"]]
+        addresses = []
+        for slave in slaves:
+            if not slave["is_odown"] and not slave["is_sdown"]:
+                with contextlib.suppress(MasterNotFoundError):
+                    addresses.append(address_of(slave))
+        return addresses
 
     def discover_slaves(self, service_name: Argument) -> Deferred[list[Address]]:
         """Ask all Sentinels for the replicas of a service's master.
@@ -154,10 +164,14 @@ class Sentinel:
             failure.trap(MasterNotFoundError)
             return []
 
-        asked = self._ask(lambda sentinel: sentinel.sentinel_slaves(service_name), read, "No replica found")
+        asked = self._ask(lambda sentinel: self._questions.replicas(sentinel, service_name), read, "No replica found")
         return asked.addErrback(nobody_knows)
 
     def _ask(self, ask: Callable[[Any], Any], read: Callable[[Any], Any], complaint: str) -> Deferred[Any]:
+        try:
+            check_timeout(self.discovery_timeout)
+        except ValueError as error:
+            return fail(ValueError(f"discovery_timeout: {error}"))
         survey = Survey(list(self.sentinels), ask, read, self.discovery_timeout, complaint)
         return survey.result.addCallback(self._answered)
 
@@ -298,13 +312,3 @@ def _sentinel_factory(address: Address, options: ConnectionOptions) -> RedisFact
 def _start_sentinel(factory: RedisFactory, address: Address, options: ConnectionOptions) -> ConnectionHandler:
     factory.startConnecting(tcp_endpoint(*address, options.connectTimeout, options.tls_context))
     return factory.handler  # type: ignore[no-any-return]
-
-
-def _find_service(masters: Mapping[Any, Any], name: Argument) -> Mapping[str, Any] | None:
-    # Names come back as bytes without a charset, and as numbers where they look like some.
-    wanted = text(name)
-    return next((state for known, state in masters.items() if text(known) == wanted), None)
-
-
-def _address(state: Mapping[str, Any]) -> Address:
-    return text(state["ip"]), int(state["port"])

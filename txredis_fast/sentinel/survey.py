@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
-from ..exceptions import MasterNotFoundError, ResponseError
+from ..exceptions import ConnectionError, MasterNotFoundError, RedisError
 
 __all__ = ["Survey", "name_of"]
 
@@ -65,10 +65,15 @@ class Survey:
         if sentinel not in self._asked:
             return
         del self._asked[sentinel]
-        self._refusals[sentinel] = failure.getErrorMessage()
+        if failure.check(RedisError):
+            self._refusals[sentinel] = failure.getErrorMessage()
+        else:
+            self._refusals[sentinel] = (
+                f"its answer makes no sense ({type(failure.value).__name__}: {failure.value!s:.80})"
+            )
         if not self._asked:
             self._give_up()
-        elif len(self._timers) == 1 and failure.check(MasterNotFoundError, ResponseError):
+        elif len(self._timers) == 1 and (failure.check(MasterNotFoundError) or not failure.check(ConnectionError)):
             self._timers.append(current_reactor().callLater(GRACE, self._leave_out_unreachable))
 
     def _leave_out_unreachable(self) -> None:

@@ -15,6 +15,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from ..pubsub import SubscriberProtocol
+from .answers import text
 
 __all__ = ["SwitchListener"]
 
@@ -33,7 +34,7 @@ class SwitchListener(SubscriberProtocol):
 
     def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
         """A master has changed."""
-        self.factory.on_switch(bytes(message).split(b" ", 1)[0].decode("utf-8", "replace"))
+        self.factory.on_switch(text(message).split(" ", 1)[0])
 
 
 def _refused(failure: Failure) -> None:

@@ -1,0 +1,95 @@
+"""What a Sentinel answers, read with distrust: it may be of any type, and name any host and port.
+
+What cannot be read is a :exc:`.MasterNotFoundError` that says so in words; it counts as that Sentinel's answer.
+
+This module must not know how a Sentinel is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..commands.replies import sentinel_states
+from ..exceptions import MasterNotFoundError
+
+__all__ = ["Address", "address_of", "node_of", "nodes_of", "other_sentinels_of", "text"]
+
+#: Where a server is: host and port.
+Address = tuple[str, int]
+
+#: No name of a host is longer.
+LONGEST_HOST = 255
+
+#: More digits than a number of ports or of Sentinels may have.
+MANY_DIGITS = 9
+
+#: What a Sentinel names where it does not know a replica's host.
+UNKNOWN_HOST = "?"
+
+
+def text(value: Any) -> str:
+    """What a server sent, or a name, as str."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def node_of(reply: Any) -> dict[str, Any]:
+    """The description of one node: its fields, and the ``is_...`` bools; see ``sentinel_masters``."""
+    if not isinstance(reply, dict | list) or not reply or any(isinstance(part, list | dict) for part in reply):
+        raise MasterNotFoundError(f"its answer describes no node: {_shown(reply)}")
+    state: dict[str, Any] = sentinel_states([reply])[0]
+    return state
+
+
+def nodes_of(reply: Any) -> list[dict[str, Any]]:
+    """The descriptions of several nodes. Those that cannot be read are left out, unless none can."""
+    if not isinstance(reply, list | tuple):
+        raise MasterNotFoundError(f"its answer is no list of nodes: {_shown(reply)}")
+    nodes = []
+    for node in reply:
+        try:
+            nodes.append(node_of(node))
+        except MasterNotFoundError as error:
+            unreadable = error
+    if reply and not nodes:
+        raise unreadable
+    return nodes
+
+
+def address_of(state: Mapping[str, Any]) -> Address:
+    """Host and port of a described node."""
+    for field in ("ip", "port"):
+        if field not in state:
+            raise MasterNotFoundError(f"its answer has no field {field!r}")
+    host, port = state["ip"], _whole_number(state["port"])
+    if isinstance(host, bool) or not isinstance(host, str | bytes | int | float):
+        raise MasterNotFoundError(f"names no host: {_shown(host)}")
+    name = text(host)
+    if name in ("", UNKNOWN_HOST) or len(name) > LONGEST_HOST or not name.isprintable() or " " in name:
+        raise MasterNotFoundError(f"names no host: {_shown(host)}")
+    if port is None or not 1 <= port <= 65535:
+        raise MasterNotFoundError(f"names no port from 1 to 65535: {_shown(state['port'])}")
+    return name, port
+
+
+def other_sentinels_of(state: Mapping[str, Any]) -> int:
+    """How many others the Sentinel knows that described a master."""
+    field = "num-other-sentinels"
+    number = _whole_number(state.get(field))
+    if number is None:
+        raise MasterNotFoundError(f"its answer has no number in the field {field!r}")
+    return number
+
+
+def _whole_number(value: Any) -> int | None:
+    """The number that a field is, or has the digits of; None if it is none, or a large one."""
+    if isinstance(value, bool) or not isinstance(value, int | str | bytes):
+        return None
+    digits = text(value) if not isinstance(value, int) else value
+    if isinstance(digits, int):
+        return digits
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MANY_DIGITS else None
+
+
+def _shown(value: Any) -> str:
+    return f"{value!r:.40}" if isinstance(value, str | bytes | int | float | None) else type(value).__name__
