@@ -42,7 +42,7 @@ from .outgoing import MUCH, Outgoing
 from .outlet import PIECE
 from .own_scope import OwnScope
 from .redact import redacted, without_password
-from .request import PostProc, RequestQueue, fail_each, shorten
+from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 from .sliced import SlicedBatch
 from .time_limit import TimeLimit, limit_error
@@ -255,11 +255,21 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self.script_hashes.clear()
             self._scope = None
         finally:
-            waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
             try:
-                fail_each(waiting, lambda _, deferred: deferred.callback(self), False)
+                self._tell_disconnected()
             finally:
                 self._fail_requests(why)
+
+    def _tell_disconnected(self) -> None:
+        waiting = self._waiting_for_disconnect
+        while waiting:
+            deferred = waiting.pop(0)
+            try:
+                deferred.callback(self)
+            except BaseException:
+                if not deferred.called:
+                    waiting.insert(0, deferred)
+                raise
 
     def _fail_requests(self, why: Failure) -> None:
         reason = self._end_reason
