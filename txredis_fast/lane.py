@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .commands.flags import BLOCKING, command_name, is_read_only
+from .connecting import connect_for
 from .connection_queue import ConnectionQueue
 from .exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from .slots import PoolProtocols
@@ -67,6 +68,8 @@ class BlockingLane:
         self.waiting = 0
         #: Attempts that failed since one succeeded.
         self._failures = 0
+        #: Why the last of them did.
+        self._last_reason = ""
         self._retry: Any = None
         self._idle_timer: Any = None
         self._closed: list[Deferred[None]] = []
@@ -127,6 +130,8 @@ class BlockingLane:
         """What to tell who has waited in vain."""
         if len(self.connections) >= self._limit:
             return f"Not connected: all {self._limit} connections for blocking commands are taken"
+        if self._failures and self._last_reason:
+            return f"Not connected: {self._last_reason}"
         return str(self._factory.why_not_connected())
 
     # -- making and losing them
@@ -138,14 +143,15 @@ class BlockingLane:
         coming = len(self._attempts) + unready
         total = len(self._attempts) + len(self.connections)
         for _ in range(min(self.waiting - coming, self._limit - total)):
-            attempt = maybeDeferred(self._endpoint.connect, PoolProtocols(self._factory, self))
+            attempt = connect_for(self._factory, self._endpoint, PoolProtocols(self._factory, self))
             self._attempts.add(attempt)
             attempt.addBoth(self._attempted, attempt)
 
     def _attempted(self, result: Any, attempt: Deferred[Any]) -> None:
         self._attempts.discard(attempt)
         if isinstance(result, Failure) and not self._closing:
-            self._factory.noteReason(result.getErrorMessage())
+            self._last_reason = result.getErrorMessage()
+            self._factory.noteReason(self._last_reason)
             self._failed()
         self._tell_if_closed()
 

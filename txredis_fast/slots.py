@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.internet import ClientService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._reactor import current_reactor
+from .connecting import connect_for
 
 __all__ = ["PoolProtocols", "PoolSlot"]
 
@@ -119,7 +120,7 @@ class PoolSlot:
 
 @implementer(IStreamClientEndpoint)
 class _NotedAttempts:
-    """An endpoint that tells the factory why an attempt failed, which ClientService keeps to itself."""
+    """An endpoint whose attempts end in time. It tells why one failed, which ClientService keeps to itself."""
 
     def __init__(self, endpoint: Any, factory: Any) -> None:
         self._endpoint = endpoint
@@ -129,8 +130,7 @@ class _NotedAttempts:
         return repr(self._endpoint)
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        deferred: Deferred[Any] = maybeDeferred(self._endpoint.connect, protocolFactory)
-        return deferred.addErrback(self._failed)
+        return connect_for(self._factory, self._endpoint, protocolFactory).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> Failure:
         self._factory.noteReason(failure.getErrorMessage())
@@ -175,5 +175,13 @@ class PoolProtocols:
                 protocol._close(reason)  # again, for a connectionLost that does not chain
                 slot.lost(protocol)
 
+        def forsake(reason: Failure) -> None:
+            """The attempt that it was made for has been given up."""
+            if protocol.transport is None or protocol._lost:
+                slot.lost(protocol)
+            else:
+                notify(reason)
+
         protocol.connectionLost = notify
+        protocol._forsake = forsake
         return protocol
