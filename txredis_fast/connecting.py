@@ -22,7 +22,15 @@ from zope.interface import implementer
 
 from ._reactor import current_reactor
 
-__all__ = ["AttemptTimeoutError", "OneAttempt", "Stage", "connect_for", "connect_within", "name_of_place"]
+__all__ = [
+    "AttemptTimeoutError",
+    "OneAttempt",
+    "Stage",
+    "connect_for",
+    "connect_within",
+    "name_of_peer",
+    "name_of_place",
+]
 
 _log = Logger()
 
@@ -79,6 +87,15 @@ def name_of_place(host: Any, port: Any) -> str:
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
+def name_of_peer(transport: Any) -> str | None:
+    """``host:port`` of the other end of a TCP connection; None for others, and where it cannot be told."""
+    try:
+        peer = transport.getPeer()
+        return name_of_place(peer.host, peer.port)
+    except Exception:
+        return None
+
+
 class _Attempt:
     """One attempt.
 
@@ -86,14 +103,14 @@ class _Attempt:
     """
 
     def __init__(self, limit: float, endpoint: Any, factory: Any, complain: Callable[[Stage], str] | None) -> None:
-        self.deferred: Deferred[Any] = Deferred(lambda _: self._give_up(CancelledError()))
+        self.deferred: Deferred[Any] = Deferred(lambda _: self._end_with(Failure(CancelledError())))
         self._limit = limit
         #: By name only: what else a program's own object would tell may raise.
         self._endpoint_name = type(endpoint).__name__
         self._complain = complain
         self._over = False
         self._timer: Any = None
-        self._protocols = OneAttempt(factory)
+        self._protocols = OneAttempt(factory, self._end_with)
         self._connecting: Deferred[Any] = maybeDeferred(endpoint.connect, self._protocols)
         self._connecting.addCallbacks(self._connected, self._failed)
         # Begun last, so that limits within, which are as long, are over first: they know more.
@@ -120,13 +137,13 @@ class _Attempt:
             text = f"timeout: {self._endpoint_name} has not connected within {self._limit:g} seconds"
         else:
             text = self._complain(self._protocols.stage)
-        self._give_up(AttemptTimeoutError(text))
+        self._end_with(Failure(AttemptTimeoutError(text)))
 
-    def _give_up(self, error: Exception) -> None:
+    def _end_with(self, failure: Failure) -> None:
+        """Give it up."""
         if self._over:
             return  # a Deferred that is cancelled fires itself
         self._end()
-        failure = Failure(error)
         self._protocols.forsake(failure)
         try:
             self._connecting.cancel()
@@ -155,10 +172,15 @@ class OneAttempt:
 
     stage = Stage.BEGUN
 
-    def __init__(self, factory: Any) -> None:
-        """Make one, for another factory."""
+    def __init__(self, factory: Any, on_lost: Callable[[Failure], None]) -> None:
+        """Make one, for another factory.
+
+        :param on_lost: called when a connection is lost before its endpoint has said that it is there.
+        """
         self._factory = factory
-        self._built: list[Any] = []
+        self._on_lost = on_lost
+        #: What was made, each with its own ``connectionLost``.
+        self._built: list[tuple[Any, Any]] = []
         self._over = False
 
     def __getattr__(self, name: str) -> Any:
@@ -181,19 +203,27 @@ class OneAttempt:
             return None
         protocol = self._factory.buildProtocol(address)
         if protocol is not None:
-            self._built.append(protocol)
+            self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
+            if hasattr(protocol, "_forsake"):
+                # Twisted's ClientService expects to hear of a loss only after it has heard of the connection.
+                protocol.connectionLost = self._on_lost
         return protocol
 
     def succeeded(self) -> None:
         """The attempt is over, and what it has made is used."""
         self._over = True
-        self._built.clear()
+        built, self._built = self._built, []
+        for protocol, own in built:
+            if own is not None:
+                protocol.connectionLost = own
+            else:
+                getattr(protocol, "__dict__", {}).pop("connectionLost", None)
 
     def forsake(self, reason: Failure) -> None:
         """The attempt is over, and what it has made is not to be used."""
         self._over = True
         built, self._built = self._built, []
-        for protocol in built:
+        for protocol, _ in built:
             _forsake(protocol, reason)
 
 
@@ -202,9 +232,8 @@ def _forsake(protocol: Any, reason: Failure) -> None:
     tell = getattr(protocol, "_forsake", None)
     with contextlib.suppress(AttributeError):
         protocol.makeConnection = _abort  # of one that has no transport yet
-        if tell is not None:
-            protocol.connectionLost = _ignore  # told now; and Twisted's ClientService does not expect it any more
     if tell is not None:
+        protocol.connectionLost = _ignore  # it is told now
         tell(reason)
     _abort(transport)
 

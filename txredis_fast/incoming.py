@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from .connecting import name_of_peer
 from .exceptions import ProtocolError
 from .flood import MANY, PIECE, Flood
 from .legacy import ParsingSteps
 from .receive import fill_from_socket, receives_directly
 from .request import RequestQueue
 from .resp import Reader
+from .tls import ALERT
 
 __all__ = ["Incoming"]
 
@@ -54,6 +56,10 @@ class Incoming(ParsingSteps):
         reader = self._reader
         if reader is None:
             reader = self._reader = self._make_reader()
+            if data[:2] == ALERT:
+                server = name_of_peer(self.transport) or "the server"
+                self._abort(ProtocolError(f"{server} speaks TLS, and this connection does not (rediss://, tls=True)"))
+                return
         try:
             reader.feed(data)
         except ProtocolError as error:

@@ -175,6 +175,11 @@ class BlockingLane:
             self._ids[connection] = number
             self.put(connection)
 
+    def forsaken(self, connection: Any) -> None:
+        """A protocol that was built will have no transport."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+
     def lost(self, connection: Any) -> None:
         """A connection was lost."""
         if connection not in self.connections:

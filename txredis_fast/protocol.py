@@ -243,12 +243,12 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._requests.stopped = True
         self.script_hashes.clear()
         self._scope = None
-        self._lost_because = str(self._end_reason or why.getErrorMessage())
+        self._lost_because = self._why_lost(why)
         waiting, self._waiting_for_disconnect = self._waiting_for_disconnect, []
         for deferred in waiting:
             deferred.callback(self)
         reason = self._end_reason
-        text = f"Lost connection: {why.getErrorMessage() if reason is None else reason}"
+        text = f"Lost connection: {self._lost_because}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
             # Those whose own time is not up: the one that was late stood before or behind them.

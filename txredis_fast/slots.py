@@ -93,6 +93,11 @@ class PoolSlot:
                 if self._factory.deferred is not None and protocol._handshake_begun:
                     current_reactor().callLater(0, self._factory.gaveUp, self)
 
+    def forsaken(self, protocol: Any) -> None:
+        """A protocol that was built will have no transport: the attempt has failed, which is told next."""
+        if self._protocol is protocol:
+            self._protocol = None
+
     def made(self, protocol: Any) -> None:
         """A protocol was built, whose transport is to come."""
         self._protocol = protocol
@@ -133,7 +138,8 @@ class _NotedAttempts:
         return connect_for(self._factory, self._endpoint, protocolFactory).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> Failure:
-        self._factory.noteReason(failure.getErrorMessage())
+        if not failure.check(CancelledError):  # by ourselves
+            self._factory.noteReason(failure.getErrorMessage())
         return failure
 
 
@@ -141,7 +147,7 @@ class _NotedAttempts:
 class PoolProtocols:
     """The factory as an endpoint sees it: makes protocols that know what keeps them.
 
-    That is told when one is ``made``, ``ready`` and ``lost``.
+    That is told when one is ``made``, ``ready`` and ``lost``, or ``forsaken`` before it had a connection.
     """
 
     def __init__(self, factory: Any, slot: Any) -> None:
@@ -167,8 +173,7 @@ class PoolProtocols:
         connection_lost = protocol.connectionLost
 
         def notify(reason: Failure) -> None:
-            ended_because = getattr(protocol, "_end_reason", None)
-            self._factory.noteReason(reason.getErrorMessage() if ended_because is None else str(ended_because))
+            self._factory.noteReason(protocol._why_lost(reason))
             try:
                 connection_lost(reason)
             finally:
@@ -178,7 +183,7 @@ class PoolProtocols:
         def forsake(reason: Failure) -> None:
             """The attempt that it was made for has been given up."""
             if protocol.transport is None or protocol._lost:
-                slot.lost(protocol)
+                slot.forsaken(protocol)
             else:
                 notify(reason)
 

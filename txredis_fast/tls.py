@@ -24,7 +24,10 @@ from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
-__all__ = ["PEM", "NameCheck", "NoCheck", "TLSSettings", "refusal"]
+__all__ = ["ALERT", "PEM", "NameCheck", "NoCheck", "TLSSettings", "is_encrypted", "refusal"]
+
+#: How a TLS server begins what it answers to plain text: the header of an alert.
+ALERT = b"\x15\x03"
 
 #: Certificates or keys in PEM: the path of a file, or its content as bytes.
 PEM = str | bytes | os.PathLike[str]
@@ -305,6 +308,11 @@ def _own_certificate(certificate: PEM, key: PEM | None) -> tuple[Any, list[Any]]
     if own is None:
         raise ValueError(f"{name} {why}")
     return own, chain
+
+
+def is_encrypted(transport: Any) -> bool:
+    """Whether a transport of Twisted's speaks TLS."""
+    return bool(getattr(transport, "TLS", False)) or hasattr(transport, "getPeerCertificate")
 
 
 def refusal(error: BaseException | None, transport: Any) -> str | None:
