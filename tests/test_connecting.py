@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support import MemoryReactor, Transport, failed, fired
+from support import Transport, failed, fired
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
 from twisted.internet.testing import MemoryReactorClock
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import txredis_fast as redis
@@ -202,18 +201,14 @@ class Late:
     """Fires whenever the test says so, cancelled or not."""
 
     def __init__(self) -> None:
-        self.told: Deferred[Any] = Deferred()
-
-    def connect(self, factory: Any) -> Any:
-        self.factory = factory
-        told = self.told
-
         class Stubborn(Deferred):  # type: ignore[type-arg]
             def cancel(self) -> None:
                 pass
 
-        self.told = Stubborn()
-        return self.told if told is None else self.told
+        self.told: Deferred[Any] = Stubborn()
+
+    def connect(self, factory: Any) -> Any:
+        return self.told
 
 
 @pytest.mark.parametrize("end", ["too late", "cancelled"])

@@ -321,8 +321,10 @@ def refusal(error: BaseException | None, transport: Any) -> str | None:
     :param error: what the connection was lost with.
     :param transport: Twisted's TLS protocol.
     """
-    if type(error).__name__ in ("VerificationError", "CertificateError"):
+    if type(error).__name__ == "VerificationError":
         return _refused("it is for another host name")
+    if type(error).__name__ == "CertificateError":
+        return _refused(f"its host names cannot be read ({error!s:.200})")
     fault = _fault(transport)
     if fault:
         return _refused(_FAULTS.get(fault, f"OpenSSL error {fault}"))

@@ -343,7 +343,8 @@ async def test_no_way_in_leads_to_a_server_without_a_name(signers, way, tmp_path
                     assert await bounded(rc.set("a", "b")) == "OK"
                 assert PASSWORD.encode() in server.received
             else:
-                with pytest.raises(redis.ConnectionError, match=NOBODY):
+                # (Older versions of Twisted refuse a described one themselves.)
+                with pytest.raises(redis.ConnectionError, match=f"{NOBODY}|{UNREADABLE}"):
                     if hasattr(made, "set"):
                         async with opened(made) as rc:
                             await bounded(rc.set("a", "b"))
@@ -409,7 +410,7 @@ async def test_whatever_raises_after_the_handshake_is_a_refusal(signers, monkeyp
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_the_libraries_fail_to_verify_is_refused_all_the_same(signers, monkeypatch):
+async def test_what_the_libraries_fail_to_verify_is_refused_all_the_same(signers, monkeypatch, logged_errors):
     """Each layer is taken away by turns; what is left refuses, and trusts nobody for the lack of it."""
     right, nameless = Case("right", [dns("localhost")], None), NAMELESS
     stranger = Case("unknown", [dns("localhost")], None, signer="stranger")
@@ -425,10 +426,10 @@ async def test_what_the_libraries_fail_to_verify_is_refused_all_the_same(signers
             connection.set_app_data(protocol)
             return connection
 
-    async def received(case: Case) -> bytes:
+    async def received(case: Case, why: str = "certificate verify failed") -> bytes:
         tls._context.cache_clear()
         async with listening(signers.server_context(case)) as server:
-            with pytest.raises(redis.ConnectionFailedError, match="certificate verify failed"):
+            with pytest.raises(redis.ConnectionFailedError, match=why):
                 await spoken(redis.Connection("localhost", server.port, **options))
             assert server.connected
             return server.received
@@ -448,6 +449,7 @@ async def test_what_the_libraries_fail_to_verify_is_refused_all_the_same(signers
                 assert await received(case) == b""
         with monkeypatch.context() as without:
             without.setattr(SSL.Connection, "get_peer_certificate", lambda *args, **more: None)
-            assert await received(right) == b""
+            assert await received(right, "could not connect") == b""
     finally:
         tls._context.cache_clear()
+    logged_errors.flush(AttributeError, CertificateError)  # by older versions of Twisted
