@@ -181,6 +181,21 @@ def test_a_program_of_its_own_that_never_names_a_master_is_given_up(clock):
     stop(factory.handler, clock)
 
 
+def test_a_sentinel_that_names_a_port_that_is_none_once_is_asked_again(reactor):
+    class Manager:
+        ports = [10**20, 7001]
+
+        def discover_master(self, service: Any) -> Any:
+            return succeed(("127.0.0.1", self.ports.pop(0)))
+
+    factory = SentinelConnectionFactory(Manager(), "main", True, None, None, 1, isLazy=True)
+    factory.startConnecting(SentinelEndpoint(factory))
+    assert "a port is a whole number from 0 to 65535" in factory.why_not_connected()
+    reactor.advance(1)
+    assert [client[:2] for client in reactor.tcpClients] == [("127.0.0.1", 7001)]
+    factory.disconnect()
+
+
 def test_a_connection_that_comes_late_is_closed_and_never_used(clock):
     endpoint = Builds()
     rc = redis.from_endpoint(endpoint, isLazy=True, password="secret", poolTimeout=None)

@@ -76,6 +76,7 @@ LAYERS = [
     "retry",
     "tls",
     "exceptions",
+    "connecting",
     "_types",
     "_reactor",
 ]
