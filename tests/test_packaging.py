@@ -77,6 +77,7 @@ LAYERS = [
     "roles",
     "tls",
     "exceptions",
+    "connecting",
     "_types",
     "_reactor",
 ]

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from .connecting import name_of_peer
 from .exceptions import ConnectionError
 from .request import RequestQueue
 from .time_limit import TimeLimit
+from .tls import is_encrypted
 
 __all__ = ["Closing"]
 
@@ -24,6 +27,9 @@ class Closing:
     callLater: Callable[..., Any]
     _requests: RequestQueue
     _ready: bool
+    _reader: Any
+    #: Why this side ended the connection, where it did.
+    _end_reason: Exception | None
     #: The last blocking command that was sent.
     _blocked_by: Deferred[Any] | None = None
     _finishing = False
@@ -74,6 +80,16 @@ class Closing:
         self._finish_reason = reason
         self._stop_finish_timer()
         self._finish_timer = TimeLimit(self, timeout, lambda: self._abort(reason), self._progress)
+
+    def _why_lost(self, why: Failure) -> str:
+        """Say why the connection was lost, and what it looks like."""
+        if self._end_reason is not None:
+            return str(self._end_reason)
+        text = why.getErrorMessage()
+        server = name_of_peer(self.transport)
+        if self._reader is None and self._requests.waiting and server and not is_encrypted(self.transport):
+            text += f" {server} had answered nothing at all: perhaps it wants TLS (rediss://, tls=True)"
+        return text
 
     def _close_if_idle(self) -> None:
         if not self._requests.waiting:

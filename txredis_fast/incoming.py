@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from .connecting import name_of_peer
 from .exceptions import ProtocolError
 from .flood import MANY, PIECE, Flood
 from .legacy import ParsingSteps
@@ -14,6 +15,7 @@ from .receive import fill_from_socket, receives_directly
 from .request import RequestQueue
 from .resp import Reader
 from .roles import telling_of_replica
+from .tls import ALERT
 
 __all__ = ["Incoming"]
 
@@ -64,6 +66,11 @@ class Incoming(ParsingSteps):
             if reader is None:
                 reader = self._reader = self._make_reader()
                 reader.on_error = telling_of_replica(self)
+                if data[:2] == ALERT:
+                    server = name_of_peer(self.transport) or "the server"
+                    why = f"{server} speaks TLS, and this connection does not (rediss://, tls=True)"
+                    self._abort(ProtocolError(why))
+                    return
             try:
                 reader.feed(data)
             except ProtocolError as error:

@@ -33,6 +33,7 @@ from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
 from .commands.flags import BLOCKING, command_name, is_read_only
+from .connecting import connect_for
 from .connection_queue import ConnectionQueue
 from .exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
 from .slots import PoolProtocols
@@ -81,6 +82,8 @@ class BlockingLane:
         self._failures = 0
         #: How often a connection was made and lost before it could be used, since one could.
         self._dropped = 0
+        #: Why the last of them did.
+        self._last_reason = ""
         self._retry: Any = None
         self._idle_timer: Any = None
         self._closed: list[Deferred[None]] = []
@@ -155,6 +158,8 @@ class BlockingLane:
         """What to tell who has waited in vain."""
         if len(self.connections) >= self._limit:
             return f"Not connected: all {self._limit} connections for blocking commands are taken"
+        if self._failures and self._last_reason:
+            return f"Not connected: {self._last_reason}"
         return str(self._factory.why_not_connected())
 
     # -- making and losing them
@@ -166,7 +171,7 @@ class BlockingLane:
         coming = len(self._attempts) + unready
         total = len(self._attempts) + len(self.connections)
         for _ in range(min(self.waiting - coming, self._limit - total)):
-            attempt = maybeDeferred(self._endpoint.connect, PoolProtocols(self._factory, self))
+            attempt = connect_for(self._factory, self._endpoint, PoolProtocols(self._factory, self))
             try:
                 self._attempts.add(attempt)
                 attempt.addBoth(self._attempted, attempt)
@@ -181,7 +186,8 @@ class BlockingLane:
             self._attempts.discard(attempt)  # while it is there, no other one is made
             raise
         if isinstance(result, Failure) and not self._closing:
-            self._factory.noteReason(result.getErrorMessage())
+            self._last_reason = result.getErrorMessage()
+            self._factory.noteReason(self._last_reason)
             self._failed()
         self._tell_if_closed()
 
@@ -216,6 +222,11 @@ class BlockingLane:
             self._names[connection] = name.encode()
             self._same_server[connection] = WeakSet()
             self.put(connection)
+
+    def forsaken(self, connection: Any) -> None:
+        """A protocol that was built will have no transport."""
+        if connection in self.connections:
+            self.connections.remove(connection)
 
     def lost(self, connection: Any) -> None:
         """A connection was lost."""

@@ -248,8 +248,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self.connected = 0
         self._ready = False
         self._requests.stopped = True
-        self._lost_because = str(self._end_reason or why.getErrorMessage())
         try:
+            self._lost_because = self._why_lost(why)
             self._closed()
             self._write_no_more()
             self.script_hashes.clear()
@@ -258,7 +258,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             try:
                 self._tell_disconnected()
             finally:
-                self._fail_requests(why)
+                self._fail_requests()
 
     def _tell_disconnected(self) -> None:
         waiting = self._waiting_for_disconnect
@@ -271,9 +271,9 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                     waiting.insert(0, deferred)
                 raise
 
-    def _fail_requests(self, why: Failure) -> None:
+    def _fail_requests(self) -> None:
         reason = self._end_reason
-        text = f"Lost connection: {why.getErrorMessage() if reason is None else reason}"
+        text = f"Lost connection: {self._lost_because}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
             # Those whose own time is not up: the one that was late stood before or behind them.

@@ -144,6 +144,8 @@ class Reconnecting(ReconnectingClientFactory):
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self._protocols_of(connector):
             protocol._close(unused_reason)  # for a connectionLost that does not chain
+            if protocol._lost_because:
+                self.noteReason(protocol._lost_because)
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 

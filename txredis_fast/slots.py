@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.internet import ClientService
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._reactor import current_reactor
+from .connecting import connect_for
 
 __all__ = ["PoolProtocols", "PoolSlot"]
 
@@ -102,6 +103,11 @@ class PoolSlot:
                 if self._factory.deferred is not None and protocol._handshake_begun:
                     current_reactor().callLater(0, self._factory.gaveUp, self)
 
+    def forsaken(self, protocol: Any) -> None:
+        """A protocol that was built will have no transport: the attempt has failed, which is told next."""
+        if self._protocol is protocol:
+            self._protocol = None
+
     def made(self, protocol: Any) -> None:
         """A protocol was built, whose transport is to come."""
         self._protocol = protocol
@@ -136,7 +142,7 @@ class PoolSlot:
 
 @implementer(IStreamClientEndpoint)
 class _NotedAttempts:
-    """An endpoint that tells the factory why an attempt failed, which ClientService keeps to itself."""
+    """An endpoint whose attempts end in time. It tells why one failed, which ClientService keeps to itself."""
 
     def __init__(self, endpoint: Any, factory: Any) -> None:
         self._endpoint = endpoint
@@ -146,11 +152,11 @@ class _NotedAttempts:
         return repr(self._endpoint)
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        deferred: Deferred[Any] = maybeDeferred(self._endpoint.connect, protocolFactory)
-        return deferred.addErrback(self._failed)
+        return connect_for(self._factory, self._endpoint, protocolFactory).addErrback(self._failed)
 
     def _failed(self, failure: Failure) -> Failure:
-        self._factory.noteReason(failure.getErrorMessage())
+        if not failure.check(CancelledError):  # by ourselves
+            self._factory.noteReason(failure.getErrorMessage())
         return failure
 
 
@@ -158,7 +164,7 @@ class _NotedAttempts:
 class PoolProtocols:
     """The factory as an endpoint sees it: makes protocols that know what keeps them.
 
-    That is told when one is ``made``, ``ready`` and ``lost``.
+    That is told when one is ``made``, ``ready`` and ``lost``, or ``forsaken`` before it had a connection.
     """
 
     def __init__(self, factory: Any, slot: Any) -> None:
@@ -184,13 +190,20 @@ class PoolProtocols:
         connection_lost = protocol.connectionLost
 
         def notify(reason: Failure) -> None:
-            ended_because = getattr(protocol, "_end_reason", None)
-            self._factory.noteReason(reason.getErrorMessage() if ended_because is None else str(ended_because))
+            self._factory.noteReason(protocol._why_lost(reason))
             try:
                 connection_lost(reason)
             finally:
                 protocol._close(reason)  # again, for a connectionLost that does not chain
                 slot.lost(protocol)
 
+        def forsake(reason: Failure) -> None:
+            """The attempt that it was made for has been given up."""
+            if protocol.transport is None or protocol._lost:
+                slot.forsaken(protocol)
+            else:
+                notify(reason)
+
         protocol.connectionLost = notify
+        protocol._forsake = forsake
         return protocol

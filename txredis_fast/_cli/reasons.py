@@ -110,7 +110,7 @@ def tls_failure(error: Exception) -> str:
     """The words for a TLS connection that was not made or lost."""
     if type(error).__name__ in ("VerificationError", "CertificateError"):
         return "the TLS certificate is not for this host name"
-    if "another host name" in str(error):
+    if "host name" in str(error):
         return "the TLS certificate is not for this host name"
     if "certificate verify failed: it has expired" in str(error):
         return "the TLS certificate has expired"
@@ -119,6 +119,7 @@ def tls_failure(error: Exception) -> str:
     reasons = [reason[-1] for reason in queue if isinstance(reason, tuple) and reason] or [str(error)]
     if any("certificate verify failed" in reason for reason in reasons):
         return "the TLS certificate is not trusted; SSL_CERT_FILE may name the certificate of your own authority"
-    if any("wrong version number" in reason or "record layer" in reason for reason in reasons):
+    plain_server = ("wrong version number", "record layer", "does not speak TLS")
+    if any(sign in reason for reason in reasons for sign in plain_server):
         return "this port does not speak TLS; without it the URL begins with redis://"
     return f"TLS failed ({', '.join(reasons) if queue else plain(error)})"

@@ -253,6 +253,12 @@ class SentinelEndpoint:
         role = "master" if self._factory.is_master else "replicas"
         return f"<{role} of {text(self._factory.service_name)} by {self._factory.sentinel_manager!r}>"
 
+    @property
+    def attempt_limit(self) -> float:
+        """Seconds for one attempt, should neither the Sentinels' nor the connection's own limit end it."""
+        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", DEFAULT_CONNECT_TIMEOUT)
+        return float(asking) + self._factory.connect_limit + 1
+
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
         """Ask, then connect; cancelling ends either."""
         return self._factory.discover().addCallback(self._connect, protocolFactory)
