@@ -36,7 +36,6 @@ class Closing:
     _finish_timer: TimeLimit | None = None
     #: Why it is to end in order, where this side wants that.
     _finish_reason: Exception | None = None
-    _end_reason: Exception | None
 
     def _abort(self, reason: BaseException) -> None:
         raise NotImplementedError

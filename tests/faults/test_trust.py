@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import enum
 import math
-import sys
 
 import pytest
 from support import Pool, command, connected, failed, fired, pending
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
 from faults.lists import ListServer
