@@ -41,7 +41,7 @@ from .options import ConvertNumbers
 from .outgoing import MUCH, Outgoing
 from .outlet import PIECE
 from .own_scope import OwnScope
-from .redact import redacted, without_password
+from .redact import redacted, refusal, secrets_of, told
 from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 from .sliced import SlicedBatch
@@ -207,7 +207,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def _handshake_failed(self, step: str, failure: Failure) -> None:
         if failure.check(ConnectionError):
             return  # the connection is lost already, which says more
-        message = without_password(f"Redis error: {step}: {failure.getErrorMessage()}", self.password)
+        message = f"Redis error: {step}: {refusal(failure.value, step == 'could not auth', self)}"
         handshake_failed = getattr(self.factory, "handshakeFailed", None)
         if handshake_failed is not None:
             handshake_failed(message, failure.value)
@@ -263,7 +263,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         :param reason: told to the requests in flight, which fail when the transport reports the loss.
         """
         if self._end_reason is None:
-            self._end_reason = redacted(reason, self.password)
+            self._end_reason = redacted(reason, *secrets_of(self))
         self._ready = False
         self._requests.stopped = True
         self._write_no_more()
@@ -312,7 +312,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._requests.answer(reply)
         else:
             early = "before its command was written" if self._requests.waiting else "that no command had asked for"
-            self._abort(ProtocolError(f"a reply came {early}: {reply!r:.80}"))
+            self._abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""

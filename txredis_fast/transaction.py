@@ -34,6 +34,7 @@ from .exceptions import (
     WatchError,
 )
 from .exec_reply import ExecConverter, Queued
+from .redact import kind_and_size
 from .scope import Scope
 
 __all__ = ["Transaction", "TransactionState"]
@@ -336,7 +337,7 @@ class Transaction(Scope):
 
 def _check_ok(reply: Any) -> Any:
     if reply not in ("OK", b"OK"):
-        raise RedisError(f"Invalid response: {reply}")
+        raise RedisError(f"Invalid response: {kind_and_size(reply)} instead of OK")
     return reply
 
 
