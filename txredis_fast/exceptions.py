@@ -67,7 +67,12 @@ class MaybeExecutedError(ConnectionError):
 
 
 class ReplyTimeoutError(TimeoutError, MaybeExecutedError):
-    """No reply came within ``replyTimeout`` seconds; the command may have been executed."""
+    """No reply came within ``replyTimeout`` seconds; the command may have been executed.
+
+    :ivar silent: whether it is the link that was given up, by a health check, rather than one command.
+    """
+
+    silent = False
 
 
 class ConnectionFailedError(ConnectionError, ValueError):

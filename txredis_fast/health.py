@@ -56,8 +56,9 @@ class HealthCheck:
         else:
             self._silent += self._pace
             if not self._goes_on():
-                silence = f"Nothing came from the server for {self._silent:g} seconds"
-                self._connection._abort(ReplyTimeoutError(silence))
+                error = ReplyTimeoutError(f"Nothing came from the server for {self._silent:g} seconds")
+                error.silent = True
+                self._connection._abort(error)
                 return
         self._timer = self._connection.callLater(self._pace, self._look)
 

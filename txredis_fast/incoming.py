@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .exceptions import ProtocolError
+from .exceptions import ConnectionError, ProtocolError, response_error
 from .flood import MANY, PIECE, Flood
 from .legacy import ParsingSteps
 from .receive import fill_from_socket, receives_directly
+from .redact import told
 from .request import RequestQueue
 from .resp import Reader
 
 __all__ = ["Incoming"]
+
+#: How servers begin what they say to a client that they accept only to tell it that they do not.
+REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
 
 #: A longer piece of data may be a part of a value that is worth to be received directly.
 LARGE_PIECE = 16 * 1024
@@ -31,6 +35,8 @@ class Incoming(ParsingSteps):
     _reader: Reader | None = None
     #: What has come and is handed on in slices, while there is such.
     _flood: Flood | None = None
+    #: Whether the server has refused the connection as such.
+    _refused = False
 
     def _deliver(self, reader: Reader) -> None:
         raise NotImplementedError
@@ -54,12 +60,17 @@ class Incoming(ParsingSteps):
         reader = self._reader
         if reader is None:
             reader = self._reader = self._make_reader()
+            self._refused = data.startswith(REFUSALS)
         try:
             reader.feed(data)
         except ProtocolError as error:
             self._abort(error)
             return
         self._deliver(reader)
+        if self._refused:
+            # It closes next, which would be all that is told to those that come later.
+            text = data[1:].partition(b"\r\n")[0].decode("utf-8", "replace")
+            self._abort(ConnectionError(f"the server refused the connection: {told(response_error(text), self)}"))
         if len(data) >= LARGE_PIECE and reader.awaited:
             self._receive_rest(reader)
 

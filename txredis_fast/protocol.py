@@ -251,8 +251,9 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         text = f"Lost connection: {why.getErrorMessage() if reason is None else reason}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
-            # Those whose own time is not up: the one that was late stood before or behind them.
-            text = f"Lost connection: another command's reply was overdue ({reason}); this one may have been executed"
+            # Those whose own time is not up: the one that was late stood before or behind them, if there was one.
+            cause = str(reason) if reason.silent else f"another command's reply was overdue ({reason})"
+            text = f"Lost connection: {cause}; this one may have been executed"
         elif isinstance(reason, ProtocolError):
             kind = GarbledReplyError
         self._requests.fail_all(lambda: kind(text))
@@ -427,7 +428,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     @property
     def _proved(self) -> bool:
         """Whether the server has taken this side for a client, and said something that makes sense."""
-        return self._was_pooled and self._reader is not None and not isinstance(self._end_reason, ProtocolError)
+        spoke = self._reader is not None and not self._refused and not isinstance(self._end_reason, ProtocolError)
+        return self._was_pooled and spoke
 
     @property
     def _full(self) -> bool:

@@ -120,6 +120,8 @@ class Reconnecting(ReconnectingClientFactory):
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self._protocols_of(connector):
+            if protocol._end_reason is not None:
+                self.noteReason(str(protocol._end_reason))
             protocol._close(unused_reason)  # for a connectionLost that does not chain
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
