@@ -55,14 +55,13 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
     finished.addErrback(lambda failure: seen.append(failure.type))
     seen.append([deferred.called for deferred in awaited])
     for answering in (answering_coroutine, answering_generator, _Answers, lambda: "no coroutine"):
-        inner: Any = answering()
+        answer: Any = answering()
         awaited = [make(None)]
-        finished = inlineCallbacks(yields)(awaited[0], inner)
+        fired: Any = inlineCallbacks(yields)(awaited[0], answer)
         fire(awaited[0], 1)
-        finished.addBoth(lambda result, inner=inner: seen.append("as it was" if result is inner else repr(result)))
-        seen.append((finished.called, awaited[0].result))
-        if hasattr(inner, "close"):
-            inner.close()  # it is not missed where Twisted does not run it
+        seen.append((fired.called, awaited[0].result, "as it was" if fired.result is answer else repr(fired.result)))
+        if hasattr(answer, "close"):
+            answer.close()  # it is not missed where Twisted does not run it
     return seen
 
 
