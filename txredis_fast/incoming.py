@@ -60,19 +60,24 @@ class Incoming(ParsingSteps):
         reader = self._reader
         if reader is None:
             reader = self._reader = self._make_reader()
-            self._refused = data.startswith(REFUSALS)
+            if data.startswith(REFUSALS):
+                self._take_refusal(data)
+                return
         try:
             reader.feed(data)
         except ProtocolError as error:
             self._abort(error)
             return
         self._deliver(reader)
-        if self._refused:
-            # It closes next, which would be all that is told to those that come later.
-            text = data[1:].partition(b"\r\n")[0].decode("utf-8", "replace")
-            self._abort(ConnectionError(f"the server refused the connection: {told(response_error(text), self)}"))
         if len(data) >= LARGE_PIECE and reader.awaited:
             self._receive_rest(reader)
+
+    def _take_refusal(self, data: bytes) -> None:
+        """The server closes next, which would be all that is told to those that come later."""
+        self._refused = True
+        self._parse(data)  # who has given a command already is answered
+        text = data[1:].partition(b"\r\n")[0].decode("utf-8", "replace")
+        self._abort(ConnectionError(f"the server refused the connection: {told(response_error(text), self)}"))
 
     def _receive_rest(self, reader: Reader) -> None:
         """Have the rest of a large value written to where it is collected, unless somebody else is to see it."""
