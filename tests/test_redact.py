@@ -39,6 +39,11 @@ SECRET = "Marker-9f31-Password"
         ("Invalid value '", "{}", "' to SENTINEL CONFIG SET 'sentinel-pass'"),
         ("unknown command 'MYAUTH', with args beginning with: ", "'{}' 'x' ", ""),
         ("unknown command `SENTINEL`, with args beginning with: ", "`SET`, `{}`, ", ""),
+        ("unknown command `HELLO`, with args beginning with: ", "`3`, `AUTH`, `{}`, ", ""),
+        ("unknown command 'ACL', with args beginning with: ", "'SETUSER' 'u' '>{}' ", ""),
+        ("unknown command 'CONFIG', with args beginning with: ", "'SET' 'requirepass' '{}' ", ""),
+        ("unknown command 'SENTINEL', with args beginning with: ", "'CONFIG' 'SET' 'sentinel-pass' '{}' ", ""),
+        ("unknown command 'AUTH', with args beginning with: ", "'{}' ", ""),
         ("unknown command 'AUTH ", "{}", "', with args beginning with: "),
         ("unknown command `AUTH ", "{}", "`"),
         ("Target instance replied with error: ERR unknown command 'AUTH', with args beginning with: ", "'{}' ", ""),
@@ -59,6 +64,12 @@ def test_what_a_server_repeats_of_a_secret_is_left_out_and_the_rest_is_told(befo
         "ERR Invalid argument 'x' for CONFIG SET 'maxmemory' - argument must be a memory value",
         "ERR Invalid argument 'x' for SENTINEL SET 'quorum'",
         "ERR unknown command 'FOO', with args beginning with: 'a' 'b' ",
+        "ERR unknown command 'SENTINEL', with args beginning with: 'MASTERS' ",
+        "ERR unknown command `SENTINEL`, with args beginning with: `get-master-addr-by-name`, `mymaster`, ",
+        "ERR unknown command 'CONFIG', with args beginning with: 'GET' 'maxmemory' ",
+        "ERR unknown command 'ACL', with args beginning with: 'WHOAMI' ",
+        "ERR unknown command `HELLO`, with args beginning with: `3`, ",
+        "ERR unknown command 'AUTH', with args beginning with: ",
         "ERR wrong number of arguments for 'auth' command",
         "WRONGPASS invalid username-password pair or user is disabled.",
         "",
@@ -81,6 +92,12 @@ def test_a_long_error_of_a_hostile_server_is_read_once(piece):
     response_error(text)
     without_secret(text, piece * 5000)
     assert time.perf_counter() - begin < 0.5
+
+
+@pytest.mark.parametrize("password", ["list", "get", "1", "12345"])
+def test_a_password_that_looks_like_a_subcommand_is_none(password):
+    text = f"ERR unknown command 'AUTH', with args beginning with: '{password}' "
+    assert str(response_error(text)) == "ERR unknown command 'AUTH', with args beginning with: ***"
 
 
 # -- the search for known secrets

@@ -175,6 +175,14 @@ _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
 #: In the name of an unknown command: its arguments may be passwords.
 _HAS_SECRETS = re.compile("acl|auth|config|hello|migrate|pass|secret|sentinel", re.IGNORECASE)
 
+#: Those whose subcommand, or only argument, tells that they have none.
+_HAS_NONE = re.compile(
+    r"['`](?:acl|config|sentinel)['`], with args beginning with: ['`](?:get[a-z-]*|list|whoami|users|cat|genpass|help|"
+    r"rewrite|resetstat|log|save|load|masters?|slaves|replicas|sentinels|reset|failover|ckquorum|flushconfig|myid)['`]|"
+    r"['`]hello['`], with args beginning with: ['`]\d['`],? ?$",
+    re.IGNORECASE,
+)
+
 #: How the names of options look, and what an ACL rule without a password looks like.
 _OPTION = re.compile("[a-z][a-z-]*")
 _ACL_RULE = re.compile(
@@ -249,7 +257,7 @@ def _of_unknown_command(text: str) -> str:
     begin = text.index("unknown command ") + len("unknown command ")
     named = text.find(_ARGUMENTS, begin)
     named = len(text) if named < 0 else named
-    if not _HAS_SECRETS.search(text, begin, named):
+    if _HAS_NONE.match(text, begin) or not _HAS_SECRETS.search(text, begin, named):
         return text
     name, arguments = text[begin:named], text[named + len(_ARGUMENTS) :]
     word, _, more = name.partition(" ")
