@@ -69,6 +69,7 @@ LAYERS = [
     "commands",
     "resp",
     "hooks",
+    "threads",
     "events",
     "redact",
     "stats",

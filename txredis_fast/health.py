@@ -67,8 +67,9 @@ class HealthCheck:
         if self._how_much_has_come() != self._heard:
             self._look()
             return
-        silence = f"Nothing came from the server for {self._silent:g} seconds"
-        self._connection._abort(ReplyTimeoutError(silence))
+        error = ReplyTimeoutError(f"Nothing came from the server for {self._silent:g} seconds")
+        error.silent = True
+        self._connection._abort(error)
 
     def _goes_on(self) -> bool:
         """Nothing has come: ask, or wait for what is due; False when that was long enough."""

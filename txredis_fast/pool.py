@@ -45,6 +45,7 @@ from .retry import RetryPolicy
 from .retrying import retrying_class
 from .slots import PoolSlot
 from .stats import Stats
+from .threads import guard_connection, guard_factory
 from .watch import Watch
 
 __all__ = ["RedisFactory"]
@@ -170,6 +171,7 @@ class RedisFactory(Reconnecting):
         self._refused = False
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
         self.handler = (handler if retry is None else retrying_class(handler))(self)
+        guard_factory(self)
 
     @staticmethod
     def arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
@@ -239,6 +241,7 @@ class RedisFactory(Reconnecting):
         if self.limits:
             protocol.limits = self.limits
         self.watch.built(protocol)
+        guard_connection(protocol)
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
 

@@ -41,7 +41,7 @@ from .options import ConvertNumbers
 from .outgoing import MUCH, Outgoing
 from .outlet import PIECE
 from .own_scope import OwnScope
-from .redact import redacted, without_password
+from .redact import redacted, refusal, secrets_of, told
 from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 from .sliced import SlicedBatch
@@ -212,7 +212,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def _handshake_failed(self, step: str, failure: Failure) -> None:
         if failure.check(ConnectionError):
             return  # the connection is lost already, which says more
-        message = without_password(f"Redis error: {step}: {failure.getErrorMessage()}", self.password)
+        message = f"Redis error: {step}: {refusal(failure.value, step == 'could not auth', self)}"
         handshake_failed = getattr(self.factory, "handshakeFailed", None)
         if handshake_failed is not None:
             handshake_failed(message, failure.value)
@@ -276,8 +276,9 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         text = f"Lost connection: {self._lost_because}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
-            # Those whose own time is not up: the one that was late stood before or behind them.
-            text = f"Lost connection: another command's reply was overdue ({reason}); this one may have been executed"
+            # Those whose own time is not up: the one that was late stood before or behind them, if there was one.
+            cause = str(reason) if reason.silent else f"another command's reply was overdue ({reason})"
+            text = f"Lost connection: {cause}; this one may have been executed"
         elif isinstance(reason, ProtocolError):
             kind = GarbledReplyError
         self._requests.fail_all(lambda: kind(text), getattr(self.transport, "reactor", None) is not None)
@@ -292,7 +293,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._ready = False
         if self._end_reason is None:
             self._end_reason = TORN
-            self._end_reason = redacted(reason, self.password)  # type: ignore[assignment]
+            self._end_reason = redacted(reason, *secrets_of(self))  # type: ignore[assignment]
         try:
             self._write_no_more()
         finally:
@@ -367,7 +368,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._requests.answer(reply)
         else:
             early = "before its command was written" if self._requests.waiting else "that no command had asked for"
-            self._abort(ProtocolError(f"a reply came {early}: {reply!r:.80}"))
+            self._abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""
@@ -484,7 +485,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     @property
     def _proved(self) -> bool:
         """Whether the server has taken this side for a client, and said something that makes sense."""
-        return self._was_pooled and self._reader is not None and not isinstance(self._end_reason, ProtocolError)
+        spoke = self._reader is not None and not self._refused and not isinstance(self._end_reason, ProtocolError)
+        return self._was_pooled and spoke
 
     @property
     def _full(self) -> bool:

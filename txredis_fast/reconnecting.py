@@ -143,6 +143,8 @@ class Reconnecting(ReconnectingClientFactory):
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self._protocols_of(connector):
+            if protocol._end_reason is not None:
+                self.noteReason(str(protocol._end_reason))
             protocol._close(unused_reason)  # for a connectionLost that does not chain
             if protocol._lost_because:
                 self.noteReason(protocol._lost_because)

@@ -33,6 +33,7 @@ from .exceptions import (
 )
 from .exec_reply import ExecConverter, Queued
 from .guards import guarded_arguments
+from .redact import kind_and_size
 from .reply_order import ReplyOrder, as_deferred
 from .scope import Scope
 from .time_limit import limit_error
@@ -404,7 +405,7 @@ class Transaction(Scope):
 
 def _check_ok(reply: Any) -> Any:
     if reply not in ("OK", b"OK"):
-        raise RedisError(f"Invalid response: {reply}")
+        raise RedisError(f"Invalid response: {kind_and_size(reply)} instead of OK")
     return reply
 
 

@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote
 
 from ..endpoints import tcp_endpoint, unix_endpoint
 from ..options import TLS_DETAILS, ConnectionOptions, RedisURL
+from ..redact import without_secret
 from . import CommandLineError
 from .screen import plain
 
@@ -83,7 +84,4 @@ class Address:
 
     def scrub(self, text: object) -> str:
         """Return a text on one line, without the password: a server may repeat what it does not understand."""
-        line = plain(text)
-        for password in sorted(self._password_texts, key=len, reverse=True):
-            line = line.replace(plain(password), "***")
-        return line
+        return without_secret(plain(text), *map(plain, sorted(self._password_texts, key=len, reverse=True)))

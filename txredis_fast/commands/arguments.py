@@ -7,12 +7,12 @@ Deferred. This module must not know replies.
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._types import Aggregate, Argument, Items, Weights
 from ..exceptions import InvalidData, RedisError
+from ..resp._shared import warn_caller
 
 __all__ = [
     "aggregate_arguments",
@@ -38,13 +38,8 @@ _BIT_OPERATIONS = (
     ("NOT", operator.not_),
 )
 
-#: deprecated() or list_or_args() <- command method <- errors_to_deferred <- the program that is to be told.
-_CALLER_OF_COMMAND = 4
-
-
-def deprecated(message: str) -> None:
-    """Warn, at the place that called the command method, that this spelling is deprecated."""
-    warnings.warn(DeprecationWarning(message), stacklevel=_CALLER_OF_COMMAND)
+#: Warns, at the place that called the command method, that its spelling is deprecated.
+deprecated = warn_caller
 
 
 def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterable[Argument]:
@@ -68,10 +63,7 @@ def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterabl
             if not args:
                 return keys  # type: ignore[no-any-return]  # it is iterable
             listed = [*keys, *args]
-    warnings.warn(
-        DeprecationWarning(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead"),
-        stacklevel=_CALLER_OF_COMMAND,
-    )
+    deprecated(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead")
     return listed
 
 
