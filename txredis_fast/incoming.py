@@ -52,6 +52,9 @@ class Incoming(ParsingSteps):
     def _tear(self, error: BaseException) -> None:
         raise NotImplementedError
 
+    def _end_if_torn(self) -> None:
+        raise NotImplementedError
+
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         """Take bytes from the transport, and hand on each reply that they complete before returning.
 
@@ -64,8 +67,7 @@ class Incoming(ParsingSteps):
 
     def _parse(self, data: bytes) -> None:
         if self._end_reason is not None:
-            if self._requests.torn and not self._lost:
-                self._abort(self._end_reason)  # it was not possible when that happened
+            self._end_if_torn()
             return
         try:
             reader = self._reader

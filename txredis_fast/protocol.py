@@ -318,6 +318,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         else:
             reactor.callLater(0, self._abort, TORN)
 
+    def _end_if_torn(self) -> None:
+        """End the connection now, where something was raised that left no room to do so."""
+        if self._requests.torn and not self._lost:
+            self._abort(TORN)
+
     def _progress(self) -> tuple[int, int]:
         """How many bytes have been received, and how many of these have been handed on."""
         handed_on = 0 if self._reader is None else self._reader.fed

@@ -193,7 +193,7 @@ class Transaction(Scope):
         before = self._order.sent
         begun = self._send_verb("MULTI")
         self._order.begin(before, begun)
-        return begun.addCallback(lambda _: self)
+        return begun.addCallbacks(lambda _: self, self._begin_failed)
 
     def _verb(self, verb: str, send: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
         """Take a verb's transition and send it. What is raised on the way abandons the transaction."""
