@@ -5,10 +5,10 @@ Prints what is wrong, and how many allocations there were.
 
 from __future__ import annotations
 
+import _testcapi
 import importlib
 import sys
 
-import _testcapi
 from twisted.internet.defer import Deferred
 
 from txredis_fast.exceptions import MaybeExecutedError
