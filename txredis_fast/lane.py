@@ -24,6 +24,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import seconds_or
 from .commands.flags import BLOCKING, command_name, is_read_only
 from .connection_queue import ConnectionQueue
 from .exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
@@ -35,6 +36,9 @@ _log = Logger()
 
 #: Seconds that an attempt to connect may take where ``poolTimeout`` is 0 and ``connectTimeout`` is not set.
 DEFAULT_CONNECT_TIMEOUT = 30.0
+
+#: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
+DEFAULT_IDLE_TIME = 30.0
 
 #: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
 UNBLOCK_DELAY = 0.01
@@ -115,10 +119,10 @@ class BlockingLane:
         if connection not in self._queue.pending:
             self._idle.pop(connection, None)
         elif self._idle_timer is None:
-            self._idle_timer = current_reactor().callLater(self._factory.blockingIdleTime, self._close_idle)
+            self._idle_timer = current_reactor().callLater(self._idle_time(), self._close_idle)
 
     def _timeout(self) -> float | None:
-        timeout: float | None = self._factory.poolTimeout
+        timeout: float | None = self._factory._pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
             return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
         return timeout
@@ -197,9 +201,12 @@ class BlockingLane:
         self._retry = None
         self._connect_as_needed()
 
+    def _idle_time(self) -> float:
+        return float(seconds_or(self._factory.blockingIdleTime, DEFAULT_IDLE_TIME))
+
     def _close_idle(self) -> None:
         self._idle_timer = None
-        now, limit = current_reactor().seconds(), self._factory.blockingIdleTime
+        now, limit = current_reactor().seconds(), self._idle_time()
         for connection, since in list(self._idle.items()):
             if since + limit <= now:
                 del self._idle[connection]

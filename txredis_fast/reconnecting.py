@@ -8,6 +8,7 @@ This module must not know what the connections are for.
 
 from __future__ import annotations
 
+import math
 import random
 import weakref
 from typing import Any
@@ -16,6 +17,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import number_or
 
 __all__ = ["Reconnecting"]
 
@@ -82,17 +84,22 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param attempt: how many have failed since a connection last proved usable, from 1.
         """
+        # Programs set these; what is no number is as if it had not been set.
+        first, factor, longest, jitter, spread = (
+            float(number_or(getattr(self, name), getattr(Reconnecting, name)))
+            for name in ("initialDelay", "factor", "maxDelay", "jitter", "spread")
+        )
         try:
-            delay = min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
+            delay = min(first * factor ** min(attempt - 1, 100), longest)
         except OverflowError:
-            delay = self.maxDelay
+            delay = longest
         if self._refused:
-            delay = self.maxDelay
-        elif self.jitter:
-            delay *= 1 - self.spread * random.random()
-        if self.jitter:
-            delay = random.normalvariate(delay, delay * self.jitter)
-        return max(0.0, delay)
+            delay = longest
+        elif jitter:
+            delay *= 1 - spread * random.random()
+        if jitter:
+            delay = random.normalvariate(delay, delay * jitter)
+        return max(0.0, delay) if math.isfinite(delay) else longest
 
     def hasProved(self, protocol: Any, since: float) -> bool:
         """Whether a connection has proved usable: the server answered on it, or kept it for long.
@@ -101,7 +108,8 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param since: when it was made.
         """
-        return bool(protocol._proved) or (self.clock or current_reactor()).seconds() - since >= self.maxDelay
+        kept = (self.clock or current_reactor()).seconds() - since
+        return bool(protocol._proved) or bool(kept >= number_or(self.maxDelay, Reconnecting.maxDelay))
 
     def startedConnecting(self, connector: Any) -> None:
         """A connector begins an attempt."""

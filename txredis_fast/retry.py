@@ -22,6 +22,7 @@ from __future__ import annotations
 import dataclasses
 import random
 
+from .checks import check_count, check_flag, check_number, check_seconds
 from .exceptions import MaybeExecutedError, NotSentError, ResponseError
 
 __all__ = ["RetryPolicy"]
@@ -29,7 +30,7 @@ __all__ = ["RetryPolicy"]
 #: Codes of error replies that say: not now.
 _NOT_NOW = frozenset({"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
 
-#: Twice this exponent overflows no float.
+#: With a larger one the delay has long been the longest there is.
 _LARGEST_EXPONENT = 100
 
 
@@ -57,19 +58,25 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense with ``ValueError``."""
-        if not isinstance(self.attempts, int) or self.attempts < 1:
-            raise ValueError(f"attempts must be a number, at least 1, not {self.attempts!r}")
-        for name, least in (("delay", 0), ("factor", 1), ("max_delay", 0), ("jitter", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
-                raise ValueError(f"{name} must be a number, at least {least}, not {value!r}")
-        if self.jitter > 1:
-            raise ValueError(f"jitter is a fraction, at most 1, not {self.jitter!r}")
+        judged = {
+            "attempts": check_count("attempts", self.attempts, 1),
+            "delay": check_seconds("delay", self.delay),
+            "factor": check_number("factor", self.factor, 1),
+            "max_delay": check_seconds("max_delay", self.max_delay),
+            "jitter": check_number("jitter", self.jitter, most=1, kind="a fraction"),
+            "read_only": check_flag("read_only", self.read_only),
+            "refused": check_flag("refused", self.refused),
+        }
+        for name, value in judged.items():
+            object.__setattr__(self, name, value)
 
     def delay_after(self, attempt: int) -> float:
         """Seconds to wait after an attempt that failed, counted from 1."""
         exponent = min(attempt - 1, _LARGEST_EXPONENT)
-        delay = min(self.delay * self.factor**exponent, self.max_delay)
+        try:
+            delay = min(self.delay * float(self.factor) ** exponent, self.max_delay)
+        except OverflowError:
+            delay = self.max_delay
         return delay * (1 + random.uniform(-self.jitter, self.jitter))
 
     def repeats(self, error: BaseException, reads: bool, marked: bool = False) -> bool:

@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import check_seconds
 from .exceptions import NotSentError
 
 __all__ = ["check_timeout", "within"]
@@ -21,13 +22,11 @@ _LEAST = 0.001
 
 
 def check_timeout(seconds: Any) -> float:
-    """Return a time limit as it is.
+    """Return a time limit in seconds.
 
-    :raises ValueError: it is not a number of seconds above 0.
+    :raises ValueError: it is not a finite number of seconds above 0.
     """
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise ValueError(f"a timeout is a number of seconds above 0, not {seconds!r}")
-    return seconds
+    return check_seconds("a timeout", seconds, exclusive=True)  # type: ignore[no-any-return]
 
 
 def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], Any]) -> Deferred[Any]:
