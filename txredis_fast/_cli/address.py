@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -31,7 +32,8 @@ class Address:
         self.url = url
         self._password_texts: set[str] = set()
         scheme, _, rest = url.partition("://")
-        credentials = rest.rpartition("@")[0]
+        scheme = scheme.lower()
+        credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
         if scheme not in _SCHEMES:
             raise CommandLineError("argument --url: it begins with redis://, rediss:// (TLS) or unix://", 2)
         try:

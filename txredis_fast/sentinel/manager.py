@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._types import Argument
-from ..checks import check_address, check_count, seconds_or, shown
+from ..checks import check_address, check_count, seconds_or, shown, whole_number
 from ..endpoints import tcp_endpoint
 from ..exceptions import MasterNotFoundError
 from ..handler import ConnectionHandler
@@ -235,8 +235,7 @@ class Sentinel:
         beside = {name: getattr(checked, name) for name in beside}
         if encryption:
             beside["ssl_context_factory"] = checked.tls_context
-        if not isinstance(service_name, str | bytes | int):
-            raise ValueError(f"service_name must be str or bytes, not {shown(service_name)}")
+        service_name = _service(service_name)
         is_lazy = "isLazy" in options
         factory = factory_class(
             sentinel_manager=self,
@@ -300,6 +299,15 @@ class _OwningFactory(SentinelConnectionFactory):
         if not self.isLazy:
             # Nobody will get the handler. In a turn of its own, because a connection is just being refused.
             current_reactor().callLater(0, self.disconnect)
+
+
+def _service(name: Any) -> Argument:
+    number = whole_number(name)  # some give a name as a number, as replies have it
+    if number is not None and number.bit_length() < 1000:
+        return number
+    if not isinstance(name, str | bytes):
+        raise ValueError(f"service_name must be str or bytes, not {shown(name)}")
+    return name
 
 
 def _addresses(given: Any) -> list[Address]:
