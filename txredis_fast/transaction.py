@@ -120,6 +120,8 @@ class Transaction(Scope):
         self._guard = guard
         self._state = TransactionState.READY
         self._released = False
+        #: Whether DISCARD and UNWATCH have been sent to end it.
+        self._cleaned = False
         self._queued: list[Queued] = []
         self._order = ReplyOrder(connection)
         self.results: list[Any] | None = None
@@ -326,7 +328,7 @@ class Transaction(Scope):
 
     def abandon(self) -> None:
         """End it without executing anything, whatever its state, and give the connection back when it is clean."""
-        if not self._released:
+        if not self._released and not self._cleaned:
             self._state = TransactionState.CLOSED
             self._clean()
 
@@ -379,6 +381,7 @@ class Transaction(Scope):
 
     def _clean(self) -> None:
         # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
+        self._cleaned = True
         try:
             before = self._order.sent
             verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
