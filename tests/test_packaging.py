@@ -45,6 +45,7 @@ LAYERS = [
     "contexts",
     "batch",
     "protocol",
+    "handshake",
     "incoming",
     "outgoing",
     "closing",
@@ -67,13 +68,16 @@ LAYERS = [
     "turns",
     "flood",
     "commands",
-    "resp",
+    "credentials",
     "hooks",
     "events",
     "redact",
     "stats",
     "options",
+    "url",
+    "resp",
     "retry",
+    "checks",
     "tls",
     "exceptions",
     "_types",
@@ -152,7 +156,7 @@ def test_imports_point_down_only(path):
     assert not upward, f"{own} imports {', '.join(upward)}, which stands above it"
 
 
-@pytest.mark.parametrize("name", ["resp", "options", "exceptions", "_types"])
+@pytest.mark.parametrize("name", ["resp", "options", "url", "checks", "exceptions", "_types"])
 def test_the_lowest_layers_know_nothing_of_twisted(name):
     found = [
         (path.name, module)
