@@ -359,6 +359,7 @@ async def test_auth_reaches_a_pool_that_is_cut_off(make_server):
         rc._factory.maxDelay = rc._factory.initialDelay = 0.1
         await bounded(admin.execute_command("ACL", "SETUSER", "app", "resetpass", ">second"))
         await bounded(admin.execute_command("CLIENT", "KILL", "USER", "app"))
+        await until(lambda: not rc._factory.size, "lost")
         with pytest.raises(redis.NotSentError, match="WRONGPASS"):
             await bounded(rc.ping())
         assert await bounded(rc.auth("second", "app")) == "OK"
