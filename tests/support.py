@@ -189,10 +189,14 @@ class Turns(Clock):
         self.asked.append(lambda: function(*args, **kwargs))
 
     def advance(self, amount: float) -> None:
+        self.runAsked()
+        super().advance(amount)
+
+    def runAsked(self) -> None:
+        """Call what finalizers and threads have asked for."""
         asked, self.asked = self.asked, []
         for function in asked:
             function()
-        super().advance(amount)
 
 
 # The reactor for tests of older Twisteds does not resolve names.

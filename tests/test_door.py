@@ -654,7 +654,7 @@ def check_url(url):
         ("redis://h/1?dbid=2", "two databases"),
         ("redis://h?db=1&dbid=1", "dbid twice"),
         ("redis://h?charset=ascii&charset=ascii", "charset twice"),
-        ("redis://h/1_0", "number of a database"),
+        ("redis://h/1_0", "the number of a database"),
         ("redis://h#s3cret", "fragment"),
         ("redis://u:s3cret#x@h", "percent-encoded"),
         ("redis://::1", "brackets"),

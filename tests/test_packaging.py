@@ -72,13 +72,13 @@ LAYERS = [
     "options",
     "commands",
     "resp",
+    "credentials",
     "hooks",
     "threads",
     "events",
     "redact",
     "stats",
     "url",
-    "credentials",
     "retry",
     "roles",
     "tls",
@@ -161,7 +161,7 @@ def test_imports_point_down_only(path):
     assert not upward, f"{own} imports {', '.join(upward)}, which stands above it"
 
 
-@pytest.mark.parametrize("name", ["resp", "url", "checks", "exceptions", "_types"])
+@pytest.mark.parametrize("name", ["resp", "options", "url", "checks", "exceptions", "_types"])
 def test_the_lowest_layers_know_nothing_of_twisted(name):
     found = [
         (path.name, module)

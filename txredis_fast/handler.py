@@ -238,13 +238,14 @@ class ConnectionHandler(Commands):
         return self._factory.getConnection().addCallback(self._begin_on, keys, multi)  # type: ignore[no-any-return]
 
     def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
-        def begin() -> Deferred[Any]:
+        try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
             transaction = cls(connection, connection.execute_command, put, self, check_alone)
             return transaction.begin(keys, multi)
-
-        return self._guarded(connection, begin)  # type: ignore[no-any-return]
+        except BaseException:
+            self._factory.connectionQueue.put(connection)
+            raise
 
     def transaction(self, watch: Any = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
@@ -396,7 +397,11 @@ class ConnectionHandler(Commands):
             # These are about the writes of their own connection: the one that commands have shared.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
-                return self._guarded(connection, self._lend, connection, call, name, args, kwargs)  # type: ignore[no-any-return]
+                try:
+                    return self._lend(connection, call, name, args, kwargs)
+                except BaseException:
+                    self._factory.connectionQueue.put(connection)
+                    raise
         elif self._factory.blockingLane is not None:
             timeout = _time_limit(name, kwargs)
             if timeout is not None:
@@ -430,14 +435,6 @@ class ConnectionHandler(Commands):
             timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
         )
-
-    def _guarded(self, connection: Any, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function that has a connection which is taken; what it raises gives that back."""
-        try:
-            return function(*args)
-        except BaseException:
-            self._factory.connectionQueue.put(connection)
-            raise
 
     def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
         """Do something with a connection that is taken, and give it back when that has its reply, or is raised."""

@@ -10,8 +10,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-
 from .checks import (
     Credential,
     check_callable,
@@ -280,7 +278,7 @@ def _context_factory(name: str, value: Any) -> Any:
     if value is True:
         return True
     try:
-        fits = hasattr(value, "getContext") or IOpenSSLClientConnectionCreator.providedBy(value)
+        fits = hasattr(value, "getContext") or hasattr(value, "clientConnectionForTLS")
     except Exception:
         fits = False
     if not fits:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.application.internet import ClientService
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
@@ -115,7 +115,11 @@ class PoolSlot:
 
     def ready(self, protocol: Any) -> None:
         """The handshake of its connection is done."""
-        self._factory.addConnection(protocol)
+        try:
+            self._factory.addConnection(protocol)
+        except BaseException as error:
+            protocol._tear(error)  # else it would be up, and nobody would be given it
+            raise
 
     def _retry_delay(self, attempt: int) -> float:
         try:
@@ -152,7 +156,10 @@ class _NotedAttempts:
         return repr(self._endpoint)
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        return connect_for(self._factory, self._endpoint, protocolFactory).addErrback(self._failed)
+        try:
+            return connect_for(self._factory, self._endpoint, protocolFactory).addErrback(self._failed)
+        except BaseException:  # a service whose endpoint raises is not in a state that it knows
+            return fail()
 
     def _failed(self, failure: Failure) -> Failure:
         if not failure.check(CancelledError):  # by ourselves

@@ -26,7 +26,7 @@ __all__ = ["RedisURL"]
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 
 _ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
-_DATABASE = "cannot read the URL: what stands behind the host, /0, is the number of a database (dbid)"
+_DATABASE = "cannot read the value of dbid in the URL: behind the host, as /0, stands the number of a database"
 _ADDRESS = "cannot read the address in the URL: its port is a number up to 65535, and not 0; a password ends with @"
 
 _SPLIT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL).fullmatch

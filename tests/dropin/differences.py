@@ -29,6 +29,8 @@ class Difference:
     ours: str
     #: Calls of ``calls.CALLS`` that differ, and what ours gives on a connection without options.
     calls: dict[str, Any] = field(default_factory=dict)
+    #: Calls that differ with some options only, and are the same without any.
+    with_options: tuple[str, ...] = ()
     #: Calls that differ only when MULTI queues them.
     queued: tuple[str, ...] = ()
     #: Sessions that differ, and what ours gives.
@@ -93,6 +95,22 @@ DIFFERENCES = [
             "c.delete(None)": 0,
             'c.rpush("l", {"v"})': 7,
         },
+    ),
+    Difference(
+        "With convertNumbers=False SCAN and its like give the cursor as text or bytes: the walk that ends when it is "
+        "false never ends.",
+        "The cursor is an int.",
+        with_options=(
+            *("c.scan()", 'c.scan(0, "l*")', "c.scan(0, None, 1000)", 'c.scan(cursor=0, pattern="*t*", count=1000)'),
+            *('c.scan("0")', 'c.sscan("s")', 'c.sscan("s", 0, "1*", 100)', 'c.sscan("nothing")', 'c.zscan("y")'),
+            *('c.zscan("y", 0, "o*", 100)', 'c.zscan("nothing")', 'c.hscan("num")', 'c.hscan("h", 0, "f*", 100)'),
+            'c.hscan("nothing")',
+        ),
+    ),
+    Difference(
+        "A time to live with a fraction is sent with six decimals, which servers refuse.",
+        "It is sent in milliseconds, by the command that takes these.",
+        calls={'c.expire("text", 1.5)': 1},
     ),
     Difference(
         "memoryview is sent as its repr, '<memory at 0x...>'.",

@@ -8,6 +8,7 @@ in C by an allocation that fails.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,13 @@ from faults.scripted import MemoryEndpoint, settle
 
 PACKAGE = str(Path(txredis_fast.__file__).parent)
 #: Each how many of the points is tried; all with TXREDIS_FAST_FULL.
-STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 7
+STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 17
+
+#: Turns of the reactor that one moment may have.
+MOST_TURNS = 500
+
+#: Seconds that one story may take, of some 20 ms: what hangs is a finding, too.
+LONGEST_STORY = 20
 
 
 class NotAnException(BaseException):
@@ -86,6 +93,8 @@ class Story:
             self.server.data[b"k%d" % number] = b"v%d" % number
         settle(self.clock)
         assert self.factory.size == 2
+        #: What does not come to rest.
+        self.spins = ""
 
     def give(self, what: str, expected: Any, call: Any, *args: Any) -> None:
         """Call something; what it raises has told the caller."""
@@ -99,10 +108,30 @@ class Story:
         assert isinstance(deferred, Deferred)
         deferred.addBoth(outcome.append)
 
-    def guarded(self, call: Any, *args: Any) -> None:
+    def quiet(self) -> None:
+        """Turn the clock, without its time passing, until nothing is due; a turn that leads to another one without end
+        is a finding.
+        """
+        self.clock.runAsked()
+        for _ in range(MOST_TURNS):
+            due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+            if not due:
+                return
+            for call in due:
+                if call.active():
+                    function, args, kwargs = call.func, call.args, call.kw
+                    call.cancel()
+                    self.guarded(function, *args, **kwargs)
+        self.spins = f"does not come to rest: {self.clock.getDelayedCalls()[:3]!r:.300}"
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.rightNow += seconds
+        self.quiet()
+
+    def guarded(self, call: Any, *args: Any, **kwargs: Any) -> None:
         """A turn of the reactor, which logs what is raised and goes on."""
         try:
-            call(*args)
+            call(*args, **kwargs)
         except BaseException:
             sys.setprofile(None)
 
@@ -132,28 +161,27 @@ class Story:
         self.give("by name", "v7", rc.execute_command, "GET", "k7")
         self.give("eval", ["a"], rc.eval, "return ARGV", [], ["a"])
         self.give("in time", "v3", lambda: rc.withTimeout(1).get("k3"))
-        self.guarded(settle, self.clock)
+        self.quiet()
         self.give("push", 1, rc.rpush, "q", "x")
         cancelled = maybeDeferred(rc.blpop, "nothing", 25)
-        self.guarded(settle, self.clock)
+        self.quiet()
         self.guarded(cancelled.cancel)
         cancelled.addErrback(lambda _: None)
-        self.guarded(settle, self.clock)
+        self.quiet()
         for number in range(4):
             self.give(f"GET k{number} again", f"v{number}", rc.get, f"k{number}")
         lost = self.factory.pool[0] if self.factory.pool else None
         if lost is not None:
             self.guarded(lost.transport.abortConnection)
-        self.guarded(settle, self.clock)
-        self.guarded(self.clock.advance, 0.2)
-        self.guarded(settle, self.clock)
+        self.quiet()
+        self.pass_time(0.2)
+        self.quiet()
 
     def end(self) -> list[str]:
         """Let everything come to its end; returns what is wrong."""
         for _ in range(60):
-            self.guarded(settle, self.clock)
-            self.guarded(self.clock.advance, 0.5)
-        wrong = []
+            self.pass_time(0.5)
+        wrong = [self.spins] if self.spins else []
         pushed = any(what == "push" and outcome == [1] for what, _, outcome in self.given)
         for what, expected, outcome in self.given:
             if not outcome:
@@ -169,9 +197,8 @@ class Story:
             wrong.append(f"lane: {lane.waiting} wait, {len(lane.connections)} of which {len(lane._idle)} rest")
         wrong += self.everything_works()
         done = factory.disconnect()
-        settle(self.clock)
-        self.clock.advance(20)
-        settle(self.clock)
+        self.quiet()
+        self.pass_time(20)
         if not done.called:
             wrong.append("disconnect() has not fired")
         return wrong
@@ -181,10 +208,10 @@ class Story:
         for number in range(8):
             self.give(f"GET k{number}, in the end", f"v{number}", self.rc.get, f"k{number}")
         self.give("pop", ["r", "y"], self.rc.blpop, "r", 25)
-        settle(self.clock)
+        self.quiet()
         self.give("push", 1, self.rc.rpush, "r", "y")
         self.give("transaction", ["v5", "OK", "v6"], lambda: Deferred.fromCoroutine(self.transaction()))
-        settle(self.clock)
+        self.quiet()
         return [f"{what}: {outcome}" for what, expected, outcome in self.given if outcome != [expected]]
 
 
@@ -200,6 +227,16 @@ def quiet():
 
 
 @pytest.fixture(autouse=True)
+def hanging_stories():
+    def hangs(number: int, frame: Any) -> None:
+        raise TimeoutError("the story hangs")
+
+    former = signal.signal(signal.SIGALRM, hangs)
+    yield
+    signal.signal(signal.SIGALRM, former)
+
+
+@pytest.fixture(autouse=True)
 def restored_reactor(clock):
     """The story puts a clock of its own in its place; the one of the test is put back."""
 
@@ -207,12 +244,15 @@ def restored_reactor(clock):
 def told(at: int, kind: type[BaseException]) -> tuple[Injector, list[str]]:
     story = Story()
     injector = Injector(at, kind)
-    with injector:
-        story.run()
+    signal.alarm(LONGEST_STORY)
     try:
+        with injector:
+            story.run()
         return injector, story.end()
     except Exception as error:
         return injector, [f"{error!r} at {error.__traceback__.tb_next.tb_lineno}"]  # type: ignore[union-attr]
+    finally:
+        signal.alarm(0)
 
 
 def test_nothing_is_wrong_where_nothing_is_raised(both):

@@ -11,6 +11,7 @@ from live_helpers import bounded, clients, opened, until
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.task import deferLater
 
 import txredis_fast as redis
 from bench.testbed.tls import TLSProxy, make_certificates
@@ -320,6 +321,69 @@ async def test_a_wrong_password_is_refused_and_never_shown(make_server, username
         with pytest.raises(redis.NotSentError, match="WRONGPASS") as lazily:
             await bounded(rc.ping())
     assert "wr0ng" not in str(lazily.value)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_password_that_rotates_is_fetched_for_each_connection(make_server):
+    server = make_server(password="admin", users={"app": "on >first ~* &* +@all", "open": "on nopass ~* &* +@all"})
+    tokens = ["first"]
+
+    async def fetch():
+        await deferLater(redis.reactor, 0.01)
+        return tokens[-1]
+
+    async with opened(redis.ConnectionPool(*server.address, poolsize=2, username="app", password=fetch)) as rc:
+        rc._factory.maxDelay = rc._factory.initialDelay = 0.1
+        assert await bounded(rc.execute_command("ACL", "WHOAMI")) == "app"
+        assert await bounded(rc.blpop("no such list", 1)) is None
+        await bounded(rc.execute_command("ACL", "SETUSER", "app", "resetpass", ">second-pä€s"))
+        tokens.append("second-pä€s")
+        await bounded(rc.execute_command("CLIENT", "KILL", "USER", "app", "SKIPME", "no", timeout=2).addBoth(str))
+        await until(lambda: rc.stats().connections_lost >= 2 and rc._factory.size == 2, "back")
+        assert await bounded(rc.execute_command("ACL", "WHOAMI")) == "app"
+    async with opened(
+        redis.Connection(*server.address, username="app", password="second-pä€s", charset="latin-1")
+    ) as rc:
+        assert await bounded(rc.execute_command("ACL", "WHOAMI")) == "app"
+    async with opened(redis.Connection(*server.address, username="open")) as rc:
+        assert await bounded(rc.execute_command("ACL", "WHOAMI")) == "open"
+
+
+@pytest_twisted.ensureDeferred
+async def test_auth_reaches_a_pool_that_is_cut_off(make_server):
+    server = make_server(password="admin", users={"app": "on >first ~* &* +@all"})
+    async with (
+        opened(redis.Connection(*server.address, password="admin")) as admin,
+        opened(redis.ConnectionPool(*server.address, poolsize=2, username="app", password="first")) as rc,
+    ):
+        rc._factory.maxDelay = rc._factory.initialDelay = 0.1
+        await bounded(admin.execute_command("ACL", "SETUSER", "app", "resetpass", ">second"))
+        await bounded(admin.execute_command("CLIENT", "KILL", "USER", "app"))
+        await until(lambda: not rc._factory.size, "lost")
+        with pytest.raises(redis.NotSentError, match="WRONGPASS"):
+            await bounded(rc.ping())
+        assert await bounded(rc.auth("second", "app")) == "OK"
+        assert await bounded(rc.execute_command("ACL", "WHOAMI")) == "app"
+
+
+@pytest_twisted.ensureDeferred
+async def test_connections_have_the_name_of_their_pool(fresh_server):
+    server = fresh_server
+    async with opened(redis.ConnectionPool(*server.address, poolsize=2, clientName="web-1")) as rc:
+        assert await bounded(rc.blpop("no such list", 1)) is None
+        listed = (await bounded(rc.execute_command("CLIENT", "LIST"))).splitlines()
+        assert sum(" name=web-1 " in line for line in listed) == 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_times_to_live_may_have_a_fraction(fresh_server):
+    async with opened(redis.Connection(*fresh_server.address)) as rc:
+        assert await bounded(rc.set("a", 1, expire=100.5)) == "OK"
+        assert await bounded(rc.setex("b", 100.5, 1)) == "OK"
+        assert await bounded(rc.set("c", 1)) == "OK"
+        assert await bounded(rc.expire("c", 100.5)) == 1
+        for key in "abc":
+            assert 100_000 < await bounded(rc.execute_command("PTTL", key)) <= 100_500
 
 
 @pytest_twisted.ensureDeferred
