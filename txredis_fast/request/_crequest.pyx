@@ -13,7 +13,7 @@ from cpython.object cimport PyObject
 from twisted.internet.defer import fail
 
 from txredis_fast.exceptions import NotSentError
-from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
+from txredis_fast.request._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
 from txredis_fast.request._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 from txredis_fast.resp import INCOMPLETE, Push
@@ -67,7 +67,7 @@ cdef class Request:
         if deferred.called:
             return True
         if isinstance(reply, Exception):
-            deferred.errback(reply)
+            fire_error(deferred, reply)
             return True
         if self.post_proc is not None:
             if may_be_long(self.post_proc, reply):
@@ -85,7 +85,7 @@ cdef class Request:
 
     def fail(self, error):
         if not self.deferred.called:
-            self.deferred.errback(error)
+            fire_error(self.deferred, error)
 
 
 cdef class BatchRequest:
@@ -159,7 +159,7 @@ cdef class BatchRequest:
 
     def fail(self, error):
         if not self.deferred.called:
-            self.deferred.errback(error)
+            fire_error(self.deferred, error)
 
 
 cdef class RequestQueue:
