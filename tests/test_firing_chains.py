@@ -100,13 +100,13 @@ def story(length, value):
             result = -1
         seen.append(("resumed", number, result))
         for outer in {0, number // 2, number}:
-            links[outer].addCallback(lambda got: seen.append(("added", number, outer, got)))
+            links[outer].addCallback(lambda got, outer=outer: seen.append(("added", number, outer, got)))
         if number % 7 == 6:
             raise KeyError(number)
         return number
 
     for number in range(length):
-        links.append(Deferred.fromCoroutine(wait(number)))
+        links += [Deferred.fromCoroutine(wait(number))]
     links[-1].addBoth(lambda result: seen.append(("end", getattr(result, "type", result))))
     requests.answer(value)
     return seen, [(link.called, link.result, link.paused, link._runningCallbacks) for link in links]
@@ -130,7 +130,7 @@ def unfired(links):
     return [place for place, link in enumerate(links) if not link.called]
 
 
-#: Memory that is not there once, at each allocation that firing makes: all are fired all the same, with what that raised.
+#: Memory that is not there once, at each allocation that firing makes.
 EXHAUSTED = """
 import _testcapi
 from test_firing_chains import chain_of, queue, unfired

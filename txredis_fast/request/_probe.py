@@ -52,7 +52,7 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
         failing = make(None)
         finished = waiter([failing], seen)
         fire(failing, Failure(LookupError("failed")))
-        finished.addErrback(lambda failure: seen.append((failure.type, failure.value.args)))
+        finished.addBoth(lambda result: seen.append((result.type, result.value.args)))
         seen.append((failing.result, failing.called, failing._debugInfo))
     awaited = [make(None) for _ in range(2)]
     finished = _coroutine(awaited, seen)

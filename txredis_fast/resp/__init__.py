@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from txredis_fast.resp._keys import spread, spread_at_once
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_ELEMENTS,
     DEFAULT_MAX_LINE_LENGTH,
+    DEFAULT_MAX_TEXT_LENGTH,
     INCOMPLETE,
     Incomplete,
     Push,
@@ -28,6 +30,7 @@ __all__ = [
     "DEFAULT_MAX_DEPTH",
     "DEFAULT_MAX_ELEMENTS",
     "DEFAULT_MAX_LINE_LENGTH",
+    "DEFAULT_MAX_TEXT_LENGTH",
     "IMPLEMENTATION",
     "INCOMPLETE",
     "Incomplete",
@@ -35,23 +38,26 @@ __all__ = [
     "Reader",
     "encode_command",
     "encode_commands",
+    "may_collide",
+    "spread",
+    "spread_at_once",
 ]
 
 #: Which implementation is in use: ``"cython"`` or ``"python"``.
 IMPLEMENTATION: str
 
 if TYPE_CHECKING:
-    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands
+    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
 elif os.environ.get("TXREDIS_FAST_PUREPYTHON", "") not in ("", "0"):
-    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands
+    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
 
     IMPLEMENTATION = "python"
 else:
     try:
-        from txredis_fast.resp._cresp import Reader, encode_command, encode_commands
+        from txredis_fast.resp._cresp import Reader, encode_command, encode_commands, may_collide
 
         IMPLEMENTATION = "cython"
     except ImportError:
-        from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands
+        from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
 
         IMPLEMENTATION = "python"
