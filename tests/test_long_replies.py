@@ -63,6 +63,20 @@ def test_a_long_collection_is_made_in_many_turns(both, clock, slow, ask, element
     assert fired(asked) == value
 
 
+def test_numbers_that_somebody_chose_are_made_text_in_many_turns_too(both, clock, slow):
+    """All have the same hash, so that a set of the numbers would take minutes."""
+    numbers = [number * (2**61 - 1) for number in range(5, LONG + 7)]
+    pool = Pool()
+    for ask, make in (
+        (pool.handler.smembers, set),
+        (pool.handler.hgetall, lambda texts: dict(zip(texts[::2], numbers[1::2], strict=True))),
+    ):
+        asked = ask("k")
+        pool.answer(wire([str(number) for number in numbers]))
+        assert turns(clock) >= 3 * (len(numbers) // PART) // 2
+        assert fired(asked) == make([str(number) for number in numbers])
+
+
 def test_where_there_is_time_it_is_made_at_once(both, clock, monkeypatch):
     monkeypatch.setattr(flood, "seconds", lambda: 0.0)
     pool = Pool()

@@ -530,6 +530,18 @@ def test_the_steps_of_parsing_may_be_called_by_their_old_names():
     protocol.handleMultiBulkElement(None)
     assert [fired(d) for d in ds] == ["OK", 5, 1.5, ["x", None]]
     assert protocol.tryConvertData([b"7", "007", 3, b"\xff"]) == [7, 7, 3, b"\xff"]
+
+
+def test_a_reply_deeper_than_the_stack_is_converted():
+    protocol = redis.RedisProtocol()
+    reply = b"7"
+    for _ in range(20_000):
+        reply = [reply, b"a"]
+    value, depth = protocol.tryConvertData(reply), 0
+    while isinstance(value, list):
+        assert value[1] == "a"
+        value, depth = value[0], depth + 1
+    assert (value, depth) == (7, 20_000)
     assert protocol.handle_reply("fine") == "fine"
     with pytest.raises(redis.ResponseError):
         protocol.handle_reply(redis.ResponseError("ERR no"))

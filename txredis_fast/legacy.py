@@ -212,7 +212,7 @@ class ParsingSteps(LineReceiver):
     def tryConvertData(self, data: Any) -> Any:
         """Convert a bulk string, or a list of them, as in a reply of this connection."""
         if isinstance(data, list):
-            return [self.tryConvertData(item) for item in data]
+            return self._convert_list(data)
         if not isinstance(data, bytes | str):
             return data
         payload = data if isinstance(data, bytes) else data.encode()
@@ -220,3 +220,18 @@ class ParsingSteps(LineReceiver):
         reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
         converted = reader.get()
         return data if isinstance(data, str) and isinstance(converted, bytes) else converted
+
+    def _convert_list(self, data: list[Any]) -> list[Any]:
+        """Convert a list, however deep the lists in it are: a reply may be deeper than Python's stack."""
+        converted: list[Any] = []
+        left = [(data, converted)]
+        while left:
+            items, made = left.pop()
+            for item in items:
+                if isinstance(item, list):
+                    inner: list[Any] = []
+                    left.append((item, inner))
+                    made.append(inner)
+                else:
+                    made.append(self.tryConvertData(item))
+        return converted

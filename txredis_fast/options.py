@@ -39,7 +39,9 @@ __all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL", 
 ConvertNumbers = bool | Literal["exact"]
 
 #: The limits that the reply parser has; each may be set in :attr:`ConnectionOptions.limits`.
-LIMITS = frozenset({"max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_buffered"})
+LIMITS = frozenset(
+    {"max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_text_length", "max_buffered"}
+)
 
 DEFAULT_POOL_TIMEOUT = 30.0
 
@@ -132,7 +134,8 @@ class ConnectionOptions:
     #: none but those that the program marks (``rc.retrying``).
     retry: RetryPolicy | None = None
     #: True: ``[+-]?[0-9]+`` in a bulk string becomes int, and a decimal fraction float. "exact": only where the
-    #: number gives the same text back (``007`` and ``1.10`` stay text). False: none.
+    #: number gives the same text back and equals that of no other text (``007``, ``1.10`` and ``1.0`` stay text), so
+    #: that no member of a set and no field of a hash is lost. False: none.
     convertNumbers: ConvertNumbers = True
     #: Refuse arguments that are not bytes, str, int, float or bool, rather than send ``str(argument)``.
     strict: bool = False
@@ -142,7 +145,7 @@ class ConnectionOptions:
     #: arguments only. Blocking commands are not. None: none is.
     slowCommandThreshold: float | None = None
     #: Limits of the reply parser by name (``max_bulk_length``, ``max_elements``, ``max_depth``,
-    #: ``max_line_length``, ``max_buffered``); what is left out has the default of ``resp.Reader``.
+    #: ``max_line_length``, ``max_text_length``, ``max_buffered``); what is left out has the default of ``resp.Reader``.
     limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:

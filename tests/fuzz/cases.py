@@ -29,6 +29,7 @@ SMALL_LIMITS = {
     "max_elements": 12,
     "max_depth": 4,
     "max_line_length": 40,
+    "max_text_length": 60,
     "max_buffered": 128,
 }
 

@@ -116,6 +116,7 @@ limits = st.fixed_dictionaries(
         "max_elements": st.integers(1, 12),
         "max_depth": st.integers(1, 4),
         "max_line_length": st.integers(1, 12),
+        "max_text_length": st.integers(1, 12),
         "max_buffered": st.integers(1, 60),
     },
 )

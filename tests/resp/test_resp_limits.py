@@ -19,7 +19,9 @@ def error_of(reader, wire):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("limit", ["max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_buffered"])
+@pytest.mark.parametrize(
+    "limit", ["max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_buffered", "max_text_length"]
+)
 @pytest.mark.parametrize("value", [0, -1, 1.5, "5", None, True])
 def test_a_limit_must_be_a_positive_int(resp, limit, value):
     with pytest.raises(ValueError, match=f"{limit} must be a positive int, not "):
@@ -27,7 +29,7 @@ def test_a_limit_must_be_a_positive_int(resp, limit, value):
 
 
 def test_a_limit_may_be_beyond_any_size(resp):
-    names = ["max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_buffered"]
+    names = ["max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_text_length", "max_buffered"]
     reader = resp.Reader(**dict.fromkeys(names, 10**30))
     reader.feed(b"*1\r\n$1\r\na\r\n")
     assert reader.get() == ["a"]
@@ -132,11 +134,46 @@ def test_line_length(resp):
             assert messages == [f"expected a line of at most 9 bytes, got {wire[:10]!r}"]
 
 
-def test_line_length_is_64_kib_by_default(resp):
+def test_lines_of_numbers_and_lengths_are_64_kib_by_default(resp):
     reader = resp.Reader()
-    reader.feed(b"+" + b"x" * 65535 + b"\r\n")
-    assert len(reader.get()) == 65535
-    assert "a line of at most 65536 bytes" in error_of(reader, b"+" + b"x" * 65536)
+    reader.feed(b":" + b"1" * 65535 + b"\r\n")
+    assert reader.get() % 10 == 1
+    assert "a line of at most 65536 bytes" in error_of(reader, b":" + b"1" * 65536)
+    assert "a line of at most 65536 bytes" in error_of(resp.Reader(), b"$" + b"1" * 65536)
+
+
+@pytest.mark.parametrize("kind", [b"+", b"-"])
+def test_lines_of_text_are_1_mib_by_default(resp, kind):
+    text = "x" * (2**20 - 1)
+    reader = resp.Reader()
+    for size in (1000, 10**7):
+        wire = kind + text.encode() + b"\r\n:1\r\n"
+        for at in range(0, len(wire), size):
+            reader.feed(wire[at : at + size])
+            replies = reader.get_all()
+        assert [str(reply) for reply in replies] == [text, "1"]
+    assert "a line of at most 1048576 bytes" in error_of(reader, kind + text.encode() + b"xx")
+
+
+def test_lines_of_text_have_a_limit_of_their_own(resp):
+    reader = resp.Reader(max_text_length=20)
+    reader.feed(b"+" + b"x" * 19 + b"\r\n:" + b"1" * 30 + b"\r\n")
+    assert reader.get_all() == ["x" * 19, int("1" * 30)]
+    assert error_of(reader, b"-" + b"x" * 20 + b"\r\n") == (
+        f"expected a line of at most 20 bytes, got {b'-' + b'x' * 20!r}"
+    )
+    reader = resp.Reader(max_text_length=30, max_line_length=9)
+    reader.feed(b"-" + b"x" * 29 + b"\r\n")
+    assert str(reader.get()) == "x" * 29
+    assert "a line of at most 9 bytes" in error_of(reader, b":1234567890")
+
+
+@pytest.mark.parametrize("limit", [9, 16 * 1024 * 1024])
+def test_who_sets_the_limit_of_all_lines_sets_that_of_text(resp, limit):
+    reader = resp.Reader(max_line_length=limit)
+    reader.feed(b"+" + b"x" * (limit - 1) + b"\r\n")
+    assert len(reader.get()) == limit - 1
+    assert f"a line of at most {limit} bytes" in error_of(reader, b"+" + b"x" * limit)
 
 
 @pytest.mark.parametrize("wire", [b"$1000\r\n" + b"x" * 1000, b"*1000\r\n" + b":1\r\n" * 500, b"+" + b"x" * 1000])
@@ -272,6 +309,7 @@ def in_chunks(resp, wire, size, get_each=True):
 # Each is fed in chunks so small, or is so large, that quadratic work would outweigh the rest.
 SHAPES = {
     "a line byte by byte": (lambda n: b"+" + b"x" * n + b"\r\n", 20_000, 1),
+    "an error in small chunks": (lambda n: b"-" + b"x" * n + b"\r\n", 200_000, 20),
     "a bulk string byte by byte": (lambda n: b"$%d\r\n" % n + b"x" * n + b"\r\n", 20_000, 1),
     "a large bulk string": (lambda n: b"$%d\r\n" % n + b"x" * n + b"\r\n", 2_000_000, 64),
     "an array": (lambda n: b"*%d\r\n" % n + b":1\r\n" * n, 20_000, 7),
@@ -299,3 +337,47 @@ def test_taking_one_reply_for_each_byte_fed_is_linear(resp):
             reader.feed(b"0\r\n\r\n")
 
     assert_linear(run, 10_000)
+
+
+#: Elements that are short on the wire, and large in memory.
+SMALL_ONES = {
+    "empty sets": b"~0\r\n",
+    "sets": b"~1\r\n_\r\n",
+    "empty maps": b"%0\r\n",
+    "maps": b"%1\r\n_\r\n_\r\n",
+    "empty lists": b"*0\r\n",
+    "empty errors": b"-\r\n",
+    "bulk errors": b"!0\r\n\r\n",
+    "attributes": b"|1\r\n_\r\n_\r\n_\r\n",
+    "integers": b":300\r\n",
+    "doubles": b",1\r\n",
+    "nulls": b"_\r\n",
+}
+
+
+@pytest.mark.parametrize("name", SMALL_ONES)
+def test_what_an_incomplete_reply_takes_is_at_most_25_times_the_limit(resp, name):
+    limit = 1_000_000
+    chunk = SMALL_ONES[name] * 1000
+
+    def attack():
+        reader = resp.Reader(max_buffered=limit)
+        reader.feed(b"*60000000\r\n")
+        with pytest.raises(ProtocolError, match="within 1000000 bytes"):
+            while True:
+                reader.feed(chunk)
+                assert reader.get() is INCOMPLETE
+        # The next chunk is not what made it that large.
+        assert reader.fed <= limit + len(chunk) + 11
+
+    assert peak_of(attack) < 25 * limit
+
+
+def test_sets_and_maps_of_replies_that_are_complete_do_not_add_up(resp):
+    reader = resp.Reader(max_buffered=1000)
+    for _ in range(100):
+        reader.feed(b"*3\r\n~0\r\n%1\r\n:1\r\n:2\r\n-no\r\n-no\r\n+")
+        reader.get_all()
+        reader.feed(b"OK\r\n")
+        assert reader.get() == "OK"
+    assert reader.buffered == 0

@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from .._types import Reply
+from ..resp import may_collide, spread, spread_at_once
 
 __all__ = [
     "as_dict",
@@ -63,6 +64,8 @@ def _parts(reply: list[Any]) -> Iterator[list[Any]]:
 
 
 def _set_in_parts(reply: list[Any]) -> _Parts:
+    if may_collide(reply):
+        reply = yield from spread(reply)
     value: set[Any] = set()
     for part in _parts(reply):
         value.update(part)
@@ -73,13 +76,17 @@ def _set_in_parts(reply: list[Any]) -> _Parts:
 @_convertible_by(_set_in_parts)
 def as_set(reply: Reply) -> Reply:
     """Set of a list's elements."""
-    return set(reply) if isinstance(reply, list) else reply
+    return set(_keys(reply)) if isinstance(reply, list) else reply
 
 
 def _dict_in_parts(reply: list[Any]) -> _Parts:
+    names = reply[::2]
+    if may_collide(names):
+        names = yield from spread(names)
+    values = reply[1::2]
     value: dict[Any, Any] = {}
-    for part in _parts(reply):
-        value.update(_pairs(part))
+    for at in range(0, len(values), PART // 2):
+        value.update(zip(names[at : at + PART // 2], values[at : at + PART // 2], strict=False))
         yield
     return value
 
@@ -87,7 +94,7 @@ def _dict_in_parts(reply: list[Any]) -> _Parts:
 @_convertible_by(_dict_in_parts)
 def as_dict(reply: Reply) -> Reply:
     """Dict of a list in which each name is followed by its value."""
-    return dict(_pairs(reply)) if isinstance(reply, list) else reply
+    return dict(zip(_keys(reply[::2]), reply[1::2], strict=False)) if isinstance(reply, list) else reply
 
 
 def _scored_in_parts(reply: list[Any]) -> _Parts:
@@ -168,6 +175,10 @@ def _sentinel_state(node: Reply) -> dict[str, Any]:
     for name, word in _SENTINEL_FLAGS.items():
         state[name] = word in words
     return state
+
+
+def _keys(keys: list[Any]) -> list[Any]:
+    return spread_at_once(keys) if may_collide(keys) else keys
 
 
 def _pairs(reply: list[Any]) -> Iterator[tuple[Any, Any]]:

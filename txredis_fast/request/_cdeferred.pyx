@@ -36,12 +36,18 @@ cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(PyObject *items, object key) except? NULL
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
     Py_ssize_t Py_REFCNT(PyObject *value)
+    unsigned long PyThread_get_thread_ident()
+    void PyErr_Fetch(PyObject **kind, PyObject **error, PyObject **traceback) noexcept
+    void PyErr_Restore(PyObject *kind, PyObject *error, PyObject *traceback) noexcept
 
 cdef extern from *:
     """
     #define TYPE_DICT(kind) (((PyTypeObject *)(kind))->tp_dict)
+    #define SET_ATTRIBUTE(target, name, value) (Py_TYPE(target)->tp_setattro(target, name, value))
     """
     PyObject *TYPE_DICT(object kind)
+    # For a name that is written out. What is raised is left set.
+    int SET_ATTRIBUTE(object target, object name, object value) noexcept
 
 cdef object _Deferred = Deferred
 cdef object _Failure = Failure
@@ -60,6 +66,13 @@ cdef bint _private = False
 #: Whether this Twisted runs coroutines and generators that a generator yields; older ones hand them back as they are.
 cdef bint _runs_coroutines = False
 cdef bint _runs_generators = False
+#: Deferreds whose firing was cut short where the stack or the memory had come to an end, each with its thread, its
+#: value, and whether that is an error. They are fired where there is more room: further out, or with the next reply.
+cdef list _cut_short = []
+
+cdef enum:
+    #: How many coroutines that end, each of which lets the next one go on, are resumed one inside the other.
+    NESTED = 8
 
 
 cdef inline bint _is_deferred(object value) noexcept:
@@ -83,42 +96,191 @@ cdef object new_deferred(object canceller):
 
 
 cdef int fire(object deferred, object value) except -1:
-    """As ``deferred.callback(value)``, for a Deferred that has not been called."""
+    """As ``deferred.callback(value)``, for a Deferred that has not been called.
+
+    Where this raises, the Deferred has been called, or is as it was.
+    """
+    _fire(deferred, value, 0)
+    if _cut_short:
+        _fire_cut_short()
+    return 0
+
+
+cdef int fire_error(object deferred, object error) except -1:
+    """As ``deferred.errback(error)``, for a Deferred that has not been called."""
+    cdef object failure
+    try:
+        failure = _Failure(error)
+    except BaseException:
+        _cut_short.append((PyThread_get_thread_ident(), deferred, error, True))
+        raise
+    return fire(deferred, failure)
+
+
+cdef int _fire(object deferred, object value, int depth) except -1:
+    """Fire a Deferred, and those of coroutines that end by it, each of which may let the next one go on.
+
+    They are fired one inside the other, as Twisted does it, ``NESTED`` deep; further ones in a loop. Those that are
+    around are finished only afterwards, innermost first, so that callbacks added meanwhile run when they do in Twisted.
+    """
+    cdef tuple following = _fire_one(deferred, value, depth)
+    return 0 if following is None else _fire_following(deferred, following, depth)
+
+
+cdef int _fire_following(object deferred, tuple following, int depth) except -1:
+    """As :func:`_fire`, for what comes after the first one."""
+    cdef list around = None
+    cdef object value = None
+    cdef object failed = None
+    try:
+        around = []
+        while following is not None:
+            around.append(deferred)
+            deferred, value = following
+            following = None
+            following = _fire_one(deferred, value, depth)
+    except BaseException as error:
+        if following is not None:
+            # No memory to remember who is around.
+            _fire_anyhow(following[0], following[1])
+            _finish(deferred, getattr(deferred, _CALLBACKS), None)
+        else:
+            failed = error
+    return _finish_around(around, deferred, value, failed)
+
+
+cdef int _finish_around(list around, object deferred, object value, object failed) except -1:
+    """Finish those whose coroutines let the next ones go on; the innermost has failed where the last one raised."""
+    if failed is not None:
+        _fire_anyhow(deferred, value)
+    while around is not None and around:
+        deferred = around.pop()
+        try:
+            _finish(deferred, getattr(deferred, _CALLBACKS), None if failed is None else _Failure(failed))
+            failed = None
+        except BaseException as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return 0
+
+
+cdef int _fire_anyhow(object deferred, object value) except -1:
+    """Firing has raised: if it has come to nothing, try once more, now or later."""
+    if deferred.called or _is_deferred(value):
+        return 0
+    try:
+        deferred.callback(value)
+    except BaseException:
+        _cut_short.append((PyThread_get_thread_ident(), deferred, value, False))
+    return 0
+
+
+cdef int _fire_cut_short() except -1:
+    """Fire what could not be fired further in, in this thread."""
+    cdef tuple kept
+    cdef object mine = PyThread_get_thread_ident()
+    for kept in _cut_short[:]:
+        if kept[0] != mine:
+            continue
+        _cut_short.remove(kept)
+        deferred, value, failed = kept[1:]
+        if deferred.called:
+            continue
+        try:
+            deferred.callback(_Failure(value) if failed else value)
+        except BaseException:
+            if not deferred.called:
+                _cut_short.append(kept)
+            raise
+    return 0
+
+
+cdef tuple _fire_one(object deferred, object value, int depth):
+    """Fire one; returns what is to be fired next, before this one is finished: a Deferred and its value."""
     cdef list callbacks
     cdef tuple entry, call
-    cdef object callback, result
-    if (
-        not _private or type(deferred) is not _Deferred or deferred.paused or deferred.debug
-        or _is_failure(value) or _is_deferred(value)
-    ):
+    cdef tuple following = None
+    cdef object callback
+    cdef object result = None
+    cdef bint failing
+    if not _private or type(deferred) is not _Deferred or deferred.paused or deferred.debug or _is_deferred(value):
         deferred.callback(value)
-        return 0
+        return None
+    failing = _is_failure(value)
     callbacks = getattr(deferred, _CALLBACKS)
-    if not callbacks:
-        deferred.called = True
-        deferred._canceller = None
-        deferred.result = value
-        return 0
-    entry = callbacks[0]
-    call = entry[0]
-    callback = call[0]
-    if len(callbacks) != 1 or callback is _CONTINUE:
+    if not callbacks and not failing:
+        _set_result(deferred, value, False)
+        return None
+    if len(callbacks) != 1:
         deferred.callback(value)
-        return 0
-    deferred.called = True
-    deferred._canceller = None
-    deferred.result = value
-    callbacks.clear()
-    deferred._runningCallbacks = True
+        return None
+    entry = callbacks[0]
+    call = entry[failing]
+    callback = call[0]
+    if callback is _GOT_RESULT and _is_resumable(call):
+        _set_result(deferred, value, True)
+        callbacks.clear()
+        try:
+            following = _resume(value, entry, depth)
+        except BaseException as error:
+            result = _failure_of(deferred, error)
+        if following is not None:
+            return following
+    elif callback is _CONTINUE or failing:
+        deferred.callback(value)
+        return None
+    else:
+        _set_result(deferred, value, True)
+        callbacks.clear()
+        try:
+            if call[2]:
+                result = callback(value, *call[1], **call[2])
+            else:
+                result = callback(value, *call[1])
+        except BaseException as error:
+            result = _failure_of(deferred, error)
+    _finish(deferred, callbacks, result)
+    return None
+
+
+cdef inline int _set_result(object deferred, object value, bint running) except -1:
+    """Make a Deferred one that has been called, or leave it as it was."""
+    if (
+        running and SET_ATTRIBUTE(deferred, "_runningCallbacks", True) < 0
+        or SET_ATTRIBUTE(deferred, "result", value) < 0
+        or SET_ATTRIBUTE(deferred, "_canceller", None) < 0
+        or SET_ATTRIBUTE(deferred, "called", True) < 0
+    ):
+        return _undo(deferred)
+    return 0
+
+
+cdef int _undo(object deferred) except -1:
+    """Leave a Deferred as it was, and raise what has been set as raised."""
+    cdef PyObject *kind = NULL
+    cdef PyObject *error = NULL
+    cdef PyObject *traceback = NULL
+    PyErr_Fetch(&kind, &error, &traceback)
     try:
-        if callback is _GOT_RESULT and _is_resumable(call):
-            result = _resume(value, entry)
-        elif call[2]:
-            result = callback(value, *call[1], **call[2])
-        else:
-            result = callback(value, *call[1])
+        deferred._runningCallbacks = False
+        vars(deferred).pop("result", None)
+    finally:
+        PyErr_Restore(kind, error, traceback)
+    return -1
+
+
+cdef object _failure_of(object deferred, error):
+    """What a callback raised, as its result; where even that cannot be made, the Deferred keeps what it has."""
+    try:
+        return _Failure(error, type(error), error.__traceback__)
     except BaseException:
-        result = _Failure()
+        deferred._runningCallbacks = False
+        raise
+
+
+cdef inline int _finish(object deferred, list callbacks, object result) except -1:
+    """A Deferred's only callback has returned; others may have been added meanwhile."""
     deferred._runningCallbacks = False
     if _is_failure(result) or _is_deferred(result):
         # Chaining and the record of unhandled errors are left to Twisted: it gets the result from a callback.
@@ -180,56 +342,88 @@ cdef object _step(object context, object gen, object value, bint *returned):
     return owned(result)
 
 
-cdef object _resume(object value, tuple entry):
+cdef tuple _resume(object value, tuple entry, int depth):
     """As Twisted's ``_inlineCallbacks``: give a coroutine what it awaited, until it awaits what has no result yet.
 
     :param entry: how it was waiting, which is also how it will wait.
+    :returns: as :func:`_end`, if it has ended.
     """
     cdef tuple args = (<tuple>entry[0])[1]
     cdef object gen = args[1]
     cdef object status = args[2]
     cdef object context = args[3]
-    cdef object awaited, deferred, traceback
+    cdef object awaited, traceback
     cdef list waiting
     cdef bint returned = False
+    cdef bint stepped
     while True:
+        stepped = False
         try:
             awaited = _step(context, gen, value, &returned)
+            stepped = True
+            if returned:
+                pass
+            elif type(awaited) is _Deferred and not awaited.called:
+                status.waitingOn = awaited
+                (<list?>getattr(awaited, _CALLBACKS)).append(entry)
+                return None
+            else:
+                if (
+                    (type(awaited) is _Generator and _runs_generators)
+                    or (_runs_coroutines and not _is_deferred(awaited) and defer.iscoroutine(awaited))
+                ):
+                    awaited = defer._cancellableInlineCallbacks(awaited)
+                if _is_deferred(awaited):
+                    waiting = [True, None]
+                    awaited.addBoth(_GOT_RESULT, waiting, gen, status, context)
+                    if waiting[0]:
+                        status.waitingOn = awaited
+                        waiting[0] = False
+                        return None
+                    awaited = waiting[1]
         except BaseException as error:
+            if stepped:
+                # It could not be made to wait: it learns of that.
+                value = _Failure(error)
+                continue
             traceback = _application_part(error.__traceback__)
             if isinstance(error, _Returned):
                 # Twisted looks at the traceback to see who called its returnValue.
                 if traceback is not None:
                     traceback = traceback.tb_next
                 _GO_ON(None, _Raiser(error.with_traceback(traceback)), status, context)
-            else:
-                status.deferred.errback(_Failure(error, type(error), traceback))
-            return None
-        if returned:
-            deferred = status.deferred
-            if deferred.called:
-                deferred.callback(awaited)
-            else:
-                fire(deferred, awaited)
-            return None
-        if type(awaited) is _Deferred and not awaited.called:
-            (<list?>getattr(awaited, _CALLBACKS)).append(entry)
-            status.waitingOn = awaited
-            return None
-        if (
-            (type(awaited) is _Generator and _runs_generators)
-            or (_runs_coroutines and not _is_deferred(awaited) and defer.iscoroutine(awaited))
-        ):
-            awaited = defer._cancellableInlineCallbacks(awaited)
-        if _is_deferred(awaited):
-            waiting = [True, None]
-            awaited.addBoth(_GOT_RESULT, waiting, gen, status, context)
-            if waiting[0]:
-                waiting[0] = False
-                status.waitingOn = awaited
                 return None
-            awaited = waiting[1]
+            try:
+                awaited = _Failure(error, type(error), traceback)
+            except BaseException:
+                _cut_short.append((PyThread_get_thread_ident(), status.deferred, error, True))
+                raise
+            returned = True
+        if returned:
+            return _end(status.deferred, awaited, depth)
         value = awaited
+
+
+cdef tuple _end(object deferred, object value, int depth):
+    """A coroutine has ended: fire its Deferred, or return that and its value, to be fired by who called."""
+    if deferred.called:
+        deferred.callback(value)  # as Twisted does it: it raises, or the Deferred was cancelled
+        return None
+    if depth >= NESTED:
+        return _as_following(deferred, value)
+    try:
+        _fire(deferred, value, depth + 1)
+    except BaseException:
+        _fire_anyhow(deferred, value)
+        raise
+    return None
+
+
+cdef tuple _as_following(object deferred, object value):
+    try:
+        return (deferred, value)
+    except MemoryError:
+        _fire_anyhow(deferred, value)
 
 
 cdef object _application_part(object traceback):

@@ -13,7 +13,7 @@ from cpython.object cimport PyObject
 from twisted.internet.defer import fail
 
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
-from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
+from txredis_fast.request._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
 from txredis_fast.request._failing import as_exception, fail_each
 from txredis_fast.request._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
@@ -68,7 +68,7 @@ cdef class Request:
         if deferred.called:
             return True
         if isinstance(reply, Exception):
-            deferred.errback(reply)
+            fire_error(deferred, reply)
             return True
         if self.post_proc is not None:
             try:
@@ -86,7 +86,7 @@ cdef class Request:
 
     def fail(self, error):
         if not self.deferred.called:
-            self.deferred.errback(error)
+            fire_error(self.deferred, error)
 
 
 cdef class BatchRequest:
@@ -160,7 +160,7 @@ cdef class BatchRequest:
 
     def fail(self, error):
         if not self.deferred.called:
-            self.deferred.errback(error)
+            fire_error(self.deferred, error)
 
 
 cdef class RequestQueue:

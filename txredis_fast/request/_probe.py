@@ -48,6 +48,12 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
         for deferred in awaited:
             fire(deferred, awaited.index(deferred))
             seen.append((deferred.result, deferred.called, len(getattr(deferred, callbacks))))
+    for waiter in (_coroutine, _generator):
+        failing = make(None)
+        finished = waiter([failing], seen)
+        fire(failing, Failure(LookupError("failed")))
+        finished.addBoth(lambda result: seen.append((result.type, result.value.args)))
+        seen.append((failing.result, failing.called, failing._debugInfo))
     awaited = [make(None) for _ in range(2)]
     finished = _coroutine(awaited, seen)
     fire(awaited[0], 1)

@@ -12,12 +12,14 @@ import os
 from typing import TYPE_CHECKING
 
 from txredis_fast.resp._fixed import fix_argument, fixed_arguments, fixed_values
+from txredis_fast.resp._keys import spread, spread_at_once
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_ELEMENTS,
     DEFAULT_MAX_LINE_LENGTH,
+    DEFAULT_MAX_TEXT_LENGTH,
     INCOMPLETE,
     Incomplete,
     Push,
@@ -29,6 +31,7 @@ __all__ = [
     "DEFAULT_MAX_DEPTH",
     "DEFAULT_MAX_ELEMENTS",
     "DEFAULT_MAX_LINE_LENGTH",
+    "DEFAULT_MAX_TEXT_LENGTH",
     "IMPLEMENTATION",
     "INCOMPLETE",
     "Incomplete",
@@ -39,23 +42,26 @@ __all__ = [
     "fix_argument",
     "fixed_arguments",
     "fixed_values",
+    "may_collide",
+    "spread",
+    "spread_at_once",
 ]
 
 #: Which implementation is in use: ``"cython"`` or ``"python"``.
 IMPLEMENTATION: str
 
 if TYPE_CHECKING:
-    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands
+    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
 elif os.environ.get("TXREDIS_FAST_PUREPYTHON", "") not in ("", "0"):
-    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands
+    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
 
     IMPLEMENTATION = "python"
 else:
     try:
-        from txredis_fast.resp._cresp import Reader, encode_command, encode_commands
+        from txredis_fast.resp._cresp import Reader, encode_command, encode_commands, may_collide
 
         IMPLEMENTATION = "cython"
     except ImportError:
-        from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands
+        from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
 
         IMPLEMENTATION = "python"

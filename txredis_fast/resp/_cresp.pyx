@@ -17,17 +17,20 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeLatin1, PyUnicode_DecodeUTF8
 from libc.stdint cimport uint64_t
+from libc.math cimport floor
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import _shared
 from txredis_fast.resp._cencode import encode_command, encode_commands
+from txredis_fast.resp._keys import MAX_SAME_HASH, attributes_of, spread_at_once
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_ELEMENTS,
     DEFAULT_MAX_LINE_LENGTH,
+    DEFAULT_MAX_TEXT_LENGTH,
     HUGE,
     Push,
     check_options,
@@ -36,9 +39,10 @@ from txredis_fast.resp._shared import (
     line_fault,
     malformed,
     parse_integer,
+    text_length,
 )
 
-__all__ = ["Reader", "encode_command", "encode_commands"]
+__all__ = ["Reader", "encode_command", "encode_commands", "may_collide"]
 
 cdef extern from "Python.h":
     enum:
@@ -50,6 +54,9 @@ cdef extern from "Python.h":
     char *PyOS_double_to_string(double value, char code, int precision, int flags, int *kind) except NULL
     Py_ssize_t PyList_GET_SIZE(PyObject *items)
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
+    bint PyFloat_CheckExact(PyObject *value)
+    bint PyLong_CheckExact(PyObject *value)
+    long long PyLong_AsLongLongAndOverflow(PyObject *value, int *overflow) except? -1
     void PyList_SET_ITEM(PyObject *items, Py_ssize_t index, PyObject *value)
     # On objects that nobody else can see yet, which may be written and resized.
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
@@ -93,6 +100,11 @@ cdef Py_ssize_t _BELIEVED = _shared.BELIEVED
 cdef Py_ssize_t _HUGE_PAGES_FROM = 4 * 1024 * 1024
 cdef Py_ssize_t _HUGE = _shared.HUGE
 cdef int _MAX_FROZEN_DEPTH = _shared.MAX_FROZEN_DEPTH
+cdef Py_ssize_t _MAX_FROZEN = _shared.MAX_FROZEN
+cdef Py_ssize_t _SET_BYTES = _shared.SET_BYTES
+cdef Py_ssize_t _MAP_BYTES = _shared.MAP_BYTES
+cdef Py_ssize_t _ERROR_BYTES = _shared.ERROR_BYTES
+cdef Py_ssize_t _MAX_SAME_HASH = MAX_SAME_HASH
 cdef Py_ssize_t _MAX_INT_DIGITS = _shared.MAX_INT_DIGITS
 cdef int _NUMBERS_EXACT = _shared.NUMBERS_EXACT
 
@@ -235,6 +247,8 @@ cdef object _number(const char *text, Py_ssize_t size, bint exact):
         return None
     cdef char *shortest
     if exact:
+        if floor(real) == real:
+            return None
         shortest = PyOS_double_to_string(real, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
         i = 0
         while i < size and shortest[i] == text[i]:
@@ -244,6 +258,52 @@ cdef object _number(const char *text, Py_ssize_t size, bint exact):
         if i != size or count != 0:
             return None
     return real
+
+
+def may_collide(list keys not None):
+    """See :func:`txredis_fast.resp._pyresp.may_collide`."""
+    return _may_collide(keys)
+
+
+cdef bint _may_collide(list keys) except -1:
+    """Whether so many keys are numbers of which many may have the same hash."""
+    cdef Py_ssize_t found = 0
+    cdef Py_ssize_t i
+    cdef int overflow = 0
+    cdef PyObject *key
+    if len(keys) <= _MAX_SAME_HASH:
+        return False
+    for i in range(len(keys)):
+        key = PyList_GET_ITEM(<PyObject *>keys, i)
+        if PyLong_CheckExact(key):
+            PyLong_AsLongLongAndOverflow(key, &overflow)
+            if overflow == 0:
+                continue
+        elif not PyFloat_CheckExact(key):
+            continue
+        found += 1
+        if found > _MAX_SAME_HASH:
+            return True
+    return False
+
+
+cdef list _keys(list items):
+    return spread_at_once(items) if _may_collide(items) else items
+
+
+cdef dict _dict(list items):
+    """Dict of keys, each followed by its value."""
+    cdef list keys
+    cdef dict pairs = {}
+    cdef Py_ssize_t i
+    if len(items) > 2 * _MAX_SAME_HASH:
+        keys = _keys(items[::2])
+        for i in range(len(keys)):
+            pairs[keys[i]] = items[2 * i + 1]
+    else:
+        for i in range(0, len(items), 2):
+            pairs[items[i]] = items[i + 1]
+    return pairs
 
 
 @cython.final
@@ -292,19 +352,16 @@ cdef class _Frame:
         """Make the value, once all items have come."""
         cdef list items = self.items
         cdef Py_ssize_t i
-        cdef dict pairs
         if self.kind == c"*":
             return tuple(items) if self.frozen else items
         if self.kind == c"~":
+            items = _keys(items)
             return frozenset(items) if self.frozen else set(items)
         if self.kind == c">":
             return Push(items)
         if self.frozen:
             return tuple([(items[i], items[i + 1]) for i in range(0, len(items), 2)])
-        pairs = {}
-        for i in range(0, len(items), 2):
-            pairs[items[i]] = items[i + 1]
-        return pairs
+        return _dict(items)
 
 
 @cython.final
@@ -374,10 +431,13 @@ cdef class Reader:
     cdef _Frame _frame
     cdef list _stack
     cdef Py_ssize_t _elements
+    #: What its sets, maps and errors count besides their bytes; and how many of its aggregates are inside keys.
+    cdef Py_ssize_t _extra
+    cdef Py_ssize_t _frozen
     #: Whether the reply that has begun is raw; -1 before its first byte.
     cdef int _raw
     cdef object _attributes
-    cdef object _pending_attributes
+    cdef dict _pending_attributes
     cdef dict _errors
     #: See :attr:`txredis_fast.resp._pyresp.Reader.on_error`.
     cdef public object on_error
@@ -395,6 +455,7 @@ cdef class Reader:
     cdef Py_ssize_t _max_elements
     cdef Py_ssize_t _max_depth
     cdef Py_ssize_t _max_line
+    cdef Py_ssize_t _max_text
     cdef Py_ssize_t _max_buffered
     cdef _Name _channel
     cdef _Name _pattern
@@ -417,6 +478,7 @@ cdef class Reader:
         max_elements=DEFAULT_MAX_ELEMENTS,
         max_depth=DEFAULT_MAX_DEPTH,
         max_line_length=DEFAULT_MAX_LINE_LENGTH,
+        max_text_length=DEFAULT_MAX_TEXT_LENGTH,
         max_buffered=DEFAULT_MAX_BUFFERED,
     ):
         cdef dict limits = {
@@ -424,6 +486,7 @@ cdef class Reader:
             "max_elements": max_elements,
             "max_depth": max_depth,
             "max_line_length": max_line_length,
+            "max_text_length": max_text_length,
             "max_buffered": max_buffered,
         }
         if self._busy:
@@ -438,6 +501,7 @@ cdef class Reader:
         self._max_elements = min(max_elements, HUGE)
         self._max_depth = min(max_depth, HUGE)
         self._max_line = min(max_line_length, HUGE)
+        self._max_text = min(text_length(max_text_length, max_line_length), HUGE)
         self._max_buffered = min(max_buffered, HUGE)
         self._clear()
         self._attributes = None
@@ -653,7 +717,7 @@ cdef class Reader:
         self._bulk = NULL
         self._frame = None
         self._stack = []
-        self._elements = 0
+        self._elements = self._extra = self._frozen = 0
         self._raw = -1
         self._pending_attributes = None
         self._returned = self._fed
@@ -665,7 +729,7 @@ cdef class Reader:
         return ProtocolError(message)
 
     cdef int _check_buffered(self) except -1:
-        if self._fed - self._returned > self._max_buffered:
+        if self._fed - self._returned + self._extra > self._max_buffered:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
         return 0
 
@@ -777,13 +841,16 @@ cdef class Reader:
                     replies.append(value)
                     continue
             if frame is not None and frame.left == 0:
+                if frame.kind == c"|":
+                    if not self._stack:
+                        if self._pending_attributes is None:
+                            self._pending_attributes = {}
+                        self._pending_attributes.update(attributes_of(frame.items))
+                        self._raw = -1
+                    self._frame = self._stack.pop() if self._stack else None
+                    continue
                 value = frame.build()
                 self._frame = self._stack.pop() if self._stack else None
-                if frame.kind == c"|":
-                    if self._frame is None:
-                        self._pending_attributes = {**(self._pending_attributes or {}), **value}
-                        self._raw = -1
-                    continue
                 frame = self._frame
             else:
                 value = self._element(raw)
@@ -802,7 +869,7 @@ cdef class Reader:
             self._attributes = self._pending_attributes
             self._pending_attributes = None
             self._raw = -1
-            self._elements = 0
+            self._elements = self._extra = self._frozen = 0
             if replies is None:
                 return value
             replies.append(value)
@@ -848,7 +915,9 @@ cdef class Reader:
                 return value
             size = _short_integer(text + 1, i - 1)
         else:
-            after = self._line_end(text, available)
+            after = self._line_end(
+                text, available, self._max_text if kind == c"+" or kind == c"-" else self._max_line
+            )
             if after == 0:
                 return _INCOMPLETE
             size = _length(text + 1, after - 3)
@@ -861,16 +930,16 @@ cdef class Reader:
         self._consume(after)
         return value
 
-    cdef Py_ssize_t _line_end(self, const char *text, Py_ssize_t available) except -1:
+    cdef Py_ssize_t _line_end(self, const char *text, Py_ssize_t available, Py_ssize_t longest) except -1:
         """Find where the line at ``text`` ends, its CRLF included; 0 if it does not yet."""
-        cdef Py_ssize_t window = min(available, self._max_line + 1)
+        cdef Py_ssize_t window = min(available, longest + 1)
         cdef Py_ssize_t start = self._scanned
         cdef Py_ssize_t end
         cdef const char *found = <const char *>memchr(text + start, c"\r", window - start)
         end = found - text if found != NULL else window
         if memchr(text + start, c"\n", end - start) == NULL:
             if found == NULL:
-                if available <= self._max_line:
+                if available <= longest:
                     self._scanned = end
                     return 0
             elif end + 1 == available:
@@ -878,7 +947,7 @@ cdef class Reader:
                 return 0
             elif text[end + 1] == c"\n":
                 return end + 2
-        raise self._fail(line_fault(text[:min(available, self._max_line + 2)], self._max_line))
+        raise self._fail(line_fault(text[:min(available, longest + 2)], longest))
 
     cdef object _read_bulk(
         self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after, Py_ssize_t available
@@ -976,6 +1045,7 @@ cdef class Reader:
         cdef object value
         cdef bytes whole = None
         if kind == c"!" or kind == c"-":
+            self._extra += _ERROR_BYTES
             return counted_error(PyUnicode_DecodeUTF8(text, size, b"replace"), self._errors, self.on_error)
         if bulk != NULL and not self._bulk_is_text:
             whole = <bytes>bulk
@@ -1057,6 +1127,14 @@ cdef class Reader:
             raise self._fail(malformed(f"at most {self._max_elements} elements in a reply", text[:after - 2]))
         if frozen > _MAX_FROZEN_DEPTH:
             raise self._fail(malformed(f"at most {_MAX_FROZEN_DEPTH} nested aggregates in a key", text[:after - 2]))
+        if frozen:
+            self._frozen += 1
+            if self._frozen > _MAX_FROZEN:
+                raise self._fail(
+                    malformed(f"at most {_MAX_FROZEN} aggregates in the keys of a reply", text[:after - 2])
+                )
+        if kind != c"*":
+            self._extra += _SET_BYTES if kind == c"~" else _MAP_BYTES
         frame = _Frame.__new__(_Frame)
         frame.kind = kind
         frame.frozen = frozen

@@ -32,8 +32,10 @@ most 32 deep there, because hashing recurses in C. The streamed types of RESP3 a
 Numbers are recognised in bulk strings only, before the charset is applied: ``[+-]?[0-9]+`` of at most
 4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float where that is finite;
 all else is text. Text is decoded by the charset; what it cannot decode stays bytes.
+Keys of maps, and elements of sets, stay text where too many would have the same hash (see :mod:`._keys`).
 
-A line, without its CRLF, has at most ``max_line_length`` bytes. Whether input is malformed, and what the
+A line, without its CRLF, has at most ``max_line_length`` bytes; that of a simple string or error at most
+``max_text_length``. Whether input is malformed, and what the
 error says, does not depend on how it was cut into chunks.
 """
 
@@ -45,6 +47,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 from txredis_fast.exceptions import ProtocolError, ResponseError
+from txredis_fast.resp._keys import MAX_SAME_HASH, attributes_of, spread_at_once
 from txredis_fast.resp._pyencode import encode_command, encode_commands
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED,
@@ -52,11 +55,16 @@ from txredis_fast.resp._shared import (
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_ELEMENTS,
     DEFAULT_MAX_LINE_LENGTH,
+    DEFAULT_MAX_TEXT_LENGTH,
+    ERROR_BYTES,
     EXPECTED,
     HUGE,
     INCOMPLETE,
     LARGE_BULK,
+    MAP_BYTES,
+    MAX_FROZEN,
     MAX_FROZEN_DEPTH,
+    SET_BYTES,
     Push,
     bulk_room,
     check_options,
@@ -66,9 +74,10 @@ from txredis_fast.resp._shared import (
     malformed,
     parse_integer,
     parse_number,
+    text_length,
 )
 
-__all__ = ["Reader", "encode_command", "encode_commands"]
+__all__ = ["Reader", "encode_command", "encode_commands", "may_collide"]
 
 _INTEGER = re.compile(rb"[+-]?[0-9]+").fullmatch
 _DOUBLE = re.compile(rb"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?").fullmatch
@@ -89,6 +98,7 @@ _SHARED_BYTES = {word: word for word in _SHARED_TEXT}
 _PLUS, _MINUS, _COLON, _DOLLAR, _STAR, _UNDERSCORE, _HASH, _COMMA, _PAREN, _BANG, _EQUALS = b"+-:$*_#,(!="
 _PERCENT, _TILDE, _PIPE, _GREATER = b"%~|>"
 
+_TEXT_LINES = frozenset(b"+-")
 _LAST_DIGIT: Final = ord("9")
 _BULKS = frozenset(b"$!=")
 _AGGREGATES = frozenset(b"*%~|>")
@@ -135,12 +145,23 @@ class _Frame:
         if self.kind == _STAR:
             return tuple(self.items) if self.frozen else self.items
         if self.kind == _TILDE:
-            return frozenset(self.items) if self.frozen else set(self.items)
+            elements = _keys(self.items)
+            return frozenset(elements) if self.frozen else set(elements)
         if self.kind == _GREATER:
             return Push(self.items)
-        items: Iterator[Any] = iter(self.items)
-        pairs = zip(items, items, strict=True)
-        return tuple(pairs) if self.frozen else dict(pairs)
+        if self.frozen:
+            items: Iterator[Any] = iter(self.items)
+            return tuple(zip(items, items, strict=True))
+        return dict(zip(_keys(self.items[::2]), self.items[1::2], strict=True))
+
+
+def may_collide(keys: list[Any]) -> bool:
+    """Whether keys are so many that numbers among them might have to be :func:`._keys.spread`."""
+    return len(keys) > MAX_SAME_HASH
+
+
+def _keys(items: list[Any]) -> list[Any]:
+    return spread_at_once(items) if may_collide(items) else items
 
 
 def _larger(bulk: io.BytesIO, size: int) -> io.BytesIO:
@@ -161,7 +182,10 @@ class Reader:
     :param max_elements: elements announced in one reply, nested ones and its attributes included; a pair counts two.
     :param max_depth: aggregates nested in one another.
     :param max_line_length: bytes in a line, without CRLF.
-    :param max_buffered: bytes of a reply that is not complete, checked after each chunk.
+    :param max_text_length: the same for simple strings and errors. Where this is left at its default, and
+        ``max_line_length`` is not, that holds for them, too.
+    :param max_buffered: bytes of a reply that is not complete, checked after each chunk; each set in it counts 200
+        more, each map and error 100.
     :raise ValueError: an option is wrong.
 
     :ivar on_error: called with each error reply when it has come, nested ones included, before anybody is given it;
@@ -181,12 +205,15 @@ class Reader:
         "_charset",
         "_elements",
         "_errors",
+        "_extra",
         "_fed",
+        "_frozen",
         "_max_buffered",
         "_max_bulk",
         "_max_depth",
         "_max_elements",
         "_max_line",
+        "_max_text",
         "_need",
         "_numbers",
         "_pattern",
@@ -210,6 +237,7 @@ class Reader:
         max_elements: int = DEFAULT_MAX_ELEMENTS,
         max_depth: int = DEFAULT_MAX_DEPTH,
         max_line_length: int = DEFAULT_MAX_LINE_LENGTH,
+        max_text_length: int = DEFAULT_MAX_TEXT_LENGTH,
         max_buffered: int = DEFAULT_MAX_BUFFERED,
     ) -> None:
         limits = {
@@ -217,6 +245,7 @@ class Reader:
             "max_elements": max_elements,
             "max_depth": max_depth,
             "max_line_length": max_line_length,
+            "max_text_length": max_text_length,
             "max_buffered": max_buffered,
         }
         self._charset, self._numbers = check_options(charset, convert_numbers, limits)
@@ -224,6 +253,7 @@ class Reader:
         self._max_elements = min(max_elements, HUGE)
         self._max_depth = min(max_depth, HUGE)
         self._max_line = min(max_line_length, HUGE)
+        self._max_text = min(text_length(max_text_length, max_line_length), HUGE)
         self._max_buffered = min(max_buffered, HUGE)
         #: Whether no limit is so low that :meth:`_take_bulks` would have to check it.
         self._quick = self._max_bulk >= len(_SHORT_LENGTHS) and self._max_line >= 4
@@ -242,6 +272,9 @@ class Reader:
         self._bulk_room = 0
         self._stack: list[_Frame] = []
         self._elements = 0
+        #: What its sets, maps and errors count besides their bytes; and how many of its aggregates are inside keys.
+        self._extra = 0
+        self._frozen = 0
         #: Whether the reply that has begun is raw; None before its first byte.
         self._raw: bool | None = None
         self._pending_attributes: dict[Any, Any] | None = None
@@ -453,10 +486,11 @@ class Reader:
         self._stack = []
         self._pending_attributes = None
         self._returned = self._fed
+        self._extra = 0
         return ProtocolError(message)
 
     def _check_buffered(self) -> None:
-        if self._fed - self._returned > self._max_buffered:
+        if self._fed - self._returned + self._extra > self._max_buffered:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
 
     def _run(self, raw: bool, replies: list[Any] | None, limit: int = HUGE) -> Any:
@@ -474,13 +508,17 @@ class Reader:
                             return taken[0]
                         continue
             if stack and len(stack[-1].items) == stack[-1].size:
-                value = stack[-1].build()
-                frame = stack.pop()
+                frame = stack[-1]
                 if frame.kind == _PIPE:
-                    if not stack:
-                        self._pending_attributes = {**(self._pending_attributes or {}), **value}
+                    if len(stack) == 1:
+                        if self._pending_attributes is None:
+                            self._pending_attributes = {}
+                        self._pending_attributes.update(attributes_of(frame.items))
                         self._raw = None
+                    stack.pop()
                     continue
+                value = frame.build()
+                stack.pop()
             else:
                 value = self._element(raw)
                 if value is INCOMPLETE:
@@ -506,6 +544,8 @@ class Reader:
         self._returned = self._fed - (len(self._buf) - self._pos) - len(self._tail)
         self._raw = None
         self._elements = 0
+        self._extra = 0
+        self._frozen = 0
 
     def _take_bulks(self, items: list[Any], limit: int, raw: bool) -> bool:
         """Append short bulk strings that come next to ``items``, at most ``limit``; tell whether there were any.
@@ -568,9 +608,10 @@ class Reader:
                 )
             if self._raw is None:
                 self._raw = raw and kind != _GREATER and kind != _PIPE
-            end = buf.find(b"\r\n", pos, pos + self._max_line + 2)
+            longest = self._longest_line(kind)
+            end = buf.find(b"\r\n", pos, pos + longest + 2)
             if end < 0:
-                fault = line_fault(buf[pos : pos + self._max_line + 2], self._max_line)
+                fault = line_fault(buf[pos : pos + longest + 2], longest)
                 if fault is not None:
                     raise self._fail(fault)
                 if not self._more(0):
@@ -613,6 +654,9 @@ class Reader:
             if not self._more(after + 2 - pos):
                 return INCOMPLETE
 
+    def _longest_line(self, kind: int) -> int:
+        return self._max_text if kind in _TEXT_LINES else self._max_line
+
     def _more(self, need: int) -> bool:
         """Make what came later available to parse, if it is enough to go on with.
 
@@ -630,7 +674,7 @@ class Reader:
         if need:
             if len(tail) < need:
                 return False
-        elif len(tail) <= self._max_line and _LINE_DONE(tail, self._scanned) is None:
+        elif len(tail) <= self._longest_line(tail[0]) and _LINE_DONE(tail, self._scanned) is None:
             self._scanned = len(tail) - 1  # the last byte may be the CR of a CRLF
             return False
         self._buf = bytes(tail)
@@ -678,7 +722,7 @@ class Reader:
     def _convert(self, kind: int, data: bytes) -> Any:
         """Make the value of a bulk string, bulk error or verbatim string."""
         if kind == _BANG:
-            return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
+            return self._error(data)
         if self._raw:
             return data
         if self._numbers and kind == _DOLLAR and data and data[0] <= _LAST_DIGIT:
@@ -692,6 +736,10 @@ class Reader:
                 pass
         return data
 
+    def _error(self, data: bytes) -> Exception:
+        self._extra += ERROR_BYTES
+        return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
+
     def _simple(self, kind: int, line: bytes) -> Any:
         """Make the value of a line that is a whole reply."""
         if kind in (_COLON, _PAREN):
@@ -700,7 +748,7 @@ class Reader:
         elif kind in (_PLUS, _MINUS):
             if not _LINE_BREAK(line):
                 if kind == _MINUS:
-                    return counted_error(line.decode("utf-8", "replace"), self._errors, self.on_error)
+                    return self._error(line)
                 as_bytes = self._raw or self._charset is None
                 shared = (_SHARED_BYTES if as_bytes else _SHARED_TEXT).get(line)
                 return self._convert(kind, line) if shared is None else shared
@@ -714,7 +762,7 @@ class Reader:
             return float(line)
         elif line in _SPECIAL_DOUBLES:
             return _SPECIAL_DOUBLES[line]
-        raise self._fail(line_error(bytes((kind,)) + line + b"\r\n", self._max_line))
+        raise self._fail(line_error(bytes((kind,)) + line + b"\r\n", self._longest_line(kind)))
 
     def _open(self, kind: int, line: bytes) -> Any:
         """Begin an aggregate."""
@@ -734,7 +782,13 @@ class Reader:
         frozen = stack[-1].child_frozen() if stack else 0
         if frozen > MAX_FROZEN_DEPTH:
             raise self._fail(malformed(f"at most {MAX_FROZEN_DEPTH} nested aggregates in a key", header))
+        if frozen:
+            self._frozen += 1
+            if self._frozen > MAX_FROZEN:
+                raise self._fail(malformed(f"at most {MAX_FROZEN} aggregates in the keys of a reply", header))
         stack.append(_Frame(kind, size, frozen))
+        if kind != _STAR:
+            self._extra += SET_BYTES if kind == _TILDE else MAP_BYTES
         self._elements += size
         return _OPENED
 

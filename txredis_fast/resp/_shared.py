@@ -21,10 +21,19 @@ DEFAULT_MAX_BULK_LENGTH: Final = 512 * 1024 * 1024
 DEFAULT_MAX_ELEMENTS: Final = 2**26
 DEFAULT_MAX_DEPTH: Final = 1024
 DEFAULT_MAX_LINE_LENGTH: Final = 64 * 1024
+DEFAULT_MAX_TEXT_LENGTH: Final = 1024 * 1024
 DEFAULT_MAX_BUFFERED: Final = 1024 * 1024 * 1024
 
 #: Nesting allowed inside a map key or set element.
 MAX_FROZEN_DEPTH: Final = 32
+#: How many aggregates may be inside the keys and set elements of one reply: Python hashes them without a secret, so
+#: that a server can make all of them collide.
+MAX_FROZEN: Final = 1000
+#: What a set, a map or attribute, and an error count in ``max_buffered``, besides their bytes: those are a few at the
+#: least, and such an object is large in memory. With this no reply takes more than 25 times what it counts.
+SET_BYTES: Final = 200
+MAP_BYTES: Final = 100
+ERROR_BYTES: Final = 100
 #: Bulk strings from this length on are filled as their chunks come; smaller ones wait in the buffer.
 LARGE_BULK: Final = 64 * 1024
 #: When this much of one has come, there is little doubt that the rest will.
@@ -118,6 +127,13 @@ def line_error(data: bytes, max_line_length: int) -> str:
     return line_fault(data, max_line_length) or malformed(EXPECTED[data[0]], data[:-2])
 
 
+def text_length(max_text_length: int, max_line_length: int) -> int:
+    """How long a line of text may be: who sets only the limit of lines means these, too."""
+    if max_text_length == DEFAULT_MAX_TEXT_LENGTH and max_line_length != DEFAULT_MAX_LINE_LENGTH:
+        return max_line_length
+    return max_text_length
+
+
 def check_options(charset: str | None, convert_numbers: object, limits: dict[str, int]) -> tuple[str | None, int]:
     """Check a Reader's options; give the charset's canonical name and the number mode.
 
@@ -170,7 +186,10 @@ def parse_number(data: bytes, numbers: int) -> int | float | None:
         return None
     if found.lastindex is None:
         real = float(data)
-        if real - real != 0.0 or (numbers == NUMBERS_EXACT and repr(real).encode("ascii") != data):
+        if real - real != 0.0:
+            return None
+        # One that is whole would be equal to the int of another text.
+        if numbers == NUMBERS_EXACT and (real.is_integer() or repr(real).encode("ascii") != data):
             return None
         return real
     if len(data) - data.startswith((b"+", b"-")) > MAX_INT_DIGITS:
