@@ -44,10 +44,12 @@ LAYERS = [
     "views",
     "contexts",
     "batch",
+    "one_by_one",
     "protocol",
     "incoming",
     "outgoing",
     "closing",
+    "handshake",
     "own_scope",
     "pipeline",
     "transaction",
@@ -63,19 +65,24 @@ LAYERS = [
     "direct",
     "receive",
     "exec_reply",
+    "reply_order",
     "request",
     "turns",
     "flood",
+    "options",
     "commands",
     "resp",
     "hooks",
+    "threads",
     "events",
     "redact",
     "stats",
-    "options",
+    "url",
+    "credentials",
     "retry",
     "roles",
     "tls",
+    "checks",
     "exceptions",
     "connecting",
     "_types",
@@ -154,7 +161,7 @@ def test_imports_point_down_only(path):
     assert not upward, f"{own} imports {', '.join(upward)}, which stands above it"
 
 
-@pytest.mark.parametrize("name", ["resp", "options", "exceptions", "_types"])
+@pytest.mark.parametrize("name", ["resp", "url", "checks", "exceptions", "_types"])
 def test_the_lowest_layers_know_nothing_of_twisted(name):
     found = [
         (path.name, module)

@@ -420,6 +420,20 @@ def test_over_connectTCP_a_connection_is_in_the_pool_when_connectionMade_returns
     assert fired(connected) is factory.handler
 
 
+@pytest.mark.parametrize("options", [{}, {"password": "Marker-9f31"}, {"dbid": 3}])
+def test_over_connectTCP_the_words_of_a_server_that_refuses_are_kept(both, clock, options):
+    factory = redis.RedisFactory(None, options.pop("dbid", None), 1, isLazy=True, **options)
+    connector = connector_of(factory)
+    transport = connector.accept()
+    protocol = transport.protocol
+    transport.loseConnection = transport.abortConnection = lambda: None  # what it wants is done below
+    protocol.dataReceived(b"-DENIED Redis is running in protected mode.\r\n")
+    connector.lose()
+    assert "DENIED Redis is running in protected mode." in factory.why_not_connected()
+    assert "cleanly" not in factory.why_not_connected()
+    factory.stopTrying()
+
+
 def test_it_is_a_ReconnectingClientFactory_and_keeps_trying(clock):
     factory = redis.RedisFactory(None, None, 1)
     assert isinstance(factory, ReconnectingClientFactory)

@@ -244,6 +244,34 @@ def test_generators_that_wait_and_return_in_every_way(way):
             assert fired(done) == expected
 
 
+@pytest.mark.parametrize("what", ["coroutine", "generator"])
+def test_a_generator_that_yields_a_coroutine_gets_what_this_twisted_gives_it(way, what):
+    """Twisted 24.3 hands it back as it is; newer ones run it."""
+    protocol, _ = connected()
+
+    async def coroutine():
+        return "its result"
+
+    def generator():
+        return "its result"
+        yield
+
+    @inlineCallbacks
+    def run(first):
+        yield first
+        inner = coroutine() if what == "coroutine" else generator()
+        got = yield inner
+        inner.close()
+        return "the coroutine" if got is inner else got
+
+    plain = Deferred()
+    theirs = run(plain)
+    plain.callback(None)
+    ours = run(protocol.get("a"))
+    protocol.dataReceived(b":1\r\n")
+    assert fired(ours) == fired(theirs)
+
+
 def test_a_coroutine_that_is_cancelled_while_it_waits_for_the_second_reply(way):
     protocol, _ = connected()
 

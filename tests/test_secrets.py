@@ -241,9 +241,8 @@ def a_connection_attempt_that_is_cancelled(world):
 
 @path
 def a_password_that_cannot_be_sent(world):
-    factory = world.pool(answering(), password=MARKER + "\udc80")
-    world.outcome(factory.handler.get("key"))
-    world.end(factory)
+    world.attempt(world.pool, answering(), password=MARKER + "\udc80")
+    world.attempt(world.pool, answering(), password=[MARKER])
     factory = world.pool(answering(), password=MARKER + "\u20ac", charset="latin-1")
     world.end(factory)
 

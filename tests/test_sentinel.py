@@ -1057,6 +1057,7 @@ def test_a_sentinel_that_refuses_the_password_says_so_and_the_password_is_not_to
 
 
 def test_all_options_reach_the_connections(setting):
+    setting.master.password = ""  # what a user without a password is logged in with
     handler = setting.client().master_for(
         SERVICE, charset="latin-1", replyTimeout=7, convertNumbers="exact", poolTimeout=3, username="u",
         reconnect=False, connectTimeout=4, strict=True, limits={"max_depth": 9},

@@ -503,7 +503,7 @@ def test_the_context_manager_unwatches_what_was_only_watched():
     assert free(pool) == 1
 
 
-def test_transact_runs_again_when_a_watched_key_changed():
+def test_transact_runs_again_when_a_watched_key_changed(clock):
     pool = Pool()
 
     async def increment(t):
@@ -517,10 +517,11 @@ def test_transact_runs_again_when_a_watched_key_changed():
         pool.answer(b":%d\r\n" % value)
         pool.answer(OK)
         assert pool.answer(QUEUED + answer) == command("SET", "n", value + 1) + command("EXEC")
+        clock.advance(10)
     assert fired(d) == ["OK"]
 
 
-def test_transact_gives_up_after_its_retries_and_takes_old_style_functions():
+def test_transact_gives_up_after_its_retries_and_takes_old_style_functions(clock):
     pool = Pool()
 
     @inlineCallbacks
@@ -531,6 +532,7 @@ def test_transact_gives_up_after_its_retries_and_takes_old_style_functions():
     d = pool.handler.transact(nothing, "n", retries=1)
     for _ in range(2):
         pool.answer(OK), pool.answer(OK), pool.answer(QUEUED + b"*-1\r\n")
+        clock.advance(10)
     failed(d, redis.WatchError)
     assert free(pool) == 1
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import json
+import pickle
+import sys
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -371,3 +377,72 @@ def test_waits_for_a_connection_that_were_long_or_in_vain_are_told(log, clock):
     assert names(log).count("pool_wait_over") == 1, "one event for all that gave up in one moment"
     assert (pool.handler.stats().wait_timeouts, pool.handler.stats().waiting) == (50, 0)
     assert "marker" not in repr(log)
+
+
+def test_a_snapshot_can_be_copied_pickled_and_made_a_dict():
+    pool = Pool()
+    sent = pool.handler.get("key")
+    pool.answer(b"-WRONGTYPE no\r\n")
+    failed(sent, redis.WrongTypeError)
+    stats = pool.handler.stats()
+    assert copy.copy(stats) == copy.deepcopy(stats) == pickle.loads(pickle.dumps(stats)) == stats
+    values = dataclasses.asdict(stats)
+    assert values["errors"] == {"WRONGTYPE": 1}
+    assert json.loads(json.dumps(values))["commands"] == 1
+    assert redis.Stats(**values) == stats == dataclasses.replace(stats)
+    for change in (
+        lambda errors: errors.update(A=1),
+        lambda errors: errors.pop("WRONGTYPE"),
+        lambda errors: errors.clear(),
+        lambda errors: errors.setdefault("A", 1),
+        lambda errors: errors.__ior__({"A": 1}),
+    ):
+        with pytest.raises(TypeError):
+            change(stats.errors)
+        with pytest.raises(TypeError):
+            change(pickle.loads(pickle.dumps(stats)).errors)
+
+
+def test_a_snapshot_may_be_taken_in_any_thread_while_the_reactor_works():
+    """Whoever reads metrics has a thread of his own: it never fails there, and what only grows does."""
+    pool = Pool(size=1)
+    stop = threading.Event()
+    wrong: list[Any] = []
+    reads = [0]
+
+    def read() -> None:
+        last = 0
+        while not stop.is_set():
+            try:
+                stats = pool.handler.stats()
+            except Exception as error:
+                wrong.append(error)
+                return
+            reads[0] += 1
+            if stats.commands < last:
+                wrong.append((stats.commands, last))
+            last = stats.commands
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        end = time.monotonic() + 0.3
+        number = 0
+        while time.monotonic() < end and not wrong:
+            transport = pool.transports[-1]
+            number += 1
+            sent = [transport.protocol.get("key") for _ in range(20)]
+            transport.protocol.dataReceived(b"-E%d no\r\n" % number * 20)
+            sent.append(transport.protocol.get("key"))
+            transport.loseConnection()
+            for deferred in sent:
+                deferred.addErrback(lambda _: None)
+            pool.connect()
+    finally:
+        stop.set()
+        reader.join()
+        sys.setswitchinterval(interval)
+    assert reads[0] > 5
+    assert not wrong, wrong[0]

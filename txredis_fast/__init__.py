@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from .api import (
@@ -184,4 +185,6 @@ def __getattr__(name: str) -> Any:
         from twisted.internet import reactor
 
         return reactor
+    if name == "otel":  # what most programs do not use; it imports OpenTelemetry later still, when that is used
+        return importlib.import_module(f"{__name__}.otel")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

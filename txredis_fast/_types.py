@@ -50,7 +50,7 @@ Number: TypeAlias = int | float
 """A number as a caller has it."""
 
 Seconds: TypeAlias = int | float
-"""A time in seconds. Where the server takes whole seconds only, a fraction is its error to report."""
+"""A time in seconds. Where the server takes whole seconds only, see the command."""
 
 Score: TypeAlias = int | float
 """The score of a sorted set's member: ``int`` for whole numbers where numbers are converted, else ``float``."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from twisted.internet.defer import Deferred
 
+from .checks import Credential, check_host, check_path, check_port, check_truth, shown
 from .endpoints import endpoint_from, tcp_endpoint, unix_endpoint
 from .handler import ConnectionHandler, UnixConnectionHandler
 from .options import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL
@@ -44,6 +45,7 @@ class MoreOptions(TypedDict, total=False):
     poolTimeout: float | None
     strict: bool
     limits: Mapping[str, int]
+    clientName: str | None
     hooks: Sequence[CommandHook]
     slowCommandThreshold: float | None
     disconnectTimeout: float
@@ -63,8 +65,8 @@ class MoreOptions(TypedDict, total=False):
 
 def makeConnection(
     host: str, port: int, dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
-    password: str | bytes | None, ssl_context_factory: Any, connectTimeout: float | None,
-    replyTimeout: float | None, convertNumbers: ConvertNumbers, username: str | None = None,
+    password: Credential | None, ssl_context_factory: Any, connectTimeout: float | None,
+    replyTimeout: float | None, convertNumbers: ConvertNumbers, username: Credential | None = None,
     **more: Unpack[MoreOptions],
 ) -> Any:
     """What the four constructors over TCP call."""
@@ -73,14 +75,15 @@ def makeConnection(
         ssl_context_factory=ssl_context_factory, connectTimeout=connectTimeout, replyTimeout=replyTimeout,
         convertNumbers=convertNumbers, **more,
     )
-    endpoint = tcp_endpoint(host, port, connectTimeout, options.tls_context)
+    host, port = check_host("host", host), check_port("port", port)
+    endpoint = tcp_endpoint(host, port, options.connectTimeout, options.tls_context)
     return _connect(endpoint, f"{host}:{port}", options, isLazy, ConnectionHandler)
 
 
 def makeUnixConnection(
     path: str, dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
-    password: str | bytes | None, connectTimeout: float | None, replyTimeout: float | None,
-    convertNumbers: ConvertNumbers, username: str | None = None, **more: Unpack[MoreOptions],
+    password: Credential | None, connectTimeout: float | None, replyTimeout: float | None,
+    convertNumbers: ConvertNumbers, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Any:
     """What the four constructors over unix sockets call."""
     options = ConnectionOptions(
@@ -89,12 +92,14 @@ def makeUnixConnection(
     )
     if options.tls:
         raise ValueError("TLS is for TCP; a unix socket has none")
-    return _connect(unix_endpoint(path, connectTimeout), path, options, isLazy, UnixConnectionHandler)
+    path = check_path("path", path)
+    return _connect(unix_endpoint(path, options.connectTimeout), path, options, isLazy, UnixConnectionHandler)
 
 
 def _connect(
     endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
 ) -> Any:
+    isLazy = check_truth("isLazy", isLazy)
     factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))
     factory.reconnect = options.reconnect
     connected = factory.deferred
@@ -110,9 +115,9 @@ def _shard(
 
 def Connection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ConnectionHandler]:
     """Make one connection to a server; fires with the handler once all are up."""
     return makeConnection(  # type: ignore[no-any-return]
@@ -123,9 +128,9 @@ def Connection(
 
 def lazyConnection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ConnectionHandler:
     """Make one connection to a server; returns the handler at once."""
     return makeConnection(  # type: ignore[no-any-return]
@@ -136,9 +141,9 @@ def lazyConnection(
 
 def ConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ConnectionHandler]:
     """Make ``poolsize`` connections to a server; fires with the handler once all are up."""
     return makeConnection(  # type: ignore[no-any-return]
@@ -149,9 +154,9 @@ def ConnectionPool(
 
 def lazyConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ConnectionHandler:
     """Make ``poolsize`` connections to a server; returns the handler at once."""
     return makeConnection(  # type: ignore[no-any-return]
@@ -162,9 +167,9 @@ def lazyConnectionPool(
 
 def UnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[UnixConnectionHandler]:
     """Make one connection to a unix socket; fires with the handler once all are up."""
     return makeUnixConnection(  # type: ignore[no-any-return]
@@ -175,9 +180,9 @@ def UnixConnection(
 
 def lazyUnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> UnixConnectionHandler:
     """Make one connection to a unix socket; returns the handler at once."""
     return makeUnixConnection(  # type: ignore[no-any-return]
@@ -188,9 +193,9 @@ def lazyUnixConnection(
 
 def UnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[UnixConnectionHandler]:
     """Make ``poolsize`` connections to a unix socket; fires with the handler once all are up."""
     return makeUnixConnection(  # type: ignore[no-any-return]
@@ -201,9 +206,9 @@ def UnixConnectionPool(
 
 def lazyUnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> UnixConnectionHandler:
     """Make ``poolsize`` connections to a unix socket; returns the handler at once."""
     return makeUnixConnection(  # type: ignore[no-any-return]
@@ -214,8 +219,8 @@ def lazyUnixConnectionPool(
 
 def makeShardedConnection(
     hosts: Sequence[str], dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
-    password: str | bytes | None, ssl_context_factory: Any, connectTimeout: float | None,
-    replyTimeout: float | None, convertNumbers: ConvertNumbers, username: str | None = None,
+    password: Credential | None, ssl_context_factory: Any, connectTimeout: float | None,
+    replyTimeout: float | None, convertNumbers: ConvertNumbers, username: Credential | None = None,
     **more: Unpack[MoreOptions],
 ) -> Any:
     """What the four sharded constructors over TCP call. Hosts are ``"host:port"`` or ``"[ipv6]:port"``."""
@@ -231,8 +236,8 @@ def makeShardedConnection(
 
 def makeShardedUnixConnection(
     paths: Sequence[str], dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
-    password: str | bytes | None, connectTimeout: float | None, replyTimeout: float | None,
-    convertNumbers: ConvertNumbers, username: str | None = None, **more: Unpack[MoreOptions],
+    password: Credential | None, connectTimeout: float | None, replyTimeout: float | None,
+    convertNumbers: ConvertNumbers, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Any:
     """What the four sharded constructors over unix sockets call."""
     connections = [
@@ -247,9 +252,9 @@ def makeShardedUnixConnection(
 
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedConnectionHandler]:
     """Make one connection to each of several servers.
 
@@ -263,9 +268,9 @@ def ShardedConnection(
 
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedConnectionHandler:
     """Make one connection to each of several servers, sharding keys among them; returns the handler at once."""
     return makeShardedConnection(  # type: ignore[no-any-return]
@@ -276,9 +281,9 @@ def lazyShardedConnection(
 
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedConnectionHandler]:
     """Make ``poolsize`` connections to each of several servers.
 
@@ -292,9 +297,9 @@ def ShardedConnectionPool(
 
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedConnectionHandler:
     """Make ``poolsize`` connections to each of several servers.
 
@@ -308,9 +313,9 @@ def lazyShardedConnectionPool(
 
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedUnixConnectionHandler]:
     """Make one connection to each of several unix sockets.
 
@@ -324,9 +329,9 @@ def ShardedUnixConnection(
 
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedUnixConnectionHandler:
     """Make one connection to each of several unix sockets, sharding keys among them; returns the handler at once."""
     return makeShardedUnixConnection(  # type: ignore[no-any-return]
@@ -337,9 +342,9 @@ def lazyShardedUnixConnection(
 
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedUnixConnectionHandler]:
     """Make ``poolsize`` connections to each of several unix sockets.
 
@@ -353,9 +358,9 @@ def ShardedUnixConnectionPool(
 
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: str | bytes | None = None,
+    charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
-    convertNumbers: ConvertNumbers = True, username: str | None = None, **more: Unpack[MoreOptions],
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedUnixConnectionHandler:
     """Make ``poolsize`` connections to each of several unix sockets.
 
@@ -381,8 +386,18 @@ def from_endpoint(
     for name in ("connectTimeout", "ssl_context_factory", "tls", *TLS_DETAILS):
         if name in options:
             raise ValueError(f"{name} is a property of the endpoint; make the endpoint with it")
-    found = endpoint_from(endpoint)
-    return _connect(found, str(endpoint), ConnectionOptions(**options), isLazy, ConnectionHandler)
+    chosen = ConnectionOptions(**options)
+    try:
+        found = endpoint_from(endpoint)
+    except Exception as error:  # what Twisted raises for a description is of many kinds
+        kind = type(error).__name__
+        found = None
+    if found is None:
+        raise ValueError(
+            f"an endpoint is an IStreamClientEndpoint, or its description as a str ({kind}: {shown(endpoint)})"
+        )
+    uuid = endpoint if isinstance(endpoint, str) else shown(endpoint)
+    return _connect(found, uuid, chosen, isLazy, ConnectionHandler)
 
 
 def from_url(
@@ -397,6 +412,7 @@ def from_url(
     :returns: a Deferred that fires with the handler, or the handler.
     :raises ValueError: the URL or an option is wrong.
     """
+    isLazy = check_truth("isLazy", isLazy)
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
     if parsed.scheme == "rediss" and not chosen.tls_context:

@@ -98,7 +98,11 @@ class ConnectionQueue:
             self._serve()
 
     def _choose(self) -> None:
-        self.pending = [connection for connection in self.pending if connection._usable]
+        usable = [connection for connection in self.pending if connection._usable]
+        if len(usable) < len(self.pending):
+            for connection in self.pending:
+                connection._end_if_torn()
+        self.pending = usable
         if self._peekers.live:
             self.current = None
         elif self.current not in self.pending or self.current._full:

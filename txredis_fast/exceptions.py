@@ -67,7 +67,12 @@ class MaybeExecutedError(ConnectionError):
 
 
 class ReplyTimeoutError(TimeoutError, MaybeExecutedError):
-    """No reply came within ``replyTimeout`` seconds; the command may have been executed."""
+    """No reply came within ``replyTimeout`` seconds; the command may have been executed.
+
+    :ivar silent: whether it is the link that was given up, by a health check, rather than one command.
+    """
+
+    silent = False
 
 
 class ConnectionFailedError(ConnectionError, ValueError):
@@ -167,20 +172,101 @@ _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
 }
 
 
-#: What servers repeat of a command that they do not have or understand, where it may be a password.
-_REPEATED_SECRET = re.compile(
-    r"(unknown command .(?:acl|auth|config|hello|migrate)., with args beginning with: ).*"
-    r"|(unknown command .sentinel., with args beginning with: .set.).*"
-    r"|(?<=ACL SETUSER modifier )('[<>#!])[^']*(?=')",
-    re.IGNORECASE | re.DOTALL,
+#: In the name of an unknown command: its arguments may be passwords.
+_HAS_SECRETS = re.compile("acl|auth|config|hello|migrate|pass|secret|sentinel", re.IGNORECASE)
+
+#: Those whose subcommand, or only argument, tells that they have none.
+_HAS_NONE = re.compile(
+    r"['`](?:acl|config|sentinel)['`], with args beginning with: ['`](?:get[a-z-]*|list|whoami|users|cat|genpass|help|"
+    r"rewrite|resetstat|log|save|load|masters?|slaves|replicas|sentinels|reset|failover|ckquorum|flushconfig|myid)['`]|"
+    r"['`]hello['`], with args beginning with: ['`]\d['`],? ?$",
+    re.IGNORECASE,
 )
+
+#: How the names of options look, and what an ACL rule without a password looks like.
+_OPTION = re.compile("[a-z][a-z-]*")
+_ACL_RULE = re.compile(
+    r"[-+~&%@][^<>#!\s\"']*|on|off|nopass|resetpass|reset|(?:all|reset)(?:keys|channels|commands|dbs)|nocommands|clearselectors"
+)
+_HELLO_OPTION = re.compile("auth|setname", re.IGNORECASE)
+_NOTHING = re.compile("(?!)")
+
+#: Where servers repeat an argument that may be a password, or a part of one: the words before and behind it, and what
+#: it is where it is none.
+_REPEATED = (
+    ("ACL SETUSER modifier '", "': ", _ACL_RULE),
+    ("acl selector starting at '", "'", _NOTHING),
+    ("HELLO option '", "'", _HELLO_OPTION),
+    ("number of arguments for CONFIG SET - '", "'", _OPTION),
+    ("Unsupported CONFIG parameter: ", "", _OPTION),
+    ("number of arguments for SENTINEL SET '", "'", _OPTION),
+)
+
+_SECRET_OPTION = re.compile("auth|pass|secret", re.IGNORECASE)
+_ANYTHING = re.compile("")
+
+#: The same for the value of an option: the words before and behind it, and what is found behind where it is secret.
+_REPEATED_VALUES = (
+    ("Invalid argument '", "' for CONFIG SET '", _SECRET_OPTION),
+    ("Invalid argument '", "' for SENTINEL SET '", _SECRET_OPTION),
+    ("Invalid value '", "' to SENTINEL CONFIG SET '", _SECRET_OPTION),
+    ("Invalid argument '", "' to SENTINEL CONFIG SET", _ANYTHING),
+)
+
+_ARGUMENTS = ", with args beginning with: "
+_STARS = "***"
 
 
 def response_error(text: str) -> ResponseError:
     """Make the exception for a server's error reply.
 
+    What a server repeats of arguments that may be passwords is left out: those of a command that it does not have or
+    understand (``AUTH``, ``CONFIG SET``), and what it refuses in ``ACL SETUSER``, ``HELLO`` or ``CONFIG SET``.
+
     :param text: the error line without its type byte, such as ``"WRONGTYPE Operation against ..."``.
     """
-    if " with args beginning with: " in text or " ACL SETUSER modifier " in text:
-        text = _REPEATED_SECRET.sub(r"\1\2\3***", text)
-    return _CLASS_OF_CODE.get(text.partition(" ")[0], ResponseError)(text)
+    return _CLASS_OF_CODE.get(text.partition(" ")[0], ResponseError)(_without_repeated_secrets(text))
+
+
+def _without_repeated_secrets(text: str) -> str:
+    # By hand: what a regular expression makes of a long text depends on who wrote the text.
+    if "unknown command " in text:
+        return _of_unknown_command(text)
+    for before, behind, harmless in _REPEATED:
+        begin, end = _between(text, before, behind)
+        end = len(text) if end < 0 else end
+        if begin and harmless.fullmatch(text, begin, end) is None:
+            text = text[:begin] + _STARS + text[end:]
+    for before, behind, secret in _REPEATED_VALUES:
+        begin, end = _between(text, before, behind)
+        if end >= 0 and secret.search(text, end + len(behind)):
+            text = text[:begin] + _STARS + text[end:]
+    return text
+
+
+def _between(text: str, before: str, behind: str) -> tuple[int, int]:
+    """Where the part between some words begins, 0 if they are not there, and ends, -1 if it has no known end."""
+    begin = text.find(before)
+    if begin < 0:
+        return 0, -1
+    begin += len(before)
+    return begin, text.rfind(behind, begin) if behind else -1
+
+
+def _of_unknown_command(text: str) -> str:
+    begin = text.index("unknown command ") + len("unknown command ")
+    named = text.find(_ARGUMENTS, begin)
+    named = len(text) if named < 0 else named
+    if _HAS_NONE.match(text, begin) or not _HAS_SECRETS.search(text, begin, named):
+        return text
+    name, arguments = text[begin:named], text[named + len(_ARGUMENTS) :]
+    word, _, more = name.partition(" ")
+    if more:  # a whole command given as its name
+        name = f"{word} {_STARS}{name[0] if name[0] in _QUOTES else ''}"
+    return (
+        text[:begin] + name + (_ARGUMENTS if named < len(text) else "") + (_STARS if arguments.strip() else arguments)
+    )
+
+
+#: What servers put names in.
+_QUOTES = "'`"

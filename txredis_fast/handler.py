@@ -21,6 +21,7 @@ from ._reactor import current_reactor
 from ._types import Argument, Text
 from .attempts import execute_with_retries
 from .batch import Batch, commands_of
+from .checks import check_credential
 from .commands import Commands
 from .commands.arguments import one_or_many
 from .commands.flags import BLOCKING, command_name, longest_wait
@@ -161,8 +162,20 @@ class ConnectionHandler(Commands):
         :param password: the password.
         :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
         :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError`, and the next connections log in as
-            before, if they do not match.
+            before, if they do not match. Where there is no connection, as when the server refuses the former password,
+            the next ones log in with this: fires when one has, fails with :exc:`NotSentError` when none has in time.
         """
+        try:
+            password = check_credential("password", password, function_allowed=False)
+            username = check_credential("username", username, function_allowed=False)
+            if password is None:
+                raise ValueError("password must not be None")
+        except ValueError:
+            return fail()
+        if not self._factory.size and not self._factory.disconnectCalled:
+            self._factory.logInNext(password, username)
+            done = "OK" if self._factory.charset is not None else b"OK"
+            return self._factory.getConnection(True).addCallback(lambda _: done)  # type: ignore[no-any-return]
         return self._tell_all(
             "AUTH",
             lambda connection: connection.auth(password, username),

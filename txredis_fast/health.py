@@ -18,6 +18,9 @@ from .request import LastLook
 
 __all__ = ["HealthCheck", "keep_alive"]
 
+#: Seconds after which TCP asks at the latest: Linux allows no more.
+LONGEST_IDLE = 32_767
+
 #: How often TCP asks in vain before it gives a link up, after ``healthCheckInterval`` seconds without a word.
 PROBES = 3
 
@@ -67,8 +70,9 @@ class HealthCheck:
         if self._how_much_has_come() != self._heard:
             self._look()
             return
-        silence = f"Nothing came from the server for {self._silent:g} seconds"
-        self._connection._abort(ReplyTimeoutError(silence))
+        error = ReplyTimeoutError(f"Nothing came from the server for {self._silent:g} seconds")
+        error.silent = True
+        self._connection._abort(error)
 
     def _goes_on(self) -> bool:
         """Nothing has come: ask, or wait for what is due; False when that was long enough."""
@@ -112,7 +116,7 @@ def keep_alive(transport: Any, interval: float) -> None:
     connected = _socket_of(transport)
     if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    idle = max(1, round(interval))
+    idle = max(1, min(round(interval), LONGEST_IDLE))
     between = max(1, idle // PROBES)
     options = {
         "TCP_KEEPIDLE": idle,

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from . import events
 from ._reactor import current_reactor
-from .redact import redacted
+from .redact import redacted, secrets_of
 
 __all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
 
@@ -147,7 +147,7 @@ def _answered(result: Any, tokens: list[_Token], protocol: Any) -> Any:
         error = result.value
     elif isinstance(result, list):
         error = next((reply for reply in result if isinstance(reply, Exception)), None)
-    _ended(error if error is None else redacted(error, protocol.password), tokens)
+    _ended(error if error is None else redacted(error, *secrets_of(protocol)), tokens)
     return result
 
 

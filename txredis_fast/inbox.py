@@ -19,6 +19,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .checks import check_choice, check_count
+
 __all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
 
 #: What happens to messages that come while as many as allowed are unfinished.
@@ -37,16 +39,17 @@ def call_hook(hook: Callable[..., object], *args: Any) -> Any:
         return None
 
 
-def check_bounds(limit: int | None, at_once: int | None, policy: str | None) -> None:
-    """Refuse bounds that make no sense; None is not looked at.
+def check_bounds(limit: int | None, at_once: int | None, policy: str | None) -> tuple[Any, Any, Any]:
+    """Refuse bounds that make no sense; None is one that is not given.
 
+    :returns: the bounds, numbers as int.
     :raises ValueError: names the option.
     """
-    if policy is not None and policy not in POLICIES:
-        raise ValueError(f"slowConsumer must be one of {', '.join(map(repr, POLICIES))}, not {policy!r}")
-    for name, value in (("maxPendingMessages", limit), ("maxConcurrentMessages", at_once)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} must be an integer of at least 1, not {value!r}")
+    return (
+        check_count("maxPendingMessages", limit, 1, none_allowed=True),
+        check_count("maxConcurrentMessages", at_once, 1, none_allowed=True),
+        None if policy is None else check_choice("slowConsumer", policy, POLICIES),
+    )
 
 
 def _log_failure(failure: Failure) -> None:
@@ -85,7 +88,7 @@ class Inbox:
         :param dropped: told how many were dropped since it was told last, before the next message is handed on.
         :raises ValueError: a limit or the policy makes no sense.
         """
-        check_bounds(limit, at_once, policy)
+        limit, at_once, policy = check_bounds(limit, at_once, policy)
         self.full = False
         self._limit = limit
         self._at_once = min(at_once, limit)

@@ -8,16 +8,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .connecting import name_of_peer
-from .exceptions import ProtocolError
+from .exceptions import ConnectionError, ProtocolError, response_error
 from .flood import MANY, PIECE, Flood
 from .legacy import ParsingSteps
 from .receive import fill_from_socket, receives_directly
+from .redact import told
 from .request import RequestQueue
 from .resp import Reader
 from .roles import telling_of_replica
 from .tls import ALERT
 
 __all__ = ["Incoming"]
+
+#: How servers begin what they say to a client that they accept only to tell it that they do not.
+REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
 
 #: A longer piece of data may be a part of a value that is worth to be received directly.
 LARGE_PIECE = 16 * 1024
@@ -36,6 +40,8 @@ class Incoming(ParsingSteps):
     _reader: Reader | None = None
     #: What has come and is handed on in slices, while there is such.
     _flood: Flood | None = None
+    #: Whether the server has refused the connection as such.
+    _refused = False
 
     def _deliver(self, reader: Reader) -> None:
         raise NotImplementedError
@@ -44,6 +50,9 @@ class Incoming(ParsingSteps):
         raise NotImplementedError
 
     def _tear(self, error: BaseException) -> None:
+        raise NotImplementedError
+
+    def _end_if_torn(self) -> None:
         raise NotImplementedError
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
@@ -58,8 +67,7 @@ class Incoming(ParsingSteps):
 
     def _parse(self, data: bytes) -> None:
         if self._end_reason is not None:
-            if self._requests.torn and not self._lost:
-                self._abort(self._end_reason)  # it was not possible when that happened
+            self._end_if_torn()
             return
         try:
             reader = self._reader
@@ -70,6 +78,9 @@ class Incoming(ParsingSteps):
                     server = name_of_peer(self.transport) or "the server"
                     why = f"{server} speaks TLS, and this connection does not (rediss://, tls=True)"
                     self._abort(ProtocolError(why))
+                    return
+                if data.startswith(REFUSALS):
+                    self._take_refusal(data)
                     return
             try:
                 reader.feed(data)
@@ -83,6 +94,13 @@ class Incoming(ParsingSteps):
             if not self._requests.torn:
                 self._tear(error)
             raise
+
+    def _take_refusal(self, data: bytes) -> None:
+        """The server closes next, which would be all that is told to those that come later."""
+        self._refused = True
+        self._parse(data)  # who has given a command already is answered
+        text = data[1:].partition(b"\r\n")[0].decode("utf-8", "replace")
+        self._abort(ConnectionError(f"the server refused the connection: {told(response_error(text), self)}"))
 
     def _receive_rest(self, reader: Reader) -> None:
         """Have the rest of a large value written to where it is collected, unless somebody else is to see it."""

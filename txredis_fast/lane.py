@@ -32,6 +32,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import seconds_or
 from .commands.flags import BLOCKING, command_name, is_read_only
 from .connecting import connect_for
 from .connection_queue import ConnectionQueue
@@ -45,6 +46,9 @@ _log = Logger()
 
 #: Seconds that an attempt to connect may take where ``poolTimeout`` is 0 and ``connectTimeout`` is not set.
 DEFAULT_CONNECT_TIMEOUT = 30.0
+
+#: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
+DEFAULT_IDLE_TIME = 30.0
 
 #: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
 UNBLOCK_DELAY = 0.01
@@ -143,13 +147,13 @@ class BlockingLane:
             if connection not in self._queue.pending:
                 self._idle.pop(connection, None)
             elif self._idle_timer is None:
-                self._idle_timer = current_reactor().callLater(self._factory.blockingIdleTime, self._close_idle)
+                self._idle_timer = current_reactor().callLater(self._idle_time(), self._close_idle)
         except BaseException as error:
             connection._tear(error)  # perhaps nobody has it, and it does not rest either
             raise
 
     def _timeout(self) -> float | None:
-        timeout: float | None = self._factory.poolTimeout
+        timeout: float | None = self._factory._pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
             return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
         return timeout
@@ -202,7 +206,7 @@ class BlockingLane:
             connection.transport.loseConnection()
             return
         try:
-            name = f"txredis_fast-{secrets.token_hex(8)}"
+            name = f"{self._factory.clientName or 'txredis_fast'}-{secrets.token_hex(8)}"
             asked = [
                 # A server before Redis 5.0 does not tell, or an ACL forbids it.
                 maybeDeferred(connection.execute_command, *command).addErrback(lambda failure: failure.trap(RedisError))
@@ -260,9 +264,12 @@ class BlockingLane:
         self._retry = None
         self._connect_as_needed()
 
+    def _idle_time(self) -> float:
+        return float(seconds_or(self._factory.blockingIdleTime, DEFAULT_IDLE_TIME))
+
     def _close_idle(self) -> None:
         self._idle_timer = None
-        now, limit = current_reactor().seconds(), self._factory.blockingIdleTime
+        now, limit = current_reactor().seconds(), self._idle_time()
         for connection, since in list(self._idle.items()):
             if since + limit <= now:
                 del self._idle[connection]

@@ -5,21 +5,37 @@ This module must not know how anything is connected; it holds and checks values.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+
+from .checks import (
+    Credential,
+    check_callable,
+    check_charset,
+    check_choice,
+    check_client_name,
+    check_count,
+    check_credential,
+    check_flag,
+    check_host,
+    check_seconds,
+    check_truth,
+    shown,
+    whole_number,
+)
+from .resp._shared import HUGE
 from .retry import RetryPolicy
 from .tls import PEM, TLSSettings
+from .url import RedisURL
 
 if TYPE_CHECKING:
     from .hooks import CommandHook
 
-__all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL"]
+__all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL", "check_option"]
 
 #: How replies that look like numbers are converted; see :attr:`ConnectionOptions.convertNumbers`.
 ConvertNumbers = bool | Literal["exact"]
@@ -27,15 +43,16 @@ ConvertNumbers = bool | Literal["exact"]
 #: The limits that the reply parser has; each may be set in :attr:`ConnectionOptions.limits`.
 LIMITS = frozenset({"max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_buffered"})
 
-#: A URL names at most these schemes.
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
-
 DEFAULT_POOL_TIMEOUT = 30.0
 
 #: Options that mean nothing without TLS.
 TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
 DEFAULT_BLOCKING_CONNECTIONS = 32
+
+#: So many connections a host can have to an address; and servers number databases with 31 bits.
+MOST_CONNECTIONS = 65_535
+MOST_DATABASES = 2**31 - 1
 
 DEFAULT_MAX_IN_FLIGHT = 100_000
 DEFAULT_MAX_QUEUED_BYTES = 256 * 1024 * 1024
@@ -54,10 +71,17 @@ class ConnectionOptions:
     #: Encoding of str arguments and of replies. None: replies are bytes (str arguments go as UTF-8).
     #: A reply that cannot be decoded stays bytes.
     charset: str | None = "utf-8"
-    #: ACL user (Redis 6 and later); used only together with ``password``.
-    username: str | None = None
-    #: Sent with AUTH on each new connection; None: no AUTH.
-    password: str | bytes | None = dataclasses.field(default=None, repr=False)
+    #: ACL user (Redis 6 and later), sent with AUTH on each new connection, with an empty password where there is none.
+    #: None or "": the user ``default``. May be a function, as ``password`` may.
+    username: Credential | None = None
+    #: Sent with AUTH on each new connection, as UTF-8 whatever the charset; None: no AUTH, unless there is a user. A
+    #: function is called without arguments for each new connection, and returns the password, or a Deferred that fires
+    #: with it; or it is a coroutine function. What it takes counts as part of the handshake, ``connectTimeout`` (else
+    #: 30 seconds) bounds it, and an attempt for which it raises or returns something else is given up.
+    password: Credential | None = dataclasses.field(default=None, repr=False)
+    #: Name of each connection in the server's ``CLIENT LIST`` and log, sent with CLIENT SETNAME; and CLIENT SETINFO
+    #: tells what library this is. Where the server refuses them, it goes on without. None: neither is sent.
+    clientName: str | None = None
     #: False: no TLS. True: TLS that verifies the chain against the platform's authorities, and the host name.
     #: Or a Twisted context factory, or an ``IOpenSSLClientConnectionCreator``. Needs the extra ``tls``.
     ssl_context_factory: Any = False
@@ -72,7 +96,7 @@ class ConnectionOptions:
     tls_key: PEM | None = dataclasses.field(default=None, repr=False)
     #: The host name that the server's certificate has to be for; None: the one connected to.
     tls_host: str | None = None
-    #: Seconds for one attempt to connect; None: Twisted's default, 30.
+    #: Seconds for one attempt to connect, above 0; None: Twisted's default, 30.
     connectTimeout: float | None = None
     #: Seconds to wait for a reply; then the command fails with ``ReplyTimeoutError`` and its connection is
     #: closed. None: no limit.
@@ -124,60 +148,17 @@ class ConnectionOptions:
     limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse values of a wrong type with ``ValueError``, as early as the constructor is called."""
-        if not isinstance(self.poolsize, int):
-            raise ValueError(f"Redis poolsize must be an integer, not {self.poolsize!r}")
-        if self.poolsize < 1:
-            raise ValueError(f"Redis poolsize must be at least 1, not {self.poolsize!r}")
-        if not isinstance(self.dbid, int | None):
-            raise ValueError(f"Redis dbid must be an integer, not {self.dbid!r}")
-        for name in ("connectTimeout", "replyTimeout", "slowCommandThreshold", "healthCheckInterval"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int | float) or value < 0):
-                raise ValueError(f"{name} must be a number of seconds or None, not {value!r}")
-        if not isinstance(self.disconnectTimeout, int | float) or self.disconnectTimeout < 0:
-            raise ValueError(f"disconnectTimeout must be a number of seconds, not {self.disconnectTimeout!r}")
-        for hook in self.hooks:
-            if not callable(getattr(hook, "command_started", None)) or not callable(
-                getattr(hook, "command_ended", None)
-            ):
-                raise ValueError(f"a hook has command_started and command_ended; {type(hook).__name__} has not")
-        _check_charset(self.charset)
+        """Judge every value once, and keep it as the package uses it.
+
+        :raises ValueError: one is of a wrong type or out of its range; the error names it.
+        """
+        for name, check in _CHECKS.items():
+            object.__setattr__(self, name, check(name, getattr(self, name)))
         self._check_tls()
-        if isinstance(self.convertNumbers, str) and self.convertNumbers != "exact":
-            raise ValueError(f"convertNumbers must be True, False or 'exact', not {self.convertNumbers!r}")
-        if not isinstance(self.retry, RetryPolicy | None):
-            raise ValueError(f"retry must be a RetryPolicy or None, not {self.retry!r}")
-        most = self.maxBlockingConnections
-        if most is not None and (not isinstance(most, int) or most < 0):
-            raise ValueError(f"maxBlockingConnections must be a number, 0 or more, or None, not {most!r}")
-        for name in ("maxInFlight", "maxQueuedBytes"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a number, 1 or more, or None, not {value!r}")
-        if self.whenFull not in ("wait", "fail"):
-            raise ValueError(f"whenFull must be 'wait' or 'fail', not {self.whenFull!r}")
-        unknown = set(self.limits) - LIMITS
-        if unknown:
-            raise ValueError(f"unknown limits: {sorted(unknown)}; there are: {sorted(LIMITS)}")
-        pool_timeout = self.poolTimeout
-        if isinstance(pool_timeout, int | float):
-            if pool_timeout < 0:
-                raise ValueError(f"poolTimeout must be 0 or more seconds, not {pool_timeout!r}")
-        elif pool_timeout is not None and pool_timeout != "default":
-            raise ValueError(f"poolTimeout must be a number of seconds, None or 'default', not {pool_timeout!r}")
 
     def _check_tls(self) -> None:
-        if not isinstance(self.tls, bool):
-            raise ValueError(f"tls must be True or False, not {self.tls!r}")
-        if self.tls and self.ssl_context_factory not in (False, None, True):
+        if self.tls and not (self.ssl_context_factory is False or self.ssl_context_factory is True):
             raise ValueError("tls and an ssl_context_factory of your own exclude each other")
-        if self.tls_host is not None and (not isinstance(self.tls_host, str) or not self.tls_host):
-            raise ValueError(f"tls_host must be a host name, not {self.tls_host!r}")
-        for name in ("tls_ca", "tls_certificate", "tls_key"):
-            # Not shown in the message: it may be a key.
-            if not isinstance(getattr(self, name), str | bytes | os.PathLike | None):
-                raise ValueError(f"{name} must be the path of a PEM file or PEM as bytes")
         given = [name for name in TLS_DETAILS if getattr(self, name) is not None]
         if given and not (self.tls or self.ssl_context_factory is True):
             raise ValueError(f"{', '.join(given)} without tls=True: the connection would not be encrypted")
@@ -189,7 +170,7 @@ class ConnectionOptions:
         """How to encrypt: :class:`~txredis_fast.tls.TLSSettings`, the program's own context factory, or False."""
         if self.tls or self.ssl_context_factory is True:
             return TLSSettings(self.tls_ca, self.tls_certificate, self.tls_key, self.tls_host)
-        return self.ssl_context_factory or False
+        return self.ssl_context_factory
 
     @property
     def max_blocking_connections(self) -> int:
@@ -205,22 +186,181 @@ class ConnectionOptions:
         return self.poolTimeout
 
 
-def _check_charset(charset: str | None) -> None:
-    if charset is None:
-        return
+def _poolsize(name: str, value: Any) -> int:
+    number = whole_number(value)
+    if number is None:
+        raise ValueError(f"Redis {name} must be an integer, not {shown(value)}")
+    if number < 1:
+        raise ValueError(f"Redis {name} must be at least 1, not {number}")
+    return int(check_count(f"Redis {name}", number, 1, most=MOST_CONNECTIONS))
+
+
+def _dbid(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if whole_number(value) is None:
+        raise ValueError(f"Redis {name} must be an integer, not {shown(value)}")
+    return int(check_count(f"Redis {name}", value, most=MOST_DATABASES))
+
+
+def _seconds(least: float = 0, *, exclusive: bool = False, none_allowed: bool = True) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        return check_seconds(name, value, least, exclusive=exclusive, none_allowed=none_allowed)
+
+    return check
+
+
+def _pool_timeout(name: str, value: Any) -> Any:
+    if value.__class__ is str and value == "default":
+        return value
     try:
-        if not isinstance("".encode(charset), bytes):
-            raise LookupError
-    except (LookupError, TypeError):
-        raise ValueError(f"charset must be the name of a text encoding, or None, not {charset!r}") from None
+        return check_seconds(name, value, none_allowed=True)
+    except ValueError:
+        pass
+    raise ValueError(f"{name} must be a finite number of seconds, 0 or more, None or 'default', not {shown(value)}")
+
+
+def _count(least: int) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        count = check_count(name, value, least, none_allowed=True)
+        return None if count is None else min(count, HUGE)
+
+    return check
+
+
+def _convert_numbers(name: str, value: Any) -> Any:
+    if type(value) is str:
+        if value == "exact":
+            return value
+        raise ValueError(f"{name} must be True, False or 'exact', not {shown(value)}")
+    return check_truth(name, value)
+
+
+def _retry(name: str, value: Any) -> Any:
+    if value is not None and not issubclass(type(value), RetryPolicy):
+        raise ValueError(f"{name} must be a RetryPolicy or None, not {shown(value)}")
+    return value
+
+
+def _hooks(name: str, value: Any) -> tuple[Any, ...]:
+    try:
+        hooks = tuple(value)
+    except Exception:
+        hooks = None
+    if hooks is None:
+        raise ValueError(f"{name} must be a sequence of hooks, not {shown(value)}")
+    for hook in hooks:
+        try:
+            fits = callable(hook.command_started) and callable(hook.command_ended)
+        except Exception:
+            fits = False
+        if not fits:
+            raise ValueError(f"{name}: a hook has command_started and command_ended; {type(hook).__name__} has not")
+    return hooks
+
+
+def _limits(name: str, value: Any) -> dict[str, int]:
+    if value is None:
+        return {}
+    try:
+        limits = dict(value) if isinstance(value, Mapping) else None
+    except Exception:
+        limits = None
+    if limits is None:
+        raise ValueError(f"{name} must be a mapping of names to numbers, not {shown(value)}")
+    unknown = sorted(shown(limit) for limit in limits if not (type(limit) is str and limit in LIMITS))
+    if unknown:
+        raise ValueError(f"unknown {name}: {', '.join(unknown)}; there are: {sorted(LIMITS)}")
+    return {limit: check_count(f"{name}: {limit}", most, 1) for limit, most in limits.items()}
+
+
+def _context_factory(name: str, value: Any) -> Any:
+    if value is None or value is False:
+        return False
+    if value is True:
+        return True
+    try:
+        fits = hasattr(value, "getContext") or IOpenSSLClientConnectionCreator.providedBy(value)
+    except Exception:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, not {shown(value)}"
+        )
+    return value
+
+
+def _pem(name: str, value: Any) -> Any:
+    try:
+        if value is None or type(value) is bytes:
+            return value
+        if isinstance(value, bytes):
+            return bytes(memoryview(value))
+        if isinstance(value, str | os.PathLike):
+            return os.fsdecode(value)
+    except Exception:
+        pass
+    # Not shown: it may be a key.
+    raise ValueError(f"{name} must be the path of a PEM file or PEM as bytes")
+
+
+def _tls_host(name: str, value: Any) -> str | None:
+    return None if value is None else check_host(name, value)
+
+
+def _when_full(name: str, value: Any) -> str:
+    return check_choice(name, value, ("wait", "fail"))
+
+
+#: By option: judges it, and returns it as the package uses it.
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "poolsize": _poolsize,
+    "dbid": _dbid,
+    "reconnect": check_truth,
+    "charset": check_charset,
+    "username": check_credential,
+    "password": check_credential,
+    "ssl_context_factory": _context_factory,
+    "tls": check_flag,
+    "tls_ca": _pem,
+    "tls_certificate": _pem,
+    "tls_key": _pem,
+    "tls_host": _tls_host,
+    "connectTimeout": _seconds(exclusive=True),
+    "replyTimeout": _seconds(),
+    "poolTimeout": _pool_timeout,
+    "healthCheckInterval": _seconds(),
+    "disconnectTimeout": _seconds(none_allowed=False),
+    "maxBlockingConnections": _count(0),
+    "maxInFlight": _count(1),
+    "maxQueuedBytes": _count(1),
+    "whenFull": _when_full,
+    "onUnclaimedReply": check_callable,
+    "retry": _retry,
+    "convertNumbers": _convert_numbers,
+    "strict": check_flag,
+    "hooks": _hooks,
+    "slowCommandThreshold": _seconds(),
+    "limits": _limits,
+    "clientName": check_client_name,
+}
+
+
+def check_option(name: str, value: Any) -> Any:
+    """Judge one option by itself; returns it as the package uses it.
+
+    :raises ValueError: it is of a wrong type or out of its range.
+    """
+    return _CHECKS[name](name, value)
 
 
 class FactoryOptions(TypedDict, total=False):
     """Options of the factories of subscribers and of monitors, by keyword; see :class:`ConnectionOptions`."""
 
     charset: str | None
-    password: str | bytes | None
-    username: str | None
+    password: Credential | None
+    username: Credential | None
+    clientName: str | None
     replyTimeout: float | None
     convertNumbers: ConvertNumbers
     poolTimeout: float | None
@@ -231,153 +371,3 @@ class FactoryOptions(TypedDict, total=False):
     slowCommandThreshold: float | None
     disconnectTimeout: float
     healthCheckInterval: float | None
-
-
-@dataclasses.dataclass(frozen=True)
-class RedisURL:
-    """What a URL says: where to connect, and the options it sets."""
-
-    #: ``redis``, ``rediss``, ``unix`` or ``redis+sentinel``.
-    scheme: str
-    #: Host and port of each address, one but for ``redis+sentinel``; empty for ``unix``.
-    addresses: tuple[tuple[str, int], ...]
-    #: Path of the socket; "" but for ``unix``.
-    path: str
-    #: Name of the service that the Sentinels watch; "" but for ``redis+sentinel``.
-    service: str
-    #: Fields of :class:`ConnectionOptions` by name.
-    options: Mapping[str, Any] = dataclasses.field(repr=False)
-
-    @classmethod
-    def parse(cls, url: str) -> RedisURL:
-        """Read a URL.
-
-        ``redis://[user:password@]host[:port][/db][?option=value&...]``, ``rediss://`` the same over TLS,
-        ``unix://[user:password@]/path[?db=2&...]``, and
-        ``redis+sentinel://[user:password@]host:port,host:port/service[/db]``. Options are the fields of
-        :class:`ConnectionOptions`; user, password and path are percent-encoded.
-
-        :raises ValueError: what is wrong with it, never repeating the password.
-        """
-        # Checked first, because what is behind such a character is taken for an address, and errors show that.
-        if re.search(r"[/?#\[\]\s]", url.partition("://")[2].rpartition("@")[0]):
-            raise ValueError("user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40")
-        parts = _split(url)
-        if parts.scheme not in SCHEMES:
-            raise ValueError(
-                f"a Redis URL begins with one of {', '.join(f'{s}://' for s in SCHEMES)}; not {parts.scheme!r}"
-            )
-        options = _query_options(parts.query)
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        user, _, password = credentials.partition(":")
-        if user:
-            options["username"] = unquote(user)
-        if password:
-            options["password"] = unquote(password)
-        if parts.scheme == "unix":
-            if hosts or not parts.path:
-                raise ValueError(
-                    "a unix:// URL has three slashes before the path of the socket: unix:///run/redis.sock"
-                )
-            return cls(parts.scheme, (), unquote(parts.path), "", options)
-        if parts.scheme == "rediss":
-            options.setdefault("ssl_context_factory", True)
-        path = parts.path.strip("/")
-        service = ""
-        if parts.scheme == "redis+sentinel":
-            service, _, path = path.partition("/")
-            if not service:
-                raise ValueError("a redis+sentinel:// URL names the service after the addresses: /mymaster")
-        if path:
-            options["dbid"] = _read_option("dbid", path, int)
-        port = 26379 if service else 6379
-        addresses = tuple(_host_and_port(parts, text, port) for text in hosts.split(","))
-        return cls(parts.scheme, addresses, "", unquote(service), options)
-
-
-def _split(url: str) -> SplitResult:
-    with contextlib.suppress(ValueError):
-        return urlsplit(url)
-    # Python's message may repeat all that stands before the path.
-    raise ValueError("not a Redis URL: its host has brackets that are not an IPv6 address's, or characters of no host")
-
-
-def _host_and_port(parts: SplitResult, text: str, default_port: int) -> tuple[str, int]:
-    one = parts._replace(netloc=text)
-    with contextlib.suppress(ValueError):
-        return one.hostname or "localhost", one.port or default_port
-    # Not shown: without its "@" this is a user and a password.
-    raise ValueError("cannot read the address in the URL: its port is a number up to 65535; a password ends with @")
-
-
-def _read_bool(text: str) -> bool:
-    values = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    return values[text.lower()]
-
-
-def _read_convert_numbers(text: str) -> ConvertNumbers:
-    return "exact" if text == "exact" else _read_bool(text)
-
-
-def _read_seconds(text: str) -> float | None:
-    return None if text.lower() == "none" else float(text)
-
-
-def _read_count(text: str) -> int | None:
-    return None if text.lower() == "none" else int(text)
-
-
-def _read_charset(text: str) -> str | None:
-    return None if text.lower() == "none" else text
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "dbid": int,
-    "poolsize": int,
-    "reconnect": _read_bool,
-    "charset": _read_charset,
-    "connectTimeout": _read_seconds,
-    "replyTimeout": _read_seconds,
-    "poolTimeout": _read_seconds,
-    "maxBlockingConnections": _read_count,
-    "maxInFlight": _read_count,
-    "maxQueuedBytes": _read_count,
-    "whenFull": str,
-    "convertNumbers": _read_convert_numbers,
-    "slowCommandThreshold": _read_seconds,
-    "disconnectTimeout": float,
-    "healthCheckInterval": _read_seconds,
-    "strict": _read_bool,
-    "tls": _read_bool,
-    "tls_ca": str,
-    "tls_certificate": str,
-    "tls_key": str,
-    "tls_host": str,
-}
-
-
-def _read_option(name: str, text: str, reader: Callable[[str], Any]) -> Any:
-    try:
-        return reader(text)
-    except (ValueError, KeyError):
-        raise ValueError(f"cannot read the value of {name} in the URL: {text!r}") from None
-
-
-def _query_options(query: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for given, text in parse_qsl(query, keep_blank_values=True):
-        name = "dbid" if given == "db" else given
-        reader = _READERS.get(name)
-        if reader is None:
-            raise ValueError(f"unknown option {name!r} in the URL; there are: {', '.join(sorted(_READERS))}")
-        options[name] = _read_option(name, text, reader)
-    return options

@@ -47,6 +47,10 @@ class PipelineError(ResponseError, FirstError):
         self.args = (str(results[index]), index)
         self.results = results
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled and copied by what it is made of: its ``args`` are for who reads them."""
+        return type(self), (self.results, self.index), _without(self, "results", "index", "subFailure")
+
     def __str__(self) -> str:
         errors = sum(isinstance(reply, Exception) for reply in self.results)
         return f"{self.args[0]} (command {self.index + 1} of {len(self.results)}, {errors} failed)"
@@ -59,8 +63,16 @@ class PipelineLostError(MaybeExecutedError, FirstError):
         FirstError.__init__(self, Failure(error), 0)
         self.args = (str(error), 0)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.subFailure.value,), _without(self, "index", "subFailure")
+
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def _without(error: Exception, *names: str) -> dict[str, Any]:
+    """What was set on an exception beside what it is made with."""
+    return {name: value for name, value in vars(error).items() if name not in names}
 
 
 class Pipeline(Scope):

@@ -20,7 +20,9 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import Credential, check_seconds, check_truth, seconds_or, shown
 from .connection_queue import ConnectionQueue
+from .credentials import CredentialsError
 from .endpoints import endpoint_of_connector
 from .exceptions import (
     AuthenticationError,
@@ -38,16 +40,30 @@ from .handler import ConnectionHandler
 from .health import HealthCheck, keep_alive
 from .hooks import CommandHook
 from .lane import BlockingLane
-from .options import DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_QUEUED_BYTES, ConnectionOptions, ConvertNumbers
+from .options import (
+    DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_MAX_QUEUED_BYTES,
+    DEFAULT_POOL_TIMEOUT,
+    ConnectionOptions,
+    ConvertNumbers,
+)
 from .protocol import RedisProtocol
 from .reconnecting import Reconnecting
 from .retry import RetryPolicy
 from .retrying import retrying_class
 from .slots import PoolSlot
 from .stats import Stats
+from .threads import guard_connection, guard_factory
 from .watch import Watch
 
 __all__ = ["RedisFactory"]
+
+#: Options that are arguments of the factory's constructor.
+_ARGUMENTS = (
+    *("dbid", "poolsize", "charset", "password", "replyTimeout", "convertNumbers", "username", "poolTimeout", "strict"),
+    *("limits", "connectTimeout", "maxBlockingConnections", "onUnclaimedReply", "hooks", "slowCommandThreshold"),
+    *("retry", "disconnectTimeout", "healthCheckInterval", "maxInFlight", "maxQueuedBytes", "whenFull", "clientName"),
+)
 
 #: A refusal of the handshake with one of these passes by itself.
 _PASSING = (LoadingError, BusyError, MasterDownError, ReadOnlyError)
@@ -77,10 +93,10 @@ class RedisFactory(Reconnecting):
         isLazy: bool = False,
         handler: Callable[[Any], Any] = ConnectionHandler,
         charset: str | None = "utf-8",
-        password: str | bytes | None = None,
+        password: Credential | None = None,
         replyTimeout: float | None = None,
         convertNumbers: ConvertNumbers = True,
-        username: str | None = None,
+        username: Credential | None = None,
         *,
         poolTimeout: Any = "default",
         strict: bool = False,
@@ -96,6 +112,7 @@ class RedisFactory(Reconnecting):
         maxInFlight: int | None = DEFAULT_MAX_IN_FLIGHT,
         maxQueuedBytes: int | None = DEFAULT_MAX_QUEUED_BYTES,
         whenFull: Literal["wait", "fail"] = "wait",
+        clientName: str | None = None,
     ) -> None:
         """Make one.
 
@@ -117,7 +134,7 @@ class RedisFactory(Reconnecting):
             poolTimeout=poolTimeout,
             convertNumbers=convertNumbers,
             strict=strict,
-            limits=limits or {},
+            limits={} if limits is None else limits,
             connectTimeout=connectTimeout,
             maxBlockingConnections=maxBlockingConnections,
             onUnclaimedReply=onUnclaimedReply,
@@ -129,27 +146,29 @@ class RedisFactory(Reconnecting):
             maxInFlight=maxInFlight,
             maxQueuedBytes=maxQueuedBytes,
             whenFull=whenFull,
+            clientName=clientName,
         )
-        self.uuid = uuid
-        self.dbid = dbid
-        self.poolsize = poolsize
-        self.isLazy = isLazy
-        self.charset = charset
-        self.username = username
-        self.password = password
-        self.replyTimeout = replyTimeout
-        self.convertNumbers = convertNumbers
+        self.uuid = uuid if isinstance(uuid, str | bytes | None) else shown(uuid)
+        self.dbid = options.dbid
+        self.poolsize = options.poolsize
+        self.isLazy = check_truth("isLazy", isLazy)
+        self.charset = options.charset
+        self.username = options.username
+        self.password = options.password
+        self.clientName = options.clientName
+        self.replyTimeout = options.replyTimeout
+        self.convertNumbers = options.convertNumbers
         self.poolTimeout = options.pool_timeout
-        self.strict = strict
-        self.limits = dict(limits or {})
-        if connectTimeout is not None:
-            self.connectTimeout = connectTimeout
+        self.strict = options.strict
+        self.limits = dict(options.limits)
+        if options.connectTimeout is not None:
+            self.connectTimeout = options.connectTimeout
         self.maxBlockingConnections = options.max_blocking_connections
-        self.onUnclaimedReply = onUnclaimedReply
-        self.disconnectTimeout = disconnectTimeout
-        self.healthCheckInterval = healthCheckInterval
-        self.maxInFlight = maxInFlight
-        self.maxQueuedBytes = maxQueuedBytes
+        self.onUnclaimedReply = options.onUnclaimedReply
+        self.disconnectTimeout = options.disconnectTimeout
+        self.healthCheckInterval = options.healthCheckInterval
+        self.maxInFlight = options.maxInFlight
+        self.maxQueuedBytes = options.maxQueuedBytes
         Reconnecting.__init__(self)
         #: See :class:`~txredis_fast.ConnectionOptions`; ``retry`` is a method here, as in Twisted.
         self.retryPolicy = retry
@@ -157,9 +176,9 @@ class RedisFactory(Reconnecting):
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
-        self.watch = Watch(self, hooks, slowCommandThreshold)
+        self.watch = Watch(self, options.hooks, options.slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
-            lambda: self.poolTimeout, self.why_not_connected, self.prepare, self.watch, whenFull == "fail"
+            self._pool_timeout, self.why_not_connected, self.prepare, self.watch, options.whenFull == "fail"
         )
         #: How often ``auth`` has changed the login.
         self._login = 0
@@ -170,35 +189,12 @@ class RedisFactory(Reconnecting):
         self._refused = False
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
         self.handler = (handler if retry is None else retrying_class(handler))(self)
+        guard_factory(self)
 
     @staticmethod
     def arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
         """Keyword arguments for the constructor. ``reconnect`` is not among them, but an attribute."""
-        return {
-            "uuid": uuid,
-            "dbid": options.dbid,
-            "poolsize": options.poolsize,
-            "isLazy": isLazy,
-            "charset": options.charset,
-            "password": options.password,
-            "replyTimeout": options.replyTimeout,
-            "convertNumbers": options.convertNumbers,
-            "username": options.username,
-            "poolTimeout": options.poolTimeout,
-            "strict": options.strict,
-            "limits": options.limits,
-            "connectTimeout": options.connectTimeout,
-            "maxBlockingConnections": options.maxBlockingConnections,
-            "onUnclaimedReply": options.onUnclaimedReply,
-            "hooks": options.hooks,
-            "slowCommandThreshold": options.slowCommandThreshold,
-            "retry": options.retry,
-            "disconnectTimeout": options.disconnectTimeout,
-            "healthCheckInterval": options.healthCheckInterval,
-            "maxInFlight": options.maxInFlight,
-            "maxQueuedBytes": options.maxQueuedBytes,
-            "whenFull": options.whenFull,
-        }
+        return {"uuid": uuid, "isLazy": isLazy} | {name: getattr(options, name) for name in _ARGUMENTS}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"
@@ -238,7 +234,10 @@ class RedisFactory(Reconnecting):
             protocol.strict = True
         if self.limits:
             protocol.limits = self.limits
+        if self.clientName is not None:
+            protocol.clientName = self.clientName
         self.watch.built(protocol)
+        guard_connection(protocol)
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
 
@@ -250,8 +249,9 @@ class RedisFactory(Reconnecting):
             raise
 
     def _take_in(self, connection: Any) -> None:
-        if self.healthCheckInterval:
-            keep_alive(connection.transport, self.healthCheckInterval)
+        interval = seconds_or(self.healthCheckInterval, 0)
+        if interval:
+            keep_alive(connection.transport, interval)
         slot = getattr(connection, "_slot", None)
         if slot is None:
             self.addConnection(connection)
@@ -277,6 +277,11 @@ class RedisFactory(Reconnecting):
         :param timeout: seconds until what is not closed is aborted; None: as the option ``disconnectTimeout``.
         :returns: fires with None when the pool is empty.
         """
+        if timeout is not None:
+            try:
+                timeout = check_seconds("timeout", timeout)
+            except ValueError:
+                return fail()
         self.disconnectCalled = True
         self.continueTrying = 0
         self._cancel_retries()
@@ -289,7 +294,7 @@ class RedisFactory(Reconnecting):
             deferred.errback(ConnectionFailedError("disconnected before it was connected"))
         finishing = list(self.pool)
         for connection in finishing:
-            connection.finish(self.disconnectTimeout if timeout is None else timeout)
+            connection.finish(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
         # The others stop when their connections are closed.
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self._lane is not None:
@@ -327,8 +332,9 @@ class RedisFactory(Reconnecting):
         self.size = len(self.pool)
         self._refused = False
         conn._was_pooled = True
-        if self.healthCheckInterval and conn._answers_ping:
-            HealthCheck(conn, self.healthCheckInterval, lambda each: each in self.connectionQueue.pending)
+        interval = seconds_or(self.healthCheckInterval, 0)
+        if interval and conn._answers_ping:
+            HealthCheck(conn, interval, lambda each: each in self.connectionQueue.pending)
         self.connectionQueue.put(conn)
 
     def delConnection(self, conn: Any) -> None:
@@ -396,11 +402,14 @@ class RedisFactory(Reconnecting):
 
         What passes by itself (the server is loading, or has too many clients) is tried again. Other refusals fail
         those who wait; they end the first connection of a constructor, and otherwise are tried again as slowly as
-        there is. A password that is wanted and not known ends the former only.
+        there is. A password that is wanted and not known, or that a function of the program did not give, ends the
+        former only.
         """
         self.noteReason(message)
         first = self.deferred is not None and not self.isLazy
-        unknown = isinstance(error, AuthenticationError) and error.code == "NOAUTH" and not first
+        unknown = not first and (
+            isinstance(error, CredentialsError) or (isinstance(error, AuthenticationError) and error.code == "NOAUTH")
+        )
         if isinstance(error, _PASSING) or unknown or "max number of clients" in str(error):
             log.msg(message)
             return
@@ -423,6 +432,10 @@ class RedisFactory(Reconnecting):
         if self.disconnectCalled or not self.may_connect:
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
+
+    def _pool_timeout(self) -> float | None:
+        timeout = self.poolTimeout
+        return timeout if timeout is None else float(seconds_or(timeout, DEFAULT_POOL_TIMEOUT))
 
     @property
     def blockingLane(self) -> BlockingLane | None:
@@ -478,6 +491,11 @@ class RedisFactory(Reconnecting):
         self._login += 1
         for connection in connections:
             connection._login = self._login
+
+    def logInNext(self, password: Any, username: Any) -> None:
+        """There is no connection: log in the next ones with this, without the delay that a refusal has brought."""
+        self.loggedIn(password, username, [])
+        self.resetDelay()
 
     def fail_waiting(self, error: Exception) -> None:
         """Fail all who wait for a connection."""

@@ -19,11 +19,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python import log
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import Credential, check_error_handler
 from .closing import Closing
 from .commands.flags import longest_wait
 from .exceptions import (
@@ -34,18 +35,18 @@ from .exceptions import (
     ProtocolError,
     QueueFullError,
     ReplyTimeoutError,
-    TimeoutError,
 )
+from .handshake import Step, begin, write_steps
 from .incoming import Incoming
-from .options import ConvertNumbers
+from .options import ConvertNumbers, check_option
 from .outgoing import MUCH, Outgoing
 from .outlet import PIECE
 from .own_scope import OwnScope
-from .redact import redacted, without_password
+from .redact import redacted, refusal, secrets_of, told
 from .request import PostProc, RequestQueue, shorten
 from .resp import Push, Reader, encode_command, encode_commands
 from .sliced import SlicedBatch
-from .time_limit import TimeLimit, limit_error
+from .time_limit import limit_error
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
@@ -71,6 +72,10 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     limits: Mapping[str, int] = {}
     #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
     handshakeTimeout: float = 30
+    #: See ``ConnectionOptions.clientName``.
+    clientName: str | None = None
+    #: Whether functions of the program are yet to give the user name or the password.
+    _awaits_login = False
     #: Whether a PING may be sent at any time.
     _answers_ping = True
     factory: Any = None
@@ -80,24 +85,26 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         charset: str | None = "utf-8",
         errors: str = "strict",
         replyTimeout: float | None = None,
-        password: str | bytes | None = None,
+        password: Credential | None = None,
         dbid: int | None = None,
         convertNumbers: ConvertNumbers = True,
-        username: str | None = None,
+        username: Credential | None = None,
     ) -> None:
         """Make one.
 
         :param errors: how a str that has no encoding in the charset is sent, as for :meth:`str.encode`.
+        :raises ValueError: a value is of a wrong type or out of its range; the error names it.
 
         The others: see :class:`~txredis_fast.ConnectionOptions`.
         """
-        self.charset = charset
+        check_error_handler(errors)
+        self.charset = check_option("charset", charset)
         self.errors = errors
-        self.replyTimeout = replyTimeout
-        self.password = password
-        self.dbid = dbid
-        self.convertNumbers = convertNumbers
-        self.username = username
+        self.replyTimeout: float | None = check_option("replyTimeout", replyTimeout)
+        self.password: Any = check_option("password", password)
+        self.dbid: int | None = check_option("dbid", dbid)
+        self.convertNumbers = check_option("convertNumbers", convertNumbers)
+        self.username: Any = check_option("username", username)
         self.script_hashes: set[str] = set()
         self._requests = RequestQueue(self._write, self._abort, self._tear, self._progress)
         #: Whether connectionMade was called, rather than overridden without chaining.
@@ -154,51 +161,22 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         :returns: fires with None when the connection is usable or has been given up.
         """
         self._handshake_begun = True
-        steps = self._handshake()
-        if not steps:
-            self._become_ready()
-            return succeed(None)
-        answered: Deferred[Any] = DeferredList([step for _, step in steps], consumeErrors=True)
-        reactor = getattr(self.transport, "reactor", None)
-        if reactor is not None:
-            # A server that hangs accepts connections all the same.
-            limit = self.handshakeTimeout
-            hangs = TimeoutError(f"the server did not answer within {limit} seconds of being connected")
-            timer = TimeLimit(reactor, limit, lambda: self._abort(hangs), self._progress)
-            answered.addCallback(_stop_timer, timer)
-        return answered.addCallback(self._handshake_done, [name for name, _ in steps])
+        return begin(self)
 
-    def _handshake(self) -> list[tuple[str, Deferred[Any]]]:
+    def _handshake(self) -> list[Step]:
         """Write what makes the connection usable; of each step what to say if it fails, and its Deferred."""
-        steps: list[tuple[str, Deferred[Any]]] = []
-        authenticated: Deferred[Any] | None = None
-        if self.password is not None:
-            authenticated = self.auth(self.password, self.username)
-            steps.append(("could not auth", authenticated))
-        steps += self._handshake_checks()
-        if self.dbid is not None:
-            # Below a pool nobody else writes before the handshake is done, and SELECT waits for AUTH, as in
-            # txredisapi. A program that writes right after connectionMade has both before its own commands.
-            alone = self.factory is not None and type(self).connectionMade is BaseRedisProtocol.connectionMade
-            selected = self._select_after(authenticated) if authenticated and alone else self.select(self.dbid)
-            steps.append((f"could not set dbid={self.dbid}", selected))
-        return steps
+        return write_steps(self)
 
-    def _select_after(self, authenticated: Deferred[Any]) -> Deferred[Any]:
-        selected: Deferred[Any] = Deferred()
+    @property
+    def _has_handshake(self) -> bool:
+        said = (self.password, self.dbid, self.clientName)
+        return self._awaits_login or bool(self.username) or any(each is not None for each in said)
 
-        def select(reply: Any) -> Any:
-            self.select(self.dbid).chainDeferred(selected)  # type: ignore[arg-type]
-            return reply
+    @property
+    def _has_own_connectionMade(self) -> bool:
+        return type(self).connectionMade is not BaseRedisProtocol.connectionMade
 
-        def refused(failure: Failure) -> Failure:
-            selected.callback(None)  # AUTH's own step tells what went wrong
-            return failure
-
-        authenticated.addCallbacks(select, refused)
-        return selected
-
-    def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
+    def _handshake_checks(self) -> list[Step]:
         """Write what else the server has to answer for, after AUTH."""
         return []
 
@@ -212,7 +190,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def _handshake_failed(self, step: str, failure: Failure) -> None:
         if failure.check(ConnectionError):
             return  # the connection is lost already, which says more
-        message = without_password(f"Redis error: {step}: {failure.getErrorMessage()}", self.password)
+        message = f"Redis error: {step}: {refusal(failure.value, step == 'could not auth', self)}"
         handshake_failed = getattr(self.factory, "handshakeFailed", None)
         if handshake_failed is not None:
             handshake_failed(message, failure.value)
@@ -276,8 +254,9 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         text = f"Lost connection: {self._lost_because}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
-            # Those whose own time is not up: the one that was late stood before or behind them.
-            text = f"Lost connection: another command's reply was overdue ({reason}); this one may have been executed"
+            # Those whose own time is not up: the one that was late stood before or behind them, if there was one.
+            cause = str(reason) if reason.silent else f"another command's reply was overdue ({reason})"
+            text = f"Lost connection: {cause}; this one may have been executed"
         elif isinstance(reason, ProtocolError):
             kind = GarbledReplyError
         self._requests.fail_all(lambda: kind(text), getattr(self.transport, "reactor", None) is not None)
@@ -292,7 +271,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._ready = False
         if self._end_reason is None:
             self._end_reason = TORN
-            self._end_reason = redacted(reason, self.password)  # type: ignore[assignment]
+            self._end_reason = redacted(reason, *secrets_of(self))  # type: ignore[assignment]
         try:
             self._write_no_more()
         finally:
@@ -316,6 +295,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._abort(TORN)
         else:
             reactor.callLater(0, self._abort, TORN)
+
+    def _end_if_torn(self) -> None:
+        """End the connection now, where something was raised that left no room to do so."""
+        if self._requests.torn and not self._lost:
+            self._abort(TORN)
 
     def _progress(self) -> tuple[int, int]:
         """How many bytes have been received, and how many of these have been handed on."""
@@ -367,7 +351,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._requests.answer(reply)
         else:
             early = "before its command was written" if self._requests.waiting else "that no command had asked for"
-            self._abort(ProtocolError(f"a reply came {early}: {reply!r:.80}"))
+            self._abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""
@@ -484,7 +468,8 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     @property
     def _proved(self) -> bool:
         """Whether the server has taken this side for a client, and said something that makes sense."""
-        return self._was_pooled and self._reader is not None and not isinstance(self._end_reason, ProtocolError)
+        spoke = self._reader is not None and not self._refused and not isinstance(self._end_reason, ProtocolError)
+        return self._was_pooled and spoke
 
     @property
     def _full(self) -> bool:
@@ -525,11 +510,6 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         """One argument as it is sent, without its length."""
         payload = self._build_command("", arg).split(CRLF, 4)[4]
         return payload[: -len(CRLF)]
-
-
-def _stop_timer(results: Any, timer: TimeLimit) -> Any:
-    timer.stop()
-    return results
 
 
 _STOCK_REPLY_RECEIVED = BaseRedisProtocol.replyReceived

@@ -229,7 +229,7 @@ class SubscriberProtocol(RedisProtocol):
             )
         super().makeConnection(transport)
         # Only now, when a subclass's connectionMade has subscribed to what it likes.
-        if self.password is None and self.dbid is None:
+        if not self._has_handshake:
             self._restore(self)  # even where connectionMade was overridden and does not chain
         else:
             self.whenConnected().addCallback(self._restore)
@@ -440,9 +440,8 @@ class SubscriberFactory(RedisFactory):
 
         The others: see :class:`RedisFactory`.
         """
-        check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
+        bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
         super().__init__(None, dbid, 1, isLazy, handler, **options)
-        bounds = (maxPendingMessages, maxConcurrentMessages, slowConsumer)
         for name, value in zip(_BOUNDS, bounds, strict=True):
             if value is not None:
                 setattr(self, name, value)

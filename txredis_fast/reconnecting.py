@@ -8,6 +8,7 @@ This module must not know what the connections are for.
 
 from __future__ import annotations
 
+import math
 import random
 import weakref
 from typing import Any
@@ -16,6 +17,7 @@ from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import number_or
 from .roles import Rounds
 
 __all__ = ["Reconnecting"]
@@ -86,14 +88,15 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param attempt: how many have failed since a connection last proved usable, from 1.
         """
+        longest, jitter, spread = map(self._pace, ("maxDelay", "jitter", "spread"))
         delay = self._longest_delay(attempt)
         if self._refused:
-            delay = self.maxDelay
-        elif self.jitter:
-            delay *= 1 - self.spread * random.random()
-        if self.jitter:
-            delay = random.normalvariate(delay, delay * self.jitter)
-        return max(0.0, delay)
+            delay = longest
+        elif jitter:
+            delay *= 1 - spread * random.random()
+        if jitter:
+            delay = random.normalvariate(delay, delay * jitter)
+        return max(0.0, delay) if math.isfinite(delay) else longest
 
     def delay_before(self, attempt: int, dropped: int) -> float:
         """Seconds to wait before an attempt to connect, for who knows more than :meth:`retryDelay` is told.
@@ -108,10 +111,15 @@ class Reconnecting(ReconnectingClientFactory):
 
     def _longest_delay(self, attempt: int) -> float:
         """The back-off before chance has its say."""
+        longest = self._pace("maxDelay")
         try:
-            return min(self.initialDelay * self.factor ** min(attempt - 1, 100), self.maxDelay)
+            return min(self._pace("initialDelay") * self._pace("factor") ** min(attempt - 1, 100), longest)
         except OverflowError:
-            return self.maxDelay
+            return longest
+
+    def _pace(self, name: str) -> float:
+        """An attribute that programs set; what is no number is as if it had not been set."""
+        return float(number_or(getattr(self, name), getattr(Reconnecting, name)))
 
     def hasProved(self, protocol: Any, since: float) -> bool:
         """Whether a connection has proved usable: the server answered on it, or kept it for long.
@@ -120,7 +128,7 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param since: when it was made.
         """
-        return bool(protocol._proved) or self._seconds() - since >= self.maxDelay
+        return bool(protocol._proved) or self._seconds() - since >= self._pace("maxDelay")
 
     def _seconds(self) -> float:
         seconds: float = (self.clock or current_reactor()).seconds()
@@ -143,6 +151,8 @@ class Reconnecting(ReconnectingClientFactory):
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self._protocols_of(connector):
+            if protocol._end_reason is not None:
+                self.noteReason(str(protocol._end_reason))
             protocol._close(unused_reason)  # for a connectionLost that does not chain
             if protocol._lost_because:
                 self.noteReason(protocol._lost_because)

@@ -26,6 +26,7 @@ import dataclasses
 import random
 import re
 
+from .checks import check_count, check_flag, check_number, check_seconds
 from .exceptions import MaybeExecutedError, NotSentError, ResponseError
 from .roles import is_of_replica
 
@@ -37,7 +38,7 @@ _NOT_NOW = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "
 #: What servers say before they execute anything, a script included.
 _BEFORE_SCRIPTS = re.compile(r"LOADING \w+ is loading |BUSY \w+ is busy running |READONLY Can not run script ")
 
-#: Twice this exponent overflows no float.
+#: With a larger one the delay has long been the longest there is.
 _LARGEST_EXPONENT = 100
 
 
@@ -65,19 +66,25 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense with ``ValueError``."""
-        if not isinstance(self.attempts, int) or self.attempts < 1:
-            raise ValueError(f"attempts must be a number, at least 1, not {self.attempts!r}")
-        for name, least in (("delay", 0), ("factor", 1), ("max_delay", 0), ("jitter", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
-                raise ValueError(f"{name} must be a number, at least {least}, not {value!r}")
-        if self.jitter > 1:
-            raise ValueError(f"jitter is a fraction, at most 1, not {self.jitter!r}")
+        judged = {
+            "attempts": check_count("attempts", self.attempts, 1),
+            "delay": check_seconds("delay", self.delay),
+            "factor": check_number("factor", self.factor, 1),
+            "max_delay": check_seconds("max_delay", self.max_delay),
+            "jitter": check_number("jitter", self.jitter, most=1, kind="a fraction"),
+            "read_only": check_flag("read_only", self.read_only),
+            "refused": check_flag("refused", self.refused),
+        }
+        for name, value in judged.items():
+            object.__setattr__(self, name, value)
 
     def delay_after(self, attempt: int) -> float:
         """Seconds to wait after an attempt that failed, counted from 1."""
         exponent = min(attempt - 1, _LARGEST_EXPONENT)
-        delay = min(self.delay * self.factor**exponent, self.max_delay)
+        try:
+            delay = min(self.delay * float(self.factor) ** exponent, self.max_delay)
+        except OverflowError:
+            delay = self.max_delay
         return delay * (1 + random.uniform(-self.jitter, self.jitter))
 
     def repeats(self, error: BaseException, reads: bool, marked: bool = False, runs_script: bool = False) -> bool:

@@ -27,6 +27,7 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from ._types import Key, Keys, Value
+from .checks import check_host, check_path, check_port
 from .commands import Commands
 from .commands._base import errors_to_deferred
 from .commands.arguments import list_or_args
@@ -465,9 +466,12 @@ def parse_hosts(hosts: Any) -> list[tuple[str, int]]:
             host = host[1:-1]
         elif ":" in host:
             raise wrong
-        if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        try:
+            parsed.append((check_host("hosts", host), check_port("hosts", port)))
+        except ValueError:
+            host = ""
+        if not host:
             raise wrong
-        parsed.append((host, int(port)))
     return parsed
 
 
@@ -479,4 +483,4 @@ def parse_paths(paths: Any) -> list[str]:
     """
     if not isinstance(paths, (list, tuple)):
         raise ValueError("Please use a list or tuple of paths for sharded unix connections")
-    return list(paths)
+    return [check_path("paths", path) for path in paths]

@@ -2,6 +2,8 @@
 
 Nothing is counted a second time for it. Each connection's queue of requests and its reader count what passes through
 them (an increment each); a snapshot adds up the connections that there are and what was kept of those that are gone.
+It may be taken in any thread: nothing is iterated over that the reactor's thread may change, and what is counted moves
+from a connection to what is kept in one step. What passes meanwhile may be in one number and not yet in another.
 
 This module must not know how connections are made.
 """
@@ -9,13 +11,28 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 __all__ = ["Counters", "Stats"]
 
-_NO_ERRORS: Mapping[str, int] = MappingProxyType({})
+
+class _Counts(dict[str, int]):
+    """A dict that does not change. Not a ``MappingProxyType``, which can be neither copied nor pickled."""
+
+    __slots__ = ()
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a snapshot does not change")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Counts, (dict(self),)
+
+
+_NO_ERRORS: Mapping[str, int] = _Counts()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,11 +108,21 @@ class Counters:
         self.bytes_out = 0
         self.subscription_gaps = 0
         self._errors: dict[str, int] = {}
+        #: Around what is counted once only if nobody looks in the middle. Reentrant: for signal handlers.
+        self._lock = threading.RLock()
 
-    def keep(self, protocol: Any) -> int:
-        """Take over the counts of a connection that is lost; returns how many of its commands are unanswered."""
+    def keep(self, protocol: Any, counted: dict[Any, None]) -> tuple[int, bool]:
+        """Take over the counts of a connection that is lost.
+
+        :param counted: the connections that there are, which is taken out of them.
+        :returns: how many of its commands are unanswered, and whether it was among them.
+        """
+        with self._lock:
+            return self._keep(protocol), counted.pop(protocol, self) is None
+
+    def _keep(self, protocol: Any) -> int:
         requests, reader = protocol._requests, protocol._reader
-        unanswered = in_flight(requests)
+        unanswered: int = requests.in_flight
         self.commands += requests.sent
         self.replies += requests.sent - unanswered
         self.unanswered += unanswered
@@ -113,11 +140,15 @@ class Counters:
         :param protocols: the connections that there are.
         :param now: the fields that tell of now, but for ``in_flight``.
         """
-        kept = {name: count for name, count in vars(self).items() if not name.startswith("_")}
+        with self._lock:
+            return self._snapshot(list(protocols), now)
+
+    def _snapshot(self, protocols: list[Any], now: dict[str, int]) -> Stats:
+        kept = {name: count for name, count in dict(vars(self)).items() if not name.startswith("_")}
         total = Stats(errors=_sum_of_errors((self._errors,)), **kept, **now)
         for protocol in protocols:
             requests, reader = protocol._requests, protocol._reader
-            waiting = in_flight(requests)
+            waiting = requests.in_flight
             total += Stats(
                 commands=requests.sent,
                 replies=requests.sent - waiting,
@@ -130,14 +161,9 @@ class Counters:
         return total
 
 
-def in_flight(requests: Any) -> int:
-    """How many commands of a queue are not answered."""
-    return sum(request.remaining for request in requests.waiting)
-
-
 def _sum_of_errors(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
     total: dict[str, int] = {}
     for each in counts:
-        for code, count in each.items():
+        for code, count in dict(each).items():  # a copy: that of a reader grows
             total[code] = total.get(code, 0) + count
-    return MappingProxyType(total)
+    return _Counts(total)

@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from ._reactor import current_reactor
+from .checks import check_number, shown
 from .exceptions import NotSentError
 from .request import LastLook
 
@@ -24,15 +25,15 @@ _LEAST = 0.001
 #: The longest time limit, in seconds: thirty years, which no clock of a reactor chokes on.
 LONGEST = 1e9
 
+_KIND = "a finite number of seconds"
+
 
 def check_timeout(seconds: Any) -> float:
-    """Return a time limit as it is.
+    """Return a time limit in seconds.
 
     :raises ValueError: it is not a number of seconds above 0, up to 10**9.
     """
-    if not _is_number(seconds) or not 0 < seconds <= LONGEST:
-        raise ValueError(f"a timeout is a number of seconds above 0, up to 10**9, not {_shown(seconds)}")
-    return seconds  # type: ignore[no-any-return]
+    return check_number("a timeout", seconds, exclusive=True, most=LONGEST, kind=_KIND)  # type: ignore[no-any-return]
 
 
 def limit_error(timeout: Any) -> Exception | None:
@@ -43,19 +44,12 @@ def limit_error(timeout: Any) -> Exception | None:
     """
     if timeout is None:
         return None
-    if not _is_number(timeout) or not -math.inf < timeout <= LONGEST:
-        return ValueError(f"timeout is a number of seconds up to 10**9, or None, not {_shown(timeout)}")
+    is_number = type(timeout) is int or isinstance(timeout, float)
+    if not is_number or not -math.inf < timeout <= LONGEST:
+        return ValueError(f"timeout must be {_KIND}, up to {LONGEST}, or None, not {shown(timeout)}")
     if timeout <= 0:
         return NotSentError(f"Not sent: the time limit was over already ({timeout} seconds)")
     return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _shown(value: Any) -> str:
-    return repr(value) if type(value) in (int, float, bool, str) else f"a {type(value).__name__}"
 
 
 class TimeLimit:

@@ -33,6 +33,7 @@ from .exceptions import (
 )
 from .exec_reply import ExecConverter, Queued
 from .guards import guarded_arguments
+from .redact import kind_and_size
 from .reply_order import ReplyOrder, as_deferred
 from .scope import Scope
 from .time_limit import limit_error
@@ -119,6 +120,8 @@ class Transaction(Scope):
         self._guard = guard
         self._state = TransactionState.READY
         self._released = False
+        #: Whether DISCARD and UNWATCH have been sent to end it.
+        self._cleaned = False
         self._queued: list[Queued] = []
         self._order = ReplyOrder(connection)
         self.results: list[Any] | None = None
@@ -192,7 +195,7 @@ class Transaction(Scope):
         before = self._order.sent
         begun = self._send_verb("MULTI")
         self._order.begin(before, begun)
-        return begun.addCallback(lambda _: self)
+        return begun.addCallbacks(lambda _: self, self._begin_failed)
 
     def _verb(self, verb: str, send: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
         """Take a verb's transition and send it. What is raised on the way abandons the transaction."""
@@ -325,7 +328,7 @@ class Transaction(Scope):
 
     def abandon(self) -> None:
         """End it without executing anything, whatever its state, and give the connection back when it is clean."""
-        if not self._released:
+        if not self._released and not self._cleaned:
             self._state = TransactionState.CLOSED
             self._clean()
 
@@ -378,6 +381,7 @@ class Transaction(Scope):
 
     def _clean(self) -> None:
         # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
+        self._cleaned = True
         try:
             before = self._order.sent
             verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
@@ -404,7 +408,7 @@ class Transaction(Scope):
 
 def _check_ok(reply: Any) -> Any:
     if reply not in ("OK", b"OK"):
-        raise RedisError(f"Invalid response: {reply}")
+        raise RedisError(f"Invalid response: {kind_and_size(reply)} instead of OK")
     return reply
 
 

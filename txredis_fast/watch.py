@@ -55,8 +55,7 @@ class Watch:
         events.connected(self.server, len(self._counted), self._factory.poolsize)
 
     def _lost(self, protocol: Any) -> None:
-        unanswered = self._counters.keep(protocol)
-        was_usable = self._counted.pop(protocol, self) is None
+        unanswered, was_usable = self._counters.keep(protocol, self._counted)
         self._counters.connections_lost += was_usable
         if isinstance(protocol._end_reason, ReplyTimeoutError):
             self._counters.timeouts += 1

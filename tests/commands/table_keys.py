@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
+
 from txredis_fast.exceptions import RedisError
 
 from .rows import NIL, OK, Refusal, Row, array, bulk, integer, old_arguments, status
@@ -54,7 +57,9 @@ ROWS = [
         array("0", array("h")),
         [0, ["h"]],
     ),
-    Row("scan", lambda c: c.scan(), ("SCAN", 0), array("0", array("1")), [b"0", [b"1"]], None, False),
+    Row("scan", lambda c: c.scan(), ("SCAN", 0), array("0", array("1")), [0, [b"1"]], None, False),
+    Row("scan", lambda c: c.scan(), ("SCAN", 0), array(str(2**64 - 1), array("1")), [2**64 - 1, ["1"]], "utf-8", False),
+    Row("scan", lambda c: c.scan(), ("SCAN", 0), array("0:a", array("1")), ["0:a", ["1"]], "utf-8", False),
     Row("randomkey", lambda c: c.randomkey(), ("RANDOMKEY",), bulk("k"), "k"),
     Row("randomkey", lambda c: c.randomkey(), ("RANDOMKEY",), NIL, None),
     Row("rename", lambda c: c.rename("a", "b"), ("RENAME", "a", "b"), OK, "OK"),
@@ -64,6 +69,13 @@ ROWS = [
     Row("expire", lambda c: c.expire("k", 10, xx=True), ("EXPIRE", "k", 10, "XX"), integer(1), 1),
     Row("expire", lambda c: c.expire("k", 10, gt=True), ("EXPIRE", "k", 10, "GT"), integer(1), 1),
     Row("expire", lambda c: c.expire("k", 10, lt=True), ("EXPIRE", "k", 10, "LT"), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", 0.5), ("PEXPIRE", "k", 500), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", 10.0, nx=True), ("EXPIRE", "k", 10, "NX"), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", "10"), ("EXPIRE", "k", 10), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", timedelta(minutes=1)), ("EXPIRE", "k", 60), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", Decimal("1.2")), ("PEXPIRE", "k", 1200), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", 0.0001), ("PEXPIRE", "k", 1), integer(1), 1),
+    Row("expire", lambda c: c.expire("k", -0.0001), ("PEXPIRE", "k", -1), integer(1), 1),
     Row("persist", lambda c: c.persist("k"), ("PERSIST", "k"), integer(1), 1),
     Row("ttl", lambda c: c.ttl("k"), ("TTL", "k"), integer(-1), -1),
     Row("move", lambda c: c.move("k", 2), ("MOVE", "k", 2), integer(1), 1),

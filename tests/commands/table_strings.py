@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from datetime import timedelta
 
 from txredis_fast.exceptions import InvalidData, RedisError
 
@@ -56,6 +57,15 @@ ROWS = [
     ),
     Row("setnx", lambda c: c.setnx("k", "v"), ("SETNX", "k", "v"), integer(1), 1),
     Row("setex", lambda c: c.setex("k", 10, "v"), ("SETEX", "k", 10, "v"), OK, "OK"),
+    Row("setex", lambda c: c.setex("k", 0.5, "v"), ("PSETEX", "k", 500, "v"), OK, "OK"),
+    Row("setex", lambda c: c.setex("k", timedelta(seconds=2), "v"), ("SETEX", "k", 2, "v"), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", expire=0.5), ("SET", "k", "v", "PX", 500), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", expire=2.0), ("SET", "k", "v", "EX", 2), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", timedelta(seconds=1.5)), ("SET", "k", "v", "PX", 1500), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", pexpire=10.4), ("SET", "k", "v", "PX", 10), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", pexpire=timedelta(seconds=1)), ("SET", "k", "v", "PX", 1000), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", exat=1.5), ("SET", "k", "v", "PXAT", 1500), OK, "OK"),
+    Row("set", lambda c: c.set("k", "v", pxat=1.0), ("SET", "k", "v", "PXAT", 1), OK, "OK"),
     Row("mset", lambda c: c.mset({"a": 1, b"b": 2.5}), ("MSET", "a", 1, "b", "2.5"), OK, "OK"),
     Row("msetnx", lambda c: c.msetnx({"a": 1, "b": 2}), ("MSETNX", "a", 1, "b", 2), integer(0), 0),
     Row("incr", lambda c: c.incr("k"), ("INCRBY", "k", 1), integer(1), 1),

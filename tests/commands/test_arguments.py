@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from txredis_fast.commands.arguments import list_or_args, one_or_many
+from txredis_fast.exceptions import InvalidData
 
-from .host import result_of
+from .host import Host, result_of
 from .rows import old_arguments
 
 
@@ -56,3 +59,26 @@ def test_a_deprecation_turned_into_an_error_fails_the_deferred(host):
         failed = host.delete("a", "b")
     assert type(result_of(failed)) is DeprecationWarning
     assert host.take_sent() == b""
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), True, None, [], object(), Decimal("nan")])
+@pytest.mark.parametrize("name", ["expire", "setex", "set", "pexpire", "exat"])
+def test_a_time_to_live_that_is_none_is_refused_by_its_name(resp, name, time):
+    host = Host(resp)
+    if name in ("pexpire", "exat", "set"):
+        if time is None:
+            return  # not given
+        deferred = host.set("k", "v", **{"expire" if name == "set" else name: time})
+    else:
+        deferred = host.expire("k", time) if name == "expire" else host.setex("k", time, "v")
+    error = result_of(deferred)
+    assert isinstance(error, InvalidData)
+    named = {"expire": "time", "setex": "time", "set": "expire"}.get(name, name)
+    assert str(error).startswith(f"{named} must be a finite number of seconds or a timedelta, not ")
+    assert host.take_sent() == b""
+
+
+def test_a_blocking_command_takes_a_timedelta(resp):
+    host = Host(resp)
+    host.blpop("k", timedelta(seconds=1.5))
+    assert host.take_sent() == b"*3\r\n$5\r\nBLPOP\r\n$1\r\nk\r\n$3\r\n1.5\r\n"

@@ -15,6 +15,7 @@ CONVERTERS = [
     replies.as_float,
     replies.as_score,
     replies.truth_values,
+    replies.scanned,
     replies.info_fields,
     replies.sentinel_states,
     replies.sentinel_master_states,

@@ -48,6 +48,72 @@ def test_so_is_one_that_says_too_many_clients_and_drops(both, clock):
     factory.disconnect()
 
 
+REFUSALS = [
+    b"-DENIED Redis is running in protected mode because no password is set.",
+    b"-ERR max number of clients reached",
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_server_that_accepts_only_to_refuse_is_told_with_its_words(both, clock, refusal):
+    def refuses(session):
+        session.send(refusal + b"\r\n")
+        session.close()
+        yield
+
+    factory, endpoint = pool_in_memory(clock, refuses, poolTimeout=1)
+    factory.jitter = 0
+    let_pass(clock, 20)
+    waits = factory.handler.get("k")
+    assert refusal[1:].decode() in factory.why_not_connected()
+    let_pass(clock, 40)
+    assert refusal[1:].decode() in str(failed(waits, redis.RedisError))
+    assert 4 <= endpoint.attempts <= 10
+    factory.disconnect()
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_it_is_remembered_where_a_command_has_been_given_meanwhile(both, clock, refusal):
+    """What was said to all goes to the first command as its reply; those that come later are to be told, too."""
+
+    def refuses(session):
+        yield
+        session.send(refusal + b"\r\n")
+        session.close()
+        yield
+
+    factory, endpoint = pool_in_memory(clock, refuses, poolTimeout=1)
+    factory.jitter = 0
+    settle(clock)
+    for attempts in range(1, 5):
+        while not factory.size:
+            let_pass(clock, 0.25)
+        first, second = factory.handler.get("k"), factory.handler.get("k")
+        settle(clock)
+        for deferred in (first, second):
+            assert refusal[1:].decode() in str(failed(deferred, redis.RedisError))
+        assert refusal[1:].decode() in factory.why_not_connected()
+        assert endpoint.attempts == attempts
+    assert clock.seconds() > 1  # it has not proved anything, though it answered
+    factory.disconnect()
+
+
+@pytest.mark.parametrize("data", [b"-ERR no such thing\r\n", b"$6\r\nDENIED\r\n"])
+def test_an_error_or_value_that_is_no_refusal_of_the_connection_does_not_end_it(both, clock, data):
+    def answers(session):
+        while True:
+            yield
+            session.send(data)
+
+    factory, endpoint = pool_in_memory(clock, answers)
+    settle(clock)
+    for _ in range(3):
+        factory.handler.get("k").addErrback(lambda _: None)
+        settle(clock)
+    assert (factory.size, endpoint.attempts) == (1, 1)
+    factory.disconnect()
+
+
 @pytest.mark.parametrize("dbid", [None, 3])
 def test_a_connection_that_was_answered_is_made_again_after_the_shortest_delay(both, clock, dbid):
     factory, endpoint = pool_in_memory(clock, answering(), dbid=dbid)

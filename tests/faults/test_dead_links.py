@@ -45,6 +45,17 @@ def test_without_the_option_nothing_is_sent_and_no_timer_runs(both, clock):
     memory.close()
 
 
+def test_of_a_link_that_was_given_up_no_other_command_is_blamed(both, clock):
+    memory = Links(clock, healthCheckInterval=4, replyTimeout=None, poolTimeout=None)
+    memory.vanish()
+    only = memory.rc.get("k")
+    memory.let_pass(8)
+    error = failed(only, redis.MaybeExecutedError)
+    assert str(error).startswith("Lost connection: Nothing came from the server for ")
+    assert "another command" not in str(error) and "may have been executed" in str(error)
+    memory.close()
+
+
 @pytest.mark.parametrize("moment", [0, 1.25, 2.5, 4.75])
 @pytest.mark.parametrize("in_flight", [False, True])
 def test_a_half_open_link_is_noticed_within_the_interval_and_what_a_reply_may_take(both, clock, moment, in_flight):

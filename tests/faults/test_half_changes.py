@@ -8,6 +8,7 @@ in C by an allocation that fails.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,15 @@ def test_whatever_is_raised_at_any_call_nothing_is_mixed_up_or_left(both, kind):
         if wrong:
             found.append(f"{at}: {injector.raised_at}: {wrong}")
     assert not found, f"{len(found)} of {calls}:\n" + "\n".join(found[:40])
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="asks CPython to let an allocation fail")
+def test_whatever_allocation_fails_in_the_compiled_queue_nothing_is_mixed_up_or_left():
+    pytest.importorskip("_testcapi")
+    pytest.importorskip("txredis_fast.request._crequest")
+    program = Path(__file__).with_name("failing_allocations.py")
+    ran = subprocess.run([sys.executable, program, "c"], capture_output=True, text=True, timeout=60)
+    last = ran.stdout.strip().splitlines()[-1]
+    assert ran.returncode == 0, ran.stderr
+    assert last.endswith(" allocations, 0 wrong"), ran.stdout
+    assert int(last.split()[0]) > 10

@@ -233,6 +233,27 @@ def test_what_the_user_may_not_do_is_told(make_server):
     assert all(0 < server.command("TTL", name) <= 60 for name in names)
 
 
+@pytest.mark.parametrize(
+    ("rules", "speed"),
+    [
+        ("-@all", "Not measured; refused: NOPERM"),
+        ("-@all +ping", "Speed: PING"),
+        ("-@all +get ~*", "Speed: GET of a key that is not there"),
+        ("-@all +get +set ~*", "Speed: GET of 32 bytes"),
+        ("+@all -ping -info -acl ~* &*", "Speed: GET of 32 bytes"),
+        ("+@read ~* &*", "Speed: GET of a key that is not there"),
+        ("+@all -exec -discard -unwatch -del -publish ~* &*", "Speed: GET of 32 bytes"),
+    ],
+)
+def test_every_step_of_the_doctor_may_be_refused(make_server, rules, speed):
+    server = make_server(users={"one": f"on >pw {rules}"})
+    done = command("--url", f"redis://one:pw@{server.host}:{server.port}", *SHORT)
+    assert "Traceback" not in done.stderr
+    assert speed in done.stdout
+    assert "The server answers, " in done.stdout
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_doctor_leaves_no_key_behind(server, number):
     with running("--url", f"redis://127.0.0.1:{server.port}") as process:

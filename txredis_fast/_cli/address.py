@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote, unquote
 
 from ..endpoints import tcp_endpoint, unix_endpoint
 from ..options import TLS_DETAILS, ConnectionOptions, RedisURL
+from ..redact import without_secret
 from . import CommandLineError
 from .screen import plain
 
@@ -30,7 +32,8 @@ class Address:
         self.url = url
         self._password_texts: set[str] = set()
         scheme, _, rest = url.partition("://")
-        credentials = rest.rpartition("@")[0]
+        scheme = scheme.lower()
+        credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
         if scheme not in _SCHEMES:
             raise CommandLineError("argument --url: it begins with redis://, rediss:// (TLS) or unix://", 2)
         try:
@@ -83,7 +86,4 @@ class Address:
 
     def scrub(self, text: object) -> str:
         """Return a text on one line, without the password: a server may repeat what it does not understand."""
-        line = plain(text)
-        for password in sorted(self._password_texts, key=len, reverse=True):
-            line = line.replace(plain(password), "***")
-        return line
+        return without_secret(plain(text), *map(plain, sorted(self._password_texts, key=len, reverse=True)))

@@ -127,7 +127,7 @@ async def _facts(probe: _Probe, address: Address) -> ServerFacts:
     except AuthenticationError:
         raise
     except ResponseError as error:
-        if error.code != "NOPERM":
+        if error.code != "NOPERM" and "unknown command" not in str(error):
             raise
     return ServerFacts(
         await _kind(probe), _tls_version(probe) if address.uses_tls else "no", await _user(probe, address)

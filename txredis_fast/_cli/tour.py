@@ -227,15 +227,33 @@ class Tour:
     # -- how fast it is
 
     async def _show_speed(self) -> None:
+        try:
+            target, what = await self._measurable()
+            options = {**self._options, "poolsize": _POOL_SIZE}
+            await show_speed(self._screen, self._address, options, target, what, self._duration)
+        except ResponseError as error:
+            refusal = error.args[0] if isinstance(error, PipelineError) else error
+            self._screen.heading("Speed")
+            self._screen.note(f"Not measured; refused: {self._address.scrub(refusal)}")
+            self._refused += 1
+
+    async def _measurable(self) -> tuple[Target, str]:
+        """Find a command that may be measured, and what to call it.
+
+        :raises ResponseError: there is none.
+        """
         key = self.keys.greeting
-        target, what = Target(self._rc, key), f"GET of {len(_VALUE)} bytes"
+        what = f"GET of {len(_VALUE)} bytes"
         try:
             await self.keys.writing(lambda: self._rc.set(key, _VALUE, expire=self.keys.life))
+        except ResponseError:
+            what = "GET of a key that is not there"
+        try:
             await self._rc.get(key)
         except ResponseError:
-            target, what = Target(self._rc, None), "PING"
-        options = {**self._options, "poolsize": _POOL_SIZE}
-        await show_speed(self._screen, self._address, options, target, what, self._duration)
+            await self._rc.ping()
+            return Target(self._rc, None), "PING"
+        return Target(self._rc, key), what
 
     # -- the end
 

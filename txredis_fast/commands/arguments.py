@@ -6,24 +6,29 @@ Deferred. This module must not know replies.
 
 from __future__ import annotations
 
+import datetime
 import operator
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._types import Aggregate, Argument, Items, Weights
+from ..checks import real_number, shown
 from ..exceptions import InvalidData, RedisError
+from ..resp._shared import warn_caller
 
 __all__ = [
     "aggregate_arguments",
     "deprecated",
+    "expiry",
     "flags",
     "flatten",
     "list_or_args",
+    "milliseconds",
     "one_or_many",
     "operation_name",
     "range_arguments",
     "scan_arguments",
+    "waiting_time",
 ]
 
 _BYTES_LIKE = (str, bytes, bytearray, memoryview)
@@ -38,13 +43,8 @@ _BIT_OPERATIONS = (
     ("NOT", operator.not_),
 )
 
-#: deprecated() or list_or_args() <- command method <- errors_to_deferred <- the program that is to be told.
-_CALLER_OF_COMMAND = 4
-
-
-def deprecated(message: str) -> None:
-    """Warn, at the place that called the command method, that this spelling is deprecated."""
-    warnings.warn(DeprecationWarning(message), stacklevel=_CALLER_OF_COMMAND)
+#: Warns, at the place that called the command method, that its spelling is deprecated.
+deprecated = warn_caller
 
 
 def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterable[Argument]:
@@ -68,10 +68,7 @@ def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterabl
             if not args:
                 return keys  # type: ignore[no-any-return]  # it is iterable
             listed = [*keys, *args]
-    warnings.warn(
-        DeprecationWarning(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead"),
-        stacklevel=_CALLER_OF_COMMAND,
-    )
+    deprecated(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead")
     return listed
 
 
@@ -105,6 +102,45 @@ def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:
     if start is None or end is None:
         raise RedisError("``start`` and ``end`` must both be specified")
     return (start, end)
+
+
+def expiry(name: str, time: Any) -> tuple[bool, Argument]:
+    """A time to live, or a moment, of seconds: whether it is in milliseconds, and the whole number.
+
+    Servers take whole numbers only. Text goes as it is, for the server to read.
+
+    :param time: seconds, or a ``timedelta``.
+    :raises InvalidData: it is not a finite number.
+    """
+    if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
+        return False, time
+    seconds = _number(name, time.total_seconds() if isinstance(time, datetime.timedelta) else time)
+    whole = round(seconds)
+    if whole == seconds:
+        return False, whole
+    # Never none at all: 0 removes a key, or is an error.
+    milliseconds = round(seconds * 1000) or (1 if seconds > 0 else -1)
+    return (True, milliseconds) if milliseconds % 1000 else (False, milliseconds // 1000)
+
+
+def milliseconds(name: str, time: Any) -> Argument:
+    """A time to live, or a moment, of milliseconds, as :func:`expiry` has it of seconds."""
+    if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
+        return time
+    number = _number(name, time.total_seconds() * 1000 if isinstance(time, datetime.timedelta) else time)
+    return round(number) or (number > 0) - (number < 0)
+
+
+def waiting_time(time: Any) -> Argument:
+    """How long to wait, in seconds; a ``timedelta`` will do."""
+    return time.total_seconds() if isinstance(time, datetime.timedelta) else time
+
+
+def _number(name: str, value: Any) -> int | float:
+    number = real_number(value)
+    if number is None:
+        raise InvalidData(f"{name} must be a finite number of seconds or a timedelta, not {shown(value)}")
+    return number
 
 
 def scan_arguments(

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from .._types import Argument, Text
+from ..credentials import sendable
 from ._base import CommandHost
 
 __all__ = ["ConnectionCommands", "StopsTrying"]
@@ -42,15 +43,15 @@ class ConnectionCommands(StopsTrying):
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
         """Log in. A pool does this itself with the password it was made with.
 
-        :param password: the password.
+        :param password: the password, and so the user name: sent as UTF-8 whatever the charset; bytes as they are.
         :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
         :returns: fires with ``"OK"``; fails with :exc:`.AuthenticationError` if they do not match.
 
         https://redis.io/commands/auth/, since 1.0.0
         """
         if username:
-            return self.execute_command("AUTH", username, password)
-        return self.execute_command("AUTH", password)
+            return self.execute_command("AUTH", sendable(username), sendable(password))
+        return self.execute_command("AUTH", sendable(password))
 
     def ping(self, *, message: Argument | None = None) -> Deferred[Any]:
         """Ask the server for an answer.

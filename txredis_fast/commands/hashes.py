@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from .._types import Argument, Field, Key, Keys, Pairs, Text, Value
 from ._base import CommandHost, errors_to_deferred
 from .arguments import flatten, one_or_many, scan_arguments
-from .replies import as_dict
+from .replies import as_dict, scanned
 
 __all__ = ["HashCommands"]
 
@@ -189,4 +189,4 @@ class HashCommands(CommandHost):
 
         https://redis.io/commands/hscan/, since 2.8.0
         """
-        return self.execute_command("HSCAN", key, *scan_arguments(cursor, pattern, count))
+        return self.execute_command("HSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from .._types import Argument, Items, Key, Keys, Seconds, Text, Value
+from ..exceptions import InvalidData
 from ._base import CommandHost, errors_to_deferred
-from .arguments import flags, list_or_args, range_arguments, scan_arguments
+from .arguments import expiry, flags, list_or_args, range_arguments, scan_arguments
+from .replies import scanned
 
 __all__ = ["KeyCommands"]
 
@@ -75,11 +78,11 @@ class KeyCommands(CommandHost):
         :param pattern: only keys that match this glob-style pattern.
         :param count: how much work a call should do; a hint, 10 on the server if None.
         :param type: only keys of this type, as :meth:`type` names it (Redis 6.0).
-        :returns: fires with ``[cursor, keys]``. The walk ends with the cursor 0; a part may be empty before.
+        :returns: fires with ``[cursor, keys]``. The walk ends with the cursor 0, an int; a part may be empty before.
 
         https://redis.io/commands/scan/, since 2.8.0
         """
-        return self.execute_command("SCAN", *scan_arguments(cursor, pattern, count, type))
+        return self.execute_command("SCAN", *scan_arguments(cursor, pattern, count, type), post_proc=scanned)
 
     def randomkey(self) -> Deferred[Value | None]:
         """Pick a key at random.
@@ -116,7 +119,7 @@ class KeyCommands(CommandHost):
     def expire(
         self,
         key: Key,
-        time: Seconds,
+        time: Seconds | datetime.timedelta,
         *,
         nx: bool = False,
         xx: bool = False,
@@ -126,7 +129,8 @@ class KeyCommands(CommandHost):
         """Let a key be removed after some time.
 
         :param key: the key.
-        :param time: time to live in whole seconds from now; 0 or less removes the key at once.
+        :param time: time to live in seconds from now, or a ``timedelta``; 0 or less removes the key at once. Sent as
+            PEXPIRE where it has a fraction, in milliseconds (Redis 2.6).
         :param nx: only if the key has no time to live (this and the following: Redis 7.0).
         :param xx: only if it has one.
         :param gt: only if the new time is greater; none at all counts as infinite.
@@ -135,7 +139,14 @@ class KeyCommands(CommandHost):
 
         https://redis.io/commands/expire/, since 1.0.0
         """
-        return self.execute_command("EXPIRE", key, time, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
+        if type(time) is int:
+            return self.execute_command("EXPIRE", key, time, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
+        try:
+            in_milliseconds, amount = expiry("time", time)
+        except InvalidData as error:
+            return self._refuse(error)
+        name = "PEXPIRE" if in_milliseconds else "EXPIRE"
+        return self.execute_command(name, key, amount, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
 
     def persist(self, key: Key) -> Deferred[int]:
         """Take a key's time to live away.

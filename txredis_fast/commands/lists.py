@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from .._types import Argument, Key, Keys, Seconds, Text, Value
 from ._base import CommandHost, blocking, errors_to_deferred
-from .arguments import deprecated, one_or_many
+from .arguments import deprecated, one_or_many, waiting_time
 
 __all__ = ["ListCommands"]
 
@@ -173,48 +174,56 @@ class ListCommands(CommandHost):
 
     @blocking
     @errors_to_deferred
-    def blpop(self, keys: Keys, timeout: Seconds = 0) -> Deferred[list[Value] | None]:
+    def blpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[Value] | None]:
         """Remove and read the first element of the first list that is not empty, or wait for one.
 
         ``replyTimeout`` does not count here.
 
         :param keys: one key or an iterable of keys, tried in this order.
-        :param timeout: how long to wait, in seconds; 0 means for ever. A fraction needs Redis 6.0.
+        :param timeout: seconds to wait, or a ``timedelta``; 0 means for ever. A fraction needs Redis 6.0.
         :returns: fires with ``[key, element]``, or None when the time is over.
 
         https://redis.io/commands/blpop/, since 2.0.0
         """
-        return self.execute_command("BLPOP", *one_or_many(keys), timeout, blocking=True, apply_timeout=False)
+        return self.execute_command(
+            "BLPOP", *one_or_many(keys), waiting_time(timeout), blocking=True, apply_timeout=False
+        )
 
     @blocking
     @errors_to_deferred
-    def brpop(self, keys: Keys, timeout: Seconds = 0) -> Deferred[list[Value] | None]:
+    def brpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[Value] | None]:
         """Remove and read the last element of the first list that is not empty, or wait for one.
 
         ``replyTimeout`` does not count here.
 
         :param keys: one key or an iterable of keys, tried in this order.
-        :param timeout: how long to wait, in seconds; 0 means for ever. A fraction needs Redis 6.0.
+        :param timeout: seconds to wait, or a ``timedelta``; 0 means for ever. A fraction needs Redis 6.0.
         :returns: fires with ``[key, element]``, or None when the time is over.
 
         https://redis.io/commands/brpop/, since 2.0.0
         """
-        return self.execute_command("BRPOP", *one_or_many(keys), timeout, blocking=True, apply_timeout=False)
+        return self.execute_command(
+            "BRPOP", *one_or_many(keys), waiting_time(timeout), blocking=True, apply_timeout=False
+        )
 
     @blocking
-    def brpoplpush(self, source: Key, destination: Key, timeout: Seconds = 0) -> Deferred[Value | None]:
+    def brpoplpush(
+        self, source: Key, destination: Key, timeout: Seconds | datetime.timedelta = 0
+    ) -> Deferred[Value | None]:
         """Move the last element of a list to the head of another, or wait for one.
 
         ``replyTimeout`` does not count here.
 
         :param source: key of the list to take from.
         :param destination: key of the list to add to; may be the same.
-        :param timeout: how long to wait, in seconds; 0 means for ever. A fraction needs Redis 6.0.
+        :param timeout: seconds to wait, or a ``timedelta``; 0 means for ever. A fraction needs Redis 6.0.
         :returns: fires with the element, or None when the time is over.
 
         https://redis.io/commands/brpoplpush/, since 2.2.0
         """
-        return self.execute_command("BRPOPLPUSH", source, destination, timeout, blocking=True, apply_timeout=False)
+        return self.execute_command(
+            "BRPOPLPUSH", source, destination, waiting_time(timeout), blocking=True, apply_timeout=False
+        )
 
     def rpoplpush(self, srckey: Key, dstkey: Key) -> Deferred[Value | None]:
         """Move the last element of a list to the head of another.

@@ -25,6 +25,7 @@ __all__ = [
     "as_score",
     "as_set",
     "info_fields",
+    "scanned",
     "scored_members",
     "sentinel_master_states",
     "sentinel_states",
@@ -120,6 +121,16 @@ def as_score(reply: Reply) -> Reply:
         return int(reply)
     except ValueError:
         return float(reply)
+
+
+def scanned(reply: Reply) -> Reply:
+    """What SCAN and its like answer, with the cursor as an int: the walk ends with 0, which is false."""
+    if not isinstance(reply, list) or not reply or not isinstance(reply[0], (str, bytes)):
+        return reply
+    try:
+        return [int(reply[0]), *reply[1:]]
+    except ValueError:  # of a proxy with cursors of its own kind
+        return reply
 
 
 def truth_values(reply: Reply) -> Reply:

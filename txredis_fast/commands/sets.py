@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from .._types import Argument, Items, Key, Keys, Value
 from ._base import CommandHost, errors_to_deferred
 from .arguments import list_or_args, scan_arguments
-from .replies import as_set
+from .replies import as_set, scanned
 
 __all__ = ["SetCommands"]
 
@@ -203,4 +203,4 @@ class SetCommands(CommandHost):
 
         https://redis.io/commands/sscan/, since 2.8.0
         """
-        return self.execute_command("SSCAN", key, *scan_arguments(cursor, pattern, count))
+        return self.execute_command("SSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)

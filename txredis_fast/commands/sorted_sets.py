@@ -10,7 +10,7 @@ from .._types import Aggregate, Argument, Key, Number, Score, ScoreBound, Scored
 from ..exceptions import InvalidData
 from ._base import CommandHost, errors_to_deferred
 from .arguments import aggregate_arguments, flags, scan_arguments
-from .replies import as_float, as_score, scored_members
+from .replies import as_float, as_score, scanned, scored_members
 
 __all__ = ["SortedSetCommands"]
 
@@ -312,7 +312,7 @@ class SortedSetCommands(CommandHost):
 
         https://redis.io/commands/zscan/, since 2.8.0
         """
-        return self.execute_command("ZSCAN", key, *scan_arguments(cursor, pattern, count))
+        return self.execute_command("ZSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)
 
     def _range(
         self,

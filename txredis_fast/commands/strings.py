@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from .._types import Argument, Key, Keys, Number, Pairs, Seconds, Text, Value
-from ..exceptions import RedisError
+from ..exceptions import InvalidData, RedisError
 from ._base import CommandHost, errors_to_deferred
-from .arguments import flags, flatten, list_or_args
+from .arguments import expiry, flags, flatten, list_or_args, milliseconds
 
 __all__ = ["StringCommands"]
 
@@ -23,8 +24,8 @@ class StringCommands(CommandHost):
         self,
         key: Key,
         value: Argument,
-        expire: Seconds | None = None,
-        pexpire: Number | None = None,
+        expire: Seconds | datetime.timedelta | None = None,
+        pexpire: Number | datetime.timedelta | None = None,
         only_if_not_exists: bool = False,
         only_if_exists: bool = False,
         *,
@@ -37,8 +38,8 @@ class StringCommands(CommandHost):
 
         :param key: the key.
         :param value: the string.
-        :param expire: time to live in whole seconds. At most one of this, *pexpire*, *exat*, *pxat* and
-            *keepttl* may be given. None of them: the string lives for ever.
+        :param expire: time to live in seconds, or a ``timedelta``; with a fraction it is sent in milliseconds. At most
+            one of this, *pexpire*, *exat*, *pxat* and *keepttl* may be given. None of them: the string lives for ever.
         :param pexpire: time to live in milliseconds.
         :param only_if_not_exists: do nothing if the key exists.
         :param only_if_exists: do nothing unless the key exists.
@@ -55,18 +56,26 @@ class StringCommands(CommandHost):
         if expire is pexpire is exat is pxat is None and not (only_if_not_exists or only_if_exists or keepttl or get):
             return self.execute_command("SET", key, value)  # by far the most frequent
         arguments: list[Argument] = []
-        if expire is not None:
-            arguments += ("EX", expire)
-        if pexpire is not None:
-            arguments += ("PX", pexpire)
+        try:
+            if expire is not None:
+                in_milliseconds, time = expiry("expire", expire)
+                arguments += ("PX" if in_milliseconds else "EX", time)
+            if pexpire is not None:
+                arguments += ("PX", milliseconds("pexpire", pexpire))
+            if exat is not None:
+                in_milliseconds, time = expiry("exat", exat)
+                moment: list[Argument] = ["PXAT" if in_milliseconds else "EXAT", time]
+            else:
+                moment = []
+            if pxat is not None:
+                moment += ("PXAT", milliseconds("pxat", pxat))
+        except InvalidData as error:
+            return self._refuse(error)
         if only_if_not_exists or only_if_exists:
             if only_if_not_exists and only_if_exists:
                 return self._refuse(RedisError("only_if_not_exists and only_if_exists cannot be true simultaneously"))
             arguments.append("NX" if only_if_not_exists else "XX")
-        if exat is not None:
-            arguments += ("EXAT", exat)
-        if pxat is not None:
-            arguments += ("PXAT", pxat)
+        arguments += moment
         if keepttl or get:
             arguments += flags(keepttl=keepttl, get=get)
         return self.execute_command("SET", key, value, *arguments)
@@ -115,17 +124,24 @@ class StringCommands(CommandHost):
         """
         return self.execute_command("SETNX", key, value)
 
-    def setex(self, key: Key, time: Seconds, value: Argument) -> Deferred[Text]:
+    def setex(self, key: Key, time: Seconds | datetime.timedelta, value: Argument) -> Deferred[Text]:
         """Store a string that is removed after some time.
 
         :param key: the key.
-        :param time: time to live in whole seconds, at least 1.
+        :param time: time to live in seconds, above 0, or a ``timedelta``. Sent as PSETEX where it has a fraction, in
+            milliseconds (Redis 2.6).
         :param value: the string.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/setex/, since 2.0.0
         """
-        return self.execute_command("SETEX", key, time, value)
+        if type(time) is int:
+            return self.execute_command("SETEX", key, time, value)
+        try:
+            in_milliseconds, amount = expiry("time", time)
+        except InvalidData as error:
+            return self._refuse(error)
+        return self.execute_command("PSETEX" if in_milliseconds else "SETEX", key, amount, value)
 
     @errors_to_deferred
     def mset(self, mapping: Pairs) -> Deferred[Text]:

@@ -19,7 +19,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from txredis_fast.request._probe import story
+from txredis_fast.request._probe import answering_coroutine, answering_generator, story, yields
 
 __all__ = ["uses_private_parts"]
 
@@ -57,6 +57,9 @@ cdef object _Returned = getattr(defer, "_DefGen_Return", None)
 #: The name of a Deferred's list of callbacks, which is not the same in all versions of Twisted.
 cdef str _CALLBACKS = "_callbacks" if "_callbacks" in vars(Deferred()) else "callbacks"
 cdef bint _private = False
+#: Whether this Twisted runs coroutines and generators that a generator yields; older ones hand them back as they are.
+cdef bint _runs_coroutines = False
+cdef bint _runs_generators = False
 
 
 cdef inline bint _is_deferred(object value) noexcept:
@@ -213,7 +216,10 @@ cdef object _resume(object value, tuple entry):
             (<list?>getattr(awaited, _CALLBACKS)).append(entry)
             status.waitingOn = awaited
             return None
-        if type(awaited) is _Coroutine or type(awaited) is _Generator:
+        if (
+            (type(awaited) is _Generator and _runs_generators)
+            or (_runs_coroutines and not _is_deferred(awaited) and defer.iscoroutine(awaited))
+        ):
             awaited = defer._cancellableInlineCallbacks(awaited)
         if _is_deferred(awaited):
             waiting = [True, None]
@@ -253,6 +259,13 @@ def uses_private_parts(wanted=None):
     return _private
 
 
+cdef bint _runs(object inner):
+    """Whether a generator that yields this one gets its result."""
+    cdef object result = defer.inlineCallbacks(yields)(inner).result
+    inner.close()
+    return result is not inner
+
+
 def _probe():
     """Whether Deferreds made and fired the short way cannot be told from Twisted's own."""
     plain = _Deferred(None)
@@ -260,6 +273,8 @@ def _probe():
         return False
     if _CONTINUE is None or _GOT_RESULT is None or _GO_ON is None or _Returned is None:
         return False
+    global _runs_coroutines, _runs_generators
+    _runs_coroutines, _runs_generators = _runs(answering_coroutine()), _runs(answering_generator())
     return (
         story(new_deferred, lambda deferred, value: fire(deferred, value), _CALLBACKS)
         == story(_Deferred, lambda deferred, value: deferred.callback(value), _CALLBACKS)

@@ -12,7 +12,7 @@ from cpython.object cimport PyObject
 
 from twisted.internet.defer import fail
 
-from txredis_fast.exceptions import MaybeExecutedError, NotSentError
+from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
 from txredis_fast.request._cdeferred cimport fire, fire_kept, new_deferred
 from txredis_fast.request._deadline import DeadlineTimer
 from txredis_fast.request._failing import as_exception, fail_each
@@ -178,6 +178,7 @@ cdef class RequestQueue:
     cdef Py_ssize_t _max_in_flight
     cdef Py_ssize_t _max_bytes
     cdef object _on_full
+    cdef Py_ssize_t _replies_left
     cdef object _tear
     cdef object _timer
     cdef object _write
@@ -190,6 +191,7 @@ cdef class RequestQueue:
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
         self._on_full = None
+        self._replies_left = -1
         self._timer = DeadlineTimer(on_overdue, progress)
         self._write = write
         self._tear = tear or on_overdue
@@ -271,6 +273,7 @@ cdef class RequestQueue:
     def deliver(self, reader, take_reply, take_push, unasked):
         cdef object get = reader.get
         cdef object reply, request
+        cdef Py_ssize_t left
         while not self.stopped:
             request = self.waiting[0] if self.waiting else None
             if (
@@ -285,7 +288,9 @@ cdef class RequestQueue:
             if type(reply) is _Push:
                 take_push(reply)
             elif take_reply is not None:
+                left, self._replies_left = self._replies_left, 1
                 take_reply(reply)
+                self._replies_left = left
             elif self._owed():
                 self.answer(reply)
             else:
@@ -321,7 +326,12 @@ cdef class RequestQueue:
         return 0
 
     cpdef answer(self, reply):
-        cdef object request = self.waiting[0]
+        cdef object request
+        if self._replies_left >= 0:
+            if self._replies_left == 0:
+                raise RedisError("replyReceived was called twice with one reply, which would be another command's")
+            self._replies_left -= 1
+        request = self.waiting[0]
         self.in_flight -= 1
         if isinstance(request, Request):
             self.waiting.popleft()

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.python.failure import Failure
 
-__all__ = ["story"]
+__all__ = ["answering_coroutine", "answering_generator", "story", "yields"]
 
 
 def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callbacks: str) -> Any:
@@ -54,7 +54,50 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
     finished.cancel()
     finished.addErrback(lambda failure: seen.append(failure.type))
     seen.append([deferred.called for deferred in awaited])
+    for answering in (answering_coroutine, answering_generator, _Answers, lambda: "no coroutine"):
+        answer: Any = answering()
+        awaited = [make(None)]
+        fired: Any = inlineCallbacks(yields)(awaited[0], answer)
+        fire(awaited[0], 1)
+        seen.append((fired.called, awaited[0].result, "as it was" if fired.result is answer else repr(fired.result)))
+        if hasattr(answer, "close"):
+            answer.close()  # it is not missed where Twisted does not run it
     return seen
+
+
+def yields(*values: Any) -> Generator[Any, Any, Any]:
+    """Yield values, and return what comes for the last one."""
+    got = None
+    for value in values:
+        got = yield value
+    return got
+
+
+async def answering_coroutine() -> str:
+    """Return at once."""
+    return "of a coroutine"
+
+
+def answering_generator() -> Generator[Any, Any, str]:
+    """Return at once."""
+    return "of a generator"
+    yield
+
+
+class _Answers(Coroutine[Any, Any, str]):
+    """A coroutine of another make, as compiled code has."""
+
+    def send(self, value: Any) -> Any:
+        raise StopIteration("of an object")
+
+    def throw(self, *error: Any) -> Any:
+        raise error[0]
+
+    def close(self) -> None:
+        pass
+
+    def __await__(self) -> Generator[Any, Any, str]:
+        return answering_generator()
 
 
 def _coroutine(awaited: Sequence[Deferred[Any]], seen: list[Any]) -> Deferred[Any]:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from ..exceptions import MaybeExecutedError, NotSentError, ReplyTimeoutError
+from ..exceptions import MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import DeadlineTimer
 from ._failing import as_exception, fail_each
@@ -207,6 +207,7 @@ class RequestQueue:
         "_max_in_flight",
         "_note_cancelled",
         "_on_full",
+        "_replies_left",
         "_tear",
         "_timer",
         "_write",
@@ -244,6 +245,8 @@ class RequestQueue:
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
         self._on_full: Callable[[], object] | None = None
+        #: How many replies may be given to requests: one while an override of ``replyReceived`` has one; -1: any.
+        self._replies_left = -1
         self._timer = DeadlineTimer(on_overdue, progress)
         self._write = write
         self._tear: Callable[[Any], object] = tear or on_overdue
@@ -381,7 +384,9 @@ class RequestQueue:
             if reply.__class__ is Push:
                 take_push(reply)
             elif take_reply is not None:
+                left, self._replies_left = self._replies_left, 1
                 take_reply(reply)
+                self._replies_left = left
             elif self.owed:
                 self.answer(reply)
             else:
@@ -410,7 +415,14 @@ class RequestQueue:
             raise
 
     def answer(self, reply: Any) -> None:
-        """Give a reply to the oldest request. There must be one."""
+        """Give a reply to the oldest request. There must be one.
+
+        :raises RedisError: an override of ``replyReceived`` hands on a reply twice.
+        """
+        if self._replies_left >= 0:
+            if not self._replies_left:
+                raise RedisError("replyReceived was called twice with one reply, which would be another command's")
+            self._replies_left -= 1
         request = self.waiting[0]
         self.in_flight -= 1
         if isinstance(request, BatchRequest) and not request.answer(reply):

@@ -174,7 +174,7 @@ cdef int _encode(
             continue
         if usual_only:
             return 1
-        data = encode_other(args, index, "utf-8" if charset is None else charset, errors, strict, 2)
+        data = encode_other(args, index, "utf-8" if charset is None else charset, errors, strict)
         _write_bulk(out, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
     return 0
 

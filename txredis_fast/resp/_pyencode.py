@@ -34,7 +34,7 @@ def _encode(parts: list[bytes], command: Iterable[Any], charset: str | None, err
         elif kind is float and index:
             data = repr(value).encode("ascii")
         else:
-            data = encode_other(args, index, charset, errors, strict, 4)
+            data = encode_other(args, index, charset, errors, strict)
         parts += (b"$%d\r\n" % len(data), data, b"\r\n")
 
 

@@ -213,11 +213,33 @@ def argument_place(args: tuple[Any, ...], index: int) -> str:
     return f"argument {index} of {command_name(args)}" if index else "the command name"
 
 
-def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, strict: bool, stacklevel: int) -> bytes:
-    """Encode an argument of a type that is not one of the common ones.
+def warn_caller(message: str) -> None:
+    """Warn of something deprecated, at the place in the program that this package was called from.
 
-    :param stacklevel: frames between this one and the caller of ``encode_command``, plus one.
+    Python shows such a warning where that is the main program, and test runners everywhere; it hides those that point
+    into a library. How many frames lie between differs: by road, and because compiled code has none.
     """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _is_library(frame.f_globals.get("__name__") or ""):
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        DeprecationWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        frame.f_globals.get("__name__") or "<unknown>",
+        frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _is_library(module: str) -> bool:
+    """Whether a module is this package's, or Twisted's, which calls this package for what had to wait."""
+    package, _, rest = module.partition(".")
+    return package == "txredis_fast" or (package == "twisted" and not rest.startswith("plugins."))
+
+
+def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, strict: bool) -> bytes:
+    """Encode an argument of a type that is not one of the common ones."""
     value = args[index]
     if not index and not isinstance(value, (str, bytes, bytearray, memoryview)):
         # What guards a shared connection looks at text: an Enum's, or any object's, would pass it by.
@@ -238,11 +260,7 @@ def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, s
                 "strict mode takes bytes, bytearray, memoryview, str, int, float and bool"
             )
         if value is None or isinstance(value, (list, tuple, dict, set, frozenset)):
-            warnings.warn(
-                f"{argument_place(args, index)} is of type {type(value).__name__} and is sent as its str()",
-                DeprecationWarning,
-                stacklevel=stacklevel,
-            )
+            warn_caller(f"{argument_place(args, index)} is of type {type(value).__name__} and is sent as its str()")
         try:
             text = str(value)
         except ValueError:

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._types import Argument
+from ..checks import check_address, check_count, seconds_or, shown, whole_number
 from ..endpoints import tcp_endpoint
 from ..exceptions import MasterNotFoundError
 from ..handler import ConnectionHandler
@@ -58,14 +59,14 @@ class Sentinel:
         :raises ValueError: an option is wrong.
         """
         # A Sentinel that hangs is given up, so that unanswered questions do not pile up on its connection.
-        connection_kwargs.setdefault("replyTimeout", self.discovery_timeout)
+        connection_kwargs.setdefault("replyTimeout", self._limit())
         self._options = ConnectionOptions(poolsize=1, **connection_kwargs)
-        self._addresses = [(host, port) for host, port in sentinel_addresses]
+        self._addresses = _addresses(sentinel_addresses)
+        self.min_other_sentinels = check_count("min_other_sentinels", min_other_sentinels)
         self.sentinels: list[Any] = [
             _start_sentinel(_sentinel_factory(address, self._options), address, self._options)
             for address in self._addresses
         ]
-        self.min_other_sentinels = min_other_sentinels
         self._questions = Questions()
         self._watching: WeakSet[Any] = WeakSet()
         self._listeners: list[Any] = []
@@ -73,6 +74,9 @@ class Sentinel:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(map(name_of, self.sentinels))}>"
+
+    def _limit(self) -> float:
+        return float(seconds_or(self.discovery_timeout, Sentinel.discovery_timeout) or Sentinel.discovery_timeout)
 
     def disconnect(self) -> Deferred[Any]:
         """Close the connections to the Sentinels. Handlers made by :meth:`master_for` stay, but find no new master.
@@ -113,7 +117,7 @@ class Sentinel:
         """
         if not state["is_master"] or state["is_sdown"] or state["is_odown"]:
             return False
-        return other_sentinels_of(state) >= self.min_other_sentinels
+        return bool(other_sentinels_of(state) >= self.min_other_sentinels)
 
     def discover_master(self, service_name: Argument) -> Deferred[Address]:
         """Ask all Sentinels for a service's master.
@@ -228,8 +232,10 @@ class Sentinel:
         beside = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
         encryption = {name: options.pop(name) for name in _TLS if name in options}
         checked = ConnectionOptions(**beside, **encryption)
+        beside = {name: getattr(checked, name) for name in beside}
         if encryption:
             beside["ssl_context_factory"] = checked.tls_context
+        service_name = _service(service_name)
         is_lazy = "isLazy" in options
         factory = factory_class(
             sentinel_manager=self,
@@ -293,6 +299,25 @@ class _OwningFactory(SentinelConnectionFactory):
         if not self.isLazy:
             # Nobody will get the handler. In a turn of its own, because a connection is just being refused.
             current_reactor().callLater(0, self.disconnect)
+
+
+def _service(name: Any) -> Argument:
+    number = whole_number(name)  # some give a name as a number, as replies have it
+    if number is not None and number.bit_length() < 1000:
+        return number
+    if not isinstance(name, str | bytes):
+        raise ValueError(f"service_name must be str or bytes, not {shown(name)}")
+    return name
+
+
+def _addresses(given: Any) -> list[Address]:
+    try:
+        listed = None if isinstance(given, str | bytes) else list(given)
+    except Exception:
+        listed = None
+    if listed is None:
+        raise ValueError("sentinel_addresses must be pairs of host and port, such as ('localhost', 26379)")
+    return [check_address("sentinel_addresses", address) for address in listed]
 
 
 def _start(factory: Any) -> Any:

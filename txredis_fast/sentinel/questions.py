@@ -67,11 +67,11 @@ class Questions:
         raise refused or MasterNotFoundError("was not asked")
 
 
+_UNKNOWN = "does not know this service"
+
+
 class _UnknownServiceError(MasterNotFoundError):
     """The Sentinel does not know the service: to ask otherwise is of no use."""
-
-    def __init__(self) -> None:
-        super().__init__("does not know this service")
 
 
 async def _told(sentinel: Any, subcommand: str, service: Argument) -> Any:
@@ -79,7 +79,7 @@ async def _told(sentinel: Any, subcommand: str, service: Argument) -> Any:
         return await sentinel.execute_command("SENTINEL", subcommand, service)
     except ResponseError as error:
         if "No such master" in str(error):
-            raise _UnknownServiceError from None
+            raise _UnknownServiceError(_UNKNOWN) from None
         raise
 
 
@@ -93,13 +93,13 @@ async def _masters(sentinel: Any, service: Argument) -> dict[str, Any]:
     for state in nodes_of(await sentinel.execute_command("SENTINEL", "MASTERS")):
         if text(state.get("name")) == wanted:
             return state
-    raise _UnknownServiceError
+    raise _UnknownServiceError(_UNKNOWN)
 
 
 async def _address(sentinel: Any, service: Argument) -> dict[str, Any]:
     reply = await _told(sentinel, "GET-MASTER-ADDR-BY-NAME", service)
     if reply is None:
-        raise _UnknownServiceError
+        raise _UnknownServiceError(_UNKNOWN)
     if not isinstance(reply, list) or len(reply) != 2:
         raise MasterNotFoundError("its answer is no host and port")
     return node_of(["name", service, "ip", reply[0], "port", reply[1], "flags", "master", "num-other-sentinels", 0])

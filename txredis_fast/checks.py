@@ -1,0 +1,400 @@
+"""Values judged where they come in: options, limits, addresses, credentials.
+
+Each function returns a value as the rest of the package uses it, an exact ``int``, ``float``, ``str`` or ``bytes``, or
+raises ``ValueError`` that names it. What was judged here cannot raise later, in a timer or while a connection is made:
+objects of a program may raise whatever they like from whatever is asked of them, and are not asked again.
+
+The value is shown in the error, where it cannot be a secret. This module must not know what is done with any of them.
+"""
+
+from __future__ import annotations
+
+import codecs
+import datetime
+import functools
+import ipaddress
+import math
+import operator
+import os
+import re
+import sys
+from collections.abc import Callable, Collection
+from typing import Any
+
+__all__ = [
+    "Credential",
+    "check_address",
+    "check_callable",
+    "check_charset",
+    "check_choice",
+    "check_client_name",
+    "check_count",
+    "check_credential",
+    "check_error_handler",
+    "check_flag",
+    "check_host",
+    "check_number",
+    "check_path",
+    "check_port",
+    "check_seconds",
+    "check_truth",
+    "number_or",
+    "real_number",
+    "seconds_or",
+    "shown",
+    "whole_number",
+]
+
+#: A user name or a password, or a function that gives one, at once or by a Deferred, or that is a coroutine function.
+Credential = str | bytes | int | Callable[[], Any]
+
+#: Characters of a value that an error shows.
+_MOST_SHOWN = 200
+
+#: The longest path of a unix socket: what ``struct sockaddr_un`` has room for, less the byte that ends it.
+_LONGEST_PATH = 107 if sys.platform.startswith("linux") else 103
+
+#: What keywords and numbers in commands are written with.
+_KEYWORDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 +-*()[]<>#=$._:"
+
+_HOST_NAME = re.compile(r"[^\x00-\x20\x7f/@:?#%\[\]\\\"<>^`{|}]+").fullmatch
+_CLIENT_NAME = re.compile(r"[!-~]+").fullmatch
+_DIGITS = re.compile(r"[0-9]{1,5}").fullmatch
+
+
+def shown(value: Any) -> str:
+    """A value in words, whatever its ``repr()`` does."""
+    try:
+        text = repr(value)
+    except Exception:
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def _is_a(value: Any, kinds: Any) -> bool:
+    """``isinstance``, for objects whose ``__class__`` may raise."""
+    try:
+        return isinstance(value, kinds)
+    except Exception:
+        return False
+
+
+def whole_number(value: Any) -> int | None:
+    """The int that a value of any type is (numpy's among them); None if it is none. A bool is none."""
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except Exception:
+        return None
+
+
+def real_number(value: Any) -> int | float | None:
+    """The int or float that a value of any type is (Decimal among them); None if it is none, or not finite."""
+    whole = whole_number(value)
+    try:
+        if whole is not None:
+            float(whole)  # may be too large
+            return whole
+        number = float(value) if hasattr(type(value), "__float__") and not isinstance(value, bool) else math.nan
+    except Exception:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _in_words(least: float, exclusive: bool, none_allowed: bool) -> str:
+    return f"{f' above {least}' if exclusive else f', {least} or more'}{', or None' if none_allowed else ''}"
+
+
+def check_number(
+    name: str,
+    value: Any,
+    least: float = 0,
+    *,
+    exclusive: bool = False,
+    none_allowed: bool = False,
+    most: float | None = None,
+    kind: str = "a finite number",
+) -> Any:
+    """Check a finite number.
+
+    :param exclusive: whether it has to be above ``least``.
+    :param none_allowed: whether it may be None.
+    :param most: the largest that it may be.
+    :param kind: what it is, for the error.
+    :returns: an int or a float, or None.
+    :raises ValueError: it is something else; a bool is, and so is text.
+    """
+    if value is None and none_allowed:
+        return None
+    number = real_number(value)
+    if number is not None and (number > least or (number == least and not exclusive)):
+        if most is None or number <= most:
+            return number
+        raise ValueError(f"{name} must be {kind}, at most {most}, not {shown(value)}")
+    raise ValueError(f"{name} must be {kind}{_in_words(least, exclusive, none_allowed)}, not {shown(value)}")
+
+
+def check_seconds(
+    name: str, value: Any, least: float = 0, *, exclusive: bool = False, none_allowed: bool = False
+) -> Any:
+    """Check a time: a finite number of seconds, or a ``timedelta``. Parameters: see :func:`check_number`.
+
+    :returns: seconds as an int or a float, or None.
+    :raises ValueError: it is something else.
+    """
+    seconds = value.total_seconds() if type(value) is datetime.timedelta else value
+    return check_number(
+        name, seconds, least, exclusive=exclusive, none_allowed=none_allowed, kind="a finite number of seconds"
+    )
+
+
+def check_count(name: str, value: Any, least: int = 0, *, none_allowed: bool = False, most: int | None = None) -> Any:
+    """Check a whole number. Parameters: see :func:`check_number`.
+
+    :returns: an int, or None.
+    :raises ValueError: it is something else; a bool is, and so is text.
+    """
+    if value is None and none_allowed:
+        return None
+    number = whole_number(value)
+    if number is None or number < least:
+        raise ValueError(f"{name} must be a number{_in_words(least, False, none_allowed)}, not {shown(value)}")
+    if most is not None and number > most:
+        raise ValueError(f"{name} must be a number, at most {most}, not {shown(value)}")
+    return number
+
+
+def seconds_or(value: Any, default: Any) -> Any:
+    """A time that a program may have set later, where it is usable: 0 or more seconds. Else the default."""
+    seconds = value.total_seconds() if type(value) is datetime.timedelta else value
+    return number_or(seconds, default)
+
+
+def number_or(value: Any, default: Any) -> Any:
+    """A number that a program may have set later, where it is usable: finite, 0 or more. Else the default."""
+    number = real_number(value)
+    return default if number is None or number < 0 else number
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Check that it is True or False.
+
+    :raises ValueError: it is something else.
+    """
+    if value is not True and value is not False:
+        raise ValueError(f"{name} must be True or False, not {shown(value)}")
+    return bool(value)
+
+
+def check_truth(name: str, value: Any) -> bool:
+    """Whether a value counts as true, for options where txredisapi takes whatever does.
+
+    :raises ValueError: it has no truth value.
+    """
+    try:
+        return bool(value)
+    except Exception:
+        pass
+    raise ValueError(f"{name} must be True or False, not {shown(value)}")
+
+
+def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """Check that it is one of some words.
+
+    :raises ValueError: it is something else.
+    """
+    if _is_a(value, str) and str.__str__(value) in choices:
+        return str.__str__(value)
+    raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {shown(value)}")
+
+
+def check_callable(name: str, value: Any) -> Any:
+    """Check that it can be called, or is None.
+
+    :raises ValueError: it is something else.
+    """
+    if value is not None and not callable(value):
+        raise ValueError(f"{name} must be a function or None, not {shown(value)}")
+    return value
+
+
+@functools.lru_cache(maxsize=64)
+def _charset_fault(charset: str) -> str:
+    try:
+        if charset.__class__ is str and isinstance("".encode(charset), bytes):
+            ascii_too = _KEYWORDS.encode(charset) == _KEYWORDS.encode("ascii")
+            return "" if ascii_too and _KEYWORDS.encode("ascii").decode(charset) == _KEYWORDS else "contain ASCII"
+    except UnicodeError:
+        return "contain ASCII"
+    except Exception:  # not a codec, or one that fails
+        pass
+    return "name"
+
+
+def check_charset(name: str, charset: Any) -> str | None:
+    """Check the name of a text encoding, or None.
+
+    It has to contain ASCII: the words of commands are ASCII, and so is most of what servers answer by themselves.
+
+    :raises ValueError: it is something else.
+    """
+    if charset is None:
+        return None
+    codec = str.__str__(charset) if _is_a(charset, str) else None
+    fault = "name" if codec is None else _charset_fault(codec)
+    if fault == "name":
+        raise ValueError(f"{name} must be the name of a text encoding, or None, not {shown(charset)}")
+    if fault:
+        raise ValueError(
+            f"{name} must be an encoding that contains ASCII, which commands are written in, not {codec!r}: "
+            "encode such text yourself, and give bytes"
+        )
+    return codec
+
+
+def check_error_handler(errors: Any) -> None:
+    """Check the name of an error handler of codecs.
+
+    :raises ValueError: there is none of that name.
+    """
+    try:
+        codecs.lookup_error(errors)
+    except Exception:
+        pass
+    else:
+        return
+    raise ValueError(f"errors must be the name of an error handler of codecs, not {shown(errors)}")
+
+
+def check_credential(name: str, value: Any, *, function_allowed: bool = True) -> Any:
+    """Check a user name or a password; never shown in the error.
+
+    :param function_allowed: whether it may be a function that gives one.
+    :returns: str that UTF-8 can encode (an int as its digits), bytes, the function, or None.
+    :raises ValueError: it is something else.
+    """
+    fault = f"not of type {type(value).__name__}"
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            fault = "and has characters that UTF-8 has not: give it as bytes"
+            str.encode(value, "utf-8")
+            return str.__str__(value)
+        if isinstance(value, bytes | bytearray | memoryview):
+            return bytes(memoryview(value))
+        number = whole_number(value)
+        if number is not None:
+            return str(number)
+        if function_allowed and callable(value) and not isinstance(value, type):
+            return value
+    except Exception:  # told below: what was caught may have the secret
+        pass
+    kinds = "str, bytes, int, a function that returns one" if function_allowed else "str, bytes, int"
+    raise ValueError(f"{name} must be {kinds}, or None, {fault}")
+
+
+def check_client_name(name: str, value: Any) -> str | None:
+    """Check what a server takes for the name of a connection: visible ASCII characters without spaces.
+
+    :raises ValueError: it is something else.
+    """
+    if value is None:
+        return None
+    if _is_a(value, str) and _CLIENT_NAME(str.__str__(value)):
+        return str.__str__(value)
+    raise ValueError(f"{name} must be visible ASCII characters without spaces, or None, not {shown(value)}")
+
+
+def check_port(name: str, value: Any) -> int:
+    """Check a port from 1 to 65535; its digits as text will do.
+
+    :raises ValueError: it is something else.
+    """
+    if _is_a(value, str) and _DIGITS(str.__str__(value)):
+        value = int(str.__str__(value))
+    port = whole_number(value)
+    if port is None or not 0 < port < 65536:
+        raise ValueError(f"{name} must be a number from 1 to 65535, not {shown(value)}")
+    return port
+
+
+def check_host(name: str, value: Any) -> str:
+    """Check a host name, or an IPv4 or IPv6 address, without a port; never shown in the error: a URL may be given.
+
+    :raises ValueError: it is something else.
+    """
+    host = str.__str__(value) if _is_a(value, str) else _ascii(value)
+    if host is None:
+        raise ValueError(f"{name} must be a host name or an address, not of type {type(value).__name__}")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        if not _is_ipv6(host):
+            raise ValueError(f"{name} must be a host name or an address: what is in brackets is no IPv6 address")
+    if _is_ipv6(host):
+        return host
+    if "://" in host or "@" in host or "/" in host:
+        raise ValueError(f"{name} must be a host name or an address; from_url() takes URLs")
+    if ":" in host:
+        raise ValueError(
+            f"{name} must be a host name or an address; the port is an argument of its own, "
+            "or from_url() takes both: redis://host:port"
+        )
+    if not _HOST_NAME(host) or not _has_good_labels(host):
+        raise ValueError(f"{name} must be a host name or an address; there is none of these characters or this length")
+    return host
+
+
+def _ascii(value: Any) -> str | None:
+    try:
+        return bytes(value).decode("ascii") if isinstance(value, bytes | bytearray) else None
+    except Exception:
+        return None
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
+
+
+def _has_good_labels(host: str) -> bool:
+    try:
+        encoded = host.encode("ascii" if host.isascii() else "idna").removesuffix(b".")
+    except UnicodeError:
+        return False
+    return len(encoded) <= 253 and all(0 < len(label) < 64 for label in encoded.split(b"."))
+
+
+def check_address(name: str, value: Any) -> tuple[str, int]:
+    """Check a pair of host and port; see :func:`check_host` and :func:`check_port`.
+
+    :raises ValueError: it is something else.
+    """
+    host: Any = None
+    port: Any = None
+    try:
+        if not isinstance(value, str | bytes):
+            host, port = value
+    except Exception:
+        host = None
+    if host is None:
+        raise ValueError(f"{name} must be pairs of host and port, such as ('localhost', 26379)")
+    return check_host(name, host), check_port(name, port)
+
+
+def check_path(name: str, value: Any) -> str:
+    """Check the path of a unix socket, which may not be long; one that begins with NUL is Linux's abstract name.
+
+    :raises ValueError: it is something else.
+    """
+    try:
+        path = os.fsdecode(value)
+        size = len(os.fsencode(path))
+    except Exception:
+        path, size = "", 0
+    if not size or "\0" in path[1:]:
+        raise ValueError(f"{name} must be the path of a socket, not {shown(value)}")
+    if size > _LONGEST_PATH:
+        raise ValueError(f"{name} must be a path of at most {_LONGEST_PATH} bytes, not {size}: {shown(value)}")
+    return path
