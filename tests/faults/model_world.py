@@ -283,8 +283,11 @@ class World:
         elif how < 2:
             self._set_password(new)
         else:
-            self._telling = self.factory.handler.auth(new)
-            self._telling.addCallbacks(self._is_told, self._not_told, callbackArgs=(new,), errbackArgs=(new,))
+            self._tell(new)
+
+    def _tell(self, new: str) -> None:
+        self._telling = self.factory.handler.auth(new)
+        self._telling.addCallbacks(self._is_told, self._not_told, callbackArgs=(new,), errbackArgs=(new,))
 
     def _set_password(self, new: str) -> None:
         self.factory.password = new
@@ -297,10 +300,11 @@ class World:
             self.ledger.note_wrong(f"AUTH: {reply!r}")
 
     def _not_told(self, failure: Any, new: str) -> None:
-        self._telling = None
-        if not failure.check(txredis_fast.ConnectionError):
+        """Tell it again, as a program would."""
+        if failure.check(txredis_fast.ConnectionError):
+            self.clock.callLater(0.2, self._tell, new)
+        else:
             self.ledger.note_wrong(f"AUTH: {failure.getTraceback():.1000}")
-        self._set_password(new)
 
     def _change_role(self) -> None:
         """A master becomes a replica, and no connection is closed."""

@@ -233,6 +233,11 @@ def test_a_pool_that_is_not_told_the_new_password_is_noticed(monkeypatch):
     assert "connections are up" in noticed()
 
 
+def test_a_pool_without_connections_that_cannot_be_told_the_new_password_is_noticed(monkeypatch):
+    monkeypatch.setattr(txredis_fast.RedisFactory, "logInNext", lambda *_: None)
+    assert "connections are up" in noticed(120)
+
+
 def test_a_connection_that_is_not_logged_in_and_used_is_noticed(monkeypatch):
     monkeypatch.setattr(BaseRedisProtocol, "_handshake_failed", lambda self, *_: self._become_ready())
     assert "NOAUTH" in noticed()
