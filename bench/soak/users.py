@@ -28,6 +28,9 @@ class User:
     :param patience: seconds that a blocking command may wait.
     """
 
+    #: Whether all that it asks for is at one server.
+    ONE_SERVER = True
+
     #: How often each operation is chosen.
     WEIGHTS = {
         "echo": 5,
@@ -240,6 +243,7 @@ class User:
         series = self._current("queue")
 
         begun = self._ledger.seconds()
+        there = set(series.queued) if self.ONE_SERVER and series.is_sure(self._facts.epoch) else set()
 
         def check(reply: Any) -> None:
             series.pops -= 1
@@ -247,8 +251,8 @@ class User:
                 self._took(series, reply)
             elif self._ledger.seconds() - begun < self.patience / 2:
                 raise Wrong(f"{series.key}: somebody else has ended the wait, or given it up")
-            elif series.is_sure(self._facts.epoch) and series.queued:
-                raise Wrong(f"{series.key} was empty, and {sorted(series.queued)[:3]} have never come out")
+            elif series.is_sure(self._facts.epoch) and there & series.queued:
+                raise Wrong(f"{series.key} was empty, and {sorted(there & series.queued)[:3]} have never come out")
 
         series.pops += 1
         return self._sure(series, self.handler.blpop(series.key, timeout=self.patience)), 1, check
