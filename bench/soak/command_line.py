@@ -105,6 +105,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with contextlib.ExitStack() as stack:
         server, own, connection = None, None, {}
+        pair: list[Any] = []
         if options.url is not None:
             given = Address.from_url(options.url)
             address = (given.host, given.port)
@@ -113,11 +114,12 @@ def run(options: argparse.Namespace) -> int:
         else:
             try:
                 server = own = stack.enter_context(Server())
+                pair = [stack.enter_context(Server()) for _ in range(2)]
                 group = stack.enter_context(sentinel_group(sentinels=3)) if options.failover else None
             except RuntimeError as error:
                 raise BenchError(str(error)) from None
             address = own.address
-        session = Session(reactor, plan, address, server, connection, group if options.url is None else None)
+        session = Session(reactor, plan, address, server, connection, group if options.url is None else None, pair)
         progress = stack.enter_context(Progress())
         with _interrupts(session):
             finished = Deferred.fromCoroutine(session.run())

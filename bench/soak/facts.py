@@ -30,11 +30,13 @@ class Facts:
     """What all users of one server know.
 
     :ivar epoch: changes whenever the server may have lost data.
+    :ivar claimed: elements of queues that have come out, or were handed on for want of their user; None: not noted.
     :ivar written: of each user's own key the highest serial number that may have been written.
     """
 
     def __init__(self) -> None:
         self.epoch = 0
+        self.claimed: set[str] | None = None
         self.written: dict[str, int] = {}
         self._commits: dict[str, deque[tuple[int, int]]] = {}
 
@@ -49,13 +51,22 @@ class Facts:
 
 
 class Series:
-    """A key that one user alone counts or queues at, while nothing has failed there; then the next one."""
+    """A key that one user alone counts or queues at, while nothing has failed there; then the next one.
 
-    def __init__(self, key: str) -> None:
+    :ivar pushes: how many are not answered; :ivar pops: likewise.
+    """
+
+    def __init__(self, key: str, epoch: int = 0) -> None:
         self.key = key
+        self.epoch = epoch
+        self.pushes = self.pops = 0
         self.attempts = 0
         self.queued: set[str] = set()
         self.failed = False
+
+    def is_sure(self, epoch: int) -> bool:
+        """Whether what was pushed, and did not come out, has to be there."""
+        return not (self.failed or self.pushes or self.pops or epoch != self.epoch)
 
     def counted(self, reply: Any) -> None:
         """What a counter, or a queue of its length, says."""

@@ -1,7 +1,8 @@
-"""What goes wrong, one thing after another: on the links, with the server, with its master."""
+"""What goes wrong, one thing after another: on the links, with the server, its role and password, with the program."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +15,12 @@ from bench.testbed.proxy import OnAccept, Proxy
 from bench.testbed.ways import NO_FAULT, Fault
 
 from .facts import Dice, Facts
+from .login import Login
+
+#: Seconds that a long turn takes, more and less than any ``replyTimeout`` of the soak.
+BUSY = (0.3, 1.5)
+#: Where nobody listens: who is to be a replica of that keeps its data.
+NO_MASTER = ("127.0.0.1", 1)
 
 
 class Faults:
@@ -22,15 +29,19 @@ class Faults:
     :ivar happened: how many, by kind.
     """
 
-    def __init__(self, reactor: Any, dice: Dice, proxy: Proxy, server: Any, facts: Facts) -> None:
+    def __init__(
+        self, reactor: Any, dice: Dice, proxy: Proxy, server: Any, facts: Facts, login: Login | None = None
+    ) -> None:
         """
         :param server: a :class:`bench.testbed.servers.Server` that may be stopped and restarted; None: only links fail.
+        :param login: its password, which may be changed.
         """
         self._reactor = reactor
         self._dice = dice
         self._proxy = proxy
         self._server = server
         self._facts = facts
+        self._login = login
         self.happened: Counter[str] = Counter()
         self.kinds: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
             ("link reset", self._reset),
@@ -40,6 +51,7 @@ class Faults:
             ("trickle", self._trickle),
             ("half-open", self._half_open),
             ("refused", self._refuse),
+            ("program busy", self._be_busy),
             *(
                 (f"accepted and {mode.value}", self._accepting(mode))
                 for mode in OnAccept
@@ -51,6 +63,12 @@ class Faults:
                 ("server kills clients", self._client_kill),
                 ("server stopped", self._pause),
                 ("server restarted", self._restart),
+                ("server a replica for a while", self._demote),
+            ]
+        if login is not None:
+            self.kinds += [
+                ("password changed", lambda: self._change_password(False)),
+                ("password changed, clients killed", lambda: self._change_password(True)),
             ]
 
     async def happen(self) -> None:
@@ -117,6 +135,24 @@ class Faults:
         self._server.pause()
         await self.wait(0.05, 1.5)
         self._server.resume()
+
+    async def _be_busy(self) -> None:
+        """A long turn of the program: the reactor does not turn."""
+        time.sleep(self._dice.uniform(*BUSY))
+
+    async def _demote(self) -> None:
+        """It closes no connection, and refuses writes."""
+        await deferToThread(self._server.command, "REPLICAOF", *NO_MASTER)
+        await self.wait(0.2, 1.5)
+        await deferToThread(self._server.command, "REPLICAOF", "NO", "ONE")
+
+    async def _change_password(self, kill: bool) -> None:
+        assert self._login is not None
+        await self._login.change()
+        if kill:
+            await self._client_kill()
+        await self.wait(0, 0.5)
+        await self._login.tell()
 
     async def _restart(self) -> None:
         self._facts.epoch += 1

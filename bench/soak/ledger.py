@@ -33,14 +33,16 @@ class Ledger:
     :ivar failed: commands that failed, by the name of the error.
     :ivar wrong: what was wrong, in words; ``wrongs``: how often.
     :ivar pending: of each operation that is awaited its kind and when it began.
+    :ivar late: operations that failed with ``ReplyTimeoutError``, by kind.
     :ivar slowest: the longest time that any took, and its kind.
     """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._numbers = itertools.count()
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.late: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.wrongs = 0
         self.pending: dict[int, tuple[str, float]] = {}
@@ -61,7 +63,7 @@ class Ledger:
         :returns: the same Deferred; it then fires with whether the operation was done.
         """
         number = next(self._numbers)
-        self.pending[number] = (kind, self._seconds())
+        self.pending[number] = (kind, self.seconds())
         what = (number, kind, size)
         return deferred.addCallbacks(self._answered, self._failed, callbackArgs=(check, *what), errbackArgs=what)
 
@@ -73,12 +75,12 @@ class Ledger:
 
     def longest_wait(self) -> tuple[float, str]:
         """How long the oldest of what is awaited has been, and its kind."""
-        now = self._seconds()
+        now = self.seconds()
         return max(((now - since, kind) for kind, since in self.pending.values()), default=(0.0, ""))
 
     def _end(self, number: int) -> None:
         kind, since = self.pending.pop(number)
-        self.slowest = max(self.slowest, (self._seconds() - since, kind))
+        self.slowest = max(self.slowest, (self.seconds() - since, kind))
 
     def _answered(self, result: Any, check: Callable[[Any], object], number: int, kind: str, size: int) -> bool:
         self._end(number)
@@ -101,9 +103,17 @@ class Ledger:
         passing = (defer.CancelledError, defer.TimeoutError, redis.ConnectionError, redis.WatchError)
         if isinstance(error, redis.ResponseError) and not isinstance(error, passing):
             name = str(error).partition(" ")[0]
-            if name not in PASSING:
+            if name not in PASSING and not _is_of_refused(error):
                 self.note_wrong(f"{kind}: {failure.getTraceback():.500}")
         elif not isinstance(error, passing):
             self.note_wrong(f"{kind}: {failure.getTraceback():.2000}")
         self.failed[name] += size
+        if isinstance(error, redis.ReplyTimeoutError):
+            self.late[kind] += 1
         return False
+
+
+def _is_of_refused(error: Exception) -> bool:
+    """Whether a transaction was discarded by the server, because a command was refused: by a replica, say."""
+    text = str(error)
+    return isinstance(error, redis.ExecAbortError) and ("because of previous errors" in text or "READONLY" in text)

@@ -23,6 +23,12 @@ def as_json(session: Session) -> dict[str, Any]:
         "wrong replies": ledger.wrongs,
         "wrong": ledger.wrong,
         "faults": session.happened,
+        "with a server that does not fail": {
+            "commands": session.direct.commands,
+            "failed": dict(sorted(session.direct.failed.items())),
+            "wrong replies": session.direct.wrongs,
+        },
+        "strangers": session.met,
         "messages": {
             "published": numbers.published,
             "received": numbers.received,
@@ -54,6 +60,12 @@ def lines(session: Session) -> list[str]:
         "",
         f"wrong replies:     {ledger.wrongs}",
     ]
+    if session.pair:
+        told.append(
+            f"without faults:    {session.direct.commands:,} commands, the program being busy now and then; "
+            f"{session.direct.failed['ReplyTimeoutError']} told as late; {session.direct.wrongs} wrong"
+        )
+        told.append(f"strangers:         {session.met} waited at two servers behind one address")
     if numbers is not None:
         told.append(
             f"published numbers: {numbers.published:,}; received {numbers.received:,}; "

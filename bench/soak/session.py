@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -11,10 +13,13 @@ from twisted.internet.task import deferLater
 
 import txredis_fast as redis
 
+from .balanced import BalancedUser, InTurns, Strangers
+from .careless import CarelessUser
 from .channel import Numbers
 from .facts import Dice, Facts
 from .faults import Faults, MasterFaults
 from .ledger import Ledger
+from .login import Login
 from .transports import TRANSPORTS, OverTCP
 from .users import User
 from .watching import Watcher
@@ -26,6 +31,10 @@ END_LIMIT = 30.0
 #: Seconds that the server may take to see the end of what was open on a connection.
 SETTLE_LIMIT = 5.0
 REPLY_TIMEOUT = 1.0
+#: Of those who have a server without faults, and no proxy in this process; shorter than long turns of the program.
+DIRECT_REPLY_TIMEOUT = 0.75
+#: What else may go wrong there: a key that was watched has changed.
+DIRECT_ERRORS = {"WatchError"}
 CONNECTIONS = 8
 
 
@@ -64,17 +73,20 @@ class Session:
         server: Any,
         options: dict[str, Any],
         group: Any = None,
+        pair: Sequence[Any] = (),
     ) -> None:
         """
         :param address: of the server; :param server: itself, where it may be stopped and restarted.
         :param options: of connections: password and the like.
         :param group: of Sentinels and their servers, for fail-over.
+        :param pair: two further servers, which do not fail: both behind one address, and one of them without a proxy.
         """
         self.reactor = reactor
         self.plan = plan
         self.address = address
         self.server = server
         self.group = group
+        self.pair = pair
         self.options = {"replyTimeout": REPLY_TIMEOUT, **options}
         self.dice = Dice(plan.seed)
         self.ledger = Ledger(reactor.seconds)
@@ -87,10 +99,15 @@ class Session:
         self.faults: Faults | None = None
         self.master_faults: MasterFaults | None = None
         self.numbers: Numbers | None = None
+        self.login: Login | None = None
+        #: Of those whose server does not fail, and whose program is busy now and then.
+        self.direct = Ledger(reactor.seconds)
+        self.strangers: Strangers | None = None
         self.connections = 0
         self._ends = False
         self._handlers: list[Any] = []
         self._running: list[Deferred[Any]] = []
+        self._more_faults: list[Faults] = []
 
     # -- from outside
 
@@ -114,8 +131,16 @@ class Session:
     @property
     def happened(self) -> dict[str, int]:
         """The faults so far, by kind."""
-        sources = [source.happened for source in (self.faults, self.master_faults) if source is not None]
-        return {kind: number for source in sources for kind, number in sorted(source.items())}
+        happened: Counter[str] = Counter()
+        for source in (self.faults, self.master_faults, *self._more_faults):
+            if source is not None:
+                happened.update(source.happened)
+        return dict(sorted(happened.items()))
+
+    @property
+    def met(self) -> int:
+        """How many strangers waited for ever, undisturbed or not."""
+        return 0 if self.strangers is None else self.strangers.came
 
     # -- the run
 
@@ -123,22 +148,33 @@ class Session:
         """Everything; does not fail for what it finds."""
         transport = TRANSPORTS[self.plan.transport](self.reactor, self.address)
         try:
+            if self.server is not None:
+                self.login = Login(self.reactor, self.server, self.ledger)
+                await self.login.change()
             await self._run(transport)
         finally:
             self._ends = True
             self.watcher.stop()
+            if self.strangers is not None:
+                self.strangers.stop()
+            if self.login is not None:
+                await self.login.end()
             await transport.stop()
         self.finished = self.reactor.seconds()
 
     async def _run(self, transport: OverTCP) -> None:
-        pool, publisher = self._connect(transport, CONNECTIONS), self._connect(transport, 1)
-        self.faults = Faults(self.reactor, self.dice, transport.proxy, self.server, self.facts)
-        self.numbers = Numbers(self.reactor, self.ledger, publisher, transport.endpoint(), self._subscriber_options())
+        asked = {} if self.login is None else {"password": self.login.current}
+        pool, publisher = self._connect_users(transport), self._connect(transport, 1, **asked)
+        self.faults = Faults(self.reactor, self.dice, transport.proxy, self.server, self.facts, self.login)
+        self.numbers = Numbers(
+            self.reactor, self.ledger, publisher, transport.endpoint(), {**self._subscriber_options(), **asked}
+        )
         for number in range(self.plan.users):
-            self._begin(self._use(User(number, pool, self.dice, self.ledger, self.facts, "soak:", 0.05)))
+            self._begin(self._use(CarelessUser(number, pool, self.dice, self.ledger, self.facts, "soak:", 0.05)))
         self._begin(self._let_happen(self.faults))
         if self.group is not None:
             self._begin_group()
+        balancer = self._begin_pair() if self.pair else None
         self.numbers.start()
         self.watcher.start()
         while not self._is_over():
@@ -148,10 +184,21 @@ class Session:
                 self.problems.append(f"{kind} hangs: no answer in {waited:.0f} s")
                 break
         self._ends = True
-        await self._finish(transport.proxy)
+        try:
+            await self._finish(transport.proxy)
+        finally:
+            if balancer is not None:
+                await balancer.stop()
 
-    def _connect(self, transport: OverTCP, size: int) -> Any:
-        return self._keep(transport.pool(poolsize=size, connectTimeout=1.0, poolTimeout=5.0, **self.options))
+    def _connect_users(self, transport: OverTCP) -> Any:
+        if self.login is None:
+            return self._connect(transport, CONNECTIONS)
+        self.login.pool = self._connect(transport, CONNECTIONS, password=self.login.current())
+        return self.login.pool
+
+    def _connect(self, transport: OverTCP, size: int, **more: Any) -> Any:
+        options = {**self.options, **more}
+        return self._keep(transport.pool(poolsize=size, connectTimeout=1.0, poolTimeout=5.0, **options))
 
     def _keep(self, handler: Any) -> Any:
         handler._factory.initialDelay, handler._factory.maxDelay = 0.05, 0.5
@@ -173,8 +220,30 @@ class Session:
             finder.master_for(sentinels[0].service, poolsize=4, connectTimeout=1.0, poolTimeout=10.0, **self.options)
         )
         for number in range(max(1, self.plan.users // 5)):
-            self._begin(self._use(User(1000 + number, pool, self.dice, self.ledger, facts, "soak:", 0.05)))
+            self._begin(self._use(CarelessUser(1000 + number, pool, self.dice, self.ledger, facts, "soak:", 0.05)))
         self._begin(self._let_happen(self.master_faults, 1.0))
+
+    def _begin_pair(self) -> OverTCP:
+        """Users of two servers behind one address; and users of one of them who are spared all but long turns."""
+        addresses = [server.address for server in self.pair]
+        balancer = OverTCP(self.reactor, addresses[0])
+        balancer.proxy.endpoint = InTurns(self.reactor, addresses)
+        facts = Facts()
+        links = Faults(self.reactor, self.dice, balancer.proxy, None, facts)
+        self._more_faults.append(links)
+        pool = self._connect(balancer, 2)
+        users = max(1, self.plan.users // 5)
+        for number in range(users):
+            self._begin(self._use(BalancedUser(2000 + number, pool, self.dice, self.ledger, facts, "soak:", 0.05)))
+        self._begin(self._let_happen(links, self.plan.every * 2))
+        self.strangers = Strangers(self.reactor, addresses, self.ledger)
+        self.strangers.start()
+        options = {**self.options, "replyTimeout": DIRECT_REPLY_TIMEOUT}
+        direct = self._keep(redis.lazyConnectionPool(*addresses[0], poolsize=2, poolTimeout=10.0, **options))
+        for number in range(users):
+            user = User(3000 + number, direct, self.dice, self.direct, Facts(), "direct:", 0.05)
+            self._begin(self._use(user, spoils=False))
+        return balancer
 
     def _begin(self, coroutine: Any) -> None:
         self._running.append(Deferred.fromCoroutine(coroutine).addErrback(self._broken))
@@ -183,10 +252,10 @@ class Session:
         self.problems.append(failure.getTraceback())
         self._ends = True
 
-    async def _use(self, user: User) -> None:
+    async def _use(self, user: User, spoils: bool = True) -> None:
         """One user's life: one operation after another, some of them given up."""
         while not self._ends:
-            if not await user.act(self._spoil):
+            if not await user.act(self._spoil if spoils else None):
                 await self._sleep(self.dice.uniform(0, 0.02))
 
     def _spoil(self, deferred: Deferred[Any]) -> None:
@@ -224,8 +293,8 @@ class Session:
     async def _finish(self, proxy: Any) -> None:
         """Let all come to an end, and look at what is left."""
         ending: Deferred[Any] = DeferredList(self._running)
-        if not await self._within(END_LIMIT, lambda: ending.called and not self.ledger.pending):
-            self.problems.append(f"never answered: {sorted({kind for kind, _ in self.ledger.pending.values()})}")
+        if not await self._within(END_LIMIT, lambda: ending.called and not self._pending()):
+            self.problems.append(f"never answered: {sorted(self._pending())}")
         if self.numbers is not None:
             await self.numbers.stop()
         gc.collect()  # of cancelled transactions, which cycles may still hold
@@ -249,6 +318,9 @@ class Session:
         if not await self._within(END_LIMIT, lambda: not proxy.fronts):
             self.problems.append(f"{len(proxy.fronts)} connections were not closed")
 
+    def _pending(self) -> set[str]:
+        return {kind for ledger in (self.ledger, self.direct) for kind, _ in ledger.pending.values()}
+
     async def _within(self, limit: float, condition: Any) -> bool:
         end = self.reactor.seconds() + limit
         while not condition():
@@ -265,6 +337,10 @@ class Session:
     def verdict(self) -> list[str]:
         """What is wrong; empty if nothing is."""
         found = list(self.problems)
+        found += [f"{text}, and nothing had failed there" for text in self.direct.wrong]
+        refused = {name: number for name, number in self.direct.failed.items() if name not in DIRECT_ERRORS}
+        if refused:
+            found.append(f"where nothing fails, and the program is busy now and then: {refused}")
         if self.ledger.wrongs:
             found.append(f"{self.ledger.wrongs} wrong replies")
         if not self.watcher.is_flat():

@@ -28,6 +28,9 @@ class User:
     :param patience: seconds that a blocking command may wait.
     """
 
+    #: Whether all that it asks for is at one server.
+    ONE_SERVER = True
+
     #: How often each operation is chosen.
     WEIGHTS = {
         "echo": 5,
@@ -73,7 +76,10 @@ class User:
 
         :returns: fires with whether it was done; never fails. Cancel it whenever you like.
         """
-        name = self._names[self.chance.below(len(self._names))]
+        return self.do(self._names[self.chance.below(len(self._names))], prepare)
+
+    def do(self, name: str, prepare: Callable[[Deferred[Any]], object] | None = None) -> Deferred[Any]:
+        """Do this operation, as :meth:`act`."""
         deferred, size, check = getattr(self, name)()
         if prepare is not None:
             prepare(deferred)
@@ -108,7 +114,8 @@ class User:
         series = self._series.get(kind)
         if series is None or series.failed or series.attempts > 10_000:
             self._serial += 1
-            series = self._series[kind] = Series(f"{self._prefix}{kind}:{self.number}:{self._serial}")
+            name = f"{self._prefix}{kind}:{self.number}:{self._serial}"
+            series = self._series[kind] = Series(name, self._facts.epoch)
         return series
 
     def _sure(self, series: Series, deferred: Deferred[Any]) -> Deferred[Any]:
@@ -224,18 +231,39 @@ class User:
         series.attempts += 1
         value = f"{series.key}={self._token()}"
         series.queued.add(value)
-        return self._sure(series, self.handler.rpush(series.key, value)), 1, series.counted
+        series.pushes += 1
+
+        def check(length: Any) -> None:
+            series.pushes -= 1
+            series.counted(length)
+
+        return self._sure(series, self.handler.rpush(series.key, value)), 1, check
 
     def pop(self) -> Operation:
         series = self._current("queue")
 
-        def check(reply: Any) -> None:
-            if reply is not None:
-                key, value = reply
-                same(series.key)(key)
-                series.took(value)
+        begun = self._ledger.seconds()
+        there = set(series.queued) if self.ONE_SERVER and series.is_sure(self._facts.epoch) else set()
 
+        def check(reply: Any) -> None:
+            series.pops -= 1
+            if reply is not None:
+                self._took(series, reply)
+            elif self._ledger.seconds() - begun < self.patience / 2:
+                raise Wrong(f"{series.key}: somebody else has ended the wait, or given it up")
+            elif series.is_sure(self._facts.epoch) and there & series.queued:
+                raise Wrong(f"{series.key} was empty, and {sorted(there & series.queued)[:3]} have never come out")
+
+        series.pops += 1
         return self._sure(series, self.handler.blpop(series.key, timeout=self.patience)), 1, check
+
+    def _took(self, series: Series, reply: Any) -> None:
+        if reply is not None:
+            key, value = reply
+            same(series.key)(key)
+            if self._facts.claimed is not None:
+                self._facts.claimed.add(value)
+            series.took(value)
 
     def give_up(self) -> Operation:
         """A transaction that an exception ends: nothing of it may be executed."""

@@ -17,6 +17,11 @@ Reply = bytes | None
 
 NULL = b"$-1\r\n"
 OK = b"+OK\r\n"
+READONLY = b"-READONLY You can't write against a read only replica.\r\n"
+ABORTED = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
+ROLE_CHANGED = b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n"
+#: What a replica refuses.
+WRITES = ("SET", "INCR", "INCRBY", "RPUSH", "BLPOP")
 
 
 def bulk(data: bytes | None) -> bytes:
@@ -30,26 +35,41 @@ def array(parts: list[bytes]) -> bytes:
 class ModelServer:
     """The data, and everybody who is connected.
 
+    Two of them may have the same data, as if what one writes were at the other one at once. Clients have their numbers
+    from each server alone.
+
     :ivar sessions: the connections that are up.
     :ivar twice: writes that were executed more than once, though each is sent once.
     :ivar paused: nothing is executed while it is set; see :meth:`resume`.
+    :ivar password: what AUTH has to say; None: nobody needs to. Who is logged in stays so.
+    :ivar strangers: numbers of clients that it was told to unblock, and that it has not given to any of its own.
+    :ivar popped: elements that were taken out, in their order.
     """
 
-    def __init__(self, clock: Any) -> None:
+    def __init__(self, clock: Any, twin: ModelServer | None = None, stride: int = 1) -> None:
+        """
+        :param twin: whose data this one has, too.
+        :param stride: from one client's number to the next; those between are strangers'.
+        """
         self.clock = clock
-        self.data: dict[bytes, Any] = {}
-        self.changes: dict[bytes, int] = {}
+        self.data: dict[bytes, Any] = {} if twin is None else twin.data
+        self.changes: dict[bytes, int] = {} if twin is None else twin.changes
+        self.blocked: list[ModelSession] = [] if twin is None else twin.blocked
+        self.twice: list[bytes] = [] if twin is None else twin.twice
+        self.popped: list[bytes] = [] if twin is None else twin.popped
+        self._written: set[bytes] = set() if twin is None else twin._written
         self.sessions: list[ModelSession] = []
-        self.blocked: list[ModelSession] = []
-        self.twice: list[bytes] = []
+        self.strangers: list[int] = []
+        self.password: bytes | None = None
         self.paused = False
+        self.is_replica = False
         self.executed = 0
-        self._written: set[bytes] = set()
         self._ids = 0
+        self._stride = stride
 
     def session(self) -> ModelSession:
         """A new connection."""
-        self._ids += 1
+        self._ids += self._stride
         return ModelSession(self, self._ids)
 
     def resume(self) -> None:
@@ -61,8 +81,29 @@ class ModelServer:
     def restart(self) -> None:
         """Lose all data and all connections."""
         self.data.clear()
+        self.kill_clients()
+
+    def kill_clients(self) -> None:
+        """Lose all connections."""
         for session in list(self.sessions):
             session.transport.abortConnection()
+
+    def demote(self) -> None:
+        """Be a replica, and close nothing."""
+        self.is_replica = True
+        for session in list(self.sessions):
+            if session.waits_for:
+                session.unblock(ROLE_CHANGED)
+
+    def unblock(self, number: int, reply: bytes) -> int:
+        """End the wait of a client; returns how many were found."""
+        if number % self._stride or not 0 < number <= self._ids:
+            self.strangers.append(number)
+            return 0
+        found = [session for session in self.blocked if session.server is self and session.number == number]
+        for session in found:
+            session.unblock(reply)
+        return len(found)
 
     def wrote(self, key: bytes, value: bytes) -> None:
         """A key has changed; ``value`` is unlike any other that is written, if it is not empty."""
@@ -87,6 +128,7 @@ class ModelServer:
             return None
         self.wrote(key, b"")
         item: bytes = items.pop(0)
+        self.popped.append(item)
         if not items:
             del self.data[key]
         return item
@@ -102,6 +144,9 @@ class ModelSession(Protocol):
         self.lost = False
         self.queued: list[list[bytes]] | None = None
         self.watched: dict[bytes, int] = {}
+        self.logged_in = server.password is None
+        #: Whether a command was refused instead of queued.
+        self.dirty = False
         self.waits_for: list[bytes] = []
         self._unread: list[list[bytes]] = []
         self._rest = b""
@@ -142,6 +187,11 @@ class ModelSession(Protocol):
             self._timer.cancel()
 
     def _take(self, name: str, args: list[bytes]) -> Reply:
+        if not self.logged_in and name != "AUTH":
+            return b"-NOAUTH Authentication required.\r\n"
+        if self.server.is_replica and name in WRITES:
+            self.dirty = self.queued is not None
+            return READONLY
         if self.queued is not None and name not in ("EXEC", "DISCARD", "MULTI", "WATCH"):
             self.queued.append(args)
             return b"+QUEUED\r\n"
@@ -162,6 +212,12 @@ class ModelSession(Protocol):
     def _echo(self, text: bytes) -> Reply:
         return bulk(text)
 
+    def _auth(self, *login: bytes) -> Reply:
+        if login[-1] != self.server.password:
+            return b"-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+        self.logged_in = True
+        return OK
+
     def _select(self, number: bytes) -> Reply:
         return OK
 
@@ -169,10 +225,8 @@ class ModelSession(Protocol):
         if what.upper() == b"ID":
             return b":%d\r\n" % self.number
         if what.upper() == b"UNBLOCK":
-            found = [session for session in self.server.blocked if session.number == int(more[0])]
-            for session in found:
-                session.unblock(b"-UNBLOCKED client unblocked\r\n" if b"ERROR" in more else b"*-1\r\n")
-            return b":%d\r\n" % len(found)
+            reply = b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n" if b"ERROR" in more else b"*-1\r\n"
+            return b":%d\r\n" % self.server.unblock(int(more[0]), reply)
         if what.upper() == b"SETNAME":
             self.name = more[0]
         if what.upper() == b"LIST":
@@ -237,6 +291,7 @@ class ModelSession(Protocol):
         if self.queued is not None:
             return b"-ERR MULTI calls can not be nested\r\n"
         self.queued = []
+        self.dirty = False
         return OK
 
     def _discard(self) -> Reply:
@@ -252,6 +307,10 @@ class ModelSession(Protocol):
         queued, self.queued = self.queued, None
         changed = any(self.server.changes.get(key, 0) != number for key, number in self.watched.items())
         self.watched.clear()
+        if self.dirty:
+            return ABORTED
+        if self.server.is_replica and any(args[0].upper().decode() in WRITES for args in queued):
+            return b"-EXECABORT Transaction discarded because of: " + READONLY[1:]
         if changed:
             return b"*-1\r\n"
         return array([self._execute(args[0].upper().decode(), args[1:]) or b"" for args in queued])

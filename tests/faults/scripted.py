@@ -262,6 +262,8 @@ class MemoryTransport:
 
     :ivar written: all bytes that were written to it.
     :ivar aborted: whether this side has reset the connection.
+    :ivar held: what has come lies here and is not read; None: it is read at once.
+    :ivar raises: what the next write raises instead; :ivar raises_behind: what it raises then; None: nothing.
     """
 
     def __init__(self, link: MemoryLink, peer: str) -> None:
@@ -274,14 +276,25 @@ class MemoryTransport:
         self.aborted = False
         self.written = bytearray()
         self.paused = False
+        self.held: list[bytes] | None = None
+        self.raises: BaseException | None = None
+        self.raises_behind: BaseException | None = None
         self._kept: list[bytes] = []
         self.producer: Any = None
         self.options: dict[str, Any] = {}
 
+    reactor: Any
+
     def write(self, data: bytes) -> None:
+        raises, self.raises = self.raises, None
+        if raises is not None:
+            raise raises
         if self.connected and not self.disconnecting:
             self.written += data
             self._link.later(self.way.feed, bytes(data))
+        raises, self.raises_behind = self.raises_behind, None
+        if raises is not None:
+            raise raises
 
     def writeSequence(self, parts: Any) -> None:
         self.write(b"".join(parts))
@@ -331,9 +344,11 @@ class MemoryTransport:
 
     def receive(self, data: bytes) -> None:
         """Bytes have come from the other end."""
-        if not self.connected:
+        if not self.connected or self.aborted:
             return
-        if self.paused:
+        if self.held is not None:
+            self.held.append(data)
+        elif self.paused:
             self._kept.append(data)
         else:
             try:
@@ -352,13 +367,24 @@ class MemoryLink:
     :ivar up: the :class:`Way` from client to server; :ivar down: the other one.
     """
 
-    def __init__(self, protocol: Any, session: Any, clock: Any, up: Fault = NO_FAULT, down: Fault = NO_FAULT) -> None:
+    def __init__(
+        self,
+        protocol: Any,
+        session: Any,
+        clock: Any,
+        up: Fault = NO_FAULT,
+        down: Fault = NO_FAULT,
+        tells_reactor: bool = False,
+    ) -> None:
         self.clock = clock
         self._queue: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._call: Any = None
+        self._lost: BaseException | None = None
         self.client = MemoryTransport(self, "127.0.0.1")
         self.server = MemoryTransport(self, "127.0.0.1")
         self.client.protocol, self.server.protocol = protocol, session
+        if tells_reactor:
+            self.client.reactor = clock
         self.up = self.client.way = Way(clock, up, self.server.receive, self.reset)
         self.down = self.server.way = Way(clock, down, self.client.receive, self.reset)
         session.makeConnection(self.server)
@@ -393,15 +419,35 @@ class MemoryLink:
         """Both ends see the connection closed in order."""
         self._lose(ConnectionDone())
 
+    def hold(self) -> None:
+        """Let the client be busy with something else: what comes, the end too, lies in its socket from now on."""
+        self.client.held = []
+
+    def read(self) -> None:
+        """Let the client read what lies in its socket."""
+        held, self.client.held = self.client.held or [], None
+        try:
+            while held:
+                self.client.receive(held.pop(0))
+        finally:
+            if self._lost is not None:
+                self._lose(self._lost)
+
     def _lose(self, why: BaseException) -> None:
         if not self.client.connected:
             return
-        self.client.connected = self.server.connected = False
-        self.up.close()
-        self.down.close()
-        self._queue.clear()
-        self.server.protocol.connectionLost(Failure(why))
-        self.client.protocol.connectionLost(Failure(why))
+        is_held = self.client.held is not None
+        self.client.connected = is_held
+        if self.server.connected:
+            self.server.connected = False
+            self.up.close()
+            self.down.close()
+            self._queue.clear()
+            self.server.protocol.connectionLost(Failure(why))
+        if is_held:
+            self._lost = why
+        else:
+            self.client.protocol.connectionLost(Failure(why))
 
 
 @implementer(IStreamClientEndpoint)
@@ -412,6 +458,9 @@ class MemoryEndpoint:
     :ivar refuses: whether attempts fail.
     :ivar faults: of the next connections: (up, down).
     """
+
+    #: Whether transports know their reactor, as those of sockets do.
+    tells_reactor = False
 
     def __init__(self, make_session: Callable[[], Any], clock: Any) -> None:
         self._make_session = make_session
@@ -445,7 +494,9 @@ class MemoryEndpoint:
             link = MemoryLink.__new__(MemoryLink)
             self.links.append(link)
             try:
-                link.__init__(protocol, self._make_session(), self._clock, *self.faults)  # type: ignore[misc]
+                link.__init__(  # type: ignore[misc]
+                    protocol, self._make_session(), self._clock, *self.faults, tells_reactor=self.tells_reactor
+                )
             except BaseException as error:  # of makeConnection: the reactor ends the connection
                 self._clock.callLater(0, link._lose, error)
             deferred.callback(protocol)

@@ -8,18 +8,25 @@ from __future__ import annotations
 
 import os
 import random
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import use_implementation
+from twisted.python.failure import Failure
 
 import txredis_fast
+from bench.soak.careless import CarelessUser
 from bench.soak.facts import pending_deferreds
 from faults.model_world import Found, World, shortened
 from txredis_fast import MaybeExecutedError, RedisProtocol
-from txredis_fast.request import _pyrequest
+from txredis_fast.lane import BlockingLane, _BlockingCommand
+from txredis_fast.protocol import BaseRedisProtocol
+from txredis_fast.request import LastLook, _pyrequest
+from txredis_fast.transaction import Transaction
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", "100000"))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
@@ -31,6 +38,8 @@ LENGTH = 1500
 def told(monkeypatch):
     """Stories put their clock where the reactor is; afterwards it is put back."""
     monkeypatch.setattr(txredis_fast, "reactor", None, raising=False)
+    # What hooks raise is logged, with frames that would keep transactions whose last reference is to be lost.
+    monkeypatch.setattr("twisted.logger.Logger.failure", lambda *_, **__: None)
 
 
 def tapes(seed: int):
@@ -61,13 +70,14 @@ def tell(tape: bytes) -> World:
 
 def test_no_reply_is_anybody_elses_and_nothing_hangs_whatever_fails():
     commands = 0
-    failed: dict[str, int] = {}
+    failed: Counter[str] = Counter()
+    done: Counter[str] = Counter()
     left = None
     for number, tape in enumerate(tapes(SEED)):
         world = tell(tape)
         commands += world.commands
-        for name, count in world.ledger.failed.items():
-            failed[name] = failed.get(name, 0) + count
+        failed.update(world.ledger.failed)
+        done.update(world.ledger.done)
         del world
         if number == 3:
             left = pending_deferreds()
@@ -75,7 +85,11 @@ def test_no_reply_is_anybody_elses_and_nothing_hangs_whatever_fails():
             break
     # The stories are worth something only if what can go wrong did.
     for name in ("CancelledError", "MaybeExecutedError", "NotSentError", "ReplyTimeoutError", "WatchError"):
-        assert failed.get(name, 0) > COMMANDS / 10_000, failed
+        assert failed[name] > COMMANDS / 10_000, failed
+    for name in ("READONLY", "EXECABORT"):
+        assert failed[name] > COMMANDS / 1000, failed
+    for name in CarelessUser.WEIGHTS:
+        assert done[name] > COMMANDS / 1000, done
     assert left is not None
     assert pending_deferreds() <= left + 5, "Deferreds that never fired are left"
 
@@ -147,4 +161,121 @@ def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
         return send(self, *(("ECHO", "OK") if args[0] == "DISCARD" else args), **options)
 
     monkeypatch.setattr(RedisProtocol, "execute_command", never_discard)
+    noticed()
+
+
+def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
+    monkeypatch.setattr("txredis_fast.lane.BlockingLane._check_server", lambda self, messenger, connection: messenger)
+    assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed())
+
+
+def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
+    unblock = BlockingLane.unblock
+
+    def mistakes(self: Any, messenger: Any, connection: Any) -> Any:
+        others = [each for each in self.connections if each is not connection and self._ids.get(each) is not None]
+        return unblock(self, messenger, (others or [connection])[0])
+
+    monkeypatch.setattr(BlockingLane, "unblock", mistakes)
+    assert re.search("somebody else has ended the wait|strangers were to be unblocked", noticed())
+
+
+def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
+    answered = _BlockingCommand._answered
+
+    def eats(self: Any, reply: Any) -> None:
+        answered(self, None if isinstance(reply, list) else reply)
+
+    monkeypatch.setattr(_BlockingCommand, "_answered", eats)
+    assert re.search("have never come out|or given it up", noticed())
+
+
+def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monkeypatch):
+    monkeypatch.setattr(BlockingLane, "unclaimed", lambda self, command, reply: None)
+    assert "thrown away unread" in noticed()
+
+
+def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
+    monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
+    assert re.search("told as a timeout|thrown away unread", noticed())
+
+
+def test_a_transaction_that_is_executed_in_part_is_noticed(monkeypatch):
+    monkeypatch.setattr(Transaction, "_not_queued", lambda self, failure, was_sent: failure)
+    assert "'refused'" in noticed()
+
+
+def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
+    send = BaseRedisProtocol.execute_batch
+
+    def send_what_can_be(self: Any, commands: Any, timeout: Any = None) -> Any:
+        def refused(failure: Any) -> Any:
+            for command in commands:
+                send(self, [command], timeout).addErrback(lambda _: None)
+            return failure
+
+        return send(self, commands, timeout).addErrback(refused)
+
+    monkeypatch.setattr(BaseRedisProtocol, "execute_batch", send_what_can_be)
+    assert re.search("instead of None|is no value of", noticed())
+
+
+def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_noticed(pure, monkeypatch):
+    def go_on(self: Any, error: BaseException) -> None:
+        self._requests.torn = self._requests.stopped = False
+
+    monkeypatch.setattr(BaseRedisProtocol, "_tear", go_on)
+    noticed()
+
+
+def test_a_pool_that_is_not_told_the_new_password_is_noticed(monkeypatch):
+    monkeypatch.setattr(txredis_fast.RedisFactory, "loggedIn", lambda *_: None)
+    assert "connections are up" in noticed()
+
+
+def test_a_pool_without_connections_that_cannot_be_told_the_new_password_is_noticed(monkeypatch):
+    monkeypatch.setattr(txredis_fast.RedisFactory, "logInNext", lambda *_: None)
+    assert "connections are up" in noticed(120)
+
+
+def test_a_connection_that_is_not_logged_in_and_used_is_noticed(monkeypatch):
+    monkeypatch.setattr(BaseRedisProtocol, "_handshake_failed", lambda self, *_: self._become_ready())
+    assert "NOAUTH" in noticed()
+
+
+def test_a_pool_that_stays_with_a_replica_is_noticed(monkeypatch):
+    monkeypatch.setattr(txredis_fast.RedisFactory, "found_replica", lambda *_: None)
+    assert "READONLY" in noticed()
+
+
+def test_what_a_converter_raises_and_nobody_is_told_is_noticed(pure, monkeypatch):
+    monkeypatch.setattr(_pyrequest, "as_exception", lambda error: None)
+    assert "False" in noticed()
+
+
+def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
+    def started(hooks: Any, info: Any) -> Any:
+        return [(hook, hook.command_started(info)) for hook in hooks]
+
+    monkeypatch.setattr("txredis_fast.hooks._started", started)
+    noticed()
+
+
+def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkeypatch):
+    class Keeps(_BlockingCommand):
+        def _got(self, connection: Any) -> None:
+            sent = self._send(connection)
+            if sent.called and isinstance(sent.result, Failure):
+                sent.addErrback(self.deferred.errback)
+            else:
+                self._send = lambda _: sent
+                super()._got(connection)
+
+    monkeypatch.setattr("txredis_fast.lane._BlockingCommand", Keeps)
+    assert "blocking commands are taken" in noticed(120)
+
+
+def test_a_limit_that_is_over_and_taken_for_one_is_noticed(monkeypatch):
+    for module in ("protocol", "handler", "pipeline", "transaction"):
+        monkeypatch.setattr(f"txredis_fast.{module}.limit_error", lambda _: None)
     noticed()
