@@ -11,7 +11,8 @@ from .connecting import name_of_peer
 from .exceptions import ConnectionError, ProtocolError, response_error
 from .flood import MANY, PIECE, Flood
 from .legacy import ParsingSteps
-from .receive import fill_from_socket, receives_directly
+from .outlet import forget_unsent
+from .receive import fill_from_socket, fill_no_more, receives_directly
 from .redact import told
 from .request import RequestQueue
 from .resp import Reader
@@ -125,7 +126,16 @@ class Incoming(ParsingSteps):
                 self._receive_rest(self._reader)
 
     def _take_rest(self) -> None:
-        """The connection is lost: hand on what had come."""
+        """The connection is lost: hand on what had come; let go of what had come, or gone, in part.
+
+        That may be much, and this object is in cycles, so that it lives until the garbage collector has looked at all.
+        """
         flood, self._flood = self._flood, None
-        if flood is not None:
-            flood.finish()
+        try:
+            if flood is not None:
+                flood.finish()
+        finally:
+            fill_no_more(self.transport)
+            forget_unsent(self.transport)
+            if self._reader is not None:
+                self._reader.forget()

@@ -9,13 +9,14 @@ This module must not know of commands or of replies.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-__all__ = ["PIECE", "Outlet"]
+__all__ = ["PIECE", "Outlet", "forget_unsent"]
 
 #: Bytes of a piece; Twisted asks for no more while it has as many to write.
 PIECE = 64 * 1024
@@ -101,3 +102,22 @@ class Outlet:
         taken = self._outgoing[:end]
         del self._outgoing[:end]
         return b"".join(taken) if end > 1 else taken[0]
+
+
+def forget_unsent(transport: Any) -> None:
+    """Let go of what a lost connection has not written.
+
+    Twisted's transports on sockets keep it, and are in cycles with what they served. These are private parts of them;
+    where they are not as they are known, nothing is done.
+    """
+    abstract = sys.modules.get("twisted.internet.abstract")
+    while abstract is not None and transport is not None:
+        if isinstance(transport, abstract.FileDescriptor):
+            if transport.disconnected and isinstance(getattr(transport, "_tempDataBuffer", None), list):
+                transport.dataBuffer = b""
+                transport.offset = 0
+                transport._tempDataBuffer = []
+                transport._tempDataLen = 0
+            return
+        # What encrypts has the socket's transport below it.
+        transport = vars(transport).get("transport") if hasattr(transport, "__dict__") else None

@@ -17,7 +17,7 @@ from typing import Any
 
 from twisted.internet import main
 
-__all__ = ["fill_from_socket", "receives_directly"]
+__all__ = ["fill_from_socket", "fill_no_more", "receives_directly"]
 
 #: Bytes received in one turn of the reactor: about a millisecond, so that others get theirs.
 MAX_AT_ONCE = 1024 * 1024
@@ -87,3 +87,10 @@ def fill_from_socket(transport: Any, reader: Any, failed: Callable[[Exception], 
         return None
 
     transport.doRead = read
+
+
+def fill_no_more(transport: Any) -> None:
+    """Undo :func:`fill_from_socket`, where it is in force: the reader is not kept by a transport that is lost."""
+    read = getattr(transport, "__dict__", {}).get("doRead")
+    if getattr(read, "__module__", None) == __name__:
+        del transport.doRead

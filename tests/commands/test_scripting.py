@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from twisted.internet.defer import CancelledError
 
+from txredis_fast.commands import scripting
 from txredis_fast.exceptions import NoScriptRunning, ResponseError, ScriptDoesNotExist
 
 from .host import QueuingHost, result_of
@@ -161,3 +164,13 @@ def test_script_flush_makes_a_connection_forget_all(remembering):
     assert remembering.script_hashes == {SHA1}
     remembering.answer(OK)
     assert remembering.script_hashes == set()
+
+
+def test_a_connection_remembers_a_bounded_number_of_scripts(remembering, monkeypatch):
+    monkeypatch.setattr(scripting, "MAX_HASHES", 3)
+    for number in range(10):
+        for _ in range(2):
+            remembering.eval(f"return {number}")
+            remembering.answer(integer(1))
+        assert hashlib.sha1(f"return {number}".encode()).hexdigest() in remembering.script_hashes
+    assert len(remembering.script_hashes) == 3

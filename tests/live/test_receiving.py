@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import tracemalloc
 
 import pytest
 import pytest_twisted
@@ -320,3 +322,45 @@ def _turn(seconds=0.0):
     from twisted.internet import reactor, task
 
     return task.deferLater(reactor, seconds)
+
+
+# -- memory
+
+
+def test_what_was_received_of_a_value_is_let_go_when_the_connection_is_lost(both, enabled, link_of):
+    link = link_of()
+    deferred = link.protocol.get("key")
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        link.sends(b"$%d\r\n" % (8 * SIZE))
+        for _ in range(6):
+            link.sends(VALUE)
+        assert not enabled or link.is_direct
+        assert tracemalloc.get_traced_memory()[0] > 5 * SIZE
+        link.close()
+        assert not link.is_direct
+        assert isinstance(failed(deferred, MaybeExecutedError), MaybeExecutedError)
+        assert tracemalloc.get_traced_memory()[0] < SIZE // 2
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+def test_what_was_not_written_is_let_go_when_the_connection_is_lost(both, link_of):
+    link = link_of()
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        deferred = link.protocol.set("key", VALUE * 8)
+        for _ in range(3):
+            link.transport.doWrite()
+        assert tracemalloc.get_traced_memory()[0] > 5 * SIZE
+        link.close()
+        assert isinstance(failed(deferred, MaybeExecutedError), MaybeExecutedError)
+        assert tracemalloc.get_traced_memory()[0] < SIZE // 2
+    finally:
+        tracemalloc.stop()
+        gc.enable()

@@ -24,6 +24,9 @@ from .replies import truth_values
 
 __all__ = ["ScriptingCommands"]
 
+#: How many hashes a host remembers. Beyond that any one is forgotten for each new one: that script is sent once more.
+MAX_HASHES = 10_000
+
 
 class ScriptingCommands(CommandHost):
     """Commands of Redis's group "scripting".
@@ -166,6 +169,8 @@ def _keys_and_args(keys: Keys, args: Argument | Items) -> tuple[Argument, ...]:
 
 
 def _remember(known: set[Text], sha1_hash: Text, reply: Reply) -> Reply:
+    while len(known) >= MAX_HASHES and sha1_hash not in known:
+        known.pop()
     known.add(sha1_hash)
     return reply
 

@@ -592,6 +592,13 @@ cdef class Reader:
         return size
 
     @cython.critical_section
+    def forget(self):
+        """See :meth:`txredis_fast.resp._pyresp.Reader.forget`."""
+        if not self._busy:
+            self._clear()
+            self._attributes = None
+
+    @cython.critical_section
     def get(self, raw=False):
         """See :meth:`txredis_fast.resp._pyresp.Reader.get`."""
         cdef bint as_bytes = raw

@@ -376,6 +376,15 @@ class Reader:
         self._fed += size
         return size
 
+    def forget(self) -> None:
+        """Let go of what was fed and not returned: the rest will not come. What was counted stays.
+
+        A program that calls this from a codec is not heard.
+        """
+        if not self._busy:
+            self._clear()
+            self._attributes = None
+
     def get(self, raw: bool = False) -> Any:
         """Take the next complete reply or push; :data:`INCOMPLETE` if there is none.
 
@@ -479,15 +488,22 @@ class Reader:
     def _fail(self, message: str) -> ProtocolError:
         """End this reader, and make the error to be raised."""
         self._broken = message
+        self._clear()
+        return ProtocolError(message)
+
+    def _clear(self) -> None:
+        """Forget all that was fed and not returned."""
         self._buf = b""
         self._pos = 0
         self._tail = bytearray()
+        self._need = 1
+        self._scanned = 0
         self._bulk = None
+        self._bulk_left = 0
         self._stack = []
         self._pending_attributes = None
+        self._end_reply()
         self._returned = self._fed
-        self._extra = 0
-        return ProtocolError(message)
 
     def _check_buffered(self) -> None:
         if self._fed - self._returned + self._extra > self._max_buffered:
