@@ -1,4 +1,4 @@
-"""A connection that is lost holds nothing of what had come, or gone, in part, even before the garbage collector runs."""
+"""What a lost connection had received, or was to send, in part is let go at once, without the garbage collector."""
 
 from __future__ import annotations
 
