@@ -39,6 +39,27 @@ def test_the_short_way_is_in_use_where_the_extension_is():
     assert compiled.uses_private_parts()
 
 
+def test_deferreds_of_commands_are_made_without_their_constructor(monkeypatch):
+    compiled = pytest.importorskip("txredis_fast.request._cdeferred")
+    assert compiled.uses_private_parts()
+    made, init = [], Deferred.__init__
+
+    def counting(self, *args, **kwargs):
+        made.append(self)
+        init(self, *args, **kwargs)
+
+    requests = importlib.import_module("txredis_fast.request._crequest").RequestQueue([].append, [].append)
+    monkeypatch.setattr(Deferred, "__init__", counting)
+    sent = [requests.send(b"x", None, False, None, None) for _ in range(5)]
+    assert not made
+    monkeypatch.setattr(Deferred, "debug", True)
+    requests.send(b"x", None, False, None, None)
+    assert len(made) == 1
+    for each in sent:
+        requests.answer(1)
+        assert each.called
+
+
 def answered(deferred, protocol, data=b":1\r\n"):
     protocol.dataReceived(data)
     return deferred

@@ -30,7 +30,6 @@ cdef extern from "Python.h":
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
     bint PyObject_TypeCheck(object value, PyTypeObject *kind)
-    object PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t items)
     # A cast that makes Cython take over a reference.
     object owned "(PyObject *)"(PyObject *value)
     PyObject *PyDict_GetItemWithError(PyObject *items, object key) except? NULL
@@ -43,9 +42,12 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #define TYPE_DICT(kind) (((PyTypeObject *)(kind))->tp_dict)
+    #define NEW_INSTANCE(kind, nothing) (((PyTypeObject *)(kind))->tp_new((PyTypeObject *)(kind), (nothing), NULL))
     #define SET_ATTRIBUTE(target, name, value) (Py_TYPE(target)->tp_setattro(target, name, value))
     """
     PyObject *TYPE_DICT(object kind)
+    # As `kind.__new__(kind)`.
+    object NEW_INSTANCE(object kind, tuple nothing)
     # For a name that is written out. What is raised is left set.
     int SET_ATTRIBUTE(object target, object name, object value) noexcept
 
@@ -62,6 +64,8 @@ cdef object _GO_ON = getattr(defer, "_inlineCallbacks", None)
 cdef object _Returned = getattr(defer, "_DefGen_Return", None)
 #: The name of a Deferred's list of callbacks, which is not the same in all versions of Twisted.
 cdef str _CALLBACKS = "_callbacks" if "_callbacks" in vars(Deferred()) else "callbacks"
+#: The object, which a cast of the constant would not give: that is a null pointer.
+cdef object _FALSE = False
 cdef bint _private = False
 #: Whether this Twisted runs coroutines and generators that a generator yields; older ones hand them back as they are.
 cdef bint _runs_coroutines = False
@@ -87,9 +91,9 @@ cdef inline bint _is_failure(object value) noexcept:
 cdef object new_deferred(object canceller):
     """As ``Deferred(canceller)``."""
     # As `_Deferred.debug`, which is asked once a command.
-    if not _private or PyDict_GetItemWithError(TYPE_DICT(_Deferred), "debug") != <PyObject *>False:
+    if not _private or PyDict_GetItemWithError(TYPE_DICT(_Deferred), "debug") != <PyObject *>_FALSE:
         return _Deferred(canceller)
-    cdef object deferred = PyType_GenericAlloc(<PyTypeObject *>_Deferred, 0)
+    cdef object deferred = NEW_INSTANCE(_Deferred, ())
     deferred._canceller = canceller
     setattr(deferred, _CALLBACKS, [])
     return deferred
