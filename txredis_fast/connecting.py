@@ -121,16 +121,25 @@ class _Attempt:
         if self._over:
             _abort(getattr(protocol, "transport", None))
             return
-        self._end()
-        self._protocols.succeeded()
-        self.deferred.callback(protocol)
+        try:
+            self._end()
+            self._protocols.succeeded()
+            self.deferred.callback(protocol)
+        except BaseException:  # the attempt ends all the same, as one that has failed
+            failure = Failure()
+            self._protocols.forsake(failure)
+            _abort(getattr(protocol, "transport", None))
+            self._fail(failure)
+            raise
 
     def _failed(self, failure: Failure) -> None:
         if self._over:
             return
-        self._end()
-        self._protocols.forsake(failure)
-        self._fail(failure)
+        try:
+            self._end()
+            self._protocols.forsake(failure)
+        finally:
+            self._fail(failure)
 
     def _too_late(self) -> None:
         if self._complain is None:
@@ -143,13 +152,14 @@ class _Attempt:
         """Give it up."""
         if self._over:
             return  # a Deferred that is cancelled fires itself
-        self._end()
-        self._protocols.forsake(failure)
         try:
+            self._end()
+            self._protocols.forsake(failure)
             self._connecting.cancel()
         except Exception:
             _log.failure("{name} cannot be cancelled", name=self._endpoint_name)
-        self._fail(failure)
+        finally:
+            self._fail(failure)
 
     def _fail(self, failure: Failure) -> None:
         # Who was told that a connection is lost may have cancelled the attempt.
@@ -203,21 +213,26 @@ class OneAttempt:
             return None
         protocol = self._factory.buildProtocol(address)
         if protocol is not None:
-            self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
-            if hasattr(protocol, "_forsake"):
-                # Twisted's ClientService expects to hear of a loss only after it has heard of the connection.
-                protocol.connectionLost = self._on_lost
+            try:
+                self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
+                if hasattr(protocol, "_forsake"):
+                    # Twisted's ClientService expects to hear of a loss only after it has heard of the connection.
+                    protocol.connectionLost = self._on_lost
+            except BaseException:
+                _forsake(protocol, Failure())  # whoever keeps it knows of it already
+                raise
         return protocol
 
     def succeeded(self) -> None:
         """The attempt is over, and what it has made is used."""
         self._over = True
-        built, self._built = self._built, []
-        for protocol, own in built:
+        while self._built:
+            protocol, own = self._built[-1]
             if own is not None:
                 protocol.connectionLost = own
             else:
                 getattr(protocol, "__dict__", {}).pop("connectionLost", None)
+            self._built.pop()
 
     def forsake(self, reason: Failure) -> None:
         """The attempt is over, and what it has made is not to be used."""

@@ -235,7 +235,12 @@ class ConnectionHandler(Commands):
             keys = None if keys is None and multi else _keys_as_given(keys)
         except Exception:
             return fail()
-        return self._factory.getConnection().addCallback(self._begin_on, keys, multi)  # type: ignore[no-any-return]
+        getting: Deferred[Any] = self._factory.getConnection()
+        try:
+            return getting.addCallback(self._begin_on, keys, multi)
+        except BaseException:
+            getting.addCallback(self._factory.connectionQueue.put)
+            raise
 
     def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
         try:
