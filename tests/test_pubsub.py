@@ -209,7 +209,7 @@ def test_an_end_of_a_subscription_that_is_not_confirmed_in_time_ends_the_connect
     protocol, transport = subscriber("a", "b", replyTimeout=5)
     d = protocol.unsubscribe(["a", "b"])
     protocol.dataReceived(array("unsubscribe", "a", 1))
-    clock.advance(6)
+    clock.advance(5)
     failed(d, redis.ReplyTimeoutError)
     assert transport.aborted
 

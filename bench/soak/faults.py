@@ -138,7 +138,11 @@ class Faults:
 
     async def _be_busy(self) -> None:
         """A long turn of the program: the reactor does not turn."""
-        time.sleep(self._dice.uniform(*BUSY))
+        # Calls from threads come before timers, and these before what is read: the worst place for it.
+        ends: Deferred[None] = Deferred()
+        seconds = self._dice.uniform(*BUSY)
+        self._reactor.callFromThread(lambda: (time.sleep(seconds), ends.callback(None)))
+        await ends
 
     async def _demote(self) -> None:
         """It closes no connection, and refuses writes."""

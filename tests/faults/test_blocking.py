@@ -166,7 +166,7 @@ def test_its_deadline_is_its_own_timeout_and_some_more(lane, clock, reply_timeou
     a.settle()
     clock.advance(5 + slack - 0.1)
     assert pending(silent)
-    clock.advance(0.2)
+    clock.advance(0.12)
     a.settle()
     failed(silent, redis.ReplyTimeoutError)
     assert a.extra == 0, "that connection is closed"

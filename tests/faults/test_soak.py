@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,21 @@ import txredis_fast as redis
 from bench.soak import report
 from bench.soak.command_line import main
 from bench.soak.facts import pending_deferreds
+from bench.soak.faults import Faults
 from bench.soak.session import Plan, Session, clients
 from bench.soak.transports import OverTLS
 from bench.testbed.servers import KINDS
 from bench.testbed.ways import Way
+from txredis_fast.request import LastLook
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
 ROOT = Path(__file__).parents[2]
 
 
-async def soaked(server: Any, **plan: Any) -> Session:
+async def soaked(server: Any, pair: Sequence[Any] = (), **plan: Any) -> Session:
     from twisted.internet import reactor
 
-    session = Session(reactor, Plan(seconds=None, **plan), server.address, server, {})
+    session = Session(reactor, Plan(seconds=None, **plan), server.address, server, {}, pair=pair)
     await session.run()
     return session
 
@@ -98,6 +101,77 @@ async def test_a_wrong_reply_is_noticed(fresh_server, monkeypatch):
     assert any(line.startswith("WRONG: ") and "own:2:" in line for line in report.lines(session))
 
 
+# -- two more servers: behind one address, and one of them without faults
+
+
+@pytest.fixture
+def pair(make_server):
+    return [make_server(), make_server()]
+
+
+class OnlyBusy(Faults):
+    """The program is busy; nothing else happens."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.kinds = [kind for kind in self.kinds if kind[0] == "program busy"]
+
+
+class OnlyPasswords(Faults):
+    """The password changes; nothing else happens."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.kinds = [kind for kind in self.kinds if kind[0].startswith("password")] or self.kinds[:1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_stranger_is_disturbed_and_nothing_is_late_that_came_in_time(
+    fresh_server, pair, logged_errors, monkeypatch
+):
+    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
+    session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=6, seed=6)
+    assert session.verdict() == [], "\n".join(report.lines(session))
+    assert session.met > 10
+    assert session.direct.commands > 100
+    assert session.happened["program busy"] >= 6
+
+
+@pytest_twisted.ensureDeferred
+async def test_passwords_change_and_every_pool_goes_on(fresh_server, logged_errors, monkeypatch):
+    monkeypatch.setattr("bench.soak.session.Faults", OnlyPasswords)
+    session = await soaked(fresh_server, operations=COMMANDS // 3, faults=8, seed=7)
+    assert session.verdict() == [], "\n".join(report.lines(session))
+    assert set(session.happened) == {"password changed", "password changed, clients killed"}
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monkeypatch):
+    monkeypatch.setattr("bench.soak.session.Faults", OnlyPasswords)
+    monkeypatch.setattr("bench.soak.session.END_LIMIT", 2.0)
+    monkeypatch.setattr(redis.RedisFactory, "loggedIn", lambda *_: None)
+    session = await soaked(fresh_server, operations=3000, faults=4, seed=7)
+    assert any("connections have come back" in text or "could not be told" in text for text in session.verdict())
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monkeypatch):
+    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
+    monkeypatch.setattr("bench.soak.balanced.PACE", 0.02)
+    monkeypatch.setattr("txredis_fast.lane.BlockingLane._check_server", lambda self, messenger, connection: messenger)
+    session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=1, users=40, seed=6)
+    assert any("stranger" in text for text in session.ledger.wrong), "\n".join(report.lines(session))
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fresh_server, pair, monkeypatch):
+    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
+    monkeypatch.setattr("bench.soak.faults.BUSY", (1.2, 1.5))
+    monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
+    session = await soaked(fresh_server, pair, operations=COMMANDS // 3, faults=4, seed=6)
+    assert "where nothing fails" in " ".join(session.verdict())
+
+
 def start_soak(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "bench.soak", *arguments],
@@ -123,7 +197,7 @@ def test_the_command_tells_what_it_found(tmp_path):
 
 def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     with start_soak("--minutes", "10", "--every", "0.5") as process:
-        time.sleep(4)
+        time.sleep(8)
         process.send_signal(signal.SIGINT)
         told, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (0, ""), told + errors

@@ -50,7 +50,7 @@ def test_a_deadline_that_was_met_is_forgotten():
     protocol.dataReceived(b":1\r\n")
     clock.advance(9.9)
     assert not transport.aborted
-    clock.advance(0.2)
+    clock.advance(0.12)
     assert str(failed(usual, redis.ReplyTimeoutError)) == "Not received Redis response in 10 seconds"
 
 

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
 from faults.lists import ListServer
+from faults.memory import let_pass
 from faults.model_server import ModelServer
 from faults.scripted import MemoryEndpoint, settle
 from txredis_fast.pool import RedisFactory
@@ -311,7 +312,7 @@ def test_a_limit_that_is_over_or_none_fails_at_once_and_harms_nobody(in_memory):
     assert a.get("a") == "va"
     a.server.paused = True
     waits = a.rc.get("b")
-    a.clock.advance(2.1)
+    a.clock.advance(2.01)
     a.settle()
     failed(waits, redis.ReplyTimeoutError)  # replyTimeout is in force
     a.server.resume()
@@ -367,6 +368,42 @@ def test_a_reply_that_came_during_a_long_turn_is_in_time(clock, seconds):
     stalled(clock, transport, b"$2\r\nva\r\n$2\r\nvb\r\n", seconds)
     assert (fired(got), fired(other)) == ("va", "vb")
     assert not transport.aborted
+
+
+def given_right_before_a_long_turn(clock, seconds):
+    """What transports are given in a turn is sent at its end, and read by the server then."""
+    protocol, transport = connected(replyTimeout=2)
+    got, other = protocol.get("a"), protocol.get("b")
+    stalled(clock, transport, b"", seconds)
+    assert not got.called
+    assert not transport.aborted
+    return transport, got, other
+
+
+@pytest.mark.parametrize("seconds", [2.1, 3, 300])
+def test_a_command_that_was_given_right_before_a_long_turn_is_not_late(clock, seconds):
+    transport, got, other = given_right_before_a_long_turn(clock, seconds)
+    clock.advance(0.05)
+    transport.protocol.dataReceived(b"$2\r\nva\r\n$2\r\nvb\r\n")
+    assert (fired(got), fired(other)) == ("va", "vb")
+    assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("seconds", [2.1, 3, 300])
+def test_a_dead_link_is_noticed_soon_after_a_long_turn(clock, seconds):
+    transport, got, other = given_right_before_a_long_turn(clock, seconds)
+    let_pass(clock, 1.1, 0.04)
+    assert transport.aborted
+    failed(got, redis.ReplyTimeoutError)
+    failed(other, redis.ReplyTimeoutError)
+
+
+def test_a_program_that_never_turns_in_time_has_its_limits(clock):
+    transport, got, other = given_right_before_a_long_turn(clock, 3)
+    let_pass(clock, 4.5, 1.5)
+    assert transport.aborted
+    failed(got, redis.ReplyTimeoutError)
+    failed(other, redis.ReplyTimeoutError)
 
 
 def test_a_reply_of_which_more_comes_in_each_turn_is_in_time(clock):

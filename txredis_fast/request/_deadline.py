@@ -22,6 +22,13 @@ __all__ = ["DeadlineTimer", "LastLook"]
 #: More bytes than these have not lain in a socket when the deadline passed: what comes after them is late.
 SOCKET_BYTES = 64 * 1024 * 1024
 
+#: A timer that rings so many seconds late, or less, rings in time.
+LATE = 0.05
+#: Seconds that replies get at most, after a turn of the program in which nothing could be sent or received.
+LONGEST_GRACE = 1.0
+#: How often at a time: a program that never turns in time has its limits, too.
+MOST_GRACES = 3
+
 
 class _Deadline(float):
     """A deadline that knows its time limit, where that is not the usual one."""
@@ -87,7 +94,7 @@ class DeadlineTimer:
     :ivar usual: the time limit of the first request since there was none.
     """
 
-    __slots__ = ("_call", "_due", "_last_look", "_mixed", "_now", "_on_overdue", "running", "usual")
+    __slots__ = ("_call", "_due", "_graces", "_last_look", "_mixed", "_now", "_on_overdue", "running", "usual")
 
     def __init__(
         self,
@@ -105,6 +112,8 @@ class DeadlineTimer:
         #: When the timer rings.
         self._due = 0.0
         self.usual = 0.0
+        #: How often replies have got more time, since one was in time.
+        self._graces = 0
         #: Whether others came since, so that the oldest request need not have the soonest deadline.
         self._mixed = False
         #: When a deadline was found to have passed; None before.
@@ -151,6 +160,7 @@ class DeadlineTimer:
     def stop(self) -> None:
         """Leave nothing in the reactor: no request is left."""
         self.running = False
+        self._graces = 0
         self._cancel()
 
     def _cancel(self) -> None:
@@ -169,10 +179,18 @@ class DeadlineTimer:
             self.running = False
             return
         now = seconds()
-        if soonest <= now:
-            self._last_look.begin(call_later, call_later, seconds, waiting)
-        else:
+        late = now - self._due
+        if soonest > now:
+            self._graces = 0
             self._run(soonest - now, soonest, call_later, seconds, waiting)
+        elif late > LATE and self._graces < MOST_GRACES:
+            # So long the reactor was kept from turning. What was given before that may have been written only now, or
+            # is in this turn: replies get as long again, before anybody is judged.
+            self._graces += 1
+            grace = min(late, LONGEST_GRACE)
+            self._run(grace, now + grace, call_later, seconds, waiting)
+        else:
+            self._last_look.begin(call_later, call_later, seconds, waiting)
 
     def _judge(self, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
         """What had come in time is answered now: whatever is overdue still, is late."""
@@ -182,6 +200,7 @@ class DeadlineTimer:
             self._check(call_later, seconds, waiting)
             return
         self.running = False
+        self._graces = 0
         self._now = now
         self._on_overdue(self._error(soonest))
 
