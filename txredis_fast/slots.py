@@ -156,10 +156,16 @@ class _NotedAttempts:
         return repr(self._endpoint)
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        attempt: Deferred[Any] | None = None
         try:
-            return connect_for(self._factory, self._endpoint, protocolFactory).addErrback(self._failed)
+            attempt = connect_for(self._factory, self._endpoint, protocolFactory)
+            return attempt.addErrback(self._failed)
         except BaseException:  # a service whose endpoint raises is not in a state that it knows
-            return fail()
+            failed = fail()
+            if attempt is not None:
+                attempt.addErrback(lambda _: None)
+                attempt.cancel()
+            return failed
 
     def _failed(self, failure: Failure) -> Failure:
         if not failure.check(CancelledError):  # by ourselves
