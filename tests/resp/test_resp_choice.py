@@ -79,7 +79,7 @@ def test_both_have_the_same_names_and_signatures(both):
     assert public == {name for name in vars(compiled.Reader) if not name.startswith("_")}
     assert public == {
         "attributes", "awaited", "buffered", "errors", "fed",
-        "feed", "get", "get_all", "get_many", "get_message", "on_error", "receive",
+        "feed", "forget", "get", "get_all", "get_many", "get_message", "on_error", "receive",
     }  # fmt: skip
 
 
