@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import traceback
 
 import pytest
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -76,6 +77,27 @@ def test_a_chain_of_100_000_coroutines_is_fired_on_any_stack(compiled, stack, an
     program = CHAIN.format(length=100_000, stack=stack, answer=answer)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, told), done.stderr[-500:]
+
+
+def test_the_traceback_of_an_error_that_went_along_a_chain_has_its_ends(compiled):
+    requests = queue()
+    first = requests.send(b"x", None, False, None, None)
+
+    async def raises():
+        await first
+        raise KeyError("root")
+
+    async def catches(awaited):
+        await awaited
+
+    links = chain_of(1000, Deferred.fromCoroutine(raises()))
+    seen = []
+    Deferred.fromCoroutine(catches(links[-1])).addErrback(seen.append)
+    requests.answer(0)
+    names = [frame.name for frame in traceback.extract_tb(seen[0].value.__traceback__)]
+    assert "catches" in names
+    assert names[-1] == "raises"
+    assert len(names) < 150
 
 
 def test_a_chain_whose_connection_is_lost_fails_to_its_end(compiled):

@@ -77,6 +77,9 @@ cdef list _cut_short = []
 cdef enum:
     #: How many coroutines that end, each of which lets the next one go on, are resumed one inside the other.
     NESTED = 8
+    #: How many levels of a traceback are kept at its beginning, and at its end, where an error goes along a longer
+    #: chain. Older Twisted looks at all of them at each coroutine.
+    KEPT_LEVELS = 50
 
 
 cdef inline bint _is_deferred(object value) noexcept:
@@ -398,6 +401,8 @@ cdef tuple _resume(object value, tuple entry, int depth):
                 _GO_ON(None, _Raiser(error.with_traceback(traceback)), status, context)
                 return None
             try:
+                if depth >= NESTED:
+                    _shorten(traceback)
                 awaited = _Failure(error, type(error), traceback)
             except BaseException:
                 _cut_short.append((PyThread_get_thread_ident(), status.deferred, error, True))
@@ -435,6 +440,26 @@ cdef object _application_part(object traceback):
     while traceback is not None and traceback.tb_frame.f_code.co_filename.endswith("_cdeferred.pyx"):
         traceback = traceback.tb_next
     return traceback
+
+
+cdef int _shorten(object traceback) except -1:
+    """Take the middle out of a traceback that is long."""
+    cdef Py_ssize_t length = 0
+    cdef object at = traceback
+    cdef object end
+    while at is not None:
+        length += 1
+        at = at.tb_next
+    if length <= 2 * KEPT_LEVELS:
+        return 0
+    at = traceback
+    for _ in range(KEPT_LEVELS - 1):
+        at = at.tb_next
+    end = at
+    for _ in range(length - 2 * KEPT_LEVELS + 1):
+        end = end.tb_next
+    at.tb_next = end
+    return 0
 
 
 cdef class _Raiser:
