@@ -25,6 +25,7 @@ from bench.soak.session import Plan, Session, clients
 from bench.soak.transports import OverTLS
 from bench.testbed.servers import KINDS
 from bench.testbed.ways import Way
+from txredis_fast.request import LastLook
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
 ROOT = Path(__file__).parents[2]
@@ -170,6 +171,16 @@ def start_soak(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fresh_server, pair, monkeypatch):
+    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
+    monkeypatch.setattr("bench.soak.faults.BUSY", (1.2, 1.5))
+    monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
+    monkeypatch.setattr("txredis_fast.request._deadline.MOST_GRACES", 0)
+    session = await soaked(fresh_server, pair, operations=COMMANDS // 3, faults=4, seed=6)
+    assert "where nothing fails" in " ".join(session.verdict())
 
 
 def test_the_command_tells_what_it_found(tmp_path):

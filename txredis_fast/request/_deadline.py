@@ -177,6 +177,7 @@ class DeadlineTimer:
         soonest = self._soonest(waiting)
         if soonest is None:
             self.running = False
+            self._graces = 0
             return
         now = seconds()
         late = now - self._due
