@@ -70,7 +70,7 @@ class Injector:
             return
         self.calls += 1
         if self.calls == self._at:
-            called = getattr(argument, "__qualname__", argument) if event == "c_call" else frame.f_code.co_qualname
+            called = getattr(argument, "__qualname__", argument) if event == "c_call" else frame.f_code.co_name
             self.raised_at = f"{caller.f_code.co_filename[len(PACKAGE) :]}:{caller.f_lineno} calling {called}"
             sys.setprofile(None)
             raise self._kind("injected")
