@@ -61,7 +61,7 @@ def terminal(monkeypatch):
         (["--url", "redis+sentinel://localhost/mymaster"], "redis://, rediss:// (TLS) or unix://"),
         (["--url", "localhost:6379"], "redis://, rediss:// (TLS) or unix://"),
         (["--url", "redis://localhost:x"], "cannot read the address"),
-        (["--url", "redis://localhost/x"], "is the number of a database"),
+        (["--url", "redis://localhost/x"], "stands the number of a database"),
         (["run", "--bogus", "x.py"], "unknown option of run: --bogus"),
         (["run", "./no-such-file.py"], "can't open file './no-such-file.py'"),
         (["run", "no-such-command"], "no file, installed command or script on PATH is named 'no-such-command'"),

@@ -82,9 +82,9 @@ LAYERS = [
     "retry",
     "roles",
     "tls",
+    "connecting",
     "checks",
     "exceptions",
-    "connecting",
     "_types",
     "_reactor",
 ]

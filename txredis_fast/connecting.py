@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ._reactor import current_reactor
+from .checks import seconds_or
 
 __all__ = [
     "AttemptTimeoutError",
@@ -75,9 +76,9 @@ def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[
     :param factory: the pool's; its ``connectTimeout`` is for one attempt, or where that is None, a minute.
     :returns: as that of :func:`connect_within`.
     """
-    limit = getattr(endpoint, "attempt_limit", None)
-    if not isinstance(limit, int | float):
-        limit = LONGEST_ATTEMPT if factory.connectTimeout is None else factory.connectTimeout
+    limit = seconds_or(getattr(endpoint, "attempt_limit", None), None)
+    if limit is None:
+        limit = seconds_or(factory.connectTimeout, LONGEST_ATTEMPT)  # which a program may have set later
     return connect_within(limit, endpoint, protocol_factory)
 
 
