@@ -1,4 +1,4 @@
-"""Builds the extensions, ``_c*.pyx`` of ``resp/`` and ``request/``. All else is in ``pyproject.toml``.
+"""Builds the extensions, ``_c*.pyx`` of ``resp/`` and ``inflight/``. All else is in ``pyproject.toml``.
 
 Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
@@ -52,7 +52,7 @@ elif not PURE_PYTHON:
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
     sources = [
         Extension(f"txredis_fast.{name}", [f"txredis_fast/{name.replace('.', '/')}.pyx"], extra_compile_args=flags)
-        for name in ("resp._cencode", "resp._cresp", "request._cdeferred", "request._crequest")
+        for name in ("resp._cencode", "resp._cresp", "inflight._cdeferred", "inflight._crequest")
     ]
     extensions = cythonize(sources, build_dir="build", language_level=3)
     for extension in extensions:

@@ -7,7 +7,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.pubsub import SubscriberFactory, SubscriberProtocol
+from txredis_fast.pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 
 
 class Recorder(SubscriberProtocol):

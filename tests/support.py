@@ -15,9 +15,9 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txredis_fast.pipeline import Pipeline
-from txredis_fast.pool import RedisFactory
-from txredis_fast.protocol import RedisProtocol
+from txredis_fast.batching.pipeline import Pipeline
+from txredis_fast.client.factory import RedisFactory
+from txredis_fast.connection.protocol import RedisProtocol
 
 IMPLEMENTATIONS = ("_pyresp", "_cresp")
 
@@ -29,12 +29,12 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     except ImportError:
         pytest.skip(f"{name} is not built")
     for attribute in ("Reader", "encode_command", "encode_commands"):
-        monkeypatch.setattr(f"txredis_fast.protocol.{attribute}", getattr(module, attribute))
-    requests = importlib.import_module(f"txredis_fast.request.{name.replace('resp', 'request')}")
-    monkeypatch.setattr("txredis_fast.protocol.RequestQueue", requests.RequestQueue)
+        monkeypatch.setattr(f"txredis_fast.connection.protocol.{attribute}", getattr(module, attribute))
+    requests = importlib.import_module(f"txredis_fast.inflight.{name.replace('resp', 'request')}")
+    monkeypatch.setattr("txredis_fast.connection.protocol.RequestQueue", requests.RequestQueue)
     for attribute in ("add_command", "answer_each", "first_error"):
-        monkeypatch.setattr(f"txredis_fast.pipeline.{attribute}", getattr(requests, attribute))
-    monkeypatch.setattr("txredis_fast.batch.plain_commands", requests.plain_commands)
+        monkeypatch.setattr(f"txredis_fast.batching.pipeline.{attribute}", getattr(requests, attribute))
+    monkeypatch.setattr("txredis_fast.batching.batch.plain_commands", requests.plain_commands)
     plain = inspect.unwrap(Pipeline.execute_command)
     monkeypatch.setattr(Pipeline, "execute_command", requests.shorten_adding(plain))
 

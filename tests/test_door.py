@@ -26,8 +26,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
 
 import txredis_fast as redis
-from txredis_fast import checks
-from txredis_fast.options import ConnectionOptions
+from txredis_fast import _checks as checks
+from txredis_fast.options.connection import ConnectionOptions
 from txredis_fast.resp import encode_command
 
 

@@ -15,12 +15,12 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 @pytest.fixture
 def compiled():
-    pytest.importorskip("txredis_fast.request._crequest", reason="the extension is not built")
-    return importlib.import_module("txredis_fast.request._cdeferred")
+    pytest.importorskip("txredis_fast.inflight._crequest", reason="the extension is not built")
+    return importlib.import_module("txredis_fast.inflight._cdeferred")
 
 
 def queue():
-    compiled = importlib.import_module("txredis_fast.request._crequest")
+    compiled = importlib.import_module("txredis_fast.inflight._crequest")
     return compiled.RequestQueue(lambda data: None, lambda error: None)
 
 
@@ -46,7 +46,7 @@ def chain_of(length, first):
 CHAIN = """
 import sys, threading
 from twisted.internet.defer import Deferred
-from txredis_fast.request._crequest import RequestQueue
+from txredis_fast.inflight._crequest import RequestQueue
 
 def run():
     requests = RequestQueue(lambda data: None, lambda error: None)

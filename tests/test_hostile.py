@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.pool import RedisFactory
+from txredis_fast.client.factory import RedisFactory
 
 pytestmark = pytest.mark.usefixtures("both")
 

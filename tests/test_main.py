@@ -20,7 +20,7 @@ from txredis_fast._cli.reasons import Reason, tls_failure
 from txredis_fast._cli.screen import Progress, Screen, plain, seconds
 from txredis_fast._cli.speed import table
 from txredis_fast.exceptions import ProtocolError, ReplyTimeoutError, response_error
-from txredis_fast.pipeline import PipelineError
+from txredis_fast.batching.pipeline import PipelineError
 
 SECRET = "s3cr/t"
 

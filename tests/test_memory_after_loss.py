@@ -9,7 +9,7 @@ import pytest
 from support import Pool, connected, failed
 
 import txredis_fast as redis
-from txredis_fast import flood
+from txredis_fast.transport import flood
 
 MB = 1024 * 1024
 

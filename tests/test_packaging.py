@@ -184,7 +184,7 @@ def test_importing_installs_no_reactor_and_needs_no_openssl():
         "print(json.dumps(sorted(set(sys.modules) - before)))"
     )
     imported = python(code)
-    assert "txredis_fast.pool" in imported
+    assert "txredis_fast.client.factory" in imported
     assert not set(imported) & set(NOT_AT_IMPORT)
 
 

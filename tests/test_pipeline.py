@@ -7,7 +7,7 @@ from support import Pool, Transport, command, failed, fired, pending
 from twisted.internet.defer import CancelledError, FirstError, ensureDeferred
 
 import txredis_fast as redis
-from txredis_fast import flood
+from txredis_fast.transport import flood
 
 pytestmark = pytest.mark.usefixtures("both", "clock", "logged_errors")
 

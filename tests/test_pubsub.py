@@ -24,8 +24,8 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.monitor import MonitorFactory, MonitorProtocol
-from txredis_fast.pubsub import SubscriberFactory, SubscriberProtocol
+from txredis_fast.pubsub.monitor import MonitorFactory, MonitorProtocol
+from txredis_fast.pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")
 

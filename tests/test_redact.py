@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 import txredis_fast as redis
 from txredis_fast.exceptions import response_error
-from txredis_fast.redact import kind_and_size, redacted, without_secret
+from txredis_fast.telemetry.redact import kind_and_size, redacted, without_secret
 
 SECRET = "Marker-9f31-Password"
 

@@ -25,7 +25,7 @@ def way(request, monkeypatch):
         yield request.param
         return
     use_implementation(monkeypatch, "_cresp")
-    compiled = importlib.import_module("txredis_fast.request._cdeferred")
+    compiled = importlib.import_module("txredis_fast.inflight._cdeferred")
     before = compiled.uses_private_parts()
     compiled.uses_private_parts(request.param == "private")
     yield request.param
@@ -35,12 +35,12 @@ def way(request, monkeypatch):
 def test_the_short_way_is_in_use_where_the_extension_is():
     if redis.IMPLEMENTATION != "cython":
         pytest.skip("the extension is not in use")
-    compiled = importlib.import_module("txredis_fast.request._cdeferred")
+    compiled = importlib.import_module("txredis_fast.inflight._cdeferred")
     assert compiled.uses_private_parts()
 
 
 def test_deferreds_of_commands_are_made_without_their_constructor(monkeypatch):
-    compiled = pytest.importorskip("txredis_fast.request._cdeferred")
+    compiled = pytest.importorskip("txredis_fast.inflight._cdeferred")
     assert compiled.uses_private_parts()
     made, init = [], Deferred.__init__
 
@@ -48,7 +48,7 @@ def test_deferreds_of_commands_are_made_without_their_constructor(monkeypatch):
         made.append(self)
         init(self, *args, **kwargs)
 
-    requests = importlib.import_module("txredis_fast.request._crequest").RequestQueue([].append, [].append)
+    requests = importlib.import_module("txredis_fast.inflight._crequest").RequestQueue([].append, [].append)
     monkeypatch.setattr(Deferred, "__init__", counting)
     sent = [requests.send(b"x", None, False, None, None) for _ in range(5)]
     assert not made
@@ -351,9 +351,9 @@ def test_firing_it_again_is_refused_as_ever(way):
 
 
 def test_both_implementations_have_the_same_names():
-    reference = importlib.import_module("txredis_fast.request._pyrequest")
+    reference = importlib.import_module("txredis_fast.inflight._pyrequest")
     try:
-        compiled = importlib.import_module("txredis_fast.request._crequest")
+        compiled = importlib.import_module("txredis_fast.inflight._crequest")
     except ImportError:
         pytest.skip("the extension is not built")
     assert set(compiled.__all__) == set(reference.__all__) - {"PostProc"}

@@ -20,7 +20,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.pool import RedisFactory
+from txredis_fast.client.factory import RedisFactory
 
 pytestmark = pytest.mark.usefixtures("both")
 

@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.outlet import PIECE
+from txredis_fast.transport.producer import PIECE
 
 pytestmark = pytest.mark.usefixtures("both")
 

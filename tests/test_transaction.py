@@ -13,7 +13,7 @@ from support import Pool, command, failed, fired, pending
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, inlineCallbacks
 
 import txredis_fast as redis
-from txredis_fast.transaction import _TRANSITIONS, TransactionState
+from txredis_fast.batching.transaction import _TRANSITIONS, TransactionState
 
 pytestmark = pytest.mark.usefixtures("both", "clock")
 

@@ -19,7 +19,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast import events
+from txredis_fast.telemetry import events
 
 pytestmark = pytest.mark.usefixtures("both")
 

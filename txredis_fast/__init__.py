@@ -14,79 +14,27 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from .api import (
-    Connection,
-    ConnectionPool,
-    ShardedConnection,
-    ShardedConnectionPool,
-    ShardedUnixConnection,
-    ShardedUnixConnectionPool,
-    UnixConnection,
-    UnixConnectionPool,
-    from_endpoint,
-    from_url,
-    install,
-    lazyConnection,
-    lazyConnectionPool,
-    lazyShardedConnection,
-    lazyShardedConnectionPool,
-    lazyShardedUnixConnection,
-    lazyShardedUnixConnectionPool,
-    lazyUnixConnection,
-    lazyUnixConnectionPool,
-    makeConnection,
-    makeShardedConnection,
-    makeShardedUnixConnection,
-    makeUnixConnection,
-)
-from .batch import Batch
-from .commands.arguments import list_or_args
-from .exceptions import (
-    AuthenticationError,
-    BusyError,
-    ConnectionFailedError,
-    ExecAbortError,
-    GarbledReplyError,
-    InvalidData,
-    InvalidResponse,
-    LoadingError,
-    MasterDownError,
-    MasterNotFoundError,
-    MaybeExecutedError,
-    NoPermissionError,
-    NoScriptRunning,
-    NotSentError,
-    ProtocolError,
-    QueueFullError,
-    ReadOnlyError,
-    RedisError,
-    ReplyTimeoutError,
-    ResponseError,
-    ScriptDoesNotExist,
-    WatchError,
-    WrongTypeError,
-)
-from .exceptions import (
-    ConnectionError as ConnectionError,
-)
-from .exceptions import (
-    TimeoutError as TimeoutError,
-)
-from .handler import ConnectionHandler, UnixConnectionHandler
-from .hooks import CommandHook, CommandInfo
-from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
-from .monitor import MonitorFactory, MonitorProtocol
-from .options import ConnectionOptions, RedisURL
-from .pipeline import Pipeline, PipelineError, PipelineLostError
-from .pool import RedisFactory
-from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
-from .pubsub import SubscriberFactory, SubscriberProtocol
+from .api import Connection, ConnectionPool, ShardedConnection, ShardedConnectionPool, ShardedUnixConnection, ShardedUnixConnectionPool, UnixConnection, UnixConnectionPool, from_endpoint, from_url, install, lazyConnection, lazyConnectionPool, lazyShardedConnection, lazyShardedConnectionPool, lazyShardedUnixConnection, lazyShardedUnixConnectionPool, lazyUnixConnection, lazyUnixConnectionPool, makeConnection, makeShardedConnection, makeShardedUnixConnection, makeUnixConnection
+from .batching.batch import Batch
+from .commands._parts.arguments import list_or_args
+from .exceptions import AuthenticationError, BusyError, ConnectionFailedError, ExecAbortError, GarbledReplyError, InvalidData, InvalidResponse, LoadingError, MasterDownError, MasterNotFoundError, MaybeExecutedError, NoPermissionError, NoScriptRunning, NotSentError, ProtocolError, QueueFullError, ReadOnlyError, RedisError, ReplyTimeoutError, ResponseError, ScriptDoesNotExist, WatchError, WrongTypeError
+from .exceptions import ConnectionError as ConnectionError
+from .exceptions import TimeoutError as TimeoutError
+from .client.handler import ConnectionHandler, UnixConnectionHandler
+from .telemetry.hooks import CommandHook, CommandInfo
+from .connection.legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
+from .pubsub.monitor import MonitorFactory, MonitorProtocol
+from .options.connection import ConnectionOptions, RedisURL
+from .batching.pipeline import Pipeline, PipelineError, PipelineLostError
+from .client.factory import RedisFactory
+from .connection.protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
+from .pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
-from .retry import RetryPolicy
+from .options.retry_policy import RetryPolicy
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
-from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
-from .stats import Stats
-from .transaction import Transaction
+from .sharding.handler import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
+from .telemetry.stats import Stats
+from .batching.transaction import Transaction
 
 # Without ConnectionError and TimeoutError, which `import *` must not put in place of the builtins.
 __all__ = [

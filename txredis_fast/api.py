@@ -14,26 +14,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from twisted.internet.defer import Deferred
 
-from .checks import Credential, check_host, check_path, check_port, check_truth, shown
-from .endpoints import endpoint_from, tcp_endpoint, unix_endpoint
-from .handler import ConnectionHandler, UnixConnectionHandler
-from .options import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL
-from .pool import RedisFactory
-from .retry import RetryPolicy
+from ._checks import Credential, check_host, check_path, check_port, check_truth, shown
+from .transport.endpoints import endpoint_from, tcp_endpoint, unix_endpoint
+from .client.handler import ConnectionHandler, UnixConnectionHandler
+from .options.connection import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL
+from .client.factory import RedisFactory
+from .options.retry_policy import RetryPolicy
 from .sentinel import connect_through_sentinels
-from .sharding import (
-    ShardedConnectionHandler,
-    ShardedUnixConnectionHandler,
-    connect_shards,
-    parse_hosts,
-    parse_paths,
-)
+from .sharding.handler import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .hooks import CommandHook
-    from .tls import PEM
+    from .telemetry.hooks import CommandHook
+    from .transport.tls import PEM
 
 
 # fmt: off

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from txredis_fast.commands.arguments import list_or_args, one_or_many
+from txredis_fast.commands._parts.arguments import list_or_args, one_or_many
 from txredis_fast.exceptions import InvalidData
 
 from .host import Host, result_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from txredis_fast.commands.flags import BLOCKING, READ_ONLY, command_name, is_read_only, longest_wait
+from txredis_fast.commands._parts.traits import BLOCKING, READ_ONLY, command_name, is_read_only, longest_wait
 
 
 def test_the_names_are_those_that_the_servers_flag():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from txredis_fast.commands import replies
+from txredis_fast.commands._parts import replies
 
 from .rows import same
 

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from twisted.internet.defer import CancelledError
 
-from txredis_fast.commands import scripting
+from txredis_fast.commands.control import scripting
 from txredis_fast.exceptions import NoScriptRunning, ResponseError, ScriptDoesNotExist
 
 from .host import QueuingHost, result_of

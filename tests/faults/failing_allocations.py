@@ -74,7 +74,7 @@ def main(name: str) -> None:
     resp = importlib.import_module(f"txredis_fast.resp._{name}resp")
     if name == "c":
         resp.encode_command = importlib.import_module("txredis_fast.resp._cencode").encode_command
-    requests = importlib.import_module(f"txredis_fast.request._{name}request")
+    requests = importlib.import_module(f"txredis_fast.inflight._{name}request")
     told(requests, resp, 10**6)  # what is allocated once
     wrong, quiet, at = [], 0, 0
     while quiet < 50:

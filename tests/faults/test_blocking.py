@@ -9,7 +9,7 @@ from twisted.internet.defer import CancelledError
 import txredis_fast as redis
 from faults.lists import ListServer
 from faults.scripted import settle
-from txredis_fast.pool import RedisFactory
+from txredis_fast.client.factory import RedisFactory
 
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")
 

@@ -14,7 +14,7 @@ from bench.testbed.proxy import proxied
 from bench.testbed.ways import Fault
 from faults.memory import Memory
 from faults.scripted import MemoryEndpoint, Session, answering, settle
-from txredis_fast.health import keep_alive
+from txredis_fast.pool.health import keep_alive
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}
 

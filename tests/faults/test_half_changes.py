@@ -284,7 +284,7 @@ def test_whatever_is_raised_at_any_call_nothing_is_mixed_up_or_left(both, kind):
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="asks CPython to let an allocation fail")
 def test_whatever_allocation_fails_in_the_compiled_queue_nothing_is_mixed_up_or_left():
     pytest.importorskip("_testcapi")
-    pytest.importorskip("txredis_fast.request._crequest")
+    pytest.importorskip("txredis_fast.inflight._crequest")
     program = Path(__file__).with_name("failing_allocations.py")
     ran = subprocess.run([sys.executable, program, "c"], capture_output=True, text=True, timeout=60)
     last = ran.stdout.strip().splitlines()[-1]

@@ -23,10 +23,10 @@ from bench.soak.careless import CarelessUser
 from bench.soak.facts import pending_deferreds
 from faults.model_world import Found, World, shortened
 from txredis_fast import MaybeExecutedError, RedisProtocol
-from txredis_fast.lane import BlockingLane, _BlockingCommand
-from txredis_fast.protocol import BaseRedisProtocol
-from txredis_fast.request import LastLook, _pyrequest
-from txredis_fast.transaction import Transaction
+from txredis_fast.pool.blocking import BlockingLane, _BlockingCommand
+from txredis_fast.connection.protocol import BaseRedisProtocol
+from txredis_fast.inflight import LastLook, _pyrequest
+from txredis_fast.batching.transaction import Transaction
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", "100000"))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
@@ -125,7 +125,7 @@ def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
                 self.waiting.popleft()
             super().answer(reply)
 
-    monkeypatch.setattr("txredis_fast.protocol.RequestQueue", GivesUp)
+    monkeypatch.setattr("txredis_fast.connection.protocol.RequestQueue", GivesUp)
     assert "instead of" in noticed()
 
 
@@ -136,7 +136,7 @@ def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure
                 self.waiting.pop()
             super().fail_all(make_error, turns)
 
-    monkeypatch.setattr("txredis_fast.protocol.RequestQueue", Forgets)
+    monkeypatch.setattr("txredis_fast.connection.protocol.RequestQueue", Forgets)
     assert "never answered" in noticed()
 
 
@@ -165,7 +165,7 @@ def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
 
 
 def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
-    monkeypatch.setattr("txredis_fast.lane.BlockingLane._check_server", lambda self, messenger, connection: messenger)
+    monkeypatch.setattr("txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger)
     assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed())
 
 
@@ -197,7 +197,7 @@ def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monk
 
 def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
-    monkeypatch.setattr("txredis_fast.request._deadline.MOST_GRACES", 0)
+    monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
     assert re.search("told as a timeout|thrown away unread", noticed())
 
 
@@ -258,7 +258,7 @@ def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
     def started(hooks: Any, info: Any) -> Any:
         return [(hook, hook.command_started(info)) for hook in hooks]
 
-    monkeypatch.setattr("txredis_fast.hooks._started", started)
+    monkeypatch.setattr("txredis_fast.telemetry.hooks._started", started)
     noticed()
 
 
@@ -272,7 +272,7 @@ def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkey
                 self._send = lambda _: sent
                 super()._got(connection)
 
-    monkeypatch.setattr("txredis_fast.lane._BlockingCommand", Keeps)
+    monkeypatch.setattr("txredis_fast.pool.blocking._BlockingCommand", Keeps)
     assert "blocking commands are taken" in noticed(120)
 
 

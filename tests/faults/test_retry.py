@@ -14,7 +14,7 @@ import txredis_fast as redis
 from bench.testbed.proxy import proxied
 from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, Session, settle
-from txredis_fast.pool import RedisFactory
+from txredis_fast.client.factory import RedisFactory
 
 #: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.
 LOST_REPLIES = int(os.environ.get("TXREDIS_FAST_LOST_REPLIES", "150"))

@@ -305,7 +305,7 @@ def test_a_reader_does_not_keep_its_connection(both, clock):
     pool = Pool(connect=False)
     protocol = pool.factory.buildProtocol(None)
     reader = protocol._reader = protocol._make_reader()
-    from txredis_fast.roles import telling_of_replica
+    from txredis_fast._roles import telling_of_replica
 
     reader.on_error = telling_of_replica(protocol)
     gone = weakref.ref(protocol)

@@ -11,8 +11,8 @@ from twisted.internet.task import Clock
 import txredis_fast as redis
 from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
-from txredis_fast.pool import RedisFactory
-from txredis_fast.protocol import RedisProtocol
+from txredis_fast.client.factory import RedisFactory
+from txredis_fast.connection.protocol import RedisProtocol
 
 
 def test_commands_are_parsed_however_they_are_cut():

@@ -25,7 +25,7 @@ from bench.soak.session import Plan, Session, clients
 from bench.soak.transports import OverTLS
 from bench.testbed.servers import KINDS
 from bench.testbed.ways import Way
-from txredis_fast.request import LastLook
+from txredis_fast.inflight import LastLook
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
 ROOT = Path(__file__).parents[2]
@@ -158,7 +158,7 @@ async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monke
 async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monkeypatch):
     monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
     monkeypatch.setattr("bench.soak.balanced.PACE", 0.02)
-    monkeypatch.setattr("txredis_fast.lane.BlockingLane._check_server", lambda self, messenger, connection: messenger)
+    monkeypatch.setattr("txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger)
     session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=1, users=40, seed=6)
     assert any("stranger" in text for text in session.ledger.wrong), "\n".join(report.lines(session))
 
@@ -178,7 +178,7 @@ async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fres
     monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
     monkeypatch.setattr("bench.soak.faults.BUSY", (1.2, 1.5))
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
-    monkeypatch.setattr("txredis_fast.request._deadline.MOST_GRACES", 0)
+    monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
     session = await soaked(fresh_server, pair, operations=COMMANDS // 3, faults=4, seed=6)
     assert "where nothing fails" in " ".join(session.verdict())
 

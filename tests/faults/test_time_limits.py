@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 import txredis_fast as redis
 from faults.scripted import MemoryEndpoint, Session, answering, settle
-from txredis_fast.pool import RedisFactory
+from txredis_fast.client.factory import RedisFactory
 
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")
 

@@ -16,8 +16,8 @@ from faults.lists import ListServer
 from faults.memory import let_pass
 from faults.model_server import ModelServer
 from faults.scripted import MemoryEndpoint, settle
-from txredis_fast.pool import RedisFactory
-from txredis_fast.protocol import RedisProtocol
+from txredis_fast.client.factory import RedisFactory
+from txredis_fast.connection.protocol import RedisProtocol
 
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")
 
@@ -738,7 +738,7 @@ def test_a_hundred_thousand_that_fail_together_take_many_turns(clock, monkeypatc
         spent[0] += 0.001  # between two looks at it
         return spent[0]
 
-    monkeypatch.setattr("txredis_fast.flood.seconds", seconds)
+    monkeypatch.setattr("txredis_fast.transport.flood.seconds", seconds)
     a = InMemory(clock, poolTimeout=5, maxInFlight=None)
     a.server.paused = True
     (connection,) = a.factory.pool

@@ -19,7 +19,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 import txredis_fast
-from txredis_fast import protocol as connection
+from txredis_fast.connection import protocol as connection
 from txredis_fast.exceptions import ConnectionError, ResponseError
 
 #: A longer story tells nothing new.

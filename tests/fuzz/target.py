@@ -44,7 +44,7 @@ lower_the_bounds()
 
 from fuzz import cases, dispatch  # noqa: E402
 
-from txredis_fast.request import _crequest, _pyrequest  # noqa: E402
+from txredis_fast.inflight import _crequest, _pyrequest  # noqa: E402
 from txredis_fast.resp import _cresp, _pyresp  # noqa: E402
 
 

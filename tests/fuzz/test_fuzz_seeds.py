@@ -12,7 +12,7 @@ import pytest
 from fuzz import cases, dispatch, seeds
 
 import txredis_fast
-from txredis_fast.request import _pyrequest
+from txredis_fast.inflight import _pyrequest
 from txredis_fast.resp import _pyresp
 
 
@@ -47,7 +47,7 @@ def test_seeds_reach_every_type_byte():
 def told(monkeypatch):
     """Lets stories be told; what they replace is put back."""
     for name in ("Reader", "encode_command", "encode_commands", "RequestQueue"):
-        monkeypatch.setattr(f"txredis_fast.protocol.{name}", getattr(txredis_fast.protocol, name))
+        monkeypatch.setattr(f"txredis_fast.connection.protocol.{name}", getattr(txredis_fast.connection.protocol, name))
     monkeypatch.setattr(txredis_fast, "reactor", None, raising=False)
 
 
@@ -58,7 +58,7 @@ def stories():
 
 
 def test_no_story_shifts_a_reply_and_both_dispatchers_tell_it_alike(compiled, told):
-    _crequest = importlib.import_module("txredis_fast.request._crequest")
+    _crequest = importlib.import_module("txredis_fast.inflight._crequest")
     for story in stories():
         dispatch.check((compiled, _crequest), (_pyresp, _pyrequest), story)
 

@@ -8,7 +8,7 @@ from live_helpers import bounded, clients, opened, until
 from twisted.internet.defer import CancelledError, gatherResults
 
 import txredis_fast as redis
-from txredis_fast.pool import RedisFactory
+from txredis_fast.client.factory import RedisFactory
 
 #: Each kind with nothing to give: the command, and what makes it answer.
 KINDS = [

@@ -10,8 +10,8 @@ from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
-from txredis_fast.monitor import MonitorFactory, MonitorProtocol
-from txredis_fast.pubsub import SubscriberFactory, SubscriberProtocol
+from txredis_fast.pubsub.monitor import MonitorFactory, MonitorProtocol
+from txredis_fast.pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 
 #: Seconds that anything awaited here may take.
 LIMIT = 15

@@ -23,7 +23,7 @@ from twisted.internet import ssl
 from twisted.internet.protocol import Factory, Protocol
 
 import txredis_fast as redis
-from txredis_fast import tls
+from txredis_fast.transport import tls
 from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEndpoint
 
 PASSWORD = "marker-of-the-password"
@@ -304,7 +304,7 @@ def by_sentinel(port: int, factory_class: Any = SentinelConnectionFactory, **opt
 
 def by_subscriber(port: int, description: str) -> Any:
     factory = redis.SubscriberFactory(isLazy=True, password=PASSWORD, poolTimeout=1)
-    from txredis_fast.endpoints import endpoint_from
+    from txredis_fast.transport.endpoints import endpoint_from
 
     factory.startConnecting(endpoint_from(description))
     return factory.handler
@@ -365,7 +365,7 @@ async def test_a_connection_for_blocking_commands_is_verified_too(signers):
         server.received = b""
         async with listening(nameless) as other:
             settings = redis.ConnectionOptions(tls=True, tls_ca=signers.trusted).tls_context
-            from txredis_fast.endpoints import tcp_endpoint
+            from txredis_fast.transport.endpoints import tcp_endpoint
 
             rc._factory._endpoint = tcp_endpoint("localhost", other.port, 1, settings)
             with pytest.raises(redis.NotSentError, match=NOBODY):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from txredis_fast.commands.replies import as_dict, as_set
+from txredis_fast.commands._parts.replies import as_dict, as_set
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import spread
 from txredis_fast.resp._keys import MAX_SAME_HASH

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from ..exceptions import AuthenticationError, ResponseError
-from ..protocol import RedisProtocol
+from ..connection.protocol import RedisProtocol
 from . import CommandLineError
 from .address import Address
 from .reasons import Reason

@@ -11,7 +11,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from .._reactor import current_reactor
 from ..exceptions import ConnectionError, ResponseError
-from ..pipeline import PipelineError
+from ..batching.pipeline import PipelineError
 from . import CommandLineError
 from .screen import plain
 

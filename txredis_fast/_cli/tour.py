@@ -18,8 +18,8 @@ import txredis_fast
 
 from .._reactor import current_reactor
 from ..exceptions import ConnectionError, ConnectionFailedError, ExecAbortError, ResponseError
-from ..pipeline import PipelineError
-from ..pubsub import SubscriberFactory, SubscriberProtocol
+from ..batching.pipeline import PipelineError
+from ..pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 from . import CommandLineError
 from .address import Address
 from .comparison import IMPLEMENTATION_NAMES

@@ -6,20 +6,20 @@ and hands both to the host's ``execute_command``.
 
 from __future__ import annotations
 
-from ._base import CommandHost, blocking, errors_to_deferred
-from .bitmaps import BitmapCommands
-from .connection import ConnectionCommands
-from .hashes import HashCommands
-from .hyperloglog import HyperLogLogCommands
-from .keys import KeyCommands
-from .lists import ListCommands
-from .pubsub import PubSubCommands
-from .scripting import ScriptingCommands
-from .sentinel import SentinelCommands
-from .server import ServerCommands
-from .sets import SetCommands
-from .sorted_sets import SortedSetCommands
-from .strings import StringCommands
+from ._parts.base import CommandHost, blocking, errors_to_deferred
+from .data.bitmaps import BitmapCommands
+from .control.connection import ConnectionCommands
+from .data.hashes import HashCommands
+from .data.hyperloglog import HyperLogLogCommands
+from .data.keys import KeyCommands
+from .data.lists import ListCommands
+from .control.pubsub import PubSubCommands
+from .control.scripting import ScriptingCommands
+from .control.sentinel import SentinelCommands
+from .control.server import ServerCommands
+from .data.sets import SetCommands
+from .data.sorted_sets import SortedSetCommands
+from .data.strings import StringCommands
 
 __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 

@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._types import Argument
-from ..endpoints import tcp_endpoint
+from ..transport.endpoints import tcp_endpoint
 from ..exceptions import ConnectionError, RedisError, ResponseError
-from ..pool import RedisFactory
-from ..protocol import RedisProtocol
+from ..client.factory import RedisFactory
+from ..connection.protocol import RedisProtocol
 from .answers import Address, text
 from .shared import SharedQuestion
 

@@ -16,13 +16,13 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._types import Argument
-from ..checks import check_address, check_count, seconds_or, shown, whole_number
-from ..endpoints import tcp_endpoint
+from .._checks import check_address, check_count, seconds_or, shown, whole_number
+from ..transport.endpoints import tcp_endpoint
 from ..exceptions import MasterNotFoundError
-from ..handler import ConnectionHandler
-from ..options import TLS_DETAILS, ConnectionOptions
-from ..pool import RedisFactory
-from ..time_limit import check_timeout
+from ..client.handler import ConnectionHandler
+from ..options.connection import TLS_DETAILS, ConnectionOptions
+from ..client.factory import RedisFactory
+from ..inflight.time_limit import check_timeout
 from .answers import Address, address_of, other_sentinels_of, text
 from .factory import SentinelConnectionFactory, SentinelEndpoint
 from .questions import Questions

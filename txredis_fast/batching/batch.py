@@ -1,0 +1,65 @@
+"""A batch: commands recorded once, sent in one write, answered by one Deferred with one list.
+
+The fastest way to send many commands: unlike a pipeline's, its commands have no Deferreds of their own.
+
+This module must not know how anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from ..commands import Commands
+from .pipeline import Command
+from ..inflight import plain_commands
+from ..resp import fixed_arguments
+
+__all__ = ["Batch", "commands_of"]
+
+
+class Batch(Commands):
+    """Records commands: ``batch = redis.Batch(); batch.get("a"); batch.incr("b")``, for ``rc.batch(batch)``.
+
+    It may be sent any number of times, to any connection. Its methods return None; wrong arguments raise at once.
+    """
+
+    _eval_by_hash = False
+
+    def __init__(self) -> None:
+        self._commands: list[Command] = []
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def __iter__(self) -> Iterator[Command]:
+        return iter(self._commands)
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self)} commands>"
+
+    def execute_command(  # type: ignore[override]
+        self,
+        *args: Any,
+        post_proc: Callable[[Any], Any] | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+    ) -> None:
+        """Record a command; see ``RedisProtocol.execute_command``.
+
+        :raises ValueError: it is a blocking one, which would hold up all that come after it.
+        """
+        if blocking:
+            raise ValueError(f"{args[0]} may block and cannot be part of a batch")
+        self._commands.append((fixed_arguments(args), post_proc, raw))
+
+    def _refuse(self, error: Exception) -> Any:
+        raise error
+
+
+def commands_of(batch: Batch | Iterable[Sequence[Any]]) -> list[Command]:
+    """Return the commands of a batch, or of an iterable of sequences such as ``("GET", "key")``."""
+    if isinstance(batch, Batch):
+        return list(batch)
+    return plain_commands(batch)  # type: ignore[return-value]

@@ -1,0 +1,65 @@
+"""Transactions and pipelines as context managers: what ``rc.transaction()`` and ``rc.pipelined()`` return.
+
+This module must not know of connections.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._reactor import call_from_finalizer
+
+__all__ = ["PipelineContext", "TransactionContext"]
+
+
+class TransactionContext:
+    """Commits what was queued when its block is left; an exception discards."""
+
+    def __init__(self, handler: Any, watch: Any) -> None:
+        self._handler = handler
+        self._watch = watch
+        self._transaction: Any = None
+
+    async def __aenter__(self) -> Any:
+        begun = self._handler.multi() if self._watch is None else self._handler.watch(self._watch)
+        self._transaction = await begun
+        return self._transaction
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        transaction = self._transaction
+        try:
+            if not transaction.inTransaction:
+                return
+            if error is not None:
+                _abandon(transaction, error)
+            elif transaction.collects:
+                await transaction.commit()
+            else:
+                await transaction.unwatch()
+        except BaseException as raised:
+            if transaction.inTransaction:  # it was raised before that had begun
+                _abandon(transaction, raised)
+            raise
+
+
+class PipelineContext:
+    """Executes what was collected when its block is left; an exception sends nothing."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+
+    async def __aenter__(self) -> Any:
+        return self._pipeline
+
+    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if error is not None:
+            _abandon(self._pipeline, error)
+        elif self._pipeline.pipelining:
+            await self._pipeline.execute_pipeline()
+
+
+def _abandon(begun: Any, error: BaseException) -> None:
+    if isinstance(error, GeneratorExit):  # nobody runs this coroutine any more: it is being finalized
+        call_from_finalizer(begun.abandon)
+    else:
+        begun.abandon()

@@ -1,0 +1,324 @@
+"""A pipeline: commands that are collected, written at once and answered in order.
+
+It takes no connection until it is executed, so an open or forgotten pipeline holds nothing up.
+
+This module must not know of pools or of transports: it sends with a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, FirstError, fail
+from twisted.python.failure import Failure
+
+from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
+from .exec_reply import ExecConverter
+from ..inflight import add_command, answer_each, fail_each, first_error, shorten_adding
+from .scope import Scope
+from ..inflight.time_limit import limit_error
+from ..transport.turns import in_turns
+
+__all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
+
+#: With more commands than this the Deferreds of a pipeline fire in as many turns of the reactor as they need.
+MANY = 5000
+
+#: How many fire before the next look at the clock.
+PART = 500
+
+#: Arguments, converter or None, whether the reply is wanted raw.
+Command = tuple[Sequence[Any], Callable[[Any], Any] | None, bool]
+
+
+class PipelineError(ResponseError, FirstError):
+    """A command of a pipeline was answered with an error; the others were executed all the same.
+
+    Also a ``defer.FirstError``, which is what txredisapi fails with there.
+
+    :ivar results: every reply in order, errors being values.
+    :ivar index: the place of the first error.
+    :ivar subFailure: a Failure of the first error.
+    """
+
+    def __init__(self, results: list[Any], index: int) -> None:
+        FirstError.__init__(self, Failure(results[index]), index)
+        self.args = (str(results[index]), index)
+        self.results = results
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled and copied by what it is made of: its ``args`` are for who reads them."""
+        return type(self), (self.results, self.index), _without(self, "results", "index", "subFailure")
+
+    def __str__(self) -> str:
+        errors = sum(isinstance(reply, Exception) for reply in self.results)
+        return f"{self.args[0]} (command {self.index + 1} of {len(self.results)}, {errors} failed)"
+
+
+class PipelineLostError(MaybeExecutedError, FirstError):
+    """The connection was lost before all commands of a pipeline were answered; any may have been executed."""
+
+    def __init__(self, error: Exception) -> None:
+        FirstError.__init__(self, Failure(error), 0)
+        self.args = (str(error), 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.subFailure.value,), _without(self, "index", "subFailure")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def _without(error: Exception, *names: str) -> dict[str, Any]:
+    """What was set on an exception beside what it is made with."""
+    return {name: value for name, value in vars(error).items() if name not in names}
+
+
+class Pipeline(Scope):
+    """A pipeline, made by ``rc.pipeline()`` or ``rc.pipelined()``. Has every command.
+
+    Each command returns a Deferred that fires when the pipeline was executed. After that its commands are executed
+    at once, as those of the handler.
+
+    :ivar results: what the commands answered, once executed; else None.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        send: Callable[[Sequence[Command], bool, float | None], Deferred[list[Any]]],
+        outside: Any,
+    ) -> None:
+        """Make one.
+
+        :param connect: returns the connection that would be used now, or raises ``NotSentError``.
+        :param send: sends commands in one write, on a connection that nobody else uses meanwhile if its second
+            argument is True, within the seconds of its third, and fires with all replies, errors being values.
+        :param outside: has the command methods that are meant once the pipeline is over.
+        """
+        self._connect = connect
+        self._send_batch = send
+        self._outside = outside
+        self._commands: list[Command] = []
+        self._deferreds: list[Deferred[Any]] = []
+        self._alone = False
+        self._timeout: float | None = None
+        #: Index of the first command after MULTI while that is open.
+        self._multi_from: int | None = None
+        self._open = True
+        self.results: list[Any] | None = None
+
+    def _current_connection(self) -> Any:
+        return self._connect()
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {'open' if self._open else 'executed'}, {len(self._commands)} commands>"
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def pipelining(self) -> bool:  # type: ignore[override]
+        """Whether commands are being collected."""
+        return self._open
+
+    collects = pipelining
+
+    @property
+    def inTransaction(self) -> bool:  # type: ignore[override]
+        """Whether MULTI was given and neither EXEC nor DISCARD."""
+        return self._multi_from is not None
+
+    @shorten_adding
+    def execute_command(
+        self,
+        *args: Any,
+        post_proc: Callable[[Any], Any] | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+        timeout: float | None = None,
+    ) -> Deferred[Any]:
+        """Add a command; see ``RedisProtocol.execute_command``. The shortest ``timeout`` is that of the pipeline.
+
+        :returns: fires with the reply when the pipeline was executed.
+        """
+        if not self._open:
+            return self._outside.execute_command(  # type: ignore[no-any-return]
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
+            )
+        wrong = limit_error(timeout)
+        if wrong is not None:
+            return self._refuse(wrong)
+        self._alone = self._alone or blocking
+        self._limit(timeout)
+        return self._add(args, post_proc, raw)
+
+    def _limit(self, timeout: float | None) -> None:
+        if timeout is not None:
+            self._timeout = timeout if self._timeout is None else min(timeout, self._timeout)
+
+    def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
+        try:
+            return add_command(self._commands, self._deferreds, args, post_proc, raw)
+        except Exception as error:  # whatever str() of an argument raises
+            return self._refuse(error)
+
+    # -- a transaction inside the pipeline
+
+    def multi(self, keys: Any = None) -> Deferred[Any]:
+        """Add MULTI: the commands up to ``commit`` are executed as one transaction.
+
+        :param keys: must be None: what was watched could only have been read before the pipeline.
+        :returns: fires with this pipeline when it was executed.
+        """
+        if not self._open:
+            return self._outside.multi(keys)  # type: ignore[no-any-return]
+        if keys is not None:
+            return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
+        if self._multi_from is not None:
+            return fail(ResponseError("ERR MULTI calls can not be nested"))
+        deferred = self._add(("MULTI",), None, False)
+        self._multi_from = len(self._commands)
+        self._alone = True
+        return deferred.addCallback(lambda _: self)
+
+    def commit(self) -> Deferred[Any]:
+        """Add EXEC.
+
+        :returns: fires with the replies of the commands since ``multi`` when the pipeline was executed.
+        """
+        if not self._open or self._multi_from is None:
+            return fail(RedisError("Not in transaction"))
+        queued = [(post_proc, raw) for _, post_proc, raw in self._commands[self._multi_from :]]
+        for index in range(self._multi_from, len(self._commands)):
+            self._commands[index] = (self._commands[index][0], None, False)  # these answer QUEUED
+        self._multi_from = None
+        raw = any(raw for _, raw in queued)
+        convert = ExecConverter(queued, lambda value: self._connect().tryConvertData(value))
+        return self._add(("EXEC",), convert, raw)
+
+    def discard(self) -> Deferred[Any]:
+        """Add DISCARD, of the commands since ``multi``."""
+        if not self._open or self._multi_from is None:
+            return fail(RedisError("Not in transaction"))
+        for index in range(self._multi_from, len(self._commands)):
+            self._commands[index] = (self._commands[index][0], None, False)
+        self._multi_from = None
+        return self._add(("DISCARD",), None, False)
+
+    def watch(self, keys: Any) -> Deferred[Any]:
+        """Fails: what is watched could only have been read before the pipeline."""
+        return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
+
+    def pipeline(self) -> Deferred[Any]:
+        """Fails while the pipeline is open."""
+        if not self._open:
+            return self._outside.pipeline()  # type: ignore[no-any-return]
+        return fail(RedisError("Already pipelining commands"))
+
+    # -- the end
+
+    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
+        """Write all commands at once.
+
+        :param raise_on_error: False: error replies are values in the list.
+        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
+        :returns: fires with the replies in order; fails with :exc:`PipelineError` if one is an error, with
+            :exc:`PipelineLostError` if the connection is lost before the last reply, with :exc:`NotSentError` or
+            :exc:`InvalidData` or what else a command was refused with if nothing was sent.
+        """
+        if not self._open:
+            return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+        wrong = limit_error(timeout)
+        if isinstance(wrong, ValueError):
+            return fail(wrong)
+        if self._multi_from is not None:
+            self.discard()
+        self._open = False
+        self._refusal = self._refusal or wrong
+        if self._refusal is not None:
+            error = self._refusal
+            self._fail_all(NotSentError(f"The pipeline was not executed, because a command was refused: {error}"))
+            return fail(error)
+        self._limit(timeout)
+        deferred = self._send_batch(self._commands, self._alone, self._timeout)
+        return deferred.addCallbacks(self._answered, self._lost, callbackArgs=(raise_on_error,))
+
+    def abandon(self) -> None:
+        """Execute nothing: the Deferreds of the commands fail with ``NotSentError``."""
+        if self._open:
+            self._open = False
+            self._fail_all(NotSentError("The pipeline was not executed"))
+
+    def _answered(self, replies: list[Any], raise_on_error: bool) -> Any:
+        self.results = replies
+        deferreds, self._deferreds = self._deferreds, []
+        if len(replies) > MANY:
+            return in_turns(_answer_in_parts(deferreds, replies)).addCallback(self._judge, replies, raise_on_error)
+        try:
+            index = answer_each(deferreds, replies)
+        except BaseException:
+            _fail_rest(deferreds)
+            raise
+        return self._judge(index, replies, raise_on_error)
+
+    def _judge(self, index: int, replies: list[Any], raise_on_error: bool) -> list[Any]:
+        if raise_on_error and index >= 0:
+            raise PipelineError(replies, index)
+        return replies
+
+    def _lost(self, failure: Failure) -> Any:
+        error: Any = failure.value
+        if isinstance(error, MaybeExecutedError):
+            error = PipelineLostError(error)
+        self._fail_all(error)
+        raise error
+
+    def _fail_all(self, error: Exception) -> None:
+        deferreds, self._deferreds = self._deferreds, []
+        fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
+
+
+def _fail_rest(deferreds: list[Deferred[Any]]) -> None:
+    """Fail those that have not fired, because something was raised while they did."""
+    error = InvalidResponse("an exception was raised while the replies of the pipeline were handed on")
+    fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
+
+
+def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Generator[None, None, int]:
+    """Fire each with its reply; the place of the first error, or -1."""
+    first_error = -1
+    try:
+        for at in range(0, len(replies), PART):
+            some = deferreds[:PART]
+            index = answer_each(some, replies[at : at + PART])
+            del deferreds[:PART]
+            if index >= 0 and first_error < 0:
+                first_error = at + index
+            yield
+    finally:
+        _fail_rest(deferreds)
+    return first_error
+
+
+def check_replies(replies: list[Any]) -> list[Any]:
+    """Return replies as they are.
+
+    :raises PipelineError: one of them is an error.
+    """
+    index = first_error(replies)
+    if index >= 0:
+        raise PipelineError(replies, index)
+    return replies
+
+
+def _fail_quietly(deferred: Deferred[Any], error: Exception) -> None:
+    """Fail a Deferred that the caller may not look at: the pipeline's own tells of the error."""
+    if not deferred.called:
+        deferred.errback(error)
+        deferred.addErrback(lambda _: None)

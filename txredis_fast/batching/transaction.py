@@ -1,0 +1,410 @@
+"""WATCH, MULTI and EXEC: a transaction as an object of its own, over a connection that it has for itself.
+
+Theory of operation. A transaction takes a connection and gives it back exactly once, clean. Its state is one enum,
+and :data:`_TRANSITIONS` says what each verb does in each state: the next state, or the error that its Deferred fails
+with. Whatever goes wrong on the way (a refused command, a cancellation, a lost reference), :meth:`Transaction.abandon`
+writes what undoes it on the server, and only the reply to that releases the connection.
+
+While MULTI is open the server answers each command with ``QUEUED``; the converter of a command is kept, and is
+applied to its element of EXEC's reply.
+
+This module must not know of pools or of transports: it sends with a function and releases with a function.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, fail
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .._reactor import call_from_finalizer
+from ..commands._parts.arguments import one_or_many
+from ..commands._parts.traits import command_name
+from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseError, WatchError
+from .exec_reply import ExecConverter, Queued
+from ..commands._parts.guards import guarded_arguments
+from ..telemetry.redact import kind_and_size
+from .reply_order import ReplyOrder, as_deferred
+from .scope import Scope
+from ..inflight.time_limit import limit_error
+
+__all__ = ["Transaction", "TransactionState"]
+
+_log = Logger()
+
+
+class TransactionState(enum.Enum):
+    """Where a transaction is between WATCH and EXEC."""
+
+    #: Has a connection; nothing was sent.
+    READY = "ready"
+    #: WATCH was sent: commands are executed at once.
+    WATCHING = "watching"
+    #: MULTI was sent: commands are queued by the server.
+    QUEUING = "queuing"
+    #: Over: commands go where they would have gone without a transaction.
+    CLOSED = "closed"
+
+
+def _not_in_transaction() -> RedisError:
+    return RedisError("Not in transaction")
+
+
+def _nested() -> RedisError:
+    return ResponseError("ERR MULTI calls can not be nested")
+
+
+def _watch_inside() -> RedisError:
+    return ResponseError("ERR WATCH inside MULTI is not allowed")
+
+
+_S = TransactionState
+#: (state, verb) -> the next state, or what makes the error. A verb that is not here is an ordinary command.
+_TRANSITIONS: dict[tuple[TransactionState, str], TransactionState | Callable[[], RedisError]] = {
+    (_S.READY, "WATCH"): _S.WATCHING,
+    (_S.READY, "MULTI"): _S.QUEUING,
+    (_S.WATCHING, "WATCH"): _S.WATCHING,
+    (_S.WATCHING, "UNWATCH"): _S.CLOSED,
+    (_S.WATCHING, "MULTI"): _S.QUEUING,
+    (_S.WATCHING, "EXEC"): _not_in_transaction,
+    (_S.WATCHING, "DISCARD"): _not_in_transaction,
+    (_S.QUEUING, "WATCH"): _watch_inside,
+    (_S.QUEUING, "MULTI"): _nested,
+    (_S.QUEUING, "EXEC"): _S.CLOSED,
+    (_S.QUEUING, "DISCARD"): _S.CLOSED,
+    (_S.CLOSED, "EXEC"): _not_in_transaction,
+    (_S.CLOSED, "DISCARD"): _not_in_transaction,
+}
+
+_VERBS = frozenset({"WATCH", "MULTI", "EXEC", "DISCARD"})
+
+
+class Transaction(Scope):
+    """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
+
+    After ``commit``, ``discard`` or ``unwatch`` its commands are executed at once, as those of the handler.
+
+    :ivar results: what EXEC answered, after a commit; else None.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        send: Callable[..., Deferred[Any]],
+        release: Callable[[Any], object],
+        outside: Any,
+        guard: Callable[[Sequence[Any], Any], RedisError | None] | None = None,
+    ) -> None:
+        """Make one.
+
+        :param connection: taken for this transaction alone.
+        :param send: sends a command on it; called as ``execute_command``.
+        :param release: called once with the connection, when it is clean.
+        :param outside: has the command methods that are meant once the transaction is over.
+        :param guard: says what is wrong with a command on this connection, which others use afterwards.
+        """
+        self._connection = connection
+        self._send_on_connection = send
+        self._release = release
+        self._outside = outside
+        self._guard = guard
+        self._state = TransactionState.READY
+        self._released = False
+        #: Whether DISCARD and UNWATCH have been sent to end it.
+        self._cleaned = False
+        self._queued: list[Queued] = []
+        self._order = ReplyOrder(connection)
+        self.results: list[Any] | None = None
+
+    def _current_connection(self) -> Any:
+        return self._connection
+
+    def __repr__(self) -> str:
+        return f"<Transaction {self._state.value}, {len(self._queued)} queued>"
+
+    @property
+    def inTransaction(self) -> bool:  # type: ignore[override]
+        """Whether WATCH or MULTI is open."""
+        return self._state in (TransactionState.WATCHING, TransactionState.QUEUING)
+
+    @property
+    def collects(self) -> bool:  # type: ignore[override]
+        """Whether MULTI is open."""
+        return self._state is TransactionState.QUEUING
+
+    @property
+    def transactions(self) -> int:
+        """How many commands are queued."""
+        return len(self._queued)
+
+    def _enter(self, verb: str) -> RedisError | None:
+        """Take the transition that the table has for a verb; return the error if it has one of these."""
+        target = _TRANSITIONS[self._state, verb]
+        if isinstance(target, TransactionState):
+            self._state = target
+            return None
+        return target()
+
+    # -- verbs
+
+    def pipeline(self) -> Deferred[Any]:
+        """Fails: commands queued by MULTI are executed together anyway."""
+        return fail(RedisError("A pipeline cannot be opened inside a transaction"))
+
+    def watch(self, keys: Any) -> Deferred[Any]:
+        """Watch more keys: EXEC fails with ``WatchError`` if one of them changes before it.
+
+        :param keys: a key, or an iterable of keys.
+        :returns: fires with this transaction.
+        """
+        if self._state is TransactionState.CLOSED:
+            return self._outside.watch(keys)  # type: ignore[no-any-return]
+        try:
+            names = one_or_many(keys)
+        except TypeError:
+            return fail()
+        return self._verb("WATCH", self._watch, names)
+
+    def _watch(self, names: Sequence[Any]) -> Deferred[Any]:
+        return self._send_verb("WATCH", *names).addCallback(lambda _: self)
+
+    def multi(self, keys: Any = None) -> Deferred[Any]:
+        """Begin to queue commands. They answer ``"QUEUED"``, whatever their type, until ``commit``.
+
+        :param keys: to watch before that.
+        :returns: fires with this transaction.
+        """
+        if self._state is TransactionState.CLOSED:
+            return self._outside.multi(keys)  # type: ignore[no-any-return]
+        if keys is None or self._state is TransactionState.QUEUING:
+            return self._verb("MULTI", self._multi)
+        steps = DeferredList([self.watch(keys), self.multi()], fireOnOneErrback=True, consumeErrors=True)
+        return steps.addCallbacks(lambda _: self, _first_error)
+
+    def _multi(self) -> Deferred[Any]:
+        before = self._order.sent
+        begun = self._send_verb("MULTI")
+        self._order.begin(before, begun)
+        return begun.addCallbacks(lambda _: self, self._begin_failed)
+
+    def _verb(self, verb: str, send: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
+        """Take a verb's transition and send it. What is raised on the way abandons the transaction."""
+        try:
+            error = self._enter(verb)
+            return send(*args) if error is None else fail(error)
+        except BaseException as raised:
+            self.abandon()
+            if isinstance(raised, Exception):
+                return fail(raised)
+            raise
+
+    def commit(self) -> Deferred[list[Any]]:
+        """Execute what was queued.
+
+        :returns: fires with the replies in order, error replies of single commands among them as values; fails with
+            :exc:`WatchError` if a watched key has changed, with :exc:`ExecAbortError` if a command was refused
+            while being queued, with :exc:`RedisError` if MULTI is not open.
+        """
+        return self._verb("EXEC", self._exec)
+
+    def _exec(self) -> Deferred[list[Any]]:
+        if self._refusal is not None:
+            # As the server does with what it refuses itself: all of it, or nothing.
+            self._clean()
+            if isinstance(self._refusal, ConnectionError):
+                return fail(self._refusal)
+            return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
+        convert = ExecConverter(
+            self._queued, getattr(self._connection, "tryConvertData", lambda value: value), self._order
+        )
+        raw = any(raw for _, raw in self._queued)
+        before = self._order.sent
+        deferred = as_deferred(self._send_on_connection, "EXEC", post_proc=convert, raw=raw)
+        self._order.end(before, deferred)
+        return deferred.addCallback(self._keep_results).addBoth(self._ended, before)
+
+    def discard(self) -> Deferred[Any]:
+        """Forget what was queued and what is watched.
+
+        :returns: fires with ``"OK"``; fails with :exc:`RedisError` if MULTI is not open.
+        """
+        return self._verb("DISCARD", self._end, "DISCARD")
+
+    def _end(self, verb: str) -> Deferred[Any]:
+        before = self._order.sent
+        return as_deferred(self._send_on_connection, verb).addBoth(self._ended, before)
+
+    def unwatch(self) -> Deferred[Any]:
+        """Stop watching, which ends the transaction; inside MULTI the command is queued, as the server has it.
+
+        :returns: fires with ``"OK"``, or ``"QUEUED"``.
+        """
+        if self._state is not TransactionState.WATCHING:
+            return self.execute_command("UNWATCH")
+        return self._verb("UNWATCH", self._end, "UNWATCH")
+
+    def execute_command(
+        self,
+        *args: Any,
+        post_proc: Callable[[Any], Any] | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+        timeout: float | None = None,
+    ) -> Deferred[Any]:
+        """Send a command within the transaction; see ``RedisProtocol.execute_command``.
+
+        MULTI, EXEC and the like, sent by name, are what the methods of these names are.
+
+        :returns: fires with ``"QUEUED"`` inside MULTI, with the reply otherwise.
+        """
+        if self._state is TransactionState.CLOSED:
+            return self._outside.execute_command(  # type: ignore[no-any-return]
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
+            )
+        name = command_name(args)
+        if name in _VERBS:
+            return self._verb_by_name(name, args[1:])
+        wrong = limit_error(timeout)
+        if wrong is not None:
+            return self._refuse(wrong)
+        if self._guard is not None:
+            try:
+                args = guarded_arguments(args, name)
+            except Exception as error:  # whatever str() of an argument raises
+                return self._refuse(error)
+            refused = self._guard(args, self._connection)
+            if refused is not None:
+                return self._refuse(refused)
+        full: RedisError | None = getattr(self._connection, "_too_full", None)
+        if full is not None:
+            return self._refuse(full)
+        if self._state is not TransactionState.QUEUING:
+            return as_deferred(
+                self._send_on_connection,
+                *args,
+                post_proc=post_proc,
+                apply_timeout=apply_timeout,
+                blocking=blocking,
+                raw=raw,
+                timeout=timeout,
+            )
+        # Inside MULTI no command blocks, and the direct answer is text, not data.
+        before = self._order.sent
+        answered = as_deferred(self._send_on_connection, *args, apply_timeout=apply_timeout, timeout=timeout)
+        was_sent = self._order.add(before, answered)
+        if not was_sent and isinstance(getattr(answered, "result", None), Failure):
+            self._order.drop_last()
+        else:
+            self._queued.append((post_proc, raw))
+        return answered.addErrback(self._not_queued, was_sent)
+
+    def _verb_by_name(self, name: str, arguments: Sequence[Any]) -> Deferred[Any]:
+        if name == "WATCH":
+            return self.watch(list(arguments))
+        if name == "MULTI":
+            return self.multi()
+        return self.commit() if name == "EXEC" else self.discard()
+
+    # -- begin and end
+
+    def begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+        """Open the transaction on its connection, which is given back if that fails or is cancelled.
+
+        :returns: fires with this transaction.
+        """
+        deferred = as_deferred(self.multi if multi else self.watch, keys)
+        return deferred.addErrback(self._begin_failed)
+
+    def abandon(self) -> None:
+        """End it without executing anything, whatever its state, and give the connection back when it is clean."""
+        if not self._released and not self._cleaned:
+            self._state = TransactionState.CLOSED
+            self._clean()
+
+    def __del__(self) -> None:
+        if self.__dict__.get("_released", True) or not getattr(self._connection, "connected", False):
+            return
+        call_from_finalizer(self._lost)
+
+    def _lost(self) -> None:
+        _log.warn("A transaction was neither committed nor discarded before its last reference was lost; discarding it")
+        self.abandon()
+
+    def _begin_failed(self, failure: Failure) -> Failure:
+        self.abandon()
+        return failure
+
+    def _send_verb(self, *args: Any) -> Deferred[Any]:
+        before = self._order.sent
+
+        def check(reply: Any) -> Any:
+            if not self._order.was_sent(before):
+                raise RedisError(f"{args[0]} was not sent: an override of execute_command has answered it")
+            return _check_ok(reply)
+
+        return as_deferred(self._send_on_connection, *args).addCallback(check)
+
+    def _keep_results(self, results: list[Any]) -> list[Any]:
+        self.results = results
+        return results
+
+    def _not_queued(self, failure: Failure, was_sent: bool) -> Failure:
+        # What was sent and refused by the server, the server knows of. What was sent and given up, it has queued. What
+        # is lost with its connection is lost with the others. All else the server does not know to be missing.
+        if not was_sent or not failure.check(ResponseError, CancelledError, ConnectionError):
+            error = failure.value
+            self._refusal = self._refusal or (error if isinstance(error, Exception) else RedisError(repr(error)))
+        return failure
+
+    def _ended(self, result: Any, before: int) -> Any:
+        """The reply to EXEC, DISCARD or UNWATCH has come, or something else than a reply."""
+        try:
+            if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
+                self._clean()
+            else:
+                self._give_back_if_sent(before, 1)
+        except BaseException as error:
+            self._connection._tear(error)  # else nobody would have it
+            raise
+        return result
+
+    def _clean(self) -> None:
+        # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
+        self._cleaned = True
+        try:
+            before = self._order.sent
+            verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
+            DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back_if_sent(before, 2))
+        except BaseException as error:
+            self._connection._tear(error)
+            raise
+
+    def _give_back_if_sent(self, before: int, commands: int) -> None:
+        """Give the connection back, unless what ends the transaction on the server was never sent to it."""
+        if not self._order.was_sent(before + commands - 1) and getattr(self._connection, "connected", False):
+            self._connection._abort(ConnectionError("an override of execute_command left a transaction open"))
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if not self._released:
+            self._released = True
+            try:
+                self._release(self._connection)
+            except BaseException as error:
+                self._connection._tear(error)  # else nobody would have it
+                raise
+
+
+def _check_ok(reply: Any) -> Any:
+    if reply not in ("OK", b"OK"):
+        raise RedisError(f"Invalid response: {kind_and_size(reply)} instead of OK")
+    return reply
+
+
+def _first_error(failure: Failure) -> Failure:
+    return failure.value.subFailure if isinstance(failure.value, FirstError) else failure

@@ -1,0 +1,108 @@
+"""The attempts to execute one command, as a :class:`~txredis_fast.RetryPolicy` has it.
+
+This module must not know how a command is sent: it sends with a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from ..commands._parts.traits import SCRIPTS, command_name, is_read_only
+from ..options.retry_policy import RetryPolicy
+
+__all__ = ["execute_with_retries"]
+
+
+def execute_with_retries(
+    policy: RetryPolicy,
+    send: Callable[..., Deferred[Any]],
+    args: Sequence[Any],
+    options: dict[str, Any],
+    marked: bool,
+    useless: Callable[[], bool],
+) -> Deferred[Any]:
+    """Send a command, again where the policy says so.
+
+    :param send: sends it once; called with the command and these options.
+    :param useless: tells whether no further attempt can succeed.
+    :returns: fires as the last attempt does. Cancelling it ends the attempt, and the waiting for the next.
+    """
+    return _Attempts(policy, send, args, options, marked, useless).deferred
+
+
+class _Attempts:
+    """The attempts to execute one command."""
+
+    def __init__(
+        self, policy: RetryPolicy, send: Any, args: Any, options: dict[str, Any], marked: bool, useless: Any
+    ) -> None:
+        self.deferred: Deferred[Any] = Deferred(self._cancel)
+        self._policy = policy
+        self._send = send
+        self._args = args
+        self._options = options
+        self._marked = marked
+        self._useless = useless
+        self._number = 0
+        self._sent: Any = None
+        self._timer: Any = None
+        self._last_failure: Failure | None = None
+        timeout = options.get("timeout")
+        self._deadline = None if timeout is None else current_reactor().seconds() + timeout
+        self._attempt()
+
+    def _attempt(self) -> None:
+        self._timer = None
+        self._number += 1
+        try:
+            options = self._options
+            if self._deadline is not None and self._number > 1:
+                left = self._deadline - current_reactor().seconds()
+                if left <= 0:  # after a long turn of the program
+                    self._give_up(self._last_failure)
+                    return
+                options = {**options, "timeout": left}
+            self._sent = self._send(*self._args, **options)
+        except BaseException:
+            self._give_up(Failure())
+            return
+        self._sent.addCallbacks(self._succeeded, self._failed)
+
+    def _give_up(self, failure: Failure | None) -> None:
+        if not self.deferred.called:
+            self.deferred.errback(failure)
+
+    def _succeeded(self, value: Any) -> None:
+        if not self.deferred.called:
+            self.deferred.callback(value)
+
+    def _failed(self, failure: Failure) -> None:
+        policy = self._policy
+        if self.deferred.called:
+            return  # cancelled
+        error: Any = failure.value
+        if self._number < policy.attempts and self._may_repeat(error):
+            delay = policy.delay_after(self._number)
+            in_time = self._deadline is None or current_reactor().seconds() + delay < self._deadline
+            if in_time and not self._useless():
+                self._last_failure = failure
+                self._timer = current_reactor().callLater(delay, self._attempt)
+                return
+        self._give_up(failure)
+
+    def _may_repeat(self, error: BaseException) -> bool:
+        args = self._args
+        options = {"runs_script": True} if command_name(args) in SCRIPTS else {}
+        return self._policy.repeats(error, is_read_only(args), self._marked, **options)
+
+    def _cancel(self, deferred: Deferred[Any]) -> None:
+        deferred.errback(CancelledError())
+        if self._timer is not None:
+            self._timer.cancel()
+        else:
+            self._sent.cancel()

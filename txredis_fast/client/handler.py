@@ -1,0 +1,575 @@
+"""What a program holds: every command, sent on a connection of the factory's pool.
+
+Each command method is made once from the one of ``Commands`` and calls the method of the same name of a connection,
+so that what a protocol subclass overrides or adds is honoured. Without a usable connection a command waits in line.
+
+This module must not know how connections are made.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from .._types import Argument, Text
+from .attempts import execute_with_retries
+from ..batching.batch import Batch, commands_of
+from .._checks import check_credential
+from ..commands import Commands
+from ..commands._parts.arguments import one_or_many
+from ..commands._parts.traits import BLOCKING, command_name, longest_wait
+from ..batching.contexts import PipelineContext, TransactionContext
+from ..exceptions import NotSentError, RedisError, ResponseError, WatchError
+from ..commands._parts.guards import GUARDED, check_alone, check_together, guarded_arguments, guarded_names, note_changes, refusal
+from .one_by_one import send_one_by_one
+from ..batching.pipeline import Command, Pipeline, check_replies
+from ..connection.protocol import BaseRedisProtocol
+from ..inflight import shorten_shared
+from ..resp import fix_argument, fixed_arguments, fixed_values
+from ..options.retry_policy import RetryPolicy
+from ..batching.scope import bind_scope_class
+from ..telemetry.stats import Stats
+from ..inflight.time_limit import check_timeout, limit_error, within
+from ..batching.transaction import Transaction
+from .views import CommandView
+
+__all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
+
+
+#: Seconds that a transaction is taken to need at least, and that it waits at most before it is run again.
+SHORTEST_RUN = 0.001
+LONGEST_PAUSE = 10.0
+
+
+class ConnectionHandler(Commands):
+    """The commands, over the connections of a factory. Constructors such as ``Connection()`` give you one."""
+
+    def __init__(self, factory: Any) -> None:
+        self._factory = factory
+        #: The factory's ``deferred``, which fires with this handler when all its connections are up.
+        self._connected = factory.deferred
+
+    def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
+        """Close all connections, once what is in flight is answered, and make no new ones.
+
+        :param timeout: seconds until they are closed all the same; None: as the option ``disconnectTimeout``.
+        :returns: fires when they are closed.
+        """
+        factory = self._factory
+        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)  # type: ignore[no-any-return]
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
+
+        Keyword arguments are those of ``RedisProtocol.execute_command``, of which ``timeout`` bounds the waiting for
+        a connection too, and ``retry=True``, which is what :attr:`retrying` sets. What would change the connection
+        for all who share it is refused with what to use instead; SELECT and AUTH are for the whole pool.
+        """
+        if kwargs.pop("retry", False):
+            return self._repeat(args, kwargs, True)
+        return self._execute(*args, **kwargs)
+
+    def _execute(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        name = command_name(args)
+        if kwargs:
+            wrong = limit_error(kwargs.get("timeout"))
+            if wrong is not None:
+                return fail(wrong)
+        if name in BLOCKING:
+            if longest_wait(args, name) is not None:
+                kwargs["blocking"] = True
+        elif name in GUARDED:
+            try:
+                args = guarded_arguments(args, name)
+            except Exception:  # whatever str() of an argument raises
+                return fail()
+            if name == "SELECT" and len(args) == 2:
+                return self.select(_index(args[1]))
+            if name == "AUTH" and len(args) in (2, 3):
+                return self.auth(*reversed(args[1:]))
+            refused = refusal(args, self._factory.protocol)
+            if refused is not None:
+                return fail(refused)
+        if kwargs.get("blocking"):
+            return self._run_blocking("execute_command", args, kwargs)
+        return self._run_shared("execute_command", args, kwargs)
+
+    def stats(self) -> Stats:
+        """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
+        return self._factory.stats()  # type: ignore[no-any-return]
+
+    def _repeat(self, args: Any, kwargs: Any, marked: bool) -> Deferred[Any]:
+        factory = self._factory
+        policy = factory.retryPolicy or RetryPolicy()
+        wrong = limit_error(kwargs.get("timeout"))
+        if wrong is not None:
+            return fail(wrong)
+        try:
+            args = fixed_arguments(args)
+        except Exception:  # whatever str() of an argument raises
+            return fail()
+        return execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
+
+    @property
+    def raw(self) -> CommandView:
+        """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
+        return CommandView(self, {"raw": True})
+
+    @property
+    def retrying(self) -> CommandView:
+        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+
+        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
+        """
+        return CommandView(self, {"retry": True})
+
+    def withTimeout(self, seconds: float) -> CommandView:
+        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).get("key")``.
+
+        :param seconds: for all of it. A command that has no connection by then fails with :exc:`NotSentError`; one
+            that was written fails with :exc:`ReplyTimeoutError`, and its connection is closed.
+        :raises ValueError: it is not a number above 0.
+        """
+        return CommandView(self, {"timeout": check_timeout(seconds)})
+
+    def select(self, index: int) -> Deferred[Text]:
+        """Change the database of all connections of the pool, and of those that it will make.
+
+        One that is taken by a transaction or a blocking command follows when it is given back.
+
+        :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
+        """
+        return self._tell_all(
+            "SELECT", lambda connection: connection.select(index), functools.partial(self._selected, index)
+        )
+
+    def _selected(self, index: int, connections: list[Any]) -> None:
+        for each in (self._factory, *connections):
+            each.dbid = index
+
+    def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
+        """Log in all connections of the pool, and those that it will make.
+
+        One that is taken by a transaction or a blocking command follows when it is given back.
+
+        :param password: the password.
+        :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
+        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError`, and the next connections log in as
+            before, if they do not match. Where there is no connection, as when the server refuses the former password,
+            the next ones log in with this: fires when one has, fails with :exc:`NotSentError` when none has in time.
+        """
+        try:
+            password = check_credential("password", password, function_allowed=False)
+            username = check_credential("username", username, function_allowed=False)
+            if password is None:
+                raise ValueError("password must not be None")
+        except ValueError:
+            return fail()
+        if not self._factory.size and not self._factory.disconnectCalled:
+            self._factory.logInNext(password, username)
+            done = "OK" if self._factory.charset is not None else b"OK"
+            return self._factory.getConnection(True).addCallback(lambda _: done)  # type: ignore[no-any-return]
+        return self._tell_all(
+            "AUTH",
+            lambda connection: connection.auth(password, username),
+            lambda connections: self._factory.loggedIn(password, username, connections),
+        )
+
+    def _tell_all(
+        self, name: str, tell: Callable[[Any], Deferred[Any]], told: Callable[[list[Any]], object]
+    ) -> Deferred[Any]:
+        """Send something on every free connection; when all have accepted it, the factory is to remember it."""
+        # Those that may have accepted it: what they changed is undone if another one refuses, or if it is cancelled.
+        changed: list[Any] = []
+
+        def tell_free(_: Any) -> Deferred[Any]:
+            changed.extend(self._factory.connectionQueue.pending)
+            replies = [tell(connection).addErrback(failed, connection) for connection in changed]
+            return gatherResults(replies, consumeErrors=True).addCallbacks(accepted, refused)
+
+        def failed(failure: Failure, connection: Any) -> Failure:
+            if failure.check(ResponseError):
+                changed.remove(connection)
+            return failure
+
+        def accepted(replies: list[Any]) -> Any:
+            told(changed)
+            return replies[0]
+
+        def refused(failure: Failure) -> Failure:
+            for connection in changed:
+                if connection._usable:
+                    note_changes(connection, (name,))
+                    self._factory.prepare(connection)
+            return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
+
+        return self._factory.getConnection(True).addCallback(tell_free)  # type: ignore[no-any-return]
+
+    # -- transactions and pipelines
+
+    def multi(self, keys: Any = None) -> Deferred[Any]:
+        """Begin a transaction on a connection taken for it.
+
+        :param keys: to watch before that: a key, or an iterable of keys.
+        :returns: fires with a :class:`Transaction`, whose commands answer ``"QUEUED"`` until its ``commit``.
+        """
+        return self._begin(keys, True)
+
+    def watch(self, keys: Any) -> Deferred[Any]:
+        """Begin a transaction by watching keys.
+
+        :param keys: a key, or an iterable of keys.
+        :returns: fires with a :class:`Transaction`, whose commands are executed at once until its ``multi``.
+        """
+        return self._begin(keys, False)
+
+    def _begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+        try:
+            keys = None if keys is None and multi else _keys_as_given(keys)
+        except Exception:
+            return fail()
+        getting: Deferred[Any] = self._factory.getConnection()
+        try:
+            return getting.addCallback(self._begin_on, keys, multi)
+        except BaseException:
+            getting.addCallback(self._factory.connectionQueue.put)
+            raise
+
+    def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
+        try:
+            cls = bind_scope_class(Transaction, type(connection))
+            put = self._factory.connectionQueue.put
+            transaction = cls(connection, connection.execute_command, put, self, check_alone)
+            return transaction.begin(keys, multi)
+        except BaseException:
+            self._factory.connectionQueue.put(connection)
+            raise
+
+    def transaction(self, watch: Any = None) -> TransactionContext:
+        """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
+
+        :param watch: keys to watch; then ``await t.multi()`` begins to queue. Without them MULTI is open at once.
+
+        Leaving the block commits what was queued, unless that was done; ``t.results`` has the replies. An exception
+        or a cancellation discards.
+        """
+        return TransactionContext(self, None if watch is None else _keys_as_given(watch))
+
+    async def _transact(self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int) -> list[Any]:
+        for attempt in range(retries + 1):
+            begun = current_reactor().seconds()
+            try:
+                async with self.transaction(watch=watched or None) as transaction:
+                    await maybeDeferred(function, transaction)
+            except WatchError:
+                if attempt == retries:
+                    raise
+                # Its connection is given back by now. Who lost against others is not to meet them all again.
+                await deferLater(current_reactor(), _pause(attempt, current_reactor().seconds() - begun))
+            else:
+                return transaction.results or []
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
+        """Run a transaction, again from its beginning whenever a watched key has changed meanwhile.
+
+        Before each repeat it waits for a time at random: up to 2, 4, 8 ... 256 times as long as the run took, and 10
+        seconds at most.
+
+        :param function: called with the transaction; reads what it needs, calls ``t.multi()`` (unless nothing is
+            watched) and gives the commands; may be a coroutine function. What it queued is committed for it.
+        :param watched: keys.
+        :param retries: how often it is run again before it fails.
+        :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last try.
+        """
+        try:
+            keys = _keys_as_given(watched)
+        except Exception:
+            return fail()
+        return Deferred.fromCoroutine(self._transact(function, keys, retries))
+
+    def pipeline(self) -> Deferred[Any]:
+        """Collect commands and send them at once.
+
+        :returns: fires with a :class:`Pipeline`; see its ``execute_pipeline``.
+        """
+        return succeed(self._make_pipeline())
+
+    def pipelined(self) -> PipelineContext:
+        """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
+
+        Leaving the block executes it, unless that was done; ``p.results`` has the replies. An exception or a
+        cancellation sends nothing.
+        """
+        return PipelineContext(self._make_pipeline())
+
+    def batch(
+        self,
+        commands: Batch | Iterable[Sequence[Any]],
+        *,
+        raise_on_error: bool = True,
+        timeout: float | None = None,
+    ) -> Deferred[list[Any]]:
+        """Send many commands in one write.
+
+        :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
+        :param raise_on_error: False: error replies are values in the list.
+        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
+        :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does.
+        """
+        try:
+            listed = commands_of(commands)
+        except Exception:
+            return fail()
+        sent = self._send_batch(listed, False, timeout)
+        return sent.addCallback(check_replies) if raise_on_error else sent
+
+    def _make_pipeline(self) -> Any:
+        cls = bind_scope_class(Pipeline, self._factory.protocol)
+        return cls(self._connection_now, self._send_batch, self)
+
+    def commit(self) -> Deferred[Any]:
+        """Fails: the transaction that ``multi`` fires with has this method."""
+        return fail(RedisError("Not in transaction"))
+
+    def discard(self) -> Deferred[Any]:
+        """Fails: the transaction that ``multi`` fires with has this method."""
+        return fail(RedisError("Not in transaction"))
+
+    def unwatch(self) -> Deferred[Any]:
+        """Has no effect: the transaction that ``watch`` fires with has this method. Fires with ``"OK"``."""
+        return self._run_shared("unwatch", (), {})
+
+    def execute_pipeline(self) -> Deferred[Any]:
+        """Fails: the pipeline that ``pipeline`` fires with has this method."""
+        return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+
+    def _connection_now(self) -> Any:
+        for connection in self._factory.connectionQueue.pending or self._factory.pool:
+            return connection
+        raise NotSentError("Not connected")
+
+    def _send_batch(
+        self, commands: Sequence[Command], alone: bool, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        wrong = limit_error(timeout)
+        if wrong is not None:
+            return fail(wrong)
+        guarded = guarded_names(commands)
+        if guarded:
+            refused = check_together(commands, self._factory.protocol)
+            if refused is not None:
+                return fail(refused)
+            alone = alone or not guarded.isdisjoint(("MULTI", "SELECT", "AUTH"))
+        lane = self._factory.blockingLane if alone and any(longest_wait(each[0]) for each in commands) else None
+
+        def send_noted(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
+            note_changes(connection, guarded)
+            return send_batch(connection, commands, left)
+
+        if lane is not None:
+            return lane.run(send_noted, timeout, [each[0] for each in commands])  # type: ignore[no-any-return]
+        if not alone and timeout is None:
+            connection = self._factory.connectionQueue.pick()
+            if connection is not None:
+                return send_batch(connection, commands)
+        getting = self._factory.getConnection(not alone)
+
+        def use(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
+            if not alone:
+                return send_batch(connection, commands, left)
+            return self._lend(connection, send_noted, left)
+
+        return getting.addCallback(use) if timeout is None else within(getting, timeout, use)
+
+    # -- sending
+
+    def _run_shared(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+        connection = self._factory.connectionQueue.pick()
+        if connection is not None:
+            return call(connection, name, args, kwargs)
+        return self._when_connected(True, call, name, args, kwargs)
+
+    def _run_blocking(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+        if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
+            # These are about the writes of their own connection: the one that commands have shared.
+            connection = self._factory.connectionQueue.take_shared()
+            if connection is not None:
+                try:
+                    return self._lend(connection, call, name, args, kwargs)
+                except BaseException:
+                    self._factory.connectionQueue.put(connection)
+                    raise
+        elif self._factory.blockingLane is not None:
+            timeout = _time_limit(name, kwargs)
+            if timeout is not None:
+                del kwargs["timeout"]
+            try:
+                args, kwargs = _as_given(name, args, kwargs)
+            except Exception:
+                return fail()
+            return self._factory.blockingLane.run(  # type: ignore[no-any-return]
+                lambda connection: call(connection, name, args, kwargs), timeout
+            )
+
+        def lend(connection: Any, *more: Any) -> Deferred[Any]:
+            return self._lend(connection, call, *more)
+
+        return self._when_connected(False, lend, name, args, kwargs)
+
+    def _when_connected(
+        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
+    ) -> Deferred[Any]:
+        try:
+            args, kwargs = _as_given(name, args, kwargs)
+        except Exception:
+            return fail()
+        getting = self._factory.getConnection(share)
+        timeout = _time_limit(name, kwargs)
+        if timeout is None:
+            return getting.addCallback(use, name, args, kwargs)  # type: ignore[no-any-return]
+        return within(
+            getting,
+            timeout,
+            lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
+        )
+
+    def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
+        """Do something with a connection that is taken, and give it back when that has its reply, or is raised."""
+        put = self._factory.connectionQueue.put
+
+        def give_back(result: Any) -> Any:
+            put(connection)
+            return result
+
+        try:
+            return function(connection, *args).addBoth(give_back)
+        except BaseException:
+            put(connection)
+            raise
+
+    # A name that is no command is not known to be wrong before a connection's class has been asked.
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        method = getattr(self._factory.protocol, name, None)
+        run = self._run_blocking if getattr(method, "_blocking", False) else self._run_shared
+
+        def command(*args: Any, **kwargs: Any) -> Deferred[Any]:
+            return run(name, args, kwargs)
+
+        command.__name__ = name
+        return command
+
+    def __repr__(self) -> str:
+        return self._repr("Redis Connection", lambda peer: f"{peer.host}:{peer.port}")
+
+    def _repr(self, title: str, address: Callable[[Any], str]) -> str:
+        for connection in self._factory.pool:
+            peer = connection.transport.getPeer()
+            return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
+        return "<Redis Connection: Not connected>"
+
+
+class UnixConnectionHandler(ConnectionHandler):
+    """The commands, over connections to a unix socket."""
+
+    def __repr__(self) -> str:
+        return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
+
+
+def _socket_path(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
+def _time_limit(name: str, kwargs: dict[str, Any]) -> float | None:
+    """The seconds that a call may take; of other methods ``timeout`` is an argument of the command: BLPOP's own."""
+    return kwargs.get("timeout") if name == "execute_command" else None
+
+
+def _as_given(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments of a call that has to wait, as they are now; of a program's own method they are its own affair."""
+    if name == "execute_command":
+        return fixed_arguments(args), kwargs
+    if name not in COMMAND_METHODS:
+        return args, kwargs
+    return tuple(map(fixed_values, args)), {key: fixed_values(value) for key, value in kwargs.items()}
+
+
+def _keys_as_given(keys: Any) -> tuple[Any, ...]:
+    """Keys to watch as they are now.
+
+    :raises TypeError: these are no keys.
+    """
+    return tuple(map(fix_argument, one_or_many(keys)))
+
+
+def _index(argument: Any) -> Any:
+    """The number of a database as a number, where it is one."""
+    try:
+        return int(argument)
+    except (TypeError, ValueError):
+        return argument
+
+
+def _pause(attempt: int, took: float) -> float:
+    """Seconds before a transaction is run again that took so long: by chance, within a time in which many have room."""
+    return random.uniform(0, min(max(took, SHORTEST_RUN) * 2 ** min(attempt + 1, 8), LONGEST_PAUSE))
+
+
+def call(connection: Any, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    """Call a method of a connection; what it raises is what the Deferred fails with."""
+    try:
+        result = getattr(connection, name)(*args, **kwargs)
+    except Exception:
+        return fail()
+    return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
+
+
+def send_batch(connection: Any, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
+    """Send commands in one write; by way of ``execute_command`` where a protocol subclass wants to see each."""
+    if type(connection).execute_command is BaseRedisProtocol.execute_command:
+        return connection.execute_batch(commands, timeout)  # type: ignore[no-any-return]
+    return send_one_by_one(connection, commands, timeout)
+
+
+def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:
+    if getattr(method, "_blocking", False):
+
+        @functools.wraps(method)
+        def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
+            return self._run_blocking(name, args, kwargs)
+
+        return run_blocking
+
+    @functools.wraps(method)
+    def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        connection = self._factory.connectionQueue.current
+        if connection is None or not connection._ready:
+            return self._run_shared(name, args, kwargs)
+        try:
+            if kwargs:
+                return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
+            return getattr(connection, name)(*args)  # type: ignore[no-any-return]
+        except Exception:
+            return fail()
+
+    return shorten_shared(name, run_shared)
+
+
+#: Name and function of each command that a handler passes on to a connection.
+COMMAND_METHODS: dict[str, Callable[..., Any]] = {
+    name: getattr(Commands, name)
+    for name in dir(Commands)
+    if not name.startswith("_") and callable(getattr(Commands, name)) and name not in vars(ConnectionHandler)
+}
+
+for _name, _method in COMMAND_METHODS.items():
+    setattr(ConnectionHandler, _name, _delegate(_name, _method))

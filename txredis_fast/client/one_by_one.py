@@ -1,0 +1,106 @@
+"""A batch on a connection whose class overrides ``execute_command``: each command goes by way of that.
+
+All is written in one piece, and each place of the result has what its own command was answered with, whatever the
+override does: answers itself, raises, returns nothing, sends other commands beside it.
+
+This module must not know of pools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, fail
+from twisted.python.failure import Failure
+
+from ..commands._parts.traits import command_name
+from ..exceptions import ConnectionError, ExecAbortError, MaybeExecutedError, NotSentError
+from ..batching.exec_reply import ExecConverter
+from ..batching.pipeline import Command
+from ..batching.reply_order import ReplyOrder, as_deferred
+
+__all__ = ["send_one_by_one"]
+
+
+def send_one_by_one(connection: Any, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
+    """Send commands by way of ``connection.execute_command``; parameters and result as of ``execute_batch``."""
+    if not connection.connected or connection._end_reason is not None:
+        return fail(NotSentError("Not connected"))
+    try:
+        for args, _, _ in commands:
+            connection._build_command(*args)  # what cannot be sent fails all of them, before anything is written
+    except Exception:
+        return fail()
+    sending = _OneByOne(connection, timeout)
+    with connection.corked():
+        answers = [sending.send(*command) for command in commands]
+    gathered: Deferred[Any] = DeferredList(answers, consumeErrors=True)
+    return gathered.addCallback(sending.results)
+
+
+class _OneByOne:
+    """Sends the commands of one batch."""
+
+    def __init__(self, connection: Any, timeout: float | None) -> None:
+        self._connection = connection
+        self._options = {} if timeout is None else {"timeout": timeout}
+        #: Of the transaction that is open.
+        self._order: ReplyOrder | None = None
+        #: Why it is not to be executed.
+        self._refusal: BaseException | None = None
+
+    def send(self, args: Sequence[Any], post_proc: Any, raw: bool) -> Deferred[Any]:
+        """Send one command; fires with its reply."""
+        name = command_name(args)
+        order = self._order
+        if name == "EXEC" and order is not None:
+            return self._execute(order, args, post_proc, raw)
+        options: dict[str, Any] = {**self._options, "raw": raw, "post_proc": post_proc}
+        if order is None:
+            order = ReplyOrder(self._connection)
+        before = order.sent
+        answer = as_deferred(self._connection.execute_command, *args, **options)
+        if name == "MULTI":
+            self._order, self._refusal = order, None
+            order.begin(before, answer)
+        elif name == "DISCARD":
+            self._order = None
+        elif self._order is not None and not order.add(before, answer):
+            result = getattr(answer, "result", None)
+            if isinstance(result, Failure):
+                self._refusal = self._refusal or result.value
+        return answer
+
+    def _execute(self, order: ReplyOrder, args: Sequence[Any], post_proc: Any, raw: bool) -> Deferred[Any]:
+        self._order = None
+        execute = self._connection.execute_command
+        if self._refusal is not None:
+            # As the server does with what it refuses itself: all of it, or nothing.
+            why = ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}")
+            return as_deferred(execute, "DISCARD", **self._options).addCallback(lambda _: Failure(why))
+        if isinstance(post_proc, ExecConverter):
+            post_proc = post_proc.in_order(order)
+        before = order.sent
+        answer = as_deferred(execute, *args, post_proc=post_proc, raw=raw, **self._options)
+        order.end(before, answer)
+        return answer
+
+    def results(self, answers: list[tuple[bool, Any]]) -> list[Any]:
+        """The replies in order, errors being values.
+
+        :raises ConnectionError: the connection was lost before the last reply.
+        """
+        replies = [value if success else value.value for success, value in answers]
+        lost = [reply for reply in replies if isinstance(reply, ConnectionError)]
+        if lost and self._connection._end_reason is None and self._connection.connected:
+            return replies  # the override's own
+        if lost and len(lost) < len(replies):
+            raise next((error for error in lost if isinstance(error, MaybeExecutedError)), _partly(lost[0]))
+        if lost:
+            raise next((error for error in lost if isinstance(error, MaybeExecutedError)), lost[0])
+        return replies
+
+
+def _partly(error: ConnectionError) -> MaybeExecutedError:
+    return MaybeExecutedError(f"{error}, with a part of the commands sent")

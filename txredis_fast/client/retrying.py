@@ -1,0 +1,55 @@
+"""Handlers that send commands again: made only where a factory has a retry policy, so that others pay nothing for it.
+
+This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+
+from ..commands.control.scripting import ScriptingCommands
+from .handler import COMMAND_METHODS, ConnectionHandler
+
+__all__ = ["retrying_class"]
+
+
+def retrying_class(cls: Any) -> Any:
+    """Make the class of handlers that send commands again as their factory's policy says.
+
+    :param cls: of the handler without that. What is no class stays as it is.
+
+    A command that a protocol subclass overrides is executed as that has it, and scripts by their hash are: neither is
+    one command whose flags could be known. They are repeated where they are marked.
+    """
+    if not isinstance(cls, type):
+        return cls
+
+    def execute_command(self: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        return self._repeat(args, kwargs, kwargs.pop("retry", False))  # type: ignore[no-any-return]
+
+    namespace: dict[str, Any] = {
+        "__module__": cls.__module__,
+        "__doc__": cls.__doc__,
+        "execute_command": execute_command,
+    }
+    for name, method in COMMAND_METHODS.items():
+        if getattr(cls, name) is getattr(ConnectionHandler, name) and not hasattr(ScriptingCommands, name):
+            namespace[name] = _repeating(name, method, getattr(cls, name))
+    return type(cls.__name__, (cls,), namespace)
+
+
+def _repeating(name: str, method: Callable[..., Any], stock: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def run(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        if getattr(self._factory.protocol, name, None) is not method:
+            return stock(self, *args, **kwargs)  # type: ignore[no-any-return]
+        try:
+            return method(self, *args, **kwargs)  # type: ignore[no-any-return]
+        except Exception:
+            return fail()
+
+    return run

@@ -1,0 +1,53 @@
+"""Views of a handler: the same commands, each sent with some option.
+
+They are combined by chaining: ``rc.raw.withTimeout(2).get("key")``.
+
+This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ..commands import Commands
+from ..inflight.time_limit import check_timeout
+
+__all__ = ["CommandView"]
+
+
+class CommandView(Commands):
+    """The commands of a handler, with options of ``execute_command``."""
+
+    def __init__(self, host: Any, options: Mapping[str, Any]) -> None:
+        self._host = host
+        self._options = dict(options)
+
+    def __repr__(self) -> str:
+        return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """As the handler's, with the options of this view."""
+        return self._host.execute_command(*args, **{**kwargs, **self._options})  # type: ignore[no-any-return]
+
+    def batch(self, commands: Any, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+        """As the handler's, within the time limit of this view."""
+        return self._host.batch(  # type: ignore[no-any-return]
+            commands, raise_on_error=raise_on_error, timeout=self._options.get("timeout")
+        )
+
+    @property
+    def raw(self) -> CommandView:
+        """As the handler's."""
+        return CommandView(self._host, {**self._options, "raw": True})
+
+    @property
+    def retrying(self) -> CommandView:
+        """As the handler's."""
+        return CommandView(self._host, {**self._options, "retry": True})
+
+    def withTimeout(self, seconds: float) -> CommandView:
+        """As the handler's."""
+        return CommandView(self._host, {**self._options, "timeout": check_timeout(seconds)})

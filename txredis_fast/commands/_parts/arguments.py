@@ -1,0 +1,192 @@
+"""From a call's arguments to a command's: keys given in several ways, options, names of operations.
+
+These functions raise on arguments that make no command; the methods that use them turn that into a failed
+Deferred. This module must not know replies.
+"""
+
+from __future__ import annotations
+
+import datetime
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..._types import Aggregate, Argument, Items, Weights
+from ..._checks import real_number, shown
+from ...exceptions import InvalidData, RedisError
+from ...resp._shared import warn_caller
+
+__all__ = [
+    "aggregate_arguments",
+    "deprecated",
+    "expiry",
+    "flags",
+    "flatten",
+    "list_or_args",
+    "milliseconds",
+    "one_or_many",
+    "operation_name",
+    "range_arguments",
+    "scan_arguments",
+    "waiting_time",
+]
+
+_BYTES_LIKE = (str, bytes, bytearray, memoryview)
+
+_AGGREGATES = {"MIN": min, "MAX": max, "SUM": sum}
+
+#: The functions of ``operator`` that may be given in place of BITOP's operation.
+_BIT_OPERATIONS = (
+    ("AND", operator.and_),
+    ("OR", operator.or_),
+    ("XOR", operator.xor),
+    ("NOT", operator.not_),
+)
+
+#: Warns, at the place that called the command method, that its spelling is deprecated.
+deprecated = warn_caller
+
+
+def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterable[Argument]:
+    """Unify the two ways of giving several keys: one iterable, or (deprecated) one argument each.
+
+    :param command: the method's name, for the warning.
+    :param keys: one key, or an iterable of keys. ``str`` and bytes-like objects are one key.
+    :param args: further keys.
+    :returns: *keys* itself where it is an iterable and *args* is empty, else a new list.
+    """
+    if isinstance(keys, _BYTES_LIKE):
+        if not args:
+            return [keys]
+        listed = [keys, *args]
+    else:
+        try:
+            iter(keys)
+        except TypeError:
+            listed = [keys, *args]
+        else:
+            if not args:
+                return keys  # type: ignore[no-any-return]  # it is iterable
+            listed = [*keys, *args]
+    deprecated(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead")
+    return listed
+
+
+def one_or_many(items: Argument | Items) -> tuple[Argument, ...]:
+    """Make a tuple of one ``str`` or bytes-like object, or of the elements of an iterable.
+
+    :raises TypeError: *items* is neither.
+    """
+    if isinstance(items, _BYTES_LIKE):
+        return (items,)
+    return tuple(items)  # type: ignore[arg-type]  # a number is refused here, in Python's own words
+
+
+def flatten(mapping: Mapping[Any, Any]) -> list[Argument]:
+    """List each name of *mapping* followed by its value."""
+    return [argument for pair in mapping.items() for argument in pair]
+
+
+def flags(**given: Any) -> list[str]:
+    """List the words whose value is true, upper case, in the order given: ``flags(nx=True)`` is ``["NX"]``."""
+    return [word.upper() for word, wanted in given.items() if wanted]
+
+
+def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:
+    """Both ends of a range, or nothing where neither is given.
+
+    :raises RedisError: only one of them is.
+    """
+    if start is None and end is None:
+        return ()
+    if start is None or end is None:
+        raise RedisError("``start`` and ``end`` must both be specified")
+    return (start, end)
+
+
+def expiry(name: str, time: Any) -> tuple[bool, Argument]:
+    """A time to live, or a moment, of seconds: whether it is in milliseconds, and the whole number.
+
+    Servers take whole numbers only. Text goes as it is, for the server to read.
+
+    :param time: seconds, or a ``timedelta``.
+    :raises InvalidData: it is not a finite number.
+    """
+    if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
+        return False, time
+    seconds = _number(name, time.total_seconds() if isinstance(time, datetime.timedelta) else time)
+    whole = round(seconds)
+    if whole == seconds:
+        return False, whole
+    # Never none at all: 0 removes a key, or is an error.
+    milliseconds = round(seconds * 1000) or (1 if seconds > 0 else -1)
+    return (True, milliseconds) if milliseconds % 1000 else (False, milliseconds // 1000)
+
+
+def milliseconds(name: str, time: Any) -> Argument:
+    """A time to live, or a moment, of milliseconds, as :func:`expiry` has it of seconds."""
+    if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
+        return time
+    number = _number(name, time.total_seconds() * 1000 if isinstance(time, datetime.timedelta) else time)
+    return round(number) or (number > 0) - (number < 0)
+
+
+def waiting_time(time: Any) -> Argument:
+    """How long to wait, in seconds; a ``timedelta`` will do."""
+    return time.total_seconds() if isinstance(time, datetime.timedelta) else time
+
+
+def _number(name: str, value: Any) -> int | float:
+    number = real_number(value)
+    if number is None:
+        raise InvalidData(f"{name} must be a finite number of seconds or a timedelta, not {shown(value)}")
+    return number
+
+
+def scan_arguments(
+    cursor: Argument, pattern: Argument | None, count: int | None, type: Argument | None = None
+) -> list[Argument]:
+    """Arguments of the SCAN family after the key."""
+    arguments: list[Argument] = [cursor]
+    if pattern is not None:
+        arguments += ("MATCH", pattern)
+    if count is not None:
+        arguments += ("COUNT", count)
+    if type is not None:
+        arguments += ("TYPE", type)
+    return arguments
+
+
+def operation_name(operation: Any) -> str:
+    """Name of a BITOP operation given as text or as a function of :mod:`operator`.
+
+    :raises InvalidData: it is neither.
+    """
+    if isinstance(operation, str):
+        operation = operation.upper()
+    for name, function in _BIT_OPERATIONS:
+        if operation == name or operation is function:
+            return name
+    raise InvalidData(f"Invalid operation: {operation}")
+
+
+def aggregate_arguments(keys: Weights, aggregate: Aggregate) -> list[Argument]:
+    """Arguments of ZUNIONSTORE and ZINTERSTORE after the destination: count, keys, weights, aggregate.
+
+    :raises InvalidData: *aggregate* is none of minimum, maximum and sum.
+    """
+    names = one_or_many(keys)
+    arguments: list[Argument] = [len(names), *names]
+    if isinstance(keys, Mapping) and names:
+        arguments += ("WEIGHTS", *keys.values())
+    if aggregate:
+        arguments += ("AGGREGATE", _aggregate_name(aggregate))
+    return arguments
+
+
+def _aggregate_name(aggregate: Aggregate) -> str:
+    wanted = aggregate.upper() if isinstance(aggregate, str) else aggregate
+    for name, function in _AGGREGATES.items():
+        if wanted == name or wanted is function:
+            return name
+    raise InvalidData(f"Invalid aggregate function: {aggregate}")

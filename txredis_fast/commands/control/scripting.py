@@ -1,0 +1,181 @@
+"""Lua scripts, sent by their hash where the server may have them.
+
+``eval`` sends EVALSHA where the connection has executed the script before, and the script itself if the server
+answers ``NOSCRIPT`` (it was restarted, or flushed its scripts). On a connection that has not, it sends the script at
+once: a first EVALSHA that failed would let commands that were given later overtake the script. Where a ``NOSCRIPT``
+would come too late to be acted on (``_eval_by_hash`` is False: transaction, pipeline) the script itself is always sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from ..._types import Argument, Items, Key, Keys, Reply, Text
+from ...exceptions import NoScriptRunning, ScriptDoesNotExist
+from .._parts.base import CommandHost, errors_to_deferred
+from .._parts.arguments import one_or_many
+from .._parts.replies import truth_values
+
+__all__ = ["ScriptingCommands"]
+
+#: How many hashes a host remembers. Beyond that any one is forgotten for each new one: that script is sent once more.
+MAX_HASHES = 10_000
+
+
+class ScriptingCommands(CommandHost):
+    """Commands of Redis's group "scripting".
+
+    A host that has a set ``script_hashes`` finds there the hashes of the scripts that its server has executed.
+    """
+
+    __slots__ = ()
+
+    @errors_to_deferred
+    def eval(
+        self,
+        script: str | bytes | bytearray | memoryview,
+        keys: Keys = [],  # noqa: B006  # txredisapi's defaults; nothing changes them
+        args: Argument | Items = [],  # noqa: B006
+    ) -> Deferred[Any]:
+        """Execute a Lua script, by its hash where the server has it.
+
+        :param script: the script; ``str`` is sent as UTF-8.
+        :param keys: the keys it works on, its ``KEYS``: one or an iterable.
+        :param args: its ``ARGV``: one or an iterable.
+        :returns: fires with what the script returns; fails with :exc:`.ResponseError` if it does not compile or
+            raises.
+
+        https://redis.io/commands/eval/, since 2.6.0
+        """
+        script = script.encode() if isinstance(script, str) else bytes(script)
+        sha1_hash = hashlib.sha1(script).hexdigest()
+        tail = _keys_and_args(keys, args)
+        known = getattr(self, "script_hashes", None)
+        if not self._eval_by_hash or (known is not None and sha1_hash not in known):
+            return self._execute_script("EVAL", script, sha1_hash, tail)
+        deferred = self._execute_script("EVALSHA", sha1_hash, sha1_hash, tail)
+        return deferred.addErrback(self._eval_whole, script, sha1_hash, tail, self._host_later())
+
+    @errors_to_deferred
+    def evalsha(
+        self,
+        sha1_hash: Text,
+        keys: Keys = [],  # noqa: B006
+        args: Argument | Items = [],  # noqa: B006
+    ) -> Deferred[Any]:
+        """Execute a Lua script that the server has.
+
+        :param sha1_hash: SHA-1 hash of the script, in hexadecimal digits.
+        :param keys: the keys it works on, its ``KEYS``: one or an iterable.
+        :param args: its ``ARGV``: one or an iterable.
+        :returns: fires with what the script returns; fails with :exc:`.ScriptDoesNotExist` if the server does
+            not have it, with :exc:`.ResponseError` if it raises.
+
+        https://redis.io/commands/evalsha/, since 2.6.0
+        """
+        deferred = self._execute_script("EVALSHA", sha1_hash, sha1_hash, _keys_and_args(keys, args))
+        return self._on_error(deferred, self._script_missing, sha1_hash)
+
+    def script_exists(self, *hashes: Text) -> Deferred[Any]:
+        """Tell which scripts the server has.
+
+        :param hashes: SHA-1 hashes of the scripts, in hexadecimal digits.
+        :returns: fires with a list of bools in the order of the hashes, or, for a single one, with the bool.
+
+        https://redis.io/commands/script-exists/, since 2.6.0
+        """
+        return self.execute_command("SCRIPT", "EXISTS", *hashes, post_proc=truth_values)
+
+    def script_flush(self) -> Deferred[Text]:
+        """Make the server forget all scripts.
+
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/script-flush/, since 2.6.0
+        """
+        return self.execute_command("SCRIPT", "FLUSH", post_proc=self._scripts_flushed)
+
+    def script_kill(self) -> Deferred[Text]:
+        """End the script that is running, if it has not written anything yet.
+
+        :returns: fires with ``"OK"``; fails with :exc:`.NoScriptRunning` if there is none, with
+            :exc:`.ResponseError` if it has written.
+
+        https://redis.io/commands/script-kill/, since 2.6.0
+        """
+        return self._on_error(self.execute_command("SCRIPT", "KILL"), _no_script_running)
+
+    def script_load(self, script: Argument) -> Deferred[Text]:
+        """Give the server a script without executing it.
+
+        :param script: the script.
+        :returns: fires with its SHA-1 hash, in hexadecimal digits; fails with :exc:`.ResponseError` if it does
+            not compile.
+
+        https://redis.io/commands/script-load/, since 2.6.0
+        """
+        return self.execute_command("SCRIPT", "LOAD", script)
+
+    def _execute_script(self, command: str, script: Text, sha1_hash: Text, tail: tuple[Argument, ...]) -> Deferred[Any]:
+        known = getattr(self, "script_hashes", None)
+        if known is None or sha1_hash in known:
+            return self.execute_command(command, script, *tail)
+        return self.execute_command(command, script, *tail, post_proc=partial(_remember, known, sha1_hash))
+
+    def _eval_whole(
+        self, failure: Failure, script: bytes, sha1_hash: str, tail: tuple[Argument, ...], host: Any
+    ) -> Failure | Deferred[Any]:
+        if not isinstance(failure.value, ScriptDoesNotExist):
+            return failure
+        self._forget(sha1_hash)
+        sent: Deferred[Any]
+        if host is self:
+            sent = self._execute_script("EVAL", script, sha1_hash, tail)
+        else:
+            sent = host.execute_command("EVAL", script, *tail)
+        return sent
+
+    def _script_missing(self, failure: Failure, sha1_hash: Text) -> Failure:
+        if not isinstance(failure.value, ScriptDoesNotExist):
+            return failure
+        self._forget(sha1_hash)
+        shown = sha1_hash if isinstance(sha1_hash, str) else sha1_hash.decode("ascii", "replace")
+        raise ScriptDoesNotExist(f"No script matching hash: {shown} found")
+
+    def _forget(self, sha1_hash: Text) -> None:
+        known = getattr(self, "script_hashes", None)
+        if known is not None:
+            known.discard(sha1_hash)
+
+    def _scripts_flushed(self, reply: Reply) -> Reply:
+        known = getattr(self, "script_hashes", None)
+        if known is not None:
+            known.clear()
+        return reply
+
+    def _on_error(self, deferred: Deferred[Any], errback: Callable[..., Any], *args: object) -> Deferred[Any]:
+        return deferred.addErrback(errback, *args) if self._eval_by_hash else deferred
+
+
+def _keys_and_args(keys: Keys, args: Argument | Items) -> tuple[Argument, ...]:
+    names: tuple[Key, ...] = one_or_many(keys)
+    return (len(names), *names, *one_or_many(args))
+
+
+def _remember(known: set[Text], sha1_hash: Text, reply: Reply) -> Reply:
+    while len(known) >= MAX_HASHES and sha1_hash not in known:
+        known.pop()
+    known.add(sha1_hash)
+    return reply
+
+
+def _no_script_running(failure: Failure) -> Failure:
+    if not isinstance(failure.value, NoScriptRunning):
+        return failure
+    raise NoScriptRunning("No script running")

@@ -1,0 +1,192 @@
+"""Commands on hashes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ..._types import Argument, Field, Key, Keys, Pairs, Text, Value
+from .._parts.base import CommandHost, errors_to_deferred
+from .._parts.arguments import flatten, one_or_many, scan_arguments
+from .._parts.replies import as_dict, scanned
+
+__all__ = ["HashCommands"]
+
+
+class HashCommands(CommandHost):
+    """Commands of Redis's group "hash"."""
+
+    __slots__ = ()
+
+    def hset(self, key: Key, field: Field, value: Argument) -> Deferred[int]:
+        """Store a field of a hash, which is made if it does not exist.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :param value: its value.
+        :returns: fires with 1 if the field is new, 0 if it was replaced.
+
+        https://redis.io/commands/hset/, since 2.0.0
+        """
+        return self.execute_command("HSET", key, field, value)
+
+    def hsetnx(self, key: Key, field: Field, value: Argument) -> Deferred[int]:
+        """Store a field of a hash unless it exists.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :param value: its value.
+        :returns: fires with 1 if it was stored, else 0.
+
+        https://redis.io/commands/hsetnx/, since 2.0.0
+        """
+        return self.execute_command("HSETNX", key, field, value)
+
+    def hget(self, key: Key, field: Field) -> Deferred[Value | None]:
+        """Read a field of a hash.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :returns: fires with its value, or None if it does not exist.
+
+        https://redis.io/commands/hget/, since 2.0.0
+        """
+        return self.execute_command("HGET", key, field)
+
+    @errors_to_deferred
+    def hmget(self, key: Key, fields: Keys) -> Deferred[list[Value | None]]:
+        """Read several fields of a hash.
+
+        :param key: key of the hash.
+        :param fields: one name or an iterable of names.
+        :returns: fires with a list in the order of the names; None where a field does not exist.
+
+        https://redis.io/commands/hmget/, since 2.0.0
+        """
+        return self.execute_command("HMGET", key, *one_or_many(fields))
+
+    @errors_to_deferred
+    def hmset(self, key: Key, mapping: Pairs) -> Deferred[Text]:
+        """Store several fields of a hash.
+
+        :param key: key of the hash.
+        :param mapping: each field's value.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/hmset/, since 2.0.0
+        """
+        return self.execute_command("HMSET", key, *flatten(mapping))
+
+    def hincr(self, key: Key, field: Field) -> Deferred[int]:
+        """Add 1 to the integer in a field, as :meth:`hincrby` does.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :returns: fires with the sum.
+
+        https://redis.io/commands/hincrby/, since 2.0.0
+        """
+        return self.hincrby(key, field, 1)
+
+    def hdecr(self, key: Key, field: Field) -> Deferred[int]:
+        """Take 1 from the integer in a field, as :meth:`hincrby` does.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :returns: fires with the difference.
+
+        https://redis.io/commands/hincrby/, since 2.0.0
+        """
+        return self.hincrby(key, field, -1)
+
+    def hincrby(self, key: Key, field: Field, integer: int) -> Deferred[int]:
+        """Add to the integer in a field; one that does not exist counts as 0.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :param integer: what to add.
+        :returns: fires with the sum.
+
+        https://redis.io/commands/hincrby/, since 2.0.0
+        """
+        return self.execute_command("HINCRBY", key, field, integer)
+
+    def hexists(self, key: Key, field: Field) -> Deferred[bool]:
+        """Test whether a field exists.
+
+        :param key: key of the hash.
+        :param field: name of the field.
+        :returns: fires with True or False.
+
+        https://redis.io/commands/hexists/, since 2.0.0
+        """
+        return self.execute_command("HEXISTS", key, field, post_proc=bool)
+
+    @errors_to_deferred
+    def hdel(self, key: Key, fields: Keys) -> Deferred[int]:
+        """Remove fields of a hash.
+
+        :param key: key of the hash.
+        :param fields: one name or an iterable of names.
+        :returns: fires with the number of fields removed.
+
+        https://redis.io/commands/hdel/, since 2.0.0
+        """
+        return self.execute_command("HDEL", key, *one_or_many(fields))
+
+    def hlen(self, key: Key) -> Deferred[int]:
+        """Tell the number of fields of a hash.
+
+        :param key: key of the hash.
+        :returns: fires with the number, 0 if the key does not exist.
+
+        https://redis.io/commands/hlen/, since 2.0.0
+        """
+        return self.execute_command("HLEN", key)
+
+    def hkeys(self, key: Key) -> Deferred[list[Value]]:
+        """Read the names of all fields of a hash.
+
+        :param key: key of the hash.
+        :returns: fires with a list of names.
+
+        https://redis.io/commands/hkeys/, since 2.0.0
+        """
+        return self.execute_command("HKEYS", key)
+
+    def hvals(self, key: Key) -> Deferred[list[Value]]:
+        """Read the values of all fields of a hash.
+
+        :param key: key of the hash.
+        :returns: fires with a list of values.
+
+        https://redis.io/commands/hvals/, since 2.0.0
+        """
+        return self.execute_command("HVALS", key)
+
+    def hgetall(self, key: Key) -> Deferred[dict[Value, Value]]:
+        """Read all fields of a hash with their values.
+
+        :param key: key of the hash.
+        :returns: fires with a dict, empty if the key does not exist. Names that look like numbers become
+            numbers as values do.
+
+        https://redis.io/commands/hgetall/, since 2.0.0
+        """
+        return self.execute_command("HGETALL", key, post_proc=as_dict)
+
+    def hscan(
+        self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
+    ) -> Deferred[list[Any]]:
+        """Walk through the fields of a hash, a part at each call.
+
+        :param key: key of the hash.
+        :param cursor: 0 to begin, then what the call before gave.
+        :param pattern: only fields whose name matches this glob-style pattern.
+        :param count: how much work a call should do; a hint, 10 on the server if None.
+        :returns: fires with ``[cursor, [name, value, name, value, ...]]``. The walk ends with the cursor 0.
+
+        https://redis.io/commands/hscan/, since 2.8.0
+        """
+        return self.execute_command("HSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)

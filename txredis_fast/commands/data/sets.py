@@ -1,0 +1,206 @@
+"""Commands on sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ..._types import Argument, Items, Key, Keys, Value
+from .._parts.base import CommandHost, errors_to_deferred
+from .._parts.arguments import list_or_args, scan_arguments
+from .._parts.replies import as_set, scanned
+
+__all__ = ["SetCommands"]
+
+
+class SetCommands(CommandHost):
+    """Commands of Redis's group "set"."""
+
+    __slots__ = ()
+
+    @errors_to_deferred
+    def sadd(self, key: Key, members: Argument | Items, *args: Argument) -> Deferred[int]:
+        """Add members to a set, which is made if it does not exist.
+
+        :param key: key of the set.
+        :param members: one member or an iterable of members.
+        :param args: further members. Deprecated: give an iterable instead.
+        :returns: fires with the number of members that are new.
+
+        https://redis.io/commands/sadd/, since 1.0.0
+        """
+        return self.execute_command("SADD", key, *list_or_args("sadd", members, args))
+
+    @errors_to_deferred
+    def srem(self, key: Key, members: Argument | Items, *args: Argument) -> Deferred[int]:
+        """Remove members from a set.
+
+        :param key: key of the set.
+        :param members: one member or an iterable of members.
+        :param args: further members. Deprecated: give an iterable instead.
+        :returns: fires with the number of members removed.
+
+        https://redis.io/commands/srem/, since 1.0.0
+        """
+        return self.execute_command("SREM", key, *list_or_args("srem", members, args))
+
+    def spop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
+        """Remove and read members picked at random.
+
+        :param key: key of the set.
+        :param count: how many at most (Redis 3.2); None means one.
+        :returns: fires with the member, or None if there is none; with *count*, with a set of members.
+
+        https://redis.io/commands/spop/, since 1.0.0
+        """
+        if count is None:
+            return self.execute_command("SPOP", key)
+        return self.execute_command("SPOP", key, count, post_proc=as_set)
+
+    def smove(self, srckey: Key, dstkey: Key, member: Argument) -> Deferred[bool]:
+        """Move a member from one set to another.
+
+        :param srckey: key of the set to take from.
+        :param dstkey: key of the set to add to.
+        :param member: the member.
+        :returns: fires with whether it was there to be moved.
+
+        https://redis.io/commands/smove/, since 1.0.0
+        """
+        return self.execute_command("SMOVE", srckey, dstkey, member, post_proc=bool)
+
+    def scard(self, key: Key) -> Deferred[int]:
+        """Tell the number of members of a set.
+
+        :param key: key of the set.
+        :returns: fires with the number, 0 if the key does not exist.
+
+        https://redis.io/commands/scard/, since 1.0.0
+        """
+        return self.execute_command("SCARD", key)
+
+    def sismember(self, key: Key, value: Argument) -> Deferred[bool]:
+        """Test whether a value is a member of a set.
+
+        :param key: key of the set.
+        :param value: the value.
+        :returns: fires with True or False.
+
+        https://redis.io/commands/sismember/, since 1.0.0
+        """
+        return self.execute_command("SISMEMBER", key, value, post_proc=bool)
+
+    @errors_to_deferred
+    def sinter(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
+        """Intersect sets.
+
+        :param keys: one key or an iterable of keys.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the set of members that all of them have.
+
+        https://redis.io/commands/sinter/, since 1.0.0
+        """
+        return self.execute_command("SINTER", *list_or_args("sinter", keys, args), post_proc=as_set)
+
+    @errors_to_deferred
+    def sinterstore(self, dstkey: Key, keys: Keys, *args: Key) -> Deferred[int]:
+        """Intersect sets and store the result.
+
+        :param dstkey: key of the result; what it held before is lost.
+        :param keys: one key or an iterable of keys.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the number of members of the result.
+
+        https://redis.io/commands/sinterstore/, since 1.0.0
+        """
+        return self.execute_command("SINTERSTORE", dstkey, *list_or_args("sinterstore", keys, args))
+
+    @errors_to_deferred
+    def sunion(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
+        """Unite sets.
+
+        :param keys: one key or an iterable of keys.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the set of members that any of them has.
+
+        https://redis.io/commands/sunion/, since 1.0.0
+        """
+        return self.execute_command("SUNION", *list_or_args("sunion", keys, args), post_proc=as_set)
+
+    @errors_to_deferred
+    def sunionstore(self, dstkey: Key, keys: Keys, *args: Key) -> Deferred[int]:
+        """Unite sets and store the result.
+
+        :param dstkey: key of the result; what it held before is lost.
+        :param keys: one key or an iterable of keys.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the number of members of the result.
+
+        https://redis.io/commands/sunionstore/, since 1.0.0
+        """
+        return self.execute_command("SUNIONSTORE", dstkey, *list_or_args("sunionstore", keys, args))
+
+    @errors_to_deferred
+    def sdiff(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
+        """Subtract sets from the first one.
+
+        :param keys: one key or an iterable of keys; the first is subtracted from.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the set of members that only the first one has.
+
+        https://redis.io/commands/sdiff/, since 1.0.0
+        """
+        return self.execute_command("SDIFF", *list_or_args("sdiff", keys, args), post_proc=as_set)
+
+    @errors_to_deferred
+    def sdiffstore(self, dstkey: Key, keys: Keys, *args: Key) -> Deferred[int]:
+        """Subtract sets from the first one and store the result.
+
+        :param dstkey: key of the result; what it held before is lost.
+        :param keys: one key or an iterable of keys; the first is subtracted from.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the number of members of the result.
+
+        https://redis.io/commands/sdiffstore/, since 1.0.0
+        """
+        return self.execute_command("SDIFFSTORE", dstkey, *list_or_args("sdiffstore", keys, args))
+
+    def smembers(self, key: Key) -> Deferred[set[Value]]:
+        """Read all members of a set.
+
+        :param key: key of the set.
+        :returns: fires with a set, empty if the key does not exist.
+
+        https://redis.io/commands/smembers/, since 1.0.0
+        """
+        return self.execute_command("SMEMBERS", key, post_proc=as_set)
+
+    def srandmember(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
+        """Read members picked at random, and leave them there.
+
+        :param key: key of the set.
+        :param count: how many at most, each once; a negative number: exactly so many, repeated if need be
+            (Redis 2.6). None means one.
+        :returns: fires with the member, or None if there is none; with *count*, with a list of members.
+
+        https://redis.io/commands/srandmember/, since 1.0.0
+        """
+        if count is None:
+            return self.execute_command("SRANDMEMBER", key)
+        return self.execute_command("SRANDMEMBER", key, count)
+
+    def sscan(
+        self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
+    ) -> Deferred[list[Any]]:
+        """Walk through the members of a set, a part at each call.
+
+        :param key: key of the set.
+        :param cursor: 0 to begin, then what the call before gave.
+        :param pattern: only members that match this glob-style pattern.
+        :param count: how much work a call should do; a hint, 10 on the server if None.
+        :returns: fires with ``[cursor, members]``. The walk ends with the cursor 0.
+
+        https://redis.io/commands/sscan/, since 2.8.0
+        """
+        return self.execute_command("SSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)

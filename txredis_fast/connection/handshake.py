@@ -1,0 +1,155 @@
+"""What is written on a new connection before anybody uses it: login, name, database; within a bound.
+
+All of it is written before ``connectionMade`` returns, so that a program may write its own commands right after; but
+what a function of the program is yet to give (a password, by a Deferred) cannot be, and then all of it waits for that.
+
+This module must not know of pools.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .._checks import seconds_or
+from .._credentials import ask
+from ..exceptions import ResponseError, TimeoutError
+from ..batching.reply_order import as_deferred
+from ..inflight.time_limit import TimeLimit
+
+__all__ = ["DEFAULT_TIMEOUT", "Step", "begin", "write_steps"]
+
+_log = Logger()
+
+#: Seconds for a handshake, where the attribute for it has been set to what is none.
+DEFAULT_TIMEOUT = 30.0
+
+#: What to say if it fails, and the Deferred of the reply.
+Step = tuple[str, Deferred[Any]]
+
+
+def begin(protocol: Any) -> Deferred[None]:
+    """Write the handshake of a connection, and tell the protocol when it is done, or has failed.
+
+    :returns: fires with None when the connection is usable or has been given up.
+    """
+    if callable(protocol.password) or callable(protocol.username):
+        return _begin_later(protocol)
+    steps = protocol._handshake()
+    if not steps:
+        protocol._become_ready()
+        return succeed(None)
+    return _bounded(protocol, _answers(protocol, steps))
+
+
+def _begin_later(protocol: Any) -> Deferred[None]:
+    asking = ask(protocol.username, protocol.password)
+    # Until they are known: what is to be kept out of texts is looked for there.
+    protocol.username = protocol.password = None
+    protocol._awaits_login = True
+
+    def has_ended() -> bool:
+        return protocol._lost or protocol._end_reason is not None
+
+    def known(login: tuple[Any, Any]) -> Any:
+        protocol._awaits_login = False
+        if not protocol.connected or has_ended():
+            return None
+        protocol.username, protocol.password = login
+        return _answers(protocol, protocol._handshake())
+
+    def unknown(failure: Failure) -> None:
+        if not has_ended():
+            protocol._handshake_done([(False, failure)], ["could not log in"])
+
+    def cancel(lost: Any) -> Any:
+        try:
+            asking.cancel()
+        except Exception:  # of the program's own canceller
+            _log.failure("cancelling what gives a user name or a password has failed")
+        return lost
+
+    if not asking.called:
+        protocol.whenDisconnected().addCallback(cancel)
+    return _bounded(protocol, asking.addCallback(known).addErrback(unknown), asks=True)
+
+
+def _answers(protocol: Any, steps: list[Step]) -> Deferred[None]:
+    answered: Deferred[Any] = DeferredList([step for _, step in steps], consumeErrors=True)
+    return answered.addCallback(protocol._handshake_done, [name for name, _ in steps])
+
+
+def _bounded(protocol: Any, done: Deferred[None], asks: bool = False) -> Deferred[None]:
+    """Abort the connection if that takes too long: a server that hangs accepts connections all the same."""
+    reactor = getattr(protocol.transport, "reactor", None)
+    if (done.called and not done.paused) or (reactor is None and not asks):
+        return done
+    limit = seconds_or(protocol.handshakeTimeout, DEFAULT_TIMEOUT)
+    slow = (
+        "the user name and password were not given, or the server did not answer,"
+        if asks
+        else ("the server did not answer")
+    )
+    hangs = TimeoutError(f"{slow} within {limit} seconds of being connected")
+    clock = protocol if reactor is None else reactor
+    timer = TimeLimit(clock, limit, lambda: protocol._abort(hangs), protocol._progress)
+
+    def stop(result: Any) -> Any:
+        timer.stop()
+        return result
+
+    return done.addBoth(stop)
+
+
+def write_steps(protocol: Any) -> list[Step]:
+    """Write what makes a connection usable, of which the login is known; of each step what to say if it fails."""
+    steps: list[Step] = []
+    authenticated: Deferred[Any] | None = None
+    if protocol.password is not None or protocol.username:
+        password = "" if protocol.password is None else protocol.password
+        authenticated = as_deferred(protocol.auth, password, protocol.username or None)
+        steps.append(("could not auth", authenticated))
+    if protocol.clientName is not None:
+        steps += _introduce(protocol)
+    steps += protocol._handshake_checks()
+    if protocol.dbid is not None:
+        # Below a pool nobody else writes before the handshake is done, and SELECT waits for AUTH, as in
+        # txredisapi. A program that writes right after connectionMade has both before its own commands.
+        alone = protocol.factory is not None and not protocol._has_own_connectionMade
+        if authenticated and alone:
+            selected = _select_after(protocol, authenticated)
+        else:
+            selected = as_deferred(protocol.select, protocol.dbid)
+        steps.append((f"could not set dbid={protocol.dbid}", selected))
+    return steps
+
+
+def _select_after(protocol: Any, authenticated: Deferred[Any]) -> Deferred[Any]:
+    selected: Deferred[Any] = Deferred()
+
+    def select(reply: Any) -> Any:
+        as_deferred(protocol.select, protocol.dbid).chainDeferred(selected)
+        return reply
+
+    def refused(failure: Failure) -> Failure:
+        selected.callback(None)  # AUTH's own step tells what went wrong
+        return failure
+
+    authenticated.addCallbacks(select, refused)
+    return selected
+
+
+def _introduce(protocol: Any) -> list[Step]:
+    version = sys.modules[__package__].__version__
+    told = (("SETNAME", protocol.clientName), ("SETINFO", "LIB-NAME", "txredis_fast"), ("SETINFO", "LIB-VER", version))
+    return [("could not name the connection", _asked(protocol, each)) for each in told]
+
+
+def _asked(protocol: Any, arguments: tuple[str, ...]) -> Deferred[Any]:
+    # Servers before Redis 7.2 do not know SETINFO; an ACL may forbid both.
+    answered = as_deferred(protocol.execute_command, "CLIENT", *arguments)
+    return answered.addErrback(lambda failure: failure.trap(ResponseError) and None)

@@ -1,0 +1,237 @@
+"""txredisapi's parts that this package does not need itself, kept importable and working for programs that use them.
+
+:class:`LineReceiver` is also where ``callLater`` lives, the clock of reply timeouts, which tests patch.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredQueue, succeed
+from twisted.internet.protocol import Protocol
+from twisted.protocols.basic import _PauseableMixin
+
+from .._reactor import current_reactor
+from ..resp import Reader
+
+__all__ = ["LineReceiver", "MultiBulkStorage", "ParsingSteps", "PeekableQueue", "ReplyQueue"]
+
+
+class LineReceiver(Protocol, _PauseableMixin):
+    """Splits what comes into lines, or passes it on raw; calls :meth:`lineReceived` with each line as str."""
+
+    line_mode = 1
+    delimiter = b"\r\n"
+    #: Longest line in bytes; a longer one ends the connection.
+    MAX_LENGTH = 16384
+    _line_buffer = b""
+
+    def callLater(self, delay: float, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        """Call a function in ``delay`` seconds. Patch it, on the class or an instance, to use another clock."""
+        return current_reactor().callLater(delay, function, *args, **kwargs)
+
+    def clearLineBuffer(self) -> bytes:
+        """Return and forget what was received and not yet passed on."""
+        buffer, self._line_buffer = self._line_buffer, b""
+        return buffer
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Take bytes from the transport.
+
+        :param unpause: put the data before what is buffered, and go on after a pause.
+        """
+        if unpause:
+            self._line_buffer = data + self._line_buffer
+            self.resumeProducing()  # type: ignore[no-untyped-call]
+        else:
+            self._line_buffer += data
+        while self.line_mode and not self.paused:
+            line, found, rest = self._line_buffer.partition(self.delimiter)
+            if len(line) > self.MAX_LENGTH:
+                self.clearLineBuffer()
+                self.lineLengthExceeded(line + found + rest)
+                return
+            if not found:
+                return
+            self._line_buffer = rest
+            self.lineReceived(line.decode())
+            if self.transport and getattr(self.transport, "disconnecting", False):
+                return
+        if not self.paused and self._line_buffer:
+            self.rawDataReceived(self.clearLineBuffer())
+
+    def setLineMode(self, extra: bytes = b"") -> None:
+        """Go back to lines; ``extra`` is handled in the next reactor turn."""
+        self.line_mode = 1
+        if extra:
+            self.pauseProducing()  # type: ignore[no-untyped-call]
+            self.callLater(0, self.dataReceived, extra, True)
+
+    def setRawMode(self) -> None:
+        """Pass what comes to :meth:`rawDataReceived`."""
+        self.line_mode = 0
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Override this to take raw data."""
+        raise NotImplementedError
+
+    def lineReceived(self, line: str) -> None:
+        """Override this to take a line, without its delimiter."""
+        raise NotImplementedError
+
+    def sendLine(self, line: str | bytes) -> None:
+        """Write a line and the delimiter; str goes as UTF-8."""
+        if isinstance(line, str):
+            line = line.encode()
+        self.transport.write(line + self.delimiter)  # type: ignore[union-attr]
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """A line was longer than :attr:`MAX_LENGTH`: close the connection."""
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+
+class MultiBulkStorage:
+    """Collects the elements of an array reply, nested ones by way of ``parent``."""
+
+    def __init__(self, parent: MultiBulkStorage | None = None) -> None:
+        self.items: Any = None
+        self.pending: Any = None
+        self.parent = parent
+
+    def set_pending(self, pending: int) -> MultiBulkStorage:
+        """Begin an array of ``pending`` elements, here or, if one is open here, below; -1 is the null array."""
+        storage = self if self.pending is None else MultiBulkStorage(self)
+        storage.items = None if pending < 0 else []
+        storage.pending = max(pending, 0)
+        return storage
+
+    def append(self, item: Any) -> None:
+        """Add the next element."""
+        self.pending -= 1
+        self.items.append(item)
+
+
+class ReplyQueue(DeferredQueue[Any]):
+    """A DeferredQueue in which a cancelled ``get()`` keeps its place and swallows the item meant for it."""
+
+    def _cancelGet(self, d: Deferred[Any]) -> None:
+        self.waiting[self.waiting.index(d)] = Deferred()
+
+
+class PeekableQueue(DeferredQueue[Any]):
+    """A DeferredQueue whose items can also be looked at without being taken."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.peekers: list[Deferred[Any]] = []
+
+    def peek(self) -> Deferred[Any]:
+        """Fire with any item, which stays in the queue; waits for one if there is none."""
+        if self.pending:
+            return succeed(random.choice(self.pending))
+        deferred: Deferred[Any] = Deferred(self.peekers.remove)
+        self.peekers.append(deferred)
+        return deferred
+
+    def remove(self, item: Any) -> None:
+        """Take this item out."""
+        self.pending.remove(item)
+
+    def put(self, obj: Any) -> None:
+        """Show the item to all that peek, then hand it to the first that waits for one."""
+        peekers, self.peekers = self.peekers, []
+        for deferred in peekers:
+            deferred.callback(obj)
+        super().put(obj)
+
+
+class ParsingSteps(LineReceiver):
+    """txredisapi's names for the steps of parsing, for programs that call them; the parser takes other roads."""
+
+    _multi_bulk: MultiBulkStorage | None = None
+
+    def _make_reader(self) -> Reader:
+        raise NotImplementedError
+
+    def replyReceived(self, reply: Any) -> None:
+        """Take a complete reply."""
+        raise NotImplementedError
+
+    @property
+    def multi_bulk(self) -> MultiBulkStorage:
+        """The array that is being collected."""
+        if self._multi_bulk is None:
+            self._multi_bulk = MultiBulkStorage()
+        return self._multi_bulk
+
+    @multi_bulk.setter
+    def multi_bulk(self, storage: MultiBulkStorage) -> None:
+        self._multi_bulk = storage
+
+    def lineReceived(self, line: str) -> None:
+        """Take one line of a reply."""
+        self.dataReceived(line.encode() + self.delimiter)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        """Take more bytes of a reply."""
+        self.dataReceived(data)
+
+    def bulkDataReceived(self, data: bytes | None) -> None:
+        """Take the bytes of a bulk string that is a whole reply, not yet converted."""
+        self.replyReceived(self.tryConvertData(data))
+
+    def handleMultiBulkElement(self, element: Any) -> None:
+        """Take the next element of the array begun on ``multi_bulk``."""
+        self.multi_bulk.append(element)
+        if not self.multi_bulk.pending:
+            self.multiBulkDataReceived()
+
+    def multiBulkDataReceived(self) -> None:
+        """The array on ``multi_bulk`` is complete, or belongs into the one above it."""
+        while self.multi_bulk.parent is not None and not self.multi_bulk.pending:
+            parent = self.multi_bulk.parent
+            parent.append(self.multi_bulk.items)
+            self.multi_bulk = parent
+        if not self.multi_bulk.pending:
+            reply, self.multi_bulk = self.multi_bulk.items, MultiBulkStorage()
+            self.replyReceived(self.handleTransactionData(reply))
+
+    def handleTransactionData(self, reply: Any) -> Any:
+        """Return the reply as it is: a transaction converts its own."""
+        return reply
+
+    @staticmethod
+    def handle_reply(r: Any) -> Any:
+        """Raise the reply if it is an error, else return it."""
+        if isinstance(r, Exception):
+            raise r
+        return r
+
+    def tryConvertData(self, data: Any) -> Any:
+        """Convert a bulk string, or a list of them, as in a reply of this connection."""
+        if isinstance(data, list):
+            return self._convert_list(data)
+        if not isinstance(data, bytes | str):
+            return data
+        payload = data if isinstance(data, bytes) else data.encode()
+        reader = self._make_reader()
+        reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
+        converted = reader.get()
+        return data if isinstance(data, str) and isinstance(converted, bytes) else converted
+
+    def _convert_list(self, data: list[Any]) -> list[Any]:
+        """Convert a list, however deep the lists in it are: a reply may be deeper than Python's stack."""
+        converted: list[Any] = []
+        left = [(data, converted)]
+        while left:
+            items, made = left.pop()
+            for item in items:
+                if isinstance(item, list):
+                    inner: list[Any] = []
+                    left.append((item, inner))
+                    made.append(inner)
+                else:
+                    made.append(self.tryConvertData(item))
+        return converted

@@ -1,0 +1,526 @@
+"""One connection to a server: bytes come in, replies go to who waits for them; commands go out.
+
+:class:`RedisProtocol` is a plain Twisted protocol. It works below a :class:`~txredis_fast.RedisFactory`, below any
+other factory, or by hand over a fake transport with no reactor running; and it is made to be subclassed:
+
+* every command goes through :meth:`~BaseRedisProtocol.execute_command`, which may be overridden to log or to count;
+* every reply goes through :meth:`~BaseRedisProtocol.replyReceived`;
+* :meth:`~BaseRedisProtocol.connectionMade` writes AUTH and SELECT before it returns, so that a subclass may write
+  its own commands right after.
+
+This module must not know of pools: a factory learns what it needs from ``whenConnected``, ``whenDisconnected`` and,
+where it has such a method, ``handshakeFailed``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from .._checks import Credential, check_error_handler
+from .closing import Closing
+from ..commands._parts.traits import longest_wait
+from ..exceptions import ConnectionError, GarbledReplyError, MaybeExecutedError, NotSentError, ProtocolError, QueueFullError, ReplyTimeoutError
+from .handshake import Step, begin, write_steps
+from .reading import Incoming
+from ..options.connection import ConvertNumbers, check_option
+from .writing import MUCH, Outgoing
+from ..transport.producer import PIECE
+from .own_scope import OwnScope
+from ..telemetry.redact import redacted, refusal, secrets_of, told
+from ..inflight import PostProc, RequestQueue, shorten
+from ..resp import Push, Reader, encode_command, encode_commands
+from ..transport.chunked import SlicedBatch
+from ..inflight.time_limit import limit_error
+
+__all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
+
+CRLF = b"\r\n"
+
+#: Why a connection ends where that is not yet known, or cannot be said.
+TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
+
+#: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
+BLOCKING_SLACK = 10.0
+
+
+class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
+    """A connection that speaks RESP. See the module's docstring for what a subclass may override.
+
+    :ivar connected: 1 from the moment that the transport is there until it is lost, or this side begins to close it.
+    :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
+    """
+
+    #: Refuse arguments that have no natural encoding; see ``ConnectionOptions.strict``.
+    strict = False
+    #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
+    limits: Mapping[str, int] = {}
+    #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
+    handshakeTimeout: float = 30
+    #: See ``ConnectionOptions.clientName``.
+    clientName: str | None = None
+    #: Whether functions of the program are yet to give the user name or the password.
+    _awaits_login = False
+    #: Whether a PING may be sent at any time.
+    _answers_ping = True
+    factory: Any = None
+
+    def __init__(
+        self,
+        charset: str | None = "utf-8",
+        errors: str = "strict",
+        replyTimeout: float | None = None,
+        password: Credential | None = None,
+        dbid: int | None = None,
+        convertNumbers: ConvertNumbers = True,
+        username: Credential | None = None,
+    ) -> None:
+        """Make one.
+
+        :param errors: how a str that has no encoding in the charset is sent, as for :meth:`str.encode`.
+        :raises ValueError: a value is of a wrong type or out of its range; the error names it.
+
+        The others: see :class:`~txredis_fast.ConnectionOptions`.
+        """
+        check_error_handler(errors)
+        self.charset = check_option("charset", charset)
+        self.errors = errors
+        self.replyTimeout: float | None = check_option("replyTimeout", replyTimeout)
+        self.password: Any = check_option("password", password)
+        self.dbid: int | None = check_option("dbid", dbid)
+        self.convertNumbers = check_option("convertNumbers", convertNumbers)
+        self.username: Any = check_option("username", username)
+        self.script_hashes: set[str] = set()
+        self._requests = RequestQueue(self._write, self._abort, self._tear, self._progress)
+        #: Whether connectionMade was called, rather than overridden without chaining.
+        self._handshake_begun = False
+        #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
+        self._ready = False
+        #: Whether a pool has had it.
+        self._was_pooled = False
+        #: Says what to tell who would send more than it may have in flight, where that is not to wait.
+        self._why_full: Callable[[], str] | None = None
+        #: Called with this protocol when it was full and has room again.
+        self._on_room: Callable[[Any], object] | None = None
+        self._waiting_for_connect: list[Deferred[Any]] = []
+        self._waiting_for_disconnect: list[Deferred[Any]] = []
+        #: The last blocking command that was sent.
+        self._blocking_command: Sequence[Any] = ()
+        #: Why this side ended the connection, where it did.
+        self._end_reason: Exception | None = None
+        #: Whether the transport has said that the connection is lost.
+        self._lost = False
+        #: Why it was lost, in words.
+        self._lost_because = ""
+
+    # -- life of the connection
+
+    def whenConnected(self) -> Deferred[Any]:
+        """Fires with this protocol once AUTH and SELECT, where wanted, have succeeded; never if they do not."""
+        if self._ready:
+            return succeed(self)
+        deferred: Deferred[Any] = Deferred()
+        self._waiting_for_connect.append(deferred)
+        return deferred
+
+    def whenDisconnected(self) -> Deferred[Any]:
+        """Fires with this protocol when the connection is lost."""
+        deferred: Deferred[Any] = Deferred()
+        self._waiting_for_disconnect.append(deferred)
+        return deferred
+
+    def makeConnection(self, transport: Any) -> None:
+        """The transport is there; on TCP, small commands are not to wait, and a dead peer is to be noticed."""
+        for option in ("setTcpNoDelay", "setTcpKeepAlive"):
+            set_option = getattr(transport, option, None)
+            if set_option is not None:
+                with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
+                    set_option(True)
+        self._look_at(transport)
+        self._lost = False
+        super().makeConnection(transport)  # type: ignore[no-untyped-call]
+
+    def connectionMade(self) -> Deferred[None]:
+        """Write AUTH and SELECT where wanted.
+
+        :returns: fires with None when the connection is usable or has been given up.
+        """
+        self._handshake_begun = True
+        return begin(self)
+
+    def _handshake(self) -> list[Step]:
+        """Write what makes the connection usable; of each step what to say if it fails, and its Deferred."""
+        return write_steps(self)
+
+    @property
+    def _has_handshake(self) -> bool:
+        said = (self.password, self.dbid, self.clientName)
+        return self._awaits_login or bool(self.username) or any(each is not None for each in said)
+
+    @property
+    def _has_own_connectionMade(self) -> bool:
+        return type(self).connectionMade is not BaseRedisProtocol.connectionMade
+
+    def _handshake_checks(self) -> list[Step]:
+        """Write what else the server has to answer for, after AUTH."""
+        return []
+
+    def _handshake_done(self, results: list[tuple[bool, Any]], names: list[str]) -> None:
+        for (success, result), name in zip(results, names, strict=True):
+            if not success:
+                self._handshake_failed(name, result)
+                return
+        self._become_ready()
+
+    def _handshake_failed(self, step: str, failure: Failure) -> None:
+        if failure.check(ConnectionError):
+            return  # the connection is lost already, which says more
+        message = f"Redis error: {step}: {refusal(failure.value, step == 'could not auth', self)}"
+        handshake_failed = getattr(self.factory, "handshakeFailed", None)
+        if handshake_failed is not None:
+            handshake_failed(message, failure.value)
+        else:
+            log.msg(message)
+        if self._end_reason is None:
+            self._end_reason = ConnectionError(message)
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+    def _become_ready(self) -> None:
+        self.connected = 1
+        self._ready = True
+        waiting, self._waiting_for_connect = self._waiting_for_connect, []
+        for deferred in waiting:
+            deferred.callback(self)
+
+    def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
+        """The transport is gone: fail what was in flight with ``MaybeExecutedError``."""
+        try:
+            self._close(why)
+        except BaseException:
+            self._close(why)  # no step of it has to be left out; those that are done do nothing
+            raise
+
+    def _close(self, why: Failure) -> None:
+        """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
+        self._lost = True
+        self._take_rest()
+        up = self.connected or self._finishing
+        if not up and not self._requests.waiting and not self._waiting_for_disconnect:
+            return
+        self.connected = 0
+        self._ready = False
+        self._requests.stopped = True
+        try:
+            self._lost_because = self._why_lost(why)
+            self._closed()
+            self._write_no_more()
+            self.script_hashes.clear()
+            self._scope = None
+        finally:
+            try:
+                self._tell_disconnected()
+            finally:
+                self._fail_requests()
+
+    def _tell_disconnected(self) -> None:
+        waiting = self._waiting_for_disconnect
+        while waiting:
+            deferred = waiting.pop(0)
+            try:
+                deferred.callback(self)
+            except BaseException:
+                if not deferred.called:
+                    waiting.insert(0, deferred)
+                raise
+
+    def _fail_requests(self) -> None:
+        reason = self._end_reason
+        text = f"Lost connection: {self._lost_because}"
+        kind: type[MaybeExecutedError] = MaybeExecutedError
+        if isinstance(reason, ReplyTimeoutError):
+            # Those whose own time is not up: the one that was late stood before or behind them, if there was one.
+            cause = str(reason) if reason.silent else f"another command's reply was overdue ({reason})"
+            text = f"Lost connection: {cause}; this one may have been executed"
+        elif isinstance(reason, ProtocolError):
+            kind = GarbledReplyError
+        self._requests.fail_all(lambda: kind(text), getattr(self.transport, "reactor", None) is not None)
+
+    def _abort(self, reason: BaseException) -> None:
+        """End the connection at once, without waiting for what is still to be written.
+
+        :param reason: told to the requests in flight, which fail when the transport reports the loss.
+        """
+        # Whatever is raised below: no reply is handed on any more, and no command is taken.
+        self._requests.stopped = True
+        self._ready = False
+        if self._end_reason is None:
+            self._end_reason = TORN
+            self._end_reason = redacted(reason, *secrets_of(self))  # type: ignore[assignment]
+        try:
+            self._write_no_more()
+        finally:
+            transport = self.transport
+            if transport is not None and not self._lost:
+                getattr(transport, "abortConnection", transport.loseConnection)()
+
+    def _tear(self, error: BaseException) -> None:
+        """End the connection, because something was raised in the middle of a change.
+
+        In a turn of the reactor of its own, where there is one: the program may be deep in recursion.
+        """
+        requests = self._requests
+        requests.torn = requests.stopped = True
+        self._ready = False
+        if self._end_reason is None:
+            self._end_reason = TORN
+            self._end_reason = ConnectionError(f"{TORN}: {type(error).__name__}")
+        reactor = getattr(self.transport, "reactor", None)
+        if reactor is None:
+            self._abort(TORN)
+        else:
+            reactor.callLater(0, self._abort, TORN)
+
+    def _end_if_torn(self) -> None:
+        """End the connection now, where something was raised that left no room to do so."""
+        if self._requests.torn and not self._lost:
+            self._abort(TORN)
+
+    def _progress(self) -> tuple[int, int]:
+        """How many bytes have been received, and how many of these have been handed on."""
+        handed_on = 0 if self._reader is None else self._reader.fed
+        return handed_on + (0 if self._flood is None else self._flood.left), handed_on
+
+    # -- replies
+
+    def _make_reader(self) -> Reader:
+        convert_numbers = self.convertNumbers
+        return Reader(
+            self.charset, convert_numbers if convert_numbers == "exact" else bool(convert_numbers), **self.limits
+        )
+
+    def _deliver(self, reader: Reader) -> None:
+        requests = self._requests
+        nested = self._delivering  # by a transport that answers during write
+        try:
+            self._delivering = True
+            if requests.outgoing is None:
+                requests.outgoing = []  # what callbacks send goes out in one write
+            try:
+                self._hand_on(reader)
+            except ProtocolError as error:
+                self._abort(error)
+            if not nested:
+                if requests.full and requests.has_room() and self._on_room is not None:
+                    self._on_room(self)  # what it gives goes out in the same write
+                self._delivering = False
+                self._flush()
+                if self._on_busy is not None and self._in_flight > MUCH:
+                    self._on_busy(self)
+                if self._finishing:
+                    self._close_if_idle()
+        except BaseException as error:
+            self._delivering = nested
+            self._tear(error)
+            raise
+
+    def _hand_on(self, reader: Reader) -> None:
+        """Hand on every reply that is complete."""
+        take = self.replyReceived
+        take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
+        self._requests.deliver(reader, take_reply, self.pushReceived, take)
+
+    def replyReceived(self, reply: Any) -> None:
+        """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
+        if self._requests.owed:
+            self._requests.answer(reply)
+        else:
+            early = "before its command was written" if self._requests.waiting else "that no command had asked for"
+            self._abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
+
+    def pushReceived(self, push: Push) -> None:
+        """A RESP3 push message has come; ignored here. Override it to use them."""
+
+    def pauseProducing(self) -> None:
+        """Stop reading, and hand on nothing more until ``resumeProducing``."""
+        super().pauseProducing()  # type: ignore[no-untyped-call]
+        self._requests.stopped = True
+
+    def resumeProducing(self) -> None:
+        """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
+        requests = self._requests
+        requests.stopped = requests.torn or self._end_reason is not None or not (self.connected or self._finishing)
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        if self._reader is not None:
+            self._deliver(self._reader)
+
+    # -- commands
+
+    @shorten
+    def execute_command(
+        self,
+        *args: Any,
+        post_proc: PostProc | None = None,
+        apply_timeout: bool = True,
+        blocking: bool = False,
+        raw: bool = False,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Deferred[Any]:
+        """Send a command: the only road to the wire.
+
+        :param args: the command's name and its arguments.
+        :param post_proc: converts the reply, unless that is an error.
+        :param apply_timeout: False: ``replyTimeout`` does not limit this command.
+        :param blocking: the server may take its time to answer (BLPOP ...): up to the command's own time limit and
+            ``replyTimeout`` (or 10 seconds) more; cancelling closes the connection.
+        :param raw: leave the strings of this one reply as bytes.
+        :param timeout: seconds for this one reply, instead of ``replyTimeout`` or what a blocking command has.
+        :returns: fires with the reply; fails with :exc:`ResponseError`, :exc:`InvalidData` (an argument cannot be
+            sent), :exc:`NotSentError` or :exc:`MaybeExecutedError`. Never raises.
+        """
+        if self._scope is not None:
+            return self._scope.execute_command(  # type: ignore[no-any-return]
+                *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
+            )
+        if kwargs:
+            return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
+        if not self.connected or self._end_reason is not None:
+            return fail(NotSentError("Not connected"))
+        wrong = None if timeout is None else limit_error(timeout)
+        if wrong is not None:
+            return fail(wrong)
+        try:
+            data = encode_command(args, self.charset, self.errors, self.strict)
+            if blocking:
+                return self._send_blocking(data, args, post_proc, raw, timeout)
+            if timeout is None and apply_timeout:
+                timeout = self.replyTimeout
+            deadline = self._deadline(timeout) if timeout else None
+            return self._requests.send(data, post_proc, raw, None, deadline)
+        except Exception:
+            return fail()
+
+    _execute_stock = execute_command
+
+    def _send_blocking(
+        self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool, timeout: float | None
+    ) -> Deferred[Any]:
+        """Send a command that the server may answer late: its time limit is its own, and some more."""
+        self._blocking_command = args
+        wait = longest_wait(args)
+        if timeout is None and wait is not None and wait != math.inf:
+            timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
+        deadline = self._deadline(timeout) if timeout else None
+        self._blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
+        return self._blocked_by
+
+    def execute_batch(
+        self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]], timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        """Send many commands in one write, or in as many as they need.
+
+        :param commands: of each its arguments, its converter or None, and whether its reply is wanted raw.
+        :param timeout: seconds for all replies, instead of ``replyTimeout``.
+        :returns: fires with all replies in order, errors being values; fails as a whole if an argument cannot be
+            sent (then none was) or the connection is lost (then any may have been executed).
+        """
+        if not self.connected or self._end_reason is not None:
+            return fail(NotSentError("Not connected"))
+        wrong = None if timeout is None else limit_error(timeout)
+        if wrong is not None:
+            return fail(wrong)
+        if not commands:
+            return succeed([])
+        parts = []
+        try:
+            arguments: list[Iterable[Any]] = [command[0] for command in commands]
+            end = 0
+            while end < len(arguments):
+                begin = end
+                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, PIECE)
+                parts.append((data, begin, end))
+            timeout = timeout or self.replyTimeout
+            deadline = self._deadline(timeout) if timeout else None
+            if len(parts) == 1:
+                return self._requests.send_batch(data, commands, deadline)
+            with self.corked():
+                slices = [self._requests.send_batch(data, commands[begin:end], deadline) for data, begin, end in parts]
+        except Exception:
+            return fail()
+        return SlicedBatch(slices).deferred
+
+    @property
+    def _proved(self) -> bool:
+        """Whether the server has taken this side for a client, and said something that makes sense."""
+        spoke = self._reader is not None and not self._refused and not isinstance(self._end_reason, ProtocolError)
+        return self._was_pooled and spoke
+
+    @property
+    def _full(self) -> bool:
+        """Whether it has as much in flight as it may; see ``ConnectionOptions.maxInFlight``."""
+        return self._requests.full
+
+    @property
+    def _too_full(self) -> QueueFullError | None:
+        """What a command fails with that is meant for this connection alone, where it is full."""
+        return QueueFullError(self._why_full()) if self._why_full is not None and self._full else None
+
+    @property
+    def _usable(self) -> bool:
+        """Whether it is ready, and nobody has marked it as not connected."""
+        return self._ready and bool(self.connected)
+
+    def _deadline(self, timeout: float) -> float:
+        call_later = self.callLater
+        clock: Any = getattr(call_later, "__self__", None)
+        if clock is self or not hasattr(clock, "seconds"):
+            clock = current_reactor()
+        return self._requests.start_deadline(timeout, call_later, clock.seconds)
+
+    def _host_later(self) -> Any:
+        """This connection, or the handler of its pool, where somebody may have the connection alone by then."""
+        queue = getattr(self.factory, "connectionQueue", None)
+        return self.factory.handler if queue is not None and self in queue.pending else self
+
+    def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
+        self._requests.cancelled += 1
+        deferred.errback(CancelledError())
+        self._abort(ConnectionError("a blocking command was cancelled"))
+
+    def _build_command(self, *args: Any, **kwargs: Any) -> bytes:
+        return encode_command(args, self.charset, self.errors, self.strict)
+
+    def _encode_value(self, arg: Any) -> bytes:
+        """One argument as it is sent, without its length."""
+        payload = self._build_command("", arg).split(CRLF, 4)[4]
+        return payload[: -len(CRLF)]
+
+
+_STOCK_REPLY_RECEIVED = BaseRedisProtocol.replyReceived
+
+
+class RedisProtocol(BaseRedisProtocol):
+    """The connection that factories make."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Takes the arguments of :class:`BaseRedisProtocol`."""
+        BaseRedisProtocol.__init__(self, *args, **kwargs)
+
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Take bytes from the transport, and hand on each reply that they complete before returning."""
+        BaseRedisProtocol.dataReceived(self, data, unpause)
+
+
+#: Those that others have not replaced, so that nobody notices where data takes another way.
+Incoming._stock = (BaseRedisProtocol.dataReceived, RedisProtocol.dataReceived)
+
+#: txredisapi's name for the protocol that parses with hiredis; here both are one, and need no hiredis.
+HiredisProtocol = RedisProtocol

@@ -1,0 +1,527 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The requests of one connection, compiled: name for name as in ``_pyrequest``, which has the documentation.
+
+Deferreds are made and fired by ``_cdeferred``.
+"""
+
+from collections import deque
+from functools import wraps
+from sys import maxsize
+
+from cpython.object cimport PyObject
+
+from twisted.internet.defer import fail
+
+from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
+from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_deferred
+from txredis_fast.inflight._deadline import DeadlineTimer
+from txredis_fast.inflight._failing import as_exception, fail_each
+from txredis_fast.inflight._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
+from txredis_fast.resp._cencode cimport encode_usual
+
+__all__ = [
+    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "first_error", "plain_commands", "shorten",
+    "shorten_adding", "shorten_shared"
+]
+
+cdef extern from "Python.h":
+    enum:
+        PY_VECTORCALL_ARGUMENTS_OFFSET
+    object call_method "PyObject_VectorcallMethod"(object name, PyObject **args, size_t count, void *names)
+
+cdef enum:
+    #: Arguments of a method that are passed on without making a tuple.
+    MAX_ARGUMENTS = 7
+
+cdef object _Push = Push
+cdef object _INCOMPLETE = INCOMPLETE
+cdef Py_ssize_t _LONG = LONG
+cdef object _ListOfReplies = ListOfReplies
+
+
+cdef inline bint may_be_long(object convert, object reply) except -1:
+    return isinstance(reply, list) and (len(<list>reply) > _LONG or isinstance(convert, _ListOfReplies))
+
+
+cdef class Request:
+    cdef readonly object deferred
+    cdef readonly object post_proc
+    cdef readonly bint raw
+    cdef readonly object deadline
+    cdef readonly Py_ssize_t size
+
+    @property
+    def remaining(self):
+        return 1
+
+    def __init__(self, deferred, post_proc, bint raw, deadline, Py_ssize_t size):
+        self.deferred = deferred
+        self.post_proc = post_proc
+        self.raw = raw
+        self.deadline = deadline
+        self.size = size
+
+    cpdef bint answer(self, reply) except -1:
+        cdef object deferred = self.deferred
+        cdef object work
+        if deferred.called:
+            return True
+        if isinstance(reply, Exception):
+            fire_error(deferred, reply)
+            return True
+        if self.post_proc is not None:
+            try:
+                if may_be_long(self.post_proc, reply):
+                    work = parts_of(self.post_proc, reply)
+                    if work is not None:
+                        convert_in_turns(work, deferred)
+                        return True
+                reply = self.post_proc(reply)
+            except BaseException:
+                deferred.errback()
+                return True
+        fire(deferred, reply)
+        return True
+
+    def fail(self, error):
+        if not self.deferred.called:
+            fire_error(self.deferred, error)
+
+
+cdef class BatchRequest:
+    cdef readonly object deferred
+    cdef readonly list replies
+    cdef readonly object deadline
+    cdef readonly Py_ssize_t size
+    cdef list _converters
+    cdef list _long
+    cdef Py_ssize_t _size
+    cdef bint _plain
+
+    def __init__(self, deferred, converters, deadline, Py_ssize_t size):
+        self.deferred = deferred
+        self.size = size
+        self._converters = list(converters)
+        self._size = len(self._converters)
+        self._plain = True
+        for converter in self._converters:
+            if (<tuple?>converter)[-2] is not None or (<tuple>converter)[-1]:
+                self._plain = False
+                break
+        self.replies = []
+        self.deadline = deadline
+
+    @property
+    def raw(self):
+        return (<tuple?>self._converters[len(self.replies)])[-1]
+
+    @property
+    def post_proc(self):
+        return (<tuple?>self._converters[len(self.replies)])[-2]
+
+    @property
+    def remaining(self):
+        return self._size - len(self.replies)
+
+    @property
+    def plain(self):
+        return self._size - len(self.replies) if self._plain else 0
+
+    cpdef bint answer_many(self, list replies) except -1:
+        self.replies += replies
+        return len(self.replies) == self._size
+
+    cpdef bint answer(self, reply) except -1:
+        cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[-2]
+        cdef object work = None
+        if post_proc is not None and not isinstance(reply, Exception):
+            try:
+                if may_be_long(post_proc, reply):
+                    work = parts_of(post_proc, reply)
+                if work is not None:
+                    if self._long is None:
+                        self._long = []
+                    self._long.append((len(self.replies), work))
+                else:
+                    reply = post_proc(reply)
+            except BaseException as error:
+                reply = as_exception(error)
+        self.replies.append(reply)
+        return len(self.replies) == self._size
+
+    cpdef finish(self):
+        if self.deferred.called:
+            return
+        if self._long is not None:
+            finish_in_turns(self._long, self.replies, self.deferred)
+        else:
+            fire(self.deferred, self.replies)
+
+    def fail(self, error):
+        if not self.deferred.called:
+            fire_error(self.deferred, error)
+
+
+cdef class RequestQueue:
+    cdef readonly object waiting
+    cdef public object outgoing
+    cdef readonly bint full
+    cdef public bint stopped
+    cdef public bint torn
+    cdef readonly long long sent
+    cdef readonly long long bytes_out
+    cdef readonly Py_ssize_t in_flight
+    cdef readonly Py_ssize_t bytes_in_flight
+    cdef public long long cancelled
+    cdef object _note_cancelled
+    cdef Py_ssize_t _max_in_flight
+    cdef Py_ssize_t _max_bytes
+    cdef object _on_full
+    cdef Py_ssize_t _replies_left
+    cdef object _tear
+    cdef object _timer
+    cdef object _write
+
+    def __init__(self, write, on_overdue, tear=None, progress=None):
+        self.waiting = deque()
+        self.outgoing = None
+        self.full = False
+        self.stopped = False
+        self.torn = False
+        self._max_in_flight = self._max_bytes = maxsize
+        self._on_full = None
+        self._replies_left = -1
+        self._timer = DeadlineTimer(on_overdue, progress)
+        self._write = write
+        self._tear = tear or on_overdue
+        self._note_cancelled = self._cancelled
+
+    @property
+    def owed(self):
+        return self._owed()
+
+    cdef Py_ssize_t _owed(self) except -1:
+        cdef Py_ssize_t owed = len(self.waiting)
+        return owed if self.outgoing is None else owed - len(<list?>self.outgoing)
+
+    def limit(self, max_in_flight, max_bytes, on_full):
+        self._max_in_flight = maxsize if max_in_flight is None else max_in_flight
+        self._max_bytes = maxsize if max_bytes is None else max_bytes
+        self._on_full = on_full
+
+    cpdef bint has_room(self) except -1:
+        self.full = self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes
+        return not self.full
+
+    def _cancelled(self, deferred):
+        self.cancelled += 1
+
+    cdef int _add(self, object request, Py_ssize_t commands, bytes data) except -1:
+        cdef Py_ssize_t size = len(data)
+        self.waiting.append(request)
+        self.sent += commands
+        self.in_flight += commands
+        self.bytes_out += size
+        self.bytes_in_flight += size
+        if self.outgoing is None:
+            self._write(data)
+        else:
+            (<list?>self.outgoing).append(data)
+        if not self.full and not self.has_room() and self._on_full is not None:
+            self._on_full()
+        return 0
+
+    def send(self, bytes data not None, post_proc, bint raw, canceller, deadline):
+        return self._send(data, post_proc, raw, canceller, deadline)
+
+    cdef object _send(self, bytes data, object post_proc, bint raw, object canceller, object deadline):
+        cdef object deferred = new_deferred(self._note_cancelled if canceller is None else canceller)
+        cdef Request request = Request.__new__(Request)
+        request.deferred = deferred
+        request.post_proc = post_proc
+        request.raw = raw
+        request.deadline = deadline
+        request.size = len(data)
+        try:
+            self._add(request, 1, data)
+        except BaseException as error:
+            self._torn_by(error, request)
+        return deferred
+
+    def send_batch(self, bytes data not None, converters, deadline):
+        cdef object deferred = new_deferred(self._note_cancelled)
+        cdef BatchRequest request = BatchRequest(deferred, converters, deadline, len(data))
+        try:
+            self._add(request, request._size, data)
+        except BaseException as error:
+            self._torn_by(error, request)
+        return deferred
+
+    cdef _torn_by(self, error, request):
+        self.torn = self.stopped = True
+        if request in self.waiting:
+            self.waiting.remove(request)
+        self._tear(error)
+        if not isinstance(error, Exception):
+            raise error
+        raise MaybeExecutedError(
+            f"{type(error).__name__} was raised while the command was sent, so its connection is closed; "
+            "it may have been executed"
+        ) from error
+
+    def deliver(self, reader, take_reply, take_push, unasked):
+        cdef object get = reader.get
+        cdef object reply, request
+        cdef Py_ssize_t left
+        while not self.stopped:
+            request = self.waiting[0] if self.waiting else None
+            if (
+                take_reply is None and isinstance(request, BatchRequest) and self._owed()
+                and (<BatchRequest>request).plain
+            ):
+                self._deliver_batch(<BatchRequest>request, reader, take_push)
+                request = self.waiting[0] if self.waiting else None
+            reply = get(request is not None and request.raw)
+            if reply is _INCOMPLETE:
+                break
+            if type(reply) is _Push:
+                take_push(reply)
+            elif take_reply is not None:
+                left, self._replies_left = self._replies_left, 1
+                take_reply(reply)
+                self._replies_left = left
+            elif self._owed():
+                self.answer(reply)
+            else:
+                unasked(reply)
+        if not self.waiting and self._timer.running:
+            self._timer.stop()
+
+    cdef int _deliver_batch(self, BatchRequest request, object reader, object take_push) except -1:
+        cdef list replies = reader.get_many(request.plain)
+        cdef list pushes = None
+        cdef object reply
+        cdef bint done
+        for reply in replies:
+            if type(reply) is _Push:
+                pushes = [push for push in replies if type(push) is _Push]
+                replies = [reply for reply in replies if type(reply) is not _Push]
+                break
+        self.in_flight -= len(replies)
+        done = request.answer_many(replies)
+        if done:
+            self.waiting.popleft()
+            self.bytes_in_flight -= request.size
+        try:
+            if pushes is not None:
+                for reply in pushes:
+                    take_push(reply)
+            if done:
+                request.finish()
+        except BaseException:
+            if done:
+                self._unanswered(request, request.deferred)
+            raise
+        return 0
+
+    cpdef answer(self, reply):
+        cdef object request
+        if self._replies_left >= 0:
+            if self._replies_left == 0:
+                raise RedisError("replyReceived was called twice with one reply, which would be another command's")
+            self._replies_left -= 1
+        request = self.waiting[0]
+        self.in_flight -= 1
+        if isinstance(request, Request):
+            self.waiting.popleft()
+            self.bytes_in_flight -= (<Request>request).size
+            try:
+                (<Request>request).answer(reply)
+            except BaseException:
+                self._unanswered(request, (<Request>request).deferred)
+                raise
+        elif (<BatchRequest?>request).answer(reply):
+            self.waiting.popleft()
+            self.bytes_in_flight -= (<BatchRequest>request).size
+            try:
+                (<BatchRequest>request).finish()
+            except BaseException:
+                self._unanswered(request, (<BatchRequest>request).deferred)
+                raise
+
+    cdef int _unanswered(self, request, deferred) except -1:
+        self.torn = self.stopped = True
+        if not deferred.called:
+            self.waiting.appendleft(request)
+        return 0
+
+    def fail_all(self, make_error, turns=False):
+        timer, sent = self._timer, self._owed()
+        timer.stop()
+        self.outgoing = None
+        self.in_flight = self.bytes_in_flight = 0
+        waiting, self.waiting = self.waiting, deque()
+
+        def fail(place, request):
+            if place >= sent:
+                request.fail(NotSentError("Not connected"))
+            else:
+                request.fail(timer.overdue(request) or make_error())
+
+        try:
+            fail_each(waiting, fail, turns)
+        except BaseException:
+            fail_each(waiting, fail, turns)  # those that have fired are passed over
+            raise
+
+    def start_deadline(self, timeout, call_later, seconds):
+        timer = self._timer
+        if timer.running and timeout == timer.usual:
+            return seconds() + timeout
+        return timer.start(timeout, call_later, seconds, self.waiting)
+
+
+def shorten(execute_command):
+    @wraps(execute_command)
+    def shortened(self, *args, **kwargs):
+        cdef object deferred = None
+        try:
+            if not kwargs:
+                deferred = _send_usual(self, args, None)
+            elif len(kwargs) == 1 and "post_proc" in kwargs:
+                deferred = _send_usual(self, args, kwargs["post_proc"])
+        except Exception:
+            return fail()
+        return execute_command(self, *args, **kwargs) if deferred is None else deferred
+
+    return shortened
+
+
+cdef object _send_usual(object connection, tuple args, object post_proc):
+    """Send a command in the usual case; None: it is not the usual case."""
+    cdef object found = connection._requests
+    cdef RequestQueue requests
+    cdef object deadline = None
+    cdef object timeout
+    cdef bytes data
+    if type(found) is not RequestQueue:
+        return None
+    requests = <RequestQueue>found
+    if (
+        not args
+        or connection._scope is not None or connection._end_reason is not None or not connection.connected
+    ):
+        return None
+    data = encode_usual(args, connection.charset)
+    if data is None:
+        return None
+    timeout = connection.replyTimeout
+    if timeout:
+        deadline = connection._deadline(timeout)
+    return requests._send(data, post_proc, False, None, deadline)
+
+
+def shorten_shared(str name not None, run_shared):
+    @wraps(run_shared)
+    def shortened(self, *args, **kwargs):
+        if not kwargs and len(args) <= MAX_ARGUMENTS:
+            connection = self._factory.connectionQueue.current
+            if connection is not None and connection._ready:
+                try:
+                    return _call(connection, name, args)
+                except Exception:
+                    return fail()
+        return run_shared(self, *args, **kwargs)
+
+    return shortened
+
+
+cdef object _call(object host, str name, tuple args):
+    """Call a method with few arguments."""
+    cdef PyObject *passed[MAX_ARGUMENTS + 2]
+    cdef Py_ssize_t index
+    passed[1] = <PyObject *>host
+    for index in range(len(args)):
+        passed[2 + index] = <PyObject *>args[index]
+    return call_method(name, &passed[1], (len(args) + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+
+
+def plain_commands(commands):
+    cdef list listed = []
+    for args in commands:
+        listed.append((_fixed(args if type(args) is tuple else tuple(args)), None, False))
+    return listed
+
+
+def add_command(list commands not None, list deferreds not None, args, post_proc=None, raw=False):
+    return _add_command(commands, deferreds, args, post_proc, raw)
+
+
+cdef inline object _add_command(list commands, list deferreds, object args, object post_proc, object raw):
+    cdef tuple command = (_fixed(args if type(args) is tuple else tuple(args)), post_proc, raw)
+    cdef object deferred = new_deferred(None)
+    commands.append(command)
+    try:
+        deferreds.append(deferred)
+    except BaseException:
+        commands.pop()
+        raise
+    return deferred
+
+
+cdef inline tuple _fixed(tuple args):
+    """As ``fixed_arguments``, which is called where there is an argument that could be changed."""
+    cdef object value
+    for value in args:
+        if type(value) is not str and type(value) is not bytes and type(value) is not int and type(value) is not float:
+            return fixed_arguments(args)
+    return args
+
+
+def shorten_adding(execute_command):
+    @wraps(execute_command)
+    def shortened(self, *args, **kwargs):
+        cdef object post_proc = None
+        if kwargs:
+            if len(kwargs) != 1 or "post_proc" not in kwargs:
+                return execute_command(self, *args, **kwargs)
+            post_proc = kwargs["post_proc"]
+        if not self._open:
+            return execute_command(self, *args, **kwargs)
+        try:
+            return _add_command(self._commands, self._deferreds, args, post_proc, False)
+        except Exception as error:
+            return self._refuse(error)
+
+    return shortened
+
+
+def answer_each(list deferreds not None, list replies not None):
+    cdef Py_ssize_t first_error = -1
+    cdef Py_ssize_t index
+    cdef object reply, deferred
+    for index in range(len(replies)):
+        reply = replies[index]
+        if not isinstance(reply, Exception):
+            fire_kept(deferreds, index, reply)
+            continue
+        if first_error < 0:
+            first_error = index
+        deferred = deferreds[index]
+        if not deferred.called:
+            deferred.errback(reply)
+            deferred.addErrback(_forget)
+    return first_error
+
+
+def first_error(list replies not None):
+    cdef Py_ssize_t index
+    for index in range(len(replies)):
+        if isinstance(replies[index], Exception):
+            return index
+    return -1
+
+
+def _forget(failure):
+    return None

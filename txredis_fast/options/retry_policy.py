@@ -1,0 +1,107 @@
+"""Sending a command again, where a program asks for it: nothing is ever repeated otherwise.
+
+Theory. A command that fails may or may not have been executed, and only that decides whether sending it again is safe:
+
+* ``NotSentError``: it was never written. Sending it again is safe, whatever it is; a policy always does.
+* ``MaybeExecutedError``: it was written, and the reply is lost. Sending it again may execute it twice. For a command
+  that only reads (the servers' own flag says which do) that does no harm, and ``read_only=True`` repeats those. Of a
+  command that writes only the program knows (``SET k v`` is the same twice, ``INCR k`` is not): it marks the call,
+  ``rc.retrying.set("k", "v")``, or ``rc.execute_command("SET", "k", "v", retry=True)``.
+* An error reply that means "not now, not here" (``LOADING``, ``BUSY``, ``READONLY``, ``MASTERDOWN``, ``TRYAGAIN``,
+  ``CLUSTERDOWN``, and ``UNBLOCKED`` where the server has become a replica): the server refused it, and has executed
+  nothing. ``refused=True`` repeats it, whatever it is, without a mark, which would repeat it after a lost reply too.
+  A script is different: it may have made the error itself, half way through, so it is repeated where the text is the
+  server's own (it is loading, or busy with another script), or where it is marked. Other error replies are final.
+
+Between attempts the delay grows by a factor up to a maximum, with jitter, so that the clients of a server that comes
+back do not all come at once. A time limit of the call (``rc.withTimeout(2)``) covers all attempts. Transactions,
+pipelines and batches are never repeated: ``rc.transact()`` is for that.
+
+This module must not know how a command is sent, nor what a command is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+
+from .._checks import check_count, check_flag, check_number, check_seconds
+from ..exceptions import MaybeExecutedError, NotSentError, ResponseError
+from .._roles import is_of_replica
+
+__all__ = ["RetryPolicy"]
+
+#: Codes of error replies that say: not now.
+_NOT_NOW = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
+
+#: What servers say before they execute anything, a script included.
+_BEFORE_SCRIPTS = re.compile(r"LOADING \w+ is loading |BUSY \w+ is busy running |READONLY Can not run script ")
+
+#: With a larger one the delay has long been the longest there is.
+_LARGEST_EXPONENT = 100
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """Which commands are sent again, how often and when. Immutable; the option ``retry`` of all constructors.
+
+    ``RetryPolicy()`` repeats commands that were never written, and those that the program marks.
+    """
+
+    #: How often a command is sent at most, the first time included.
+    attempts: int = 3
+    #: Seconds before the second attempt.
+    delay: float = 0.05
+    #: The delay grows by this factor with each attempt.
+    factor: float = 2.0
+    #: Longest delay in seconds.
+    max_delay: float = 1.0
+    #: Randomness of the delay, as a fraction of it: 0.25 is 25 per cent more or less.
+    jitter: float = 0.25
+    #: Whether commands that only read are sent again when their reply was lost.
+    read_only: bool = False
+    #: Whether commands, whatever they are, are sent again when the server refused them for now: nothing was executed.
+    refused: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense with ``ValueError``."""
+        judged = {
+            "attempts": check_count("attempts", self.attempts, 1),
+            "delay": check_seconds("delay", self.delay),
+            "factor": check_number("factor", self.factor, 1),
+            "max_delay": check_seconds("max_delay", self.max_delay),
+            "jitter": check_number("jitter", self.jitter, most=1, kind="a fraction"),
+            "read_only": check_flag("read_only", self.read_only),
+            "refused": check_flag("refused", self.refused),
+        }
+        for name, value in judged.items():
+            object.__setattr__(self, name, value)
+
+    def delay_after(self, attempt: int) -> float:
+        """Seconds to wait after an attempt that failed, counted from 1."""
+        exponent = min(attempt - 1, _LARGEST_EXPONENT)
+        try:
+            delay = min(self.delay * float(self.factor) ** exponent, self.max_delay)
+        except OverflowError:
+            delay = self.max_delay
+        return delay * (1 + random.uniform(-self.jitter, self.jitter))
+
+    def repeats(self, error: BaseException, reads: bool, marked: bool = False, runs_script: bool = False) -> bool:
+        """Whether a command that failed so may be sent again.
+
+        :param reads: whether it is one that only reads.
+        :param marked: whether the program says that executing it twice does no harm.
+        :param runs_script: whether it runs a script or a function, which may have made the error itself.
+        """
+        if isinstance(error, NotSentError):
+            return True
+        if isinstance(error, MaybeExecutedError):
+            return marked or (self.read_only and reads)
+        if isinstance(error, ResponseError) and self.refused and _is_refusal(error):
+            return marked or reads or not runs_script or _BEFORE_SCRIPTS.match(str(error)) is not None
+        return False
+
+
+def _is_refusal(error: ResponseError) -> bool:
+    return error.code in _NOT_NOW or (error.code == "UNBLOCKED" and is_of_replica(error))

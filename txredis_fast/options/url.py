@@ -1,0 +1,278 @@
+"""URLs that say where to connect and with which options: :class:`RedisURL`.
+
+Any text at all may come in here, and a password may stand anywhere in it: where a character is missing or too much, a
+password looks like a host, a path or an option. So no error shows anything of what was given, but for the names of
+options that are close to one there is.
+
+This module must not know what the options do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from .._checks import check_charset, check_choice, check_client_name, check_count, check_host, check_path, check_port
+from .._checks import check_seconds as _check_seconds
+
+__all__ = ["RedisURL"]
+
+#: A URL names at most these schemes.
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+
+_ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
+_DATABASE = "cannot read the value of dbid in the URL: behind the host, as /0, stands the number of a database"
+_ADDRESS = "cannot read the address in the URL: its port is a number up to 65535, and not 0; a password ends with @"
+
+_SPLIT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL).fullmatch
+_ODD = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]").search
+_WHOLE = re.compile(r"[0-9]{1,20}").fullmatch
+
+
+@dataclasses.dataclass(frozen=True)
+class RedisURL:
+    """What a URL says: where to connect, and the options it sets."""
+
+    #: ``redis``, ``rediss``, ``unix`` or ``redis+sentinel``.
+    scheme: str
+    #: Host and port of each address, one but for ``redis+sentinel``; empty for ``unix``.
+    addresses: tuple[tuple[str, int], ...]
+    #: Path of the socket; "" but for ``unix``.
+    path: str
+    #: Name of the service that the Sentinels watch; "" but for ``redis+sentinel``.
+    service: str
+    #: Fields of :class:`ConnectionOptions` by name.
+    options: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> RedisURL:
+        """Read a URL.
+
+        ``redis://[user[:password]@]host[:port][/db][?option=value&...]``, ``rediss://`` the same over TLS,
+        ``unix://[user[:password]@]/path[?db=2&...]``, and
+        ``redis+sentinel://[user[:password]@]host:port,host:port/service[/db]``. Options are the fields of
+        :class:`ConnectionOptions`, each given once; user, password and path are percent-encoded. A user or a password
+        that is not UTF-8 then is bytes. An IPv6 address stands in brackets, with its zone behind ``%25``:
+        ``[fe80::1%25eth0]``.
+
+        :raises ValueError: what is wrong with it, never repeating the password.
+        """
+        scheme, credentials, hosts, path, query = _take_apart(url)
+        try:
+            return cls._read(scheme, credentials, hosts, path, query)
+        except ValueError as error:
+            # Where an "@" stands behind a character that ends the host, that may have been in a password.
+            wrong = f"{error}; {_ENCODED}" if "@" in path + query else str(error)
+        raise ValueError(wrong)
+
+    @classmethod
+    def _read(cls, scheme: str, credentials: str, hosts: str, path: str, query: str) -> RedisURL:
+        options = _query_options(query)
+        user, _, password = credentials.partition(":")
+        if user:
+            options["username"] = _text_or_bytes(user)
+        if password:
+            options["password"] = _text_or_bytes(password)
+        if scheme == "unix":
+            if hosts or not path:
+                raise ValueError(
+                    "a unix:// URL has three slashes before the path of the socket: unix:///run/redis.sock"
+                )
+            return cls(scheme, (), check_path("the path in the URL", os.fsdecode(unquote_to_bytes(path))), "", options)
+        if scheme == "rediss":
+            options.setdefault("ssl_context_factory", True)
+        database = path.strip("/")
+        service = ""
+        if scheme == "redis+sentinel":
+            encoded, _, database = database.partition("/")
+            service = _text(encoded)
+            if not service:
+                raise ValueError("a redis+sentinel:// URL names the service after the addresses: /mymaster")
+        elif "," in hosts:
+            raise ValueError("a URL names one host; several, separated by commas, are for redis+sentinel://")
+        if database:
+            _set_database(options, database)
+        default_port = 26379 if service else 6379
+        addresses = tuple(_host_and_port(text, default_port, bool(service)) for text in hosts.split(","))
+        return cls(scheme, addresses, "", service, options)
+
+
+def _take_apart(url: Any) -> tuple[str, str, str, str, str]:
+    """Scheme, credentials, hosts, path and query of a URL."""
+    if not isinstance(url, str):
+        raise ValueError(f"a URL is a str, not of type {type(url).__name__}")
+    if _ODD(url) or not _is_utf8(url):
+        raise ValueError("a URL has no spaces and no control characters: they are percent-encoded, as in %20")
+    parts = _SPLIT(url)
+    scheme = parts[1].lower() if parts else ""
+    if parts is None or scheme not in SCHEMES:
+        raise ValueError(f"a Redis URL begins with one of {', '.join(f'{known}://' for known in SCHEMES)}")
+    credentials, _, hosts = parts[2].rpartition("@")
+    if re.search(r"[\[\]]", credentials):
+        raise ValueError(f"{_ENCODED}, [ is %5B, ] is %5D")
+    if parts[5]:
+        raise ValueError(_ENCODED if "@" in parts[5] else "a Redis URL has no fragment: # is %23")
+    return scheme, credentials, hosts, parts[3], parts[4] or ""
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _text_or_bytes(encoded: str) -> str | bytes:
+    data = unquote_to_bytes(encoded)
+    try:
+        return data.decode("utf-8")
+    except UnicodeError:
+        return data
+
+
+def _text(encoded: str) -> str:
+    text = _text_or_bytes(encoded)
+    if isinstance(text, bytes):
+        raise ValueError("the name of a service in a URL is UTF-8, percent-encoded")
+    return text
+
+
+def _host_and_port(text: str, default_port: int, one_of_several: bool) -> tuple[str, int]:
+    if not text and one_of_several:
+        raise ValueError("an address in the URL is empty")
+    host, colon, port = text.rpartition(":")
+    if not colon or text.endswith("]"):
+        host, port = text, ""
+    if host.startswith("["):
+        # The zone's "%" is to be encoded; written as it is it cannot be told from an encoded character.
+        host = host.replace("%25", "%", 1)
+    elif ":" in host:
+        raise ValueError("an IPv6 address in a URL stands in brackets: redis://[::1]:6379")
+    else:
+        host = (_text(host) if host else "localhost").lower()
+    try:
+        return check_host("host", host), check_port("port", port or default_port)
+    except ValueError:
+        pass
+    # Not shown: without its "@" this is a user and a password.
+    raise ValueError(_ADDRESS)
+
+
+def _set_database(options: dict[str, Any], text: str) -> None:
+    if not _WHOLE(text):
+        raise ValueError(_DATABASE)
+    if options.setdefault("dbid", int(text)) != int(text):
+        raise ValueError("the URL names two databases, behind the host and as an option (dbid)")
+
+
+def _whole(name: str, text: str, least: int) -> int:
+    if not _WHOLE(text):
+        raise ValueError
+    return int(check_count(name, int(text), least))
+
+
+def _read_dbid(name: str, text: str) -> int:
+    return _whole(name, text, 0)
+
+
+def _read_poolsize(name: str, text: str) -> int:
+    return _whole(name, text, 1)
+
+
+def _read_count(name: str, text: str) -> int | None:
+    return None if text.lower() == "none" else _whole(name, text, 0)
+
+
+def _read_bool(name: str, text: str) -> bool:
+    word = text.lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError
+
+
+def _read_convert_numbers(name: str, text: str) -> Any:
+    return "exact" if text == "exact" else _read_bool(name, text)
+
+
+def _read_seconds(name: str, text: str) -> float | None:
+    return None if text.lower() == "none" else _read_needed_seconds(name, text)
+
+
+def _read_needed_seconds(name: str, text: str) -> float:
+    return float(_check_seconds(name, float(text)))
+
+
+def _read_charset(name: str, text: str) -> str | None:
+    return None if text.lower() == "none" else check_charset(name, text)
+
+
+def _read_choice(name: str, text: str) -> str:
+    return check_choice(name, text, ("wait", "fail"))
+
+
+def _read_text(name: str, text: str) -> str:
+    return text
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "dbid": _read_dbid,
+    "poolsize": _read_poolsize,
+    "reconnect": _read_bool,
+    "charset": _read_charset,
+    "connectTimeout": _read_seconds,
+    "replyTimeout": _read_seconds,
+    "poolTimeout": _read_seconds,
+    "maxBlockingConnections": _read_count,
+    "maxInFlight": _read_count,
+    "maxQueuedBytes": _read_count,
+    "whenFull": _read_choice,
+    "convertNumbers": _read_convert_numbers,
+    "slowCommandThreshold": _read_seconds,
+    "disconnectTimeout": _read_needed_seconds,
+    "healthCheckInterval": _read_seconds,
+    "clientName": check_client_name,
+    "strict": _read_bool,
+    "tls": _read_bool,
+    "tls_ca": _read_text,
+    "tls_certificate": _read_text,
+    "tls_key": _read_text,
+    "tls_host": _read_text,
+}
+
+
+def _read_option(name: str, text: str) -> Any:
+    try:
+        return _READERS[name](name, text)
+    except ValueError:
+        pass
+    raise ValueError(f"cannot read the value of {name} in the URL")
+
+
+def _query_options(query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for number, (given, text) in enumerate(_pairs(query), 1):
+        name = "dbid" if given == "db" else given
+        if name not in _READERS:
+            close = difflib.get_close_matches(given, _READERS, 1)
+            which = f"option {given!r}" if close else f"option (number {number})"
+            raise ValueError(f"unknown {which} in the URL; there are: {', '.join(sorted(_READERS))}")
+        if name in options:
+            raise ValueError(f"the URL has the option {name} twice")
+        options[name] = _read_option(name, text)
+    return options
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="strict")
+    except ValueError:
+        pass
+    raise ValueError("the options in a URL are UTF-8, percent-encoded")

@@ -1,0 +1,140 @@
+"""Dead links are noticed: by a PING where nothing else is going on, and by TCP itself where it can.
+
+A link whose other end has vanished without a word looks like one on which nothing happens. :class:`HealthCheck` makes
+something happen on one connection, now and then, with one timer.
+
+This module must not know how connections are made or lost, nor single commands but PING.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from ..exceptions import ReplyTimeoutError
+from ..inflight import LastLook
+
+__all__ = ["HealthCheck", "keep_alive"]
+
+#: Seconds after which TCP asks at the latest: Linux allows no more.
+LONGEST_IDLE = 32_767
+
+#: How often TCP asks in vain before it gives a link up, after ``healthCheckInterval`` seconds without a word.
+PROBES = 3
+
+
+class HealthCheck:
+    """Sees to it that a connection which is dead is closed.
+
+    Where nothing has come for half of ``interval`` it asks for something, with a PING, unless a reply is due anyway;
+    and where nothing comes then within the time that a reply may take, the link is dead. Not asked and not judged are
+    connections that wait for a blocking command, and those whose reading this side has paused; not asked are those
+    that are taken, by a transaction, whose replies a PING would be among.
+    """
+
+    def __init__(self, connection: Any, interval: float, is_free: Callable[[Any], bool]) -> None:
+        """Begin.
+
+        :param interval: in seconds; ``replyTimeout``, where that is shorter, is how long a reply may take.
+        :param is_free: tells whether nobody has taken the connection for himself.
+        """
+        self._connection = connection
+        self._half = interval / 2
+        self._patience = min(interval, connection.replyTimeout or interval)
+        self._pace = min(self._half, self._patience)
+        self._is_free = is_free
+        #: How much had come at the last look, for how long nothing has, and for how long a reply has been due.
+        self._heard = self._how_much_has_come()
+        self._silent = 0.0
+        self._due: float | None = None
+        self._last_look = LastLook(connection._progress, self._judge)
+        self._timer = connection.callLater(self._pace, self._look)
+        connection.whenDisconnected().addCallback(self._stop)
+
+    def _look(self) -> None:
+        self._timer = None
+        heard = self._how_much_has_come()
+        if heard != self._heard or self._cannot_be_judged():
+            self._heard, self._silent, self._due = heard, 0.0, None
+        else:
+            self._silent += self._pace
+            if not self._goes_on():
+                self._last_look.begin(self._connection.callLater)
+                return
+        self._timer = self._connection.callLater(self._pace, self._look)
+
+    def _judge(self) -> None:
+        """What had come before the last look lay in the socket perhaps, after a long turn of the program."""
+        if self._how_much_has_come() != self._heard:
+            self._look()
+            return
+        error = ReplyTimeoutError(f"Nothing came from the server for {self._silent:g} seconds")
+        error.silent = True
+        self._connection._abort(error)
+
+    def _goes_on(self) -> bool:
+        """Nothing has come: ask, or wait for what is due; False when that was long enough."""
+        connection = self._connection
+        waiting = connection._requests.waiting
+        if not waiting:
+            self._due = None
+            if self._silent >= self._half and self._is_free(connection):
+                # Not by way of execute_command: who overrides that to count commands has not given this one.
+                connection._execute_stock("PING").addErrback(lambda _: None)
+                self._due = 0.0
+        elif self._due is None:
+            self._due = 0.0
+        else:
+            self._due += self._pace
+        return self._due is None or self._due < self._patience
+
+    def _cannot_be_judged(self) -> bool:
+        blocked_by = self._connection._blocked_by
+        return self._connection.paused or (blocked_by is not None and not blocked_by.called)
+
+    def _how_much_has_come(self) -> tuple[int, int]:
+        reader = self._connection._reader
+        return (0, 0) if reader is None else (reader.fed, reader.awaited)
+
+    def _stop(self, connection: Any) -> Any:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+        self._last_look.stop()
+        return connection
+
+
+def keep_alive(transport: Any, interval: float) -> None:
+    """Have TCP itself find out about a dead link, where the platform lets it be told how soon.
+
+    It does so while a blocking command is waited for, too.
+
+    :param interval: seconds without a word before it asks.
+    """
+    connected = _socket_of(transport)
+    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    idle = max(1, min(round(interval), LONGEST_IDLE))
+    between = max(1, idle // PROBES)
+    options = {
+        "TCP_KEEPIDLE": idle,
+        "TCP_KEEPALIVE": idle,  # its name on macOS
+        "TCP_KEEPINTVL": between,
+        "TCP_KEEPCNT": PROBES,
+        "TCP_USER_TIMEOUT": 1000 * (idle + between * PROBES),  # for data that is not acknowledged
+    }
+    for name, value in options.items():
+        if hasattr(socket, name):
+            with contextlib.suppress(OSError):
+                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _socket_of(transport: Any) -> socket.socket | None:
+    while transport is not None:
+        connected = getattr(transport, "socket", None)
+        if isinstance(connected, socket.socket):
+            return connected
+        transport = getattr(transport, "transport", None)  # the one below TLS
+    return None

@@ -1,0 +1,167 @@
+"""What a program makes of messages: how its hook is called, and how many unfinished calls a slow one may pile up.
+
+:class:`Inbox` is for programs that set a bound. ``messageReceived`` may then return a Deferred or be a coroutine
+function, and the next message waits until it is done. Messages that wait or are being handled are *unfinished*; when
+there are as many as the bound, either nothing more is read until half of them are finished, so that what the server
+sends piles up there, or messages are dropped and counted.
+
+This module must not know connections.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .._checks import check_choice, check_count
+
+__all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
+
+#: What happens to messages that come while as many as allowed are unfinished.
+SlowConsumerPolicy = Literal["pause", "drop-oldest", "drop-newest"]
+POLICIES = ("pause", "drop-oldest", "drop-newest")
+
+_log = Logger()
+
+
+def call_hook(hook: Callable[..., object], *args: Any) -> Any:
+    """Call a program's hook; what it raises is logged, and neither the connection nor what comes next suffers."""
+    try:
+        return hook(*args)
+    except Exception:
+        _log.failure("{hook} raised an exception", hook=getattr(hook, "__name__", hook))
+        return None
+
+
+def check_bounds(limit: int | None, at_once: int | None, policy: str | None) -> tuple[Any, Any, Any]:
+    """Refuse bounds that make no sense; None is one that is not given.
+
+    :returns: the bounds, numbers as int.
+    :raises ValueError: names the option.
+    """
+    return (
+        check_count("maxPendingMessages", limit, 1, none_allowed=True),
+        check_count("maxConcurrentMessages", at_once, 1, none_allowed=True),
+        None if policy is None else check_choice("slowConsumer", policy, POLICIES),
+    )
+
+
+def _log_failure(failure: Failure) -> None:
+    _log.failure("what messageReceived returned has failed", failure)
+
+
+def run_coroutine(result: Any) -> None:
+    """If a hook was a coroutine function, run it; anything else that it returned is ignored."""
+    if inspect.iscoroutine(result):
+        Deferred.fromCoroutine(result).addErrback(_log_failure)
+
+
+class Inbox:
+    """The unfinished messages of one connection; handed on in the order they came.
+
+    :ivar full: whether reading is held up, until messages are finished.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        at_once: int,
+        policy: SlowConsumerPolicy,
+        *,
+        receive: Callable[[Any, Any, Any], Any],
+        hold: Callable[[], object],
+        go_on: Callable[[], object],
+        dropped: Callable[[int], object],
+    ) -> None:
+        """Make one.
+
+        :param limit: how many messages may be unfinished.
+        :param at_once: how many may be handled at the same time; the others wait.
+        :param receive: handles a message.
+        :param hold: stops reading; :param go_on: reads on.
+        :param dropped: told how many were dropped since it was told last, before the next message is handed on.
+        :raises ValueError: a limit or the policy makes no sense.
+        """
+        limit, at_once, policy = check_bounds(limit, at_once, policy)
+        self.full = False
+        self._limit = limit
+        self._at_once = min(at_once, limit)
+        self._policy = policy
+        self._receive = receive
+        self._hold = hold
+        self._go_on = go_on
+        self._dropped = dropped
+        self._waiting: deque[tuple[Any, Any, Any]] = deque()
+        self._running = 0
+        self._untold = 0
+        self._handing_on = False
+        self._closed = False
+
+    @property
+    def unfinished(self) -> int:
+        """How many messages wait or are being handled."""
+        return self._running + len(self._waiting)
+
+    def put(self, message: tuple[Any, Any, Any]) -> None:
+        """Take a message: pattern or None, channel, text."""
+        waiting = self._waiting
+        waiting.append(message)
+        self._hand_on()
+        excess = self._running + len(waiting) - self._limit
+        if self._policy == "pause":
+            if excess >= 0 and not self.full and not self._closed:
+                self.full = True
+                self._hold()
+        elif excess > 0:
+            if self._policy == "drop-oldest":
+                waiting.popleft()
+            else:
+                waiting.pop()
+            self._untold += 1
+
+    def close(self) -> None:
+        """The connection is lost: what waits is dropped, rather than told after what the next one receives."""
+        self._closed = True
+        self.full = False
+        self._untold += len(self._waiting)
+        self._waiting.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        count, self._untold = self._untold, 0
+        if count:
+            self._dropped(count)
+
+    def _hand_on(self) -> None:
+        if self._handing_on:  # by the message before, which was finished at once
+            return
+        self._handing_on = True
+        try:
+            while self._waiting and self._running < self._at_once:
+                self._tell()
+                self._begin(self._waiting.popleft())
+        finally:
+            self._handing_on = False
+
+    def _begin(self, message: tuple[Any, Any, Any]) -> None:
+        result = call_hook(self._receive, *message)
+        if result is None:
+            return
+        if inspect.iscoroutine(result):
+            result = Deferred.fromCoroutine(result)
+        if isinstance(result, Deferred):
+            self._running += 1
+            result.addErrback(_log_failure).addCallback(self._finished)
+
+    def _finished(self, _: Any) -> None:
+        self._running -= 1
+        self._hand_on()
+        if self.full and self.unfinished <= self._limit // 2:
+            self.full = False
+            self._go_on()

@@ -1,0 +1,227 @@
+"""What survives a subscriber's connection: what it wanted, and since when messages may have been missed.
+
+The next connection of the same factory takes that over, subscribes again, and tells of the gap.
+
+This module must not know how connections are made, nor how messages are handed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from twisted.internet.error import ConnectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from ..exceptions import ResponseError
+from .inbox import call_hook
+from ..client.factory import RedisFactory
+from .subscriptions import Event, Kind
+
+__all__ = ["Refused", "Restorer", "is_restored"]
+
+_log = Logger()
+
+#: A connection that is read from for as many seconds without a pause has brought what had piled up.
+CAUGHT_UP = 1.0
+
+
+class Refused(NamedTuple):
+    """A name that could not be subscribed to again after a reconnection."""
+
+    #: ``"subscribe"``, ``"psubscribe"`` or ``"ssubscribe"``.
+    command: str
+    #: The channel or pattern, converted as those of messages are.
+    name: Any
+    #: What the server said.
+    error: Exception
+
+
+class _Wanted:
+    """What a connection is wanted to be subscribed to, which its successor takes over.
+
+    :ivar names: by kind, as they are sent, in the order they were first asked for.
+    :ivar owner: the protocol of the connection.
+    :ivar lost_at: since when messages may have been missed, by the reactor's clock; None: none are.
+    :ivar dropped: how many messages were dropped because the program was slow.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[Kind, dict[bytes, None]] = {kind: {} for kind in Kind}
+        self.owner: Any = None
+        self.lost_at: float | None = None
+        self.dropped = 0
+
+
+def _taken_over(protocol: Any) -> _Wanted:
+    """What a lost connection of the protocol's factory wanted, if there is one without a successor."""
+    # Any RedisFactory may have subscribers as its protocol. Other factories need not mean one server, nor
+    # reconnect: what one of their connections wanted is nothing to the next.
+    if not isinstance(protocol.factory, RedisFactory):
+        return _Wanted()
+    known: list[_Wanted] = vars(protocol.factory).setdefault("_subscriptions", [])
+    free = next((entry for entry in known if not entry.owner.connected), None)
+    if free is None:
+        free = _Wanted()
+        known.append(free)
+    free.owner = protocol
+    return free
+
+
+def is_restored(reply: Any) -> Any:
+    """The converter that marks a SUBSCRIBE of this module's own, after a reconnection."""
+    return reply
+
+
+class Restorer:
+    """What one connection is wanted to be subscribed to, and has not got back yet.
+
+    :ivar asked: what the commands written so far have subscribed to.
+    :ivar confirmed: what the server has confirmed.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self.asked: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
+        self.confirmed: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
+        self._protocol = protocol
+        self._wanted = _Wanted()
+        #: Kinds and names that are neither confirmed nor refused yet; None unless a gap is to be told.
+        self._missing: set[tuple[Kind, bytes]] | None = None
+        self._refused: list[Refused] = []
+        #: How many bytes have come, and when the last ones came.
+        self._heard = 0
+        self._heard_at: float | None = None
+        #: Since when reading was held up, now and then or still; and when it last went on, None while it is held up.
+        self._behind_since: float | None = None
+        self._went_on_at: float | None = None
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped, on this connection and those it has replaced."""
+        return self._wanted.dropped
+
+    @dropped.setter
+    def dropped(self, count: int) -> None:
+        self._wanted.dropped = count
+
+    def take_over(self) -> None:
+        """The connection is made: want what the last one wanted."""
+        self._wanted = _taken_over(self._protocol)
+
+    def heard(self, size: int) -> None:
+        """So many bytes have come from the server so far."""
+        if size != self._heard and self._wanted.owner is self._protocol:
+            self._heard = size
+            self._heard_at = self._now()
+
+    def held(self) -> None:
+        """Nothing is read for a while, while what the server sends piles up, and is gone if the connection is lost."""
+        if self._wanted.owner is not self._protocol:
+            return
+        now = self._now()
+        if self._caught_up(now):
+            self._behind_since = now
+        self._went_on_at = None
+
+    def went_on(self) -> None:
+        """It is read from again."""
+        if self._behind_since is not None:
+            self._went_on_at = self._now()
+
+    def _caught_up(self, now: float) -> bool:
+        return self._behind_since is None or (self._went_on_at is not None and now - self._went_on_at > CAUGHT_UP)
+
+    def lost(self, why: Failure, by_us: bool) -> None:
+        """The connection is lost: the gap begins."""
+        wanted = self._wanted
+        if wanted.owner is not self._protocol or wanted.lost_at is not None or not any(wanted.names.values()):
+            return
+        now = self._now()
+        # A link that broke may have been dead for long. One that was closed has brought all there was.
+        closed = why.check(ConnectionDone) and not by_us
+        since = now if closed or self._heard_at is None else self._heard_at
+        wanted.lost_at = since if self._behind_since is None or self._caught_up(now) else self._behind_since
+
+    def _now(self) -> float:
+        clock: Any = getattr(self._protocol.callLater, "__self__", None)
+        if clock is self._protocol or not hasattr(clock, "seconds"):
+            clock = current_reactor()
+        return float(clock.seconds())
+
+    def note(self, kind: Kind, event: Event, names: tuple[bytes, ...]) -> None:
+        """A command is being written: remember what it means for what is wanted."""
+        wanted = self._wanted.names
+        if event is Event.SUBSCRIBE:
+            self.asked[kind].update(names)
+            wanted[kind].update(dict.fromkeys(names))
+            return
+        for each in (kind,) if event is Event.UNSUBSCRIBE else Kind:
+            unwanted = names or tuple(wanted[each])
+            self.asked[each].difference_update(names or tuple(self.asked[each]))
+            for name in unwanted:
+                wanted[each].pop(name, None)
+            self.settled(each, unwanted)
+
+    def begin(self) -> None:
+        """The connection is usable: subscribe to what is wanted and was not asked for on it."""
+        wanted = self._wanted
+        if wanted.lost_at is not None:
+            self._missing = {
+                (kind, name) for kind, names in wanted.names.items() for name in names.keys() - self.confirmed[kind]
+            }
+        for kind, names in wanted.names.items():
+            again = [name for name in names if name not in self.asked[kind]]
+            if again:
+                self._subscribe_again(kind, again)
+        self.settled(Kind.CHANNEL, ())
+
+    def settled(self, kind: Kind, names: Iterable[bytes]) -> None:
+        """Names are confirmed, refused or not wanted any more: the gap ends with the last of them."""
+        missing, wanted = self._missing, self._wanted
+        if missing is None:
+            return
+        missing.difference_update([(kind, name) for name in names])
+        if not missing and wanted.lost_at is not None:
+            seconds = self._now() - wanted.lost_at
+            self._missing = wanted.lost_at = None
+            factory = self._protocol.factory
+            factory.watch.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
+            call_hook(self._protocol.connectionGap, seconds, self._refused)
+
+    def refused(self, kind: Kind, name: bytes, error: Any) -> None:
+        """The server does not let this connection subscribe to a name, which is not wanted any more."""
+        self.asked[kind].discard(name)
+        self._wanted.names[kind].pop(name, None)
+        self._note_refused(kind, name, error)
+
+    def _note_refused(self, kind: Kind, name: bytes, error: Any) -> None:
+        if self._missing is not None:
+            self._refused.append(Refused(_word(kind), self._protocol.tryConvertData(name), error))
+            self.settled(kind, (name,))
+
+    def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:
+        answered = self._protocol.execute_command(_word(kind).upper(), *names, post_proc=is_restored)
+        answered.addErrback(self._not_restored, kind, names)
+
+    def _not_restored(self, failure: Failure, kind: Kind, names: list[bytes]) -> None:
+        if not failure.check(ResponseError):
+            return  # the connection is lost: its successor's affair
+        if len(names) == 1:
+            _log.warn(
+                "Cannot subscribe again to {kind} {name}: {error}",
+                kind=kind.name.lower(),
+                name=names[0],
+                error=failure.getErrorMessage(),
+            )
+            self._note_refused(kind, names[0], failure.value)
+            return
+        # One name that is refused takes the others of its command with it.
+        for name in names:
+            if name in self._wanted.names[kind] and name not in self.asked[kind]:
+                self._subscribe_again(kind, [name])
+
+
+def _word(kind: Kind) -> str:
+    return kind.value + Event.SUBSCRIBE.value

@@ -1,0 +1,459 @@
+"""Subscribers: connections that the server sends published messages on, and the factory that keeps one.
+
+A :class:`SubscriberProtocol` hands published messages to its ``messageReceived``. Theory of operation:
+
+* Under RESP2 messages, confirmations and ordinary replies share one stream. What the server may send is known
+  from what was written and confirmed, so that an ordinary reply that merely looks like a message stays one.
+* A command that subscribes is answered by one confirmation for each of its names, and ``UNSUBSCRIBE`` without
+  names by one for each name there is, at least one. The command's converter keeps the count
+  (:class:`Confirmations`), and the request stays at the head of the queue until the last has come: later
+  replies are never shifted.
+* What a connection is wanted to be subscribed to outlives it: the next connection of the same factory takes
+  over what a lost one wanted (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to what its own ``connectionMade`` did
+  not. When the last name is confirmed, the program is told how long messages may have been missed.
+* Runs of messages take a short way from the reader to ``messageReceived``. All else comes through
+  ``replyReceived`` and ``pushReceived``, and so do messages where a subclass overrides these.
+
+This module must not know how connections are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .._types import Keys
+from ..commands._parts.arguments import one_or_many
+from ..exceptions import ReplyTimeoutError
+from ..client.handler import ConnectionHandler
+from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
+from ..options.connection import FactoryOptions
+from ..client.factory import RedisFactory
+from ..connection.protocol import RedisProtocol
+from ..inflight import PostProc
+from ..resp import INCOMPLETE, Push, Reader
+from .restoring import Refused, Restorer, is_restored
+from .subscriptions import REPLIES, VERBS, Confirmations, Event, Kind, command_name
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["SubscriberFactory", "SubscriberProtocol"]
+
+_log = Logger()
+
+#: Seconds after which overdue replies are looked for again where reading was paused, without a ``replyTimeout``.
+DEFAULT_RECHECK = 5.0
+
+
+class SubscriberProtocol(RedisProtocol):
+    """A connection that receives published messages: override :meth:`messageReceived`.
+
+    While it is subscribed to anything, it may only subscribe, unsubscribe, ``ping``, ``quit`` and ``reset``
+    (under RESP2).
+
+    A name is wanted from the moment that it is subscribed to until it is unsubscribed from, or refused by the
+    server. After a reconnection, the protocol of the new connection subscribes again to what that of the lost
+    one wanted, as far as its own ``connectionMade`` has not done so.
+    """
+
+    #: How many messages may be unfinished: returned by ``messageReceived`` as a Deferred that has not fired (or a
+    #: coroutine that has not ended), or waiting for that. None: no bound, and what it returns is ignored, but for a
+    #: coroutine, which is run.
+    maxPendingMessages: int | None = None
+    #: How many of these may be handled at the same time; with 1, each message waits until the one before is done.
+    maxConcurrentMessages = 1
+    #: What happens when there are ``maxPendingMessages``. ``"pause"``: nothing is read from the connection until half
+    #: of them are finished (replies to commands wait as well, and so does their ``replyTimeout``). ``"drop-oldest"``:
+    #: the message that has waited longest is dropped; ``"drop-newest"``: the one that has come; see
+    #: :meth:`messagesDropped`.
+    slowConsumer: SlowConsumerPolicy = "pause"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Takes what :class:`RedisProtocol` takes."""
+        super().__init__(*args, **kwargs)
+        self._wanted = Restorer(self)
+        self._inbox: Inbox | None = None
+        self._paused_by_program = False
+        #: Whether the server sends messages as RESP3 pushes, so that no list is one.
+        self._uses_pushes = False
+        #: How a message begins, where what begins like one is sure to be one; else None.
+        self._message_kind: bytes | None = None
+
+    # -- hooks
+
+    def messageReceived(self, pattern: Any, channel: Any, message: Any) -> Any:
+        """A message was published; override it. An exception that it raises is logged and harms nothing else.
+
+        :param pattern: the pattern that the channel matched; None where it was subscribed to by name.
+        :param channel: the channel.
+        :param message: the message. All three are converted as replies are: charset, then numbers.
+        :returns: nothing, or a Deferred (or be a coroutine function); see :attr:`maxPendingMessages`.
+        """
+
+    def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
+        """After a reconnection, all that was wanted is subscribed to again; override it to make up for what was missed.
+
+        Called on the new connection when the last of it is confirmed; messages of channels that were confirmed before
+        may have come already.
+
+        :param seconds: for how long messages may have been missed. Where the old connection broke, rather than being
+            closed by the server, that is counted from when something last came; where reading was paused, from then.
+        :param refused: what the server does not let this connection subscribe to again.
+        """
+
+    def messagesDropped(self, count: int) -> None:
+        """Messages were dropped because the program is slow, or were waiting for it when the connection was lost.
+
+        :param count: how many since this was last called. Called before the next message is handed on.
+        """
+
+    @property
+    def droppedMessages(self) -> int:
+        """How many messages :meth:`messagesDropped` was told of, on this connection and those it has replaced."""
+        return self._wanted.dropped
+
+    # -- commands
+
+    def subscribe(self, channels: Keys) -> Deferred[Any]:
+        """Receive what is published on channels.
+
+        :param channels: one channel, or an iterable of channels.
+        :returns: fires when every channel is confirmed, with the first confirmation:
+            ``["subscribe", channel, number of channels and patterns subscribed to by then]``.
+
+        https://redis.io/commands/subscribe/, since 2.0.0
+        """
+        return self._subscription("SUBSCRIBE", channels)
+
+    def unsubscribe(self, channels: Keys | None = None) -> Deferred[Any]:
+        """Receive no longer what is published on channels.
+
+        :param channels: one channel, or an iterable of channels; None or empty: all.
+        :returns: fires when every channel is confirmed, with the first confirmation:
+            ``["unsubscribe", channel or None, number of channels and patterns still subscribed to by then]``.
+
+        https://redis.io/commands/unsubscribe/, since 2.0.0
+        """
+        return self._subscription("UNSUBSCRIBE", channels)
+
+    def psubscribe(self, patterns: Keys) -> Deferred[Any]:
+        """Receive what is published on channels whose name matches patterns.
+
+        :param patterns: one pattern (``news.*``), or an iterable of patterns.
+        :returns: as :meth:`subscribe`.
+
+        https://redis.io/commands/psubscribe/, since 2.0.0
+        """
+        return self._subscription("PSUBSCRIBE", patterns)
+
+    def punsubscribe(self, patterns: Keys | None = None) -> Deferred[Any]:
+        """Receive no longer what matches patterns.
+
+        :param patterns: one pattern, or an iterable of patterns; None or empty: all.
+        :returns: as :meth:`unsubscribe`.
+
+        https://redis.io/commands/punsubscribe/, since 2.0.0
+        """
+        return self._subscription("PUNSUBSCRIBE", patterns)
+
+    def ssubscribe(self, channels: Keys) -> Deferred[Any]:
+        """Receive what is published by SPUBLISH on shard channels.
+
+        :param channels: one channel, or an iterable of channels; in a cluster all of one slot.
+        :returns: as :meth:`subscribe`, with the number of shard channels.
+
+        https://redis.io/commands/ssubscribe/, since 7.0.0
+        """
+        return self._subscription("SSUBSCRIBE", channels)
+
+    def sunsubscribe(self, channels: Keys | None = None) -> Deferred[Any]:
+        """Receive no longer what is published on shard channels.
+
+        :param channels: one channel, or an iterable of channels; None or empty: all.
+        :returns: as :meth:`unsubscribe`, with the number of shard channels.
+
+        https://redis.io/commands/sunsubscribe/, since 7.0.0
+        """
+        return self._subscription("SUNSUBSCRIBE", channels)
+
+    def reset(self) -> Deferred[Any]:
+        """Let the server forget the connection's state: all subscriptions, the database, the user.
+
+        :returns: fires with ``"RESET"``.
+
+        https://redis.io/commands/reset/, since 6.2.0
+        """
+        return self.execute_command("RESET")
+
+    # The methods above may run on a transaction or pipeline over this class: they touch execute_command only.
+    def _subscription(self, name: str, names: Any) -> Deferred[Any]:
+        try:
+            arguments = () if names is None else one_or_many(names)
+        except TypeError:
+            return fail()
+        # As in txredisapi, replyTimeout limits what ends a subscription, and not what begins one.
+        return self.execute_command(name, *arguments, apply_timeout="UNSUB" in name)
+
+    def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
+        """Send a command; see ``RedisProtocol.execute_command``."""
+        meaning = VERBS.get(command_name(args))
+        if meaning is not None:
+            try:
+                names = tuple(map(self._encode_value, args[1:]))
+            except Exception:  # whatever str() of an argument raises
+                return fail()
+            post_proc = Confirmations(*meaning, names, post_proc)
+            if self.connected and self._end_reason is None:
+                self._wanted.note(*meaning, names)
+        return super().execute_command(*args, post_proc=post_proc, **kwargs)
+
+    # -- life of the connection
+
+    def makeConnection(self, transport: Any) -> None:
+        """The transport is there; subscribe to what the last connection wanted, once this one is usable."""
+        self._wanted.take_over()
+        if self.maxPendingMessages is not None:
+            self._inbox = Inbox(
+                self.maxPendingMessages,
+                self.maxConcurrentMessages,
+                self.slowConsumer,
+                receive=self._receive,
+                hold=self._hold,
+                go_on=self._read_on,
+                dropped=self._dropped,
+            )
+        super().makeConnection(transport)
+        # Only now, when a subclass's connectionMade has subscribed to what it likes.
+        if not self._has_handshake:
+            self._restore(self)  # even where connectionMade was overridden and does not chain
+        else:
+            self.whenConnected().addCallback(self._restore)
+
+    def _restore(self, connection: Any) -> None:
+        self._wanted.begin()
+
+    def _close(self, why: Failure) -> None:
+        self._wanted.lost(why, self._end_reason is not None)
+        super()._close(why)
+        if self._inbox is not None:
+            self._inbox.close()
+
+    def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
+        return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
+
+    def _dropped(self, count: int) -> None:
+        self._wanted.dropped += count
+        call_hook(self.messagesDropped, count)
+
+    def pauseProducing(self) -> None:
+        """Stop reading, and hand on nothing more until ``resumeProducing``."""
+        self._paused_by_program = True
+        self._hold()
+
+    def resumeProducing(self) -> None:
+        """Go on after ``pauseProducing``; where ``maxPendingMessages`` are unfinished, when they are not any more."""
+        self._paused_by_program = False
+        if self._inbox is None or not self._inbox.full:
+            self._read_on()
+
+    def _abort(self, reason: BaseException) -> None:
+        if self.paused and isinstance(reason, ReplyTimeoutError):
+            # Nothing is read, so no reply can come: look again when one may have.
+            self._deadline(self.replyTimeout or DEFAULT_RECHECK)
+            return
+        super()._abort(reason)
+
+    def _hold(self) -> None:
+        self._wanted.held()
+        super().pauseProducing()
+
+    def _read_on(self) -> None:
+        if not self._paused_by_program and self._end_reason is None:
+            self._wanted.went_on()
+            super().resumeProducing()
+
+    # -- replies
+
+    def _hand_on(self, reader: Reader) -> None:
+        """Hand on what is complete: runs of messages the short way, and the rest one by one."""
+        self._wanted.heard(reader.fed)
+        if _is_stock(self.replyReceived, _STOCK_REPLY) and _is_stock(self.pushReceived, _STOCK_PUSH):
+            requests, inbox, get_message = self._requests, self._inbox, reader.get_message
+            while not requests.stopped:
+                message = None if self._message_kind is None else get_message(self._message_kind)
+                if message is None:
+                    waiting = requests.waiting
+                    reply = reader.get(bool(waiting) and waiting[0].raw)
+                    if reply is INCOMPLETE:
+                        break
+                    if reply.__class__ is Push:
+                        self.pushReceived(reply)
+                    else:
+                        self.replyReceived(reply)
+                elif inbox is not None:
+                    inbox.put(message)
+                else:
+                    pattern, channel, text = message
+                    try:
+                        result = self.messageReceived(pattern, channel, text)
+                    except Exception:
+                        _log.failure("messageReceived raised an exception")
+                    else:
+                        if result is not None:
+                            run_coroutine(result)
+        super()._hand_on(reader)
+
+    def replyReceived(self, reply: Any) -> None:
+        """A message, a confirmation or an ordinary reply has come."""
+        if isinstance(reply, list) and self._in_subscribe_mode() and self._take(reply):
+            return
+        awaited = self._awaited()
+        if awaited is not None:
+            self._answered_otherwise(awaited, reply)
+        super().replyReceived(reply)
+
+    def pushReceived(self, push: Push) -> None:
+        """A RESP3 push has come, which messages and confirmations then are."""
+        if self._take(push):
+            self._uses_pushes = True
+            self._message_kind = b">"
+        else:
+            super().pushReceived(push)
+
+    def _awaited(self) -> Confirmations | None:
+        """What the oldest request is owed, if it is a command that changes subscriptions."""
+        requests = self._requests
+        converter = requests.waiting[0].post_proc if requests.owed else None
+        return converter if isinstance(converter, Confirmations) else None
+
+    def _in_subscribe_mode(self) -> bool:
+        """Whether a list may be a message or a confirmation, rather than the ordinary reply that is due."""
+        if self._uses_pushes:
+            return False
+        return not self._requests.waiting or any(self._wanted.confirmed.values()) or self._awaited() is not None
+
+    def _take(self, reply: list[Any]) -> bool:
+        """Take a message or a confirmation; False if the reply is neither."""
+        if len(reply) < 3 or not isinstance(reply[0], str | bytes):
+            return False
+        meaning = REPLIES.get(reply[0])
+        if meaning is None or len(reply) != (4 if meaning == (Kind.PATTERN, Event.MESSAGE) else 3):
+            return False
+        kind, event = meaning
+        if event is not Event.MESSAGE:
+            self._confirmation(kind, event, reply)
+            return True
+        waiting = self._requests.waiting
+        if waiting and waiting[0].raw:  # meant for the reply that is due, and this is not it
+            reply = self.tryConvertData(reply)
+        pattern = reply[1] if kind is Kind.PATTERN else None
+        if self._inbox is not None:
+            self._inbox.put((pattern, reply[-2], reply[-1]))
+        else:
+            run_coroutine(call_hook(self.messageReceived, pattern, *reply[-2:]))
+        return True
+
+    def _confirmation(self, kind: Kind, event: Event, reply: list[Any]) -> None:
+        awaited = self._awaited()
+        if awaited is None or awaited.kind is not kind or awaited.event is not event:
+            # Nobody asked. A cluster does this to a shard channel whose slot moves away.
+            if event is Event.UNSUBSCRIBE and reply[1] is not None:
+                self._wanted.confirmed[kind].discard(self._encode_value(reply[1]))
+                self._confirmed_changed()
+            return
+        confirmed = self._wanted.confirmed[kind]
+        if awaited.left is None:
+            awaited.first = list(reply)
+            awaited.left = len(awaited.names) or len(confirmed) or 1
+            if event is Event.SUBSCRIBE:
+                confirmed.update(awaited.names)
+            else:
+                confirmed.difference_update(awaited.names or tuple(confirmed))
+            self._confirmed_changed()
+        awaited.left -= 1
+        if not awaited.left:
+            if event is Event.SUBSCRIBE:
+                self._wanted.settled(kind, awaited.names)
+            super().replyReceived(awaited.first)
+
+    def _confirmed_changed(self) -> None:
+        if not self._uses_pushes:
+            self._message_kind = b"*" if any(self._wanted.confirmed.values()) else None
+
+    def _answered_otherwise(self, awaited: Confirmations, reply: Any) -> None:
+        """A command that changes subscriptions was refused, queued by MULTI, or is RESET."""
+        if awaited.event is Event.RESET and not isinstance(reply, Exception):
+            self._uses_pushes = False
+            for confirmed in self._wanted.confirmed.values():
+                confirmed.clear()
+            self._confirmed_changed()
+        elif awaited.event is Event.SUBSCRIBE and isinstance(reply, Exception):
+            for name in awaited.names:
+                if name in self._wanted.confirmed[awaited.kind]:
+                    continue
+                if awaited.post_proc is is_restored:
+                    self._wanted.asked[awaited.kind].discard(name)
+                else:
+                    self._wanted.refused(awaited.kind, name, reply)
+
+
+def _is_stock(method: Any, stock: Any) -> bool:
+    return getattr(method, "__func__", None) is stock
+
+
+_STOCK_REPLY = SubscriberProtocol.replyReceived
+_STOCK_PUSH = SubscriberProtocol.pushReceived
+
+
+class SubscriberFactory(RedisFactory):
+    """Keeps one connection that subscribes; ``protocol`` is to be a subclass of :class:`SubscriberProtocol`.
+
+    Works with ``reactor.connectTCP(host, port, factory)`` and with ``startConnecting(endpoint)``.
+    """
+
+    protocol = SubscriberProtocol
+
+    #: See the attributes of these names of :class:`SubscriberProtocol`; None: those of the protocol's class hold.
+    maxPendingMessages: int | None = None
+    maxConcurrentMessages: int | None = None
+    slowConsumer: SlowConsumerPolicy | None = None
+
+    def __init__(
+        self,
+        isLazy: bool = False,
+        handler: Callable[[Any], Any] = ConnectionHandler,
+        *,
+        dbid: int | None = None,
+        maxPendingMessages: int | None = None,
+        maxConcurrentMessages: int | None = None,
+        slowConsumer: SlowConsumerPolicy | None = None,
+        **options: Unpack[FactoryOptions],
+    ) -> None:
+        """Make one.
+
+        :param maxPendingMessages: and the next two: see :class:`SubscriberProtocol`.
+
+        The others: see :class:`RedisFactory`.
+        """
+        bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
+        super().__init__(None, dbid, 1, isLazy, handler, **options)
+        for name, value in zip(_BOUNDS, bounds, strict=True):
+            if value is not None:
+                setattr(self, name, value)
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """Make the protocol of a new connection."""
+        protocol = super().buildProtocol(addr)
+        for name in _BOUNDS:
+            value = getattr(self, name)
+            if value is not None:
+                setattr(protocol, name, value)
+        return protocol
+
+
+_BOUNDS = ("maxPendingMessages", "maxConcurrentMessages", "slowConsumer")

@@ -1,0 +1,486 @@
+"""Keys spread over several independent servers by consistent hashing.
+
+:class:`HashRing` says which node a key belongs to; :class:`ShardedConnectionHandler` sends each command to
+the node of its key. This module must not know how a node connects: a node is a connection handler, made
+elsewhere.
+
+**Placement** is fixed for ever, since data would be out of sight otherwise: a key lies where txredisapi put
+it under Python 2. A node has ``replicas`` places on the ring, the CRC-32 of ``uuid:0``, ``uuid:1`` and so on;
+a key belongs to the first place above its own CRC-32. Two peculiarities are part of it: CRC-32 counts as a
+*signed* number, as Python 2 gave it, so the ring starts at -2**31; and a key beyond the last place belongs to
+that last place instead of the first.
+
+**Hash tag**: of a key with braces after its first character, only what is inside them counts, so
+``cart{user:1}`` and ``name{user:1}`` are on one node. Text is hashed as UTF-8, whatever the charset.
+"""
+
+from __future__ import annotations
+
+import bisect
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+from twisted.internet import defer
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
+
+from .._types import Key, Keys, Value
+from .._checks import check_host, check_path, check_port
+from ..commands import Commands
+from ..commands._parts.base import errors_to_deferred
+from ..commands._parts.arguments import list_or_args
+from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
+from ..telemetry.stats import Stats
+from ..inflight.time_limit import check_timeout
+from ..client.views import CommandView
+
+__all__ = [
+    "HashRing",
+    "NotShardableError",
+    "ShardedConnectionHandler",
+    "ShardedMethods",
+    "ShardedUnixConnectionHandler",
+    "connect_shards",
+    "parse_hosts",
+    "parse_paths",
+]
+
+_SHARDED = """
+    decr delete exists expire get get_type getset hdel hexists hget hgetall hincrby hkeys hlen hmget hmset
+    hset hvals incr lindex llen lrange lrem lset ltrim pop publish push rename sadd set setex setnx sismember
+    smembers srem ttl zadd zcard zcount zdecr zincr zincrby zrange zrangebyscore zrank zrem zremrangebyrank
+    zremrangebyscore zrevrange zrevrangebyscore zrevrank zscore
+"""
+
+#: The names of the commands that a sharded handler sends to the node of their first argument.
+ShardedMethods = frozenset(_SHARDED.split())
+
+
+class NotShardableError(NotImplementedError, AttributeError):
+    """A sharded handler has no such method.
+
+    Also an ``AttributeError``, so that ``hasattr`` says so instead of raising.
+    """
+
+
+def _place(data: bytes) -> int:
+    """Where on the ring *data* lies: its CRC-32 as a signed number of 32 bits."""
+    return (zlib.crc32(data) ^ 0x80000000) - 0x80000000
+
+
+def _to_bytes(key: Any) -> bytes:
+    # A lone surrogate has a place too: whether it can be sent is for the node to say.
+    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else bytes(key)
+
+
+def _hashed_part(key: Any) -> bytes:
+    """What decides on a key's node: its hash tag, or all of it.
+
+    The tag begins after the last opening brace that is not the first character and that a closing brace
+    follows, ends before the last closing brace, and may be empty. Braces beyond the first line do not count.
+    """
+    data = _to_bytes(key)
+    line = data.partition(b"\n")[0]
+    end = line.rfind(b"}")
+    start = line.rfind(b"{", 1, max(end, 0))
+    return data if start < 0 else line[start + 1 : end]
+
+
+class HashRing:
+    """Consistent hash: gives each key one of the nodes, and moves few keys when a node is added or removed.
+
+    :ivar nodes: the nodes, in the order they were added.
+    :ivar replicas: the number of each node's places on the ring.
+    :ivar ring: place -> node.
+    :ivar sorted_keys: the places in ascending order.
+    """
+
+    def __init__(self, nodes: Iterable[Any] = [], replicas: int = 160) -> None:
+        """Make a ring.
+
+        :param nodes: connection handlers; each one's ``_factory.uuid`` decides on its places.
+        :param replicas: the number of places for each node.
+        """
+        self.nodes: list[Any] = []
+        self.replicas = replicas
+        self.ring: dict[int, Any] = {}
+        self.sorted_keys: list[int] = []
+        for node in nodes:
+            self.add_node(node)
+
+    def add_node(self, node: Any) -> None:
+        """Add a node. Of *N* nodes then, it takes about 1/*N* of the keys, and no others move."""
+        self.nodes.append(node)
+        uuid = _to_bytes(node._factory.uuid)
+        for number in range(self.replicas):
+            place = _place(b"%b:%d" % (uuid, number))
+            self.ring[place] = node
+            self.sorted_keys.append(place)
+        self.sorted_keys.sort()
+
+    def remove_node(self, node: Any) -> None:
+        """Remove a node; its keys go to the others.
+
+        :raises ValueError: it is not one of :attr:`nodes`.
+        """
+        self.nodes.remove(node)
+        nodes, self.nodes = self.nodes, []
+        # Made anew, because the nodes that are left may have lost places to this one.
+        self.ring, self.sorted_keys = {}, []
+        for left in nodes:
+            self.add_node(left)
+
+    def get_node(self, key: str | bytes) -> Any:
+        """The node that *key* belongs to, None on an empty ring. Hash tags are not looked at."""
+        return self.get_node_pos(key)[0]
+
+    def get_node_pos(self, key: str | bytes) -> list[Any]:
+        """The node that *key* belongs to, and the index of its place in :attr:`sorted_keys`.
+
+        On an empty ring, ``[None, None]``.
+        """
+        if not self.ring:
+            return [None, None]
+        index = bisect.bisect(self.sorted_keys, _place(_to_bytes(key)))
+        index = min(index, len(self.sorted_keys) - 1)
+        return [self.ring[self.sorted_keys[index]], index]
+
+    def iter_nodes(self, key: str | bytes) -> Iterator[tuple[int | None, Any]]:
+        """Each place from that of *key*'s node up to the ring's end, with the node there.
+
+        On an empty ring, ``(None, None)`` once.
+        """
+        if not self.ring:
+            yield None, None
+            return
+        for place in self.sorted_keys[self.get_node_pos(key)[1] :]:
+            yield place, self.ring[place]
+
+    def __call__(self, key: str | bytes) -> Any:
+        """The same as :meth:`get_node`."""
+        return self.get_node(key)
+
+
+class _ShardedCommands:
+    """The commands of :data:`ShardedMethods` and MGET, each sent to the nodes of its keys; and views of them."""
+
+    #: The names of the commands that can be sharded; MGET is one more.
+    ShardedMethods = ShardedMethods
+
+    #: The nodes; None until they are connected.
+    _ring: HashRing | None
+    #: Of ``execute_command``, for each command.
+    _options: Mapping[str, Any] = {}
+
+    @property
+    def raw(self) -> ShardedView:
+        """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
+        return self._with("raw", True)
+
+    @property
+    def retrying(self) -> ShardedView:
+        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+
+        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
+        """
+        return self._with("retry", True)
+
+    def withTimeout(self, seconds: float) -> ShardedView:
+        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).mget(keys)``.
+
+        :param seconds: for all of it, as :meth:`txredis_fast.ConnectionHandler.withTimeout` says; where several nodes
+            are asked, that is at the same time.
+        :raises ValueError: it is not a number above 0.
+        """
+        return self._with("timeout", check_timeout(seconds))
+
+    def _with(self, name: str, value: Any) -> ShardedView:
+        return ShardedView(self, {name: value})
+
+    def _on(self, node: Any) -> Any:
+        """The commands of a node, with the options."""
+        return CommandView(node, self._options) if self._options else node
+
+    def pipeline(self) -> Any:
+        """Not possible.
+
+        :raises NotImplementedError: always.
+        """
+        raise NotImplementedError("Pipelining is not supported across shards")
+
+    @errors_to_deferred
+    def mget(self, keys: Keys, *args: Key) -> Deferred[list[Value | None]]:
+        """Get the values of keys. Each node with some of them is asked once, all at the same time.
+
+        :param keys: one key or an iterable of keys.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with a value for each key, in the order of the keys, None for those that do not exist.
+            If one node fails, fails with its error: there is no value that could stand for what it holds.
+
+        https://redis.io/commands/mget/, since 1.0.0
+        """
+        groups = self._group("mget", list_or_args("mget", keys, args))
+        return self._ask("mget", groups).addCallback(_in_order, groups)
+
+    @errors_to_deferred
+    def delete(self, keys: Keys, *args: Key) -> Deferred[int]:
+        """Remove keys, each from its node; those that do not exist are passed over.
+
+        :param keys: one key or an iterable of keys.
+        :param args: further keys. Deprecated: give an iterable instead.
+        :returns: fires with the number of keys that were removed. If one node fails, fails with its error;
+            the keys on other nodes may have been removed.
+
+        https://redis.io/commands/del/, since 1.0.0
+        """
+        groups = self._group("delete", list_or_args("delete", keys, args))
+        if not groups:
+            raise _key_required("delete")
+        return self._ask("delete", groups).addCallback(sum)
+
+    @errors_to_deferred
+    def rename(self, oldkey: Key, newkey: Key) -> Deferred[Any]:
+        """Rename a key, if both names belong to the same node, as they do if they have the same hash tag.
+
+        :param oldkey: the key.
+        :param newkey: its new name.
+        :returns: fires with ``"OK"``; fails with ``NotImplementedError`` if the names belong to different
+            nodes, where the value would be out of sight after the renaming.
+
+        https://redis.io/commands/rename/, since 1.0.0
+        """
+        node = self._node("rename", oldkey)
+        if self._node("rename", newkey) is not node:
+            raise NotImplementedError(
+                "Method 'rename' cannot be sharded when the keys are on different nodes; "
+                "the same hash tag in braces keeps them together"
+            )
+        renaming: Deferred[Any] = self._on(node).rename(oldkey, newkey)
+        return renaming
+
+    @errors_to_deferred
+    def get_type(self, key: Key) -> Deferred[Any]:
+        """Tell the type of a key's value: :meth:`~txredis_fast.ConnectionHandler.type`, by its name here.
+
+        :param key: the key.
+        :returns: fires with ``"string"``, ``"list"`` and so on, or ``"none"`` if it does not exist.
+
+        https://redis.io/commands/type/, since 1.0.0
+        """
+        telling: Deferred[Any] = self._on(self._node("get_type", key)).type(key)
+        return telling
+
+    def _node(self, method: str, *args: Any) -> Any:
+        """The node of the key that is the first of a method's arguments."""
+        if not args or not isinstance(args[0], (str, bytes, bytearray, memoryview)):
+            raise _key_required(method)
+        if self._ring is None or not self._ring.nodes:
+            raise NotSentError("Not connected")
+        return self._ring(_hashed_part(args[0]))
+
+    def _group(self, method: str, keys: Iterable[Any]) -> dict[Any, list[tuple[int, Any]]]:
+        """Node -> its keys among *keys*, each with its index."""
+        groups: dict[Any, list[tuple[int, Any]]] = {}
+        for index, key in enumerate(keys):
+            groups.setdefault(self._node(method, key), []).append((index, key))
+        return groups
+
+    def _ask(self, method: str, groups: dict[Any, list[tuple[int, Any]]]) -> Deferred[list[Any]]:
+        """Call a method of every node with the list of its keys; fires with their values in order."""
+        asked = [
+            defer.maybeDeferred(getattr(self._on(node), method), [key for _, key in group])
+            for node, group in groups.items()
+        ]
+        return defer.gatherResults(asked, consumeErrors=True).addErrback(_unwrap_first_error)
+
+    def _refuse(self, error: Exception) -> Deferred[Any]:
+        return defer.fail(error)
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotShardableError(f"Method '{name}' cannot be sharded")
+
+
+class ShardedConnectionHandler(_ShardedCommands):
+    """The commands of :data:`ShardedMethods` and MGET over several servers, each key on one of them.
+
+    Its commands have the parameters and values of :class:`~txredis_fast.ConnectionHandler`, and its views: ``raw``,
+    ``retrying`` and ``withTimeout``. The first argument must be the key, a ``str`` or bytes-like object, and be
+    given by position: else the Deferred fails with ``ValueError``. A server that is down fails the commands for
+    its own keys only.
+    """
+
+    def __init__(self, connections: Deferred[Any] | Iterable[Any], *, names: Sequence[str] = ()) -> None:
+        """Make the handler of several nodes.
+
+        :param connections: the nodes' connection handlers; or a ``DeferredList`` of the Deferreds that fire
+            with them, which then itself fires with this handler. If one of them fails, it fails with
+            :exc:`~txredis_fast.ConnectionFailedError`, after the others have been disconnected.
+        :param names: what to call each node when it cannot be connected to, in the same order.
+        """
+        self._ring: HashRing | None = None
+        self._names = names
+        if isinstance(connections, Deferred):
+            connections.addCallback(self._connected_to)
+        else:
+            self._ring = HashRing(connections)
+
+    def _connected_to(self, results: list[tuple[bool, Any]]) -> Any:
+        nodes = [result for success, result in results if success]
+        if len(nodes) == len(results):
+            self._ring = HashRing(nodes)
+            return self
+        names = self._names or [f"shard {number}" for number in range(1, len(results) + 1)]
+        failures = [(name, why) for name, (success, why) in zip(names, results, strict=True) if not success]
+        reasons = ", ".join(f"{name} ({failure.getErrorMessage()})" for name, failure in failures)
+        error = ConnectionFailedError(f"Could not connect to {reasons}")
+        error.__cause__ = failures[0][1].value
+
+        def fail(_: object) -> Any:
+            raise error
+
+        # How the disconnecting went does not matter: the reason to fail is the one above.
+        return _disconnect_all(nodes).addCallback(fail)
+
+    def disconnect(self) -> Deferred[bool]:
+        """Disconnect from every node.
+
+        :returns: fires with True when all are disconnected; fails with the first error, when all are done.
+        """
+        if self._ring is None:
+            return defer.fail(ConnectionError("Not connected"))
+        return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
+
+    def stats(self) -> Stats:
+        """Return the sum of what was counted at all nodes; see :class:`~txredis_fast.Stats`."""
+        nodes = self._ring.nodes if self._ring is not None else ()
+        return sum((node.stats() for node in nodes), Stats())
+
+    def __repr__(self) -> str:
+        nodes = []
+        for node in self._ring.nodes if self._ring is not None else ():
+            factory = node._factory
+            nodes.append(f"{factory.uuid}/{factory.size}" + ("" if factory.pool else " (not connected)"))
+        return f"<Redis Sharded Connection: {', '.join(nodes) or 'Not connected'}>"
+
+
+class ShardedView(_ShardedCommands):
+    """The commands of a sharded handler, with options of ``execute_command``; made by ``rc.raw`` and the like."""
+
+    def __init__(self, host: _ShardedCommands, options: Mapping[str, Any]) -> None:
+        self._host = host
+        self._options = options
+
+    @property
+    def _ring(self) -> HashRing | None:  # type: ignore[override]
+        return self._host._ring
+
+    def _with(self, name: str, value: Any) -> ShardedView:
+        return ShardedView(self._host, {**self._options, name: value})
+
+    def __repr__(self) -> str:
+        return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
+
+
+class ShardedUnixConnectionHandler(ShardedConnectionHandler):
+    """A :class:`ShardedConnectionHandler` over unix sockets."""
+
+
+def _key_required(method: str) -> ValueError:
+    return ValueError(f"Method '{method}' requires a key as the first argument")
+
+
+def _disconnect_all(nodes: Iterable[Any]) -> Deferred[Any]:
+    return DeferredList([defer.maybeDeferred(node.disconnect) for node in nodes], consumeErrors=True)
+
+
+def _first_failure_or_true(results: Iterable[tuple[bool, Any]]) -> Any:
+    return next((result for success, result in results if not success), True)
+
+
+def _unwrap_first_error(failure: Failure) -> Failure:
+    return failure.value.subFailure if isinstance(failure.value, defer.FirstError) else failure
+
+
+def _in_order(answers: list[list[Any]], groups: dict[Any, list[tuple[int, Any]]]) -> list[Any]:
+    values = {
+        index: value
+        for answer, group in zip(answers, groups.values(), strict=True)
+        for value, (index, _) in zip(answer, group, strict=True)
+    }
+    return [values[index] for index in range(len(values))]
+
+
+def _sharded(name: str) -> Callable[..., Deferred[Any]]:
+    """The method that sends a command to the node of its key; it has the command's name and description."""
+
+    @errors_to_deferred
+    def method(self: _ShardedCommands, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        answer: Deferred[Any] = getattr(self._on(self._node(name, *args)), name)(*args, **kwargs)
+        return answer
+
+    described = getattr(Commands, name, None)
+    return method if described is None else wraps(described)(method)
+
+
+# Real methods, made once, so that help and completion know them.
+for _name in ShardedMethods - vars(_ShardedCommands).keys():
+    setattr(_ShardedCommands, _name, _sharded(_name))
+
+
+def connect_shards(
+    connections: Sequence[Deferred[Any]],
+    names: Sequence[str],
+    handler: type[ShardedConnectionHandler] = ShardedConnectionHandler,
+) -> Deferred[Any]:
+    """Make a sharded handler of connections under way.
+
+    :param connections: Deferreds that fire with connection handlers.
+    :param names: what to call each in an error, such as ``"10.0.0.1:6379"``.
+    :param handler: the class to make.
+    :returns: a ``DeferredList`` that fires with the handler. If some connections cannot be made it fails with
+        :exc:`~txredis_fast.ConnectionFailedError`, which names them, when the others are disconnected again.
+    """
+    shards: Deferred[Any] = DeferredList(connections, consumeErrors=True)
+    handler(shards, names=names)
+    return shards
+
+
+def parse_hosts(hosts: Any) -> list[tuple[str, int]]:
+    """Read the ``hosts`` of the sharded constructors.
+
+    :param hosts: a list or tuple of ``"host:port"``; an IPv6 address stands in brackets, ``"[::1]:6379"``.
+    :returns: the hosts, without brackets, and ports.
+    :raises ValueError: it is something else.
+    """
+    wrong = ValueError("Please use a list or tuple of host:port for sharded connections")
+    if not isinstance(hosts, (list, tuple)):
+        raise wrong
+    parsed = []
+    for item in hosts:
+        if not isinstance(item, str):
+            raise wrong
+        host, _, port = item.rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise wrong
+        try:
+            parsed.append((check_host("hosts", host), check_port("hosts", port)))
+        except ValueError:
+            host = ""
+        if not host:
+            raise wrong
+    return parsed
+
+
+def parse_paths(paths: Any) -> list[str]:
+    """Read the ``paths`` of the sharded constructors for unix sockets.
+
+    :param paths: a list or tuple of paths.
+    :raises ValueError: it is something else.
+    """
+    if not isinstance(paths, (list, tuple)):
+        raise ValueError("Please use a list or tuple of paths for sharded unix connections")
+    return [check_path("paths", path) for path in paths]

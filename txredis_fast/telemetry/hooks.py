@@ -1,0 +1,159 @@
+"""Hooks around every command, which cost nothing where there are none.
+
+A factory that has hooks gives each protocol that it makes an ``execute_command`` and an ``execute_batch`` of its own,
+around those of its class; without hooks nothing is looked at. All roads to the wire lead through these two: methods,
+transactions, blocking commands; pipelines and batches through the second.
+
+This module must not know how commands are sent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from . import events
+from .._reactor import current_reactor
+from .redact import redacted, secrets_of
+
+__all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
+
+#: What a hook is told of the name of a command: no more characters than this.
+LONGEST_NAME = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class CommandInfo:
+    """What a hook is told of a command: nothing that a user may have put into it."""
+
+    #: Its name in capitals (``"GET"``); ``"PIPELINE"`` for a pipeline or a batch, which is one.
+    name: str
+    #: How many arguments it has, its name not counted; of a pipeline all together.
+    arguments: int
+    #: How many commands these are: 1, but for a pipeline.
+    commands: int
+    #: Whether the server may take its time to answer (``BLPOP``).
+    blocking: bool
+    #: Host and port, or the path of a socket and None; ("", None) where they are not known.
+    server: tuple[str, int | None]
+    #: The database.
+    database: int
+
+
+class CommandHook(Protocol):
+    """What a hook has. An exception that it raises is logged, and harms neither the command nor other hooks."""
+
+    def command_started(self, command: CommandInfo) -> Any:
+        """A command is being given to a connection.
+
+        :returns: anything, for ``command_ended``.
+        """
+
+    def command_ended(self, token: Any, error: BaseException | None) -> None:
+        """A command was answered, refused, cancelled, or lost with its connection. Called before its own callbacks.
+
+        :param token: what ``command_started`` returned.
+        :param error: None: it was answered. Else what it fails with; of a pipeline, the first error reply.
+        """
+
+
+class SlowCommands:
+    """The hook that logs commands that take long. Blocking ones do so on purpose, and are left out."""
+
+    def __init__(self, threshold: float) -> None:
+        """Make one.
+
+        :param threshold: seconds from which on a command is slow.
+        """
+        self._threshold = threshold
+
+    def command_started(self, command: CommandInfo) -> Any:
+        """Note the time."""
+        return command, current_reactor().seconds()
+
+    def command_ended(self, token: Any, error: BaseException | None) -> None:
+        """Look how long it took."""
+        command, started = token
+        seconds = current_reactor().seconds() - started
+        if seconds >= self._threshold and not command.blocking:
+            host, port = command.server
+            events.slow_command(host if port is None else f"{host}:{port}", command.name, command.arguments, seconds)
+
+
+def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[Any], tuple[str, int | None]]) -> None:
+    """Have hooks called around every command of one connection.
+
+    :param server: tells the address of a connection, once it is made.
+    """
+    execute, batch, stock = protocol.execute_command, protocol.execute_batch, protocol._execute_stock
+
+    def told(args: Sequence[Any], blocking: bool) -> CommandInfo:
+        name = _name_of(args[0]) if args else ""
+        return CommandInfo(name, max(0, len(args) - 1), 1, blocking, server(protocol), protocol.dbid or 0)
+
+    def around(run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        tokens = _started(hooks, told(args, bool(kwargs.get("blocking"))))
+        try:
+            result = run(*args, **kwargs)
+        except Exception as error:
+            _ended(error, tokens)
+            raise
+        return result.addBoth(_answered, tokens, protocol) if isinstance(result, Deferred) else result
+
+    def execute_command(*args: Any, **kwargs: Any) -> Any:
+        if protocol._scope is not None:  # which gives it to one of the two others
+            return execute(*args, **kwargs)
+        return around(execute, args, kwargs)
+
+    def execute_stock(*args: Any, **kwargs: Any) -> Any:
+        return around(stock, args, kwargs)
+
+    def execute_batch(commands: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        arguments = sum(len(command[0]) - 1 for command in commands)
+        info = CommandInfo("PIPELINE", arguments, len(commands), False, server(protocol), protocol.dbid or 0)
+        return batch(commands, *args, **kwargs).addBoth(_answered, _started(hooks, info), protocol)
+
+    protocol.execute_command = execute_command
+    protocol._execute_stock = execute_stock
+    protocol.execute_batch = execute_batch
+
+
+def _name_of(name: Any) -> str:
+    if isinstance(name, bytes | bytearray):
+        name = bytes(name[:LONGEST_NAME]).decode("ascii", "backslashreplace")
+    return name.partition(" ")[0][:LONGEST_NAME].upper() if isinstance(name, str) else "?"
+
+
+_Token = tuple[CommandHook, Any]
+
+
+def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
+    tokens: list[_Token] = []
+    for hook in hooks:
+        try:
+            tokens.append((hook, hook.command_started(info)))
+        except Exception:
+            events.hook_failed(hook)
+    return tokens
+
+
+def _answered(result: Any, tokens: list[_Token], protocol: Any) -> Any:
+    error = None
+    if isinstance(result, Failure):
+        error = result.value
+    elif isinstance(result, list):
+        error = next((reply for reply in result if isinstance(reply, Exception)), None)
+    _ended(error if error is None else redacted(error, *secrets_of(protocol)), tokens)
+    return result
+
+
+def _ended(error: BaseException | None, tokens: list[_Token]) -> None:
+    for hook, token in reversed(tokens):
+        try:
+            hook.command_ended(token, error)
+        except Exception:
+            events.hook_failed(hook)

@@ -1,0 +1,114 @@
+"""What a factory's connections do, as seen from outside: the events, counters and hooks of one factory.
+
+A factory tells it what happens; it decides what that is worth. This module must not change anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from . import events
+from .._reactor import current_reactor
+from ..exceptions import ReplyTimeoutError
+from .hooks import CommandHook, SlowCommands, instrument
+from .stats import Counters, Stats
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Watches the connections of a factory."""
+
+    def __init__(self, factory: Any, hooks: Sequence[CommandHook], slow: float | None) -> None:
+        """Make one.
+
+        :param hooks: called around every command.
+        :param slow: seconds from which on a command is logged as slow; None: never.
+        """
+        self._factory = factory
+        self._hooks = [*hooks, *([] if slow is None else [SlowCommands(slow)])]
+        self._slow = slow
+        #: The connections whose counts are not kept yet.
+        self._counted: dict[Any, None] = {}
+        self._counters = Counters()
+
+    @property
+    def server(self) -> str:
+        """What to call the server: ``host:port``, a path, or the name of a service."""
+        factory = self._factory
+        name = factory.uuid or getattr(factory, "service_name", None)
+        if name is None:
+            name = next((_peer(connection)[0] for connection in factory.pool), "")
+        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+
+    def built(self, protocol: Any) -> None:
+        """A protocol was made; its transport is to come."""
+        if self._hooks:
+            instrument(protocol, self._hooks, self._address)
+        protocol.whenConnected().addCallback(self._usable)
+        protocol.whenDisconnected().addCallback(self._lost)
+
+    def _usable(self, protocol: Any) -> None:
+        self._counted[protocol] = None
+        self._counters.connections_made += 1
+        events.connected(self.server, len(self._counted), self._factory.poolsize)
+
+    def _lost(self, protocol: Any) -> None:
+        unanswered, was_usable = self._counters.keep(protocol, self._counted)
+        self._counters.connections_lost += was_usable
+        if isinstance(protocol._end_reason, ReplyTimeoutError):
+            self._counters.timeouts += 1
+            events.timeout(self.server, str(protocol._end_reason), unanswered)
+        elif was_usable:
+            events.lost(self.server, protocol._lost_because, unanswered, self._factory.disconnectCalled)
+
+    def retry(self, delay: float, attempt: int) -> None:
+        """There will be another attempt to connect."""
+        self._counters.retries += 1
+        events.retry(self.server, delay, attempt)
+
+    def pool_wait_over(self, waited: int, reason: str) -> None:
+        """Commands have waited for a connection in vain."""
+        self._counters.wait_timeouts += waited
+        events.pool_wait_over(self.server, waited, reason)
+
+    def waited(self, since: float) -> None:
+        """A command has got its connection, for which it waited since then."""
+        if self._slow is not None:
+            seconds = current_reactor().seconds() - since
+            if seconds >= self._slow:
+                events.slow_pool_wait(self.server, seconds)
+
+    def subscription_gap(self, seconds: float, names: int) -> None:
+        """Subscriptions were interrupted for so many seconds, and made again to so many names."""
+        self._counters.subscription_gaps += 1
+        events.subscription_gap(self.server, seconds, names)
+
+    def stats(self) -> Stats:
+        """Return a snapshot."""
+        factory, queue = self._factory, self._factory.connectionQueue
+        lane = factory._lane  # not blockingLane, which makes one
+        return self._counters.snapshot(
+            self._counted,
+            waiting=queue.waiting + (0 if lane is None else lane.waiting),
+            blocking_connections=0 if lane is None else len(lane.connections),
+            connections=factory.size,
+            poolsize=factory.poolsize,
+            free=len(queue.pending),
+        )
+
+    def _address(self, protocol: Any) -> tuple[str, int | None]:
+        host, _, port = (self._factory.uuid or "").rpartition(":")
+        if host and port.isdigit():
+            return host, int(port)
+        return _peer(protocol)
+
+
+def _peer(protocol: Any) -> tuple[str, int | None]:
+    """Where a connection leads."""
+    peer: Any = protocol.transport.getPeer() if protocol.transport is not None else None
+    if hasattr(peer, "host"):
+        return str(peer.host), int(peer.port)
+    name = getattr(peer, "name", None) or ""
+    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name), None

@@ -1,0 +1,263 @@
+"""One attempt to connect: it ends within a bound of ours, whatever its endpoint does, and leaves nothing behind.
+
+An endpoint is code of others: its Deferred may never fire, may fire long after it was cancelled, may raise when it is
+cancelled. What it connects after the attempt was given up is closed, and never becomes a connection of a pool.
+
+This module must not know Redis, nor how an endpoint connects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.error import TimeoutError
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .._reactor import current_reactor
+from .._checks import seconds_or
+
+__all__ = [
+    "AttemptTimeoutError",
+    "OneAttempt",
+    "Stage",
+    "connect_for",
+    "connect_within",
+    "name_of_peer",
+    "name_of_place",
+]
+
+_log = Logger()
+
+#: Seconds for one attempt over an endpoint of the program's own, which has a limit of its own as a rule.
+LONGEST_ATTEMPT = 60.0
+
+
+class AttemptTimeoutError(TimeoutError):
+    """An attempt to connect was given up; its text says what has not happened, where, and in which time."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(string=text)  # type: ignore[no-untyped-call]
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Stage(enum.Enum):
+    """How far an attempt has come."""
+
+    BEGUN = enum.auto()
+    CONNECTING = enum.auto()
+    TLS = enum.auto()
+
+
+def connect_within(
+    limit: float, endpoint: Any, protocol_factory: Any, complain: Callable[[Stage], str] | None = None
+) -> Deferred[Any]:
+    """Connect, or fail within a time.
+
+    :param limit: seconds for all that the endpoint does.
+    :param complain: says what has not happened in that time.
+    :returns: fires as the Deferred of ``endpoint.connect`` does; fails with :exc:`AttemptTimeoutError`. Cancelling it
+        ends the attempt at once.
+    """
+    return _Attempt(limit, endpoint, protocol_factory, complain).deferred
+
+
+def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[Any]:
+    """Connect for a pool, within the limit that its endpoint names (``attempt_limit``), or else the pool.
+
+    :param factory: the pool's; its ``connectTimeout`` is for one attempt, or where that is None, a minute.
+    :returns: as that of :func:`connect_within`.
+    """
+    limit = seconds_or(getattr(endpoint, "attempt_limit", None), None)
+    if limit is None:
+        limit = seconds_or(factory.connectTimeout, LONGEST_ATTEMPT)  # which a program may have set later
+    return connect_within(limit, endpoint, protocol_factory)
+
+
+def name_of_place(host: Any, port: Any) -> str:
+    """``host:port``, or ``[host]:port`` for an IPv6 address."""
+    name = host.decode("utf-8", "replace") if isinstance(host, bytes) else str(host)
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+def name_of_peer(transport: Any) -> str | None:
+    """``host:port`` of the other end of a TCP connection; None for others, and where it cannot be told."""
+    try:
+        peer = transport.getPeer()
+        return name_of_place(peer.host, peer.port)
+    except Exception:
+        return None
+
+
+class _Attempt:
+    """One attempt.
+
+    :ivar deferred: fires once, at the latest when the time is over.
+    """
+
+    def __init__(self, limit: float, endpoint: Any, factory: Any, complain: Callable[[Stage], str] | None) -> None:
+        self.deferred: Deferred[Any] = Deferred(lambda _: self._end_with(Failure(CancelledError())))
+        self._limit = limit
+        #: By name only: what else a program's own object would tell may raise.
+        self._endpoint_name = type(endpoint).__name__
+        self._complain = complain
+        self._over = False
+        self._timer: Any = None
+        self._protocols = OneAttempt(factory, self._end_with)
+        self._connecting: Deferred[Any] = maybeDeferred(endpoint.connect, self._protocols)
+        self._connecting.addCallbacks(self._connected, self._failed)
+        # Begun last, so that limits within, which are as long, are over first: they know more.
+        if not self._over:
+            self._timer = current_reactor().callLater(limit, self._too_late)
+
+    def _connected(self, protocol: Any) -> None:
+        if self._over:
+            _abort(getattr(protocol, "transport", None))
+            return
+        try:
+            self._end()
+            self._protocols.succeeded()
+            self.deferred.callback(protocol)
+        except BaseException:  # the attempt ends all the same, as one that has failed
+            failure = Failure()
+            self._protocols.forsake(failure)
+            _abort(getattr(protocol, "transport", None))
+            self._fail(failure)
+            raise
+
+    def _failed(self, failure: Failure) -> None:
+        if self._over:
+            return
+        try:
+            self._end()
+            self._protocols.forsake(failure)
+        finally:
+            self._fail(failure)
+
+    def _too_late(self) -> None:
+        if self._complain is None:
+            text = f"timeout: {self._endpoint_name} has not connected within {self._limit:g} seconds"
+        else:
+            text = self._complain(self._protocols.stage)
+        self._end_with(Failure(AttemptTimeoutError(text)))
+
+    def _end_with(self, failure: Failure) -> None:
+        """Give it up."""
+        if self._over:
+            return  # a Deferred that is cancelled fires itself
+        try:
+            self._end()
+            self._protocols.forsake(failure)
+            self._connecting.cancel()
+        except Exception:
+            _log.failure("{name} cannot be cancelled", name=self._endpoint_name)
+        finally:
+            self._fail(failure)
+
+    def _fail(self, failure: Failure) -> None:
+        # Who was told that a connection is lost may have cancelled the attempt.
+        if not self.deferred.called:
+            self.deferred.errback(failure)
+
+    def _end(self) -> None:
+        self._over = True
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
+
+@implementer(IProtocolFactory)
+class OneAttempt:
+    """A factory as the endpoint of one attempt sees it: makes no more protocols once the attempt is over.
+
+    :ivar stage: how far it has come.
+    """
+
+    stage = Stage.BEGUN
+
+    def __init__(self, factory: Any, on_lost: Callable[[Failure], None]) -> None:
+        """Make one, for another factory.
+
+        :param on_lost: called when a connection is lost before its endpoint has said that it is there.
+        """
+        self._factory = factory
+        self._on_lost = on_lost
+        #: What was made, each with its own ``connectionLost``.
+        self._built: list[tuple[Any, Any]] = []
+        self._over = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_factory":
+            raise AttributeError(name)
+        return getattr(self._factory, name)
+
+    def doStart(self) -> None:
+        """As the factory's. An endpoint of Twisted's calls it when the address is known."""
+        self.stage = Stage.CONNECTING
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        """As the factory's."""
+        self._factory.doStop()
+
+    def buildProtocol(self, address: Any) -> Any:
+        """Make the protocol of a connection; None, which ends that, when the attempt is over."""
+        if self._over:
+            return None
+        protocol = self._factory.buildProtocol(address)
+        if protocol is not None:
+            try:
+                self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
+                if hasattr(protocol, "_forsake"):
+                    # Twisted's ClientService expects to hear of a loss only after it has heard of the connection.
+                    protocol.connectionLost = self._on_lost
+            except BaseException:
+                _forsake(protocol, Failure())  # whoever keeps it knows of it already
+                raise
+        return protocol
+
+    def succeeded(self) -> None:
+        """The attempt is over, and what it has made is used."""
+        self._over = True
+        while self._built:
+            protocol, own = self._built[-1]
+            if own is not None:
+                protocol.connectionLost = own
+            else:
+                getattr(protocol, "__dict__", {}).pop("connectionLost", None)
+            self._built.pop()
+
+    def forsake(self, reason: Failure) -> None:
+        """The attempt is over, and what it has made is not to be used."""
+        self._over = True
+        built, self._built = self._built, []
+        for protocol, _ in built:
+            _forsake(protocol, reason)
+
+
+def _forsake(protocol: Any, reason: Failure) -> None:
+    transport = getattr(protocol, "transport", None)
+    tell = getattr(protocol, "_forsake", None)
+    with contextlib.suppress(AttributeError):
+        protocol.makeConnection = _abort  # of one that has no transport yet
+    if tell is not None:
+        protocol.connectionLost = _ignore  # it is told now
+        tell(reason)
+    _abort(transport)
+
+
+def _ignore(reason: Failure) -> None:
+    pass
+
+
+def _abort(transport: Any) -> None:
+    if transport is not None:
+        getattr(transport, "abortConnection", transport.loseConnection)()

@@ -1,0 +1,330 @@
+"""Endpoints: where and how to connect, as Twisted knows it. TLS is imported only where TLS is asked for.
+
+An attempt over one of them ends within ``connectTimeout``, all of it: resolving the name, connecting, TLS.
+
+This module must not know Redis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost, SSLError, TimeoutError
+from twisted.internet.interfaces import IHandshakeListener, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from .._reactor import current_reactor
+from .attempt import AttemptTimeoutError, OneAttempt, Stage, connect_within, name_of_place
+from .tls import NameCheck, NoCheck, TLSSettings, refusal
+
+__all__ = ["endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
+
+#: Seconds for one attempt to connect, where the user sets none.
+DEFAULT_CONNECT_TIMEOUT = 30
+
+#: With which types of records a TLS server may answer: change of cipher, alert, handshake, data.
+TLS_RECORDS = b"\x14\x15\x16\x17"
+
+
+def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False) -> Any:
+    """Make an endpoint for a host name, which is resolved anew at each attempt, or for an IPv4 or IPv6 address.
+
+    :param connect_timeout: seconds for one attempt, from resolving the name to the end of the TLS handshake; None: 30.
+    :param ssl_context_factory: see :class:`~txredis_fast.ConnectionOptions`; or its ``tls_context``.
+    :raises ImportError: TLS is wanted and the extra ``tls`` is not installed.
+    :raises ValueError: the port is none, or a certificate or a key cannot be used.
+    """
+    from twisted.internet import endpoints
+
+    if isinstance(port, float) or (isinstance(port, int) and not 0 <= port <= 65535):
+        raise ValueError(f"a port is a whole number from 0 to 65535, not {port!r}")
+    timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+    place = name_of_place(host, port)
+    address = host.decode("latin-1") if isinstance(host, bytes) else host
+    endpoint: Any
+    # An address needs no resolver, whose threads may all be busy.
+    if isIPAddress(address):
+        endpoint = endpoints.TCP4ClientEndpoint(current_reactor(), address, port, timeout=timeout)
+    elif isIPv6Address(address):
+        endpoint = endpoints.TCP6ClientEndpoint(current_reactor(), address, port, timeout=timeout)
+    else:
+        endpoint = endpoints.HostnameEndpoint(current_reactor(), host, port, timeout=timeout)
+    resolves = isinstance(endpoint, endpoints.HostnameEndpoint)
+    if ssl_context_factory:
+        endpoint = _tls_endpoint(endpoint, host, place, ssl_context_factory)
+    return _BoundedEndpoint(endpoint, place, timeout, resolves)
+
+
+def unix_endpoint(path: str, connect_timeout: float | None = None) -> Any:
+    """Make an endpoint for a unix socket.
+
+    :param connect_timeout: seconds for one attempt; None: 30.
+    """
+    from twisted.internet.endpoints import UNIXClientEndpoint
+
+    timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+    return _BoundedEndpoint(UNIXClientEndpoint(current_reactor(), path, timeout=timeout), path, timeout, False)
+
+
+def endpoint_from(endpoint: Any) -> Any:
+    """Return the endpoint itself, or the one that a string such as ``"tls:redis.example:6380"`` describes.
+
+    :raises ValueError: it is neither.
+    """
+    if isinstance(endpoint, str):
+        from twisted.internet.endpoints import clientFromString
+
+        described = clientFromString(current_reactor(), endpoint)
+        # Twisted's own check of the name lets pass what it cannot read.
+        return _CheckedEndpoint(described, _tls_host(endpoint)) if endpoint.startswith("tls:") else described
+    if not hasattr(endpoint, "connect"):
+        raise ValueError(f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}")
+    return endpoint
+
+
+def _tls_host(description: str) -> str:
+    """The host in the description of a TLS endpoint, whose parts end with colons that are not escaped."""
+    parts = re.findall(r"(?:\\.|[^\\:])+", description.removeprefix("tls:"))
+    named = [part.partition("=")[2] for part in parts if part.startswith("host=")]
+    return re.sub(r"\\(.)", r"\1", (named or parts)[0])
+
+
+def endpoint_of_connector(connector: Any) -> Any:
+    """Return an endpoint that leads where a connector of ``reactor.connectTCP`` and the like leads now.
+
+    :returns: None if that cannot be told: it is no connector of Twisted's own.
+    """
+    from twisted.internet import endpoints
+    from twisted.internet.address import IPv4Address, UNIXAddress
+
+    reactor = getattr(connector, "reactor", None)
+    if reactor is None or not hasattr(connector, "timeout"):
+        return None
+    destination = connector.getDestination()
+    if isinstance(destination, UNIXAddress):
+        return endpoints.UNIXClientEndpoint(reactor, connector.address, timeout=connector.timeout)
+    if not isinstance(destination, IPv4Address):
+        return None
+    place = (reactor, connector.host, connector.port)
+    more = {"timeout": connector.timeout, "bindAddress": connector.bindAddress}
+    if hasattr(connector, "contextFactory"):
+        return endpoints.SSL4ClientEndpoint(*place, connector.contextFactory, **more)
+    return endpoints.TCP4ClientEndpoint(*place, **more)
+
+
+@implementer(IStreamClientEndpoint)
+class _BoundedEndpoint:
+    """Another endpoint, whose attempts end within a time, with words for what has not happened in it."""
+
+    def __init__(self, endpoint: Any, place: str, limit: float, resolves: bool) -> None:
+        self._endpoint = endpoint
+        self._place = place
+        self._limit = limit
+        self._resolves = resolves
+
+    def __repr__(self) -> str:
+        return repr(self._endpoint)
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        connecting = connect_within(self._limit, self._endpoint, protocolFactory, self._complain)
+        return connecting.addErrback(self._failed)
+
+    def _complain(self, stage: Stage) -> str:
+        within = f"within {self._limit:g} seconds"
+        if stage is Stage.TLS:
+            return f"timeout: no TLS handshake {within}; {self._place} was connected, and perhaps does not speak TLS"
+        if stage is Stage.BEGUN and self._resolves:
+            return f"timeout: no answer from the resolver {within}, for {self._place}"
+        return f"timeout: no connection {within}, to {self._place}"
+
+    def _failed(self, failure: Failure) -> Failure:
+        if type(failure.value) is TimeoutError:  # Twisted's own limit for connecting, as long, says neither
+            return Failure(AttemptTimeoutError(self._complain(Stage.CONNECTING)))
+        return failure
+
+
+def _tls_endpoint(endpoint: Any, host: str, place: str, context_factory: Any) -> Any:
+    try:
+        from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+        from twisted.internet.ssl import optionsForClientTLS  # noqa: F401  (needs pyOpenSSL and service_identity)
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+    except ImportError as error:
+        raise ImportError(f"TLS needs the extra 'tls': pip install 'txredis-fast[tls]' ({error})") from error
+    settings = TLSSettings() if context_factory is True else context_factory
+    if isinstance(settings, TLSSettings):
+        settings.context(host)  # raises now what is wrong with it
+        return _TLSEndpoint(endpoint, lambda: settings.context(host), TLSMemoryBIOFactory, place)
+    if not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(context_factory, "getContext"):
+        raise ValueError(
+            "ssl_context_factory must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, "
+            f"not {context_factory!r}"
+        )
+    return _TLSEndpoint(endpoint, lambda: context_factory, TLSMemoryBIOFactory, place, NoCheck())
+
+
+@implementer(IStreamClientEndpoint)
+class _TLSEndpoint:
+    """TLS over another endpoint.
+
+    Unlike ``wrapClientTLS`` it connects only when the handshake has succeeded, so that a certificate that is refused
+    is an attempt that failed, and it takes old-style context factories as well.
+    """
+
+    def __init__(
+        self, endpoint: Any, context_factory: Callable[[], Any], wrapper: Any, place: str, check: Any = None
+    ) -> None:
+        """Make one.
+
+        :param check: tells what is wrong with a connection; None: the context does.
+        """
+        self._endpoint = endpoint
+        self._context_factory = context_factory
+        self._wrapper = wrapper
+        self._place = place
+        self._check = check
+
+    def __repr__(self) -> str:
+        return f"<TLS over {self._endpoint!r}>"
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        context = self._context_factory()
+        handshakes = _HandshakeFactory(protocolFactory, self._place, self._check or context)
+        connecting: Deferred[Any] = self._endpoint.connect(self._wrapper(context, True, handshakes))
+        return connecting.addCallback(lambda _: handshakes.completed)
+
+
+@implementer(IStreamClientEndpoint)
+class _CheckedEndpoint:
+    """An endpoint of Twisted's that speaks TLS; it connects only when the name in the certificate is found right."""
+
+    def __init__(self, endpoint: Any, host: str) -> None:
+        self._endpoint = endpoint
+        self._host = host
+
+    def __repr__(self) -> str:
+        return repr(self._endpoint)
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        handshakes = _HandshakeFactory(protocolFactory, self._host, NameCheck(self._host))
+        connecting: Deferred[Any] = self._endpoint.connect(handshakes)
+        return connecting.addCallback(lambda _: handshakes.completed)
+
+
+@implementer(IProtocolFactory)
+class _HandshakeFactory:
+    """Makes what stands in for a protocol of another factory during the handshake.
+
+    :ivar completed: that of the :class:`_Handshake` made last.
+    """
+
+    completed: Deferred[Any]
+
+    def __init__(self, factory: Any, place: str, check: Any) -> None:
+        """Make one.
+
+        :param place: the server's, for the texts of errors.
+        :param check: its ``fault(transport)`` says what is wrong with a TLS connection; None: nothing. What that raises
+            is a reason to refuse it.
+        """
+        self._factory = factory
+        self._place = place
+        self._check = check
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, address: Any) -> Any:
+        if isinstance(self._factory, OneAttempt):
+            self._factory.stage = Stage.TLS
+        handshake = _Handshake(self._factory, address, self._place, self._check)
+        self.completed = handshake.completed
+        return handshake
+
+
+@implementer(IHandshakeListener)
+class _Handshake(Protocol):
+    """Waits for the end of the handshake, and hands the transport over to a protocol made then.
+
+    Until then nothing is written, least of all a password.
+
+    :ivar completed: fires with that protocol, or fails with the reason why there is none.
+    """
+
+    transport: Any
+
+    def __init__(self, factory: Any, address: Any, place: str, check: Any) -> None:
+        self._factory = factory
+        self._address = address
+        self._place = place
+        self._check = check
+        self._refusal: str | None = None
+        #: With what the other end begins; None: nothing has come.
+        self._first_bytes: bytes | None = None
+        self.completed: Deferred[Any] = Deferred(lambda _: self._give_up())
+
+    def connectionMade(self) -> None:
+        # Looked at from outside, because a plain server's words never come as far as here.
+        transport = self.transport
+        take = transport.dataReceived
+
+        def look(data: bytes) -> None:
+            transport.__dict__.pop("dataReceived", None)
+            self._first_bytes = bytes(data[:64])
+            take(data)
+
+        transport.dataReceived = look
+
+    def handshakeCompleted(self) -> None:
+        # Older versions of Twisted call this, too, when they have just refused the host name.
+        if self.completed.called or self.transport.disconnecting:
+            return
+        self._refusal = "certificate verify failed: looking at it was broken off"
+        try:
+            self._refusal = self._check.fault(self.transport)
+        except Exception as error:
+            self._refusal = f"certificate verify failed: {type(error).__name__} while looking at it"
+        finally:
+            if self._refusal is not None:
+                self.transport.abortConnection()
+        if self._refusal is not None:
+            return
+        protocol = self._factory.buildProtocol(self._address)
+        if protocol is None:
+            self.transport.loseConnection()
+            return
+        self.transport.wrappedProtocol = protocol
+        protocol.makeConnection(self.transport)
+        self.completed.callback(protocol)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.transport.__dict__.pop("dataReceived", None)
+        if self.completed.called:
+            return
+        why = (
+            self._refusal
+            or self._not_tls(reason)
+            or self._check.known_fault(self.transport)
+            or refusal(reason.value, self.transport)
+        )
+        self.completed.errback(reason if why is None else Failure(SSLError(f"{why} ({self._place})")))
+
+    def _give_up(self) -> None:
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def _not_tls(self, reason: Failure) -> str | None:
+        first = self._first_bytes
+        if first:
+            return None if first[0] in TLS_RECORDS else f"the server does not speak TLS: it answered {first[:40]!r}"
+        if reason.check(ConnectionDone, ConnectionLost):
+            return f"{reason.getErrorMessage()} It had answered nothing: perhaps the server does not speak TLS"
+        return None

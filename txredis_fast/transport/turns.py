@@ -1,0 +1,61 @@
+"""Work that would make one turn of the reactor too long, done in as many turns as it needs.
+
+This module must not know what the work is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from . import flood
+from .._reactor import current_reactor
+
+__all__ = ["at_once", "in_turns"]
+
+#: Seconds after which the rest waits for a later turn. What one step takes comes on top, as where a set of a million
+#: elements grows, or the garbage collector looks at a million tuples.
+SLICE = 0.005
+
+_T = TypeVar("_T")
+
+
+def in_turns(work: Generator[None, None, _T]) -> Deferred[_T]:
+    """Run a generator to its end: now, as far as there is time for in this turn of the reactor, then in later ones.
+
+    :param work: yields where it may be interrupted, every few milliseconds.
+    :returns: fires with what it returns, fails with what it raises. Cancelling does not end the work.
+    """
+    done: Deferred[_T] = Deferred()
+    _run(work, done)
+    return done
+
+
+def at_once(work: Generator[None, None, _T]) -> _T:
+    """Run a generator to its end, all of it now.
+
+    :returns: what it returns.
+    """
+    try:
+        while True:
+            next(work)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+
+
+def _run(work: Generator[None, None, Any], done: Deferred[Any]) -> None:
+    end = flood.seconds() + SLICE
+    try:
+        while True:
+            next(work)
+            if flood.seconds() >= end:
+                current_reactor().callLater(0, _run, work, done)
+                return
+    except StopIteration as stop:
+        result = stop.value
+    except BaseException:  # there is nobody above who could tell
+        done.errback()
+        return
+    done.callback(result)
