@@ -13,10 +13,10 @@ from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
 import txredis_fast as redis
-from txredis_fast.transport.attempt import LONGEST_ATTEMPT, AttemptTimeoutError, connect_within
-from txredis_fast.transport.endpoints import tcp_endpoint, unix_endpoint
 from txredis_fast.pubsub.monitor import MonitorFactory
 from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEndpoint
+from txredis_fast.transport.attempt import LONGEST_ATTEMPT, AttemptTimeoutError, connect_within
+from txredis_fast.transport.endpoints import tcp_endpoint, unix_endpoint
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 6379)
 

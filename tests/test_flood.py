@@ -8,9 +8,9 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from txredis_fast.transport import flood
-from txredis_fast.exceptions import MaybeExecutedError
 from txredis_fast.connection.protocol import RedisProtocol
+from txredis_fast.exceptions import MaybeExecutedError
+from txredis_fast.transport import flood
 
 COUNT = 5000
 

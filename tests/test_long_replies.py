@@ -7,9 +7,9 @@ from support import Pool, failed, fired, pending
 from twisted.internet.defer import CancelledError
 
 from txredis_fast import PipelineError
-from txredis_fast.transport import flood
 from txredis_fast.commands._parts.replies import PART, as_dict, as_set, scored_members
 from txredis_fast.inflight._long import LONG
+from txredis_fast.transport import flood
 from txredis_fast.transport.turns import at_once
 
 MEMBERS = [f"member:{number}" for number in range(LONG)]

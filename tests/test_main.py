@@ -15,12 +15,12 @@ from txredis_fast.__main__ import main, make_parser
 from txredis_fast._cli import CommandLineError, server
 from txredis_fast._cli.address import Address
 from txredis_fast._cli.keys import Keys
-from txredis_fast._cli.measure import Sample
 from txredis_fast._cli.reasons import Reason, tls_failure
 from txredis_fast._cli.screen import Progress, Screen, plain, seconds
-from txredis_fast._cli.speed import table
-from txredis_fast.exceptions import ProtocolError, ReplyTimeoutError, response_error
+from txredis_fast._cli.speed.measure import Sample
+from txredis_fast._cli.speed.table import table
 from txredis_fast.batching.pipeline import PipelineError
+from txredis_fast.exceptions import ProtocolError, ReplyTimeoutError, response_error
 
 SECRET = "s3cr/t"
 

@@ -21,73 +21,28 @@ PACKAGE = Path(txredis_fast.__file__).parent
 
 #: The layers, from the top down: a module imports only what stands below its own line.
 LAYERS = [
-    "__main__",
-    "_cli",
-    "__init__",
-    "api",
-    "sharding",
-    "sentinel",
-    "pubsub",
-    "monitor",
-    "otel",
-    "restoring",
-    "pool",
-    "lane",
-    "watch",
-    "reconnecting",
-    "health",
-    "slots",
-    "connection_queue",
-    "endpoints",
-    "retrying",
-    "handler",
-    "views",
-    "contexts",
-    "batch",
-    "one_by_one",
-    "protocol",
-    "incoming",
-    "outgoing",
-    "closing",
-    "handshake",
-    "own_scope",
-    "pipeline",
-    "transaction",
-    "scope",
-    "guards",
-    "attempts",
-    "time_limit",
-    "subscriptions",
-    "inbox",
-    "legacy",
-    "sliced",
-    "outlet",
-    "direct",
-    "receive",
-    "exec_reply",
-    "reply_order",
-    "request",
-    "turns",
-    "flood",
-    "options",
-    "commands",
-    "resp",
-    "credentials",
-    "hooks",
-    "threads",
-    "events",
-    "redact",
-    "stats",
-    "url",
-    "retry",
-    "roles",
-    "tls",
-    "connecting",
-    "checks",
-    "exceptions",
-    "_types",
-    "_reactor",
+    *(
+        "__main__",
+        "_cli",
+        "__init__",
+        "api",
+        "sharding",
+        "sentinel",
+        "pubsub",
+        "client",
+        "pool",
+        "connection",
+        "batching",
+    ),
+    *("otel", "inflight", "options", "commands", "resp", "transport", "telemetry"),
+    *("_credentials", "_roles", "exceptions", "_checks", "_types", "_reactor"),
 ]
+
+#: The same inside of a room that has rooms of its own.
+COMMAND_LAYERS = ["__init__", "control", "data", "_parts"]
+
+#: How many modules a room may have beside its ``__init__``, and how many the package beside its rooms.
+MOST_MODULES, MOST_AT_THE_TOP = 12, 10
 
 #: What importing the package must leave alone: a reactor, and pyOpenSSL, which is an extra. (Python's own ``ssl``
 #: comes with Twisted, whose ``defer`` imports ``asyncio``.)
@@ -161,7 +116,22 @@ def test_imports_point_down_only(path):
     assert not upward, f"{own} imports {', '.join(upward)}, which stands above it"
 
 
-@pytest.mark.parametrize("name", ["resp", "options", "url", "checks", "exceptions", "_types"])
+def test_command_layers_point_down_only():
+    for path in sorted(PACKAGE.joinpath("commands").rglob("*.py")):
+        own = path.relative_to(PACKAGE / "commands").with_suffix("").parts[0]
+        below = COMMAND_LAYERS[COMMAND_LAYERS.index(own) + 1 :] if own != "_parts" else []
+        found = {name.split(".")[2] for name in imports(path) if name.startswith("txredis_fast.commands.")}
+        assert found <= {own, *below}, path
+
+
+def test_a_room_has_few_modules_and_says_what_it_is():
+    assert len([path for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__")]) <= MOST_AT_THE_TOP
+    for room in {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}:
+        assert len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= MOST_MODULES, room
+        assert ast.get_docstring(ast.parse(room.joinpath("__init__.py").read_text(encoding="utf-8"))), room
+
+
+@pytest.mark.parametrize("name", ["resp", "options", "_checks", "exceptions", "_types"])
 def test_the_lowest_layers_know_nothing_of_twisted(name):
     found = [
         (path.name, module)

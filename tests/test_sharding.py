@@ -12,9 +12,9 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from txredis_fast.sharding import handler as sharding
 from txredis_fast.commands import Commands
 from txredis_fast.exceptions import ConnectionError, ConnectionFailedError, NotSentError, ReplyTimeoutError
+from txredis_fast.sharding import handler as sharding
 from txredis_fast.sharding.handler import (
     HashRing,
     ShardedConnectionHandler,

@@ -14,27 +14,76 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from .api import Connection, ConnectionPool, ShardedConnection, ShardedConnectionPool, ShardedUnixConnection, ShardedUnixConnectionPool, UnixConnection, UnixConnectionPool, from_endpoint, from_url, install, lazyConnection, lazyConnectionPool, lazyShardedConnection, lazyShardedConnectionPool, lazyShardedUnixConnection, lazyShardedUnixConnectionPool, lazyUnixConnection, lazyUnixConnectionPool, makeConnection, makeShardedConnection, makeShardedUnixConnection, makeUnixConnection
-from .batching.batch import Batch
-from .commands._parts.arguments import list_or_args
-from .exceptions import AuthenticationError, BusyError, ConnectionFailedError, ExecAbortError, GarbledReplyError, InvalidData, InvalidResponse, LoadingError, MasterDownError, MasterNotFoundError, MaybeExecutedError, NoPermissionError, NoScriptRunning, NotSentError, ProtocolError, QueueFullError, ReadOnlyError, RedisError, ReplyTimeoutError, ResponseError, ScriptDoesNotExist, WatchError, WrongTypeError
+from .api import (
+    Connection,
+    ConnectionPool,
+    ShardedConnection,
+    ShardedConnectionPool,
+    ShardedUnixConnection,
+    ShardedUnixConnectionPool,
+    UnixConnection,
+    UnixConnectionPool,
+    from_endpoint,
+    from_url,
+    install,
+    lazyConnection,
+    lazyConnectionPool,
+    lazyShardedConnection,
+    lazyShardedConnectionPool,
+    lazyShardedUnixConnection,
+    lazyShardedUnixConnectionPool,
+    lazyUnixConnection,
+    lazyUnixConnectionPool,
+    makeConnection,
+    makeShardedConnection,
+    makeShardedUnixConnection,
+    makeUnixConnection,
+)
+from .batching import Batch, Pipeline, PipelineError, PipelineLostError, Transaction
+from .client import ConnectionHandler, RedisFactory, UnixConnectionHandler
+from .commands._parts import list_or_args
+from .connection import (
+    BaseRedisProtocol,
+    HiredisProtocol,
+    LineReceiver,
+    MultiBulkStorage,
+    PeekableQueue,
+    RedisProtocol,
+    ReplyQueue,
+)
+from .exceptions import (
+    AuthenticationError,
+    BusyError,
+    ConnectionFailedError,
+    ExecAbortError,
+    GarbledReplyError,
+    InvalidData,
+    InvalidResponse,
+    LoadingError,
+    MasterDownError,
+    MasterNotFoundError,
+    MaybeExecutedError,
+    NoPermissionError,
+    NoScriptRunning,
+    NotSentError,
+    ProtocolError,
+    QueueFullError,
+    ReadOnlyError,
+    RedisError,
+    ReplyTimeoutError,
+    ResponseError,
+    ScriptDoesNotExist,
+    WatchError,
+    WrongTypeError,
+)
 from .exceptions import ConnectionError as ConnectionError
 from .exceptions import TimeoutError as TimeoutError
-from .client.handler import ConnectionHandler, UnixConnectionHandler
-from .telemetry.hooks import CommandHook, CommandInfo
-from .connection.legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
-from .pubsub.monitor import MonitorFactory, MonitorProtocol
-from .options.connection import ConnectionOptions, RedisURL
-from .batching.pipeline import Pipeline, PipelineError, PipelineLostError
-from .client.factory import RedisFactory
-from .connection.protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
-from .pubsub.subscriber import SubscriberFactory, SubscriberProtocol
+from .options import ConnectionOptions, RedisURL, RetryPolicy
+from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
 from .resp import IMPLEMENTATION, Push, Reader, encode_command
-from .options.retry_policy import RetryPolicy
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
-from .sharding.handler import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
-from .telemetry.stats import Stats
-from .batching.transaction import Transaction
+from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
+from .telemetry import CommandHook, CommandInfo, Stats
 
 # Without ConnectionError and TimeoutError, which `import *` must not put in place of the builtins.
 __all__ = [

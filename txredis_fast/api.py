@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from twisted.internet.defer import Deferred
 
 from ._checks import Credential, check_host, check_path, check_port, check_truth, shown
-from .transport.endpoints import endpoint_from, tcp_endpoint, unix_endpoint
-from .client.handler import ConnectionHandler, UnixConnectionHandler
-from .options.connection import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL
-from .client.factory import RedisFactory
-from .options.retry_policy import RetryPolicy
+from .client import ConnectionHandler, RedisFactory, UnixConnectionHandler
+from .options import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL, RetryPolicy
 from .sentinel import connect_through_sentinels
-from .sharding.handler import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
+from .sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
+from .transport import endpoint_from, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .telemetry.hooks import CommandHook
-    from .transport.tls import PEM
+    from .telemetry import CommandHook
+    from .transport import PEM
 
 
 # fmt: off

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .exceptions import ResponseError
-from .telemetry.hooks import CommandInfo
+from .telemetry import CommandInfo
 
 __all__ = ["Tracing", "observe"]
 

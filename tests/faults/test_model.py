@@ -23,10 +23,10 @@ from bench.soak.careless import CarelessUser
 from bench.soak.facts import pending_deferreds
 from faults.model_world import Found, World, shortened
 from txredis_fast import MaybeExecutedError, RedisProtocol
-from txredis_fast.pool.blocking import BlockingLane, _BlockingCommand
+from txredis_fast.batching.transaction import Transaction
 from txredis_fast.connection.protocol import BaseRedisProtocol
 from txredis_fast.inflight import LastLook, _pyrequest
-from txredis_fast.batching.transaction import Transaction
+from txredis_fast.pool.blocking import BlockingLane, _BlockingCommand
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", "100000"))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
@@ -165,7 +165,9 @@ def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
 
 
 def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
-    monkeypatch.setattr("txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger)
+    monkeypatch.setattr(
+        "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
+    )
     assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed())
 
 

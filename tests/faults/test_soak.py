@@ -158,7 +158,9 @@ async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monke
 async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monkeypatch):
     monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
     monkeypatch.setattr("bench.soak.balanced.PACE", 0.02)
-    monkeypatch.setattr("txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger)
+    monkeypatch.setattr(
+        "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
+    )
     session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=1, users=40, seed=6)
     assert any("stranger" in text for text in session.ledger.wrong), "\n".join(report.lines(session))
 

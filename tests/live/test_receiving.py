@@ -19,9 +19,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
 import txredis_fast
-from txredis_fast.transport import socket_read as receive
-from txredis_fast.exceptions import MaybeExecutedError, ProtocolError
 from txredis_fast.connection.protocol import RedisProtocol
+from txredis_fast.exceptions import MaybeExecutedError, ProtocolError
+from txredis_fast.transport import socket_read as receive
 
 SIZE = 1_000_000
 VALUE = b"x" * SIZE

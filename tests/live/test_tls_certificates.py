@@ -23,8 +23,8 @@ from twisted.internet import ssl
 from twisted.internet.protocol import Factory, Protocol
 
 import txredis_fast as redis
-from txredis_fast.transport import tls
 from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEndpoint
+from txredis_fast.transport import tls
 
 PASSWORD = "marker-of-the-password"
 

@@ -6,9 +6,9 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ..transport.endpoints import tcp_endpoint, unix_endpoint
-from ..options.connection import TLS_DETAILS, ConnectionOptions, RedisURL
-from ..telemetry.redact import without_secret
+from ..options import TLS_DETAILS, ConnectionOptions, RedisURL
+from ..telemetry import without_secret
+from ..transport import tcp_endpoint, unix_endpoint
 from . import CommandLineError
 from .screen import plain
 

@@ -18,8 +18,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from ..connection import RedisProtocol
 from ..exceptions import AuthenticationError, ResponseError
-from ..connection.protocol import RedisProtocol
 from . import CommandLineError
 from .address import Address
 from .reasons import Reason

@@ -10,8 +10,8 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 
 from .._reactor import current_reactor
+from ..batching import PipelineError
 from ..exceptions import ConnectionError, ResponseError
-from ..batching.pipeline import PipelineError
 from . import CommandLineError
 from .screen import plain
 

@@ -17,18 +17,16 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 import txredis_fast
 
 from .._reactor import current_reactor
+from ..batching import PipelineError
 from ..exceptions import ConnectionError, ConnectionFailedError, ExecAbortError, ResponseError
-from ..batching.pipeline import PipelineError
-from ..pubsub.subscriber import SubscriberFactory, SubscriberProtocol
+from ..pubsub import SubscriberFactory, SubscriberProtocol
 from . import CommandLineError
 from .address import Address
-from .comparison import IMPLEMENTATION_NAMES
 from .diagnosis import ServerFacts, examine
 from .keys import Keys
-from .measure import Target
 from .screen import Screen
 from .server import EmbeddedServer
-from .speed import show_speed
+from .speed import IMPLEMENTATION_NAMES, Target, show_speed
 
 __all__ = ["Tour"]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..commands import Commands
-from .pipeline import Command
 from ..inflight import plain_commands
 from ..resp import fixed_arguments
+from .pipeline import Command
 
 __all__ = ["Batch", "commands_of"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from ..exceptions import InvalidResponse, WatchError
-from .reply_order import ReplyOrder
 from ..inflight import ListOfReplies, as_exception, parts_of
-from ..transport.turns import at_once
+from ..transport import at_once
+from .reply_order import ReplyOrder
 
 __all__ = ["ExecConverter", "Queued"]
 

@@ -14,11 +14,10 @@ from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
 from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
+from ..inflight import add_command, answer_each, fail_each, first_error, limit_error, shorten_adding
+from ..transport import in_turns
 from .exec_reply import ExecConverter
-from ..inflight import add_command, answer_each, fail_each, first_error, shorten_adding
 from .scope import Scope
-from ..inflight.time_limit import limit_error
-from ..transport.turns import in_turns
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
 

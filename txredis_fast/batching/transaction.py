@@ -22,15 +22,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import call_from_finalizer
-from ..commands._parts.arguments import one_or_many
-from ..commands._parts.traits import command_name
+from ..commands._parts import command_name, guarded_arguments, one_or_many
 from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseError, WatchError
+from ..inflight import limit_error
+from ..telemetry import kind_and_size
 from .exec_reply import ExecConverter, Queued
-from ..commands._parts.guards import guarded_arguments
-from ..telemetry.redact import kind_and_size
 from .reply_order import ReplyOrder, as_deferred
 from .scope import Scope
-from ..inflight.time_limit import limit_error
 
 __all__ = ["Transaction", "TransactionState"]
 

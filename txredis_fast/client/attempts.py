@@ -12,8 +12,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
-from ..commands._parts.traits import SCRIPTS, command_name, is_read_only
-from ..options.retry_policy import RetryPolicy
+from ..commands._parts import SCRIPTS, command_name, is_read_only
+from ..options import RetryPolicy
 
 __all__ = ["execute_with_retries"]
 

@@ -19,26 +19,35 @@ from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.python import log
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
 from .._checks import Credential, check_seconds, check_truth, seconds_or, shown
-from ..pool.dispatch import ConnectionQueue
 from .._credentials import CredentialsError
-from ..transport.endpoints import endpoint_of_connector
-from ..exceptions import AuthenticationError, BusyError, ConnectionError, ConnectionFailedError, LoadingError, MasterDownError, NotSentError, ReadOnlyError, ResponseError
-from ..commands._parts.guards import FOREIGN_LOGIN, UNKNOWN_DATABASE
+from .._reactor import current_reactor
+from ..commands._parts import FOREIGN_LOGIN, UNKNOWN_DATABASE
+from ..connection import RedisProtocol
+from ..exceptions import (
+    AuthenticationError,
+    BusyError,
+    ConnectionError,
+    ConnectionFailedError,
+    LoadingError,
+    MasterDownError,
+    NotSentError,
+    ReadOnlyError,
+    ResponseError,
+)
+from ..options import (
+    DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_MAX_QUEUED_BYTES,
+    DEFAULT_POOL_TIMEOUT,
+    ConnectionOptions,
+    ConvertNumbers,
+    RetryPolicy,
+)
+from ..pool import BlockingLane, ConnectionQueue, HealthCheck, PoolSlot, Reconnecting, keep_alive
+from ..telemetry import CommandHook, Stats, Watch
+from ..transport import endpoint_of_connector, guard_connection, guard_factory
 from .handler import ConnectionHandler
-from ..pool.health import HealthCheck, keep_alive
-from ..telemetry.hooks import CommandHook
-from ..pool.blocking import BlockingLane
-from ..options.connection import DEFAULT_MAX_IN_FLIGHT, DEFAULT_MAX_QUEUED_BYTES, DEFAULT_POOL_TIMEOUT, ConnectionOptions, ConvertNumbers
-from ..connection.protocol import RedisProtocol
-from ..pool.backoff import Reconnecting
-from ..options.retry_policy import RetryPolicy
 from .retrying import retrying_class
-from ..pool.slot import PoolSlot
-from ..telemetry.stats import Stats
-from ..transport.threads import guard_connection, guard_factory
-from ..telemetry.observer import Watch
 
 __all__ = ["RedisFactory"]
 

@@ -17,27 +17,42 @@ from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, ma
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
+from .._checks import check_credential
 from .._reactor import current_reactor
 from .._types import Argument, Text
-from .attempts import execute_with_retries
-from ..batching.batch import Batch, commands_of
-from .._checks import check_credential
+from ..batching import (
+    Batch,
+    Command,
+    Pipeline,
+    PipelineContext,
+    Transaction,
+    TransactionContext,
+    bind_scope_class,
+    check_replies,
+    commands_of,
+)
 from ..commands import Commands
-from ..commands._parts.arguments import one_or_many
-from ..commands._parts.traits import BLOCKING, command_name, longest_wait
-from ..batching.contexts import PipelineContext, TransactionContext
+from ..commands._parts import (
+    BLOCKING,
+    GUARDED,
+    check_alone,
+    check_together,
+    command_name,
+    guarded_arguments,
+    guarded_names,
+    longest_wait,
+    note_changes,
+    one_or_many,
+    refusal,
+)
+from ..connection import BaseRedisProtocol
 from ..exceptions import NotSentError, RedisError, ResponseError, WatchError
-from ..commands._parts.guards import GUARDED, check_alone, check_together, guarded_arguments, guarded_names, note_changes, refusal
-from .one_by_one import send_one_by_one
-from ..batching.pipeline import Command, Pipeline, check_replies
-from ..connection.protocol import BaseRedisProtocol
-from ..inflight import shorten_shared
+from ..inflight import check_timeout, limit_error, shorten_shared, within
+from ..options import RetryPolicy
 from ..resp import fix_argument, fixed_arguments, fixed_values
-from ..options.retry_policy import RetryPolicy
-from ..batching.scope import bind_scope_class
-from ..telemetry.stats import Stats
-from ..inflight.time_limit import check_timeout, limit_error, within
-from ..batching.transaction import Transaction
+from ..telemetry import Stats
+from .attempts import execute_with_retries
+from .one_by_one import send_one_by_one
 from .views import CommandView
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]

@@ -14,11 +14,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.python.failure import Failure
 
-from ..commands._parts.traits import command_name
+from ..batching import Command, ExecConverter, ReplyOrder, as_deferred
+from ..commands._parts import command_name
 from ..exceptions import ConnectionError, ExecAbortError, MaybeExecutedError, NotSentError
-from ..batching.exec_reply import ExecConverter
-from ..batching.pipeline import Command
-from ..batching.reply_order import ReplyOrder, as_deferred
 
 __all__ = ["send_one_by_one"]
 

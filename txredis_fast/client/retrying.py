@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
-from ..commands.control.scripting import ScriptingCommands
+from ..commands.control import ScriptingCommands
 from .handler import COMMAND_METHODS, ConnectionHandler
 
 __all__ = ["retrying_class"]

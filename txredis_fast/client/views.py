@@ -13,7 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..commands import Commands
-from ..inflight.time_limit import check_timeout
+from ..inflight import check_timeout
 
 __all__ = ["CommandView"]
 

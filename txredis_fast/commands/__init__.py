@@ -6,20 +6,18 @@ and hands both to the host's ``execute_command``.
 
 from __future__ import annotations
 
-from ._parts.base import CommandHost, blocking, errors_to_deferred
-from .data.bitmaps import BitmapCommands
-from .control.connection import ConnectionCommands
-from .data.hashes import HashCommands
-from .data.hyperloglog import HyperLogLogCommands
-from .data.keys import KeyCommands
-from .data.lists import ListCommands
-from .control.pubsub import PubSubCommands
-from .control.scripting import ScriptingCommands
-from .control.sentinel import SentinelCommands
-from .control.server import ServerCommands
-from .data.sets import SetCommands
-from .data.sorted_sets import SortedSetCommands
-from .data.strings import StringCommands
+from ._parts import CommandHost, blocking, errors_to_deferred
+from .control import ConnectionCommands, PubSubCommands, ScriptingCommands, SentinelCommands, ServerCommands
+from .data import (
+    BitmapCommands,
+    HashCommands,
+    HyperLogLogCommands,
+    KeyCommands,
+    ListCommands,
+    SetCommands,
+    SortedSetCommands,
+    StringCommands,
+)
 
 __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 

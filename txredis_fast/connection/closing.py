@@ -11,11 +11,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..transport.attempt import name_of_peer
 from ..exceptions import ConnectionError
-from ..inflight import RequestQueue
-from ..inflight.time_limit import TimeLimit
-from ..transport.tls import is_encrypted
+from ..inflight import RequestQueue, TimeLimit
+from ..transport import is_encrypted, name_of_peer
 
 __all__ = ["Closing"]
 

@@ -17,9 +17,9 @@ from twisted.python.failure import Failure
 
 from .._checks import seconds_or
 from .._credentials import ask
+from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
-from ..batching.reply_order import as_deferred
-from ..inflight.time_limit import TimeLimit
+from ..inflight import TimeLimit
 
 __all__ = ["DEFAULT_TIMEOUT", "Step", "begin", "write_steps"]
 

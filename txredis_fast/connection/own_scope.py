@@ -12,10 +12,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from ..batching import Command, Pipeline, Transaction
 from ..commands import Commands
 from ..exceptions import RedisError
-from ..batching.pipeline import Command, Pipeline
-from ..batching.transaction import Transaction
 
 __all__ = ["OwnScope"]
 

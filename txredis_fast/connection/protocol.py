@@ -23,22 +23,28 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python import log
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
 from .._checks import Credential, check_error_handler
-from .closing import Closing
-from ..commands._parts.traits import longest_wait
-from ..exceptions import ConnectionError, GarbledReplyError, MaybeExecutedError, NotSentError, ProtocolError, QueueFullError, ReplyTimeoutError
-from .handshake import Step, begin, write_steps
-from .reading import Incoming
-from ..options.connection import ConvertNumbers, check_option
-from .writing import MUCH, Outgoing
-from ..transport.producer import PIECE
-from .own_scope import OwnScope
-from ..telemetry.redact import redacted, refusal, secrets_of, told
-from ..inflight import PostProc, RequestQueue, shorten
+from .._reactor import current_reactor
+from ..commands._parts import longest_wait
+from ..exceptions import (
+    ConnectionError,
+    GarbledReplyError,
+    MaybeExecutedError,
+    NotSentError,
+    ProtocolError,
+    QueueFullError,
+    ReplyTimeoutError,
+)
+from ..inflight import PostProc, RequestQueue, limit_error, shorten
+from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
-from ..transport.chunked import SlicedBatch
-from ..inflight.time_limit import limit_error
+from ..telemetry import redacted, refusal, secrets_of, told
+from ..transport import PIECE, SlicedBatch
+from .closing import Closing
+from .handshake import Step, begin, write_steps
+from .own_scope import OwnScope
+from .reading import Incoming
+from .writing import MUCH, Outgoing
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..transport.attempt import name_of_peer
+from .._roles import telling_of_replica
 from ..exceptions import ConnectionError, ProtocolError, response_error
-from ..transport.flood import MANY, PIECE, Flood
-from .legacy import ParsingSteps
-from ..transport.producer import forget_unsent
-from ..transport.socket_read import fill_from_socket, fill_no_more, receives_directly
-from ..telemetry.redact import told
 from ..inflight import RequestQueue
 from ..resp import Reader
-from .._roles import telling_of_replica
-from ..transport.tls import ALERT
+from ..telemetry import told
+from ..transport import (
+    ALERT,
+    MANY,
+    PIECE,
+    Flood,
+    fill_from_socket,
+    fill_no_more,
+    forget_unsent,
+    name_of_peer,
+    receives_directly,
+)
+from .legacy import ParsingSteps
 
 __all__ = ["Incoming"]
 

@@ -9,9 +9,8 @@ import contextlib
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ..transport.socket_write import send, sends_directly
-from ..transport.producer import PIECE, Outlet
 from ..inflight import RequestQueue
+from ..transport import PIECE, Outlet, send, sends_directly
 
 __all__ = ["MUCH", "Outgoing"]
 

@@ -12,7 +12,20 @@ from ..resp import IMPLEMENTATION
 from ._deadline import LastLook
 from ._failing import as_exception, fail_each
 from ._long import ListOfReplies, parts_of
-from ._pyrequest import BatchRequest, PostProc, Request, RequestQueue, add_command, answer_each, first_error, plain_commands, shorten, shorten_adding, shorten_shared
+from ._pyrequest import (
+    BatchRequest,
+    PostProc,
+    Request,
+    RequestQueue,
+    add_command,
+    answer_each,
+    first_error,
+    plain_commands,
+    shorten,
+    shorten_adding,
+    shorten_shared,
+)
+from .time_limit import TimeLimit, check_timeout, limit_error, within
 
 __all__ = [
     "BatchRequest",
@@ -21,16 +34,20 @@ __all__ = [
     "PostProc",
     "Request",
     "RequestQueue",
+    "TimeLimit",
     "add_command",
     "answer_each",
     "as_exception",
+    "check_timeout",
     "fail_each",
     "first_error",
+    "limit_error",
     "parts_of",
     "plain_commands",
     "shorten",
     "shorten_adding",
     "shorten_shared",
+    "within",
 ]
 
 if IMPLEMENTATION != "python":

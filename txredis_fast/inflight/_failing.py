@@ -11,7 +11,7 @@ from typing import TypeVar
 from twisted.internet.defer import AlreadyCalledError
 from twisted.logger import Logger
 
-from ..transport.turns import at_once, in_turns
+from ..transport import at_once, in_turns
 
 __all__ = ["MANY", "as_exception", "fail_each"]
 

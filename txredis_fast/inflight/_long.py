@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..transport.turns import in_turns
+from ..transport import in_turns
 
 __all__ = ["LONG", "ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
 

@@ -12,8 +12,8 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
 from .._checks import check_number, shown
+from .._reactor import current_reactor
 from ..exceptions import NotSentError
 from . import LastLook
 

@@ -10,14 +10,28 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from .._checks import Credential, check_callable, check_charset, check_choice, check_client_name, check_count, check_credential, check_flag, check_host, check_seconds, check_truth, shown, whole_number
+from .._checks import (
+    Credential,
+    check_callable,
+    check_charset,
+    check_choice,
+    check_client_name,
+    check_count,
+    check_credential,
+    check_flag,
+    check_host,
+    check_seconds,
+    check_truth,
+    shown,
+    whole_number,
+)
 from ..resp._shared import HUGE
+from ..transport import PEM, TLSSettings
 from .retry_policy import RetryPolicy
-from ..transport.tls import PEM, TLSSettings
 from .url import RedisURL
 
 if TYPE_CHECKING:
-    from ..telemetry.hooks import CommandHook
+    from ..telemetry import CommandHook
 
 __all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL", "check_option"]
 
@@ -154,7 +168,7 @@ class ConnectionOptions:
 
     @property
     def tls_context(self) -> Any:
-        """How to encrypt: :class:`~txredis_fast.transport.tls.TLSSettings`, the program's own context factory, or False."""
+        """How to encrypt: :class:`.TLSSettings`, the program's own context factory, or False."""
         if self.tls or self.ssl_context_factory is True:
             return TLSSettings(self.tls_ca, self.tls_certificate, self.tls_key, self.tls_host)
         return self.ssl_context_factory

@@ -27,8 +27,8 @@ import random
 import re
 
 from .._checks import check_count, check_flag, check_number, check_seconds
-from ..exceptions import MaybeExecutedError, NotSentError, ResponseError
 from .._roles import is_of_replica
+from ..exceptions import MaybeExecutedError, NotSentError, ResponseError
 
 __all__ = ["RetryPolicy"]
 

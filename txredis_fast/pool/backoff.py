@@ -16,8 +16,8 @@ from typing import Any
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
 from .._checks import number_or
+from .._reactor import current_reactor
 from .._roles import Rounds
 
 __all__ = ["Reconnecting"]

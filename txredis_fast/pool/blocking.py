@@ -31,14 +31,14 @@ from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred,
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
 from .._checks import seconds_or
-from ..commands._parts.traits import BLOCKING, command_name, is_read_only
-from ..transport.attempt import connect_for
-from .dispatch import ConnectionQueue
+from .._reactor import current_reactor
+from ..commands._parts import BLOCKING, command_name, is_read_only
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
+from ..inflight import TimeLimit
+from ..transport import connect_for
+from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
-from ..inflight.time_limit import TimeLimit
 
 __all__ = ["BlockingLane"]
 

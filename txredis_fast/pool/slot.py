@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._reactor import current_reactor
-from ..transport.attempt import connect_for
+from ..transport import connect_for
 
 __all__ = ["PoolProtocols", "PoolSlot"]
 

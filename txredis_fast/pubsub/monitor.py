@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from ..client.handler import ConnectionHandler
-from .inbox import call_hook
-from ..options.connection import FactoryOptions
-from ..client.factory import RedisFactory
-from ..connection.protocol import RedisProtocol
+from ..client import ConnectionHandler, RedisFactory
+from ..connection import RedisProtocol
 from ..inflight import PostProc
+from ..options import FactoryOptions
+from .inbox import call_hook
 from .subscriptions import Converter, command_name
 
 if TYPE_CHECKING:

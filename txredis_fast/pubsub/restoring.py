@@ -15,9 +15,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from ..client import RedisFactory
 from ..exceptions import ResponseError
 from .inbox import call_hook
-from ..client.factory import RedisFactory
 from .subscriptions import Event, Kind
 
 __all__ = ["Refused", "Restorer", "is_restored"]

@@ -9,8 +9,9 @@ A :class:`SubscriberProtocol` hands published messages to its ``messageReceived`
   (:class:`Confirmations`), and the request stays at the head of the queue until the last has come: later
   replies are never shifted.
 * What a connection is wanted to be subscribed to outlives it: the next connection of the same factory takes
-  over what a lost one wanted (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to what its own ``connectionMade`` did
-  not. When the last name is confirmed, the program is told how long messages may have been missed.
+  over what a lost one wanted (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to what its own
+  ``connectionMade`` did not. When the last name is confirmed, the program is told how long messages may have been
+  missed.
 * Runs of messages take a short way from the reader to ``messageReceived``. All else comes through
   ``replyReceived`` and ``pushReceived``, and so do messages where a subclass overrides these.
 
@@ -27,15 +28,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._types import Keys
-from ..commands._parts.arguments import one_or_many
+from ..client import ConnectionHandler, RedisFactory
+from ..commands._parts import one_or_many
+from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
-from ..client.handler import ConnectionHandler
-from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
-from ..options.connection import FactoryOptions
-from ..client.factory import RedisFactory
-from ..connection.protocol import RedisProtocol
 from ..inflight import PostProc
+from ..options import FactoryOptions
 from ..resp import INCOMPLETE, Push, Reader
+from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .restoring import Refused, Restorer, is_restored
 from .subscriptions import REPLIES, VERBS, Confirmations, Event, Kind, command_name
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..commands._parts.replies import sentinel_states
+from ..commands._parts import sentinel_states
 from ..exceptions import MasterNotFoundError
 
 __all__ = ["Address", "address_of", "node_of", "nodes_of", "other_sentinels_of", "text"]

@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._types import Argument
-from ..transport.endpoints import tcp_endpoint
+from ..client import RedisFactory
+from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
-from ..client.factory import RedisFactory
-from ..connection.protocol import RedisProtocol
+from ..transport import tcp_endpoint
 from .answers import Address, text
 from .shared import SharedQuestion
 

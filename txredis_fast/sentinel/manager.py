@@ -14,15 +14,14 @@ from weakref import WeakSet
 from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 
+from .._checks import check_address, check_count, seconds_or, shown, whole_number
 from .._reactor import current_reactor
 from .._types import Argument
-from .._checks import check_address, check_count, seconds_or, shown, whole_number
-from ..transport.endpoints import tcp_endpoint
+from ..client import ConnectionHandler, RedisFactory
 from ..exceptions import MasterNotFoundError
-from ..client.handler import ConnectionHandler
-from ..options.connection import TLS_DETAILS, ConnectionOptions
-from ..client.factory import RedisFactory
-from ..inflight.time_limit import check_timeout
+from ..inflight import check_timeout
+from ..options import TLS_DETAILS, ConnectionOptions
+from ..transport import tcp_endpoint
 from .answers import Address, address_of, other_sentinels_of, text
 from .factory import SentinelConnectionFactory, SentinelEndpoint
 from .questions import Questions

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.python import log
 from twisted.python.failure import Failure
 
-from ..pubsub.subscriber import SubscriberProtocol
+from ..pubsub import SubscriberProtocol
 from .answers import text
 
 __all__ = ["SwitchListener"]

@@ -26,15 +26,14 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from .._types import Key, Keys, Value
 from .._checks import check_host, check_path, check_port
+from .._types import Key, Keys, Value
+from ..client import CommandView
 from ..commands import Commands
-from ..commands._parts.base import errors_to_deferred
-from ..commands._parts.arguments import list_or_args
+from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
-from ..telemetry.stats import Stats
-from ..inflight.time_limit import check_timeout
-from ..client.views import CommandView
+from ..inflight import check_timeout
+from ..telemetry import Stats
 
 __all__ = [
     "HashRing",

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from . import events
 from .._reactor import current_reactor
+from . import events
 from .redact import redacted, secrets_of
 
 __all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]

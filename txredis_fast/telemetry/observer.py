@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import events
 from .._reactor import current_reactor
 from ..exceptions import ReplyTimeoutError
+from . import events
 from .hooks import CommandHook, SlowCommands, instrument
 from .stats import Counters, Stats
 

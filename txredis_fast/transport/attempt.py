@@ -20,8 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .._reactor import current_reactor
 from .._checks import seconds_or
+from .._reactor import current_reactor
 
 __all__ = [
     "AttemptTimeoutError",

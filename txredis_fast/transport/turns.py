@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from . import flood
 from .._reactor import current_reactor
+from . import flood
 
 __all__ = ["at_once", "in_turns"]
 

@@ -11,8 +11,8 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..._types import Aggregate, Argument, Items, Weights
 from ..._checks import real_number, shown
+from ..._types import Aggregate, Argument, Items, Weights
 from ...exceptions import InvalidData, RedisError
 from ...resp._shared import warn_caller
 

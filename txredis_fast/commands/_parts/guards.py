@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .traits import command_name
 from ...exceptions import RedisError
 from ...resp import fixed_arguments
+from .traits import command_name
 
 __all__ = [
     "FOREIGN_LOGIN",

@@ -6,9 +6,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Text
 from ..._credentials import sendable
-from .._parts.base import CommandHost
+from ..._types import Argument, Text
+from .._parts import CommandHost
 
 __all__ = ["ConnectionCommands", "StopsTrying"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument
-from .._parts.base import CommandHost
+from .._parts import CommandHost
 
 __all__ = ["PubSubCommands"]
 

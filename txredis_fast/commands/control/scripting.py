@@ -18,9 +18,7 @@ from twisted.python.failure import Failure
 
 from ..._types import Argument, Items, Key, Keys, Reply, Text
 from ...exceptions import NoScriptRunning, ScriptDoesNotExist
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import one_or_many
-from .._parts.replies import truth_values
+from .._parts import CommandHost, errors_to_deferred, one_or_many, truth_values
 
 __all__ = ["ScriptingCommands"]
 

@@ -7,8 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Value
-from .._parts.base import CommandHost
-from .._parts.replies import sentinel_master_states, sentinel_states
+from .._parts import CommandHost, sentinel_master_states, sentinel_states
 
 __all__ = ["SentinelCommands"]
 

@@ -7,10 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Text
-from .._parts.base import errors_to_deferred
-from .._parts.arguments import deprecated
+from .._parts import deprecated, errors_to_deferred, info_fields
 from .connection import StopsTrying
-from .._parts.replies import info_fields
 
 __all__ = ["ServerCommands"]
 

@@ -8,8 +8,7 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Key
 from ...exceptions import RedisError
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import operation_name, range_arguments
+from .._parts import CommandHost, errors_to_deferred, operation_name, range_arguments
 
 __all__ = ["BitmapCommands"]
 

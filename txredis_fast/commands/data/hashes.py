@@ -7,9 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Field, Key, Keys, Pairs, Text, Value
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import flatten, one_or_many, scan_arguments
-from .._parts.replies import as_dict, scanned
+from .._parts import CommandHost, as_dict, errors_to_deferred, flatten, one_or_many, scan_arguments, scanned
 
 __all__ = ["HashCommands"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Items, Key, Keys, Text
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import list_or_args
+from .._parts import CommandHost, errors_to_deferred, list_or_args
 
 __all__ = ["HyperLogLogCommands"]
 

@@ -9,9 +9,16 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Items, Key, Keys, Seconds, Text, Value
 from ...exceptions import InvalidData
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import expiry, flags, list_or_args, range_arguments, scan_arguments
-from .._parts.replies import scanned
+from .._parts import (
+    CommandHost,
+    errors_to_deferred,
+    expiry,
+    flags,
+    list_or_args,
+    range_arguments,
+    scan_arguments,
+    scanned,
+)
 
 __all__ = ["KeyCommands"]
 

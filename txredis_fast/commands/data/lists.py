@@ -8,8 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Keys, Seconds, Text, Value
-from .._parts.base import CommandHost, blocking, errors_to_deferred
-from .._parts.arguments import deprecated, one_or_many, waiting_time
+from .._parts import CommandHost, blocking, deprecated, errors_to_deferred, one_or_many, waiting_time
 
 __all__ = ["ListCommands"]
 

@@ -7,9 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Items, Key, Keys, Value
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import list_or_args, scan_arguments
-from .._parts.replies import as_set, scanned
+from .._parts import CommandHost, as_set, errors_to_deferred, list_or_args, scan_arguments, scanned
 
 __all__ = ["SetCommands"]
 

@@ -8,9 +8,17 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Aggregate, Argument, Key, Number, Score, ScoreBound, ScoredMembers, Value, Weights
 from ...exceptions import InvalidData
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import aggregate_arguments, flags, scan_arguments
-from .._parts.replies import as_float, as_score, scanned, scored_members
+from .._parts import (
+    CommandHost,
+    aggregate_arguments,
+    as_float,
+    as_score,
+    errors_to_deferred,
+    flags,
+    scan_arguments,
+    scanned,
+    scored_members,
+)
 
 __all__ = ["SortedSetCommands"]
 

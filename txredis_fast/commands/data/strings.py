@@ -9,8 +9,7 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Keys, Number, Pairs, Seconds, Text, Value
 from ...exceptions import InvalidData, RedisError
-from .._parts.base import CommandHost, errors_to_deferred
-from .._parts.arguments import expiry, flags, flatten, list_or_args, milliseconds
+from .._parts import CommandHost, errors_to_deferred, expiry, flags, flatten, list_or_args, milliseconds
 
 __all__ = ["StringCommands"]
 

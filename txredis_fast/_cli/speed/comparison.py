@@ -1,4 +1,4 @@
-"""The other implementation of RESP as this process sees it: a :mod:`worker <txredis_fast._cli.worker>` that it asks."""
+"""The other implementation of RESP as this process sees it: asks a process of :mod:`txredis_fast._cli.speed.worker`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twisted.internet.protocol import ProcessProtocol
 
 import txredis_fast
 
-from .._reactor import current_reactor
+from ..._reactor import current_reactor
 
 __all__ = ["IMPLEMENTATION_NAMES", "Other"]
 
@@ -61,7 +61,7 @@ class Other(ProcessProtocol):
             "PYTHONPATH": os.pathsep.join(paths),
             _SWITCH: "1" if self._wanted == "python" else "0",
         }
-        command = [sys.executable, "-m", "txredis_fast._cli.worker"]
+        command = [sys.executable, "-m", "txredis_fast._cli.speed.worker"]
         current_reactor().spawnProcess(self, sys.executable, command, environment)
         answer = await self._ask(0, {"url": url, "options": dict(options), "key": key})
         if "error" in answer:

@@ -1,7 +1,7 @@
 """The other implementation, in a process of its own: measures slices as it is told on standard input.
 
-Started as ``python -m txredis_fast._cli.worker``, with ``TXREDIS_FAST_PUREPYTHON`` saying which implementation. Speaks
-JSON lines: the URL comes in here, because a command line can be read by everyone on the machine. It ends when
+Started as ``python -m txredis_fast._cli.speed.worker``, with ``TXREDIS_FAST_PUREPYTHON`` saying which implementation.
+Speaks JSON lines: the URL comes in here, because a command line can be read by everyone on the machine. It ends when
 its standard input does. Creates no key.
 """
 
@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 
 import txredis_fast
 
-from .._reactor import current_reactor
-from .loop import silence_logging
+from ..._reactor import current_reactor
+from ..loop import silence_logging
 from .measure import Target, measure
 
 __all__: list[str] = []

@@ -8,10 +8,10 @@ from typing import Any
 
 import txredis_fast
 
-from .address import Address
+from ..address import Address
+from ..screen import Progress, Screen, seconds
 from .comparison import IMPLEMENTATION_NAMES, Other
 from .measure import WAYS, Sample, Target, measure
-from .screen import Progress, Screen, seconds
 
 __all__ = ["show_speed"]
 

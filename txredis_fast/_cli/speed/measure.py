@@ -1,6 +1,6 @@
 """How fast commands are: three ways to give them, each timed in short slices.
 
-Both implementations of RESP are measured by this same code, in turns; see :mod:`txredis_fast._cli.comparison`.
+Both implementations of RESP are measured by this same code, in turns; see :mod:`txredis_fast._cli.speed.comparison`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,31 @@
+"""Several commands as one: transactions, pipelines, batches, and the replies that come back for them.
+
+This room must not know where a connection comes from.
+"""
+
+from __future__ import annotations
+
+from .batch import Batch, commands_of
+from .contexts import PipelineContext, TransactionContext
+from .exec_reply import ExecConverter
+from .pipeline import Command, Pipeline, PipelineError, PipelineLostError, check_replies
+from .reply_order import ReplyOrder, as_deferred
+from .scope import bind_scope_class
+from .transaction import Transaction
+
+__all__ = [
+    "Batch",
+    "Command",
+    "ExecConverter",
+    "Pipeline",
+    "PipelineContext",
+    "PipelineError",
+    "PipelineLostError",
+    "ReplyOrder",
+    "Transaction",
+    "TransactionContext",
+    "as_deferred",
+    "bind_scope_class",
+    "check_replies",
+    "commands_of",
+]

@@ -1,0 +1,17 @@
+"""Commands on a connection and on the server: scripts, channels, login, administration."""
+
+from __future__ import annotations
+
+from .connection import ConnectionCommands
+from .pubsub import PubSubCommands
+from .scripting import ScriptingCommands
+from .sentinel import SentinelCommands
+from .server import ServerCommands
+
+__all__ = [
+    "ConnectionCommands",
+    "PubSubCommands",
+    "ScriptingCommands",
+    "SentinelCommands",
+    "ServerCommands",
+]

@@ -1,0 +1,19 @@
+"""One connection, from handshake to end: parse incoming bytes, match replies to requests, write commands.
+
+This room must not know of pools, nor of other connections.
+"""
+
+from __future__ import annotations
+
+from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
+from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
+
+__all__ = [
+    "BaseRedisProtocol",
+    "HiredisProtocol",
+    "LineReceiver",
+    "MultiBulkStorage",
+    "PeekableQueue",
+    "RedisProtocol",
+    "ReplyQueue",
+]

@@ -1,0 +1,21 @@
+"""The connections of one server: which are free, who waits for one, reconnecting, health, blocking commands.
+
+This room must not know of commands, nor of what a program holds.
+"""
+
+from __future__ import annotations
+
+from .backoff import Reconnecting
+from .blocking import BlockingLane
+from .dispatch import ConnectionQueue
+from .health import HealthCheck, keep_alive
+from .slot import PoolSlot
+
+__all__ = [
+    "BlockingLane",
+    "ConnectionQueue",
+    "HealthCheck",
+    "PoolSlot",
+    "Reconnecting",
+    "keep_alive",
+]

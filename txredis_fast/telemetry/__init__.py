@@ -1,0 +1,24 @@
+"""What is seen from outside: events, hooks, statistics; secrets are kept out of every text.
+
+This room must not know of connections.
+"""
+
+from __future__ import annotations
+
+from .hooks import CommandHook, CommandInfo
+from .observer import Watch
+from .redact import kind_and_size, redacted, refusal, secrets_of, told, without_secret
+from .stats import Stats
+
+__all__ = [
+    "CommandHook",
+    "CommandInfo",
+    "Stats",
+    "Watch",
+    "kind_and_size",
+    "redacted",
+    "refusal",
+    "secrets_of",
+    "told",
+    "without_secret",
+]

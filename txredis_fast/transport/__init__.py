@@ -1,0 +1,42 @@
+"""Twisted's sockets, TLS, endpoints and turns of the reactor. This room must not know of Redis."""
+
+from __future__ import annotations
+
+from .attempt import connect_for, name_of_peer
+from .chunked import SlicedBatch
+from .endpoints import endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
+from .flood import MANY, PIECE, Flood
+from .producer import Outlet, forget_unsent
+from .socket_read import fill_from_socket, fill_no_more, receives_directly
+from .socket_write import send, sends_directly
+from .threads import guard_connection, guard_factory
+from .tls import ALERT, PEM, TLSSettings, is_encrypted
+from .turns import at_once, in_turns
+
+__all__ = [
+    "ALERT",
+    "MANY",
+    "PEM",
+    "PIECE",
+    "Flood",
+    "Outlet",
+    "SlicedBatch",
+    "TLSSettings",
+    "at_once",
+    "connect_for",
+    "endpoint_from",
+    "endpoint_of_connector",
+    "fill_from_socket",
+    "fill_no_more",
+    "forget_unsent",
+    "guard_connection",
+    "guard_factory",
+    "in_turns",
+    "is_encrypted",
+    "name_of_peer",
+    "receives_directly",
+    "send",
+    "sends_directly",
+    "tcp_endpoint",
+    "unix_endpoint",
+]
