@@ -12,7 +12,7 @@ from typing import Any
 
 from .commands import Commands
 from .pipeline import Command
-from .request import plain_commands
+from .request import plain_commands, shorten_recording
 from .resp import fixed_arguments
 
 __all__ = ["Batch", "commands_of"]
@@ -38,6 +38,7 @@ class Batch(Commands):
     def __repr__(self) -> str:
         return f"<Batch of {len(self)} commands>"
 
+    @shorten_recording
     def execute_command(  # type: ignore[override]
         self,
         *args: Any,

@@ -23,6 +23,7 @@ from ._pyrequest import (
     plain_commands,
     shorten,
     shorten_adding,
+    shorten_recording,
     shorten_shared,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "plain_commands",
     "shorten",
     "shorten_adding",
+    "shorten_recording",
     "shorten_shared",
 ]
 
