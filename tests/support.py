@@ -15,6 +15,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from txredis_fast.batching.batch import Batch
 from txredis_fast.batching.pipeline import Pipeline
 from txredis_fast.client.factory import RedisFactory
 from txredis_fast.connection.protocol import RedisProtocol
@@ -37,6 +38,8 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr("txredis_fast.batching.batch.plain_commands", requests.plain_commands)
     plain = inspect.unwrap(Pipeline.execute_command)
     monkeypatch.setattr(Pipeline, "execute_command", requests.shorten_adding(plain))
+    recorded = inspect.unwrap(Batch.execute_command)
+    monkeypatch.setattr(Batch, "execute_command", requests.shorten_recording(recorded))
 
 
 class Transport(StringTransport):

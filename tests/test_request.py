@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from contextvars import ContextVar
 
 import pytest
@@ -363,3 +364,18 @@ def test_both_implementations_have_the_same_names():
             for module in (reference, compiled)
         )
         assert ours == theirs
+
+
+def test_a_batch_records_commands_without_python_code_of_its_own(monkeypatch):
+    requests = pytest.importorskip("txredis_fast.inflight._crequest")
+    fixed = []
+    monkeypatch.setattr("txredis_fast.batching.batch.fixed_arguments", lambda args: fixed.append(args) or args)
+    recorded = inspect.unwrap(redis.Batch.execute_command)
+    monkeypatch.setattr(redis.Batch, "execute_command", requests.shorten_recording(recorded))
+    batch = redis.Batch()
+    batch.get("a")
+    batch.hgetall("h")
+    assert not fixed
+    batch.execute_command("GET", "b", raw=True)
+    assert fixed == [("GET", "b")]
+    assert [args for args, _, _ in batch] == [("GET", "a"), ("HGETALL", "h"), ("GET", "b")]

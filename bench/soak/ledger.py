@@ -103,10 +103,11 @@ class Ledger:
         passing = (defer.CancelledError, defer.TimeoutError, redis.ConnectionError, redis.WatchError)
         if isinstance(error, redis.ResponseError) and not isinstance(error, passing):
             name = str(error).partition(" ")[0]
-            if name not in PASSING and not _is_of_refused(error):
-                self.note_wrong(f"{kind}: {failure.getTraceback():.500}")
-        elif not isinstance(error, passing):
-            self.note_wrong(f"{kind}: {failure.getTraceback():.2000}")
+            wrong = name not in PASSING and not _is_of_refused(error)
+        else:
+            wrong = not isinstance(error, passing)
+        if wrong:
+            self.note_wrong(f"{kind}: {_shown(failure)}")
         self.failed[name] += size
         if isinstance(error, redis.ReplyTimeoutError):
             self.late[kind] += 1
@@ -117,3 +118,8 @@ def _is_of_refused(error: Exception) -> bool:
     """Whether a transaction was discarded by the server, because a command was refused: by a replica, say."""
     text = str(error)
     return isinstance(error, redis.ExecAbortError) and ("because of previous errors" in text or "READONLY" in text)
+
+
+def _shown(failure: Failure) -> str:
+    """What has failed, then where: a traceback is too long to be kept whole, and its end says most."""
+    return f"{failure.value!r:.200} ... {failure.getTraceback()[-250:]}"

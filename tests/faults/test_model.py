@@ -205,7 +205,7 @@ def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
 
 def test_a_transaction_that_is_executed_in_part_is_noticed(monkeypatch):
     monkeypatch.setattr(Transaction, "_not_queued", lambda self, failure, was_sent: failure)
-    assert re.search("'refused'| instead of ", noticed())
+    assert "'refused'" in noticed()
 
 
 def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):

@@ -22,8 +22,30 @@ class TransactionContext:
 
     async def __aenter__(self) -> Any:
         begun = self._handler.multi() if self._watch is None else self._handler.watch(self._watch)
-        self._transaction = await begun
+        try:
+            await begun.addCallback(self._begun)
+        except BaseException as raised:  # it has begun, or may yet begin, with nobody to end it
+            if isinstance(raised, GeneratorExit):
+                call_from_finalizer(lambda: self._end_unused(begun))
+            else:
+                self._end_unused(begun)
+            raise
         return self._transaction
+
+    def _begun(self, transaction: Any) -> None:
+        self._transaction = transaction
+
+    def _end_unused(self, begun: Any) -> None:
+        """End a transaction whose block is not entered."""
+        if self._transaction is not None:
+            self._transaction.abandon()
+            return
+
+        def end(transaction: Any) -> None:
+            (self._transaction if transaction is None else transaction).abandon()
+
+        begun.addCallbacks(end, lambda _: None)
+        begun.cancel()
 
     async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
         transaction = self._transaction

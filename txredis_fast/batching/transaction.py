@@ -105,6 +105,7 @@ class Transaction(Scope):
         :param outside: has the command methods that are meant once the transaction is over.
         :param guard: says what is wrong with a command on this connection, which others use afterwards.
         """
+        self._order = ReplyOrder(connection)  # first, because it may raise: a finalizer looks for what follows
         self._connection = connection
         self._send_on_connection = send
         self._release = release
@@ -115,7 +116,6 @@ class Transaction(Scope):
         #: Whether DISCARD and UNWATCH have been sent to end it.
         self._cleaned = False
         self._queued: list[Queued] = []
-        self._order = ReplyOrder(connection)
         self.results: list[Any] | None = None
 
     def _current_connection(self) -> Any:

@@ -332,6 +332,13 @@ class RedisFactory(Reconnecting):
 
     def delConnection(self, conn: Any) -> None:
         """A connection was lost: take it out of the pool."""
+        try:
+            self._remove(conn)
+        except BaseException:
+            self._remove(conn)  # no step of it has to be left out; those that are done do nothing
+            raise
+
+    def _remove(self, conn: Any) -> None:
         if conn in self.pool:
             self.pool.remove(conn)
         self.size = len(self.pool)

@@ -23,6 +23,7 @@ from ._pyrequest import (
     plain_commands,
     shorten,
     shorten_adding,
+    shorten_recording,
     shorten_shared,
 )
 from .time_limit import TimeLimit, check_timeout, limit_error, within
@@ -46,6 +47,7 @@ __all__ = [
     "plain_commands",
     "shorten",
     "shorten_adding",
+    "shorten_recording",
     "shorten_shared",
     "within",
 ]

@@ -22,7 +22,7 @@ from txredis_fast.resp._cencode cimport encode_usual
 
 __all__ = [
     "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "first_error", "plain_commands", "shorten",
-    "shorten_adding", "shorten_shared"
+    "shorten_adding", "shorten_recording", "shorten_shared"
 ]
 
 cdef extern from "Python.h":
@@ -493,6 +493,19 @@ def shorten_adding(execute_command):
             return _add_command(self._commands, self._deferreds, args, post_proc, False)
         except Exception as error:
             return self._refuse(error)
+
+    return shortened
+
+
+def shorten_recording(execute_command):
+    @wraps(execute_command)
+    def shortened(self, *args, **kwargs):
+        cdef object post_proc = None
+        if kwargs:
+            if len(kwargs) != 1 or "post_proc" not in kwargs:
+                return execute_command(self, *args, **kwargs)
+            post_proc = kwargs["post_proc"]
+        (<list?>self._commands).append((_fixed(args), post_proc, False))
 
     return shortened
 

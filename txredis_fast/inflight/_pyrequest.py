@@ -34,6 +34,7 @@ __all__ = [
     "plain_commands",
     "shorten",
     "shorten_adding",
+    "shorten_recording",
     "shorten_shared",
 ]
 
@@ -500,6 +501,11 @@ def shorten(execute_command: _Method) -> _Method:
 
 def shorten_adding(execute_command: _Method) -> _Method:
     """As :func:`shorten`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
+    return execute_command
+
+
+def shorten_recording(execute_command: _Method) -> _Method:
+    """As :func:`shorten`, for that of a batch, which has ``_commands``."""
     return execute_command
 
 

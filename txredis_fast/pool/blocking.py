@@ -461,9 +461,15 @@ class _BlockingCommand:
     def _got(self, connection: Any) -> None:
         self._connection = connection
         try:
-            self._send(connection).addBoth(self._answered)
+            self._send(connection).addBoth(self._answered).addErrback(self._not_answered)
         except BaseException:
             self._answered(Failure())
+
+    def _not_answered(self, failure: Failure) -> Any:
+        """Raised before, or while, the reply was taken: nobody else would give back what this command has."""
+        if not self._has_reply:
+            self._answered(failure)
+        return failure
 
     def _answered(self, result: Any) -> None:
         self._has_reply = True

@@ -26,6 +26,9 @@ __all__ = ["ConnectionQueue"]
 #: Of those who wait, how many are served in one turn of the reactor.
 SERVED_AT_ONCE = 1000
 
+#: Seconds until a line is looked at again, where something was raised while it was looked at.
+CHECK_AGAIN = 1.0
+
 
 class ConnectionQueue:
     """The free connections, and two lines of those who wait.
@@ -249,13 +252,16 @@ class _Place:
     def _leave(self, deferred: Deferred[Any]) -> None:
         line, self.line = self.line, None
         if line is not None:
-            line.left()
+            line.live -= 1  # with nothing called in between, which could raise
+            line.tidy()
 
 
 class _Line:
     """Places in the order of their coming, with one timer for the oldest.
 
-    One that is given up only counts as gone, and is taken out with others: its cost does not grow with the line.
+    One that is given up only counts as gone, and is taken out with others: its cost does not grow with the line. A
+    place that is taken is one less in ``live`` at once, with nothing called in between: both say the same, whatever is
+    raised.
 
     :ivar live: how many wait.
     """
@@ -290,11 +296,14 @@ class _Line:
 
     def serve_first(self, connection: Any) -> None:
         """Give a connection to the one who has waited longest; what is raised has not given it to anybody."""
-        place = self._places.popleft()
-        while place.line is None:
-            place = self._places.popleft()
-        self._take(place)
+        places = self._places
+        while places[0].line is None:
+            places.popleft()
+        place = places[0]
         try:
+            places.popleft()
+            place.line = None
+            self.live -= 1
             self._rest_if_empty()
             if self._watch is not None and place.since is not None:
                 self._watch.waited(place.since)
@@ -302,24 +311,20 @@ class _Line:
         except BaseException:
             if place.deferred.called:
                 return  # it has the connection
-            place.deferred.errback(self._make_error())
+            if place.line is None:
+                place.deferred.errback(self._make_error())
             raise
 
     def fail_all(self, error: Exception) -> None:
         places = [place for place in self._places if place.line is not None]
         self._fail(places, lambda: error)
 
-    def left(self) -> None:
-        """A place was given up."""
-        self.live -= 1
+    def tidy(self) -> None:
+        """Let go of places that nobody has any more."""
         # Half of the line at a time, so that each place is looked at twice on average.
         if len(self._places) > 2 * self.live + 16:
             self._places = deque(place for place in self._places if place.line is not None)
         self._rest_if_empty()
-
-    def _take(self, place: _Place) -> None:
-        place.line = None
-        self.live -= 1
 
     def _fail(self, places: list[_Place], make_error: Callable[[], Exception]) -> None:
         def fail_place(_: int, place: _Place) -> None:
@@ -327,9 +332,10 @@ class _Line:
                 place.deferred.errback(make_error())
 
         for place in places:
-            self._take(place)
+            place.line = None
+            self.live -= 1
         try:
-            self._rest_if_empty()
+            self.tidy()
         finally:
             fail_each(places, fail_place, True)
 
@@ -353,6 +359,14 @@ class _Line:
             the connection that they wait for.
         """
         self._timer = None
+        try:
+            self._judge(looked)
+        except BaseException:
+            if self._timer is None and self.live:  # else nobody would look any more
+                self._timer = current_reactor().callLater(CHECK_AGAIN, self._check)
+            raise
+
+    def _judge(self, looked: bool) -> None:
         reactor = current_reactor()
         now = reactor.seconds()
         deadline = self._soonest()
@@ -360,26 +374,31 @@ class _Line:
             self._timer = reactor.callLater(0, self._check, True)
             return
         overdue = self._overdue(now)
-        deadline = self._soonest()
-        if deadline is not None:
-            self._timer = reactor.callLater(deadline - now, self._check)
         try:
             if overdue and self._watch is not None:
                 self._watch.pool_wait_over(len(overdue), str(self._make_error()))
         finally:
-            self._fail(overdue, self._make_error)
+            try:
+                self._fail(overdue, self._make_error)
+            finally:
+                self._wait_for_next(now)
+
+    def _wait_for_next(self, now: float) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None and timer.active():
+            timer.cancel()  # it was begun by one that came just now, behind others
+        deadline = self._soonest()
+        if deadline is not None:
+            self._timer = current_reactor().callLater(max(0.0, deadline - now), self._check)
 
     def _overdue(self, now: float) -> list[_Place]:
-        """Take out and return the places whose time is up."""
-        if not self._sorted:
-            live = [place for place in self._places if place.line is not None]
-            self._places = deque(place for place in live if place.deadline is None or place.deadline > now)
-            return [place for place in live if place.deadline is not None and place.deadline <= now]
-        places, overdue = self._places, []
-        while places and (places[0].line is None or (places[0].deadline is not None and places[0].deadline <= now)):
-            place = places.popleft()
-            if place.line is not None:
+        """Return the places whose time is up; they are taken by what fails them."""
+        overdue = []
+        for place in self._places:
+            if place.line is not None and place.deadline is not None and place.deadline <= now:
                 overdue.append(place)
+            elif place.line is not None and self._sorted:
+                break
         return overdue
 
 

@@ -113,10 +113,16 @@ class _Attempt:
         self._timer: Any = None
         self._protocols = OneAttempt(factory, self._end_with)
         self._connecting: Deferred[Any] = maybeDeferred(endpoint.connect, self._protocols)
-        self._connecting.addCallbacks(self._connected, self._failed)
-        # Begun last, so that limits within, which are as long, are over first: they know more.
-        if not self._over:
-            self._timer = current_reactor().callLater(limit, self._too_late)
+        try:
+            self._connecting.addCallbacks(self._connected, self._failed)
+            # Begun last, so that limits within, which are as long, are over first: they know more.
+            if not self._over:
+                self._timer = current_reactor().callLater(limit, self._too_late)
+        except BaseException:  # nobody else knows of this attempt: what it brings is not to be used
+            self._connecting.addCallbacks(self._connected, self._failed)
+            self.deferred.addErrback(lambda _: None)
+            self._end_with(Failure())
+            raise
 
     def _connected(self, protocol: Any) -> None:
         if self._over:
@@ -137,8 +143,10 @@ class _Attempt:
         if self._over:
             return
         try:
-            self._end()
-            self._protocols.forsake(failure)
+            try:
+                self._end()
+            finally:
+                self._protocols.forsake(failure)
         finally:
             self._fail(failure)
 
@@ -153,14 +161,17 @@ class _Attempt:
         """Give it up."""
         if self._over:
             return  # a Deferred that is cancelled fires itself
-        try:
-            self._end()
-            self._protocols.forsake(failure)
-            self._connecting.cancel()
-        except Exception:
-            _log.failure("{name} cannot be cancelled", name=self._endpoint_name)
-        finally:
-            self._fail(failure)
+        raised: BaseException | None = None
+        for step in (self._end, lambda: self._protocols.forsake(failure), self._connecting.cancel):
+            try:
+                step()
+            except Exception:  # of the program's own endpoint, perhaps; the other steps are taken all the same
+                _log.failure("{name} cannot be cancelled", name=self._endpoint_name)
+            except BaseException as error:
+                raised = error
+        self._fail(failure)
+        if raised is not None:
+            raise raised
 
     def _fail(self, failure: Failure) -> None:
         # Who was told that a connection is lost may have cancelled the attempt.
