@@ -28,7 +28,7 @@ MEGABYTE = 1_000_000
 #: Commands in flight whose replies come at once.
 REPLIES = 100_000
 ELEMENTS = 1_000_000
-#: What a header alone may cost: 1 MB, and what the first command of a process does (tests/test_hostile.py is exact).
+#: What a header alone may cost: 1 MB, and what the first command of a process does (test_hostile.py is exact).
 HEADER = 2 * MEGABYTE
 #: Seconds that a row may take.
 _LIMIT = 300

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import MemoryReactor, command, connect, failed, fired
+from testbed.support import MemoryReactor, command, connect, failed, fired
 
 import txredis_fast as redis
 from txredis_fast.options.connection import ConnectionOptions, RedisURL

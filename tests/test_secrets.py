@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from faults.scripted import MemoryEndpoint, Session, answering, settle
-from support import Pool, Transport, connect
+from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.support import Pool, Transport, connect
 from twisted.internet import defer
 from twisted.internet.error import ConnectionLost
 from twisted.logger import formatEvent, globalLogPublisher

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support import Pool, command, failed, fired, pending
+from testbed.lists import ListServer
+from testbed.scripted import settle
+from testbed.support import Pool, command, failed, fired, pending
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
-from faults.lists import ListServer
-from faults.scripted import settle
 from txredis_fast.client.factory import RedisFactory
 
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")

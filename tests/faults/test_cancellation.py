@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
-from support import Pool, connected, fired
+from testbed.live import bounded, opened, turn, until
+from testbed.support import Pool, connected, fired
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 import txredis_fast as redis

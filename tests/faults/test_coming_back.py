@@ -7,7 +7,9 @@ import random
 import tracemalloc
 
 import pytest
-from support import failed, fired, pending
+from testbed.memory import let_pass, pool_in_memory
+from testbed.scripted import Session, answering, settle
+from testbed.support import failed, fired, pending
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
@@ -16,8 +18,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import txredis_fast as redis
-from faults.memory import let_pass, pool_in_memory
-from faults.scripted import Session, answering, settle
 
 
 def closes_at_once(session):

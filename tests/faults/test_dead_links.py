@@ -6,14 +6,14 @@ import socket
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened
-from support import connect, connected, failed, fired, pending
+from testbed.live import bounded, opened
+from testbed.memory import Memory
+from testbed.proxy import proxied
+from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.support import connect, connected, failed, fired, pending
+from testbed.ways import Fault
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.ways import Fault
-from faults.memory import Memory
-from faults.scripted import MemoryEndpoint, Session, answering, settle
 from txredis_fast.pool.health import keep_alive
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Turns
+from testbed.model_server import ModelServer
+from testbed.scripted import MemoryEndpoint, settle
+from testbed.support import Turns
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast
-from faults.model_server import ModelServer
-from faults.scripted import MemoryEndpoint, settle
 
 PACKAGE = str(Path(txredis_fast.__file__).parent)
 #: Each how many of the points is tried; all with TXREDIS_FAST_FULL.

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import use_implementation
+from testbed.soak.careless import CarelessUser
+from testbed.soak.facts import pending_deferreds
+from testbed.support import use_implementation
 from twisted.python.failure import Failure
 
 import txredis_fast
-from bench.soak.careless import CarelessUser
-from bench.soak.facts import pending_deferreds
 from faults.model_world import Found, World, shortened
 from txredis_fast import MaybeExecutedError, RedisProtocol
 from txredis_fast.batching.transaction import Transaction

@@ -13,11 +13,11 @@ import random
 import tracemalloc
 
 import pytest
-from support import fired
+from testbed.memory import pool_in_memory
+from testbed.scripted import answering, settle
+from testbed.support import fired
 
 import txredis_fast as redis
-from faults.memory import pool_in_memory
-from faults.scripted import answering, settle
 
 FULL = os.environ.get("TXREDIS_FAST_FULL", "") not in ("", "0")
 RESTARTS = 100 if FULL else 20

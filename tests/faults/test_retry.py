@@ -6,14 +6,14 @@ import os
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn
-from support import Pool, command, failed, fired, pending
+from testbed.live import bounded, opened, turn
+from testbed.proxy import proxied
+from testbed.scripted import MemoryEndpoint, Session, settle
+from testbed.support import Pool, command, failed, fired, pending
+from testbed.ways import Fault
 from twisted.internet.defer import CancelledError, DeferredList
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.ways import Fault
-from faults.scripted import MemoryEndpoint, Session, settle
 from txredis_fast.client.factory import RedisFactory
 
 #: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened
-from support import command, connected, failed, fired, pending
+from testbed.live import bounded, opened
+from testbed.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
+from testbed.support import command, connected, failed, fired, pending
+from testbed.ways import Fault
 from twisted.internet.task import Clock
 
 import txredis_fast as redis
-from bench.testbed.ways import Fault
-from faults.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
 from txredis_fast.client.factory import RedisFactory
 from txredis_fast.connection.protocol import RedisProtocol
 

@@ -14,14 +14,14 @@ import tracemalloc
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
+from testbed.live import bounded, opened, turn, until
+from testbed.proxy import proxied
+from testbed.servers import KINDS, ReplyError
+from testbed.ways import NO_FAULT, Fault
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.servers import KINDS, ReplyError
-from bench.testbed.ways import NO_FAULT, Fault
 
 pytestmark = pytest.mark.usefixtures("both")
 

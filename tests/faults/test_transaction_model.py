@@ -8,7 +8,7 @@ import random
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, until
+from testbed.live import bounded, clients, opened, until
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 import txredis_fast as redis

@@ -8,14 +8,14 @@ import enum
 import math
 
 import pytest
-from support import Pool, command, connected, failed, fired
+from testbed.lists import ListServer
+from testbed.memory import let_pass
+from testbed.model_server import ModelServer
+from testbed.scripted import MemoryEndpoint, settle
+from testbed.support import Pool, command, connected, failed, fired
 from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
-from faults.lists import ListServer
-from faults.memory import let_pass
-from faults.model_server import ModelServer
-from faults.scripted import MemoryEndpoint, settle
 from txredis_fast.client.factory import RedisFactory
 from txredis_fast.connection.protocol import RedisProtocol
 

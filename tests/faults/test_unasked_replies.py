@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import command, connected, failed, fired
+from testbed.support import command, connected, failed, fired
 
 import txredis_fast as redis
 

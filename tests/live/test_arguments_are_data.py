@@ -13,7 +13,7 @@ import re
 from typing import Any
 
 import pytest_twisted
-from live_helpers import bounded, opened, until
+from testbed.live import bounded, opened, until
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
 import txredis_fast as redis

@@ -8,8 +8,8 @@ import tracemalloc
 
 import pytest
 import pytest_twisted
-from faults.scripted import listening
-from support import failed, fired, pending, use_implementation
+from testbed.scripted import listening
+from testbed.support import failed, fired, pending, use_implementation
 from twisted.internet import tcp
 from twisted.internet.endpoints import _WrappingProtocol
 from twisted.internet.error import ConnectionDone

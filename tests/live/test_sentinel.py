@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients
+from testbed.live import bounded, clients
+from testbed.sentinels import Sentinel as SentinelProcess
+from testbed.sentinels import sentinel_group
+from testbed.servers import Server, wait_until
+from testbed.tls import TLSProxy, make_certificates
 from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
 import txredis_fast as redis
-from bench.testbed.sentinels import Sentinel as SentinelProcess
-from bench.testbed.sentinels import sentinel_group
-from bench.testbed.servers import Server, wait_until
-from bench.testbed.tls import TLSProxy, make_certificates
 from txredis_fast.sentinel import Sentinel, connect_through_sentinels
 
 SERVICE = "mymaster"

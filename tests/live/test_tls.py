@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import pytest_twisted
 from cryptography.hazmat.primitives import serialization
-from live_helpers import bounded, opened, until
 from OpenSSL import SSL
+from testbed.live import bounded, opened, until
+from testbed.tls import TLSProxy, make_certificates
 
 import txredis_fast as redis
-from bench.testbed.tls import TLSProxy, make_certificates
 
 
 @pytest.fixture(scope="module")

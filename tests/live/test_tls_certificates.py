@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from live_helpers import bounded, opened, until
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError
+from testbed.live import bounded, opened, until
 from twisted.internet import ssl
 from twisted.internet.protocol import Factory, Protocol
 
