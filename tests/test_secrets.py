@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from testbed.scripted import MemoryEndpoint, Session, answering, settle
 from testbed.support import Pool, Transport, connect
+from testbed.wire import bulks, command
 from twisted.internet import defer
 from twisted.internet.error import ConnectionLost
 from twisted.logger import formatEvent, globalLogPublisher
@@ -162,8 +163,8 @@ def an_echo_instead_of_a_server(world):
     def echo(session):
         while True:
             args = yield
-            session.send(b"*%d\r\n" % len(args) + b"".join(b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args))
-            session.send(b"".join(b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args))
+            session.send(command(*args))
+            session.send(bulks(args))
 
     world.end(world.pool(echo))
 

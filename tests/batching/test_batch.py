@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import Pool, command, failed, fired
+from testbed.support import Pool, failed, fired
+from testbed.wire import command
 from twisted.internet.defer import CancelledError, FirstError
 
 import txredis_fast as redis

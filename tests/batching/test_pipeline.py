@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import Pool, Transport, command, failed, fired, pending
+from testbed.support import Pool, Transport, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError, FirstError, ensureDeferred
 
 import txredis_fast as redis

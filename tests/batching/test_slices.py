@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import Pool, Transport, command, connected, failed, fired
+from testbed.support import Pool, Transport, connected, failed, fired
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure

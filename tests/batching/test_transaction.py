@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from testbed.support import Pool, command, failed, fired, pending
+from testbed.support import Pool, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, inlineCallbacks
 
 import txredis_fast as redis

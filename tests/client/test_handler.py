@@ -7,7 +7,8 @@ import inspect
 import pytest
 from commands.rows import same
 from commands.tables import ROWS, name_of
-from testbed.support import Pool, command, failed, fired
+from testbed.support import Pool, failed, fired
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 from testbed.scripted import MemoryEndpoint, Session, answering, settle
-from testbed.support import Pool, Transport, command, connect, connected, failed, fired, pending
+from testbed.support import Pool, Transport, connect, connected, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import Deferred, fail, succeed
 
 import txredis_fast as redis

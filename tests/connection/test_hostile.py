@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from testbed.scripted import MemoryEndpoint, Session, answering, settle
-from testbed.support import Pool, command, connected, failed, fired, outcome_of, pending
+from testbed.support import Pool, connected, failed, fired, outcome_of, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import Transport, command, connect, connected, failed, fired, pending
+from testbed.support import Transport, connect, connected, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory

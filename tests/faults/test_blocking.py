@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from testbed.lists import ListServer
 from testbed.scripted import settle
-from testbed.support import Pool, command, failed, fired, pending
+from testbed.support import Pool, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis

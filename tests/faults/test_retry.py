@@ -9,8 +9,9 @@ import pytest_twisted
 from testbed.live import bounded, opened, turn
 from testbed.proxy import proxied
 from testbed.scripted import MemoryEndpoint, Session, settle
-from testbed.support import Pool, command, failed, fired, pending
+from testbed.support import Pool, failed, fired, pending
 from testbed.ways import Fault
+from testbed.wire import command
 from twisted.internet.defer import CancelledError, DeferredList
 
 import txredis_fast as redis

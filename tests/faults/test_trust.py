@@ -12,7 +12,8 @@ from testbed.lists import ListServer
 from testbed.memory import let_pass
 from testbed.model_server import ModelServer
 from testbed.scripted import MemoryEndpoint, settle
-from testbed.support import Pool, command, connected, failed, fired
+from testbed.support import Pool, connected, failed, fired
+from testbed.wire import command
 from twisted.internet.defer import Deferred
 
 import txredis_fast as redis

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import command, connected, failed, fired
+from testbed.support import connected, failed, fired
+from testbed.wire import command
 
 import txredis_fast as redis
 

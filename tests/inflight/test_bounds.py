@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import Pool, command, failed, fired, pending
+from testbed.support import Pool, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 

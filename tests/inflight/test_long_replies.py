@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from testbed.support import Pool, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 from txredis_fast import PipelineError
@@ -13,10 +14,6 @@ from txredis_fast.transport import flood
 from txredis_fast.transport.turns import at_once
 
 MEMBERS = [f"member:{number}" for number in range(LONG)]
-
-
-def wire(elements):
-    return b"*%d\r\n" % len(elements) + b"".join(b"$%d\r\n%b\r\n" % (len(text), text.encode()) for text in elements)
 
 
 @pytest.fixture
@@ -58,7 +55,7 @@ LONG_ONES = [
 def test_a_long_collection_is_made_in_many_turns(both, clock, slow, ask, elements, value):
     pool = Pool()
     asked = ask(pool.handler)
-    pool.answer(wire(elements))
+    pool.answer(command(*elements))
     assert pending(asked)
     assert turns(clock) >= len(elements) // PART
     assert fired(asked) == value
@@ -73,7 +70,7 @@ def test_numbers_that_somebody_chose_are_made_text_in_many_turns_too(both, clock
         (pool.handler.hgetall, lambda texts: dict(zip(texts[::2], numbers[1::2], strict=True))),
     ):
         asked = ask("k")
-        pool.answer(wire([str(number) for number in numbers]))
+        pool.answer(command(*numbers))
         assert turns(clock) >= 3 * (len(numbers) // PART) // 2
         assert fired(asked) == make([str(number) for number in numbers])
 
@@ -82,7 +79,7 @@ def test_where_there_is_time_it_is_made_at_once(both, clock, monkeypatch):
     monkeypatch.setattr(flood, "seconds", lambda: 0.0)
     pool = Pool()
     asked = pool.handler.smembers("k")
-    pool.answer(wire([*MEMBERS, "one more"]))
+    pool.answer(command(*MEMBERS, "one more"))
     assert fired(asked) == {*MEMBERS, "one more"}
     assert clock.calls == []
 
@@ -98,14 +95,14 @@ def test_where_there_is_time_it_is_made_at_once(both, clock, monkeypatch):
 def test_what_takes_no_time_comes_at_once(both, clock, slow, ask, value):
     pool = Pool()
     asked = ask(pool.handler)
-    pool.answer(wire(list(value)))
+    pool.answer(command(*value))
     assert fired(asked) == value
 
 
 def test_what_others_are_answered_meanwhile_does_not_wait_for_it(both, clock, slow):
     pool = Pool()
     asked, other = pool.handler.smembers("k"), pool.handler.get("k")
-    pool.answer(wire([*MEMBERS, "one more"]) + b":7\r\n")
+    pool.answer(command(*MEMBERS, "one more") + b":7\r\n")
     assert fired(other) == 7
     assert pending(asked)
     turns(clock)
@@ -115,7 +112,7 @@ def test_what_others_are_answered_meanwhile_does_not_wait_for_it(both, clock, sl
 def test_the_connection_may_be_lost_meanwhile(both, clock, slow):
     pool = Pool()
     asked = pool.handler.smembers("k")
-    pool.answer(wire([*MEMBERS, "one more"]))
+    pool.answer(command(*MEMBERS, "one more"))
     pool.handler.disconnect()
     pool.transports[0].loseConnection()
     turns(clock)
@@ -125,7 +122,7 @@ def test_the_connection_may_be_lost_meanwhile(both, clock, slow):
 def test_cancelled_meanwhile_it_fires_once(both, clock, slow, logged_errors):
     pool = Pool()
     asked = pool.handler.smembers("k")
-    pool.answer(wire([*MEMBERS, "one more"]))
+    pool.answer(command(*MEMBERS, "one more"))
     asked.cancel()
     failed(asked, CancelledError)
     assert turns(clock)  # firing it again would be logged as an error
@@ -177,7 +174,7 @@ def test_beside_others_it_is_made_in_many_turns_too(both, clock, slow, ask):
     asked, before = ask(pool)
     values = []
     asked.addCallback(values.append)
-    pool.answer(before + wire(members) + b":7\r\n")
+    pool.answer(before + command(*members) + b":7\r\n")
     assert values == []
     assert turns(clock) >= len(members) // PART
     assert values == [[set(members), 7]]
@@ -208,7 +205,7 @@ def test_beside_others_a_shorter_one_comes_at_once(both, clock, slow, ask):
 def test_beside_others_it_may_be_cancelled_meanwhile(both, clock, slow, ask, logged_errors):
     pool = Pool()
     asked, before = ask(pool)
-    pool.answer(before + wire([*MEMBERS, "one more"]) + b":7\r\n")
+    pool.answer(before + command(*MEMBERS, "one more") + b":7\r\n")
     asked.cancel()
     failed(asked, CancelledError)
     turns(clock)  # firing it again would be logged as an error
@@ -242,7 +239,7 @@ def test_many_sets_that_are_long_only_together_are_made_in_many_turns(both, cloc
     for _ in range(6):
         transaction.smembers("k")
     committed = transaction.commit()
-    pool.answer(b"+QUEUED\r\n" * 6 + b"*6\r\n" + wire(members) * 6)
+    pool.answer(b"+QUEUED\r\n" * 6 + b"*6\r\n" + command(*members) * 6)
     assert pending(committed)
     assert turns(clock) >= 5
     assert fired(committed) == [set(members)] * 6

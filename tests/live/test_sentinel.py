@@ -13,6 +13,7 @@ from testbed.sentinels import Sentinel as SentinelProcess
 from testbed.sentinels import sentinel_group
 from testbed.servers import Server, wait_until
 from testbed.tls import TLSProxy, make_certificates
+from testbed.wire import array
 from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
@@ -251,8 +252,7 @@ class FakeSentinel(redis.BaseRedisProtocol):
     def replyReceived(self, request: Any) -> None:
         host, port = self.factory.master
         fields = ["name", SERVICE, "ip", host, "port", str(port), "flags", "master", "num-other-sentinels", "0"]
-        encoded = b"".join(b"$%d\r\n%b\r\n" % (len(field), field.encode()) for field in fields)
-        self.transport.write(b"*%d\r\n" % len(fields) + encoded)
+        self.transport.write(array(*fields))
 
 
 async def sentinel_naming(host: str, port: int) -> Any:

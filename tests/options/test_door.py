@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from testbed.scripted import MemoryEndpoint, Session, settle
 from testbed.support import connect, failed
+from testbed.wire import array
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
@@ -162,9 +163,7 @@ def server(session):
         elif name == b"PING":
             session.send(b"+PONG\r\n")
         elif name == b"SUBSCRIBE":
-            session.send(
-                b"*3\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(t), t) for t in (b"subscribe", args[1])) + b":1\r\n"
-            )
+            session.send(array("subscribe", args[1], b":1\r\n"))
         else:
             session.send(b"+OK\r\n")
 

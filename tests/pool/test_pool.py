@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import MemoryReactor, Pool, Transport, command, connect, failed, fired, pending
+from testbed.support import MemoryReactor, Pool, Transport, connect, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError
 from twisted.internet.interfaces import IStreamClientEndpoint

@@ -15,7 +15,8 @@ from testbed.subscribers import (
     subscriber_factory,
     unanswered,
 )
-from testbed.support import Pool, Transport, command, connect, connected, failed, fired, pending
+from testbed.support import Pool, Transport, connect, connected, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import ClientFactory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from testbed.subscribers import Recorder, array, connect_factory, lose, message, subscriber_factory, unanswered
-from testbed.support import command
+from testbed.wire import command
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from testbed.support import MemoryReactor, failed, fired, pending
+from testbed.wire import aggregate, bulk
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectionDone, ConnectionRefusedError, TimeoutError, UserError
@@ -251,9 +252,8 @@ def describe(name, port, flags, others):
 
 def encode(value):
     if isinstance(value, (list, tuple)):
-        return b"*%d\r\n" % len(value) + b"".join(map(encode, value))
-    data = str(value).encode()
-    return b"$%d\r\n%b\r\n" % (len(data), data)
+        return aggregate(map(encode, value))
+    return bulk(value)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from testbed.support import Pool, command
+from testbed.support import Pool
+from testbed.wire import command
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure

@@ -12,7 +12,8 @@ import time
 from typing import Any
 
 import pytest
-from testbed.support import Pool, command, connect, failed, fired
+from testbed.support import Pool, connect, failed, fired
+from testbed.wire import command
 from twisted.internet import defer
 from twisted.internet.error import ConnectionLost
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import Any
 
 from .scripted import MemoryEndpoint, Session
+from .wire import bulk, command
 
 
 class ListServer:
@@ -48,7 +49,7 @@ class ListServer:
 
     def _pop(self, session: Session, key: bytes) -> None:
         element = self.lists[key].popleft()
-        session.send(b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(key), key, len(element), element))
+        session.send(command(key, element))
 
     def _unblock(self, number: int) -> bytes:
         session, _ = self.blocked.pop(number, (None, None))
@@ -66,7 +67,7 @@ class ListServer:
         if what == b"LIST":
             wanted = [int(each) for each in more[1:]] or list(self.names)
             text = b"".join(b"id=%d name=%b cmd=none\n" % (each, self.names.get(each, b"")) for each in wanted)
-            return b"$%d\r\n%b\r\n" % (len(text), text)
+            return bulk(text)
         return self._unblock(int(more[0]))
 
     def _script(self, session: Session) -> Generator[Any, Any, Any]:

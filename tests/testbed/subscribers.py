@@ -9,6 +9,7 @@ import txredis_fast as redis
 from txredis_fast.pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 
 from .support import connect, connected
+from .wire import aggregate, bulk, integer
 
 
 class Recorder(SubscriberProtocol):
@@ -24,15 +25,7 @@ class Recorder(SubscriberProtocol):
 
 def array(*items, kind=b"*"):
     """An array or push of integers, bulk strings and nulls."""
-    encoded = [
-        b":%d\r\n" % item
-        if isinstance(item, int)
-        else b"$-1\r\n"
-        if item is None
-        else b"$%d\r\n%b\r\n" % (len(item), item)
-        for item in (item.encode() if isinstance(item, str) else item for item in items)
-    ]
-    return b"%b%d\r\n" % (kind, len(encoded)) + b"".join(encoded)
+    return aggregate((integer(item) if isinstance(item, int) else bulk(item) for item in items), kind)
 
 
 def message(channel, text):

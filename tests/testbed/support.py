@@ -151,12 +151,6 @@ def pending(deferred: Any) -> bool:
     return not deferred.called
 
 
-def command(*args: str | bytes | int) -> bytes:
-    """A command's bytes, written by hand so that no test encodes with what it tests."""
-    parts = [str(arg).encode() if not isinstance(arg, bytes) else arg for arg in args]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-
-
 @implementer(IHostnameResolver)
 class Resolver:
     """Finds that every name is an address on this host."""

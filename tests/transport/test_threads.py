@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from testbed.support import Pool, command, failed, fired
+from testbed.support import Pool, failed, fired
+from testbed.wire import command
 from twisted.internet import defer
 from twisted.python import threadable
 

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
-from bench.progress import Progress
-from bench.server import Address
+from ..address import Address
+from ..terminal import Progress, UsageError
 
 REACTORS = ("default", "select", "asyncio")
 TRANSPORTS = ("tcp", "unix", "tls")
@@ -49,25 +48,25 @@ def make_parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the options.
 
-    :raises BenchError: they are wrong, which needs one line.
+    :raises UsageError: they are wrong, which needs one line.
     """
     options = make_parser().parse_args(argv)
     if options.faults is not None and options.operations is None:
-        raise BenchError("--faults needs --operations; otherwise --every says how often")
+        raise UsageError("--faults needs --operations; otherwise --every says how often")
     if options.minutes is None and options.operations is None:
         options.minutes = 1.0
     if options.url is not None and options.failover:
-        raise BenchError("--failover needs servers of its own, not --url")
+        raise UsageError("--failover needs servers of its own, not --url")
     if options.transport != "tcp" and options.failover:
-        raise BenchError("--failover is over TCP only: Sentinels know the hosts and ports of plain servers")
+        raise UsageError("--failover is over TCP only: Sentinels know the hosts and ports of plain servers")
     if options.transport == "tls" and not all(importlib.util.find_spec(name) for name in TLS_PACKAGES):
-        raise BenchError("--transport tls needs the extra 'tls': pip install 'txredis-fast[tls]'")
+        raise UsageError("--transport tls needs the extra 'tls': pip install 'txredis-fast[tls]'")
     for name in ("minutes", "operations", "faults", "every", "users"):
         value = getattr(options, name)
         if value is not None and not value > 0:
-            raise BenchError(f"--{name} is a number greater than 0, not {value:g}")
+            raise UsageError(f"--{name} is a number greater than 0, not {value:g}")
     if options.json is not None and not options.json.absolute().parent.is_dir():
-        raise BenchError(f"--json: there is no folder {options.json.absolute().parent}")
+        raise UsageError(f"--json: there is no folder {options.json.absolute().parent}")
     if options.seed is None:
         options.seed = int(time.time()) % 100_000
     return options
@@ -116,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
                 pair = [stack.enter_context(Server()) for _ in range(2)]
                 group = stack.enter_context(sentinel_group(sentinels=3)) if options.failover else None
             except RuntimeError as error:
-                raise BenchError(str(error)) from None
+                raise UsageError(str(error)) from None
             address = own.address
         session = Session(reactor, plan, address, server, connection, group if options.url is None else None, pair)
         progress = stack.enter_context(Progress())
@@ -179,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the soak; returns the exit status."""
     try:
         return run(parse(argv))
-    except BenchError as error:
+    except UsageError as error:
         print(f"soak: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report import table
-
+from ..terminal import table
 from .session import Session
 
 
