@@ -23,7 +23,14 @@ from twisted.python.failure import Failure
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
 
-pytestmark = pytest.mark.usefixtures("both")
+pytestmark = [
+    pytest.mark.usefixtures("both"),
+    pytest.mark.promise(
+        "A password appears in no exception, traceback, repr, log line, event, counter or hook, on more than "
+        "25 error paths",
+        about="Security",
+    ),
+]
 
 MARKER = "Marker-9f31-Password"
 #: A piece of it counts as well.

@@ -305,6 +305,7 @@ def long_pipeline(spent, count=20_000):
     return pool, each, done
 
 
+@pytest.mark.promise("A pipeline or batch of any size is written in pieces of 64 KB, as the transport takes them")
 def test_the_deferreds_of_a_long_pipeline_fire_in_as_many_turns_as_they_need(spent):
     pool, each, done = long_pipeline(spent)
     ended = []

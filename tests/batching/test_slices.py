@@ -12,7 +12,16 @@ from twisted.python.failure import Failure
 import txredis_fast as redis
 from txredis_fast.transport.producer import PIECE
 
-pytestmark = pytest.mark.usefixtures("both")
+pytestmark = [
+    pytest.mark.usefixtures("both"),
+    pytest.mark.promise(
+        "A pipeline or batch of any size is written in pieces of 64 KB, as the transport takes them",
+        "Commands given meanwhile are written after it. It is encoded when it is given, 100,000 commands in "
+        "about 45 ms, so a wrong argument fails it before anything is written. The Deferreds of a pipeline of "
+        "more than 5,000 commands fire in as many turns of the reactor as they need, of 5 ms each.",
+        about="Transactions, pipelines and batches",
+    ),
+]
 
 COUNT = 20_000
 VALUE = "v" * 50

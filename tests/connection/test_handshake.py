@@ -119,6 +119,9 @@ async def _later(value):
     return value
 
 
+@pytest.mark.promise(
+    "A password that changes is asked for at each handshake, within the time limit of the handshake", about="Security"
+)
 @pytest.mark.parametrize(
     "function",
     [SECRET.title().lower, SECRET.encode, lambda: succeed(SECRET), lambda: _later(SECRET)],
@@ -143,6 +146,7 @@ def test_a_function_is_asked_at_each_handshake(server, function, of):
     settle(server.clock)
 
 
+@pytest.mark.promise("A password that changes is asked for at each handshake, within the time limit of the handshake")
 def test_a_password_that_rotates_is_taken_over(server):
     tokens = ["right"]
     factory = server.pool(password=lambda: tokens[-1])
@@ -241,6 +245,7 @@ def test_a_first_connection_whose_function_fails_tells_so(server, logged_errors)
     assert not server.clock.getDelayedCalls()
 
 
+@pytest.mark.promise("A password that changes is asked for at each handshake, within the time limit of the handshake")
 def test_a_password_that_never_comes_is_waited_for_as_long_as_a_handshake_may_take(server, logged_errors):
     tokens = []
 
@@ -261,6 +266,7 @@ def test_a_password_that_never_comes_is_waited_for_as_long_as_a_handshake_may_ta
     assert not server.clock.getDelayedCalls()
 
 
+@pytest.mark.promise("A password that changes is asked for at each handshake, within the time limit of the handshake")
 def test_a_password_that_comes_too_late_is_not_sent(server):
     token = Deferred()
     protocol, transport = connected(password=lambda: token)

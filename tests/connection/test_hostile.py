@@ -20,7 +20,15 @@ from twisted.python.failure import Failure
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
 
-pytestmark = pytest.mark.usefixtures("both")
+pytestmark = [
+    pytest.mark.usefixtures("both"),
+    pytest.mark.promise(
+        "A header of 100 bytes, or nesting, lines, pushes or attributes without end, cost at most 1 MB",
+        "Garbage at any stage ends the connection and delivers nothing; a server that accepts and drops does "
+        "not spin the client.",
+        about="Security",
+    ),
+]
 
 MB = 1024 * 1024
 

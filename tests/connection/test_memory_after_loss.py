@@ -11,6 +11,10 @@ from testbed.support import Pool, connected, failed
 import txredis_fast as redis
 from txredis_fast.transport import flood
 
+pytestmark = pytest.mark.promise(
+    "The parts of a reply or command of a lost connection are freed at once", about="Load and memory"
+)
+
 MB = 1024 * 1024
 
 PARTS = {

@@ -11,6 +11,14 @@ from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise(
+    "``disconnect()`` finishes the commands in flight within ``disconnectTimeout`` seconds and then "
+    "closes the connections",
+    "Commands given after it fail with ``NotSentError``. Whatever is pending then (waiting, connecting, "
+    "in flight, blocking, in a transaction, a pipeline or a batch) fires.",
+    about="Connections",
+)
+
 ANSWERS = {"GET": b"$1\r\nv\r\n", "SET": b"+OK\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b""}
 
 

@@ -13,6 +13,10 @@ from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise(
+    "50 ``transact()`` on one key over 10 connections all succeed", about="Transactions, pipelines and batches"
+)
+
 
 def pool_of_model(clock, size, delay=0.0):
     """A factory over a model of a server, every way to and from which takes so long; and the model."""

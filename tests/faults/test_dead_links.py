@@ -16,6 +16,14 @@ from testbed.ways import Fault
 import txredis_fast as redis
 from txredis_fast.pool.health import keep_alive
 
+pytestmark = pytest.mark.promise(
+    "With ``healthCheckInterval`` a half-open link is noticed within that interval plus the time that a reply may take",
+    "That is the same interval, or ``replyTimeout``. An idle connection, subscribed or not, is asked by "
+    "PING. While a blocking command waits, TCP watches the link: keep-alive, and ``TCP_USER_TIMEOUT`` on "
+    "Linux, are set to the same interval.",
+    about="Connections",
+)
+
 ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}
 
 

@@ -25,6 +25,13 @@ from twisted.python.failure import Failure
 
 import txredis_fast
 
+pytestmark = pytest.mark.promise(
+    "An exception raised at any call on the way of a command, a reply or a loss never shifts replies",
+    "The same holds for exceptions of signal handlers, and for memory or stack that end: every Deferred "
+    "fires, and the pool and the connections of blocking commands stay usable.",
+    about="Replies and their callers",
+)
+
 PACKAGE = str(Path(txredis_fast.__file__).parent)
 #: Each how many of the points is tried; all with TXREDIS_FAST_FULL.
 STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 29

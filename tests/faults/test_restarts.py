@@ -19,6 +19,12 @@ from testbed.support import fired
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise(
+    "After each restart of the server a pool of ten is back within the back-off",
+    "Reconnections and cancellations leave nothing in memory.",
+    about="Connections",
+)
+
 FULL = os.environ.get("TXREDIS_FAST_FULL", "") not in ("", "0")
 RESTARTS = 100 if FULL else 20
 RECONNECTIONS = 2_000 if FULL else 100

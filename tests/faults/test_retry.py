@@ -17,6 +17,13 @@ from twisted.internet.defer import CancelledError, DeferredList
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
 
+pytestmark = pytest.mark.promise(
+    "No command is executed twice unless a ``RetryPolicy`` or a mark asks for it",
+    "``TXREDIS_FAST_LOST_REPLIES=1000 python -m pytest tests/faults/test_retry.py`` loses more replies "
+    "than the tests do.",
+    about="Replies and their callers",
+)
+
 #: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.
 LOST_REPLIES = int(os.environ.get("TXREDIS_FAST_LOST_REPLIES", "150"))
 

@@ -12,6 +12,12 @@ from testbed.support import Pool, failed, fired, pending
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise(
+    "The first refused write notices a fail-over that closes no connection",
+    "A server that stays read-only sees about one connection in 10 s.",
+    about="Sentinel and fail-over",
+)
+
 READONLY = b"-READONLY You can't write against a read only replica.\r\n"
 #: As Redis 7 has it for a write in a script, and as Redis 6 has it.
 IN_SCRIPT = b"-READONLY You can't write against a read only replica. script: 0a1b, on @user_script:1.\r\n"

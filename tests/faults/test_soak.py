@@ -27,6 +27,8 @@ from testbed.ways import Way
 import txredis_fast as redis
 from txredis_fast.inflight import LastLook
 
+pytestmark = pytest.mark.promise("No failure or cancellation ever delivers a reply to the wrong caller")
+
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
 ROOT = Path(__file__).parents[2]
 

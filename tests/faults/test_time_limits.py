@@ -11,7 +11,15 @@ from twisted.internet.task import Clock
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
 
-pytestmark = pytest.mark.usefixtures("both", "logged_errors")
+pytestmark = [
+    pytest.mark.usefixtures("both", "logged_errors"),
+    pytest.mark.promise(
+        "``rc.withTimeout(seconds)`` bounds all of a call",
+        "An overdue reply closes its own connection only; the other commands in flight on it fail with "
+        "``MaybeExecutedError``.",
+        about="Time limits and cancellation",
+    ),
+]
 
 
 def silent_protocol(**options):

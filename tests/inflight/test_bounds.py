@@ -10,7 +10,18 @@ from twisted.python.failure import Failure
 
 import txredis_fast as redis
 
-pytestmark = pytest.mark.usefixtures("both")
+pytestmark = [
+    pytest.mark.usefixtures("both"),
+    pytest.mark.promise(
+        "A connection has at most ``maxInFlight`` commands and ``maxQueuedBytes`` in flight, and what one "
+        "command or batch goes beyond",
+        "More commands wait in their order, at most ``poolTimeout``, or fail at once (``whenFull``) and are "
+        "never written. A thousand waiting commands are served in one turn of the reactor. A transaction that "
+        'has its connection waits for nobody: its own commands are sent, or (``whenFull="fail"``) refused, '
+        "and then it is not executed.",
+        about="Load and memory",
+    ),
+]
 
 OK = b"+OK\r\n"
 

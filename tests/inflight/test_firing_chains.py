@@ -12,6 +12,10 @@ import traceback
 import pytest
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+pytestmark = pytest.mark.promise(
+    "A chain of coroutines that await each other may have any length", about="Load and memory"
+)
+
 
 @pytest.fixture
 def compiled():

@@ -13,6 +13,11 @@ from txredis_fast.inflight._long import LONG
 from txredis_fast.transport import flood
 from txredis_fast.transport.turns import at_once
 
+pytestmark = pytest.mark.promise(
+    "Neither a value of 512 MB, nor a list, set or dict of a million strings, nor 100,000 replies at once "
+    "hold up the reactor for longer than 50 ms at a time"
+)
+
 MEMBERS = [f"member:{number}" for number in range(LONG)]
 
 

@@ -10,6 +10,8 @@ from twisted.internet.defer import CancelledError, gatherResults
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
 
+pytestmark = pytest.mark.promise("Blocking commands never hold up or use the connections of the pool")
+
 #: Each kind with nothing to give: the command, and what makes it answer.
 KINDS = [
     (("BLPOP", "k", 20), ("RPUSH", "k", "x")),

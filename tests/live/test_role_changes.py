@@ -16,6 +16,8 @@ from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise("The first refused write notices a fail-over that closes no connection")
+
 #: The user that the documentation of Redis makes for clients of Sentinels.
 DOCUMENTED_USER = (
     "on >hers -@all +auth +client|getname +client|id +client|setname +command +hello +ping +role "

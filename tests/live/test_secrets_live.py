@@ -10,6 +10,10 @@ from testbed.servers import KINDS, Server
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise(
+    "No error, event or hook contains a password or a part of one, whatever its type and whatever the server repeats"
+)
+
 MARKER = "Marker9f31Pass"
 
 #: Each is refused, by one server or another; a quote, a space and a colon are what texts are taken apart at.

@@ -14,6 +14,12 @@ from testbed.tls import TLSProxy, make_certificates
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.promise(
+    "TLS verifies the certificate chain and the host name and is at least version 1.2; no option switches that off",
+    "A refused certificate says why.",
+    about="Security",
+)
+
 
 @pytest.fixture(scope="module")
 def strangers():

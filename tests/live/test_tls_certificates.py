@@ -26,6 +26,12 @@ import txredis_fast as redis
 from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEndpoint
 from txredis_fast.transport import tls
 
+pytestmark = pytest.mark.promise(
+    "Nothing is sent to a server whose certificate was not verified",
+    "Any failure while verifying is a refusal.",
+    about="Security",
+)
+
 PASSWORD = "marker-of-the-password"
 
 PEM = serialization.Encoding.PEM

@@ -31,6 +31,11 @@ from txredis_fast import _checks as checks
 from txredis_fast.options.connection import ConnectionOptions
 from txredis_fast.resp import encode_command
 
+pytestmark = pytest.mark.promise(
+    "An option that was accepted raises in no timer, abort or handshake; one that is wrong is named at once",
+    about="Connections",
+)
+
 
 class Hostile:
     """Raises whatever is asked of it."""

@@ -8,7 +8,10 @@ from testbed.wire import command
 
 import txredis_fast as redis
 
-pytestmark = pytest.mark.usefixtures("both", "clock")
+pytestmark = [
+    pytest.mark.usefixtures("both", "clock"),
+    pytest.mark.promise("However a transaction ends, it leaves no MULTI, WATCH or other database behind"),
+]
 
 REFUSED = [
     (("MULTI",), "rc.multi()"),

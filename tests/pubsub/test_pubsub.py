@@ -28,7 +28,10 @@ import txredis_fast as redis
 from txredis_fast.pubsub.monitor import MonitorFactory, MonitorProtocol
 from txredis_fast.pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 
-pytestmark = pytest.mark.usefixtures("both", "logged_errors")
+pytestmark = [
+    pytest.mark.usefixtures("both", "logged_errors"),
+    pytest.mark.promise("Drops and restarts restore exactly the channels, patterns and shard channels that are wanted"),
+]
 
 
 class Monitor(MonitorProtocol):

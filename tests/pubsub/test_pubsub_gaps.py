@@ -11,7 +11,12 @@ from twisted.python.failure import Failure
 
 import txredis_fast as redis
 
-pytestmark = pytest.mark.usefixtures("both", "logged_errors", "clock")
+pytestmark = [
+    pytest.mark.usefixtures("both", "logged_errors", "clock"),
+    pytest.mark.promise(
+        "Messages come in order and once; every missing one falls into a gap that was told, or is counted as dropped"
+    ),
+]
 
 
 class Told(Recorder):

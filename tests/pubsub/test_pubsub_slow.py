@@ -18,7 +18,10 @@ from twisted.internet.defer import Deferred, succeed
 
 import txredis_fast as redis
 
-pytestmark = pytest.mark.usefixtures("both", "logged_errors", "clock")
+pytestmark = [
+    pytest.mark.usefixtures("both", "logged_errors", "clock"),
+    pytest.mark.promise("A slow subscriber holds at most ``maxPendingMessages``, however fast the server publishes"),
+]
 
 
 class Slow(Recorder):

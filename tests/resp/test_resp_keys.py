@@ -13,6 +13,10 @@ from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import spread
 from txredis_fast.resp._keys import MAX_SAME_HASH
 
+pytestmark = pytest.mark.promise(
+    "Members of sets and keys of dicts that an attacker chose take no longer than others", about="Security"
+)
+
 #: Python's hash of an integer is its remainder by this.
 MODULUS = 2**61 - 1
 

@@ -13,6 +13,8 @@ from testbed.wire import OK, bulk
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import INCOMPLETE
 
+pytestmark = pytest.mark.promise("A large value is held once while it comes, in what becomes the value")
+
 SIZE = 3_000_000
 
 

@@ -18,7 +18,12 @@ from twisted.internet import defer
 import txredis_fast as redis
 from txredis_fast.otel import Tracing, observe
 
-pytestmark = pytest.mark.usefixtures("both")
+pytestmark = [
+    pytest.mark.usefixtures("both"),
+    pytest.mark.promise(
+        "Events, counters and hooks tell of every connection and command, without arguments and replies"
+    ),
+]
 
 
 @pytest.fixture

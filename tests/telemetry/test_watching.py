@@ -22,7 +22,14 @@ from twisted.python.failure import Failure
 import txredis_fast as redis
 from txredis_fast.telemetry import events
 
-pytestmark = pytest.mark.usefixtures("both")
+pytestmark = [
+    pytest.mark.usefixtures("both"),
+    pytest.mark.promise(
+        "Events, counters and hooks tell of every connection and command, without arguments and replies",
+        "Without hooks a command passes no check.",
+        about="Observability",
+    ),
+]
 
 
 class Seen:
@@ -404,6 +411,7 @@ def test_a_snapshot_can_be_copied_pickled_and_made_a_dict():
             change(pickle.loads(pickle.dumps(stats)).errors)
 
 
+@pytest.mark.promise("``rc.stats()`` may be called in any thread", about="Observability")
 def test_a_snapshot_may_be_taken_in_any_thread_while_the_reactor_works():
     """Whoever reads metrics has a thread of his own: it never fails there, and what only grows does."""
     pool = Pool(size=1)

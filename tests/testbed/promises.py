@@ -4,8 +4,8 @@
 
     @pytest.mark.promise("``disconnect()`` finishes the commands in flight", "Within a bound ...", about="Connections")
 
-with literal text: the sentence; more on it, if need be; the topic, one of :data:`TOPICS`. It stands on a test, or in the
-``pytestmark`` of a module. Where several tests hold one promise, the others repeat the sentence only.
+with literal text: the sentence; more on it, if need be; the topic, one of :data:`TOPICS`. It stands on a test, or in
+the ``pytestmark`` of a module. Where several tests hold one promise, the others repeat the sentence only.
 """
 
 from __future__ import annotations
@@ -107,15 +107,21 @@ def rst(rows: Sequence[Promise]) -> str:
         lines += [f"\n{topic}\n{'-' * len(topic)}\n", ".. list-table::", "   :header-rows: 1", "   :widths: 70 30\n"]
         lines += ["   * - Promise", "     - Tests"]
         for row in of_topic:
-            text = f"**{row.sentence}.**" if "``" not in row.sentence else f"{row.sentence}."
-            lines += _cell("   * - ", f"{text} {row.more}".strip())
+            lines += _cell("   * - ", f"{row.sentence}.")
+            if row.more:
+                lines += ["", *_cell("       ", row.more)]
             lines += _cell("     - ", ", ".join(f"``{test.removeprefix('tests/')}``" for test in row.tests))
     return "\n".join(lines) + "\n" + _FOOT
 
 
 def _cell(start: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text, 120, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False, break_long_words=False
+        text,
+        120,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

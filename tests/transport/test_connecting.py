@@ -18,6 +18,12 @@ from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEnd
 from txredis_fast.transport.attempt import LONGEST_ATTEMPT, AttemptTimeoutError, connect_within
 from txredis_fast.transport.endpoints import tcp_endpoint, unix_endpoint
 
+pytestmark = pytest.mark.promise(
+    "Every attempt to connect ends within a time limit, whatever its endpoint does",
+    "A connection that comes later is closed.",
+    about="Connections",
+)
+
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 6379)
 
 

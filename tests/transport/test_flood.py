@@ -12,6 +12,11 @@ from txredis_fast.connection.protocol import RedisProtocol
 from txredis_fast.exceptions import MaybeExecutedError
 from txredis_fast.transport import flood
 
+pytestmark = pytest.mark.promise(
+    "Neither a value of 512 MB, nor a list, set or dict of a million strings, nor 100,000 replies at once "
+    "hold up the reactor for longer than 50 ms at a time"
+)
+
 COUNT = 5000
 
 

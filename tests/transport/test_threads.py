@@ -14,7 +14,13 @@ from twisted.python import threadable
 
 import txredis_fast as redis
 
-pytestmark = pytest.mark.usefixtures("both", "clock")
+pytestmark = [
+    pytest.mark.usefixtures("both", "clock"),
+    pytest.mark.promise(
+        "In debug mode a command from another thread than the reactor's fails, and says what to do",
+        about="Observability",
+    ),
+]
 
 
 @pytest.fixture(autouse=True)
