@@ -22,6 +22,7 @@ IN_SDIST = [
     "LICENSE",
     "README.rst",
     "SECURITY.rst",
+    "docs/promises.rst",
     "pyproject.toml",
     "setup.py",
     "tests/test_packaging.py",

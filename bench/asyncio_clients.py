@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-from .server import Address, pack
+from tests.testbed import wire
+
+from .server import Address
 from .workloads import Spec, list_values
 
 #: redis-py gives every command in flight a connection of its own. With 50, 50 coroutines cost it least.
@@ -204,8 +206,8 @@ class HiredisParser(AsyncioClient):
 
     def command(self, spec: Spec) -> Callable[..., Any]:
         """Decode the reply once."""
-        wire = pack(list_values())
-        chunks = [wire[at : at + self._CHUNK] for at in range(0, len(wire), self._CHUNK)]
+        sent = wire.command(*list_values())
+        chunks = [sent[at : at + self._CHUNK] for at in range(0, len(sent), self._CHUNK)]
         feed, get = self._reader()
 
         async def call(*_: Any) -> Any:

@@ -11,10 +11,10 @@ import re
 import resource
 import subprocess
 
-from .drivers import benchmark_program
-from .errors import BenchError
+from tests.testbed.terminal import UsageError
+
 from .machine import affinity
-from .server import Address
+from .server import Address, benchmark_program
 from .workloads import Spec
 
 
@@ -22,7 +22,7 @@ def run(address: Address, spec: Spec, cpu: int | None) -> dict[str, float]:
     """Do one round; seconds in all, as a worker reports them."""
     program = benchmark_program()
     if program is None:
-        raise BenchError("there is no redis-benchmark here")
+        raise UsageError("there is no redis-benchmark here")
     command = [str(program), "-h", address.host, "-p", str(address.port), "--dbnum", str(address.db)]
     if address.username is not None:
         command += ["--user", address.username]
@@ -49,4 +49,4 @@ def requests_per_second(output: str, errors: str) -> float:
     for row in csv.reader(output.splitlines()):
         if len(row) > 1 and re.fullmatch(r"\d+(\.\d+)?|inf", row[1]):
             return float(row[1])
-    raise BenchError(f"redis-benchmark: {(errors or output).strip()[:200] or 'no output'}")
+    raise UsageError(f"redis-benchmark: {(errors or output).strip()[:200] or 'no output'}")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.testbed.terminal import UsageError
+
 from .drivers import driver_names
-from .errors import BenchError
 from .figures import CPU, MEMORY, WALL, Figures
 from .growth import Axis
 from .report import micro
@@ -32,7 +33,7 @@ def require() -> None:
     try:
         import matplotlib
     except ImportError:
-        raise BenchError("--charts needs matplotlib: pip install 'txredis-fast[bench]'") from None
+        raise UsageError("--charts needs matplotlib: pip install 'txredis-fast[bench]'") from None
     matplotlib.use("Agg")
 
 

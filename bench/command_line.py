@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.testbed.client import ReplyError
+from tests.testbed.terminal import Progress, UsageError
+
 from . import growth, instructions
 from .drivers import DISTRIBUTIONS, REACTORS, Driver, choose, driver_names, find_driver
-from .errors import BenchError
 from .machine import environment, other_cpus
-from .progress import Progress
 from .report import environment_lines, target_lines, workload_lines
-from .server import Address, EmbeddedServer, server_version
+from .server import Address, embedded_server, server_version
 from .session import Plan, Session
 from .targets import TARGETS
 from .workloads import Workload, by_name, make_workloads
@@ -32,7 +33,7 @@ _QUICK_SECONDS, _QUICK_ROUNDS, _QUICK_MESSAGES, _QUICK_LIMIT = 0.05, 3, 5000, 30
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise BenchError(message)
+        raise UsageError(message)
 
 
 def _names(text: str) -> list[str]:
@@ -82,25 +83,25 @@ def make_parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the options.
 
-    :raises BenchError: they are wrong, which needs one line.
+    :raises UsageError: they are wrong, which needs one line.
     """
     options = make_parser().parse_args(argv)
     if options.cpu is not None:
         if not hasattr(os, "sched_setaffinity"):
-            raise BenchError("--cpu: this system cannot pin processes")
+            raise UsageError("--cpu: this system cannot pin processes")
         if options.cpu not in os.sched_getaffinity(0):
             usable = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
-            raise BenchError(f"--cpu: there is no CPU {options.cpu} here; there are: {usable}")
+            raise UsageError(f"--cpu: there is no CPU {options.cpu} here; there are: {usable}")
     find_driver(options.base)
     if options.reactor == "uvloop" and find_driver("redis-py@uvloop").missing() == "uvloop":
-        raise BenchError("--reactor: uvloop is not installed here")
+        raise UsageError("--reactor: uvloop is not installed here")
     if options.charts is not None:
         from . import charts
 
         charts.require()
     for path in filter(None, [options.json]):
         if not path.absolute().parent.is_dir():
-            raise BenchError(f"--json: there is no folder {path.absolute().parent}")
+            raise UsageError(f"--json: there is no folder {path.absolute().parent}")
     return options
 
 
@@ -112,7 +113,7 @@ def chosen_workloads(options: argparse.Namespace) -> list[Workload]:
         return [w for w in workloads.values() if not w.optional and (w.quick or not options.quick)]
     unknown = [name for name in options.workloads if name not in workloads]
     if unknown:
-        raise BenchError(f"no such workload: {unknown[0]!r}; known are {', '.join(workloads)}")
+        raise UsageError(f"no such workload: {unknown[0]!r}; known are {', '.join(workloads)}")
     return [workload for name, workload in workloads.items() if name in options.workloads]
 
 
@@ -144,7 +145,7 @@ def server(options: argparse.Namespace) -> Iterator[Address]:
     if options.url is not None:
         yield Address.from_url(options.url)
         return
-    with EmbeddedServer(other_cpus(options.cpu)) as address:
+    with embedded_server(other_cpus(options.cpu)) as address:
         yield address
 
 
@@ -214,8 +215,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n".join(list_everything()))
         else:
             run(options)
-    except BenchError as error:
+    except (UsageError, ConnectionError) as error:
         print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except ReplyError as error:
+        print(f"bench: the server says: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

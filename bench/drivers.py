@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from .errors import BenchError
-from .server import find_program
+from tests.testbed.terminal import UsageError
+
+from .server import benchmark_program
 
 #: Event loops. ``default``: Twisted's own choice, and asyncio's own loop.
 REACTORS = ("default", "select", "asyncio", "uvloop")
@@ -56,11 +56,6 @@ def _found(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
         return False
-
-
-def benchmark_program() -> Path | None:
-    """The C benchmark client."""
-    return find_program("valkey-benchmark", "redis-benchmark")
 
 
 _DRIVERS = (
@@ -113,9 +108,9 @@ def find_driver(name: str) -> Driver:
             if not at:
                 return driver
             if reactor not in REACTORS or driver.family == "program":
-                raise BenchError(f"no such reactor: {name!r}; known are {', '.join(REACTORS)}")
+                raise UsageError(f"no such reactor: {name!r}; known are {', '.join(REACTORS)}")
             return replace(driver, name=name, title=f"{driver.title}, on {reactor}", reactor=reactor)
-    raise BenchError(f"no such driver: {name!r}; known are {', '.join(driver_names())}")
+    raise UsageError(f"no such driver: {name!r}; known are {', '.join(driver_names())}")
 
 
 def choose(names: Sequence[str] | None, quick: bool) -> tuple[list[Driver], list[str]]:
@@ -127,7 +122,7 @@ def choose(names: Sequence[str] | None, quick: bool) -> tuple[list[Driver], list
         drivers = [find_driver(name) for name in dict.fromkeys(names)]
         for driver in drivers:
             if missing := driver.missing():
-                raise BenchError(f"driver {driver.name}: {missing} is not installed here")
+                raise UsageError(f"driver {driver.name}: {missing} is not installed here")
         return drivers, []
     drivers = [driver for driver in _DRIVERS if driver.quick or not quick]
     if not quick:

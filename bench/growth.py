@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.testbed.terminal import Progress
+
 from .drivers import Driver
 from .figures import CPU, Figures
-from .progress import Progress
 from .report import Column, micro, table
 from .server import Address
 from .session import Plan, Session

@@ -15,11 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from tests.testbed.terminal import Progress, UsageError
+
 from .drivers import Driver
-from .errors import BenchError
 from .figures import calibrate
 from .process import WorkerError, WorkerProcess
-from .progress import Progress
 from .report import Column, table
 from .server import Address
 from .session import data
@@ -67,7 +67,7 @@ def run(
 ) -> None:
     """Count and print."""
     if shutil.which("valgrind") is None:
-        raise BenchError("--instructions: valgrind is not installed here")
+        raise UsageError("--instructions: valgrind is not installed here")
     if options.workloads is None:
         workloads = [workload for workload in workloads if workload.name in _WORKLOADS]
     if options.drivers is None:

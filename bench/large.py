@@ -22,13 +22,15 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from tests.testbed import wire
+
 from .worker import peak_memory
 
 MEGABYTE = 1_000_000
 #: Commands in flight whose replies come at once.
 REPLIES = 100_000
 ELEMENTS = 1_000_000
-#: What a header alone may cost: 1 MB, and what the first command of a process does (tests/test_hostile.py is exact).
+#: What a header alone may cost: 1 MB, and what the first command of a process does (test_hostile.py is exact).
 HEADER = 2 * MEGABYTE
 #: Seconds that a row may take.
 _LIMIT = 300
@@ -54,11 +56,11 @@ class Row:
 
 
 def bulks(count: int) -> bytes:
-    return b"".join(b"$%d\r\n%b\r\n" % (len(text), text) for text in (b"value:%d" % number for number in range(count)))
+    return wire.bulks(b"value:%d" % number for number in range(count))
 
 
 def value(size: int) -> bytes:
-    return b"$%d\r\n" % size + b"x" * size + b"\r\n"
+    return wire.bulk(b"x" * size)
 
 
 def elements(_: int) -> bytes:
@@ -71,7 +73,7 @@ def together(size: int) -> bytes:
 
 def scores(_: int) -> bytes:
     members = range(ELEMENTS // 2)
-    return b"*%d\r\n" % ELEMENTS + b"".join(b"$12\r\nmember%06d\r\n$3\r\n1.5\r\n" % number for number in members)
+    return wire.command(*(part for number in members for part in (b"member%06d" % number, b"1.5")))
 
 
 ROWS = {

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.testbed.terminal import UsageError
+
 from .drivers import Driver
-from .errors import BenchError
 from .machine import affinity
 from .server import Address
 from .workloads import Spec
@@ -26,7 +27,7 @@ _LIMIT = 180.0
 _ROOT = Path(__file__).resolve().parents[1]
 
 
-class WorkerError(BenchError):
+class WorkerError(UsageError):
     """A driver that could not do what a workload asks for."""
 
 
@@ -76,7 +77,7 @@ class WorkerProcess:
         """Have it do a round."""
         answer = self._ask("run", spec)
         if answer["event"] == "subscribed":
-            publisher.publish(spec.channel, spec.value.encode(), spec.count)
+            publisher.repeat(spec.count, "PUBLISH", spec.channel, spec.value)
             answer = self._hear()
         return answer
 

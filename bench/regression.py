@@ -19,7 +19,7 @@ from twisted.internet import task
 
 from .figures import calibrate
 from .scenarios import SCENARIOS, check
-from .server import Address, EmbeddedServer
+from .server import Address, embedded_server
 from .session import data
 from .twisted_clients import Floor, TxredisFast
 from .workloads import Spec, by_name, make_workloads
@@ -78,7 +78,7 @@ async def measure(address: Address, prefix: str) -> dict[str, float]:
 
 async def main(reactor: object) -> None:
     """Measure, and print JSON."""
-    with EmbeddedServer() as address:
+    with embedded_server() as address:
         figures = await measure(address, "regression")
     json.dump({name: round(value, 3) for name, value in figures.items()}, sys.stdout, indent=1)
     print()

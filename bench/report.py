@@ -4,27 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.testbed.terminal import Column, table
+
 from .figures import CPU, MEMORY, PEAK, WALL, Figure, Figures
 from .targets import Target
 from .workloads import Workload
-
-#: A column: its title, and whether it is aligned to the right.
-Column = tuple[str, bool]
-
-
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align cells in columns, below their titles."""
-    titles = [title for title, _ in columns]
-    widths = [max(map(len, cells)) for cells in zip(titles, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        parts = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, (_, right) in zip(cells, widths, columns, strict=True)
-        )
-        return "  ".join(parts).rstrip()
-
-    return [line(titles), line(["-" * width for width in widths]), *map(line, rows)]
 
 
 def micro(seconds: float) -> str:

@@ -15,7 +15,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ import hiredis
 from twisted.internet.testing import StringTransport
 from txredisapi import BaseRedisProtocol
 
+from tests.testbed.wire import bulk, bulks, command
 from txredis_fast.resp import INCOMPLETE, _pyresp
 
 try:
@@ -60,15 +61,6 @@ class Result:
     theirs: float
     ratio: float
     target: float | None
-
-
-def bulk(data: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(data), data)
-
-
-def array(items: Iterable[bytes]) -> bytes:
-    parts = [bulk(item) for item in items]
-    return b"*%d\r\n" % len(parts) + b"".join(parts)
 
 
 def cut(wire: bytes, size: int = CHUNK) -> list[bytes]:
@@ -158,15 +150,15 @@ def against_hiredis(
 
 
 def small_bulks(scale: float) -> bytes:
-    return b"".join(map(bulk, words(int(100_000 * scale))))
+    return bulks(words(int(100_000 * scale)))
 
 
 def arrays_of_100(scale: float) -> bytes:
-    return array(words(100)) * int(1000 * scale)
+    return command(*words(100)) * int(1000 * scale)
 
 
 def large_array(scale: float) -> bytes:
-    return array(words(int(1_000_000 * scale)))
+    return command(*words(int(1_000_000 * scale)))
 
 
 def large_value(scale: float) -> bytes:

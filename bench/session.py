@@ -16,13 +16,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from tests.testbed.client import Connection
+from tests.testbed.terminal import Progress, UsageError
+
 from . import c_client
 from .drivers import VARIANTS, Driver
-from .errors import BenchError
 from .figures import Figures, Sample, calibrate
 from .process import WorkerError, WorkerProcess, environment_of
-from .progress import Progress
-from .server import Address, Connection
+from .server import Address
 from .workloads import Spec, Workload, list_values
 
 #: Seconds of the first rounds, which calibrate, as a part of those of a round.
@@ -124,7 +125,7 @@ class Session:
                 self._prepare(workload, driver)
             else:
                 self.figures.add(*cell, turn, self._sample(workload, driver))
-        except BenchError as error:
+        except UsageError as error:
             self._failed.add(cell)
             self.problems.append(f"{driver.name}: {workload.name}: {error}")
             worker = self._workers.pop(driver.name, None)  # it may be in any state

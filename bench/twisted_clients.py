@@ -12,8 +12,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 
+from tests.testbed import wire
+
 from .floor import CountingProtocol, FloorProtocol
-from .server import Address, pack
+from .server import Address
 from .workloads import Spec, list_values
 
 
@@ -138,7 +140,7 @@ class Floor(TwistedClient):
         """Connect."""
         self.protocol = await connectProtocol(endpoint(self.address), FloorProtocol())
         for command in self.address.handshake():
-            await self.protocol.request(pack(command), len(b"+OK\r\n"))
+            await self.protocol.request(wire.command(*command), len(b"+OK\r\n"))
 
     def command(self, spec: Spec) -> Callable[..., Any]:
         """Write one command whose bytes, and whose reply's size, are known."""
@@ -154,22 +156,22 @@ class Floor(TwistedClient):
         """Subscribe; returns what waits for a number of messages."""
         protocol: Any = await connectProtocol(endpoint(self.address), CountingProtocol())
         for command in self.address.handshake():
-            protocol.transport.write(pack(command))
+            protocol.transport.write(wire.command(*command))
             await protocol.expect(len(b"+OK\r\n"))
-        confirmed = protocol.expect(len(pack(["subscribe", spec.channel])) + len(b":1\r\n"))
-        protocol.transport.write(pack(["SUBSCRIBE", spec.channel]))
+        confirmed = protocol.expect(len(wire.command("subscribe", spec.channel)) + len(b":1\r\n"))
+        protocol.transport.write(wire.command("SUBSCRIBE", spec.channel))
         await confirmed
-        size = len(pack(["message", spec.channel, spec.value]))
+        size = len(wire.command("message", spec.channel, spec.value))
         return lambda count: protocol.expect(count * size)
 
 
 def _request(spec: Spec) -> bytes:
-    return pack([spec.command.upper(), *spec.arguments])
+    return wire.command(spec.command.upper(), *spec.arguments)
 
 
 def _reply_size(spec: Spec) -> int:
     if spec.command == "set":
         return len(b"+OK\r\n")
     if spec.command == "lrange":
-        return len(pack(list_values()))
+        return len(wire.command(*list_values()))
     return len(b"$%d\r\n\r\n" % spec.size) + spec.size

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support import IMPLEMENTATIONS, Turns, use_implementation
+from testbed.support import IMPLEMENTATIONS, Turns, use_implementation
 from twisted.logger import globalLogPublisher
 
 import txredis_fast

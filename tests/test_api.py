@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import MemoryReactor, command, connect, failed, fired
+from testbed.support import MemoryReactor, connect, failed, fired
+from testbed.wire import command
 
 import txredis_fast as redis
 from txredis_fast.options.connection import ConnectionOptions, RedisURL

@@ -6,14 +6,15 @@ import importlib
 
 import pytest
 
-from bench import c_client, command_line, progress, report
+from bench import c_client, command_line, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
-from bench.errors import BenchError
 from bench.figures import CPU, WALL, Figures, calibrate, figure
-from bench.server import Address, pack
+from bench.server import Address
 from bench.session import Plan, spec_for
 from bench.targets import TARGETS, Target
 from bench.workloads import Spec, by_name, make_workloads
+from tests.testbed.terminal import UsageError, bar
+from tests.testbed.wire import command
 
 
 def figures_of(**costs: list[float]) -> Figures:
@@ -149,8 +150,8 @@ def test_the_table_of_targets_says_what_is_met() -> None:
 
 
 def test_the_progress_bar_fits_its_line() -> None:
-    assert progress.bar(0.5, 10.0, "get: floor", 79) == "[############............]  50%   10 s left  get: floor"
-    assert len(progress.bar(0.5, 10.0, "x" * 200, 79)) == 79
+    assert bar(0.5, 10.0, "get: floor", 79) == "[############............]  50%   10 s left  get: floor"
+    assert len(bar(0.5, 10.0, "x" * 200, 79)) == 79
 
 
 # -- options
@@ -209,7 +210,7 @@ def test_quick_leaves_out_what_takes_long_unless_it_is_named() -> None:
 def test_a_url_is_read_in_all_its_parts() -> None:
     assert Address.from_url("redis://me:p%40ss@example:6380/2") == Address("example", 6380, "me", "p@ss", 2)
     assert Address.from_url("redis://example") == Address("example")
-    assert Address("h", 1, "me", "secret", 2).handshake() == [["AUTH", "me", "secret"], ["SELECT", "2"]]
+    assert Address("h", 1, "me", "secret", 2).handshake() == [("AUTH", "me", "secret"), ("SELECT", "2")]
 
 
 # -- plans
@@ -237,7 +238,7 @@ def test_drivers_on_other_reactors_only_run_where_reactors_matter() -> None:
 
 def test_a_driver_that_is_named_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.drivers._found", lambda module: module != "coredis")
-    with pytest.raises(BenchError, match="coredis is not installed here"):
+    with pytest.raises(UsageError, match="coredis is not installed here"):
         choose(["coredis"], quick=False)
     drivers, missing = choose(None, quick=False)
     assert "coredis" not in [driver.name for driver in drivers]
@@ -262,7 +263,7 @@ def test_the_rate_of_the_c_client_is_read_from_its_csv(output: str) -> None:
 
 
 def test_what_the_c_client_says_instead_is_passed_on() -> None:
-    with pytest.raises(BenchError, match="Could not connect"):
+    with pytest.raises(UsageError, match="Could not connect"):
         c_client.requests_per_second("", "Could not connect to Redis\n")
 
 
@@ -274,7 +275,7 @@ def test_values_are_text_of_the_size_that_was_asked_for() -> None:
 
 
 def test_commands_are_packed_as_resp() -> None:
-    assert pack(["SET", "k", 12]) == b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n12\r\n"
+    assert command("SET", "k", 12) == b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2\r\n12\r\n"
 
 
 def test_both_sides_of_each_row_of_the_parsers_benchmark_come_to_the_same():

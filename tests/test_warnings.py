@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Pool, connected
+from testbed.support import Pool, connected
 from twisted.internet.defer import Deferred, inlineCallbacks
 
 import txredis_fast as redis

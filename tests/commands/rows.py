@@ -1,8 +1,7 @@
 """What a row of the tables is, and the words that they are written in.
 
 A row says: this call sends these bytes, and answered so it gives this value. It holds for every host: a bare one,
-a connection, a pool, a transaction, a pipeline. RESP is written here by hand, so that no test encodes with what it
-tests.
+a connection, a pool, a transaction, a pipeline. RESP is encoded by :mod:`testbed.wire`.
 """
 
 from __future__ import annotations
@@ -11,37 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-NIL = b"$-1\r\n"
-NIL_ARRAY = b"*-1\r\n"
-OK = b"+OK\r\n"
-
-
-def status(text):
-    return b"+" + text.encode() + b"\r\n"
-
-
-def integer(number):
-    return b":%d\r\n" % number
-
-
-def bulk(data):
-    """A bulk string of bytes, or of text or a number in UTF-8."""
-    data = data if isinstance(data, bytes) else str(data).encode()
-    return b"$%d\r\n%b\r\n" % (len(data), data)
-
-
-def array(*elements):
-    """An array of replies; what is not yet one is a bulk string."""
-    encoded = [element if _is_reply(element) else bulk(element) for element in elements]
-    return b"*%d\r\n%b" % (len(encoded), b"".join(encoded))
-
-
-def error(text):
-    return b"-" + text.encode() + b"\r\n"
-
-
-def _is_reply(element):
-    return isinstance(element, bytes) and element.endswith(b"\r\n")
+from testbed.wire import array
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .rows import NIL, OK, Refusal, Row, array, bulk, integer
+from testbed.wire import NIL, OK, array, bulk, integer
+
+from .rows import Refusal, Row
 
 ROWS = [
     Row("hset", lambda c: c.hset("h", "f", "v"), ("HSET", "h", "f", "v"), integer(1), 1),

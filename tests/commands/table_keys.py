@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+from testbed.wire import NIL, OK, array, bulk, integer, status
+
 from txredis_fast.exceptions import RedisError
 
-from .rows import NIL, OK, Refusal, Row, array, bulk, integer, old_arguments, status
+from .rows import Refusal, Row, old_arguments
 
 BOTH_ENDS = "``start`` and ``end`` must both be specified"
 

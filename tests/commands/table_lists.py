@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .rows import NIL, NIL_ARRAY, OK, Refusal, Row, array, bulk, integer
+from testbed.wire import NIL, NIL_ARRAY, OK, array, bulk, integer
+
+from .rows import Refusal, Row
 
 PUSH = "redis.push() has been deprecated, use redis.lpush() or redis.rpush() instead"
 POP = "redis.pop() has been deprecated, user redis.lpop() or redis.rpop() instead"

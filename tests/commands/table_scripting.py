@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from .rows import OK, Refusal, Row, array, bulk, integer
+from testbed.wire import OK, array, bulk, integer
+
+from .rows import Refusal, Row
 
 SCRIPT = "return {KEYS[1], ARGV[1]} -- \xe9"
 SHA1 = hashlib.sha1(SCRIPT.encode()).hexdigest()

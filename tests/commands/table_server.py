@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .rows import NIL_ARRAY, OK, Row, array, bulk, integer, status
+from testbed.wire import NIL_ARRAY, OK, array, bulk, integer, status
+
+from .rows import Row
 
 FLUSH = "redis.flush() has been deprecated, use redis.flushdb() or redis.flushall() instead"
 

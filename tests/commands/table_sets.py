@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .rows import NIL, OK, Row, array, bulk, integer, old_arguments
+from testbed.wire import NIL, OK, array, bulk, integer
+
+from .rows import Row, old_arguments
 
 ROWS = [
     Row("sadd", lambda c: c.sadd("s", "member"), ("SADD", "s", "member"), integer(1), 1),

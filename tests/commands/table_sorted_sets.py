@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from testbed.wire import NIL, array, bulk, integer
+
 from txredis_fast.exceptions import InvalidData
 
-from .rows import NIL, Refusal, Row, array, bulk, integer
+from .rows import Refusal, Row
 
 INF = float("inf")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import operator
 from datetime import timedelta
 
+from testbed.wire import NIL, OK, array, bulk, integer
+
 from txredis_fast.exceptions import InvalidData, RedisError
 
-from .rows import NIL, OK, Refusal, Row, array, bulk, integer, old_arguments
+from .rows import Refusal, Row, old_arguments
 
 NOT_BOTH = "only_if_not_exists and only_if_exists cannot be true simultaneously"
 BOTH_ENDS = "``start`` and ``end`` must both be specified"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from testbed.wire import OK, array, bulk, error, integer
 from twisted.internet.defer import CancelledError
 
 from txredis_fast.commands.control import scripting
 from txredis_fast.exceptions import NoScriptRunning, ResponseError, ScriptDoesNotExist
 
 from .host import QueuingHost, result_of
-from .rows import OK, array, bulk, error, integer
 from .table_scripting import SCRIPT, SHA1
 
 NOSCRIPT = error("NOSCRIPT No matching script. Please use EVAL.")

@@ -17,7 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from support import IMPLEMENTATIONS, use_implementation
+from testbed.support import IMPLEMENTATIONS, use_implementation
 
 import txredis_fast
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
-from bench.testbed.servers import Server, default_binary
+from testbed.servers import Server, default_binary
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-
-from bench.testbed.servers import Server, request
+from testbed.servers import Server, request
 
 from .calls import CALLS, NUMBERS, OPTIONS, WORLD, make
 from .clients import Client, Session, our_clients, their_clients

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from testbed.scripted import MemoryLink
+from testbed.ways import Way
 from twisted.internet.protocol import Protocol
-
-from bench.testbed.ways import Way
-from faults.scripted import MemoryLink
 
 #: Calls of links and of servers' sessions: not the program's.
 _OTHERS = (MemoryLink, Way, Protocol)

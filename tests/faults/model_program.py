@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.soak.ledger import OnPurpose
+from testbed.soak.ledger import OnPurpose
+
 from txredis_fast import ConnectionOptions, RedisProtocol
 
 

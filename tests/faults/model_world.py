@@ -1,6 +1,6 @@
 """The world of the model: users, a pool, links and servers in memory, and a tape that tells what happens.
 
-A tape spells one story: users act (see ``bench.soak.careless``), operations are cancelled, time passes, links and
+A tape spells one story: users act (see ``testbed.soak.careless``), operations are cancelled, time passes, links and
 servers fail, roles and passwords change, the program is busy, and what belongs to it raises. The same tape is the same
 story, so that what fails can be made short and told again.
 """
@@ -14,17 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 from fuzz.generate import Tape
-from support import Turns
+from testbed.model_server import ModelServer, ModelSession
+from testbed.scripted import MemoryEndpoint, settle
+from testbed.soak.careless import CarelessUser
+from testbed.soak.facts import Facts
+from testbed.soak.ledger import Ledger, OnPurpose
+from testbed.support import Turns
+from testbed.ways import NO_FAULT, Fault
 
 import txredis_fast
-from bench.soak.careless import CarelessUser
-from bench.soak.facts import Facts
-from bench.soak.ledger import Ledger, OnPurpose
-from bench.testbed.ways import NO_FAULT, Fault
 from faults.long_turns import long_turn
 from faults.model_program import Hook, Protocol, takes_callables
-from faults.model_server import ModelServer, ModelSession
-from faults.scripted import MemoryEndpoint, settle
 from txredis_fast import RedisProtocol, RetryPolicy
 
 #: Seconds, of the clock, within which everything must have come to its end when nothing fails any more: poolTimeout for

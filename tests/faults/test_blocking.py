@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from support import Pool, command, failed, fired, pending
+from testbed.lists import ListServer
+from testbed.scripted import settle
+from testbed.support import Pool, failed, fired, pending
+from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
-from faults.lists import ListServer
-from faults.scripted import settle
 from txredis_fast.client.factory import RedisFactory
 
-pytestmark = pytest.mark.usefixtures("both", "logged_errors")
+pytestmark = [
+    pytest.mark.usefixtures("both", "logged_errors"),
+    pytest.mark.promise(
+        "Blocking commands never hold up or use the connections of the pool",
+        "Their time limit is their own timeout and some more.",
+        about="Blocking commands",
+    ),
+]
 
 
 class Lane:
@@ -243,6 +251,10 @@ def test_one_that_the_server_has_not_read_yet_is_unblocked_later(lane, clock):
     assert a.extra == 1
 
 
+@pytest.mark.promise(
+    "Giving up a blocking command unblocks no other client, whatever stands between client and servers",
+    about="Blocking commands",
+)
 def test_a_late_unblock_never_hits_the_next_command(lane, clock):
     a = lane(maxBlockingConnections=1)
     first = a.rc.blpop("q")
@@ -278,6 +290,9 @@ class Balancer:
         return self.servers[self.next].endpoint.connect(factory)
 
 
+@pytest.mark.promise(
+    "Giving up a blocking command unblocks no other client, whatever stands between client and servers"
+)
 def test_a_stranger_at_another_server_is_not_unblocked(clock):
     mine, other = ListServer(clock), ListServer(clock)
     balancer = Balancer(mine, other)
@@ -307,6 +322,9 @@ def test_a_stranger_at_another_server_is_not_unblocked(clock):
     failed(stranger, redis.ConnectionError)
 
 
+@pytest.mark.promise(
+    "Giving up a blocking command unblocks no other client, whatever stands between client and servers"
+)
 def test_whether_the_server_is_the_same_is_asked_once(lane, clock):
     a = lane()
     for _ in range(3):

@@ -8,11 +8,19 @@ from collections import Counter
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
-from support import Pool, connected, fired
+from testbed.live import bounded, opened, turn, until
+from testbed.support import Pool, connected, fired
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 import txredis_fast as redis
+
+pytestmark = pytest.mark.promise(
+    "Cancelling any Deferred at any moment shifts no reply and leaves every connection usable",
+    "A cancelled blocking command leaves the server at once; an element that it had taken goes to "
+    "``onUnclaimedReply``, so nothing is lost. ``TXREDIS_FAST_CANCELLATIONS=100000 python -m pytest "
+    "tests/faults/test_cancellation.py`` cancels more.",
+    about="Time limits and cancellation",
+)
 
 #: Cancellations against a real server; for the figure in the README: TXREDIS_FAST_CANCELLATIONS=100000.
 CANCELLATIONS = int(os.environ.get("TXREDIS_FAST_CANCELLATIONS", "3000"))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from support import failed, fired, pending
+from testbed.memory import Memory
+from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.support import failed, fired, pending
+from testbed.ways import Fault
 from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
-from bench.testbed.ways import Fault
-from faults.memory import Memory
-from faults.scripted import MemoryEndpoint, Session, answering, settle
+
+pytestmark = pytest.mark.promise(
+    "``disconnect()`` finishes the commands in flight within ``disconnectTimeout`` seconds and then "
+    "closes the connections",
+    "Commands given after it fail with ``NotSentError``. Whatever is pending then (waiting, connecting, "
+    "in flight, blocking, in a transaction, a pipeline or a batch) fires.",
+    about="Connections",
+)
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "SET": b"+OK\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b""}
 

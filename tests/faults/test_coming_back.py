@@ -7,7 +7,9 @@ import random
 import tracemalloc
 
 import pytest
-from support import failed, fired, pending
+from testbed.memory import let_pass, pool_in_memory
+from testbed.scripted import Session, answering, settle
+from testbed.support import failed, fired, pending
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
@@ -16,8 +18,6 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import txredis_fast as redis
-from faults.memory import let_pass, pool_in_memory
-from faults.scripted import Session, answering, settle
 
 
 def closes_at_once(session):
@@ -26,6 +26,13 @@ def closes_at_once(session):
     yield
 
 
+@pytest.mark.promise(
+    "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random",
+    "A thousand clients of one server do not come back in one instant. The back-off starts anew only if "
+    "the server has answered on the connection or has kept it for long, so a server that accepts and "
+    "drops is left in peace.",
+    about="Connections",
+)
 def test_a_server_that_accepts_and_drops_is_tried_ever_more_slowly(both, clock):
     factory, endpoint = pool_in_memory(clock, closes_at_once)
     factory.jitter = 0
@@ -34,6 +41,9 @@ def test_a_server_that_accepts_and_drops_is_tried_ever_more_slowly(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.promise(
+    "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random"
+)
 def test_so_is_one_that_says_too_many_clients_and_drops(both, clock):
     def full(session):
         session.send(b"-ERR max number of clients reached\r\n")
@@ -54,6 +64,13 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.promise(
+    'LOADING, BUSY, MASTERDOWN, READONLY, NOAUTH and "max number of clients" in a handshake fail no '
+    "waiting command: the connection is tried again",
+    "NOAUTH fails the first connection of ``Connection()``. WRONGPASS fails the waiting commands with its "
+    "text, and is tried again at the slowest pace.",
+    about="Connections",
+)
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_a_server_that_accepts_only_to_refuse_is_told_with_its_words(both, clock, refusal):
     def refuses(session):
@@ -72,6 +89,10 @@ def test_a_server_that_accepts_only_to_refuse_is_told_with_its_words(both, clock
     factory.disconnect()
 
 
+@pytest.mark.promise(
+    'LOADING, BUSY, MASTERDOWN, READONLY, NOAUTH and "max number of clients" in a handshake fail no '
+    "waiting command: the connection is tried again"
+)
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_it_is_remembered_where_a_command_has_been_given_meanwhile(both, clock, refusal):
     """What was said to all goes to the first command as its reply; those that come later are to be told, too."""
@@ -114,6 +135,9 @@ def test_an_error_or_value_that_is_no_refusal_of_the_connection_does_not_end_it(
     factory.disconnect()
 
 
+@pytest.mark.promise(
+    "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random"
+)
 @pytest.mark.parametrize("dbid", [None, 3])
 def test_a_connection_that_was_answered_is_made_again_after_the_shortest_delay(both, clock, dbid):
     factory, endpoint = pool_in_memory(clock, answering(), dbid=dbid)
@@ -132,6 +156,9 @@ def test_a_connection_that_was_answered_is_made_again_after_the_shortest_delay(b
     factory.disconnect()
 
 
+@pytest.mark.promise(
+    "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random"
+)
 def test_so_is_one_that_was_kept_for_long(both, clock):
     factory, endpoint = pool_in_memory(clock, answering())
     factory.jitter = 0
@@ -147,6 +174,9 @@ def test_so_is_one_that_was_kept_for_long(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.promise(
+    "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random"
+)
 def test_a_thousand_clients_of_a_lost_server_do_not_come_back_in_one_instant(both, clock):
     random.seed(20260601)
     clock._sortCalls = lambda: clock.calls.sort(key=operator.attrgetter("time"))  # the same, but fast enough
@@ -175,6 +205,10 @@ def test_a_thousand_clients_of_a_lost_server_do_not_come_back_in_one_instant(bot
         factory.disconnect()
 
 
+@pytest.mark.promise(
+    'LOADING, BUSY, MASTERDOWN, READONLY, NOAUTH and "max number of clients" in a handshake fail no '
+    "waiting command: the connection is tried again"
+)
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -199,6 +233,10 @@ def test_what_passes_in_a_handshake_fails_nobody(both, clock, refusal):
     factory.disconnect()
 
 
+@pytest.mark.promise(
+    'LOADING, BUSY, MASTERDOWN, READONLY, NOAUTH and "max number of clients" in a handshake fail no '
+    "waiting command: the connection is tried again"
+)
 def test_a_refused_password_fails_who_waits_with_its_text_and_is_tried_at_the_slowest_pace(both, clock):
     refuses = answering({"AUTH": b"-WRONGPASS invalid username-password pair\r\n"})
     factory, endpoint = pool_in_memory(clock, refuses, password="pw")
@@ -232,6 +270,7 @@ class ResolvingReactor(MemoryReactorClock):
         self.nameResolver = Resolver()
 
 
+@pytest.mark.promise("The host name is resolved anew at each attempt", about="Connections")
 def test_the_name_of_the_host_is_resolved_at_each_attempt(both, monkeypatch):
     reactor = ResolvingReactor()
     monkeypatch.setattr(redis, "reactor", reactor, raising=False)
@@ -259,6 +298,11 @@ def outage(clock, commands):
     return factory, endpoint, waiting, (after - before) / commands
 
 
+@pytest.mark.promise(
+    "50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time",
+    "Cancelling one costs the same however many wait.",
+    about="Load and memory",
+)
 def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(both, clock):
     factory, endpoint, waiting, cost = outage(clock, 50_000)
     assert cost < 1500
@@ -269,6 +313,7 @@ def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(bot
     factory.disconnect()
 
 
+@pytest.mark.promise("50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time")
 def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory, _, waiting, _ = outage(clock, 50_000)
     let_pass(clock, 29.5)
@@ -279,6 +324,7 @@ def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.promise("50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time")
 def test_50000_commands_that_are_cancelled_while_they_wait_cost_what_one_does(both, clock):
     factory, endpoint, waiting, _ = outage(clock, 50_000)
     line = factory.connectionQueue._peekers

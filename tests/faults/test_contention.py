@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 
 import pytest
-from support import failed, fired, pending
+from testbed.model_server import ModelServer
+from testbed.scripted import MemoryEndpoint, settle
+from testbed.support import failed, fired, pending
+from testbed.ways import Fault
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
-from bench.testbed.ways import Fault
-from faults.model_server import ModelServer
-from faults.scripted import MemoryEndpoint, settle
+
+pytestmark = pytest.mark.promise(
+    "50 ``transact()`` on one key over 10 connections all succeed", about="Transactions, pipelines and batches"
+)
 
 
 def pool_of_model(clock, size, delay=0.0):

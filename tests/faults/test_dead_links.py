@@ -6,15 +6,23 @@ import socket
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened
-from support import connect, connected, failed, fired, pending
+from testbed.live import bounded, opened
+from testbed.memory import Memory
+from testbed.proxy import proxied
+from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.support import connect, connected, failed, fired, pending
+from testbed.ways import Fault
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.ways import Fault
-from faults.memory import Memory
-from faults.scripted import MemoryEndpoint, Session, answering, settle
 from txredis_fast.pool.health import keep_alive
+
+pytestmark = pytest.mark.promise(
+    "With ``healthCheckInterval`` a half-open link is noticed within that interval plus the time that a reply may take",
+    "That is the same interval, or ``replyTimeout``. An idle connection, subscribed or not, is asked by "
+    "PING. While a blocking command waits, TCP watches the link: keep-alive, and ``TCP_USER_TIMEOUT`` on "
+    "Linux, are set to the same interval.",
+    about="Connections",
+)
 
 ANSWERS = {"GET": b"$1\r\nv\r\n", "MULTI": b"+OK\r\n", "CLIENT": b":7\r\n", "BLPOP": b"", "SLOW": b""}
 

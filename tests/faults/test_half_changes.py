@@ -16,14 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Turns
+from testbed.model_server import ModelServer
+from testbed.scripted import MemoryEndpoint, settle
+from testbed.support import Turns
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast
-from faults.model_server import ModelServer
-from faults.scripted import MemoryEndpoint, settle
+
+pytestmark = pytest.mark.promise(
+    "An exception raised at any call on the way of a command, a reply or a loss never shifts replies",
+    "The same holds for exceptions of signal handlers, and for memory or stack that end: every Deferred "
+    "fires, and the pool and the connections of blocking commands stay usable.",
+    about="Replies and their callers",
+)
 
 PACKAGE = str(Path(txredis_fast.__file__).parent)
 #: Each how many of the points is tried; all with TXREDIS_FAST_FULL.

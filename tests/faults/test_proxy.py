@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
+from testbed.live import bounded, opened, turn, until
+from testbed.proxy import OnAccept, UnixProxy, proxied
+from testbed.ways import Fault
 from twisted.internet.defer import gatherResults
 
 import txredis_fast as redis
-from bench.testbed.proxy import OnAccept, UnixProxy, proxied
-from bench.testbed.ways import Fault
 
 
 @pytest_twisted.ensureDeferred

@@ -13,11 +13,17 @@ import random
 import tracemalloc
 
 import pytest
-from support import fired
+from testbed.memory import pool_in_memory
+from testbed.scripted import answering, settle
+from testbed.support import fired
 
 import txredis_fast as redis
-from faults.memory import pool_in_memory
-from faults.scripted import answering, settle
+
+pytestmark = pytest.mark.promise(
+    "After each restart of the server a pool of ten is back within the back-off",
+    "Reconnections and cancellations leave nothing in memory.",
+    about="Connections",
+)
 
 FULL = os.environ.get("TXREDIS_FAST_FULL", "") not in ("", "0")
 RESTARTS = 100 if FULL else 20

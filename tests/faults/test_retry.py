@@ -6,15 +6,23 @@ import os
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn
-from support import Pool, command, failed, fired, pending
+from testbed.live import bounded, opened, turn
+from testbed.proxy import proxied
+from testbed.scripted import MemoryEndpoint, Session, settle
+from testbed.support import Pool, failed, fired, pending
+from testbed.ways import Fault
+from testbed.wire import command
 from twisted.internet.defer import CancelledError, DeferredList
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.ways import Fault
-from faults.scripted import MemoryEndpoint, Session, settle
 from txredis_fast.client.factory import RedisFactory
+
+pytestmark = pytest.mark.promise(
+    "No command is executed twice unless a ``RetryPolicy`` or a mark asks for it",
+    "``TXREDIS_FAST_LOST_REPLIES=1000 python -m pytest tests/faults/test_retry.py`` loses more replies "
+    "than the tests do.",
+    about="Replies and their callers",
+)
 
 #: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.
 LOST_REPLIES = int(os.environ.get("TXREDIS_FAST_LOST_REPLIES", "150"))

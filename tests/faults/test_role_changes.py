@@ -6,11 +6,17 @@ import gc
 import weakref
 
 import pytest
-from support import Pool, failed, fired, pending
+from testbed.memory import Memory
+from testbed.scripted import Session, answering, settle
+from testbed.support import Pool, failed, fired, pending
 
 import txredis_fast as redis
-from faults.memory import Memory
-from faults.scripted import Session, answering, settle
+
+pytestmark = pytest.mark.promise(
+    "The first refused write notices a fail-over that closes no connection",
+    "A server that stays read-only sees about one connection in 10 s.",
+    about="Sentinel and fail-over",
+)
 
 READONLY = b"-READONLY You can't write against a read only replica.\r\n"
 #: As Redis 7 has it for a write in a script, and as Redis 6 has it.
@@ -279,7 +285,7 @@ def test_a_blocking_command_unblocked_because_of_a_new_role_is_followed_by_one_o
 
 
 def test_a_protocol_without_a_factory_is_not_ended(both):
-    from support import connected
+    from testbed.support import connected
 
     protocol, transport = connected()
     refused = protocol.set("k", 1)

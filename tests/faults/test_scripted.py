@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened
-from support import command, connected, failed, fired, pending
+from testbed.live import bounded, opened
+from testbed.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
+from testbed.support import connected, failed, fired, pending
+from testbed.ways import Fault
+from testbed.wire import bulk, command
 from twisted.internet.task import Clock
 
 import txredis_fast as redis
-from bench.testbed.ways import Fault
-from faults.scripted import MemoryEndpoint, MemoryLink, Session, answering, listening, parse_commands, settle
 from txredis_fast.client.factory import RedisFactory
 from txredis_fast.connection.protocol import RedisProtocol
 
@@ -40,7 +41,7 @@ def linked(script, **faults):
 def test_a_script_waits_for_commands_and_for_time(both):
     def script(session):
         first = yield
-        session.send(b"$%d\r\n%b\r\n" % (len(first[1]), first[1]))
+        session.send(bulk(first[1]))
         yield
         yield 5
         session.send(b":2\r\n")

@@ -14,18 +14,20 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, until
+from testbed.live import bounded, opened, until
+from testbed.servers import KINDS
+from testbed.soak import report
+from testbed.soak.command_line import main
+from testbed.soak.facts import pending_deferreds
+from testbed.soak.faults import Faults
+from testbed.soak.session import Plan, Session, clients
+from testbed.soak.transports import OverTLS
+from testbed.ways import Way
 
 import txredis_fast as redis
-from bench.soak import report
-from bench.soak.command_line import main
-from bench.soak.facts import pending_deferreds
-from bench.soak.faults import Faults
-from bench.soak.session import Plan, Session, clients
-from bench.soak.transports import OverTLS
-from bench.testbed.servers import KINDS
-from bench.testbed.ways import Way
 from txredis_fast.inflight import LastLook
+
+pytestmark = pytest.mark.promise("No failure or cancellation ever delivers a reply to the wrong caller")
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_SOAK_COMMANDS", "15000"))
 ROOT = Path(__file__).parents[2]
@@ -129,7 +131,7 @@ class OnlyPasswords(Faults):
 async def test_no_stranger_is_disturbed_and_nothing_is_late_that_came_in_time(
     fresh_server, pair, logged_errors, monkeypatch
 ):
-    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
+    monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
     session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=6, seed=6)
     assert session.verdict() == [], "\n".join(report.lines(session))
     assert session.met > 10
@@ -139,7 +141,7 @@ async def test_no_stranger_is_disturbed_and_nothing_is_late_that_came_in_time(
 
 @pytest_twisted.ensureDeferred
 async def test_passwords_change_and_every_pool_goes_on(fresh_server, logged_errors, monkeypatch):
-    monkeypatch.setattr("bench.soak.session.Faults", OnlyPasswords)
+    monkeypatch.setattr("testbed.soak.session.Faults", OnlyPasswords)
     session = await soaked(fresh_server, operations=COMMANDS // 3, faults=8, seed=7)
     assert session.verdict() == [], "\n".join(report.lines(session))
     assert set(session.happened) == {"password changed", "password changed, clients killed"}
@@ -147,8 +149,8 @@ async def test_passwords_change_and_every_pool_goes_on(fresh_server, logged_erro
 
 @pytest_twisted.ensureDeferred
 async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monkeypatch):
-    monkeypatch.setattr("bench.soak.session.Faults", OnlyPasswords)
-    monkeypatch.setattr("bench.soak.session.END_LIMIT", 2.0)
+    monkeypatch.setattr("testbed.soak.session.Faults", OnlyPasswords)
+    monkeypatch.setattr("testbed.soak.session.END_LIMIT", 2.0)
     monkeypatch.setattr(redis.RedisFactory, "loggedIn", lambda *_: None)
     session = await soaked(fresh_server, operations=3000, faults=4, seed=7)
     assert any("connections have come back" in text or "could not be told" in text for text in session.verdict())
@@ -156,8 +158,8 @@ async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monke
 
 @pytest_twisted.ensureDeferred
 async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monkeypatch):
-    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
-    monkeypatch.setattr("bench.soak.balanced.PACE", 0.02)
+    monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
+    monkeypatch.setattr("testbed.soak.balanced.PACE", 0.02)
     monkeypatch.setattr(
         "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
     )
@@ -167,7 +169,7 @@ async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monke
 
 def start_soak(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "bench.soak", *arguments],
+        [sys.executable, "-m", "tests.testbed.soak", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -177,8 +179,8 @@ def start_soak(*arguments: str) -> subprocess.Popen[str]:
 
 @pytest_twisted.ensureDeferred
 async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fresh_server, pair, monkeypatch):
-    monkeypatch.setattr("bench.soak.session.Faults", OnlyBusy)
-    monkeypatch.setattr("bench.soak.faults.BUSY", (1.2, 1.5))
+    monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
+    monkeypatch.setattr("testbed.soak.faults.BUSY", (1.2, 1.5))
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
     monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
     session = await soaked(fresh_server, pair, operations=COMMANDS // 3, faults=4, seed=6)
@@ -226,7 +228,7 @@ def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
 def test_wrong_options_give_one_clear_line(arguments, words, capsys):
     assert main(arguments) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("bench.soak: ")
+    assert captured.err.startswith("soak: ")
     assert words in captured.err
     assert captured.err.count("\n") == 1
 
@@ -235,6 +237,4 @@ def test_wrong_options_give_one_clear_line(arguments, words, capsys):
 def test_tls_without_its_extra_gives_one_clear_line(package, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)
     assert main(["--transport", "tls"]) == 2
-    assert capsys.readouterr().err == (
-        "bench.soak: --transport tls needs the extra 'tls': pip install 'txredis-fast[tls]'\n"
-    )
+    assert capsys.readouterr().err == ("soak: --transport tls needs the extra 'tls': pip install 'txredis-fast[tls]'\n")

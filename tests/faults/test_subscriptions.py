@@ -14,14 +14,14 @@ import tracemalloc
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
+from testbed.live import bounded, opened, turn, until
+from testbed.proxy import proxied
+from testbed.servers import KINDS, ReplyError
+from testbed.ways import NO_FAULT, Fault
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.servers import KINDS, ReplyError
-from bench.testbed.ways import NO_FAULT, Fault
 
 pytestmark = pytest.mark.usefixtures("both")
 
@@ -127,6 +127,10 @@ async def restored(rc, server, wanted, what):
     pytest.fail(f"in vain: {what}")
 
 
+@pytest.mark.promise(
+    "Drops and restarts restore exactly the channels, patterns and shard channels that are wanted",
+    about="Publish and subscribe",
+)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest_twisted.ensureDeferred
 async def test_drops_and_restarts_restore_exactly_what_is_wanted(make_server, kind):
@@ -170,6 +174,10 @@ async def test_drops_and_restarts_restore_exactly_what_is_wanted(make_server, ki
 # -- what is missed
 
 
+@pytest.mark.promise(
+    "Messages come in order and once; every missing one falls into a gap that was told, or is counted as dropped",
+    about="Publish and subscribe",
+)
 @pytest_twisted.ensureDeferred
 async def test_every_message_that_is_missing_falls_into_a_reported_gap(server):
     from twisted.internet import reactor
@@ -248,6 +256,10 @@ def number_of(message):
     return int(message.split(" ", 1)[0])
 
 
+@pytest.mark.promise(
+    "A slow subscriber holds at most ``maxPendingMessages``, however fast the server publishes",
+    about="Publish and subscribe",
+)
 @pytest_twisted.ensureDeferred
 async def test_a_flood_is_held_back_and_nothing_is_lost_where_a_slow_program_pauses(make_server):
     from twisted.internet import reactor
@@ -288,6 +300,7 @@ async def test_a_flood_is_held_back_and_nothing_is_lost_where_a_slow_program_pau
         assert rc._factory.gaps == []
 
 
+@pytest.mark.promise("A slow subscriber holds at most ``maxPendingMessages``, however fast the server publishes")
 @pytest.mark.parametrize("policy", ["drop-oldest", "drop-newest"])
 @pytest_twisted.ensureDeferred
 async def test_what_is_dropped_in_a_flood_is_counted_and_memory_is_bounded(make_server, policy):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from support import Pool, connected, failed, fired, pending
+from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.support import Pool, connected, failed, fired, pending
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 
 import txredis_fast as redis
-from faults.scripted import MemoryEndpoint, Session, answering, settle
 from txredis_fast.client.factory import RedisFactory
 
-pytestmark = pytest.mark.usefixtures("both", "logged_errors")
+pytestmark = [
+    pytest.mark.usefixtures("both", "logged_errors"),
+    pytest.mark.promise(
+        "``rc.withTimeout(seconds)`` bounds all of a call",
+        "An overdue reply closes its own connection only; the other commands in flight on it fail with "
+        "``MaybeExecutedError``.",
+        about="Time limits and cancellation",
+    ),
+]
 
 
 def silent_protocol(**options):

@@ -8,10 +8,16 @@ import random
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, until
+from testbed.live import bounded, clients, opened, until
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 import txredis_fast as redis
+
+pytestmark = pytest.mark.promise(
+    "However a transaction ends, it leaves no MULTI, WATCH or other database behind",
+    "``TXREDIS_FAST_TRANSACTIONS=20000 python -m pytest tests/faults/test_transaction_model.py`` runs more of them.",
+    about="Transactions, pipelines and batches",
+)
 
 #: How many in all; for the figure in the README: TXREDIS_FAST_TRANSACTIONS=20000.
 TRANSACTIONS = int(os.environ.get("TXREDIS_FAST_TRANSACTIONS", "1000"))

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from support import command, connected, failed, fired
+from testbed.support import connected, failed, fired
+from testbed.wire import command
 
 import txredis_fast as redis
+
+pytestmark = pytest.mark.promise(
+    "A reply that no command asked for, or that comes before its command was written, ends the connection "
+    "and reaches no caller",
+    "Nothing that has failed is written later. (Written means handed to Twisted. A command that is "
+    "cancelled in the turn in which it was given may still be written; its reply is dropped.)",
+    about="Replies and their callers",
+)
 
 
 def test_a_reply_that_nobody_asked_for_ends_the_connection(both):

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from fuzz.generate import Tape
+from testbed.wire import bulk
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
@@ -243,7 +244,7 @@ def spelled(kind: int, number: int) -> bytes:
     text = b"%d" % number
     return (
         b":%b\r\n" % text,
-        b"$%d\r\n%b\r\n" % (len(text), text),
+        bulk(text),
         b"-ERR %b\r\n" % text,
         b"*1\r\n:%b\r\n" % text,
         b"+r%b\r\n" % text,

@@ -5,6 +5,8 @@ Mutations of a stream seldom leave its lengths right; mutations of a tape always
 
 from __future__ import annotations
 
+from testbed.wire import bulk
+
 #: What a bulk string may hold besides bytes of the tape.
 NUMBERS = [b"0", b"-1", b"42", b"007", b"+5", b"1.50", b".5", b"-0.0", b"1.5e10", b"1e5", b"1_0", b"9" * 19, b"8" * 40]
 LINES = [b"_", b"#t", b"#f", b",1.5", b",-inf", b",nan", b",1e400", b":7", b":-12", b"(" + b"7" * 30, b"$-1", b"*-1"]
@@ -45,10 +47,10 @@ def value(tape: Tape, depth: int = 0) -> bytes:
         data = tape.take(tape.below(90))
         if kind == ord("="):
             data = b"txt:" + data
-        return b"%c%d\r\n%b\r\n" % (kind, len(data), data)
+        return bulk(data, b"%c" % kind)
     if kind == ord("n"):
         data = NUMBERS[tape.below(len(NUMBERS))]
-        return b"$%d\r\n%b\r\n" % (len(data), data)
+        return bulk(data)
     if kind in b"+-":
         return b"%c%b\r\n" % (kind, WORDS[tape.below(len(WORDS))])
     if kind == ord("l"):

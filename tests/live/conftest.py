@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from testbed.sentinels import Sentinel, sentinel_group
+from testbed.servers import INSTALL_HINT, KINDS, Server, default_binary
+from testbed.tls import Certificates, TLSProxy, make_certificates
 from twisted.internet import task
-
-from bench.testbed.sentinels import Sentinel, sentinel_group
-from bench.testbed.servers import INSTALL_HINT, KINDS, Server, default_binary
-from bench.testbed.tls import Certificates, TLSProxy, make_certificates
 
 #: Seconds that closing connections get to leave the reactor after a test.
 CLEANING_LIMIT = 2.0

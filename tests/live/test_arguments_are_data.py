@@ -12,11 +12,18 @@ import random
 import re
 from typing import Any
 
+import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, until
+from testbed.live import bounded, opened, until
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
 import txredis_fast as redis
+
+pytestmark = pytest.mark.promise(
+    "Whatever bytes an argument has, the server's MONITOR sees one command, byte-equal",
+    "100,000 hostile arguments show it.",
+    about="Security",
+)
 
 COUNT = int(os.environ.get("TXREDIS_FAST_HOSTILE_ARGUMENTS", "3000"))
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.testbed.servers import Server, request
+from testbed.servers import Server, request
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, until
+from testbed.live import bounded, clients, opened, until
 from twisted.internet.defer import CancelledError, gatherResults
 
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
+
+pytestmark = pytest.mark.promise("Blocking commands never hold up or use the connections of the pool")
 
 #: Each kind with nothing to give: the command, and what makes it answer.
 KINDS = [

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
+from testbed.live import bounded, opened, turn, until
 from twisted.internet.defer import gatherResults
 
 import txredis_fast as redis
+
+pytestmark = pytest.mark.promise(
+    "A connection has at most ``maxInFlight`` commands and ``maxQueuedBytes`` in flight, and what one "
+    "command or batch goes beyond"
+)
 
 #: Its commands are some MB: more than a socket's buffers take.
 COUNT = 60_000
@@ -42,6 +47,7 @@ async def test_a_large_batch_comes_back_whole_and_in_order(connect):
         assert await bounded(read, 60) == [f"{number}:{VALUE}" for number in range(COUNT)]
 
 
+@pytest.mark.promise("A pipeline or batch of any size is written in pieces of 64 KB, as the transport takes them")
 @pytest_twisted.ensureDeferred
 async def test_of_a_batch_the_transport_keeps_little_while_the_server_hangs(fresh_server):
     async with opened(redis.Connection(*fresh_server.address)) as rc:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from testbed.servers import wait_until
+from testbed.tls import TLSProxy
 from twisted.internet.threads import deferToThread
 
 import txredis_fast
-from bench.testbed.servers import wait_until
-from bench.testbed.tls import TLSProxy
 
 ROOT = Path(txredis_fast.__file__).parent.parent
 COMMAND = [sys.executable, "-m", "txredis_fast"]

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, until
+from testbed.live import bounded, clients, opened, until
+from testbed.tls import TLSProxy, make_certificates
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
-from bench.testbed.tls import TLSProxy, make_certificates
 
 TCP = ["Connection", "ConnectionPool", "lazyConnection", "lazyConnectionPool"]
 UNIX = ["UnixConnection", "UnixConnectionPool", "lazyUnixConnection", "lazyUnixConnectionPool"]

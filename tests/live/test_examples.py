@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_helpers import clients
+from testbed.live import clients
+from testbed.servers import Server, wait_until
 
 import txredis_fast
-from bench.testbed.servers import Server, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Seconds that a program may take.

@@ -8,8 +8,9 @@ import tracemalloc
 
 import pytest
 import pytest_twisted
-from faults.scripted import listening
-from support import failed, fired, pending, use_implementation
+from testbed.scripted import listening
+from testbed.support import failed, fired, pending, use_implementation
+from testbed.wire import bulk
 from twisted.internet import tcp
 from twisted.internet.endpoints import _WrappingProtocol
 from twisted.internet.error import ConnectionDone
@@ -109,7 +110,7 @@ def test_the_rest_of_a_large_value_is_received_directly(both, enabled, link_of):
 def test_what_follows_the_value_goes_to_the_next(both, enabled, link_of):
     link = link_of()
     deferreds = [link.protocol.get(str(number)) for number in range(3)] + [link.protocol.get("small")]
-    link.sends((b"$%d\r\n%b\r\n" % (SIZE, VALUE)) * 3 + b"$5\r\nsmall\r\n")
+    link.sends(bulk(VALUE) * 3 + b"$5\r\nsmall\r\n")
     assert [fired(deferred) for deferred in deferreds] == [VALUE, VALUE, VALUE, b"small"]
     assert not link.is_direct
 
@@ -117,7 +118,7 @@ def test_what_follows_the_value_goes_to_the_next(both, enabled, link_of):
 def test_a_list_of_large_values(both, enabled, link_of):
     link = link_of()
     deferred = link.protocol.mget(["a", "b", "c"])
-    link.sends(b"*3\r\n" + (b"$%d\r\n%b\r\n" % (SIZE, VALUE)) * 3)
+    link.sends(b"*3\r\n" + bulk(VALUE) * 3)
     assert fired(deferred) == [VALUE] * 3
 
 
@@ -213,7 +214,7 @@ class Forwards(Protocol):
 def test_the_public_way_where_others_may_look(link_of, options):
     link = link_of(**options)
     deferred = link.protocol.get("key")
-    wire = b"$%d\r\n%b\r\n" % (SIZE, VALUE)
+    wire = bulk(VALUE)
     link.sends(wire[: SIZE // 2])
     assert not link.is_direct
     link.sends(wire[SIZE // 2 :])
@@ -232,7 +233,7 @@ def test_a_patched_data_received_is_used(link_of):
 
     link.protocol.dataReceived = patched
     link.protocol.get("key").addErrback(lambda _: None)
-    wire = b"$%d\r\n%b\r\n" % (SIZE, VALUE)
+    wire = bulk(VALUE)
     link.sends(wire)
     assert sum(seen) == len(wire)
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, turn
+from testbed.live import bounded, clients, opened, turn
+from testbed.proxy import proxied
+from testbed.sentinels import Sentinel as SentinelProcess
+from testbed.servers import KINDS, Server, wait_until
 from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
-from bench.testbed.proxy import proxied
-from bench.testbed.sentinels import Sentinel as SentinelProcess
-from bench.testbed.servers import KINDS, Server, wait_until
+
+pytestmark = pytest.mark.promise("The first refused write notices a fail-over that closes no connection")
 
 #: The user that the documentation of Redis makes for clients of Sentinels.
 DOCUMENTED_USER = (

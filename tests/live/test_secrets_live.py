@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened
+from testbed.live import bounded, opened
+from testbed.sentinels import Sentinel
+from testbed.servers import KINDS, Server
 
 import txredis_fast as redis
-from bench.testbed.sentinels import Sentinel
-from bench.testbed.servers import KINDS, Server
+
+pytestmark = pytest.mark.promise(
+    "No error, event or hook contains a password or a part of one, whatever its type and whatever the server repeats"
+)
 
 MARKER = "Marker9f31Pass"
 

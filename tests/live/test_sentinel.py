@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients
+from testbed.live import bounded, clients
+from testbed.sentinels import Sentinel as SentinelProcess
+from testbed.sentinels import sentinel_group
+from testbed.servers import Server, wait_until
+from testbed.tls import TLSProxy, make_certificates
+from testbed.wire import array
 from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
 import txredis_fast as redis
-from bench.testbed.sentinels import Sentinel as SentinelProcess
-from bench.testbed.sentinels import sentinel_group
-from bench.testbed.servers import Server, wait_until
-from bench.testbed.tls import TLSProxy, make_certificates
 from txredis_fast.sentinel import Sentinel, connect_through_sentinels
 
 SERVICE = "mymaster"
@@ -251,8 +252,7 @@ class FakeSentinel(redis.BaseRedisProtocol):
     def replyReceived(self, request: Any) -> None:
         host, port = self.factory.master
         fields = ["name", SERVICE, "ip", host, "port", str(port), "flags", "master", "num-other-sentinels", "0"]
-        encoded = b"".join(b"$%d\r\n%b\r\n" % (len(field), field.encode()) for field in fields)
-        self.transport.write(b"*%d\r\n" % len(fields) + encoded)
+        self.transport.write(array(*fields))
 
 
 async def sentinel_naming(host: str, port: int) -> Any:

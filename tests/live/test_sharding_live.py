@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened, turn, until
+from testbed.live import bounded, opened, turn, until
 from twisted.internet.defer import gatherResults
 
 import txredis_fast as redis

@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 import pytest_twisted
 from cryptography.hazmat.primitives import serialization
-from live_helpers import bounded, opened, until
 from OpenSSL import SSL
+from testbed.live import bounded, opened, until
+from testbed.tls import TLSProxy, make_certificates
 
 import txredis_fast as redis
-from bench.testbed.tls import TLSProxy, make_certificates
+
+pytestmark = pytest.mark.promise(
+    "TLS verifies the certificate chain and the host name and is at least version 1.2; no option switches that off",
+    "A refused certificate says why.",
+    about="Security",
+)
 
 
 @pytest.fixture(scope="module")

@@ -16,15 +16,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from live_helpers import bounded, opened, until
 from OpenSSL import SSL, crypto
 from service_identity import CertificateError
+from testbed.live import bounded, opened, until
 from twisted.internet import ssl
 from twisted.internet.protocol import Factory, Protocol
 
 import txredis_fast as redis
 from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEndpoint
 from txredis_fast.transport import tls
+
+pytestmark = pytest.mark.promise(
+    "Nothing is sent to a server whose certificate was not verified",
+    "Any failure while verifying is a refusal.",
+    about="Security",
+)
 
 PASSWORD = "marker-of-the-password"
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, opened
+from testbed.live import bounded, opened
+from testbed.tls import TLSProxy
 from twisted.internet.protocol import Factory, Protocol
 
 import txredis_fast as redis
-from bench.testbed.tls import TLSProxy
 
 #: What TLS servers answer to plain text: unexpected message, protocol version, handshake failure.
 ALERTS = [b"\x15\x03\x03\x00\x02\x02\x0a", b"\x15\x03\x01\x00\x02\x02\x46", b"\x15\x03\x03\x00\x02\x02\x28"]

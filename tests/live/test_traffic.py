@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, turn, until
+from testbed.live import bounded, clients, opened, turn, until
 from twisted.internet.defer import CancelledError, DeferredList, gatherResults
 
 import txredis_fast as redis

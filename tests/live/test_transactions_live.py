@@ -7,7 +7,7 @@ import random
 
 import pytest
 import pytest_twisted
-from live_helpers import bounded, clients, opened, turn, until
+from testbed.live import bounded, clients, opened, turn, until
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 import txredis_fast as redis

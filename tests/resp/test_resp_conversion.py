@@ -7,13 +7,10 @@ import sys
 import warnings
 
 import pytest
+from testbed.wire import bulk
 
 from txredis_fast.exceptions import ResponseError
 from txredis_fast.resp import INCOMPLETE, Push
-
-
-def bulk(data: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 def one(resp, wire, *args, raw=False, **kwargs):

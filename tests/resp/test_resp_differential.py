@@ -7,6 +7,7 @@ import warnings
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from testbed.wire import aggregate, bulk
 
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import INCOMPLETE
@@ -24,7 +25,7 @@ line_text = text.map(lambda data: data.replace(b"\r", b"").replace(b"\n", b""))
 
 
 def blob(kind: bytes):
-    return text.map(lambda data: b"%b%d\r\n%b\r\n" % (kind, len(data), data))
+    return text.map(lambda data: bulk(data, kind))
 
 
 def line(kind: bytes, content):
@@ -61,15 +62,15 @@ def pairs(kind: bytes, element):
     )
 
 
-def aggregate(element):
+def aggregates(element):
     attributed = st.tuples(pairs(b"|", element), element).map(b"".join)
     element = st.one_of(element, attributed)
     return st.one_of(sequence(b"*", element), sequence(b"~", element), pairs(b"%", element))
 
 
-reply = st.recursive(leaf, aggregate, max_leaves=12)
+reply = st.recursive(leaf, aggregates, max_leaves=12)
 published = st.builds(
-    lambda kind, word, items: b"%b%d\r\n$%d\r\n%b\r\n" % (kind, 1 + len(items), len(word), word) + b"".join(items),
+    lambda kind, word, items: aggregate([bulk(word), *items], kind),
     st.sampled_from([b"*", b">"]),
     st.sampled_from([b"message", b"smessage", b"pmessage", b"subscribe"]),
     st.lists(st.one_of(blob(b"$"), blob(b"$"), leaf), min_size=2, max_size=3),

@@ -11,6 +11,7 @@ import warnings
 from decimal import Decimal
 
 import pytest
+from testbed.wire import command
 
 from txredis_fast.exceptions import InvalidData
 
@@ -95,26 +96,22 @@ WARNED = [
 ]
 
 
-def wire(*args: bytes) -> bytes:
-    return b"*%d\r\n" % len(args) + b"".join(b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in args)
-
-
 @pytest.mark.parametrize(("value", "encoded"), ARGUMENTS)
 def test_an_argument_is_encoded(resp, value, encoded):
     for strict in (False, True):
-        assert resp.encode_command(["SET", value], strict=strict) == wire(b"SET", encoded)
-        assert resp.encode_command(("SET", value, "k", value), strict=strict) == wire(b"SET", encoded, b"k", encoded)
+        assert resp.encode_command(["SET", value], strict=strict) == command(b"SET", encoded)
+        assert resp.encode_command(("SET", value, "k", value), strict=strict) == command(b"SET", encoded, b"k", encoded)
 
 
 @pytest.mark.parametrize(("value", "encoded"), OTHERS)
 def test_other_objects_go_as_their_str(resp, value, encoded):
-    assert resp.encode_command(["SET", "k", value]) == wire(b"SET", b"k", encoded)
+    assert resp.encode_command(["SET", "k", value]) == command(b"SET", b"k", encoded)
 
 
 @pytest.mark.parametrize(("value", "encoded", "kind"), WARNED)
 def test_none_and_containers_go_as_their_str_with_a_warning(resp, value, encoded, kind):
     with pytest.warns(DeprecationWarning, match="is sent as its str") as caught:
-        assert resp.encode_command(["SET", "k", value]) == wire(b"SET", b"k", encoded)
+        assert resp.encode_command(["SET", "k", value]) == command(b"SET", b"k", encoded)
     assert [str(warning.message) for warning in caught] == [
         f"argument 2 of SET is of type {kind} and is sent as its str()"
     ]
@@ -136,7 +133,7 @@ def test_strict_mode_refuses_them_by_place_and_type(resp, value):
 
 
 def test_any_iterable_of_arguments_will_do(resp):
-    expected = wire(b"SET", b"k", b"1")
+    expected = command(b"SET", b"k", b"1")
     for args in (["SET", "k", 1], ("SET", "k", 1), iter(["SET", "k", 1]), {"SET": 0, "k": 0, 1: 0}):
         assert resp.encode_command(args) == expected
 
@@ -166,8 +163,8 @@ def test_many_commands_go_into_buffers_of_about_a_size(resp, size):
 @pytest.mark.parametrize("size", [*range(900, 1100), 5000, 10_000, 100_000, 1_000_000])
 def test_commands_of_any_size(resp, size):
     data = bytes(range(256)) * (size // 256 + 1)
-    assert resp.encode_command([b"SET", data[:size], "x", 5, 1.5]) == wire(b"SET", data[:size], b"x", b"5", b"1.5")
-    assert resp.encode_command(["x"] * size) == wire(*[b"x"] * size)
+    assert resp.encode_command([b"SET", data[:size], "x", 5, 1.5]) == command(b"SET", data[:size], b"x", b"5", b"1.5")
+    assert resp.encode_command(["x"] * size) == command(*[b"x"] * size)
 
 
 @pytest.mark.parametrize("args", [[], (), iter([])])
@@ -178,22 +175,22 @@ def test_a_command_has_a_name(resp, args):
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "latin-1", "cp1252", "ASCII", "UTF8", "cp037"])
 def test_str_goes_in_the_charset_but_an_ascii_name_as_ascii(resp, charset):
-    expected = wire(b"SET", "key".encode(charset), b"5", b"raw")
+    expected = command(b"SET", "key".encode(charset), b"5", b"raw")
     assert resp.encode_command(["SET", "key", 5, b"raw"], charset) == expected
     if charset not in ("ASCII", "cp037"):
-        assert resp.encode_command(["S\xe9T", "\xe9"], charset) == wire(
+        assert resp.encode_command(["S\xe9T", "\xe9"], charset) == command(
             "S\xe9T".encode(charset), "\xe9".encode(charset)
         )
 
 
 def test_charset_none_is_utf_8(resp):
-    assert resp.encode_command(["SET", "\xe9"], None) == wire(b"SET", b"\xc3\xa9")
+    assert resp.encode_command(["SET", "\xe9"], None) == command(b"SET", b"\xc3\xa9")
 
 
 def test_the_error_handler_is_the_codecs(resp):
-    assert resp.encode_command(["SET", "\udcff"], errors="surrogateescape") == wire(b"SET", b"\xff")
-    assert resp.encode_command(["SET", "a\xe9"], "ascii", "ignore") == wire(b"SET", b"a")
-    assert resp.encode_command(["SET", "a\xe9"], "ascii", "replace") == wire(b"SET", b"a?")
+    assert resp.encode_command(["SET", "\udcff"], errors="surrogateescape") == command(b"SET", b"\xff")
+    assert resp.encode_command(["SET", "a\xe9"], "ascii", "ignore") == command(b"SET", b"a")
+    assert resp.encode_command(["SET", "a\xe9"], "ascii", "replace") == command(b"SET", b"a?")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +248,7 @@ def test_arguments_changed_by_an_argument_are_not_seen(resp):
             return "x"
 
     args[1] = Hostile()
-    assert resp.encode_command(args) == wire(b"SET", b"x", b"k", b"v")
+    assert resp.encode_command(args) == command(b"SET", b"x", b"k", b"v")
 
 
 def test_a_warning_that_is_an_error_passes_through(resp):

@@ -6,20 +6,21 @@ import math
 import time
 
 import pytest
+from testbed.wire import bulk, bulks, command
 
 from txredis_fast.commands._parts.replies import as_dict, as_set
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import spread
 from txredis_fast.resp._keys import MAX_SAME_HASH
 
+pytestmark = pytest.mark.promise(
+    "Members of sets and keys of dicts that an attacker chose take no longer than others", about="Security"
+)
+
 #: Python's hash of an integer is its remainder by this.
 MODULUS = 2**61 - 1
 
 MANY = 20_000
-
-
-def bulks(texts):
-    return b"".join(b"$%d\r\n%b\r\n" % (len(text), text) for text in texts)
 
 
 def texts_of(numbers):
@@ -41,7 +42,7 @@ ATTACKS = {
 
 #: How a reply becomes a set or a dict: the wire of so many texts, and what is done with what the reader makes of it.
 WAYS = {
-    "RESP2 set": (lambda texts: b"*%d\r\n" % len(texts) + bulks(texts), as_set),
+    "RESP2 set": (lambda texts: command(*texts), as_set),
     "RESP2 dict": (
         lambda texts: b"*%d\r\n" % (2 * len(texts)) + bulks(t for text in texts for t in (text, b"v")),
         as_dict,
@@ -148,7 +149,7 @@ def test_aggregates_in_keys_are_few(resp, head):
 
 
 def test_attributes_of_one_reply_are_merged_in_linear_time_and_cannot_collide(resp):
-    wire = b"".join(b"|1\r\n$%d\r\n%b\r\n:1\r\n" % (len(text), text) for text in texts_of(ATTACKS["multiples"]))
+    wire = b"".join(b"|1\r\n" + bulk(text) + b":1\r\n" for text in texts_of(ATTACKS["multiples"]))
     reader = resp.Reader()
     begin = time.process_time()
     reader.feed(wire + b"|1\r\n$1\r\n0\r\n:2\r\n+OK\r\n:1\r\n")

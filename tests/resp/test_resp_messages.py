@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
+from testbed.wire import aggregate, bulk
 
 from txredis_fast.resp import INCOMPLETE
 
 
 def encode(kind, *items):
-    return b"%b%d\r\n" % (kind, len(items)) + b"".join(b"$%d\r\n%b\r\n" % (len(item), item) for item in items)
+    return aggregate(map(bulk, items), kind)
 
 
 def as_message(reply):

@@ -8,9 +8,12 @@ import random
 from pathlib import Path
 
 import pytest
+from testbed.wire import OK, bulk
 
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import INCOMPLETE
+
+pytestmark = pytest.mark.promise("A large value is held once while it comes, in what becomes the value")
 
 SIZE = 3_000_000
 
@@ -54,7 +57,7 @@ def filled(reader, data, limit=10**9, at_once=10**9):
 def test_the_value_is_the_same_as_of_bytes_that_are_fed(resp, shape, first, options, end):
     data = b"x" * (SIZE - len(end)) + end
     fed = resp.Reader(*options)
-    fed.feed(b"$%d\r\n%b\r\n+OK\r\n" % (SIZE, data))
+    fed.feed(bulk(data) + OK)
     reader = begun(resp, SIZE, data[:first], options)
     filled(reader, data[first:], 500_000, 123_456)
     assert reader.awaited == 0
@@ -88,7 +91,7 @@ def test_feeding_and_receiving_may_alternate(resp):
 @pytest.mark.parametrize("number", [b"1" * 70_000, b"0." + b"3" * 70_000, b"0" * 70_000])
 def test_numbers_are_converted_as_ever(resp, shape, number):
     fed = resp.Reader()
-    fed.feed(b"$%d\r\n%b\r\n" % (len(number), number))
+    fed.feed(bulk(number))
     reader = begun(resp, len(number))
     filled(reader, number)
     reader.feed(b"\r\n")

@@ -1,5 +1,0 @@
-"""What the user is told in one line."""
-
-
-class BenchError(Exception):
-    """Something that the user can mend."""

@@ -1,0 +1,8 @@
+"""``python -m bench.soak`` is ``python -m tests.testbed.soak``, by the name that people know."""
+
+import sys
+
+from tests.testbed.soak.command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())
