@@ -42,7 +42,9 @@ class TransactionContext:
             return
 
         def end(transaction: Any) -> None:
-            (self._transaction if transaction is None else transaction).abandon()
+            opened = self._transaction if transaction is None else transaction
+            if opened is not None:  # else it has failed, which was told
+                opened.abandon()
 
         begun.addCallbacks(end, lambda _: None)
         begun.cancel()
