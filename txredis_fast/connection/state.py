@@ -1,9 +1,9 @@
 """The life of a connection: one enum, and one table that says which state follows which event.
 
 A connection may be given a command where :attr:`Lifecycle.accepts` says so, and a pool may lend it where
-:attr:`Lifecycle.usable` does. Both follow from the state, and from a mark: a program may set ``connected`` to 0. The flag
-``accepting`` of the request queue says whether a command may be written without a further question: it is accepted, and
-no transaction of the connection's own collects it.
+:attr:`Lifecycle.usable` does. Both follow from the state, and from a mark: a program may set ``connected`` to 0. The
+flag ``accepting`` of the request queue says whether a command may be written without a further question: it is
+accepted, and no transaction of the connection's own collects it.
 
 This module must not know of transports or of replies.
 """
@@ -59,7 +59,7 @@ DELIVERING = (_HANDSHAKE, _READY, _DRAINING)
 class Lifecycle:
     """The state of one connection.
 
-    :ivar state: changed by :meth:`enter`; in the middle of an exception, where no call is safe, by the connection itself.
+    :ivar state: changed by :meth:`enter`; in the middle of an exception, where no call is safe, by the connection.
     """
 
     __slots__ = ("_collecting", "_marked_down", "_requests", "state")
