@@ -461,7 +461,7 @@ class RedisFactory(Reconnecting):
             return
         login = getattr(connection, "_login", self._login)
         if login == FOREIGN_LOGIN:  # what it was before cannot always be had again
-            connection._ready = False
+            connection.finish(0)
             connection.transport.loseConnection()
             return
         dbid = 0 if self.dbid is None and connection.dbid == UNKNOWN_DATABASE else self.dbid

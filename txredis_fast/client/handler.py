@@ -567,7 +567,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
     @functools.wraps(method)
     def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
         connection = self._factory.connectionQueue.current
-        if connection is None or not connection._ready:
+        if connection is None or not connection._requests.accepting:
             return self._run_shared(name, args, kwargs)
         try:
             if kwargs:

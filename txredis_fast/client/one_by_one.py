@@ -23,7 +23,7 @@ __all__ = ["send_one_by_one"]
 
 def send_one_by_one(connection: Any, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
     """Send commands by way of ``connection.execute_command``; parameters and result as of ``execute_batch``."""
-    if not connection.connected or connection._end_reason is not None:
+    if not connection.connected:
         return fail(NotSentError("Not connected"))
     try:
         for args, _, _ in commands:
@@ -91,7 +91,7 @@ class _OneByOne:
         """
         replies = [value if success else value.value for success, value in answers]
         lost = [reply for reply in replies if isinstance(reply, ConnectionError)]
-        if lost and self._connection._end_reason is None and self._connection.connected:
+        if lost and self._connection.connected:
             return replies  # the override's own
         if lost and len(lost) < len(replies):
             raise next((error for error in lost if isinstance(error, MaybeExecutedError)), _partly(lost[0]))

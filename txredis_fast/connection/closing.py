@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from ..exceptions import ConnectionError
 from ..inflight import RequestQueue, TimeLimit
 from ..transport import is_encrypted, name_of_peer
+from .state import ConnectionEvent, Lifecycle
 
 __all__ = ["Closing"]
 
@@ -24,13 +25,12 @@ class Closing:
     transport: Any
     callLater: Callable[..., Any]
     _requests: RequestQueue
-    _ready: bool
+    _life: Lifecycle
     _reader: Any
     #: Why this side ended the connection, where it did.
     _end_reason: Exception | None
     #: The last blocking command that was sent.
     _blocked_by: Deferred[Any] | None = None
-    _finishing = False
     _finish_timer: TimeLimit | None = None
     #: Why it is to end in order, where this side wants that.
     _finish_reason: Exception | None = None
@@ -50,9 +50,7 @@ class Closing:
         """
         if self.transport is None:
             return
-        self.connected = 0
-        self._ready = False
-        self._finishing = True
+        self._life.enter(ConnectionEvent.DRAIN)
         in_flight = bool(self._requests.waiting)
         blocked = self._blocked_by is not None and not self._blocked_by.called
         self._stop_finish_timer()
@@ -71,9 +69,7 @@ class Closing:
         :param timeout: seconds, above 0.
         :param reason: why it ends.
         """
-        self.connected = 0
-        self._ready = False
-        self._finishing = True
+        self._life.enter(ConnectionEvent.DRAIN)
         self._finish_reason = reason
         self._stop_finish_timer()
         self._finish_timer = TimeLimit(self, timeout, lambda: self._abort(reason), self._progress)
@@ -94,7 +90,6 @@ class Closing:
             self.transport.loseConnection()
 
     def _closed(self) -> None:
-        self._finishing = False
         self._stop_finish_timer()
 
     def _stop_finish_timer(self) -> None:

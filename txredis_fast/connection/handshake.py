@@ -20,6 +20,7 @@ from .._credentials import ask
 from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
 from ..inflight import TimeLimit
+from .state import ConnectionState
 
 __all__ = ["DEFAULT_TIMEOUT", "Step", "begin", "write_steps"]
 
@@ -53,7 +54,7 @@ def _begin_later(protocol: Any) -> Deferred[None]:
     protocol._awaits_login = True
 
     def has_ended() -> bool:
-        return protocol._lost or protocol._end_reason is not None
+        return protocol._life.state is ConnectionState.LOST or protocol._end_reason is not None
 
     def known(login: tuple[Any, Any]) -> Any:
         protocol._awaits_login = False
@@ -144,7 +145,7 @@ def _select_after(protocol: Any, authenticated: Deferred[Any]) -> Deferred[Any]:
 
 
 def _introduce(protocol: Any) -> list[Step]:
-    version = sys.modules[__package__].__version__
+    version = sys.modules["txredis_fast"].__version__
     told = (("SETNAME", protocol.clientName), ("SETINFO", "LIB-NAME", "txredis_fast"), ("SETINFO", "LIB-VER", version))
     return [("could not name the connection", _asked(protocol, each)) for each in told]
 

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from ..batching import Command, Pipeline, Transaction
 from ..commands import Commands
 from ..exceptions import RedisError
+from .state import Lifecycle
 
 __all__ = ["OwnScope"]
 
@@ -25,7 +26,17 @@ class OwnScope(Commands):
     :ivar _scope: where commands go instead, while a transaction or pipeline is open.
     """
 
-    _scope: Any = None
+    _life: Lifecycle
+    _open_scope: Any = None
+
+    @property
+    def _scope(self) -> Any:
+        return self._open_scope
+
+    @_scope.setter
+    def _scope(self, scope: Any) -> None:
+        self._open_scope = scope
+        self._life.collect(scope is not None)
 
     def _execute_stock(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """``execute_command`` as this package has it, whatever a subclass made of it."""

@@ -44,6 +44,7 @@ from .closing import Closing
 from .handshake import Step, begin, write_steps
 from .own_scope import OwnScope
 from .reading import Incoming
+from .state import DELIVERING, ConnectionEvent, ConnectionState, Lifecycle
 from .writing import MUCH, Outgoing
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
@@ -60,7 +61,6 @@ BLOCKING_SLACK = 10.0
 class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
 
-    :ivar connected: 1 from the moment that the transport is there until it is lost, or this side begins to close it.
     :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
     """
 
@@ -107,8 +107,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._requests = RequestQueue(self._write, self._abort, self._tear, self._progress)
         #: Whether connectionMade was called, rather than overridden without chaining.
         self._handshake_begun = False
-        #: Whether commands may be given to it: handshake done, not lost, not being ended by this side.
-        self._ready = False
+        self._life = Lifecycle(self._requests)
         #: Whether a pool has had it.
         self._was_pooled = False
         #: Says what to tell who would send more than it may have in flight, where that is not to wait.
@@ -121,16 +120,28 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self._blocking_command: Sequence[Any] = ()
         #: Why this side ended the connection, where it did.
         self._end_reason: Exception | None = None
-        #: Whether the transport has said that the connection is lost.
-        self._lost = False
+        #: Whether it was up, and not all steps of its end are done.
+        self._is_up = False
         #: Why it was lost, in words.
         self._lost_because = ""
 
     # -- life of the connection
 
+    @property
+    def connected(self) -> int:
+        """1 from the moment that the transport is there until it is lost, or this side begins to close it; else 0.
+
+        A program may set it to 0, to keep a connection from being given commands.
+        """
+        return int(self._life.accepts)
+
+    @connected.setter
+    def connected(self, value: int) -> None:
+        self._life.mark(bool(value))
+
     def whenConnected(self) -> Deferred[Any]:
         """Fires with this protocol once AUTH and SELECT, where wanted, have succeeded; never if they do not."""
-        if self._ready:
+        if self._life.state is ConnectionState.READY:
             return succeed(self)
         deferred: Deferred[Any] = Deferred()
         self._waiting_for_connect.append(deferred)
@@ -150,7 +161,6 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
         self._look_at(transport)
-        self._lost = False
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
@@ -196,12 +206,14 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             log.msg(message)
         if self._end_reason is None:
             self._end_reason = ConnectionError(message)
+        self._life.enter(ConnectionEvent.ABORT)
         if self.transport is not None:
             self.transport.loseConnection()
 
     def _become_ready(self) -> None:
-        self.connected = 1
-        self._ready = True
+        self._life.enter(ConnectionEvent.HANDSHAKEN)
+        if self._life.state is not ConnectionState.READY:
+            return  # it is being ended
         waiting, self._waiting_for_connect = self._waiting_for_connect, []
         for deferred in waiting:
             deferred.callback(self)
@@ -216,13 +228,12 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
     def _close(self, why: Failure) -> None:
         """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
-        self._lost = True
+        if self._life.state not in (ConnectionState.NEW, ConnectionState.LOST):
+            self._is_up = True
+            self._life.enter(ConnectionEvent.LOST)
         self._take_rest()
-        up = self.connected or self._finishing
-        if not up and not self._requests.waiting and not self._waiting_for_disconnect:
+        if not self._is_up and not self._requests.waiting and not self._waiting_for_disconnect:
             return
-        self.connected = 0
-        self._ready = False
         self._requests.stopped = True
         try:
             self._lost_because = self._why_lost(why)
@@ -230,6 +241,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._write_no_more()
             self.script_hashes.clear()
             self._scope = None
+            self._is_up = False
         finally:
             try:
                 self._tell_disconnected()
@@ -265,8 +277,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         :param reason: told to the requests in flight, which fail when the transport reports the loss.
         """
         # Whatever is raised below: no reply is handed on any more, and no command is taken.
-        self._requests.stopped = True
-        self._ready = False
+        requests, life = self._requests, self._life
+        requests.stopped = True
+        requests.accepting = False
+        if life.state is not ConnectionState.LOST:
+            life.state = ConnectionState.ABORTING
         if self._end_reason is None:
             self._end_reason = TORN
             self._end_reason = redacted(reason, *secrets_of(self))  # type: ignore[assignment]
@@ -274,7 +289,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._write_no_more()
         finally:
             transport = self.transport
-            if transport is not None and not self._lost:
+            if transport is not None and life.state is not ConnectionState.LOST:
                 getattr(transport, "abortConnection", transport.loseConnection)()
 
     def _tear(self, error: BaseException) -> None:
@@ -283,8 +298,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         In a turn of the reactor of its own, where there is one: the program may be deep in recursion.
         """
         requests = self._requests
+        life = self._life
         requests.torn = requests.stopped = True
-        self._ready = False
+        requests.accepting = False
+        if life.state is not ConnectionState.LOST:
+            life.state = ConnectionState.ABORTING
         if self._end_reason is None:
             self._end_reason = TORN
             self._end_reason = ConnectionError(f"{TORN}: {type(error).__name__}")
@@ -296,7 +314,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
     def _end_if_torn(self) -> None:
         """End the connection now, where something was raised that left no room to do so."""
-        if self._requests.torn and not self._lost:
+        if self._requests.torn and self._life.state is not ConnectionState.LOST:
             self._abort(TORN)
 
     def _progress(self) -> tuple[int, int]:
@@ -330,7 +348,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                 self._flush()
                 if self._on_busy is not None and self._in_flight > MUCH:
                     self._on_busy(self)
-                if self._finishing:
+                if self._life.state is ConnectionState.DRAINING:
                     self._close_if_idle()
         except BaseException as error:
             self._delivering = nested
@@ -362,7 +380,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def resumeProducing(self) -> None:
         """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
         requests = self._requests
-        requests.stopped = requests.torn or self._end_reason is not None or not (self.connected or self._finishing)
+        requests.stopped = requests.torn or self._end_reason is not None or self._life.state not in DELIVERING
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self._reader is not None:
             self._deliver(self._reader)
@@ -398,7 +416,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             )
         if kwargs:
             return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
-        if not self.connected or self._end_reason is not None:
+        if not self._life.accepts:
             return fail(NotSentError("Not connected"))
         wrong = None if timeout is None else limit_error(timeout)
         if wrong is not None:
@@ -438,7 +456,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         :returns: fires with all replies in order, errors being values; fails as a whole if an argument cannot be
             sent (then none was) or the connection is lost (then any may have been executed).
         """
-        if not self.connected or self._end_reason is not None:
+        if not self._life.accepts:
             return fail(NotSentError("Not connected"))
         wrong = None if timeout is None else limit_error(timeout)
         if wrong is not None:
@@ -480,9 +498,13 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         return QueueFullError(self._why_full()) if self._why_full is not None and self._full else None
 
     @property
+    def _is_lost(self) -> bool:
+        return self._life.state is ConnectionState.LOST
+
+    @property
     def _usable(self) -> bool:
-        """Whether it is ready, and nobody has marked it as not connected."""
-        return self._ready and bool(self.connected)
+        """Whether a pool may lend it."""
+        return self._life.usable
 
     def _deadline(self, timeout: float) -> float:
         call_later = self.callLater

@@ -42,8 +42,6 @@ class Incoming(ParsingSteps):
     _requests: RequestQueue
     #: Why this side ended the connection, where it did.
     _end_reason: Exception | None
-    #: Whether the transport has said that the connection is lost.
-    _lost: bool
     _reader: Reader | None = None
     #: What has come and is handed on in slices, while there is such.
     _flood: Flood | None = None

@@ -167,6 +167,7 @@ cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
     cdef readonly bint full
+    cdef public bint accepting
     cdef public bint stopped
     cdef public bint torn
     cdef readonly long long sent
@@ -187,6 +188,7 @@ cdef class RequestQueue:
         self.waiting = deque()
         self.outgoing = None
         self.full = False
+        self.accepting = False
         self.stopped = False
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
@@ -408,10 +410,7 @@ cdef object _send_usual(object connection, tuple args, object post_proc):
     if type(found) is not RequestQueue:
         return None
     requests = <RequestQueue>found
-    if (
-        not args
-        or connection._scope is not None or connection._end_reason is not None or not connection.connected
-    ):
+    if not args or not requests.accepting:
         return None
     data = encode_usual(args, connection.charset)
     if data is None:
@@ -427,7 +426,7 @@ def shorten_shared(str name not None, run_shared):
     def shortened(self, *args, **kwargs):
         if not kwargs and len(args) <= MAX_ARGUMENTS:
             connection = self._factory.connectionQueue.current
-            if connection is not None and connection._ready:
+            if connection is not None and connection._requests.accepting:
                 try:
                     return _call(connection, name, args)
                 except Exception:

@@ -196,6 +196,7 @@ class RequestQueue:
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
     :ivar full: whether it has reached a limit (see :meth:`limit`), and was not found to have room again since.
+    :ivar accepting: whether a command may be written without a further question; set by the connection's state.
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
     :ivar torn: whether an exception has passed in the middle of a change, so that replies and requests may not match.
     :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
@@ -212,6 +213,7 @@ class RequestQueue:
         "_tear",
         "_timer",
         "_write",
+        "accepting",
         "bytes_in_flight",
         "bytes_out",
         "cancelled",
@@ -242,6 +244,7 @@ class RequestQueue:
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
         self.full = False
+        self.accepting = False
         self.stopped = False
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
@@ -512,7 +515,7 @@ def shorten_recording(execute_command: _Method) -> _Method:
 def shorten_shared(name: str, run_shared: _Method) -> _Method:
     """As :func:`shorten`, for what calls a connection's method of that name on the one that a pool's commands share.
 
-    Usual are few arguments without names, and that there is such a connection and it is ready.
+    Usual are few arguments without names, and that there is such a connection, which accepts commands.
     """
     return run_shared
 

@@ -212,7 +212,7 @@ class PoolProtocols:
 
         def forsake(reason: Failure) -> None:
             """The attempt that it was made for has been given up."""
-            if protocol.transport is None or protocol._lost:
+            if protocol.transport is None or protocol._is_lost:
                 slot.forsaken(protocol)
             else:
                 notify(reason)

@@ -208,7 +208,7 @@ class SubscriberProtocol(RedisProtocol):
             except Exception:  # whatever str() of an argument raises
                 return fail()
             post_proc = Confirmations(*meaning, names, post_proc)
-            if self.connected and self._end_reason is None:
+            if self.connected:
                 self._wanted.note(*meaning, names)
         return super().execute_command(*args, post_proc=post_proc, **kwargs)
 

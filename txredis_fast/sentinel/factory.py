@@ -170,7 +170,7 @@ class SentinelConnectionFactory(RedisFactory):
         if self.is_master:
             others = [*self.pool, *(() if self._lane is None else self._lane.connections)]
             for each in [connection, *others]:
-                if each._ready:
+                if each._usable:
                     super().found_replica(each, error)
 
     def masterSwitched(self) -> None:
