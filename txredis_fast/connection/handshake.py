@@ -144,7 +144,7 @@ def _select_after(protocol: Any, authenticated: Deferred[Any]) -> Deferred[Any]:
 
 
 def _introduce(protocol: Any) -> list[Step]:
-    version = sys.modules[__package__].__version__
+    version = sys.modules[__package__.partition(".")[0]].__version__
     told = (("SETNAME", protocol.clientName), ("SETINFO", "LIB-NAME", "txredis_fast"), ("SETINFO", "LIB-VER", version))
     return [("could not name the connection", _asked(protocol, each)) for each in told]
 
