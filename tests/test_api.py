@@ -293,4 +293,4 @@ def test_the_limits_are_those_of_the_parser():
     from txredis_fast.options.checks import LIMITS
     from txredis_fast.resp._pyresp import Reader
 
-    assert {name for name in inspect.signature(Reader).parameters if name.startswith("max_")} == LIMITS
+    assert {name for name in inspect.signature(Reader).parameters if name.startswith("max_")} == set(LIMITS)

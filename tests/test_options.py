@@ -81,6 +81,33 @@ KEPT_ELSEWHERE = {
 }
 
 
+#: A text in a URL, and what it means, for each option that a URL may set.
+IN_URLS = {
+    "dbid": ("3", 3),
+    "poolsize": ("2", 2),
+    "reconnect": ("off", False),
+    "charset": ("none", None),
+    "clientName": ("me", "me"),
+    "tls": ("yes", True),
+    "tls_ca": ("ca.pem", "ca.pem"),
+    "tls_certificate": ("me.pem", "me.pem"),
+    "tls_key": ("key.pem", "key.pem"),
+    "tls_host": ("h", "h"),
+    "connectTimeout": ("1.5", 1.5),
+    "replyTimeout": ("none", None),
+    "poolTimeout": ("0", 0.0),
+    "healthCheckInterval": ("2", 2.0),
+    "disconnectTimeout": ("3", 3.0),
+    "maxBlockingConnections": ("0", 0),
+    "maxInFlight": ("none", None),
+    "maxQueuedBytes": ("5", 5),
+    "whenFull": ("fail", "fail"),
+    "convertNumbers": ("exact", "exact"),
+    "strict": ("1", True),
+    "slowCommandThreshold": ("0.25", 0.25),
+}
+
+
 # -- the table, and the types beside it
 
 
@@ -141,6 +168,18 @@ def test_a_constructor_shows_every_option_with_its_default(name):
 
 def test_an_endpoint_brings_the_options_of_the_attempt_with_it():
     assert set(OPTIONS) - set(parameters(redis.from_endpoint)) == {*TLS_OPTIONS, "connectTimeout"}
+
+
+def test_a_url_sets_each_option_that_text_can_spell():
+    for name in OPTIONS:
+        text, value = IN_URLS.get(name, ("1", None))
+        if name in IN_URLS:
+            assert redis.RedisURL.parse(f"redis://h?{name}={text}").options == {name: value}
+        else:
+            with pytest.raises(ValueError, match="unknown option"):
+                redis.RedisURL.parse(f"redis://h?{name}={text}")
+    beyond_text = {"onUnclaimedReply", "retry", "hooks", "limits", "ssl_context_factory"}
+    assert set(OPTIONS) - set(IN_URLS) == beyond_text | {"username", "password"}
 
 
 @pytest.mark.parametrize("name", ["RedisFactory", "SubscriberFactory", "MonitorFactory"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
@@ -22,7 +23,14 @@ from .._checks import (
     shown,
     whole_number,
 )
-from ..resp._shared import HUGE
+from ..resp import (
+    DEFAULT_MAX_BUFFERED,
+    DEFAULT_MAX_BULK_LENGTH,
+    DEFAULT_MAX_DEPTH,
+    DEFAULT_MAX_ELEMENTS,
+    DEFAULT_MAX_LINE_LENGTH,
+    DEFAULT_MAX_TEXT_LENGTH,
+)
 from ..transport import PEM
 from .option import Check
 
@@ -62,10 +70,26 @@ PoolTimeout: TypeAlias = float | Literal["default"] | None
 #: See the option ``whenFull``.
 WhenFull: TypeAlias = Literal["wait", "fail"]
 
-#: The limits that the reply parser has; see the option ``limits``.
-LIMITS = frozenset(
-    {"max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_text_length", "max_buffered"}
-)
+
+def _size(count: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count // size:,} {unit}"
+    return f"{count:,} bytes"
+
+
+#: The limits of the reply parser by name, each with what it bounds and its default; see the option ``limits``.
+LIMITS = {
+    "max_bulk_length": f"bytes of one value, {_size(DEFAULT_MAX_BULK_LENGTH)}",
+    "max_elements": f"elements of one reply, nested ones included, {DEFAULT_MAX_ELEMENTS:,}",
+    "max_depth": f"nested arrays, {DEFAULT_MAX_DEPTH:,}",
+    "max_line_length": f"bytes of a line that announces a length or holds a number, {_size(DEFAULT_MAX_LINE_LENGTH)}",
+    "max_text_length": f"bytes of a status or an error, {_size(DEFAULT_MAX_TEXT_LENGTH)}",
+    "max_buffered": f"bytes of an incomplete reply, {_size(DEFAULT_MAX_BUFFERED)}",
+}
+
+#: The extension counts in C integers; a larger bound bounds nothing.
+LARGEST_COUNT = sys.maxsize // 4
 
 #: A host can have 65,535 connections to an address, because a port has 16 bits.
 MOST_CONNECTIONS = 65_535
@@ -85,12 +109,12 @@ def count(least: int) -> Check[int]:
 def count_or_none(least: int) -> Check[int | None]:
     """Make the check of a whole number that is ``least`` or more, or None.
 
-    A number that no counter reaches is cut to what a C integer of the extension holds.
+    A larger number than ``LARGEST_COUNT`` becomes that.
     """
 
     def check(name: str, value: object) -> int | None:
         checked = check_count(name, value, least, none_allowed=True)
-        return None if checked is None else min(checked, HUGE)
+        return None if checked is None else min(checked, LARGEST_COUNT)
 
     return check
 

@@ -24,6 +24,7 @@ from .._checks import (
 from ..transport import DEFAULT_CONNECT_TIMEOUT, PEM, TLSSettings
 from . import readers
 from .checks import (
+    LIMITS,
     ConvertNumbers,
     PoolTimeout,
     WhenFull,
@@ -62,6 +63,10 @@ TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
 #: Options that say how to encrypt.
 TLS_OPTIONS = ("ssl_context_factory", "tls", *TLS_DETAILS)
+
+
+def _named(limits: Mapping[str, str]) -> str:
+    return "; ".join(f"``{name}`` ({meaning})" for name, meaning in limits.items())
 
 
 @documented
@@ -282,10 +287,8 @@ class ConnectionOptions:
     limits: Mapping[str, int] = option(
         {},
         check=check_limits,
-        doc="""Limits of the reply parser by name, at least 1 each: ``max_bulk_length`` (bytes of one value, 512 MiB),
-        ``max_elements`` (of one reply, 67,108,864), ``max_depth`` (of nesting, 1,024), ``max_line_length`` (bytes of a
-        line that holds a number, 64 KiB), ``max_text_length`` (bytes of a status or an error, 1 MiB) and
-        ``max_buffered`` (bytes of incomplete replies, 1 GiB). A reply beyond a limit ends the connection.""",
+        doc=f"""Limits of the reply parser by name, at least 1 each: {_named(LIMITS)}. A reply beyond a limit ends the
+        connection.""",
         default_text="as in brackets",
     )
 
