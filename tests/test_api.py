@@ -13,7 +13,7 @@ from testbed.support import MemoryReactor, connect, failed, fired
 from testbed.wire import command
 
 import txredis_fast as redis
-from txredis_fast.options.connection import ConnectionOptions, RedisURL
+from txredis_fast.options import ConnectionOptions, RedisURL
 
 SIGNATURES = Path(__file__).parent / "data" / "txredisapi-1.6.0-signatures.txt"
 
@@ -291,7 +291,7 @@ def test_install_after_the_real_one_says_what_to_do():
 
 
 def test_the_limits_are_those_of_the_parser():
-    from txredis_fast.options.connection import LIMITS
+    from txredis_fast.options.checks import LIMITS
     from txredis_fast.resp._pyresp import Reader
 
-    assert {name for name in inspect.signature(Reader).parameters if name.startswith("max_")} == LIMITS
+    assert {name for name in inspect.signature(Reader).parameters if name.startswith("max_")} == set(LIMITS)

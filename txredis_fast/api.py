@@ -9,14 +9,22 @@ up, and fails with :exc:`ConnectionFailedError` when that is given up. Wrong arg
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import Deferred
 
 from ._checks import Credential, check_host, check_path, check_port, check_truth, shown
 from .client import ConnectionHandler, RedisFactory, UnixConnectionHandler
-from .options import TLS_DETAILS, ConnectionOptions, ConvertNumbers, RedisURL, RetryPolicy
+from .options import (
+    AllOptions,
+    ConnectionOptions,
+    ConvertNumbers,
+    EndpointOptions,
+    MoreOptions,
+    RedisURL,
+    shows_options,
+)
 from .sentinel import connect_through_sentinels
 from .sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
 from .transport import endpoint_from, tcp_endpoint, unix_endpoint
@@ -24,40 +32,14 @@ from .transport import endpoint_from, tcp_endpoint, unix_endpoint
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .telemetry import CommandHook
-    from .transport import PEM
-
 
 # fmt: off
 # (signatures are read side by side here, several parameters a line)
 
-class MoreOptions(TypedDict, total=False):
-    """Options that txredisapi does not have, by keyword; see :class:`~txredis_fast.ConnectionOptions`."""
-
-    poolTimeout: float | None
-    strict: bool
-    limits: Mapping[str, int]
-    clientName: str | None
-    hooks: Sequence[CommandHook]
-    slowCommandThreshold: float | None
-    disconnectTimeout: float
-    healthCheckInterval: float | None
-    maxInFlight: int | None
-    maxQueuedBytes: int | None
-    whenFull: Literal["wait", "fail"]
-    tls: bool
-    tls_ca: PEM | None
-    tls_certificate: PEM | None
-    tls_key: PEM | None
-    tls_host: str | None
-    maxBlockingConnections: int | None
-    onUnclaimedReply: Callable[[Any, Any], object] | None
-    retry: RetryPolicy | None
-
-
+@shows_options(MoreOptions)
 def makeConnection(
     host: str, port: int, dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
-    password: Credential | None, ssl_context_factory: Any, connectTimeout: float | None,
+    password: Credential | None, ssl_context_factory: object, connectTimeout: float | None,
     replyTimeout: float | None, convertNumbers: ConvertNumbers, username: Credential | None = None,
     **more: Unpack[MoreOptions],
 ) -> Any:
@@ -72,6 +54,7 @@ def makeConnection(
     return _connect(endpoint, f"{host}:{port}", options, isLazy, ConnectionHandler)
 
 
+@shows_options(MoreOptions)
 def makeUnixConnection(
     path: str, dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
     password: Credential | None, connectTimeout: float | None, replyTimeout: float | None,
@@ -82,10 +65,14 @@ def makeUnixConnection(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
     )
-    if options.tls:
-        raise ValueError("TLS is for TCP; a unix socket has none")
+    _refuse_tls(options)
     path = check_path("path", path)
     return _connect(unix_endpoint(path, options.connectTimeout), path, options, isLazy, UnixConnectionHandler)
+
+
+def _refuse_tls(options: ConnectionOptions) -> None:
+    if options.tls_context:
+        raise ValueError("TLS is for TCP; a unix socket has none")
 
 
 def _connect(
@@ -105,9 +92,10 @@ def _shard(
     return handler(connections) if isLazy else connect_shards(connections, names, handler)
 
 
+@shows_options(MoreOptions)
 def Connection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ConnectionHandler]:
@@ -118,9 +106,10 @@ def Connection(
     )
 
 
+@shows_options(MoreOptions)
 def lazyConnection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ConnectionHandler:
@@ -131,9 +120,10 @@ def lazyConnection(
     )
 
 
+@shows_options(MoreOptions)
 def ConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ConnectionHandler]:
@@ -144,9 +134,10 @@ def ConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def lazyConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ConnectionHandler:
@@ -157,6 +148,7 @@ def lazyConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def UnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -170,6 +162,7 @@ def UnixConnection(
     )
 
 
+@shows_options(MoreOptions)
 def lazyUnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -183,6 +176,7 @@ def lazyUnixConnection(
     )
 
 
+@shows_options(MoreOptions)
 def UnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -196,6 +190,7 @@ def UnixConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def lazyUnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -209,9 +204,10 @@ def lazyUnixConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def makeShardedConnection(
     hosts: Sequence[str], dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
-    password: Credential | None, ssl_context_factory: Any, connectTimeout: float | None,
+    password: Credential | None, ssl_context_factory: object, connectTimeout: float | None,
     replyTimeout: float | None, convertNumbers: ConvertNumbers, username: Credential | None = None,
     **more: Unpack[MoreOptions],
 ) -> Any:
@@ -226,6 +222,7 @@ def makeShardedConnection(
     return _shard(connections, hosts, isLazy, ShardedConnectionHandler)
 
 
+@shows_options(MoreOptions)
 def makeShardedUnixConnection(
     paths: Sequence[str], dbid: int | None, poolsize: int, reconnect: bool, isLazy: bool, charset: str | None,
     password: Credential | None, connectTimeout: float | None, replyTimeout: float | None,
@@ -242,9 +239,10 @@ def makeShardedUnixConnection(
     return _shard(connections, paths, isLazy, ShardedUnixConnectionHandler)
 
 
+@shows_options(MoreOptions)
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedConnectionHandler]:
@@ -258,9 +256,10 @@ def ShardedConnection(
     )
 
 
+@shows_options(MoreOptions)
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedConnectionHandler:
@@ -271,9 +270,10 @@ def lazyShardedConnection(
     )
 
 
+@shows_options(MoreOptions)
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedConnectionHandler]:
@@ -287,9 +287,10 @@ def ShardedConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
-    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: Any = False,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedConnectionHandler:
@@ -303,6 +304,7 @@ def lazyShardedConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -319,6 +321,7 @@ def ShardedUnixConnection(
     )
 
 
+@shows_options(MoreOptions)
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -332,6 +335,7 @@ def lazyShardedUnixConnection(
     )
 
 
+@shows_options(MoreOptions)
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -348,6 +352,7 @@ def ShardedUnixConnectionPool(
     )
 
 
+@shows_options(MoreOptions)
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -364,9 +369,24 @@ def lazyShardedUnixConnectionPool(
     )
 
 
+@overload
 def from_endpoint(
-    endpoint: Any, *, isLazy: bool = False, **options: Any
-) -> Any:
+    endpoint: object, *, isLazy: Literal[False] = False, **options: Unpack[EndpointOptions]
+) -> Deferred[ConnectionHandler]: ...
+
+
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[True], **options: Unpack[EndpointOptions]
+) -> ConnectionHandler: ...
+
+
+@overload
+def from_endpoint(endpoint: object, *, isLazy: bool, **options: Unpack[EndpointOptions]) -> Any: ...
+
+
+@shows_options(EndpointOptions)
+def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[EndpointOptions]) -> Any:
     """Connect to any Twisted endpoint.
 
     :param endpoint: an ``IStreamClientEndpoint``, or its description: ``"tcp:redis.example:6379"``.
@@ -375,8 +395,8 @@ def from_endpoint(
         (``connectTimeout``, ``ssl_context_factory``, ``tls`` and what begins with ``tls_``).
     :returns: a Deferred that fires with the handler, or the handler.
     """
-    for name in ("connectTimeout", "ssl_context_factory", "tls", *TLS_DETAILS):
-        if name in options:
+    for name in options:
+        if name in AllOptions.__annotations__.keys() - EndpointOptions.__annotations__.keys():
             raise ValueError(f"{name} is a property of the endpoint; make the endpoint with it")
     chosen = ConnectionOptions(**options)
     try:
@@ -392,8 +412,30 @@ def from_endpoint(
     return _connect(found, uuid, chosen, isLazy, ConnectionHandler)
 
 
+@overload
 def from_url(
-    url: str, *, isLazy: bool = False, sentinel_options: Mapping[str, Any] | None = None, **options: Any
+    url: str, *, isLazy: Literal[False] = False, sentinel_options: Mapping[str, Any] | None = None,
+    **options: Unpack[AllOptions],
+) -> Deferred[ConnectionHandler]: ...
+
+
+@overload
+def from_url(
+    url: str, *, isLazy: Literal[True], sentinel_options: Mapping[str, Any] | None = None,
+    **options: Unpack[AllOptions],
+) -> ConnectionHandler: ...
+
+
+@overload
+def from_url(
+    url: str, *, isLazy: bool, sentinel_options: Mapping[str, Any] | None = None, **options: Unpack[AllOptions],
+) -> Any: ...
+
+
+@shows_options(AllOptions)
+def from_url(
+    url: str, *, isLazy: bool = False, sentinel_options: Mapping[str, Any] | None = None,
+    **options: Unpack[AllOptions],
 ) -> Any:
     """Connect to what a URL names: ``"redis://user:password@host:6379/2?charset=latin-1"``.
 
@@ -409,11 +451,10 @@ def from_url(
     chosen = ConnectionOptions(**{**parsed.options, **options})
     if parsed.scheme == "rediss" and not chosen.tls_context:
         raise ValueError("a rediss:// URL asks for TLS, which an option switches off; redis:// is without it")
-    if parsed.scheme == "unix" and chosen.tls:
-        raise ValueError("TLS is for TCP; a unix socket has none")
     if parsed.scheme == "redis+sentinel":
         return connect_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
+        _refuse_tls(chosen)
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
         return _connect(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)
     (host, port), = parsed.addresses

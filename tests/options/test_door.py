@@ -28,7 +28,7 @@ from twisted.internet.error import ConnectionRefusedError
 
 import txredis_fast as redis
 from txredis_fast import _checks as checks
-from txredis_fast.options.connection import ConnectionOptions
+from txredis_fast.options import ConnectionOptions
 from txredis_fast.resp import encode_command
 
 pytestmark = pytest.mark.promise(
@@ -339,7 +339,7 @@ def takes(way, name):
     if "Factory" in way:
         named = set(inspect.signature(redis.RedisFactory).parameters)
         if way != "RedisFactory":
-            named &= set(redis.options.FactoryOptions.__annotations__) | {"dbid"}
+            named = set(inspect.signature(getattr(redis, way)).parameters)
         return name in named
     if name == "poolsize" and (way == "Sentinel" or (way in CONSTRUCTORS and "Pool" not in way)):
         return False

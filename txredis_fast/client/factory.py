@@ -12,8 +12,8 @@ This module must not know single commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.python import log
@@ -36,27 +36,24 @@ from ..exceptions import (
     ResponseError,
 )
 from ..options import (
-    DEFAULT_MAX_IN_FLIGHT,
-    DEFAULT_MAX_QUEUED_BYTES,
     DEFAULT_POOL_TIMEOUT,
     ConnectionOptions,
     ConvertNumbers,
-    RetryPolicy,
+    FactoryOptions,
+    MoreFactoryOptions,
+    refuse_others,
+    shows_options,
 )
 from ..pool import BlockingLane, ConnectionQueue, HealthCheck, PoolSlot, Reconnecting, keep_alive
-from ..telemetry import CommandHook, Stats, Watch
+from ..telemetry import Stats, Watch
 from ..transport import endpoint_of_connector, guard_connection, guard_factory
 from .handler import ConnectionHandler
 from .retrying import retrying_class
 
-__all__ = ["RedisFactory"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-#: Options that are arguments of the factory's constructor.
-_ARGUMENTS = (
-    *("dbid", "poolsize", "charset", "password", "replyTimeout", "convertNumbers", "username", "poolTimeout", "strict"),
-    *("limits", "connectTimeout", "maxBlockingConnections", "onUnclaimedReply", "hooks", "slowCommandThreshold"),
-    *("retry", "disconnectTimeout", "healthCheckInterval", "maxInFlight", "maxQueuedBytes", "whenFull", "clientName"),
-)
+__all__ = ["RedisFactory"]
 
 #: A refusal of the handshake with one of these passes by itself.
 _PASSING = (LoadingError, BusyError, MasterDownError, ReadOnlyError)
@@ -78,6 +75,7 @@ class RedisFactory(Reconnecting):
     handler: Any
     watch: Watch
 
+    @shows_options(MoreFactoryOptions)
     def __init__(
         self,
         uuid: str | None,
@@ -90,22 +88,7 @@ class RedisFactory(Reconnecting):
         replyTimeout: float | None = None,
         convertNumbers: ConvertNumbers = True,
         username: Credential | None = None,
-        *,
-        poolTimeout: Any = "default",
-        strict: bool = False,
-        limits: Mapping[str, int] | None = None,
-        connectTimeout: float | None = None,
-        maxBlockingConnections: int | None = None,
-        onUnclaimedReply: Callable[[Any, Any], object] | None = None,
-        hooks: Sequence[CommandHook] = (),
-        slowCommandThreshold: float | None = None,
-        retry: RetryPolicy | None = None,
-        disconnectTimeout: float = 5.0,
-        healthCheckInterval: float | None = None,
-        maxInFlight: int | None = DEFAULT_MAX_IN_FLIGHT,
-        maxQueuedBytes: int | None = DEFAULT_MAX_QUEUED_BYTES,
-        whenFull: Literal["wait", "fail"] = "wait",
-        clientName: str | None = None,
+        **more: Unpack[MoreFactoryOptions],
     ) -> None:
         """Make one.
 
@@ -117,6 +100,7 @@ class RedisFactory(Reconnecting):
 
         The others: see :class:`~txredis_fast.ConnectionOptions`.
         """
+        refuse_others(f"{type(self).__name__}()", more, MoreFactoryOptions)
         options = ConnectionOptions(
             dbid=dbid,
             poolsize=poolsize,
@@ -124,22 +108,8 @@ class RedisFactory(Reconnecting):
             username=username,
             password=password,
             replyTimeout=replyTimeout,
-            poolTimeout=poolTimeout,
             convertNumbers=convertNumbers,
-            strict=strict,
-            limits={} if limits is None else limits,
-            connectTimeout=connectTimeout,
-            maxBlockingConnections=maxBlockingConnections,
-            onUnclaimedReply=onUnclaimedReply,
-            hooks=hooks,
-            slowCommandThreshold=slowCommandThreshold,
-            retry=retry,
-            disconnectTimeout=disconnectTimeout,
-            healthCheckInterval=healthCheckInterval,
-            maxInFlight=maxInFlight,
-            maxQueuedBytes=maxQueuedBytes,
-            whenFull=whenFull,
-            clientName=clientName,
+            **more,
         )
         self.uuid = uuid if isinstance(uuid, str | bytes | None) else shown(uuid)
         self.dbid = options.dbid
@@ -164,7 +134,7 @@ class RedisFactory(Reconnecting):
         self.maxQueuedBytes = options.maxQueuedBytes
         Reconnecting.__init__(self)
         #: See :class:`~txredis_fast.ConnectionOptions`; ``retry`` is a method here, as in Twisted.
-        self.retryPolicy = retry
+        self.retryPolicy = options.retry
         self.size = 0
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
@@ -181,13 +151,14 @@ class RedisFactory(Reconnecting):
         self._last_reason = ""
         self._refused = False
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
-        self.handler = (handler if retry is None else retrying_class(handler))(self)
+        self.handler = (handler if options.retry is None else retrying_class(handler))(self)
         guard_factory(self)
 
     @staticmethod
     def arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
         """Keyword arguments for the constructor. ``reconnect`` is not among them, but an attribute."""
-        return {"uuid": uuid, "isLazy": isLazy} | {name: getattr(options, name) for name in _ARGUMENTS}
+        taken = ("dbid", "poolsize", *FactoryOptions.__annotations__)
+        return {"uuid": uuid, "isLazy": isLazy} | {name: getattr(options, name) for name in taken}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"

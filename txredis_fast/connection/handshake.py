@@ -20,14 +20,12 @@ from .._credentials import ask
 from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
 from ..inflight import TimeLimit
+from ..transport import DEFAULT_CONNECT_TIMEOUT
 from .state import ConnectionState
 
-__all__ = ["DEFAULT_TIMEOUT", "Step", "begin", "write_steps"]
+__all__ = ["Step", "begin", "write_steps"]
 
 _log = Logger()
-
-#: Seconds for a handshake, where the attribute for it has been set to what is none.
-DEFAULT_TIMEOUT = 30.0
 
 #: What to say if it fails, and the Deferred of the reply.
 Step = tuple[str, Deferred[Any]]
@@ -89,7 +87,7 @@ def _bounded(protocol: Any, done: Deferred[None], asks: bool = False) -> Deferre
     reactor = getattr(protocol.transport, "reactor", None)
     if (done.called and not done.paused) or (reactor is None and not asks):
         return done
-    limit = seconds_or(protocol.handshakeTimeout, DEFAULT_TIMEOUT)
+    limit = seconds_or(protocol.handshakeTimeout, DEFAULT_CONNECT_TIMEOUT)
     slow = (
         "the user name and password were not given, or the server did not answer,"
         if asks

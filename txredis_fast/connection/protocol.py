@@ -39,7 +39,7 @@ from ..inflight import PostProc, RequestQueue, limit_error, shorten
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import redacted, refusal, secrets_of, told
-from ..transport import PIECE, SlicedBatch
+from ..transport import DEFAULT_CONNECT_TIMEOUT, PIECE, SlicedBatch
 from .closing import Closing
 from .handshake import Step, begin, write_steps
 from .own_scope import OwnScope
@@ -69,7 +69,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
     limits: Mapping[str, int] = {}
     #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
-    handshakeTimeout: float = 30
+    handshakeTimeout: float = DEFAULT_CONNECT_TIMEOUT
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
     #: Whether functions of the program are yet to give the user name or the password.

@@ -5,28 +5,39 @@ This room must not know what is done with an option.
 
 from __future__ import annotations
 
-from .connection import (
-    DEFAULT_MAX_IN_FLIGHT,
-    DEFAULT_MAX_QUEUED_BYTES,
-    DEFAULT_POOL_TIMEOUT,
-    TLS_DETAILS,
-    ConnectionOptions,
-    ConvertNumbers,
+from .checks import ConvertNumbers
+from .connection import DEFAULT_POOL_TIMEOUT, OPTIONS, TLS_DETAILS, TLS_OPTIONS, ConnectionOptions, check_option
+from .document import option_table
+from .keywords import (
+    AllOptions,
+    EndpointOptions,
     FactoryOptions,
-    RedisURL,
-    check_option,
+    MoreFactoryOptions,
+    MoreOptions,
+    SentinelOptions,
+    refuse_others,
+    shows_options,
 )
 from .retry_policy import RetryPolicy
+from .url import RedisURL
 
 __all__ = [
-    "DEFAULT_MAX_IN_FLIGHT",
-    "DEFAULT_MAX_QUEUED_BYTES",
     "DEFAULT_POOL_TIMEOUT",
+    "OPTIONS",
     "TLS_DETAILS",
+    "TLS_OPTIONS",
+    "AllOptions",
     "ConnectionOptions",
     "ConvertNumbers",
+    "EndpointOptions",
     "FactoryOptions",
+    "MoreFactoryOptions",
+    "MoreOptions",
     "RedisURL",
     "RetryPolicy",
+    "SentinelOptions",
     "check_option",
+    "option_table",
+    "refuse_others",
+    "shows_options",
 ]

@@ -1,160 +1,300 @@
-"""Every option of a connection, documented once: :class:`ConnectionOptions`, and the URLs that spell them.
+"""The table of options: :class:`ConnectionOptions` declares each option of a connection once.
 
-This module must not know how anything is connected; it holds and checks values.
+A new option takes two edits: its declaration here, and its type in ``keywords``, because type checkers cannot read
+keyword arguments from a dataclass. Constructors, factories, URLs, ``help()`` and the documentation's tables follow.
+
+This module must not know how anything is connected.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._checks import (
     Credential,
     check_callable,
     check_charset,
-    check_choice,
     check_client_name,
-    check_count,
     check_credential,
     check_flag,
-    check_host,
-    check_seconds,
     check_truth,
-    shown,
-    whole_number,
 )
-from ..resp._shared import HUGE
-from ..transport import PEM, TLSSettings
-from .retry_policy import RetryPolicy
-from .url import RedisURL
+from ..transport import DEFAULT_CONNECT_TIMEOUT, PEM, TLSSettings
+from . import readers
+from .checks import (
+    LIMITS,
+    ConvertNumbers,
+    PoolTimeout,
+    WhenFull,
+    check_context_factory,
+    check_convert_numbers,
+    check_dbid,
+    check_hooks,
+    check_limits,
+    check_pem,
+    check_pool_timeout,
+    check_poolsize,
+    check_tls_host,
+    check_when_full,
+    count_or_none,
+    seconds,
+    seconds_or_none,
+)
+from .option import documented, judge, option, options_of
+from .retry_policy import RetryPolicy, check_retry
 
 if TYPE_CHECKING:
     from ..telemetry import CommandHook
 
-__all__ = ["ConnectionOptions", "ConvertNumbers", "FactoryOptions", "RedisURL", "check_option"]
+__all__ = ["ConnectionOptions", "UnclaimedReply", "check_option"]
 
-#: How replies that look like numbers are converted; see :attr:`ConnectionOptions.convertNumbers`.
-ConvertNumbers = bool | Literal["exact"]
-
-#: The limits that the reply parser has; each may be set in :attr:`ConnectionOptions.limits`.
-LIMITS = frozenset(
-    {"max_bulk_length", "max_elements", "max_depth", "max_line_length", "max_text_length", "max_buffered"}
-)
+#: A program's function for the option ``onUnclaimedReply``: takes the command as a tuple, and its reply.
+UnclaimedReply: TypeAlias = Callable[[Any, Any], object]
 
 DEFAULT_POOL_TIMEOUT = 30.0
+DEFAULT_BLOCKING_CONNECTIONS = 32
+DEFAULT_MAX_IN_FLIGHT = 100_000
+DEFAULT_MAX_QUEUED_BYTES = 256 * 1024 * 1024
 
 #: Options that mean nothing without TLS.
 TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
-DEFAULT_BLOCKING_CONNECTIONS = 32
-
-#: So many connections a host can have to an address; and servers number databases with 31 bits.
-MOST_CONNECTIONS = 65_535
-MOST_DATABASES = 2**31 - 1
-
-DEFAULT_MAX_IN_FLIGHT = 100_000
-DEFAULT_MAX_QUEUED_BYTES = 256 * 1024 * 1024
+#: Options that say how to encrypt.
+TLS_OPTIONS = ("ssl_context_factory", "tls", *TLS_DETAILS)
 
 
+def _named(limits: Mapping[str, str]) -> str:
+    return "; ".join(f"``{name}`` ({meaning})" for name, meaning in limits.items())
+
+
+@documented
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConnectionOptions:
-    """The options that all constructors share. Immutable; passwords are left out of its repr."""
+    """The options that all constructors share. Immutable; its repr leaves passwords, keys and certificates out.
 
-    #: Database number to SELECT on each new connection; None leaves the server's default, 0.
-    dbid: int | None = None
-    #: How many connections to keep.
-    poolsize: int = 1
-    #: Whether a lost connection is made again, with exponential back-off and jitter.
-    reconnect: bool = True
-    #: Encoding of str arguments and of replies. None: replies are bytes (str arguments go as UTF-8).
-    #: A reply that cannot be decoded stays bytes.
-    charset: str | None = "utf-8"
-    #: ACL user (Redis 6 and later), sent with AUTH on each new connection, with an empty password where there is none.
-    #: None or "": the user ``default``. May be a function, as ``password`` may.
-    username: Credential | None = None
-    #: Sent with AUTH on each new connection, as UTF-8 whatever the charset; None: no AUTH, unless there is a user. A
-    #: function is called without arguments for each new connection, and returns the password, or a Deferred that fires
-    #: with it; or it is a coroutine function. What it takes counts as part of the handshake, ``connectTimeout`` (else
-    #: 30 seconds) bounds it, and an attempt for which it raises or returns something else is given up.
-    password: Credential | None = dataclasses.field(default=None, repr=False)
-    #: Name of each connection in the server's ``CLIENT LIST`` and log, sent with CLIENT SETNAME; and CLIENT SETINFO
-    #: tells what library this is. Where the server refuses them, it goes on without. None: neither is sent.
-    clientName: str | None = None
-    #: False: no TLS. True: TLS that verifies the chain against the platform's authorities, and the host name.
-    #: Or a Twisted context factory, or an ``IOpenSSLClientConnectionCreator``. Needs the extra ``tls``.
-    ssl_context_factory: Any = False
-    #: True: TLS that verifies chain and host name, TLS 1.2 at least; there is no way to switch that off. Needs the
-    #: extra ``tls``. ``ssl_context_factory=True`` is the same.
-    tls: bool = False
-    #: Authorities to trust instead of the platform's: the path of a PEM file, or PEM as bytes.
-    tls_ca: PEM | None = None
-    #: The client's own certificate, where the server wants one, with its chain behind it: path or PEM as bytes.
-    tls_certificate: PEM | None = dataclasses.field(default=None, repr=False)
-    #: Its private key, not encrypted: path or PEM as bytes. None: it is in ``tls_certificate``.
-    tls_key: PEM | None = dataclasses.field(default=None, repr=False)
-    #: The host name that the server's certificate has to be for; None: the one connected to.
-    tls_host: str | None = None
-    #: Seconds for one attempt to connect, above 0; None: Twisted's default, 30.
-    connectTimeout: float | None = None
-    #: Seconds to wait for a reply; then the command fails with ``ReplyTimeoutError`` and its connection is
-    #: closed. None: no limit.
-    replyTimeout: float | None = None
-    #: Seconds a command waits for a usable connection before it fails with ``NotSentError``. 0: fails at once.
-    #: None: waits for ever. "default": ``replyTimeout`` where that is set, else 30.
-    poolTimeout: float | Literal["default"] | None = "default"
-    #: Seconds after which an idle connection is asked for a PONG, and after which a reply that makes no progress shows
-    #: that the link is dead: it is closed then, and made again. Longer than the slowest command, therefore; blocking
-    #: ones do not count. TCP's own keep-alive is set to the same. None: neither.
-    healthCheckInterval: float | None = None
-    #: Seconds that ``disconnect()`` waits for the replies to what is in flight, before it closes connections all the
-    #: same. 0: they are closed at once.
-    disconnectTimeout: float = 5.0
-    #: How many connections blocking commands (BLPOP, XREAD with BLOCK ...) may have beyond ``poolsize``. They are made
-    #: when needed, and closed when they have not been used for 30 seconds. None: 32, or ``poolsize`` where that is
-    #: more. 0: blocking commands take one of the pool's.
-    maxBlockingConnections: int | None = None
-    #: How many commands one connection may have in flight (given to it, and not answered), each of a batch counted:
-    #: with so many it takes no further one before replies have come, so that at most one batch goes beyond. A
-    #: transaction's own commands are its own to bound. None: any number.
-    maxInFlight: int | None = DEFAULT_MAX_IN_FLIGHT
-    #: The same in bytes: of commands that one connection has not written, or whose replies have not come. None: any.
-    maxQueuedBytes: int | None = DEFAULT_MAX_QUEUED_BYTES
-    #: What becomes of a command when every free connection has reached one of these limits. "wait": it waits its turn
-    #: as one that finds no connection, at most ``poolTimeout``. "fail": it fails with ``QueueFullError`` at once. A
-    #: transaction waits for a connection with room; its own commands, on a connection that nobody else uses, are sent
-    #: without waiting, or fail ("fail"), and then the transaction is not executed.
-    whenFull: Literal["wait", "fail"] = "wait"
-    #: Called as ``onUnclaimedReply(command, reply)`` when a blocking command was cancelled, or was out of its
-    #: caller's time, and the server had taken an element for it all the same: put it back, or use it. ``command`` is
-    #: the tuple that was sent. None: the element is dropped, and a warning without its content is logged.
-    onUnclaimedReply: Callable[[Any, Any], object] | None = None
-    #: Which commands are sent again when they fail, how often and when: a :class:`~txredis_fast.RetryPolicy`. None:
-    #: none but those that the program marks (``rc.retrying``).
-    retry: RetryPolicy | None = None
-    #: True: ``[+-]?[0-9]+`` in a bulk string becomes int, and a decimal fraction float. "exact": only where the
-    #: number gives the same text back and equals that of no other text (``007``, ``1.10`` and ``1.0`` stay text), so
-    #: that no member of a set and no field of a hash is lost. False: none.
-    convertNumbers: ConvertNumbers = True
-    #: Refuse arguments that are not bytes, str, int, float or bool, rather than send ``str(argument)``.
-    strict: bool = False
-    #: Called around every command; see :class:`~txredis_fast.CommandHook`. None at all costs nothing.
-    hooks: Sequence[CommandHook] = ()
-    #: Seconds from which on a command is logged as slow, and so is its wait for a connection; by name and number of
-    #: arguments only. Blocking commands are not. None: none is.
-    slowCommandThreshold: float | None = None
-    #: Limits of the reply parser by name (``max_bulk_length``, ``max_elements``, ``max_depth``,
-    #: ``max_line_length``, ``max_text_length``, ``max_buffered``); what is left out has the default of ``resp.Reader``.
-    limits: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    Each constructor, factory and URL takes these by keyword and judges them at once. Times are seconds, as an int, a
+    float or a ``datetime.timedelta``.
+
+    :raises ValueError: an option is of a wrong type or out of its range; the error names it.
+    """
+
+    dbid: int | None = option(
+        None,
+        check=check_dbid,
+        read=readers.read_dbid,
+        doc="""Number of the database that each new connection SELECTs. None: the server's default, 0.""",
+    )
+    poolsize: int = option(
+        1,
+        check=check_poolsize,
+        read=readers.read_poolsize,
+        doc="""Number of connections that the pool keeps, at least 1.""",
+    )
+    reconnect: bool = option(
+        True,
+        check=check_truth,
+        read=readers.read_bool,
+        doc="""Whether the pool replaces lost connections, with exponential back-off and jitter.""",
+    )
+    charset: str | None = option(
+        "utf-8",
+        check=check_charset,
+        read=readers.read_charset,
+        doc="""Encoding of str arguments and of replies; it must contain ASCII. A reply that cannot be decoded stays
+        bytes. None: replies are bytes, and str arguments are sent as UTF-8.""",
+    )
+    username: Credential | None = option(
+        None,
+        check=check_credential,
+        doc="""ACL user (Redis 6 and later) for AUTH on each new connection, as str, bytes or int, or as a function that
+        returns it, as for ``password``. Without a password, AUTH sends an empty one. None or "": the user
+        ``default``.""",
+    )
+    password: Credential | None = option(
+        None,
+        check=check_credential,
+        secret=True,
+        doc="""Password for AUTH on each new connection, as str, bytes or int; text is sent as UTF-8 whatever the
+        charset. Or a function without arguments, which is called for each new connection and returns the password or
+        a Deferred that fires with it, or a coroutine function: for tokens that expire. The call is part of the
+        handshake, which ``connectTimeout`` bounds (30 seconds if that is None); an attempt to connect ends if the
+        function raises or returns anything else. None: no AUTH, unless there is a user.""",
+    )
+    clientName: str | None = option(
+        None,
+        check=check_client_name,
+        read=check_client_name,
+        doc="""Name of each connection in the server's ``CLIENT LIST`` and log, sent with CLIENT SETNAME: visible ASCII
+        characters without spaces. CLIENT SETINFO then names this library, too. A server that refuses either command
+        is used all the same. None: neither command is sent.""",
+    )
+    tls: bool = option(
+        False,
+        check=check_flag,
+        read=readers.read_bool,
+        doc="""True (or a ``rediss://`` URL): TLS 1.2 or later that verifies the certificate chain and the host name;
+        nothing switches the verification off. Needs the extra ``tls``.""",
+    )
+    tls_ca: PEM | None = option(
+        None,
+        check=check_pem,
+        read=readers.read_text,
+        doc="""Certificate authorities to trust instead of the platform's: path of a PEM file, or PEM as bytes.""",
+    )
+    tls_certificate: PEM | None = option(
+        None,
+        check=check_pem,
+        read=readers.read_text,
+        secret=True,
+        doc="""Certificate of the client with its chain after it, if the server asks for one: path of a PEM file, or PEM
+        as bytes.""",
+    )
+    tls_key: PEM | None = option(
+        None,
+        check=check_pem,
+        read=readers.read_text,
+        secret=True,
+        doc="""Private key of the client's certificate, not encrypted: path of a PEM file, or PEM as bytes. None: the
+        key is in ``tls_certificate``.""",
+    )
+    tls_host: str | None = option(
+        None,
+        check=check_tls_host,
+        read=readers.read_text,
+        doc="""Host name that the server's certificate must be valid for. None: the host of the connection.""",
+    )
+    ssl_context_factory: object = option(
+        False,
+        check=check_context_factory,
+        doc="""True: the same as ``tls=True``. Or the program's own Twisted context factory or
+        ``IOpenSSLClientConnectionCreator``, which then decides what is verified. Needs the extra ``tls``.""",
+    )
+    connectTimeout: float | None = option(
+        None,
+        check=seconds_or_none(above_zero=True),
+        read=readers.read_seconds_or_none,
+        doc=f"""Seconds for one attempt to connect, above 0, and again for the handshake after it. None:
+        {DEFAULT_CONNECT_TIMEOUT}; through Sentinels, 10.""",
+    )
+    replyTimeout: float | None = option(
+        None,
+        check=seconds_or_none(),
+        read=readers.read_seconds_or_none,
+        doc="""Seconds to wait for a reply. Then the command fails with ``ReplyTimeoutError``, and its connection is
+        closed. None: no limit.""",
+    )
+    poolTimeout: PoolTimeout = option(
+        "default",
+        check=check_pool_timeout,
+        read=readers.read_seconds_or_none,
+        doc=f"""Seconds that a command waits for a usable connection before it fails with ``NotSentError``. 0: the
+        command fails at once. None: no limit. "default": ``replyTimeout``, or {DEFAULT_POOL_TIMEOUT:.0f} if that is
+        None.""",
+    )
+    healthCheckInterval: float | None = option(
+        None,
+        check=seconds_or_none(),
+        read=readers.read_seconds_or_none,
+        doc="""Seconds of idleness after which a connection is sent a PING, and seconds without progress after which a
+        connection that owes a reply counts as dead: it is closed and replaced. Must be longer than the slowest command;
+        blocking commands do not count. TCP keep-alive gets the same interval. None or 0: no health check.""",
+    )
+    disconnectTimeout: float = option(
+        5.0,
+        check=seconds,
+        read=readers.read_seconds,
+        doc="""Seconds that ``disconnect()`` waits for the replies to commands in flight before it aborts the
+        connections. 0: it aborts them at once.""",
+    )
+    maxBlockingConnections: int | None = option(
+        None,
+        check=count_or_none(0),
+        read=readers.read_count_or_none,
+        doc=f"""Number of connections that blocking commands (BLPOP, XREAD with BLOCK ...) may have beyond ``poolsize``.
+        They are made when needed, and closed after 30 idle seconds. None: {DEFAULT_BLOCKING_CONNECTIONS}, or
+        ``poolsize`` if that is more. 0: blocking commands use the connections of the pool.""",
+    )
+    maxInFlight: int | None = option(
+        DEFAULT_MAX_IN_FLIGHT,
+        check=count_or_none(1),
+        read=readers.read_count_or_none,
+        doc="""Number of commands that one connection may have in flight (accepted, and not yet answered), each command
+        of a batch counted. A full connection accepts no further command until replies arrive; the last batch may go
+        beyond the limit. A transaction's own commands do not count. None: no limit.""",
+    )
+    maxQueuedBytes: int | None = option(
+        DEFAULT_MAX_QUEUED_BYTES,
+        check=count_or_none(1),
+        read=readers.read_count_or_none,
+        doc="""The same limit in bytes: of commands that one connection has not written yet, or that are not answered
+        yet. None: no limit.""",
+        default_text="256 MiB",
+    )
+    whenFull: WhenFull = option(
+        "wait",
+        check=check_when_full,
+        read=readers.read_when_full,
+        doc="""What a command does if every free connection is full (``maxInFlight``, ``maxQueuedBytes``). "wait": it
+        waits its turn, at most ``poolTimeout``. "fail": it fails at once with ``QueueFullError``. A transaction waits
+        for a connection with room. Its own commands, on a connection that nobody else uses, never wait: they are sent
+        ("wait") or fail ("fail"), and after a failure the transaction is not executed.""",
+    )
+    onUnclaimedReply: UnclaimedReply | None = option(
+        None,
+        check=check_callable,
+        doc="""Function for elements that nobody waits for any more, called as ``onUnclaimedReply(command, reply)``: the
+        server took an element for a blocking command, but the command was cancelled or its time limit had passed. Put
+        the element back, or use it. ``command`` is the tuple that was sent. None: the element is lost, and a warning
+        without its content is logged.""",
+    )
+    retry: RetryPolicy | None = option(
+        None,
+        check=check_retry,
+        doc="""Which failed commands are sent again, how often and when: a ``RetryPolicy``. None: only those that the
+        program marks (``rc.retrying``).""",
+    )
+    convertNumbers: ConvertNumbers = option(
+        True,
+        check=check_convert_numbers,
+        read=readers.read_convert_numbers,
+        doc="""How bulk strings become numbers. True: ``[+-]?[0-9]+`` becomes int, and a decimal fraction float.
+        "exact": only text that the number reproduces (``007``, ``1.10`` and ``1.0`` stay text), so that different
+        members of a set and fields of a hash stay different. False: never. For one reply,
+        ``rc.raw.get(key)`` returns the bytes as they arrived.""",
+    )
+    strict: bool = option(
+        False,
+        check=check_flag,
+        read=readers.read_bool,
+        doc="""True: arguments that are not bytes, str, int, float or bool (``None``, a list) are refused. False: their
+        ``str()`` is sent.""",
+    )
+    hooks: Sequence[CommandHook] = option(
+        (),
+        check=check_hooks,
+        doc="""Objects whose ``command_started`` and ``command_ended`` are called around every command; see
+        ``CommandHook``. An empty sequence costs nothing.""",
+    )
+    slowCommandThreshold: float | None = option(
+        None,
+        check=seconds_or_none(),
+        read=readers.read_seconds_or_none,
+        doc="""Seconds from which on a command is logged as slow, and so is its wait for a connection. The log has the
+        command's name and number of arguments, no argument. Blocking commands are never logged. None: no log.""",
+    )
+    limits: Mapping[str, int] = option(
+        {},
+        check=check_limits,
+        doc=f"""Limits of the reply parser by name, at least 1 each: {_named(LIMITS)}. A reply beyond a limit ends the
+        connection.""",
+        default_text="as in brackets",
+    )
 
     def __post_init__(self) -> None:
-        """Judge every value once, and keep it as the package uses it.
-
-        :raises ValueError: one is of a wrong type or out of its range; the error names it.
-        """
-        for name, check in _CHECKS.items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+        """Judge every value once, and keep it as the package uses it."""
+        judge(self)
         self._check_tls()
 
     def _check_tls(self) -> None:
@@ -167,7 +307,7 @@ class ConnectionOptions:
             raise ValueError("tls_key without tls_certificate")
 
     @property
-    def tls_context(self) -> Any:
+    def tls_context(self) -> object:
         """How to encrypt: :class:`.TLSSettings`, the program's own context factory, or False."""
         if self.tls or self.ssl_context_factory is True:
             return TLSSettings(self.tls_ca, self.tls_certificate, self.tls_key, self.tls_host)
@@ -181,194 +321,19 @@ class ConnectionOptions:
 
     @property
     def pool_timeout(self) -> float | None:
-        """``poolTimeout`` with "default" resolved."""
+        """``poolTimeout`` in seconds, with "default" resolved."""
         if self.poolTimeout == "default":
             return self.replyTimeout if self.replyTimeout is not None else DEFAULT_POOL_TIMEOUT
         return self.poolTimeout
 
 
-def _poolsize(name: str, value: Any) -> int:
-    number = whole_number(value)
-    if number is None:
-        raise ValueError(f"Redis {name} must be an integer, not {shown(value)}")
-    if number < 1:
-        raise ValueError(f"Redis {name} must be at least 1, not {number}")
-    return int(check_count(f"Redis {name}", number, 1, most=MOST_CONNECTIONS))
+#: Every option, by name.
+OPTIONS = options_of(ConnectionOptions)
 
 
-def _dbid(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    if whole_number(value) is None:
-        raise ValueError(f"Redis {name} must be an integer, not {shown(value)}")
-    return int(check_count(f"Redis {name}", value, most=MOST_DATABASES))
-
-
-def _seconds(least: float = 0, *, exclusive: bool = False, none_allowed: bool = True) -> Callable[[str, Any], Any]:
-    def check(name: str, value: Any) -> Any:
-        return check_seconds(name, value, least, exclusive=exclusive, none_allowed=none_allowed)
-
-    return check
-
-
-def _pool_timeout(name: str, value: Any) -> Any:
-    if value.__class__ is str and value == "default":
-        return value
-    try:
-        return check_seconds(name, value, none_allowed=True)
-    except ValueError:
-        pass
-    raise ValueError(f"{name} must be a finite number of seconds, 0 or more, None or 'default', not {shown(value)}")
-
-
-def _count(least: int) -> Callable[[str, Any], Any]:
-    def check(name: str, value: Any) -> Any:
-        count = check_count(name, value, least, none_allowed=True)
-        return None if count is None else min(count, HUGE)
-
-    return check
-
-
-def _convert_numbers(name: str, value: Any) -> Any:
-    if type(value) is str:
-        if value == "exact":
-            return value
-        raise ValueError(f"{name} must be True, False or 'exact', not {shown(value)}")
-    return check_truth(name, value)
-
-
-def _retry(name: str, value: Any) -> Any:
-    if value is not None and not issubclass(type(value), RetryPolicy):
-        raise ValueError(f"{name} must be a RetryPolicy or None, not {shown(value)}")
-    return value
-
-
-def _hooks(name: str, value: Any) -> tuple[Any, ...]:
-    try:
-        hooks = tuple(value)
-    except Exception:
-        hooks = None
-    if hooks is None:
-        raise ValueError(f"{name} must be a sequence of hooks, not {shown(value)}")
-    for hook in hooks:
-        try:
-            fits = callable(hook.command_started) and callable(hook.command_ended)
-        except Exception:
-            fits = False
-        if not fits:
-            raise ValueError(f"{name}: a hook has command_started and command_ended; {type(hook).__name__} has not")
-    return hooks
-
-
-def _limits(name: str, value: Any) -> dict[str, int]:
-    if value is None:
-        return {}
-    try:
-        limits = dict(value) if isinstance(value, Mapping) else None
-    except Exception:
-        limits = None
-    if limits is None:
-        raise ValueError(f"{name} must be a mapping of names to numbers, not {shown(value)}")
-    unknown = sorted(shown(limit) for limit in limits if not (type(limit) is str and limit in LIMITS))
-    if unknown:
-        raise ValueError(f"unknown {name}: {', '.join(unknown)}; there are: {sorted(LIMITS)}")
-    return {limit: check_count(f"{name}: {limit}", most, 1) for limit, most in limits.items()}
-
-
-def _context_factory(name: str, value: Any) -> Any:
-    if value is None or value is False:
-        return False
-    if value is True:
-        return True
-    try:
-        fits = hasattr(value, "getContext") or hasattr(value, "clientConnectionForTLS")
-    except Exception:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"{name} must be True, a Twisted context factory or an IOpenSSLClientConnectionCreator, not {shown(value)}"
-        )
-    return value
-
-
-def _pem(name: str, value: Any) -> Any:
-    try:
-        if value is None or type(value) is bytes:
-            return value
-        if isinstance(value, bytes):
-            return bytes(memoryview(value))
-        if isinstance(value, str | os.PathLike):
-            return os.fsdecode(value)
-    except Exception:
-        pass
-    # Not shown: it may be a key.
-    raise ValueError(f"{name} must be the path of a PEM file or PEM as bytes")
-
-
-def _tls_host(name: str, value: Any) -> str | None:
-    return None if value is None else check_host(name, value)
-
-
-def _when_full(name: str, value: Any) -> str:
-    return check_choice(name, value, ("wait", "fail"))
-
-
-#: By option: judges it, and returns it as the package uses it.
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "poolsize": _poolsize,
-    "dbid": _dbid,
-    "reconnect": check_truth,
-    "charset": check_charset,
-    "username": check_credential,
-    "password": check_credential,
-    "ssl_context_factory": _context_factory,
-    "tls": check_flag,
-    "tls_ca": _pem,
-    "tls_certificate": _pem,
-    "tls_key": _pem,
-    "tls_host": _tls_host,
-    "connectTimeout": _seconds(exclusive=True),
-    "replyTimeout": _seconds(),
-    "poolTimeout": _pool_timeout,
-    "healthCheckInterval": _seconds(),
-    "disconnectTimeout": _seconds(none_allowed=False),
-    "maxBlockingConnections": _count(0),
-    "maxInFlight": _count(1),
-    "maxQueuedBytes": _count(1),
-    "whenFull": _when_full,
-    "onUnclaimedReply": check_callable,
-    "retry": _retry,
-    "convertNumbers": _convert_numbers,
-    "strict": check_flag,
-    "hooks": _hooks,
-    "slowCommandThreshold": _seconds(),
-    "limits": _limits,
-    "clientName": check_client_name,
-}
-
-
-def check_option(name: str, value: Any) -> Any:
+def check_option(name: str, value: object) -> Any:
     """Judge one option by itself; returns it as the package uses it.
 
     :raises ValueError: it is of a wrong type or out of its range.
     """
-    return _CHECKS[name](name, value)
-
-
-class FactoryOptions(TypedDict, total=False):
-    """Options of the factories of subscribers and of monitors, by keyword; see :class:`ConnectionOptions`."""
-
-    charset: str | None
-    password: Credential | None
-    username: Credential | None
-    clientName: str | None
-    replyTimeout: float | None
-    convertNumbers: ConvertNumbers
-    poolTimeout: float | None
-    connectTimeout: float | None
-    strict: bool
-    limits: Mapping[str, int]
-    hooks: Sequence[CommandHook]
-    slowCommandThreshold: float | None
-    disconnectTimeout: float
-    healthCheckInterval: float | None
+    return OPTIONS[name].check(name, value)

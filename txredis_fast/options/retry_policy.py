@@ -26,11 +26,13 @@ import dataclasses
 import random
 import re
 
-from .._checks import check_count, check_flag, check_number, check_seconds
+from .._checks import check_flag, shown
 from .._roles import is_of_replica
 from ..exceptions import MaybeExecutedError, NotSentError, ResponseError
+from .checks import count, number, seconds
+from .option import documented, judge, option
 
-__all__ = ["RetryPolicy"]
+__all__ = ["RetryPolicy", "check_retry"]
 
 #: Codes of error replies that say: not now.
 _NOT_NOW = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
@@ -42,41 +44,56 @@ _BEFORE_SCRIPTS = re.compile(r"LOADING \w+ is loading |BUSY \w+ is busy running 
 _LARGEST_EXPONENT = 100
 
 
+@documented
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
     """Which commands are sent again, how often and when. Immutable; the option ``retry`` of all constructors.
 
     ``RetryPolicy()`` repeats commands that were never written, and those that the program marks.
+
+    :raises ValueError: a value is of a wrong type or out of its range; the error names it.
     """
 
-    #: How often a command is sent at most, the first time included.
-    attempts: int = 3
-    #: Seconds before the second attempt.
-    delay: float = 0.05
-    #: The delay grows by this factor with each attempt.
-    factor: float = 2.0
-    #: Longest delay in seconds.
-    max_delay: float = 1.0
-    #: Randomness of the delay, as a fraction of it: 0.25 is 25 per cent more or less.
-    jitter: float = 0.25
-    #: Whether commands that only read are sent again when their reply was lost.
-    read_only: bool = False
-    #: Whether commands, whatever they are, are sent again when the server refused them for now: nothing was executed.
-    refused: bool = False
+    attempts: int = option(
+        3,
+        check=count(1),
+        doc="""Number of times that a command is sent at most, the first time included; at least 1.""",
+    )
+    delay: float = option(
+        0.05,
+        check=seconds,
+        doc="""Seconds before the second attempt, 0 or more.""",
+    )
+    factor: float = option(
+        2.0,
+        check=number(1),
+        doc="""Factor by which the delay grows with each further attempt, at least 1.""",
+    )
+    max_delay: float = option(
+        1.0,
+        check=seconds,
+        doc="""Longest delay in seconds, before jitter.""",
+    )
+    jitter: float = option(
+        0.25,
+        check=number(most=1, kind="a fraction"),
+        doc="""Randomness of each delay as a fraction of it, from 0 to 1: 0.25 is up to 25 per cent more or less.""",
+    )
+    read_only: bool = option(
+        False,
+        check=check_flag,
+        doc="""Whether a command that only reads is sent again after its reply was lost.""",
+    )
+    refused: bool = option(
+        False,
+        check=check_flag,
+        doc="""Whether any command is sent again after the server refused it for now (``LOADING``, ``BUSY``,
+        ``READONLY`` ...), because the server executed nothing.""",
+    )
 
     def __post_init__(self) -> None:
-        """Refuse values that make no sense with ``ValueError``."""
-        judged = {
-            "attempts": check_count("attempts", self.attempts, 1),
-            "delay": check_seconds("delay", self.delay),
-            "factor": check_number("factor", self.factor, 1),
-            "max_delay": check_seconds("max_delay", self.max_delay),
-            "jitter": check_number("jitter", self.jitter, most=1, kind="a fraction"),
-            "read_only": check_flag("read_only", self.read_only),
-            "refused": check_flag("refused", self.refused),
-        }
-        for name, value in judged.items():
-            object.__setattr__(self, name, value)
+        """Judge every value once, and keep it as the package uses it."""
+        judge(self)
 
     def delay_after(self, attempt: int) -> float:
         """Seconds to wait after an attempt that failed, counted from 1."""
@@ -105,3 +122,14 @@ class RetryPolicy:
 
 def _is_refusal(error: ResponseError) -> bool:
     return error.code in _NOT_NOW or (error.code == "UNBLOCKED" and is_of_replica(error))
+
+
+def check_retry(name: str, value: object) -> RetryPolicy | None:
+    """Check that it is a :class:`RetryPolicy` or None.
+
+    :raises ValueError: it is something else.
+    """
+    # The type, because an object of a program may claim any class.
+    if value is None or issubclass(type(value), RetryPolicy):
+        return value  # type: ignore[return-value]
+    raise ValueError(f"{name} must be a RetryPolicy or None, not {shown(value)}")

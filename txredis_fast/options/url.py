@@ -13,12 +13,14 @@ import dataclasses
 import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from .._checks import check_charset, check_choice, check_client_name, check_count, check_host, check_path, check_port
-from .._checks import check_seconds as _check_seconds
+from .._checks import check_host, check_path, check_port
+from .connection import ConnectionOptions
+from .option import options_of
+from .readers import digits
 
 __all__ = ["RedisURL"]
 
@@ -31,7 +33,9 @@ _ADDRESS = "cannot read the address in the URL: its port is a number up to 65535
 
 _SPLIT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL).fullmatch
 _ODD = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]").search
-_WHOLE = re.compile(r"[0-9]{1,20}").fullmatch
+
+#: What reads each option that a URL may set, by name.
+_READERS = {name: declared.read for name, declared in options_of(ConnectionOptions).items() if declared.read}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +106,7 @@ class RedisURL:
         return cls(scheme, addresses, "", service, options)
 
 
-def _take_apart(url: Any) -> tuple[str, str, str, str, str]:
+def _take_apart(url: object) -> tuple[str, str, str, str, str]:
     """Scheme, credentials, hosts, path and query of a URL."""
     if not isinstance(url, str):
         raise ValueError(f"a URL is a str, not of type {type(url).__name__}")
@@ -164,91 +168,14 @@ def _host_and_port(text: str, default_port: int, one_of_several: bool) -> tuple[
     raise ValueError(_ADDRESS)
 
 
-def _set_database(options: dict[str, Any], text: str) -> None:
-    if not _WHOLE(text):
+def _set_database(options: dict[str, object], text: str) -> None:
+    if not digits(text):
         raise ValueError(_DATABASE)
     if options.setdefault("dbid", int(text)) != int(text):
         raise ValueError("the URL names two databases, behind the host and as an option (dbid)")
 
 
-def _whole(name: str, text: str, least: int) -> int:
-    if not _WHOLE(text):
-        raise ValueError
-    return int(check_count(name, int(text), least))
-
-
-def _read_dbid(name: str, text: str) -> int:
-    return _whole(name, text, 0)
-
-
-def _read_poolsize(name: str, text: str) -> int:
-    return _whole(name, text, 1)
-
-
-def _read_count(name: str, text: str) -> int | None:
-    return None if text.lower() == "none" else _whole(name, text, 0)
-
-
-def _read_bool(name: str, text: str) -> bool:
-    word = text.lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise ValueError
-
-
-def _read_convert_numbers(name: str, text: str) -> Any:
-    return "exact" if text == "exact" else _read_bool(name, text)
-
-
-def _read_seconds(name: str, text: str) -> float | None:
-    return None if text.lower() == "none" else _read_needed_seconds(name, text)
-
-
-def _read_needed_seconds(name: str, text: str) -> float:
-    return float(_check_seconds(name, float(text)))
-
-
-def _read_charset(name: str, text: str) -> str | None:
-    return None if text.lower() == "none" else check_charset(name, text)
-
-
-def _read_choice(name: str, text: str) -> str:
-    return check_choice(name, text, ("wait", "fail"))
-
-
-def _read_text(name: str, text: str) -> str:
-    return text
-
-
-_READERS: dict[str, Callable[[str, str], Any]] = {
-    "dbid": _read_dbid,
-    "poolsize": _read_poolsize,
-    "reconnect": _read_bool,
-    "charset": _read_charset,
-    "connectTimeout": _read_seconds,
-    "replyTimeout": _read_seconds,
-    "poolTimeout": _read_seconds,
-    "maxBlockingConnections": _read_count,
-    "maxInFlight": _read_count,
-    "maxQueuedBytes": _read_count,
-    "whenFull": _read_choice,
-    "convertNumbers": _read_convert_numbers,
-    "slowCommandThreshold": _read_seconds,
-    "disconnectTimeout": _read_needed_seconds,
-    "healthCheckInterval": _read_seconds,
-    "clientName": check_client_name,
-    "strict": _read_bool,
-    "tls": _read_bool,
-    "tls_ca": _read_text,
-    "tls_certificate": _read_text,
-    "tls_key": _read_text,
-    "tls_host": _read_text,
-}
-
-
-def _read_option(name: str, text: str) -> Any:
+def _read_option(name: str, text: str) -> object:
     try:
         return _READERS[name](name, text)
     except ValueError:
@@ -256,8 +183,8 @@ def _read_option(name: str, text: str) -> Any:
     raise ValueError(f"cannot read the value of {name} in the URL")
 
 
-def _query_options(query: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
+def _query_options(query: str) -> dict[str, object]:
+    options: dict[str, object] = {}
     for number, (given, text) in enumerate(_pairs(query), 1):
         name = "dbid" if given == "db" else given
         if name not in _READERS:

@@ -36,16 +36,13 @@ from .._reactor import current_reactor
 from ..commands._parts import BLOCKING, command_name, is_read_only
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
 from ..inflight import TimeLimit
-from ..transport import connect_for
+from ..transport import DEFAULT_CONNECT_TIMEOUT, connect_for
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
 
 __all__ = ["BlockingLane"]
 
 _log = Logger()
-
-#: Seconds that an attempt to connect may take where ``poolTimeout`` is 0 and ``connectTimeout`` is not set.
-DEFAULT_CONNECT_TIMEOUT = 30.0
 
 #: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
 DEFAULT_IDLE_TIME = 30.0

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from ..client import ConnectionHandler, RedisFactory
 from ..connection import RedisProtocol
 from ..inflight import PostProc
-from ..options import FactoryOptions
+from ..options import FactoryOptions, shows_options
 from .inbox import call_hook
 from .subscriptions import Converter, command_name
 
@@ -93,6 +93,7 @@ class MonitorFactory(RedisFactory):
 
     protocol = MonitorProtocol
 
+    @shows_options(FactoryOptions)
     def __init__(
         self,
         isLazy: bool = False,

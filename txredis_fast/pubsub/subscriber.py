@@ -33,7 +33,7 @@ from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import PostProc
-from ..options import FactoryOptions
+from ..options import FactoryOptions, shows_options
 from ..resp import INCOMPLETE, Push, Reader
 from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .restoring import Refused, Restorer, is_restored
@@ -423,6 +423,7 @@ class SubscriberFactory(RedisFactory):
     maxConcurrentMessages: int | None = None
     slowConsumer: SlowConsumerPolicy | None = None
 
+    @shows_options(FactoryOptions)
     def __init__(
         self,
         isLazy: bool = False,

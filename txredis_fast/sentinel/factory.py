@@ -27,7 +27,7 @@ from .shared import SharedQuestion
 __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
 
 #: Seconds for one attempt to connect, and for the handshake after it, where the user sets none.
-DEFAULT_CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT_SECONDS = 10.0
 
 #: So many connections of one pool are tried at the full pace while there is no master; more of them take turns.
 CROWD = 16
@@ -36,7 +36,7 @@ CROWD = 16
 class SentinelRedisProtocol(RedisProtocol):
     """A connection that is used only if the server has the role that the factory wants."""
 
-    handshakeTimeout = DEFAULT_CONNECT_TIMEOUT
+    handshakeTimeout = CONNECT_TIMEOUT_SECONDS
     #: Whether the server said that it is no master, where one is wanted.
     _is_no_master = False
 
@@ -93,7 +93,7 @@ class SentinelConnectionFactory(RedisFactory):
     @property
     def connect_limit(self) -> float:
         """``connectTimeout`` with its default."""
-        return DEFAULT_CONNECT_TIMEOUT if self.connectTimeout is None else self.connectTimeout
+        return CONNECT_TIMEOUT_SECONDS if self.connectTimeout is None else self.connectTimeout
 
     def discover(self) -> Deferred[Address]:
         """Fires with the host and port to connect to now; fails with :exc:`MasterNotFoundError`."""
@@ -256,7 +256,7 @@ class SentinelEndpoint:
     @property
     def attempt_limit(self) -> float:
         """Seconds for one attempt, should neither the Sentinels' nor the connection's own limit end it."""
-        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", DEFAULT_CONNECT_TIMEOUT)
+        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", CONNECT_TIMEOUT_SECONDS)
         return float(asking) + self._factory.connect_limit + 1
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:

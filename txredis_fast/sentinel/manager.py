@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, fail, gatherResults
@@ -20,7 +20,7 @@ from .._types import Argument
 from ..client import ConnectionHandler, RedisFactory
 from ..exceptions import MasterNotFoundError
 from ..inflight import check_timeout
-from ..options import TLS_DETAILS, ConnectionOptions
+from ..options import TLS_OPTIONS, ConnectionOptions, SentinelOptions
 from ..transport import tcp_endpoint
 from .answers import Address, address_of, other_sentinels_of, text
 from .factory import SentinelConnectionFactory, SentinelEndpoint
@@ -28,11 +28,13 @@ from .questions import Questions
 from .survey import Survey, name_of
 from .switches import SwitchListener
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 __all__ = ["Sentinel", "connect_through_sentinels"]
 
-#: Options that are no arguments of :class:`SentinelConnectionFactory`'s constructor: attributes, and how to encrypt.
+#: Options that become attributes of a :class:`SentinelConnectionFactory`; its constructor does not take them.
 _ATTRIBUTES = ("connectTimeout", "reconnect")
-_TLS = ("ssl_context_factory", "tls", *TLS_DETAILS)
 
 
 class Sentinel:
@@ -46,7 +48,10 @@ class Sentinel:
     discovery_timeout: float = 10
 
     def __init__(
-        self, sentinel_addresses: Iterable[Address], min_other_sentinels: int = 0, **connection_kwargs: Any
+        self,
+        sentinel_addresses: Iterable[Address],
+        min_other_sentinels: int = 0,
+        **connection_kwargs: Unpack[SentinelOptions],
     ) -> None:
         """Make one.
 
@@ -229,7 +234,7 @@ class Sentinel:
         options: dict[str, Any],
     ) -> Any:
         beside = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
-        encryption = {name: options.pop(name) for name in _TLS if name in options}
+        encryption = {name: options.pop(name) for name in TLS_OPTIONS if name in options}
         checked = ConnectionOptions(**beside, **encryption)
         beside = {name: getattr(checked, name) for name in beside}
         if encryption:
@@ -271,8 +276,8 @@ def connect_through_sentinels(
         connections to the Sentinels too.
     """
     shared: dict[str, Any] = {"connectTimeout": options.connectTimeout}
-    if not any(name in (sentinel_options or {}) for name in _TLS):
-        shared |= {name: getattr(options, name) for name in _TLS}
+    if not any(name in (sentinel_options or {}) for name in TLS_OPTIONS):
+        shared |= {name: getattr(options, name) for name in TLS_OPTIONS}
     factory = _OwningFactory(
         Sentinel(addresses, **{**shared, **(sentinel_options or {})}),
         service,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .attempt import connect_for, name_of_peer
 from .chunked import SlicedBatch
-from .endpoints import endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
+from .endpoints import DEFAULT_CONNECT_TIMEOUT, endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
 from .flood import MANY, PIECE, Flood
 from .producer import Outlet, forget_unsent
 from .socket_read import fill_from_socket, fill_no_more, receives_directly
@@ -15,6 +15,7 @@ from .turns import at_once, in_turns
 
 __all__ = [
     "ALERT",
+    "DEFAULT_CONNECT_TIMEOUT",
     "MANY",
     "PEM",
     "PIECE",

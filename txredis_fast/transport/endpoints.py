@@ -23,7 +23,7 @@ from .._reactor import current_reactor
 from .attempt import AttemptTimeoutError, OneAttempt, Stage, connect_within, name_of_place
 from .tls import NameCheck, NoCheck, TLSSettings, refusal
 
-__all__ = ["endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
+__all__ = ["DEFAULT_CONNECT_TIMEOUT", "endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
 
 #: Seconds for one attempt to connect, where the user sets none.
 DEFAULT_CONNECT_TIMEOUT = 30

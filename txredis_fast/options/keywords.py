@@ -1,0 +1,163 @@
+"""Types of the keyword arguments that constructors and factories take, for typed programs and for ``help()``.
+
+Type checkers cannot read keyword arguments from a dataclass, so the types of :class:`ConnectionOptions` stand here once
+more, in groups: each option in exactly one. A test holds that both agree. What a function takes is a sum of groups,
+because a typed dictionary may not repeat a parameter that the function names itself.
+
+This module must not know what is done with an option.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict, TypeVar
+
+from .._checks import Credential
+from ..transport import PEM
+from .checks import ConvertNumbers, PoolTimeout, WhenFull
+from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
+from .retry_policy import RetryPolicy
+
+if TYPE_CHECKING:
+    from ..telemetry import CommandHook
+
+__all__ = [
+    "AllOptions",
+    "EndpointOptions",
+    "FactoryOptions",
+    "MoreFactoryOptions",
+    "MoreOptions",
+    "SentinelOptions",
+    "refuse_others",
+    "shows_options",
+]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+# -- groups
+
+
+class PoolGroup(TypedDict, total=False):
+    """How many connections are kept."""
+
+    poolsize: int
+
+
+class KeptGroup(TypedDict, total=False):
+    """What is true of each connection that a pool keeps, and not of the factory of subscribers."""
+
+    dbid: int | None
+    reconnect: bool
+
+
+class InheritedGroup(TypedDict, total=False):
+    """Options that txredisapi's constructors and its factory name as parameters."""
+
+    charset: str | None
+    password: Credential | None
+    username: Credential | None
+    replyTimeout: float | None
+    convertNumbers: ConvertNumbers
+
+
+class AttemptGroup(TypedDict, total=False):
+    """What an endpoint brings with it."""
+
+    connectTimeout: float | None
+
+
+class ContextGroup(TypedDict, total=False):
+    """txredisapi's way to ask for TLS."""
+
+    ssl_context_factory: object
+
+
+class TLSGroup(TypedDict, total=False):
+    """TLS; an endpoint brings it with it."""
+
+    tls: bool
+    tls_ca: PEM | None
+    tls_certificate: PEM | None
+    tls_key: PEM | None
+    tls_host: str | None
+
+
+class AddedGroup(TypedDict, total=False):
+    """Options that txredisapi does not have."""
+
+    clientName: str | None
+    poolTimeout: PoolTimeout
+    healthCheckInterval: float | None
+    disconnectTimeout: float
+    maxBlockingConnections: int | None
+    maxInFlight: int | None
+    maxQueuedBytes: int | None
+    whenFull: WhenFull
+    onUnclaimedReply: UnclaimedReply | None
+    retry: RetryPolicy | None
+    strict: bool
+    hooks: Sequence[CommandHook]
+    slowCommandThreshold: float | None
+    limits: Mapping[str, int]
+
+
+# -- what is taken where
+
+
+class MoreOptions(AddedGroup, TLSGroup, total=False):
+    """Options that a constructor takes beside those it names; see :class:`ConnectionOptions`."""
+
+
+class MoreFactoryOptions(AddedGroup, AttemptGroup, total=False):
+    """Options that ``RedisFactory`` takes beside those it names; see :class:`ConnectionOptions`."""
+
+
+class FactoryOptions(InheritedGroup, MoreFactoryOptions, total=False):
+    """Options that the factories of subscribers and of monitors take; see :class:`ConnectionOptions`."""
+
+
+class EndpointOptions(InheritedGroup, AddedGroup, KeptGroup, PoolGroup, total=False):
+    """Options that ``from_endpoint`` takes: all but those of the endpoint itself; see :class:`ConnectionOptions`."""
+
+
+class SentinelOptions(InheritedGroup, AddedGroup, KeptGroup, AttemptGroup, ContextGroup, TLSGroup, total=False):
+    """Options of the connections to Sentinels, one to each; see :class:`ConnectionOptions`."""
+
+
+class AllOptions(SentinelOptions, PoolGroup, total=False):
+    """Every option; see :class:`ConnectionOptions`."""
+
+
+# -- at run time
+
+
+def refuse_others(taker: str, keywords: Mapping[str, object], taken: type) -> None:
+    """Refuse keywords that a typed dictionary does not have, as Python itself would.
+
+    :param taker: names the function, for the error.
+    :raises TypeError: there is one.
+    """
+    for name in keywords:
+        if name not in taken.__annotations__:
+            raise TypeError(f"{taker} got an unexpected keyword argument {name!r}")
+
+
+def shows_options(taken: type) -> Callable[[F], F]:
+    """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults."""
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        own = {each.name for each in named}
+        types = ConnectionOptions.__annotations__
+        added = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=types[name])
+            for name, each in OPTIONS.items()
+            if name in taken.__annotations__ and name not in own
+        ]
+        function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
+        return function
+
+    return decorate

@@ -1,0 +1,102 @@
+"""How an option is declared: default, check, URL reader and documentation in one place, beside its name and type.
+
+A frozen dataclass declares each option as ``name: type = option(default, check=..., doc=...)``. Everything else is read
+from these declarations by :func:`options_of`: what judges a value (:func:`judge`), what a URL may set, and the text of
+``help()`` (:func:`documented`).
+
+This module must not know any single option.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+__all__ = ["Check", "Option", "Reader", "documented", "judge", "option", "options_of"]
+
+T = TypeVar("T")
+
+#: Takes the name and the value of an option; returns the value as the package uses it, or raises ``ValueError``.
+Check = Callable[[str, object], T]
+
+#: Takes the name of an option and its text in a URL; returns its value, or raises ``ValueError``.
+Reader = Callable[[str, str], object]
+
+#: Columns of a line in ``help()``, without its indentation.
+_HELP_WIDTH = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """What is declared about one option beside its name and type."""
+
+    #: The value where a program gives none.
+    default: object
+    #: Judges a value.
+    check: Check[object]
+    #: What the option means, with units and bounds, in reStructuredText without roles.
+    doc: str
+    #: Reads the option in a URL; None: a URL cannot set it.
+    read: Reader | None
+    #: The default in words, where its repr is none.
+    default_text: str
+
+
+def option(
+    default: object,
+    *,
+    check: Check[T],
+    doc: str,
+    read: Reader | None = None,
+    default_text: str | None = None,
+    secret: bool = False,
+) -> T:
+    """Declare an option as a field of a dataclass.
+
+    The returned field passes as a value of the checked type, as that of ``dataclasses.field`` does: type checkers take
+    it for the default.
+
+    :param read: reads the option in a URL; None: a URL cannot set it.
+    :param default_text: the default in words; None: its repr.
+    :param secret: keep the value out of the dataclass' repr.
+    """
+    text = f"``{default!r}``" if default_text is None else default_text
+    declared = Option(default, check, " ".join(doc.split()), read, text)
+    if isinstance(default, Mapping):
+        field: Any = dataclasses.field(default_factory=dict, repr=not secret, metadata={Option: declared})
+    else:
+        field = dataclasses.field(default=default, repr=not secret, metadata={Option: declared})
+    return cast("T", field)
+
+
+def options_of(declaring: Any) -> dict[str, Option]:
+    """The options that a dataclass, or an object of it, declares, by name and in order."""
+    return {field.name: field.metadata[Option] for field in dataclasses.fields(declaring)}
+
+
+def judge(declaring: Any) -> None:
+    """Judge every option of a frozen dataclass' new object once, and keep each value as the package uses it.
+
+    :raises ValueError: a value is of a wrong type or out of its range; the error names the option.
+    """
+    for name, declared in options_of(declaring).items():
+        object.__setattr__(declaring, name, declared.check(name, getattr(declaring, name)))
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Append the text of every option to a class' docstring, where ``help()`` and Sphinx find it."""
+    cls.__doc__ = "\n".join([inspect.cleandoc(cls.__doc__ or ""), "", *_parameters(cls)])
+    return cls
+
+
+def _parameters(cls: Any) -> Iterator[str]:
+    for field in dataclasses.fields(cls):
+        declared: Option = field.metadata[Option]
+        text = f":param {field.name}: {declared.doc} Default: {declared.default_text}."
+        yield from textwrap.wrap(
+            text, _HELP_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        )
+        yield f":type {field.name}: {field.type}"
