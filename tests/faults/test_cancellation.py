@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 
 import txredis_fast as redis
 
-#: Cancellations against a real server; for the figure in the README: TXREDIS_FAST_CANCELLATIONS=100000.
+#: Cancellations against a real server; for the figure in docs/promises.rst: TXREDIS_FAST_CANCELLATIONS=100000.
 CANCELLATIONS = int(os.environ.get("TXREDIS_FAST_CANCELLATIONS", "3000"))
 
 CANCELLED = (CancelledError, redis.RedisError)

@@ -16,7 +16,7 @@ from bench.testbed.ways import Fault
 from faults.scripted import MemoryEndpoint, Session, settle
 from txredis_fast.client.factory import RedisFactory
 
-#: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.
+#: Replies that are lost on purpose; for the figure in docs/promises.rst: TXREDIS_FAST_LOST_REPLIES=1000.
 LOST_REPLIES = int(os.environ.get("TXREDIS_FAST_LOST_REPLIES", "150"))
 
 #: Repeats all that it may.
