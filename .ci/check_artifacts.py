@@ -19,9 +19,12 @@ GLIBC = (2, 17)
 IN_SDIST = [
     ".ci/run",
     "CHANGES.rst",
+    "CONTRIBUTING.rst",
     "LICENSE",
     "README.rst",
     "SECURITY.rst",
+    "docs/growth-in-flight.png",
+    "docs/index.rst",
     "docs/promises.rst",
     "pyproject.toml",
     "setup.py",
@@ -30,7 +33,7 @@ IN_SDIST = [
     "txredis_fast/py.typed",
 ]
 #: Every Python and Cython file of these, too.
-FOLDERS_IN_SDIST = ["bench", "examples", "tests", "txredis_fast"]
+FOLDERS_IN_SDIST = ["bench", "docs", "examples", "tests", "txredis_fast"]
 
 
 def problems_of_sdist(path: Path) -> list[str]:
@@ -48,7 +51,9 @@ def problems_of_wheel(path: Path) -> list[str]:
     """What is missing in a wheel, or should not be there."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    found = [f"the wheel has {name}" for name in names if re.search(r"\.(pyx|c|pyc)$|^(tests|bench|examples)/", name)]
+    found = [
+        f"the wheel has {name}" for name in names if re.search(r"\.(pyx|c|pyc)$|^(tests|bench|docs|examples)/", name)
+    ]
     built = [name.partition(".")[0] for name in names if name.endswith(".so")]
     extensions = [str(source.with_suffix("")) for source in Path("txredis_fast").rglob("*.pyx")]
     found += [f"the wheel lacks the extension {name}" for name in extensions if name not in built]

@@ -18,13 +18,13 @@ ROOT = Path(txredis_fast.__file__).parent.parent
 #: ``redis`` is what programs import this package as.
 NAME = re.compile(r"(?<![\w.:/@\"'-])(?:txredis_fast|redis)(?:\.[A-Za-z_]\w*)+")
 
-#: What has the form of such a name and is none: hosts and files.
-OTHERS = re.compile(r"redis\.(io|example|sock|conf)\b|txredis_fast\.(\w+\.)*_\w")
+#: What has the form of such a name and is none: hosts, files, and what Lua scripts call.
+OTHERS = re.compile(r"redis\.(io|example|sock|conf|call)\b|txredis_fast\.(\w+\.)*_\w")
 
 
 def documents() -> Iterator[tuple[str, str]]:
-    for document in sorted(ROOT.glob("*.rst")):
-        yield document.name, document.read_text()
+    for document in sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")]):
+        yield str(document.relative_to(ROOT)), document.read_text()
     for module in sorted((ROOT / "txredis_fast").rglob("*.py")):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

@@ -9,7 +9,7 @@ import typing
 from pathlib import Path
 
 import pytest
-from support import MemoryReactor
+from testbed.support import MemoryReactor
 
 import txredis_fast as redis
 from txredis_fast.options import OPTIONS, TLS_OPTIONS, keywords, option_table
@@ -143,16 +143,15 @@ def test_help_shows_the_whole_text_of_every_option(declaring):
         assert " ".join(said.split()) in text
 
 
-def test_the_table_stands_in_a_document():
-    """Generate it with: python -c "from txredis_fast.options import option_table; print(option_table(), end='')"."""
-    documents = [ROOT / "README.rst", *ROOT.joinpath("docs").rglob("*.rst")]
-    assert any(option_table() in document.read_text() for document in documents)
-
-
-def test_the_table_has_every_option_once():
-    names = [line for line in option_table().splitlines() if line.startswith("   * - ``")]
-    assert names == [f"   * - ``{name}``" for name in OPTIONS]
-    assert "``max_text_length``" in option_table(["limits"]) and "``dbid``" not in option_table(["limits"])
+@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.RetryPolicy])
+def test_the_table_of_a_document_is_made_of_the_declarations(declaring):
+    page = ROOT.joinpath("docs", "connecting.rst").read_text(encoding="utf-8")
+    assert f".. option-table:: txredis_fast.{declaring.__name__}\n" in page
+    rows = option_table(declaring).split("\n   * - ")[2:]
+    assert [row.partition("\n")[0] for row in rows] == [f"``{name}``" for name in options_of(declaring)]
+    for row, declared in zip(rows, options_of(declaring).values(), strict=True):
+        assert f"     - {declared.default_text}\n" in row
+        assert " ".join(declared.doc.split()) in " ".join(row.split())
 
 
 @pytest.mark.parametrize("name", [*CONSTRUCTORS, "from_url"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import Pool, Transport, command, connect, failed, fired
+from testbed.support import Pool, Transport, command, connect, failed, fired
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 

@@ -1,7 +1,7 @@
 """Every difference from txredisapi 1.6.0 that is allowed, and where it is seen.
 
-Each is a row of "Differences from txredisapi" in ``README.rst``. What is not listed here has to be the same; and what
-is listed has to differ, so that no row outlives its reason.
+Each is a row of "Differences from txredisapi" in ``docs/migrating.rst``. What is not listed here has to be the same;
+and what is listed has to differ, so that no row outlives its reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BOTH_ENDS = "``start`` and ``end`` must both be specified"
 
 @dataclass(frozen=True)
 class Difference:
-    """One row of the README.
+    """One row of that table.
 
     :ivar theirs: what txredisapi does.
     :ivar ours: what this package does.

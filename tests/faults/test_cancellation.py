@@ -22,7 +22,7 @@ pytestmark = pytest.mark.promise(
     about="Time limits and cancellation",
 )
 
-#: Cancellations against a real server; for the figure in the README: TXREDIS_FAST_CANCELLATIONS=100000.
+#: Cancellations against a real server; for the figure in docs/promises.rst: TXREDIS_FAST_CANCELLATIONS=100000.
 CANCELLATIONS = int(os.environ.get("TXREDIS_FAST_CANCELLATIONS", "3000"))
 
 CANCELLED = (CancelledError, redis.RedisError)

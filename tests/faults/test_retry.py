@@ -24,7 +24,7 @@ pytestmark = pytest.mark.promise(
     about="Replies and their callers",
 )
 
-#: Replies that are lost on purpose; for the figure in the README: TXREDIS_FAST_LOST_REPLIES=1000.
+#: Replies that are lost on purpose; for the figure in docs/promises.rst: TXREDIS_FAST_LOST_REPLIES=1000.
 LOST_REPLIES = int(os.environ.get("TXREDIS_FAST_LOST_REPLIES", "150"))
 
 #: Repeats all that it may.

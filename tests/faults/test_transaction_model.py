@@ -19,7 +19,7 @@ pytestmark = pytest.mark.promise(
     about="Transactions, pipelines and batches",
 )
 
-#: How many in all; for the figure in the README: TXREDIS_FAST_TRANSACTIONS=20000.
+#: How many in all; for the figure in docs/promises.rst: TXREDIS_FAST_TRANSACTIONS=20000.
 TRANSACTIONS = int(os.environ.get("TXREDIS_FAST_TRANSACTIONS", "1000"))
 
 USERS = 8

@@ -1,4 +1,4 @@
-"""The table of options for documents, in reStructuredText.
+"""The table of the options that a dataclass declares, for documents, in reStructuredText.
 
 This module must not know any single option.
 """
@@ -6,9 +6,10 @@ This module must not know any single option.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-from .connection import OPTIONS
+from .option import options_of
 
 __all__ = ["option_table"]
 
@@ -16,23 +17,22 @@ __all__ = ["option_table"]
 _WIDTH = 120
 
 
-def option_table(names: Collection[str] = tuple(OPTIONS)) -> str:
-    """Write the table of some options, by default of all, in their order in :class:`ConnectionOptions`."""
-    return "\n".join(_lines(names)) + "\n"
+def option_table(declaring: Any) -> str:
+    """Write the table of all options that a dataclass declares, in their order: name, default, meaning."""
+    return "\n".join(_lines(declaring)) + "\n"
 
 
-def _lines(names: Collection[str]) -> Iterator[str]:
+def _lines(declaring: Any) -> Iterator[str]:
     yield from (".. list-table::", "   :header-rows: 1", "   :widths: 20 12 68", "")
     yield from ("   * - Option", "     - Default", "     - Meaning")
-    for name, declared in OPTIONS.items():
-        if name in names:
-            yield f"   * - ``{name}``"
-            yield f"     - {declared.default_text}"
-            yield from textwrap.wrap(
-                declared.doc,
-                _WIDTH,
-                initial_indent="     - ",
-                subsequent_indent="       ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+    for name, declared in options_of(declaring).items():
+        yield f"   * - ``{name}``"
+        yield f"     - {declared.default_text}"
+        yield from textwrap.wrap(
+            declared.doc,
+            _WIDTH,
+            initial_indent="     - ",
+            subsequent_indent="       ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )

@@ -3,20 +3,20 @@
 Events go through Twisted's structured logger with ``log_namespace="txredis_fast"`` and the name of the event in
 ``redis_event``, so that an observer can pick them. These names and fields are stable:
 
-=================== ======= ============================================================================
-``redis_event``     level   fields beside ``server``
-=================== ======= ============================================================================
-connected           debug   ``connections``, ``poolsize``
-lost                info    ``reason``, ``unanswered`` (commands written and not answered); debug where the
-                            program disconnected
-retry               info    ``delay`` (seconds), ``attempt`` (from 1)
-timeout             warn    ``reason``, ``unanswered``
-pool_wait_over      warn    ``waited`` (how many gave up at that moment), ``reason``
-slow_pool_wait      warn    ``seconds``
-subscription_gap    warn    ``seconds``, ``names`` (how many channels and patterns were restored)
-slow_command        warn    ``command`` (its name), ``arguments`` (how many), ``seconds``
+=================== ======== ============================================================================
+``redis_event``     level    fields beside ``server``
+=================== ======== ============================================================================
+connected           debug    ``connections``, ``poolsize``
+lost                info     ``reason``, ``unanswered`` (commands written and not answered); debug where the
+                             program disconnected
+retry               info     ``delay`` (seconds), ``attempt`` (from 1)
+timeout             warn     ``reason``, ``unanswered``
+pool_wait_over      warn     ``waited`` (how many gave up at that moment), ``reason``
+slow_pool_wait      warn     ``seconds``
+subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
+slow_command        warn     ``command`` (its name), ``arguments`` (how many), ``seconds``
 hook_failed         critical ``hook`` (its class); with the exception
-=================== ======= ============================================================================
+=================== ======== ============================================================================
 
 No event has an argument, a reply or a password.
 
