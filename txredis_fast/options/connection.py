@@ -25,7 +25,7 @@ from .._checks import (
     shown,
     whole_number,
 )
-from ..resp._shared import HUGE
+from ..resp import HUGE
 from ..transport import PEM, TLSSettings
 from .retry_policy import RetryPolicy
 from .url import RedisURL
