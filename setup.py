@@ -8,6 +8,7 @@ compiler gets the pure-Python package, which behaves alike.
 import os
 import platform
 import sys
+from pathlib import Path
 from textwrap import shorten
 
 from setuptools import Extension, setup
@@ -51,8 +52,8 @@ elif not PURE_PYTHON:
 
     flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
     sources = [
-        Extension(f"txredis_fast.{name}", [f"txredis_fast/{name.replace('.', '/')}.pyx"], extra_compile_args=flags)
-        for name in ("resp._cencode", "resp._cresp", "inflight._cdeferred", "inflight._crequest")
+        Extension(".".join(path.with_suffix("").parts), [path.as_posix()], extra_compile_args=flags)
+        for path in sorted(Path("txredis_fast").rglob("*.pyx"))
     ]
     extensions = cythonize(sources, build_dir="build", language_level=3)
     for extension in extensions:

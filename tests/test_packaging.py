@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import txredis_fast
+from txredis_fast import _implementation
 
 PACKAGE = Path(txredis_fast.__file__).parent
 
@@ -35,7 +36,7 @@ LAYERS = [
         "batching",
     ),
     *("otel", "inflight", "options", "commands", "resp", "transport", "telemetry"),
-    *("_credentials", "_roles", "exceptions", "_checks", "_types", "_reactor"),
+    *("_credentials", "_roles", "exceptions", "_checks", "_types", "_reactor", "_implementation"),
 ]
 
 #: The same inside of a room that has rooms of its own.
@@ -131,7 +132,7 @@ def test_a_room_has_few_modules_and_says_what_it_is():
         assert ast.get_docstring(ast.parse(room.joinpath("__init__.py").read_text(encoding="utf-8"))), room
 
 
-@pytest.mark.parametrize("name", ["resp", "options", "_checks", "exceptions", "_types"])
+@pytest.mark.parametrize("name", ["resp", "options", "_checks", "exceptions", "_types", "_implementation"])
 def test_the_lowest_layers_know_nothing_of_twisted(name):
     found = [
         (path.name, module)
@@ -145,7 +146,7 @@ def test_the_lowest_layers_know_nothing_of_twisted(name):
 
 def test_resp_can_be_imported_without_the_layers_above_it():
     used = {layer(name) for own, path in modules() if own == "resp" for name in imports(path)}
-    assert used <= {None, "resp", "exceptions"}
+    assert used <= {None, "resp", "exceptions", "_implementation"}
 
 
 def test_importing_installs_no_reactor_and_needs_no_openssl():
@@ -170,22 +171,80 @@ def test_importing_every_module_installs_no_reactor():
     assert not set(python(code)) & set(NOT_AT_IMPORT)
 
 
-IMPLEMENTATION = (
-    "import json; from txredis_fast import IMPLEMENTATION, Reader; "
-    "print(json.dumps([IMPLEMENTATION, Reader.__module__]))"
-)
+#: Prints which implementation is said to be in use, and which one each name of a room is of.
+IMPLEMENTATION = """
+import json
+import txredis_fast
+from txredis_fast import inflight, resp
+modules = {getattr(room, name).__module__ for room, name in [
+    (resp, "Reader"), (resp, "encode_command"), (resp, "may_collide"),
+    (inflight, "RequestQueue"), (inflight, "add_command"), (txredis_fast, "Reader"),
+]}
+print(json.dumps([txredis_fast.IMPLEMENTATION, sorted(modules)]))
+"""
+EXTENSIONS = [f"txredis_fast.{room}.{name}" for room, names in _implementation.EXTENSIONS.items() for name in names]
+PURE = [
+    "python",
+    ["txredis_fast.inflight._pyrequest", "txredis_fast.resp._pyencode", "txredis_fast.resp._pyresp"],
+]
+COMPILED = [
+    "cython",
+    ["txredis_fast.inflight._crequest", "txredis_fast.resp._cencode", "txredis_fast.resp._cresp"],
+]
+
+#: Python finds no extension of this name.
+WITHOUT = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Without())
+"""
+
+#: In place of an extension, one that this system cannot load.
+BROKEN = """
+import importlib.machinery, pathlib, sys, tempfile
+file = pathlib.Path(tempfile.mkdtemp(), "broken.so")
+file.write_bytes(b"no library")
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            loader = importlib.machinery.ExtensionFileLoader(name, str(file))
+            return importlib.machinery.ModuleSpec(name, loader, origin=str(file))
+sys.meta_path.insert(0, Broken())
+"""
+
+
+def every_extension_is_built() -> bool:
+    return all(
+        any(path.suffix in (".so", ".pyd") for path in PACKAGE.joinpath(room).glob(f"{name}.*"))
+        for room, names in _implementation.EXTENSIONS.items()
+        for name in names
+    )
 
 
 @pytest.mark.parametrize("switch", ["1", "yes"])
 def test_the_switch_forces_the_pure_python_implementation(switch):
-    assert python(IMPLEMENTATION, TXREDIS_FAST_PUREPYTHON=switch) == ["python", "txredis_fast.resp._pyresp"]
+    assert python(IMPLEMENTATION, TXREDIS_FAST_PUREPYTHON=switch) == PURE
 
 
 @pytest.mark.parametrize("switch", [{}, {"TXREDIS_FAST_PUREPYTHON": ""}, {"TXREDIS_FAST_PUREPYTHON": "0"}])
-def test_without_the_switch_the_extension_is_used_where_it_was_built(switch):
-    built = any(path.suffix in (".so", ".pyd") for path in PACKAGE.joinpath("resp").glob("_cresp*"))
-    expected = ["cython", "txredis_fast.resp._cresp"] if built else ["python", "txredis_fast.resp._pyresp"]
-    assert python(IMPLEMENTATION, **switch) == expected
+def test_without_the_switch_the_extensions_are_used_where_they_were_built(switch):
+    assert python(IMPLEMENTATION, **switch) == (COMPILED if every_extension_is_built() else PURE)
+
+
+@pytest.mark.skipif(not every_extension_is_built(), reason="the extensions are not built")
+@pytest.mark.parametrize("name", EXTENSIONS)
+@pytest.mark.parametrize("story", [WITHOUT, BROKEN], ids=["missing", "broken"])
+def test_where_one_extension_cannot_be_used_none_is(name, story):
+    assert python(story.format(name=name) + IMPLEMENTATION) == PURE
+
+
+def test_the_extensions_are_those_that_setup_builds():
+    sources = Path(__file__).parent.parent / "txredis_fast"
+    found = {".".join(path.relative_to(sources.parent).with_suffix("").parts) for path in sources.rglob("*.pyx")}
+    assert found == set(EXTENSIONS)
 
 
 def test_these_tests_run_over_the_implementation_that_was_asked_for():

@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ._implementation import IMPLEMENTATION
 from .api import (
     Connection,
     ConnectionPool,
@@ -80,7 +81,7 @@ from .exceptions import ConnectionError as ConnectionError
 from .exceptions import TimeoutError as TimeoutError
 from .options import ConnectionOptions, RedisURL, RetryPolicy
 from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
-from .resp import IMPLEMENTATION, Push, Reader, encode_command
+from .resp import Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .telemetry import CommandHook, CommandInfo, Stats

@@ -1,31 +1,18 @@
 """Who waits for which reply, and what goes out together: the exchange of commands and replies on one connection.
 
-This package picks the implementation that goes with the one of :mod:`txredis_fast.resp`; the reference is
-:mod:`txredis_fast.inflight._pyrequest`.
+The requests are there twice, compiled and in pure Python, and :mod:`txredis_fast._implementation` chooses; the
+reference is :mod:`txredis_fast.inflight._pyrequest`.
 """
 
 from __future__ import annotations
 
-import contextlib
+from typing import TYPE_CHECKING
 
-from ..resp import IMPLEMENTATION
+from .._implementation import IMPLEMENTATION
 from ._deadline import LastLook
 from ._failing import as_exception, fail_each
 from ._long import ListOfReplies, parts_of
-from ._pyrequest import (
-    BatchRequest,
-    PostProc,
-    Request,
-    RequestQueue,
-    add_command,
-    answer_each,
-    first_error,
-    plain_commands,
-    shorten,
-    shorten_adding,
-    shorten_recording,
-    shorten_shared,
-)
+from ._pyrequest import PostProc
 from .time_limit import TimeLimit, check_timeout, limit_error, within
 
 __all__ = [
@@ -52,8 +39,31 @@ __all__ = [
     "within",
 ]
 
-if IMPLEMENTATION != "python":
-    with contextlib.suppress(ImportError):
-        from . import _crequest  # type: ignore[attr-defined]
-
-        globals().update({name: getattr(_crequest, name) for name in _crequest.__all__})
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from ._pyrequest import (
+        BatchRequest,
+        Request,
+        RequestQueue,
+        add_command,
+        answer_each,
+        first_error,
+        plain_commands,
+        shorten,
+        shorten_adding,
+        shorten_recording,
+        shorten_shared,
+    )
+else:
+    from ._crequest import (
+        BatchRequest,
+        Request,
+        RequestQueue,
+        add_command,
+        answer_each,
+        first_error,
+        plain_commands,
+        shorten,
+        shorten_adding,
+        shorten_recording,
+        shorten_shared,
+    )

@@ -1,28 +1,29 @@
 """RESP, the protocol of Redis and Valkey: bytes <-> Python values.
 
-This package picks the implementation: the compiled one where it was built, else the pure-Python one,
-which can be forced with ``TXREDIS_FAST_PUREPYTHON=1`` in the environment. Both behave alike; the
-grammar and all documentation are in :mod:`txredis_fast.resp._pyresp`. It must not know anything of
-Twisted, of connections, or of commands.
+Everything on the path of a reply or command is there twice, compiled and in pure Python; both behave alike, and
+:mod:`txredis_fast._implementation` chooses. The grammar and all documentation are in :mod:`txredis_fast.resp._pyresp`.
+This package must not know anything of Twisted, of connections, or of commands.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from txredis_fast.resp._fixed import fix_argument, fixed_arguments, fixed_values
-from txredis_fast.resp._keys import spread, spread_at_once
-from txredis_fast.resp._shared import (
+from .._implementation import IMPLEMENTATION
+from ._fixed import fix_argument, fixed_arguments, fixed_values
+from ._keys import spread, spread_at_once
+from ._shared import (
     DEFAULT_MAX_BUFFERED,
     DEFAULT_MAX_BULK_LENGTH,
     DEFAULT_MAX_DEPTH,
     DEFAULT_MAX_ELEMENTS,
     DEFAULT_MAX_LINE_LENGTH,
     DEFAULT_MAX_TEXT_LENGTH,
+    HUGE,
     INCOMPLETE,
     Incomplete,
     Push,
+    warn_caller,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "DEFAULT_MAX_ELEMENTS",
     "DEFAULT_MAX_LINE_LENGTH",
     "DEFAULT_MAX_TEXT_LENGTH",
+    "HUGE",
     "IMPLEMENTATION",
     "INCOMPLETE",
     "Incomplete",
@@ -45,23 +47,10 @@ __all__ = [
     "may_collide",
     "spread",
     "spread_at_once",
+    "warn_caller",
 ]
 
-#: Which implementation is in use: ``"cython"`` or ``"python"``.
-IMPLEMENTATION: str
-
-if TYPE_CHECKING:
-    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
-elif os.environ.get("TXREDIS_FAST_PUREPYTHON", "") not in ("", "0"):
-    from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
-
-    IMPLEMENTATION = "python"
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from ._pyresp import Reader, encode_command, encode_commands, may_collide
 else:
-    try:
-        from txredis_fast.resp._cresp import Reader, encode_command, encode_commands, may_collide
-
-        IMPLEMENTATION = "cython"
-    except ImportError:
-        from txredis_fast.resp._pyresp import Reader, encode_command, encode_commands, may_collide
-
-        IMPLEMENTATION = "python"
+    from ._cresp import Reader, encode_command, encode_commands, may_collide

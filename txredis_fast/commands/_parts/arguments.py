@@ -14,7 +14,7 @@ from typing import Any
 from ..._checks import real_number, shown
 from ..._types import Aggregate, Argument, Items, Weights
 from ...exceptions import InvalidData, RedisError
-from ...resp._shared import warn_caller
+from ...resp import warn_caller
 
 __all__ = [
     "aggregate_arguments",
