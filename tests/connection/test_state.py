@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.support import Pool, Transport, command, connect, failed, fired
+from testbed.support import Pool, Transport, connect, failed, fired
+from testbed.wire import command
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from documents import DOCUMENTS, ROOT, Block, name_of, python_blocks
-from live_helpers import bounded, until
+from testbed.documents import DOCUMENTS, ROOT, Block, name_of, python_blocks
+from testbed.live import bounded, until
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.threads import deferToThread
