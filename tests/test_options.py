@@ -165,6 +165,24 @@ def test_a_constructor_shows_every_option_with_its_default(name):
         assert shown[option].default == OPTIONS[option].default
 
 
+TAKERS = [
+    *(*CONSTRUCTORS, "from_url", "from_endpoint", "makeConnection", "makeUnixConnection", "makeShardedConnection"),
+    *("makeShardedUnixConnection", "RedisFactory", "SubscriberFactory", "MonitorFactory", "RedisProtocol"),
+]
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_a_parameter_has_the_type_and_the_default_of_the_table(name):
+    taker = getattr(redis, name)
+    named = parameters(taker.__init__ if isinstance(taker, type) else taker)
+    shown = [each for each in named.values() if each.name in OPTIONS]
+    assert len(shown) > 5
+    for each in shown:
+        assert each.annotation == redis.ConnectionOptions.__annotations__[each.name]
+        if each.name != "poolsize":  # a pool of txredisapi has 10
+            assert each.default in (OPTIONS[each.name].default, each.empty)
+
+
 def test_an_endpoint_brings_the_options_of_the_attempt_with_it():
     assert set(OPTIONS) - set(parameters(redis.from_endpoint)) == {*TLS_OPTIONS, "connectTimeout"}
 
