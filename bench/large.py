@@ -64,7 +64,7 @@ def value(size: int) -> bytes:
 
 
 def elements(_: int) -> bytes:
-    return b"*%d\r\n" % ELEMENTS + bulks(ELEMENTS)
+    return wire.command(*(b"value:%d" % number for number in range(ELEMENTS)))
 
 
 def together(size: int) -> bytes:
