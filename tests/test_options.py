@@ -167,7 +167,7 @@ def test_a_constructor_shows_every_option_with_its_default(name):
 
 TAKERS = [
     *(*CONSTRUCTORS, "from_url", "from_endpoint", "makeConnection", "makeUnixConnection", "makeShardedConnection"),
-    *("makeShardedUnixConnection", "RedisFactory", "SubscriberFactory", "MonitorFactory", "RedisProtocol"),
+    *("makeShardedUnixConnection", "RedisFactory", "SubscriberFactory", "MonitorFactory", "BaseRedisProtocol"),
 ]
 
 
