@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
-from tests.testbed import wire
+from testbed import wire
 
 from .server import Address
 from .workloads import Spec, list_values

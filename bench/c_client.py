@@ -11,7 +11,7 @@ import re
 import resource
 import subprocess
 
-from tests.testbed.terminal import UsageError
+from testbed.terminal import UsageError
 
 from .machine import affinity
 from .server import Address, benchmark_program

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.testbed.terminal import UsageError
+from testbed.terminal import UsageError
 
 from .drivers import driver_names
 from .figures import CPU, MEMORY, WALL, Figures

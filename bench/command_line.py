@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.testbed.client import ReplyError
-from tests.testbed.terminal import Progress, UsageError
+from testbed.client import ReplyError
+from testbed.terminal import Progress, UsageError
 
 from . import growth, instructions
 from .drivers import DISTRIBUTIONS, REACTORS, Driver, choose, driver_names, find_driver

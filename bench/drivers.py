@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.testbed.terminal import UsageError
+from testbed.terminal import UsageError
 
 from .server import benchmark_program
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.testbed.terminal import Progress
+from testbed.terminal import Progress
 
 from .drivers import Driver
 from .figures import CPU, Figures

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from tests.testbed.terminal import Progress, UsageError
+from testbed.terminal import Progress, UsageError
 
 from .drivers import Driver
 from .figures import calibrate

@@ -20,9 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from testbed import wire
 from twisted.internet.defer import Deferred
-
-from tests.testbed import wire
 
 from .worker import peak_memory
 

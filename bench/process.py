@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.testbed.terminal import UsageError
+from testbed.terminal import UsageError
 
 from .drivers import Driver
 from .machine import affinity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.testbed.terminal import Column, table
+from testbed.terminal import Column, table
 
 from .figures import CPU, MEMORY, PEAK, WALL, Figure, Figures
 from .targets import Target

@@ -21,10 +21,10 @@ from importlib import metadata
 from typing import Any, Protocol
 
 import hiredis
+from testbed.wire import bulk, bulks, command
 from twisted.internet.testing import StringTransport
 from txredisapi import BaseRedisProtocol
 
-from tests.testbed.wire import bulk, bulks, command
 from txredis_fast.resp import INCOMPLETE, _pyresp
 
 try:

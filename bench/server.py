@@ -1,6 +1,6 @@
 """The server that is measured against: one of our own, or one that the user names.
 
-What the workloads read is put there by :mod:`tests.testbed.client`, without any of the drivers under test.
+What the workloads read is put there by :mod:`testbed.client`, without any of the drivers under test.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.testbed.address import Address
-from tests.testbed.servers import KINDS, Server
-from tests.testbed.terminal import UsageError
+from testbed.address import Address
+from testbed.servers import KINDS, Server
+from testbed.terminal import UsageError
 
 from .machine import affinity
 

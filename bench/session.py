@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from tests.testbed.client import Connection
-from tests.testbed.terminal import Progress, UsageError
+from testbed.client import Connection
+from testbed.terminal import Progress, UsageError
 
 from . import c_client
 from .drivers import VARIANTS, Driver

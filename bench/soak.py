@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.testbed.soak.command_line import main
+from testbed.soak.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from testbed.terminal import UsageError, bar
+from testbed.wire import command
 
 from bench import c_client, command_line, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
@@ -13,8 +15,6 @@ from bench.server import Address
 from bench.session import Plan, spec_for
 from bench.targets import TARGETS, Target
 from bench.workloads import Spec, by_name, make_workloads
-from tests.testbed.terminal import UsageError, bar
-from tests.testbed.wire import command
 
 
 def figures_of(**costs: list[float]) -> Figures:

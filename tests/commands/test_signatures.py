@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import txredis_fast as redis
 from txredis_fast import commands
 
 SIGNATURES = Path(__file__).parent.parent / "data" / "txredisapi-1.6.0-signatures.txt"
@@ -47,4 +48,4 @@ def test_a_command_has_the_parameters_of_txredisapi(name, parameters):
 
 def test_list_or_args_has_the_parameters_of_txredisapi():
     recorded = re.search(r"^def list_or_args(.*)$", SIGNATURES.read_text(), re.MULTILINE).group(1)
-    assert inherited_signature(commands.arguments.list_or_args) == recorded
+    assert inherited_signature(redis.list_or_args) == recorded
