@@ -180,7 +180,7 @@ async def test_code_of_a_page_runs_and_prints_what_it_says(page, addresses, tmp_
 async def test_a_block_that_does_not_do_what_it_says_is_noticed(text, error, tmp_path, monkeypatch):
     page = tmp_path / "page.rst"
     page.write_text(f".. code-block:: python\n\n    {text}\n")
-    monkeypatch.setattr("documents.ROOT", tmp_path)
+    monkeypatch.setattr("testbed.documents.ROOT", tmp_path)
     with pytest.raises(error):
         await run_page(page, {"localhost": "127.0.0.1"}, tmp_path, {"redis": redis})
 
