@@ -8,6 +8,7 @@ import re
 import shlex
 from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from testbed.documents import DOCUMENTS, ROOT, Block, blocks, name_of, python_blocks
@@ -155,7 +156,8 @@ def problem_of_python(arguments: list[str]) -> str | None:
         return None if find_spec(top) or f'"{top}>=' in PROJECT else "nothing brings this module"
     if find_spec(module) is None:
         return "there is no such module"
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / top).rglob("*.py"))
+    [folder] = find_spec(top).submodule_search_locations
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in Path(folder).rglob("*.py"))
     options = [word for word in arguments[2 : 3 if "run" in arguments else None] if word.startswith("--")]
     return next((f"no option {option}" for option in options if f'"{option}"' not in sources), None)
 

@@ -27,7 +27,7 @@ from twisted.internet.threads import deferToThread
 import txredis_fast as redis
 
 #: Seconds that one block may take.
-LIMIT = 20.0
+LIMIT = 60.0
 
 PAGES = [pytest.param(page, id=name_of(page)) for page in DOCUMENTS if python_blocks(page)]
 
