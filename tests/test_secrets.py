@@ -219,7 +219,7 @@ def the_handshake_is_never_answered(world):
     transport.reactor = world.clock
     connect(protocol, transport)
     world.clock.advance(3)
-    world.see(protocol, factory, protocol._end_reason, factory.why_not_connected())
+    world.see(protocol, factory, protocol.link.end_reason, factory.why_not_connected())
 
 
 @path

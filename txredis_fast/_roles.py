@@ -46,7 +46,7 @@ def telling_of_replica(protocol: Any) -> Callable[[ResponseError], None]:
 
     def tell(error: ResponseError) -> None:
         protocol = known()
-        if protocol is not None and protocol._usable and is_of_replica(error):
+        if protocol is not None and protocol.link.usable and is_of_replica(error):
             found_replica = getattr(protocol.factory, "found_replica", None)
             if found_replica is not None:
                 found_replica(protocol, error)

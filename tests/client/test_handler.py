@@ -216,7 +216,7 @@ def test_one_burst_goes_to_one_connection_until_that_has_much_to_do(commands, he
     pool = Pool(3)
     for _ in range(commands):
         pool.handler.get("a")
-    in_flight = sorted(protocol._in_flight for protocol in pool.factory.pool)
+    in_flight = sorted(protocol.link.in_flight for protocol in pool.factory.pool)
     assert sum(in_flight) == commands
     assert (in_flight[0] > 100) == (in_flight[1] > 100) == helped
 

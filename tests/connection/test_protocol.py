@@ -329,7 +329,7 @@ def test_a_refused_handshake_closes_the_connection_which_never_becomes_usable(an
     assert made == [None]
     assert transport.disconnecting
     assert pending(ready)
-    assert not protocol._usable
+    assert not protocol.link.usable
 
 
 def test_connectionMade_may_be_awaited_whether_or_not_there_is_a_handshake():
@@ -393,7 +393,7 @@ def test_BaseRedisProtocol_serves_as_the_server_of_a_test():
     server, transport = connected(Server)
     server.dataReceived(command("GET", "key"))
     assert transport.take() == command("*", "key")
-    assert server._encode_value("x\xfc") == "x\xfc".encode()
+    assert server.link.encode_value("x\xfc") == "x\xfc".encode()
 
 
 def test_connectionMade_that_does_not_chain_leaves_a_connection_that_can_be_used():
@@ -570,7 +570,7 @@ def test_what_a_callback_sent_before_garbage_came_is_never_written():
 def test_what_gives_a_connection_up_while_it_is_lost_leaves_its_transport_alone():
     # One over TLS has nothing left to shut down by then, in older Twisted, and says so with an AttributeError.
     protocol, transport = connected()
-    lost = protocol.get("a").addErrback(lambda _: protocol._abort(redis.ConnectionError("given up")))
+    lost = protocol.get("a").addErrback(lambda _: protocol.link.abort(redis.ConnectionError("given up")))
     transport.loseConnection()
     assert fired(lost) is None
     assert not transport.aborted

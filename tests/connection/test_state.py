@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("both", "clock", "logged_errors")
 
 
 def state_of(protocol):
-    return protocol._life.state
+    return protocol.link.state
 
 
 def test_every_state_is_reached_and_only_a_new_transport_leads_out_of_the_last():
@@ -41,7 +41,7 @@ def test_a_connection_goes_through_its_states():
     protocol.dataReceived(OK)
     assert state_of(protocol) is ConnectionState.READY
     answered = protocol.get("k")
-    protocol.finish(5)
+    protocol.link.drain(5)
     assert state_of(protocol) is ConnectionState.DRAINING and not protocol.connected
     protocol.dataReceived(b"$1\r\nv\r\n")
     assert fired(answered) == "v" and transport.disconnecting
@@ -56,10 +56,10 @@ def refuse_login(protocol):
 
 
 ENDINGS = {
-    "draining": lambda protocol: protocol.finish(5),
-    "drained by a replica": lambda protocol: protocol.finish_when_delivered(5, redis.ConnectionError("replica")),
+    "draining": lambda protocol: protocol.link.drain(5),
+    "drained by a replica": lambda protocol: protocol.link.drain_when_delivered(5, redis.ConnectionError("replica")),
     "garbage": lambda protocol: protocol.dataReceived(b"garbage\r\n"),
-    "torn": lambda protocol: protocol._tear(RuntimeError()),
+    "torn": lambda protocol: protocol.link.tear(RuntimeError()),
     "refused": lambda protocol: protocol.dataReceived(b"-DENIED Redis is in protected mode\r\n"),
     "lost": lambda protocol: protocol.connectionLost(Failure(ConnectionDone())),
     "marked by a program": lambda protocol: setattr(protocol, "connected", 0),
@@ -123,7 +123,7 @@ def test_one_that_the_pool_has_given_up_is_given_no_command():
     pool = Pool()
     connection = pool.factory.pool[0]
     connection.transport.loseConnection = lambda: None  # which takes its time
-    connection._login = -1  # somebody had it alone, and has logged in as another user
+    connection.link.login = -1  # somebody had it alone, and has logged in as another user
     pool.factory.prepare(connection)
     failed(connection.get("k"), redis.NotSentError)
     assert state_of(connection) is ConnectionState.DRAINING
@@ -134,7 +134,7 @@ def test_a_handshake_that_ends_while_the_connection_drains_does_not_open_it_agai
     ready = []
     protocol.whenConnected().addCallback(ready.append)
     transport = connect(protocol)
-    protocol.finish(5)
+    protocol.link.drain(5)
     protocol.dataReceived(OK)
     assert not ready and not protocol.connected
     assert transport.disconnecting

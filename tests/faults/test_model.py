@@ -24,6 +24,7 @@ import txredis_fast
 from faults.model_world import Found, World, shortened
 from txredis_fast import MaybeExecutedError, RedisProtocol
 from txredis_fast.batching.transaction import Transaction
+from txredis_fast.connection import Link
 from txredis_fast.connection.protocol import BaseRedisProtocol
 from txredis_fast.inflight import LastLook, _pyrequest
 from txredis_fast.pool.blocking import BlockingLane, _BlockingCommand
@@ -133,7 +134,7 @@ def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
                 self.waiting.popleft()
             super().answer(reply)
 
-    monkeypatch.setattr("txredis_fast.connection.protocol.RequestQueue", GivesUp)
+    monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", GivesUp)
     assert "instead of" in noticed()
 
 
@@ -144,7 +145,7 @@ def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure
                 self.waiting.pop()
             super().fail_all(make_error, turns)
 
-    monkeypatch.setattr("txredis_fast.connection.protocol.RequestQueue", Forgets)
+    monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", Forgets)
     assert "never answered" in noticed()
 
 
@@ -233,9 +234,9 @@ def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
 
 def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_noticed(pure, monkeypatch):
     def go_on(self: Any, error: BaseException) -> None:
-        self._requests.torn = self._requests.stopped = False
+        self.requests.torn = self.requests.stopped = False
 
-    monkeypatch.setattr(BaseRedisProtocol, "_tear", go_on)
+    monkeypatch.setattr(Link, "tear", go_on)
     noticed()
 
 

@@ -79,7 +79,7 @@ def test_nothing_of_what_has_failed_is_written_later(both):
     protocol._requests.outgoing = []
     kept = protocol.get("b")
     transport.take()
-    protocol._abort(redis.ConnectionError("test"))
+    protocol.link.abort(redis.ConnectionError("test"))
     failed(written, redis.MaybeExecutedError)
     failed(kept, redis.NotSentError)
     protocol._flush()

@@ -208,7 +208,7 @@ class World:
             connection.transport
         self.pass_time(3)
         for connection in connections(handler):
-            connection._abort(redis.ConnectionError("of the test"))
+            connection.link.abort(redis.ConnectionError("of the test"))
         settle(clock)
         waiting.append(handler.get("k"))
         self.pass_time(2)

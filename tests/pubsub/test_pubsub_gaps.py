@@ -82,7 +82,7 @@ def test_a_connection_that_this_side_gave_up_was_dead_since_it_was_last_heard(cl
     unanswered(protocol.subscribe("a"))
     protocol.dataReceived(array("subscribe", "a", 1))
     clock.advance(10)
-    protocol._abort(redis.ConnectionError("no answer"))
+    protocol.link.abort(redis.ConnectionError("no answer"))
     protocol, _ = connect_factory(factory)
     protocol.dataReceived(array("subscribe", "a", 1))
     assert factory.told == [("gap", 10.0, [])]

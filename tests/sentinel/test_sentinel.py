@@ -775,7 +775,7 @@ def test_questions_do_not_pile_up_on_a_sentinel_that_hangs(setting, network):
     for _ in range(60):
         fired(setting.settled(manager.discover_master(SERVICE)))
         network.wait(1)
-    assert all(connection._in_flight <= 11 for connection in hanging._factory.pool)
+    assert all(connection.link.in_flight <= 11 for connection in hanging._factory.pool)
     assert setting.network.attempted.count(11) > 1
 
 

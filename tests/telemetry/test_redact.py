@@ -151,7 +151,7 @@ def test_a_piece_of_garbage_that_is_cut_inside_a_secret_is_left_out(secret):
         protocol.whenDisconnected().addCallback(lost.append)
         protocol.dataReceived(b"@" * (shift % 3) + data[shift:] + b"\r\n")
         assert lost and transport.aborted
-        shown = protocol._lost_because
+        shown = protocol.link.lost_because
         assert not any(repr(data[at : at + 5])[2:-1] in shown.partition(", got ")[2] for at in range(len(data) - 4)), (
             shown
         )
@@ -180,7 +180,7 @@ def test_a_short_password_is_told_by_no_text_and_makes_none_unreadable(password,
         protocol, transport = connected(password=password)
         transport.clear()
         protocol.dataReceived(f"-{text}\r\n".encode())
-        assert protocol._lost_because == f"Redis error: could not auth: {told or text}"
+        assert protocol.link.lost_because == f"Redis error: could not auth: {told or text}"
 
 
 def test_a_short_password_does_not_become_stars_in_errors_of_other_commands(clock):
@@ -208,7 +208,7 @@ def test_a_password_that_was_given_later_is_kept_out_too(clock):
     pool.answer(b"+OK\r\n")
     assert changed.called
     pool.transports[0].protocol.dataReceived(f"-ERR what is {SECRET}\r\n".encode())
-    assert pool.transports[0].protocol._lost_because.endswith("ERR what is ***")
+    assert pool.transports[0].protocol.link.lost_because.endswith("ERR what is ***")
 
 
 # -- nothing raises
@@ -278,7 +278,7 @@ def test_a_reply_that_nobody_asked_for_is_told_without_data(data, told):
     protocol, transport = connected()
     protocol.dataReceived(data)
     assert transport.aborted
-    assert protocol._lost_because == f"a reply came that no command had asked for: {told}"
+    assert protocol.link.lost_because == f"a reply came that no command had asked for: {told}"
 
 
 def test_kind_and_size_of_a_long_reply_are_told_without_looking_into_it():

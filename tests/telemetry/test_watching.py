@@ -77,7 +77,8 @@ def names(log: list[dict[str, Any]]) -> list[str]:
 def test_without_hooks_a_connection_has_nothing_of_them():
     pool = Pool()
     (connection,) = pool.factory.pool
-    assert not {"execute_command", "execute_batch", "_execute_stock"} & set(vars(connection))
+    assert not {"execute_command", "execute_batch"} & set(vars(connection))
+    assert connection.link.execute_stock == connection._execute_stock
 
 
 def test_every_road_to_the_wire_is_seen_once():

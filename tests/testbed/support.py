@@ -32,7 +32,7 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for attribute in ("Reader", "encode_command", "encode_commands"):
         monkeypatch.setattr(f"txredis_fast.connection.protocol.{attribute}", getattr(module, attribute))
     requests = importlib.import_module(f"txredis_fast.inflight.{name.replace('resp', 'request')}")
-    monkeypatch.setattr("txredis_fast.connection.protocol.RequestQueue", requests.RequestQueue)
+    monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", requests.RequestQueue)
     for attribute in ("add_command", "answer_each", "first_error"):
         monkeypatch.setattr(f"txredis_fast.batching.pipeline.{attribute}", getattr(requests, attribute))
     monkeypatch.setattr("txredis_fast.batching.batch.plain_commands", requests.plain_commands)

@@ -132,7 +132,7 @@ def test_nothing_is_handed_on_of_a_connection_that_is_given_up(both, time):
     flooded = Flooded(time)
     flooded.receives()
     count = len(flooded.replies)
-    flooded.protocol._abort(ConnectionError("enough"))
+    flooded.protocol.link.abort(ConnectionError("enough"))
     flooded.goes_on()
     assert len(flooded.replies) == count
 

@@ -50,7 +50,7 @@ class _Probe(RedisProtocol):
         super().dataReceived(data, unpause)
 
     def connectionLost(self, why: Failure = connectionDone) -> None:
-        self.factory.reason.lost_because = self._end_reason or why.value
+        self.factory.reason.lost_because = self.link.end_reason or why.value
         super().connectionLost(why)
 
 

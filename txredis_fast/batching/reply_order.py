@@ -32,7 +32,7 @@ class ReplyOrder:
     """Counts what is sent on one connection between MULTI and EXEC."""
 
     def __init__(self, connection: Any) -> None:
-        self._requests = getattr(connection, "_requests", None)
+        self._requests = getattr(getattr(connection, "link", None), "requests", None)
         #: Number of the first command after MULTI, and of EXEC, among those of the connection.
         self._first: int | None = None
         self._exec: int | None = None

@@ -278,7 +278,7 @@ class Transaction(Scope):
             refused = self._guard(args, self._connection)
             if refused is not None:
                 return self._refuse(refused)
-        full: RedisError | None = getattr(self._connection, "_too_full", None)
+        full = self._full_error()
         if full is not None:
             return self._refuse(full)
         if self._state is not TransactionState.QUEUING:
@@ -351,6 +351,10 @@ class Transaction(Scope):
         self.results = results
         return results
 
+    def _full_error(self) -> RedisError | None:
+        link = getattr(self._connection, "link", None)
+        return None if link is None else link.full_error
+
     def _not_queued(self, failure: Failure, was_sent: bool) -> Failure:
         # What was sent and refused by the server, the server knows of. What was sent and given up, it has queued. What
         # is lost with its connection is lost with the others. All else the server does not know to be missing.
@@ -367,7 +371,7 @@ class Transaction(Scope):
             else:
                 self._give_back_if_sent(before, 1)
         except BaseException as error:
-            self._connection._tear(error)  # else nobody would have it
+            self._connection.link.tear(error)  # else nobody would have it
             raise
         return result
 
@@ -379,13 +383,13 @@ class Transaction(Scope):
             verbs = [as_deferred(self._send_on_connection, verb) for verb in ("DISCARD", "UNWATCH")]
             DeferredList(verbs, consumeErrors=True).addCallback(lambda _: self._give_back_if_sent(before, 2))
         except BaseException as error:
-            self._connection._tear(error)
+            self._connection.link.tear(error)
             raise
 
     def _give_back_if_sent(self, before: int, commands: int) -> None:
         """Give the connection back, unless what ends the transaction on the server was never sent to it."""
         if not self._order.was_sent(before + commands - 1) and getattr(self._connection, "connected", False):
-            self._connection._abort(ConnectionError("an override of execute_command left a transaction open"))
+            self._connection.link.abort(ConnectionError("an override of execute_command left a transaction open"))
         self._give_back()
 
     def _give_back(self) -> None:
@@ -394,7 +398,7 @@ class Transaction(Scope):
             try:
                 self._release(self._connection)
             except BaseException as error:
-                self._connection._tear(error)  # else nobody would have it
+                self._connection.link.tear(error)  # else nobody would have it
                 raise
 
 

@@ -184,14 +184,15 @@ class RedisFactory(Reconnecting):
             username=self.username,
         )
         self._built.add(protocol)
-        protocol._login = self._login
-        protocol._round = self._rounds.number
+        link = protocol.link
+        link.login = self._login
+        link.round = self._rounds.number
         protocol.factory = self
         queue = self.connectionQueue
-        protocol._on_busy, protocol._on_room = queue.rebalance, queue.has_room
+        link.on_busy, link.on_room = queue.rebalance, queue.has_room
         if queue.fails_when_full:
-            protocol._why_full = lambda: f"The connection has as much in flight as it may: {self._limits()}"
-        protocol._requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
+            link.why_full = lambda: f"The connection has as much in flight as it may: {self._limits()}"
+        link.requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
         if self.connectTimeout is not None:
             protocol.handshakeTimeout = self.connectTimeout
         if self.strict:
@@ -209,14 +210,14 @@ class RedisFactory(Reconnecting):
         try:
             self._take_in(connection)
         except BaseException as error:
-            connection._tear(error)  # else it would be up, and nobody would be given it
+            connection.link.tear(error)  # else it would be up, and nobody would be given it
             raise
 
     def _take_in(self, connection: Any) -> None:
         interval = seconds_or(self.healthCheckInterval, 0)
         if interval:
             keep_alive(connection.transport, interval)
-        slot = getattr(connection, "_slot", None)
+        slot = connection.link.slot
         if slot is None:
             self.addConnection(connection)
         else:
@@ -258,7 +259,7 @@ class RedisFactory(Reconnecting):
             deferred.errback(ConnectionFailedError("disconnected before it was connected"))
         finishing = list(self.pool)
         for connection in finishing:
-            connection.finish(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
+            connection.link.drain(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
         # The others stop when their connections are closed.
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self._lane is not None:
@@ -284,7 +285,7 @@ class RedisFactory(Reconnecting):
         try:
             self._add(conn)
         except BaseException as error:
-            conn._tear(error)  # else it would be up, and nobody would be given it
+            conn.link.tear(error)  # else it would be up, and nobody would be given it
             raise
         if self.deferred is not None and self.size == self.poolsize:
             deferred, self.deferred = self.deferred, None
@@ -295,7 +296,7 @@ class RedisFactory(Reconnecting):
         self.pool.append(conn)
         self.size = len(self.pool)
         self._refused = False
-        conn._was_pooled = True
+        conn.link.was_pooled = True
         interval = seconds_or(self.healthCheckInterval, 0)
         if interval and conn._answers_ping:
             HealthCheck(conn, interval, lambda each: each in self.connectionQueue.pending)
@@ -423,45 +424,47 @@ class RedisFactory(Reconnecting):
         The pool's database and login may have changed while it was taken or made; and whoever had it taken may have
         left a transaction open on it, or another database.
         """
-        scope, connection._scope = getattr(connection, "_scope", None), None
+        scope, connection.link.scope = connection.link.scope, None
         if scope is not None:
             scope.abandon()
-        if getattr(connection, "_replica", None) is not None:
+        if connection.link.replica_error is not None:
             self._end_in_order(connection)
-            connection._close_if_idle()
+            connection.link.close_if_idle()
             return
-        login = getattr(connection, "_login", self._login)
+        login = connection.link.login
         if login == FOREIGN_LOGIN:  # what it was before cannot always be had again
-            connection.finish(0)
+            connection.link.drain(0)
             connection.transport.loseConnection()
             return
         dbid = 0 if self.dbid is None and connection.dbid == UNKNOWN_DATABASE else self.dbid
-        if login != self._login:
-            connection._login = self._login
-            connection.auth(self.password, self.username).addErrback(lambda failure: connection._abort(failure.value))
+        if login not in (None, self._login):
+            connection.link.login = self._login
+            connection.auth(self.password, self.username).addErrback(
+                lambda failure: connection.link.abort(failure.value)
+            )
         if dbid is not None and connection.dbid != dbid:
             connection.dbid = dbid
-            connection.select(dbid).addErrback(lambda failure: connection._abort(failure.value))
+            connection.select(dbid).addErrback(_abort, connection)
 
     def found_replica(self, connection: Any, error: ResponseError) -> None:
         """An error reply told that a connection leads to a replica: end it in order, so that it is made anew.
 
         Once in each round, see :mod:`.roles`. One that somebody has alone ends when it is given back.
         """
-        if self.keeps_trying and self._rounds.replaces(getattr(connection, "_round", self._rounds.number)):
-            connection._replica = ConnectionError(f"the server is a replica ({error.code})")
+        if self.keeps_trying and self._rounds.replaces(connection.link.round):
+            connection.link.replica_error = ConnectionError(f"the server is a replica ({error.code})")
             if connection in self.connectionQueue.pending:
                 self._end_in_order(connection)
 
     def _end_in_order(self, connection: Any) -> None:
-        connection.finish_when_delivered(self.disconnectTimeout or 5.0, connection._replica)
+        connection.link.drain_when_delivered(self.disconnectTimeout or 5.0, connection.link.replica_error)
 
     def loggedIn(self, password: Any, username: Any, connections: list[Any]) -> None:
         """``auth`` succeeded on these connections: log in the others, too, before they are used again."""
         self.password, self.username = password, username
         self._login += 1
         for connection in connections:
-            connection._login = self._login
+            connection.link.login = self._login
 
     def logInNext(self, password: Any, username: Any) -> None:
         """There is no connection: log in the next ones with this, without the delay that a refusal has brought."""
@@ -500,3 +503,7 @@ class RedisFactory(Reconnecting):
     def _limits(self) -> str:
         limits = {"maxInFlight": self.maxInFlight, "maxQueuedBytes": self.maxQueuedBytes}
         return ", ".join(f"{name} is {limit}" for name, limit in limits.items() if limit is not None)
+
+
+def _abort(failure: Failure, connection: Any) -> None:
+    connection.link.abort(failure.value)

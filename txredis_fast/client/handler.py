@@ -220,7 +220,7 @@ class ConnectionHandler(Commands):
 
         def refused(failure: Failure) -> Failure:
             for connection in changed:
-                if connection._usable:
+                if connection.link.usable:
                     note_changes(connection, (name,))
                     self._factory.prepare(connection)
             return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
@@ -567,7 +567,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
     @functools.wraps(method)
     def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
         connection = self._factory.connectionQueue.current
-        if connection is None or not connection._requests.accepting:
+        if connection is None or not connection.link.requests.accepting:
             return self._run_shared(name, args, kwargs)
         try:
             if kwargs:

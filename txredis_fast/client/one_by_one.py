@@ -27,7 +27,7 @@ def send_one_by_one(connection: Any, commands: Sequence[Command], timeout: float
         return fail(NotSentError("Not connected"))
     try:
         for args, _, _ in commands:
-            connection._build_command(*args)  # what cannot be sent fails all of them, before anything is written
+            connection.link.encode(*args)  # what cannot be sent fails all of them, before anything is written
     except Exception:
         return fail()
     sending = _OneByOne(connection, timeout)

@@ -6,12 +6,14 @@ This room must not know of pools, nor of other connections.
 from __future__ import annotations
 
 from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
+from .link import Link
 from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
 
 __all__ = [
     "BaseRedisProtocol",
     "HiredisProtocol",
     "LineReceiver",
+    "Link",
     "MultiBulkStorage",
     "PeekableQueue",
     "RedisProtocol",

@@ -21,7 +21,6 @@ from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
 from ..inflight import TimeLimit
 from ..transport import DEFAULT_CONNECT_TIMEOUT
-from .state import ConnectionState
 
 __all__ = ["Step", "begin", "write_steps"]
 
@@ -52,7 +51,7 @@ def _begin_later(protocol: Any) -> Deferred[None]:
     protocol._awaits_login = True
 
     def has_ended() -> bool:
-        return protocol._life.state is ConnectionState.LOST or protocol._end_reason is not None
+        return protocol.link.is_lost or protocol.link.end_reason is not None
 
     def known(login: tuple[Any, Any]) -> Any:
         protocol._awaits_login = False
@@ -95,7 +94,7 @@ def _bounded(protocol: Any, done: Deferred[None], asks: bool = False) -> Deferre
     )
     hangs = TimeoutError(f"{slow} within {limit} seconds of being connected")
     clock = protocol if reactor is None else reactor
-    timer = TimeLimit(clock, limit, lambda: protocol._abort(hangs), protocol._progress)
+    timer = TimeLimit(clock, limit, lambda: protocol.link.abort(hangs), protocol.link.progress)
 
     def stop(result: Any) -> Any:
         timer.stop()

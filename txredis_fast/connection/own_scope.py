@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from ..batching import Command, Pipeline, Transaction
 from ..commands import Commands
 from ..exceptions import RedisError
-from .state import Lifecycle
+from .link import Link
 
 __all__ = ["OwnScope"]
 
@@ -26,7 +26,7 @@ class OwnScope(Commands):
     :ivar _scope: where commands go instead, while a transaction or pipeline is open.
     """
 
-    _life: Lifecycle
+    link: Link
     _open_scope: Any = None
 
     @property
@@ -36,11 +36,7 @@ class OwnScope(Commands):
     @_scope.setter
     def _scope(self, scope: Any) -> None:
         self._open_scope = scope
-        self._life.collect(scope is not None)
-
-    def _execute_stock(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """``execute_command`` as this package has it, whatever a subclass made of it."""
-        raise NotImplementedError
+        self.link.collect(scope is not None)
 
     def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
         """Send many commands in one write."""
@@ -133,6 +129,6 @@ class OwnScope(Commands):
     def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         scope, self._scope = self._scope, None
         try:
-            return self._execute_stock(*args, **kwargs)
+            return self.link.execute_stock(*args, **kwargs)
         finally:
             self._scope = scope

@@ -28,37 +28,28 @@ from .._reactor import current_reactor
 from ..commands._parts import longest_wait
 from ..exceptions import (
     ConnectionError,
-    GarbledReplyError,
-    MaybeExecutedError,
     NotSentError,
     ProtocolError,
-    QueueFullError,
-    ReplyTimeoutError,
 )
-from ..inflight import PostProc, RequestQueue, limit_error, shorten
+from ..inflight import PostProc, limit_error, shorten
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
-from ..telemetry import redacted, refusal, secrets_of, told
+from ..telemetry import refusal, told
 from ..transport import DEFAULT_CONNECT_TIMEOUT, PIECE, SlicedBatch
-from .closing import Closing
 from .handshake import Step, begin, write_steps
+from .link import Link
 from .own_scope import OwnScope
 from .reading import Incoming
-from .state import DELIVERING, ConnectionEvent, ConnectionState, Lifecycle
+from .state import DELIVERING, ConnectionEvent, ConnectionState
 from .writing import MUCH, Outgoing
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
-
-CRLF = b"\r\n"
-
-#: Why a connection ends where that is not yet known, or cannot be said.
-TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
 
 #: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
 BLOCKING_SLACK = 10.0
 
 
-class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
+class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
 
     :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
@@ -104,26 +95,17 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self.convertNumbers = check_option("convertNumbers", convertNumbers)
         self.username: Any = check_option("username", username)
         self.script_hashes: set[str] = set()
-        self._requests = RequestQueue(self._write, self._abort, self._tear, self._progress)
-        #: Whether connectionMade was called, rather than overridden without chaining.
-        self._handshake_begun = False
-        self._life = Lifecycle(self._requests)
-        #: Whether a pool has had it.
-        self._was_pooled = False
-        #: Says what to tell who would send more than it may have in flight, where that is not to wait.
-        self._why_full: Callable[[], str] | None = None
-        #: Called with this protocol when it was full and has room again.
-        self._on_room: Callable[[Any], object] | None = None
+        self.link = self.makeLink(self._write)
+        self._requests = self.link.requests
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
-        #: The last blocking command that was sent.
-        self._blocking_command: Sequence[Any] = ()
-        #: Why this side ended the connection, where it did.
-        self._end_reason: Exception | None = None
-        #: Whether it was up, and not all steps of its end are done.
-        self._is_up = False
-        #: Why it was lost, in words.
-        self._lost_because = ""
+
+    def makeLink(self, write: Callable[[bytes], object]) -> Link:
+        """Make the object that has the life of this connection.
+
+        :param write: writes a command that was issued outside of reply delivery.
+        """
+        return Link(self, write)
 
     # -- life of the connection
 
@@ -133,15 +115,15 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
         A program may set it to 0, to keep a connection from being given commands.
         """
-        return int(self._life.accepts)
+        return int(self.link.accepts)
 
     @connected.setter
     def connected(self, value: int) -> None:
-        self._life.mark(bool(value))
+        self.link.mark(bool(value))
 
     def whenConnected(self) -> Deferred[Any]:
         """Fires with this protocol once AUTH and SELECT, where wanted, have succeeded; never if they do not."""
-        if self._life.state is ConnectionState.READY:
+        if self.link.state is ConnectionState.READY:
             return succeed(self)
         deferred: Deferred[Any] = Deferred()
         self._waiting_for_connect.append(deferred)
@@ -168,7 +150,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
 
         :returns: fires with None when the connection is usable or has been given up.
         """
-        self._handshake_begun = True
+        self.link.handshake_begun = True
         return begin(self)
 
     def _handshake(self) -> list[Step]:
@@ -204,15 +186,11 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             handshake_failed(message, failure.value)
         else:
             log.msg(message)
-        if self._end_reason is None:
-            self._end_reason = ConnectionError(message)
-        self._life.enter(ConnectionEvent.ABORT)
-        if self.transport is not None:
-            self.transport.loseConnection()
+        self.link.refuse(message)
 
     def _become_ready(self) -> None:
-        self._life.enter(ConnectionEvent.HANDSHAKEN)
-        if self._life.state is not ConnectionState.READY:
+        self.link.enter(ConnectionEvent.HANDSHAKEN)
+        if self.link.state is not ConnectionState.READY:
             return  # it is being ended
         waiting, self._waiting_for_connect = self._waiting_for_connect, []
         for deferred in waiting:
@@ -221,32 +199,10 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
         """The transport is gone: fail what was in flight with ``MaybeExecutedError``."""
         try:
-            self._close(why)
+            self.link.lost(why)
         except BaseException:
-            self._close(why)  # no step of it has to be left out; those that are done do nothing
+            self.link.lost(why)  # no step of it has to be left out; those that are done do nothing
             raise
-
-    def _close(self, why: Failure) -> None:
-        """End, once: also called for a subclass whose ``connectionLost`` does not chain."""
-        if self._life.state not in (ConnectionState.NEW, ConnectionState.LOST):
-            self._is_up = True
-            self._life.enter(ConnectionEvent.LOST)
-        self._take_rest()
-        if not self._is_up and not self._requests.waiting and not self._waiting_for_disconnect:
-            return
-        self._requests.stopped = True
-        try:
-            self._lost_because = self._why_lost(why)
-            self._closed()
-            self._write_no_more()
-            self.script_hashes.clear()
-            self._scope = None
-            self._is_up = False
-        finally:
-            try:
-                self._tell_disconnected()
-            finally:
-                self._fail_requests()
 
     def _tell_disconnected(self) -> None:
         waiting = self._waiting_for_disconnect
@@ -258,69 +214,6 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
                 if not deferred.called:
                     waiting.insert(0, deferred)
                 raise
-
-    def _fail_requests(self) -> None:
-        reason = self._end_reason
-        text = f"Lost connection: {self._lost_because}"
-        kind: type[MaybeExecutedError] = MaybeExecutedError
-        if isinstance(reason, ReplyTimeoutError):
-            # Those whose own time is not up: the one that was late stood before or behind them, if there was one.
-            cause = str(reason) if reason.silent else f"another command's reply was overdue ({reason})"
-            text = f"Lost connection: {cause}; this one may have been executed"
-        elif isinstance(reason, ProtocolError):
-            kind = GarbledReplyError
-        self._requests.fail_all(lambda: kind(text), getattr(self.transport, "reactor", None) is not None)
-
-    def _abort(self, reason: BaseException) -> None:
-        """End the connection at once, without waiting for what is still to be written.
-
-        :param reason: told to the requests in flight, which fail when the transport reports the loss.
-        """
-        # Whatever is raised below: no reply is handed on any more, and no command is taken.
-        requests, life = self._requests, self._life
-        requests.stopped = True
-        requests.accepting = False
-        if life.state is not ConnectionState.LOST:
-            life.state = ConnectionState.ABORTING
-        if self._end_reason is None:
-            self._end_reason = TORN
-            self._end_reason = redacted(reason, *secrets_of(self))  # type: ignore[assignment]
-        try:
-            self._write_no_more()
-        finally:
-            transport = self.transport
-            if transport is not None and life.state is not ConnectionState.LOST:
-                getattr(transport, "abortConnection", transport.loseConnection)()
-
-    def _tear(self, error: BaseException) -> None:
-        """End the connection, because something was raised in the middle of a change.
-
-        In a turn of the reactor of its own, where there is one: the program may be deep in recursion.
-        """
-        requests = self._requests
-        life = self._life
-        requests.torn = requests.stopped = True
-        requests.accepting = False
-        if life.state is not ConnectionState.LOST:
-            life.state = ConnectionState.ABORTING
-        if self._end_reason is None:
-            self._end_reason = TORN
-            self._end_reason = ConnectionError(f"{TORN}: {type(error).__name__}")
-        reactor = getattr(self.transport, "reactor", None)
-        if reactor is None:
-            self._abort(TORN)
-        else:
-            reactor.callLater(0, self._abort, TORN)
-
-    def _end_if_torn(self) -> None:
-        """End the connection now, where something was raised that left no room to do so."""
-        if self._requests.torn and self._life.state is not ConnectionState.LOST:
-            self._abort(TORN)
-
-    def _progress(self) -> tuple[int, int]:
-        """How many bytes have been received, and how many of these have been handed on."""
-        handed_on = 0 if self._reader is None else self._reader.fed
-        return handed_on + (0 if self._flood is None else self._flood.left), handed_on
 
     # -- replies
 
@@ -338,25 +231,25 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             if requests.outgoing is None:
                 requests.outgoing = []  # what callbacks send goes out in one write
             try:
-                self._hand_on(reader)
+                self.deliverReplies(reader)
             except ProtocolError as error:
-                self._abort(error)
+                self.link.abort(error)
             if not nested:
-                if requests.full and requests.has_room() and self._on_room is not None:
-                    self._on_room(self)  # what it gives goes out in the same write
+                if requests.full and requests.has_room() and self.link.on_room is not None:
+                    self.link.on_room(self)  # what it gives goes out in the same write
                 self._delivering = False
                 self._flush()
-                if self._on_busy is not None and self._in_flight > MUCH:
-                    self._on_busy(self)
-                if self._life.state is ConnectionState.DRAINING:
-                    self._close_if_idle()
+                if self.link.on_busy is not None and self.link.in_flight > MUCH:
+                    self.link.on_busy(self)
+                if self.link.state is ConnectionState.DRAINING:
+                    self.link.close_if_idle()
         except BaseException as error:
             self._delivering = nested
-            self._tear(error)
+            self.link.tear(error)
             raise
 
-    def _hand_on(self, reader: Reader) -> None:
-        """Hand on every reply that is complete."""
+    def deliverReplies(self, reader: Reader) -> None:
+        """Hand on every reply that is complete, by way of ``replyReceived`` where that was overridden."""
         take = self.replyReceived
         take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
         self._requests.deliver(reader, take_reply, self.pushReceived, take)
@@ -367,7 +260,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             self._requests.answer(reply)
         else:
             early = "before its command was written" if self._requests.waiting else "that no command had asked for"
-            self._abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
+            self.link.abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
         """A RESP3 push message has come; ignored here. Override it to use them."""
@@ -380,7 +273,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def resumeProducing(self) -> None:
         """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
         requests = self._requests
-        requests.stopped = requests.torn or self._end_reason is not None or self._life.state not in DELIVERING
+        requests.stopped = requests.torn or self.link.end_reason is not None or self.link.state not in DELIVERING
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if self._reader is not None:
             self._deliver(self._reader)
@@ -416,7 +309,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             )
         if kwargs:
             return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
-        if not self._life.accepts:
+        if not self.link.accepts:
             return fail(NotSentError("Not connected"))
         wrong = None if timeout is None else limit_error(timeout)
         if wrong is not None:
@@ -438,13 +331,14 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool, timeout: float | None
     ) -> Deferred[Any]:
         """Send a command that the server may answer late: its time limit is its own, and some more."""
-        self._blocking_command = args
+        self.link.blocking_command = args
         wait = longest_wait(args)
         if timeout is None and wait is not None and wait != math.inf:
             timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
         deadline = self._deadline(timeout) if timeout else None
-        self._blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
-        return self._blocked_by
+        blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
+        self.link.blocked_by = blocked_by
+        return blocked_by
 
     def execute_batch(
         self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]], timeout: float | None = None
@@ -456,7 +350,7 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
         :returns: fires with all replies in order, errors being values; fails as a whole if an argument cannot be
             sent (then none was) or the connection is lost (then any may have been executed).
         """
-        if not self._life.accepts:
+        if not self.link.accepts:
             return fail(NotSentError("Not connected"))
         wrong = None if timeout is None else limit_error(timeout)
         if wrong is not None:
@@ -481,31 +375,6 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
             return fail()
         return SlicedBatch(slices).deferred
 
-    @property
-    def _proved(self) -> bool:
-        """Whether the server has taken this side for a client, and said something that makes sense."""
-        spoke = self._reader is not None and not self._refused and not isinstance(self._end_reason, ProtocolError)
-        return self._was_pooled and spoke
-
-    @property
-    def _full(self) -> bool:
-        """Whether it has as much in flight as it may; see ``ConnectionOptions.maxInFlight``."""
-        return self._requests.full
-
-    @property
-    def _too_full(self) -> QueueFullError | None:
-        """What a command fails with that is meant for this connection alone, where it is full."""
-        return QueueFullError(self._why_full()) if self._why_full is not None and self._full else None
-
-    @property
-    def _is_lost(self) -> bool:
-        return self._life.state is ConnectionState.LOST
-
-    @property
-    def _usable(self) -> bool:
-        """Whether a pool may lend it."""
-        return self._life.usable
-
     def _deadline(self, timeout: float) -> float:
         call_later = self.callLater
         clock: Any = getattr(call_later, "__self__", None)
@@ -521,15 +390,10 @@ class BaseRedisProtocol(Incoming, Outgoing, Closing, OwnScope):
     def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
         self._requests.cancelled += 1
         deferred.errback(CancelledError())
-        self._abort(ConnectionError("a blocking command was cancelled"))
+        self.link.abort(ConnectionError("a blocking command was cancelled"))
 
     def _build_command(self, *args: Any, **kwargs: Any) -> bytes:
         return encode_command(args, self.charset, self.errors, self.strict)
-
-    def _encode_value(self, arg: Any) -> bytes:
-        """One argument as it is sent, without its length."""
-        payload = self._build_command("", arg).split(CRLF, 4)[4]
-        return payload[: -len(CRLF)]
 
 
 _STOCK_REPLY_RECEIVED = BaseRedisProtocol.replyReceived

@@ -24,6 +24,7 @@ from ..transport import (
     receives_directly,
 )
 from .legacy import ParsingSteps
+from .link import Link
 
 __all__ = ["Incoming"]
 
@@ -40,8 +41,7 @@ class Incoming(ParsingSteps):
     #: The methods that are ``dataReceived`` where nobody has overridden or patched it.
     _stock: ClassVar[tuple[Any, ...]] = ()
     _requests: RequestQueue
-    #: Why this side ended the connection, where it did.
-    _end_reason: Exception | None
+    link: Link
     _reader: Reader | None = None
     #: What has come and is handed on in slices, while there is such.
     _flood: Flood | None = None
@@ -49,15 +49,6 @@ class Incoming(ParsingSteps):
     _refused = False
 
     def _deliver(self, reader: Reader) -> None:
-        raise NotImplementedError
-
-    def _abort(self, reason: BaseException) -> None:
-        raise NotImplementedError
-
-    def _tear(self, error: BaseException) -> None:
-        raise NotImplementedError
-
-    def _end_if_torn(self) -> None:
         raise NotImplementedError
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
@@ -71,8 +62,8 @@ class Incoming(ParsingSteps):
             self._parse(data)
 
     def _parse(self, data: bytes) -> None:
-        if self._end_reason is not None:
-            self._end_if_torn()
+        if self.link.end_reason is not None:
+            self.link.end_if_torn()
             return
         try:
             reader = self._reader
@@ -82,7 +73,7 @@ class Incoming(ParsingSteps):
                 if data[:2] == ALERT:
                     server = name_of_peer(self.transport) or "the server"
                     why = f"{server} speaks TLS, and this connection does not (rediss://, tls=True)"
-                    self._abort(ProtocolError(why))
+                    self.link.abort(ProtocolError(why))
                     return
                 if data.startswith(REFUSALS):
                     self._take_refusal(data)
@@ -90,14 +81,14 @@ class Incoming(ParsingSteps):
             try:
                 reader.feed(data)
             except ProtocolError as error:
-                self._abort(error)
+                self.link.abort(error)
                 return
             self._deliver(reader)
             if len(data) >= LARGE_PIECE and reader.awaited:
                 self._receive_rest(reader)
         except BaseException as error:
             if not self._requests.torn:
-                self._tear(error)
+                self.link.tear(error)
             raise
 
     def _take_refusal(self, data: bytes) -> None:
@@ -105,13 +96,13 @@ class Incoming(ParsingSteps):
         self._refused = True
         self._parse(data)  # who has given a command already is answered
         text = data[1:].partition(b"\r\n")[0].decode("utf-8", "replace")
-        self._abort(ConnectionError(f"the server refused the connection: {told(response_error(text), self)}"))
+        self.link.abort(ConnectionError(f"the server refused the connection: {told(response_error(text), self)}"))
 
     def _receive_rest(self, reader: Reader) -> None:
         """Have the rest of a large value written to where it is collected, unless somebody else is to see it."""
         stock = getattr(self.dataReceived, "__func__", None) in self._stock
         if stock and receives_directly(self.transport, self):
-            fill_from_socket(self.transport, reader, self._abort)
+            fill_from_socket(self.transport, reader, self.link.abort)
 
     def _take_flood(self, data: bytes) -> None:
         """Hand on in slices, where there is a reactor to go on with them."""
@@ -119,7 +110,7 @@ class Incoming(ParsingSteps):
             if getattr(self.transport, "reactor", None) is None:
                 self._parse(data)
                 return
-            self._flood = Flood(self.transport, self._parse, self._flood_is_over, self._tear)
+            self._flood = Flood(self.transport, self._parse, self._flood_is_over, self.link.tear)
         self._flood.add(data)
 
     def _flood_is_over(self) -> None:

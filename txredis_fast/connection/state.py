@@ -11,7 +11,8 @@ This module must not know of transports or of replies.
 from __future__ import annotations
 
 import enum
-from typing import Any
+
+from ..inflight import RequestQueue
 
 __all__ = ["ACCEPTING", "DELIVERING", "TRANSITIONS", "ConnectionEvent", "ConnectionState", "Lifecycle"]
 
@@ -62,15 +63,13 @@ class Lifecycle:
     :ivar state: changed by :meth:`enter`; in the middle of an exception, where no call is safe, by the connection.
     """
 
-    __slots__ = ("_collecting", "_marked_down", "_requests", "state")
-
-    def __init__(self, requests: Any) -> None:
+    def __init__(self, requests: RequestQueue) -> None:
         """Make one.
 
         :param requests: the connection's queue, whose ``accepting`` is kept up to date.
         """
         self.state = _NEW
-        self._requests = requests
+        self.requests = requests
         self._marked_down = self._collecting = False
 
     @property
@@ -103,4 +102,4 @@ class Lifecycle:
         self._settle()
 
     def _settle(self) -> None:
-        self._requests.accepting = self.accepts and not self._collecting
+        self.requests.accepting = self.accepts and not self._collecting

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from ..inflight import RequestQueue
 from ..transport import PIECE, Outlet, send, sends_directly
+from .link import Link
 
 __all__ = ["MUCH", "Outgoing"]
 
@@ -27,27 +28,16 @@ class Outgoing:
 
     transport: Any
     _requests: RequestQueue
-    #: Why this side ended the connection, where it did.
-    _end_reason: Exception | None
+    link: Link
     #: Whether replies are being handed on: what callbacks send then is kept for one write.
     _delivering = False
     #: The transport, where data may be handed to its socket at once.
     _direct_transport: Any = None
     #: Writes what is too much for one write, while there is such.
     _outlet: Outlet | None = None
-    #: Called with this protocol when it has much to do.
-    _on_busy: Callable[[Any], object] | None = None
-
-    def _tear(self, error: BaseException) -> None:
-        raise NotImplementedError
 
     def _look_at(self, transport: Any) -> None:
         self._direct_transport = transport if sends_directly(transport) else None
-
-    @property
-    def _in_flight(self) -> int:
-        """How many requests wait for their reply; a batch is one."""
-        return len(self._requests.waiting)
 
     def _write(self, data: bytes) -> None:
         """Write a command that no callback of a reply gave.
@@ -56,9 +46,9 @@ class Outgoing:
         even the calls of ``transport.write`` are saved.
         """
         transport: Any = self.transport
-        if self._in_flight > MUCH and self._on_busy is not None:
-            self._on_busy(self)
-        if self._in_flight > BURST and transport is self._direct_transport:
+        if self.link.in_flight > MUCH and self.link.on_busy is not None:
+            self.link.on_busy(self)
+        if self.link.in_flight > BURST and transport is self._direct_transport:
             self._requests.outgoing = [data]
             transport.reactor.callLater(0, self._flush)
         else:
@@ -66,7 +56,7 @@ class Outgoing:
 
     def _flush(self) -> None:
         """Write what was kept."""
-        if self._end_reason is not None:
+        if self.link.end_reason is not None:
             return  # what was not written by now never is, and fails as such
         requests = self._requests
         outgoing = requests.outgoing
@@ -82,7 +72,7 @@ class Outgoing:
                 else:
                     transport.write(data)
         except BaseException as error:
-            self._tear(error)
+            self.link.tear(error)
             raise
 
     @contextlib.contextmanager
@@ -97,7 +87,7 @@ class Outgoing:
             yield
         except BaseException as error:
             if requests.outgoing:
-                self._tear(error)  # some of it is not written, and never will be
+                self.link.tear(error)  # some of it is not written, and never will be
             requests.outgoing = None
             raise
         self._flush()

@@ -426,7 +426,7 @@ def shorten_shared(str name not None, run_shared):
     def shortened(self, *args, **kwargs):
         if not kwargs and len(args) <= MAX_ARGUMENTS:
             connection = self._factory.connectionQueue.current
-            if connection is not None and connection._requests.accepting:
+            if connection is not None and connection.link.requests.accepting:
                 try:
                     return _call(connection, name, args)
                 except Exception:

@@ -128,7 +128,7 @@ class Reconnecting(ReconnectingClientFactory):
 
         :param since: when it was made.
         """
-        return bool(protocol._proved) or self._seconds() - since >= self._pace("maxDelay")
+        return bool(protocol.link.proved) or self._seconds() - since >= self._pace("maxDelay")
 
     def _seconds(self) -> float:
         seconds: float = (self.clock or current_reactor()).seconds()
@@ -151,11 +151,11 @@ class Reconnecting(ReconnectingClientFactory):
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self._protocols_of(connector):
-            if protocol._end_reason is not None:
-                self.noteReason(str(protocol._end_reason))
-            protocol._close(unused_reason)  # for a connectionLost that does not chain
-            if protocol._lost_because:
-                self.noteReason(protocol._lost_because)
+            if protocol.link.end_reason is not None:
+                self.noteReason(str(protocol.link.end_reason))
+            protocol.link.lost(unused_reason)  # for a connectionLost that does not chain
+            if protocol.link.lost_because:
+                self.noteReason(protocol.link.lost_because)
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 

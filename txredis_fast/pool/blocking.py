@@ -130,7 +130,7 @@ class BlockingLane:
                 self._idle.pop(result, None)
                 self._factory.prepare(result)  # again, for one that has rested
         except BaseException as error:
-            result._tear(error)  # nobody knows what state it is in
+            result.link.tear(error)  # nobody knows what state it is in
             raise
         return result
 
@@ -146,7 +146,7 @@ class BlockingLane:
             elif self._idle_timer is None:
                 self._idle_timer = current_reactor().callLater(self._idle_time(), self._close_idle)
         except BaseException as error:
-            connection._tear(error)  # perhaps nobody has it, and it does not rest either
+            connection.link.tear(error)  # perhaps nobody has it, and it does not rest either
             raise
 
     def _timeout(self) -> float | None:
@@ -210,9 +210,9 @@ class BlockingLane:
                 for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
             ]
             identified = gatherResults(asked, consumeErrors=True).addCallback(self._identified, connection, name)
-            identified.addErrback(lambda failure: connection._tear(failure.value))
+            identified.addErrback(lambda failure: connection.link.tear(failure.value))
         except BaseException as error:
-            connection._tear(error)
+            connection.link.tear(error)
             raise
 
     def _identified(self, answers: list[Any], connection: Any, name: str) -> None:
@@ -279,7 +279,7 @@ class BlockingLane:
     def drop(self, reason: Exception) -> None:
         """End every connection: they lead to a server that is no longer the right one."""
         for connection in list(self.connections):
-            connection._abort(reason)
+            connection.link.abort(reason)
 
     def close_idle_now(self) -> None:
         """Close what rests: the next ones log in anew."""
@@ -480,7 +480,7 @@ class _BlockingCommand:
             else:
                 self._lane.put(self._connection)
         except BaseException as error:
-            self._connection._tear(error)
+            self._connection.link.tear(error)
             raise
         finally:
             if not given_up:
@@ -493,12 +493,12 @@ class _BlockingCommand:
 
     def _replies(self, result: Any) -> list[tuple[Any, Any]]:
         if self._batch is None:
-            return [(self._connection._blocking_command, result)]
+            return [(self._connection.link.blocking_command, result)]
         replies = zip(self._batch, result if isinstance(result, list) else (), strict=False)
         return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
 
     def _progress(self) -> tuple[int, int]:
-        return (0, 0) if self._connection is None else self._connection._progress()
+        return (0, 0) if self._connection is None else self._connection.link.progress()
 
     def _overdue(self, timeout: float) -> None:
         written = self._connection is not None
@@ -549,7 +549,7 @@ class _BlockingCommand:
             try:
                 self._release_when_told()
             except BaseException as error:
-                self._connection._tear(error)
+                self._connection.link.tear(error)
                 raise
         else:
             self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
@@ -569,11 +569,11 @@ class _BlockingCommand:
             else:
                 self._lane.put(self._connection)
         except BaseException as error:
-            self._connection._tear(error)
+            self._connection.link.tear(error)
             raise
 
     def _end_connection(self) -> None:
-        self._connection._abort(ConnectionError("a blocking command was cancelled"))
+        self._connection.link.abort(ConnectionError("a blocking command was cancelled"))
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None

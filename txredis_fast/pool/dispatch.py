@@ -75,11 +75,11 @@ class ConnectionQueue:
     @property
     def full(self) -> bool:
         """Whether there are free connections, and all are full."""
-        return bool(self.pending) and all(connection._full for connection in self.pending)
+        return bool(self.pending) and all(connection.link.full for connection in self.pending)
 
     def pick(self) -> Any:
         """Return a free connection to share, or None if there is none or others have waited longer."""
-        if self.current is None or not self.current._usable:
+        if self.current is None or not self.current.link.usable:
             self._choose()
         return self.current
 
@@ -87,7 +87,7 @@ class ConnectionQueue:
         """A connection has much to do: let the next commands go to the one with the fewest requests in flight."""
         if connection is self.current and len(self.pending) > 1:
             self.current = min(
-                (free for free in self.pending if free._usable and not free._full), key=_in_flight, default=None
+                (free for free in self.pending if free.link.usable and not free.link.full), key=_in_flight, default=None
             )
 
     def filled(self, connection: Any) -> None:
@@ -101,18 +101,18 @@ class ConnectionQueue:
             self._serve()
 
     def _choose(self) -> None:
-        usable = [connection for connection in self.pending if connection._usable]
+        usable = [connection for connection in self.pending if connection.link.usable]
         if len(usable) < len(self.pending):
             for connection in self.pending:
-                connection._end_if_torn()
+                connection.link.end_if_torn()
         self.pending = usable
         if self._peekers.live:
             self.current = None
-        elif self.current not in self.pending or self.current._full:
+        elif self.current not in self.pending or self.current.link.full:
             self.current = self._first_with_room()
 
     def _first_with_room(self) -> Any:
-        return next((connection for connection in self.pending if not connection._full), None)
+        return next((connection for connection in self.pending if not connection.link.full), None)
 
     def peek(self) -> Deferred[Any]:
         """Fires with a free connection, which others may share."""
@@ -153,14 +153,14 @@ class ConnectionQueue:
 
     def put(self, connection: Any) -> None:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
-        if self._closed or not connection._usable or connection in self.pending:
+        if self._closed or not connection.link.usable or connection in self.pending:
             return
         try:
             self._prepare(connection)
         except BaseException as error:
-            connection._tear(error)  # nobody knows what state it is in; another one is made
+            connection.link.tear(error)  # nobody knows what state it is in; another one is made
             raise
-        if not connection._usable:
+        if not connection.link.usable:
             return
         self.pending.append(connection)
         self._serve()
@@ -187,7 +187,7 @@ class ConnectionQueue:
         self._getters.fail_all(error)
 
     def _take(self) -> Any:
-        connection = next(connection for connection in reversed(self.pending) if not connection._full)
+        connection = next(connection for connection in reversed(self.pending) if not connection.link.full)
         self._take_out(connection)
         return connection
 
@@ -403,4 +403,4 @@ class _Line:
 
 
 def _in_flight(connection: Any) -> int:
-    return connection._in_flight  # type: ignore[no-any-return]
+    return connection.link.in_flight  # type: ignore[no-any-return]

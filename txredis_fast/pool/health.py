@@ -49,7 +49,7 @@ class HealthCheck:
         self._heard = self._how_much_has_come()
         self._silent = 0.0
         self._due: float | None = None
-        self._last_look = LastLook(connection._progress, self._judge)
+        self._last_look = LastLook(connection.link.progress, self._judge)
         self._timer = connection.callLater(self._pace, self._look)
         connection.whenDisconnected().addCallback(self._stop)
 
@@ -72,17 +72,17 @@ class HealthCheck:
             return
         error = ReplyTimeoutError(f"Nothing came from the server for {self._silent:g} seconds")
         error.silent = True
-        self._connection._abort(error)
+        self._connection.link.abort(error)
 
     def _goes_on(self) -> bool:
         """Nothing has come: ask, or wait for what is due; False when that was long enough."""
         connection = self._connection
-        waiting = connection._requests.waiting
+        waiting = connection.link.requests.waiting
         if not waiting:
             self._due = None
             if self._silent >= self._half and self._is_free(connection):
                 # Not by way of execute_command: who overrides that to count commands has not given this one.
-                connection._execute_stock("PING").addErrback(lambda _: None)
+                connection.link.execute_stock("PING").addErrback(lambda _: None)
                 self._due = 0.0
         elif self._due is None:
             self._due = 0.0
@@ -91,11 +91,11 @@ class HealthCheck:
         return self._due is None or self._due < self._patience
 
     def _cannot_be_judged(self) -> bool:
-        blocked_by = self._connection._blocked_by
+        blocked_by = self._connection.link.blocked_by
         return self._connection.paused or (blocked_by is not None and not blocked_by.called)
 
     def _how_much_has_come(self) -> tuple[int, int]:
-        reader = self._connection._reader
+        reader = self._connection.link.reader
         return (0, 0) if reader is None else (reader.fed, reader.awaited)
 
     def _stop(self, connection: Any) -> Any:

@@ -100,7 +100,7 @@ class PoolSlot:
                 self._factory.failWaitingInVain()
                 # Lost before it, or another one, became usable. (A program whose connectionMade does not chain never
                 # waits for that.)
-                if self._factory.deferred is not None and protocol._handshake_begun:
+                if self._factory.deferred is not None and protocol.link.handshake_begun:
                     current_reactor().callLater(0, self._factory.gaveUp, self)
 
     def forsaken(self, protocol: Any) -> None:
@@ -118,7 +118,7 @@ class PoolSlot:
         try:
             self._factory.addConnection(protocol)
         except BaseException as error:
-            protocol._tear(error)  # else it would be up, and nobody would be given it
+            protocol.link.tear(error)  # else it would be up, and nobody would be given it
             raise
 
     def _retry_delay(self, attempt: int) -> float:
@@ -130,9 +130,9 @@ class PoolSlot:
 
     def _delay_after_failure(self) -> float:
         protocol = self._protocol
-        if protocol is not None and getattr(protocol, "_slot", None) is self:
+        if protocol is not None and protocol.link.slot is self:
             self.lost(protocol)  # its connectionLost was replaced after we had wrapped it
-            protocol._close(Failure(ConnectionDone()))
+            protocol.link.lost(Failure(ConnectionDone()))
         self._failures += 1
         delay: float = self._factory.delay_before(self._failures, self._dropped)
         self._factory.watch.retry(delay, self._failures)
@@ -198,21 +198,21 @@ class PoolProtocols:
         protocol = self._factory.buildProtocol(address)
         if protocol is None:
             return None
-        protocol._slot = slot
+        protocol.link.slot = slot
         slot.made(protocol)
         connection_lost = protocol.connectionLost
 
         def notify(reason: Failure) -> None:
-            self._factory.noteReason(protocol._why_lost(reason))
+            self._factory.noteReason(protocol.link.why_lost(reason))
             try:
                 connection_lost(reason)
             finally:
-                protocol._close(reason)  # again, for a connectionLost that does not chain
+                protocol.link.lost(reason)  # again, for a connectionLost that does not chain
                 slot.lost(protocol)
 
         def forsake(reason: Failure) -> None:
             """The attempt that it was made for has been given up."""
-            if protocol.transport is None or protocol._is_lost:
+            if protocol.transport is None or protocol.link.is_lost:
                 slot.forsaken(protocol)
             else:
                 notify(reason)

@@ -69,7 +69,7 @@ class MonitorProtocol(RedisProtocol):
 
     def replyReceived(self, reply: Any) -> None:
         """A line of the monitor has come, or the reply to a command."""
-        waiting = self._requests.waiting
+        waiting = self.link.requests.waiting
         if not waiting or (self._monitoring and _is_monitor_line(reply)):
             call_hook(self.messageReceived, reply)
             return

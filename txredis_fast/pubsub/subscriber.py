@@ -30,7 +30,7 @@ from twisted.python.failure import Failure
 from .._types import Keys
 from ..client import ConnectionHandler, RedisFactory
 from ..commands._parts import one_or_many
-from ..connection import RedisProtocol
+from ..connection import Link, RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import PostProc
 from ..options import FactoryOptions, shows_options
@@ -204,7 +204,7 @@ class SubscriberProtocol(RedisProtocol):
         meaning = VERBS.get(command_name(args))
         if meaning is not None:
             try:
-                names = tuple(map(self._encode_value, args[1:]))
+                names = tuple(map(self.link.encode_value, args[1:]))
             except Exception:  # whatever str() of an argument raises
                 return fail()
             post_proc = Confirmations(*meaning, names, post_proc)
@@ -229,7 +229,7 @@ class SubscriberProtocol(RedisProtocol):
             )
         super().makeConnection(transport)
         # Only now, when a subclass's connectionMade has subscribed to what it likes.
-        if not self._has_handshake:
+        if not self.link.has_handshake:
             self._restore(self)  # even where connectionMade was overridden and does not chain
         else:
             self.whenConnected().addCallback(self._restore)
@@ -237,11 +237,9 @@ class SubscriberProtocol(RedisProtocol):
     def _restore(self, connection: Any) -> None:
         self._wanted.begin()
 
-    def _close(self, why: Failure) -> None:
-        self._wanted.lost(why, self._end_reason is not None)
-        super()._close(why)
-        if self._inbox is not None:
-            self._inbox.close()
+    def makeLink(self, write: Callable[[bytes], object]) -> Link:
+        """Make the life of a connection that has subscriptions."""
+        return _SubscriberLink(self, write)
 
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
         return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
@@ -261,29 +259,22 @@ class SubscriberProtocol(RedisProtocol):
         if self._inbox is None or not self._inbox.full:
             self._read_on()
 
-    def _abort(self, reason: BaseException) -> None:
-        if self.paused and isinstance(reason, ReplyTimeoutError):
-            # Nothing is read, so no reply can come: look again when one may have.
-            self._deadline(self.replyTimeout or DEFAULT_RECHECK)
-            return
-        super()._abort(reason)
-
     def _hold(self) -> None:
         self._wanted.held()
         super().pauseProducing()
 
     def _read_on(self) -> None:
-        if not self._paused_by_program and self._end_reason is None:
+        if not self._paused_by_program and self.link.end_reason is None:
             self._wanted.went_on()
             super().resumeProducing()
 
     # -- replies
 
-    def _hand_on(self, reader: Reader) -> None:
+    def deliverReplies(self, reader: Reader) -> None:
         """Hand on what is complete: runs of messages the short way, and the rest one by one."""
         self._wanted.heard(reader.fed)
         if _is_stock(self.replyReceived, _STOCK_REPLY) and _is_stock(self.pushReceived, _STOCK_PUSH):
-            requests, inbox, get_message = self._requests, self._inbox, reader.get_message
+            requests, inbox, get_message = self.link.requests, self._inbox, reader.get_message
             while not requests.stopped:
                 message = None if self._message_kind is None else get_message(self._message_kind)
                 if message is None:
@@ -306,7 +297,7 @@ class SubscriberProtocol(RedisProtocol):
                     else:
                         if result is not None:
                             run_coroutine(result)
-        super()._hand_on(reader)
+        super().deliverReplies(reader)
 
     def replyReceived(self, reply: Any) -> None:
         """A message, a confirmation or an ordinary reply has come."""
@@ -327,7 +318,7 @@ class SubscriberProtocol(RedisProtocol):
 
     def _awaited(self) -> Confirmations | None:
         """What the oldest request is owed, if it is a command that changes subscriptions."""
-        requests = self._requests
+        requests = self.link.requests
         converter = requests.waiting[0].post_proc if requests.owed else None
         return converter if isinstance(converter, Confirmations) else None
 
@@ -335,7 +326,7 @@ class SubscriberProtocol(RedisProtocol):
         """Whether a list may be a message or a confirmation, rather than the ordinary reply that is due."""
         if self._uses_pushes:
             return False
-        return not self._requests.waiting or any(self._wanted.confirmed.values()) or self._awaited() is not None
+        return not self.link.requests.waiting or any(self._wanted.confirmed.values()) or self._awaited() is not None
 
     def _take(self, reply: list[Any]) -> bool:
         """Take a message or a confirmation; False if the reply is neither."""
@@ -348,7 +339,7 @@ class SubscriberProtocol(RedisProtocol):
         if event is not Event.MESSAGE:
             self._confirmation(kind, event, reply)
             return True
-        waiting = self._requests.waiting
+        waiting = self.link.requests.waiting
         if waiting and waiting[0].raw:  # meant for the reply that is due, and this is not it
             reply = self.tryConvertData(reply)
         pattern = reply[1] if kind is Kind.PATTERN else None
@@ -363,7 +354,7 @@ class SubscriberProtocol(RedisProtocol):
         if awaited is None or awaited.kind is not kind or awaited.event is not event:
             # Nobody asked. A cluster does this to a shard channel whose slot moves away.
             if event is Event.UNSUBSCRIBE and reply[1] is not None:
-                self._wanted.confirmed[kind].discard(self._encode_value(reply[1]))
+                self._wanted.confirmed[kind].discard(self.link.encode_value(reply[1]))
                 self._confirmed_changed()
             return
         confirmed = self._wanted.confirmed[kind]
@@ -408,6 +399,29 @@ def _is_stock(method: Any, stock: Any) -> bool:
 
 _STOCK_REPLY = SubscriberProtocol.replyReceived
 _STOCK_PUSH = SubscriberProtocol.pushReceived
+
+
+class _SubscriberLink(Link):
+    """The life of a connection that has subscriptions."""
+
+    protocol: SubscriberProtocol
+
+    def lost(self, why: Failure) -> None:
+        """End, once; what is wanted is left to the next connection."""
+        protocol = self.protocol
+        protocol._wanted.lost(why, self.end_reason is not None)
+        super().lost(why)
+        if protocol._inbox is not None:
+            protocol._inbox.close()
+
+    def abort(self, reason: BaseException) -> None:
+        """End the connection at once, unless the reason is that nothing came while nothing was read."""
+        protocol = self.protocol
+        if protocol.paused and isinstance(reason, ReplyTimeoutError):
+            # Nothing is read, so no reply can come: look again when one may have.
+            self.start_deadline(protocol.replyTimeout or DEFAULT_RECHECK)
+            return
+        super().abort(reason)
 
 
 class SubscriberFactory(RedisFactory):

@@ -131,7 +131,7 @@ class SentinelConnectionFactory(RedisFactory):
             self._epoch += 1
             for connection in list(self.pool):
                 # Not loseConnection, which waits until all is written: a lost machine never takes it.
-                connection._abort(_master_has_changed())
+                connection.link.abort(_master_has_changed())
             if self._lane is not None:
                 self._lane.drop(_master_has_changed())
         return address
@@ -155,7 +155,7 @@ class SentinelConnectionFactory(RedisFactory):
     def addConnection(self, conn: Any) -> None:
         """A connection is usable: put it into the pool, unless the master has changed since it was begun."""
         if getattr(conn, "_epoch", self._epoch) != self._epoch:
-            conn._abort(_master_has_changed())
+            conn.link.abort(_master_has_changed())
             return
         super().addConnection(conn)
         watch = getattr(self.sentinel_manager, "watch", None)  # a program's own manager need not have it
@@ -170,7 +170,7 @@ class SentinelConnectionFactory(RedisFactory):
         if self.is_master:
             others = [*self.pool, *(() if self._lane is None else self._lane.connections)]
             for each in [connection, *others]:
-                if each._usable:
+                if each.link.usable:
                     super().found_replica(each, error)
 
     def masterSwitched(self) -> None:
@@ -234,7 +234,7 @@ class SentinelConnectionFactory(RedisFactory):
 
     def was_dropped(self, protocol: Any) -> bool:
         """Whether a connection was lost in vain. One that this side left, for another server, was not."""
-        left = getattr(protocol, "_is_no_master", False) or isinstance(protocol._end_reason, _MasterChangedError)
+        left = getattr(protocol, "_is_no_master", False) or isinstance(protocol.link.end_reason, _MasterChangedError)
         return not left
 
 
@@ -271,7 +271,7 @@ class SentinelEndpoint:
 
     def _connected(self, protocol: Any, address: Address) -> Any:
         if self._factory.leads_elsewhere(address):
-            protocol._abort(_master_has_changed())
+            protocol.link.abort(_master_has_changed())
         return protocol
 
 

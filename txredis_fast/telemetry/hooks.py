@@ -89,7 +89,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
 
     :param server: tells the address of a connection, once it is made.
     """
-    execute, batch, stock = protocol.execute_command, protocol.execute_batch, protocol._execute_stock
+    execute, batch, stock = protocol.execute_command, protocol.execute_batch, protocol.link.execute_stock
 
     def told(args: Sequence[Any], blocking: bool) -> CommandInfo:
         name = _name_of(args[0]) if args else ""
@@ -105,7 +105,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
         return result.addBoth(_answered, tokens, protocol) if isinstance(result, Deferred) else result
 
     def execute_command(*args: Any, **kwargs: Any) -> Any:
-        if protocol._scope is not None:  # which gives it to one of the two others
+        if protocol.link.scope is not None:  # which gives it to one of the two others
             return execute(*args, **kwargs)
         return around(execute, args, kwargs)
 
@@ -118,7 +118,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
         return batch(commands, *args, **kwargs).addBoth(_answered, _started(hooks, info), protocol)
 
     protocol.execute_command = execute_command
-    protocol._execute_stock = execute_stock
+    protocol.link.execute_stock = execute_stock
     protocol.execute_batch = execute_batch
 
 

@@ -57,11 +57,11 @@ class Watch:
     def _lost(self, protocol: Any) -> None:
         unanswered, was_usable = self._counters.keep(protocol, self._counted)
         self._counters.connections_lost += was_usable
-        if isinstance(protocol._end_reason, ReplyTimeoutError):
+        if isinstance(protocol.link.end_reason, ReplyTimeoutError):
             self._counters.timeouts += 1
-            events.timeout(self.server, str(protocol._end_reason), unanswered)
+            events.timeout(self.server, str(protocol.link.end_reason), unanswered)
         elif was_usable:
-            events.lost(self.server, protocol._lost_because, unanswered, self._factory.disconnectCalled)
+            events.lost(self.server, protocol.link.lost_because, unanswered, self._factory.disconnectCalled)
 
     def retry(self, delay: float, attempt: int) -> None:
         """There will be another attempt to connect."""

@@ -121,7 +121,7 @@ class Counters:
             return self._keep(protocol), counted.pop(protocol, self) is None
 
     def _keep(self, protocol: Any) -> int:
-        requests, reader = protocol._requests, protocol._reader
+        requests, reader = protocol.link.requests, protocol.link.reader
         unanswered: int = requests.in_flight
         self.commands += requests.sent
         self.replies += requests.sent - unanswered
@@ -147,7 +147,7 @@ class Counters:
         kept = {name: count for name, count in dict(vars(self)).items() if not name.startswith("_")}
         total = Stats(errors=_sum_of_errors((self._errors,)), **kept, **now)
         for protocol in protocols:
-            requests, reader = protocol._requests, protocol._reader
+            requests, reader = protocol.link.requests, protocol.link.reader
             waiting = requests.in_flight
             total += Stats(
                 commands=requests.sent,

@@ -30,7 +30,8 @@ def guard_connection(protocol: Any) -> None:
     """Have a connection refuse what is given to it in another thread than the one that makes it, in debug mode."""
     if _wanted():
         home = threading.get_ident()
-        _guard(protocol, ("execute_command", "_execute_stock", "execute_batch"), lambda: home)
+        _guard(protocol, ("execute_command", "execute_batch"), lambda: home)
+        _guard(protocol.link, ("execute_stock",), lambda: home)
 
 
 def guard_factory(factory: Any) -> None:

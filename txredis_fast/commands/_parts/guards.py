@@ -56,7 +56,7 @@ _REASONS = {
 #: ``dbid`` of a connection on which SELECT was sent: when it is given back, the pool's database is selected again.
 UNKNOWN_DATABASE = -1
 
-#: ``_login`` of a connection on which AUTH was sent: when it is given back, it is closed.
+#: ``link.login`` of a connection on which AUTH was sent: when it is given back, it is closed.
 FOREIGN_LOGIN = -1
 
 #: The names, in capitals, of commands that have to be looked at; most are refused.
@@ -145,7 +145,7 @@ def note_changes(connection: Any, names: Collection[str]) -> None:
     if "SELECT" in names:
         connection.dbid = UNKNOWN_DATABASE
     if "AUTH" in names:
-        connection._login = FOREIGN_LOGIN
+        connection.link.login = FOREIGN_LOGIN
 
 
 def check_alone(args: Sequence[Any], connection: Any) -> RedisError | None:
