@@ -41,7 +41,7 @@ def problems_of_sdist(path: Path) -> list[str]:
     with tarfile.open(path) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
     sources = [path for folder in FOLDERS_IN_SDIST for path in Path(folder).rglob("*")]
-    wanted = IN_SDIST + [str(path) for path in sources if path.suffix in (".py", ".pyx")]
+    wanted = IN_SDIST + [str(path) for path in sources if path.suffix in (".py", ".pyx", ".pxd")]
     found = [f"the sdist lacks {name}" for name in wanted if name not in names]
     unwanted = [name for name in names if re.search(r"\.(c|so|pyc|pyo)$|(^|/)__pycache__(/|$)|^build/", name)]
     return found + [f"the sdist has {name}" for name in unwanted]
@@ -52,7 +52,9 @@ def problems_of_wheel(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
     found = [
-        f"the wheel has {name}" for name in names if re.search(r"\.(pyx|c|pyc)$|^(tests|bench|docs|examples)/", name)
+        f"the wheel has {name}"
+        for name in names
+        if re.search(r"\.(pyx|pxd|c|pyc)$|^(tests|bench|docs|examples)/", name)
     ]
     built = [name.partition(".")[0] for name in names if name.endswith(".so")]
     extensions = [str(source.with_suffix("")) for source in Path("txredis_fast").rglob("*.pyx")]

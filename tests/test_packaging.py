@@ -185,11 +185,14 @@ print(json.dumps([txredis_fast.IMPLEMENTATION, sorted(modules)]))
 EXTENSIONS = [f"txredis_fast.{room}.{name}" for room, names in _implementation.EXTENSIONS.items() for name in names]
 PURE = [
     "python",
-    ["txredis_fast.inflight._pyrequest", "txredis_fast.resp._pyencode", "txredis_fast.resp._pyresp"],
+    [
+        f"txredis_fast.{name}"
+        for name in ("inflight._pyrequest", "resp._pyaggregates", "resp._pyencode", "resp._pyresp")
+    ],
 ]
 COMPILED = [
     "cython",
-    ["txredis_fast.inflight._crequest", "txredis_fast.resp._cencode", "txredis_fast.resp._cresp"],
+    [f"txredis_fast.{name}" for name in ("inflight._crequest", "resp._caggregates", "resp._cencode", "resp._cresp")],
 ]
 
 #: Python finds no extension of this name.

@@ -16,7 +16,10 @@ from typing import Final
 __all__ = ["EXTENSIONS", "IMPLEMENTATION"]
 
 #: Room -> its extensions. Each has a twin in pure Python beside it.
-EXTENSIONS: Final = {"resp": ("_cencode", "_cresp"), "inflight": ("_cdeferred", "_crequest")}
+EXTENSIONS: Final = {
+    "resp": ("_caggregates", "_cencode", "_clarge", "_cresp", "_cscalars"),
+    "inflight": ("_cdeferred", "_crequest"),
+}
 
 
 def _can_be_loaded(room: str, name: str) -> bool:

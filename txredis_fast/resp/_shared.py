@@ -54,9 +54,6 @@ NUMBERS_OFF: Final = 0
 NUMBERS_ALL: Final = 1
 NUMBERS_EXACT: Final = 2
 
-_EXACT_INTEGER = re.compile(rb"0|-?[1-9][0-9]*").fullmatch
-#: Group 1 is the int, else it is a float. Possessive by design: no two ways to match the same digits.
-_NUMBER = re.compile(rb"([+-]?[0-9]+)|[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 _LINE_BREAK = re.compile(rb"[\r\n]").search
 
 #: Type byte -> what its line must be, for error messages.
@@ -95,15 +92,6 @@ class Incomplete(enum.Enum):
 INCOMPLETE: Final = Incomplete.INCOMPLETE
 
 
-def bulk_room(filled: int) -> int:
-    """For how many bytes of a large bulk string to make room, given how many have come.
-
-    A header alone gets little, however long a string it announces. Room for the whole is made at once then, because
-    what is not written to costs addresses, not memory, and a large object is slow to move.
-    """
-    return HUGE if filled >= BELIEVED else 16 * filled + LARGE_BULK
-
-
 def malformed(expected: str, got: bytes) -> str:
     """Word the message of a :exc:`ProtocolError`."""
     return f"expected {expected}, got {bytes(got[:32])!r}"
@@ -125,6 +113,14 @@ def line_fault(data: bytes, max_line_length: int) -> str | None:
 def line_error(data: bytes, max_line_length: int) -> str:
     """Say what is wrong with the whole line ``data``, CRLF included, which does not follow the grammar."""
     return line_fault(data, max_line_length) or malformed(EXPECTED[data[0]], data[:-2])
+
+
+def copy_of_chunk(data: object) -> bytes:
+    """Copy what is fed, where it is not exactly bytes."""
+    if isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
+        with memoryview(data) as view:  # released now, wherever objects live on until they are collected
+            return bytes(view)
+    raise TypeError(f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}")
 
 
 def text_length(max_text_length: int, max_line_length: int) -> int:
@@ -175,31 +171,6 @@ def parse_integer(text: bytes) -> int:
         block = digits[start : start + _BLOCK_DIGITS]
         value = value * 10 ** len(block) + int(block)
     return -value if text.startswith(b"-") else value
-
-
-def parse_number(data: bytes, numbers: int) -> int | float | None:
-    """Convert a bulk string that is a number, see the module's docstring; None if it is none."""
-    if numbers == NUMBERS_ALL and len(data) < 19 and data.isdigit():
-        return int(data)
-    found = _NUMBER(data)
-    if found is None:
-        return None
-    if found.lastindex is None:
-        real = float(data)
-        if real - real != 0.0:
-            return None
-        # One that is whole would be equal to the int of another text.
-        if numbers == NUMBERS_EXACT and (real.is_integer() or repr(real).encode("ascii") != data):
-            return None
-        return real
-    if len(data) - data.startswith((b"+", b"-")) > MAX_INT_DIGITS:
-        return None
-    if numbers == NUMBERS_EXACT and _EXACT_INTEGER(data) is None:
-        return None
-    try:
-        return int(data)
-    except ValueError:  # the program has lowered Python's limit of digits
-        return None
 
 
 def counted_error(

@@ -1,0 +1,217 @@
+# cython: language_level=3
+# The bytes that wait to be parsed, and what comes next in them if it is simple, compiled: see
+# :mod:`txredis_fast.resp._pyinput`. What differs is how they are held: in one buffer, which is the fed object itself
+# where that suffices. There is no _cinput.pyx, because all of this is compiled into the reader, of which it is a part.
+# Loops over ``const char *`` stay inside of what has been fed.
+
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from cpython.pyport cimport PY_SSIZE_T_MAX
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.string cimport memchr, memcmp, memcpy, memmove
+
+from txredis_fast.resp._cscalars cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, digits, is_digit
+
+#: A buffer of its own that is larger is released when it is empty.
+cdef enum:
+    KEEP_BUFFER = 256 * 1024
+
+#: What line_end() returns for a line that does not end as it must.
+cdef enum:
+    NO_LINE_END = -1
+
+cdef struct Input:
+    #: The bytes being parsed are data[pos:end]: part of chunk, or of the buffer own of that capacity.
+    const char *data
+    Py_ssize_t pos
+    Py_ssize_t end
+    PyObject *chunk
+    char *own
+    Py_ssize_t capacity
+    #: How far after pos there is no line end.
+    Py_ssize_t scanned
+    #: The limits that matter here.
+    Py_ssize_t max_bulk
+    Py_ssize_t max_elements
+    Py_ssize_t max_line
+
+
+cdef inline Py_ssize_t waiting(Input *self) noexcept:
+    return self.end - self.pos
+
+
+cdef inline void consume(Input *self, Py_ssize_t size) noexcept:
+    self.pos += size
+    self.scanned = 0
+
+
+cdef inline void _free(Input *self) noexcept:
+    PyMem_Free(self.own)
+    self.own = NULL
+    self.capacity = 0
+
+
+cdef inline void _let_go(Input *self) noexcept:
+    Py_XDECREF(self.chunk)
+    self.chunk = NULL
+    self.data = b""  # not NULL, to which C does not even let 0 be added
+    self.pos = self.end = 0
+
+
+cdef inline void release(Input *self) noexcept:
+    """Let go of buffers that are empty, except a small one of our own."""
+    _let_go(self)
+    if self.capacity > KEEP_BUFFER:
+        _free(self)
+
+
+cdef inline void clear(Input *self) noexcept:
+    """Forget all bytes."""
+    _let_go(self)
+    _free(self)
+    self.scanned = 0
+
+
+cdef inline int feed(Input *self, bytes chunk, Py_ssize_t start) except -1:
+    """Put a chunk after what waits.
+
+    :param start: how many of its bytes are left out where nothing waits; else there are none to be left out.
+    """
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(chunk)
+    if self.pos != self.end:
+        _append(self, PyBytes_AS_STRING(chunk), size)
+    elif start < size:
+        Py_XDECREF(self.chunk)
+        Py_INCREF(chunk)
+        self.chunk = <PyObject *>chunk
+        self.data = PyBytes_AS_STRING(chunk)
+        self.pos = start
+        self.end = size
+    return 0
+
+
+cdef inline int _append(Input *self, const char *data, Py_ssize_t size) except -1:
+    """Put bytes after those that wait; in amortised constant time a byte."""
+    cdef Py_ssize_t rest = self.end - self.pos
+    cdef Py_ssize_t capacity
+    cdef char *own
+    if self.data != self.own or self.capacity - self.end < size:
+        if self.data == self.own and self.capacity - rest >= size and self.pos >= rest:
+            memmove(self.own, self.own + self.pos, rest)
+        else:
+            capacity = rest + size + (rest + size) // 2 + 64
+            own = <char *>PyMem_Malloc(capacity)
+            if own == NULL:
+                raise MemoryError()
+            memcpy(own, self.data + self.pos, rest)
+            PyMem_Free(self.own)
+            self.own = own
+            self.capacity = capacity
+            self.data = own
+            Py_XDECREF(self.chunk)
+            self.chunk = NULL
+        self.pos = 0
+        self.end = rest
+    memcpy(self.own + self.end, data, size)
+    self.end += size
+    return 0
+
+
+cdef inline bint is_type_byte(char byte) noexcept:
+    return byte in (
+        c"$", c"+", c":", c"*", c"-", c"_", c"#", c",", c"(", c"%", c"~", c"!", c"=", c"|", c">"
+    )
+
+
+cdef inline Py_ssize_t length(const char *text, Py_ssize_t count) noexcept:
+    """Convert a length; -1 if it is none, and one far beyond every limit may come out as another such."""
+    cdef Py_ssize_t value = 0
+    cdef Py_ssize_t i
+    if count == 0 or digits(text, count) != count:
+        return -1
+    for i in range(count):
+        value = value * 10 + (text[i] - c"0")
+        if value > PY_SSIZE_T_MAX // 64:
+            return PY_SSIZE_T_MAX // 4 + 1
+    return value
+
+
+cdef inline Py_ssize_t line_end(Input *self, Py_ssize_t longest) noexcept:
+    """Find where the line that comes next ends, its CRLF included; 0 if it does not yet; NO_LINE_END if wrongly."""
+    cdef const char *text = self.data + self.pos
+    cdef Py_ssize_t available = self.end - self.pos
+    cdef Py_ssize_t window = min(available, longest + 1)
+    cdef Py_ssize_t end
+    cdef const char *found = <const char *>memchr(text + self.scanned, c"\r", window - self.scanned)
+    end = found - text if found != NULL else window
+    if memchr(text + self.scanned, c"\n", end - self.scanned) == NULL:
+        if found == NULL:
+            if available <= longest:
+                self.scanned = end
+                return 0
+        elif end + 1 == available:
+            self.scanned = end
+            return 0
+        elif text[end + 1] == c"\n":
+            return end + 2
+    return NO_LINE_END
+
+
+cdef inline Py_ssize_t whole_bulk(Input *self, Py_ssize_t *start) noexcept:
+    """If an ordinary bulk string comes next and is complete: its length and where it starts; else -1."""
+    cdef const char *text = self.data + self.pos
+    cdef Py_ssize_t available = self.end - self.pos
+    cdef Py_ssize_t size = 0
+    cdef Py_ssize_t i = 1
+    if available < 6 or text[0] != c"$":
+        return -1
+    # At most 9 digits. At least 4 bytes must follow them, so that this many can be looked at.
+    available = min(available - 4, 10)
+    while i < available and is_digit(text[i]):
+        size = size * 10 + (text[i] - c"0")
+        i += 1
+    text += i
+    if (
+        self.end - self.pos - i < size + 4 or i == 1 or size > self.max_bulk or i > self.max_line
+        or text[0] != c"\r" or text[1] != c"\n" or text[size + 2] != c"\r" or text[size + 3] != c"\n"
+    ):
+        return -1
+    start[0] = self.pos + i + 2
+    return size
+
+
+cdef inline int find_message(
+    Input *self, char kind, Py_ssize_t *starts, Py_ssize_t *sizes, Py_ssize_t *end
+) noexcept:
+    """If a message comes next and is complete: where its strings are, and how many name the channel; else 0."""
+    cdef const char *text = self.data + self.pos
+    cdef Py_ssize_t begin = self.pos
+    cdef Py_ssize_t size = 0
+    cdef int names = 1
+    cdef int i
+    if (
+        self.end - begin < 18 or text[0] != kind or text[2] != c"\r" or text[3] != c"\n"
+        or self.max_bulk < 8 or self.max_elements < 4 or self.max_line < 2
+    ):
+        return 0
+    if text[1] == c"3":
+        if memcmp(text + 4, b"$7\r\nmessage\r\n", 13) == 0:
+            self.pos += 17
+        elif memcmp(text + 4, b"$8\r\nsmessage\r\n", 14) == 0:
+            self.pos += 18
+        else:
+            return 0
+    elif text[1] == c"4" and memcmp(text + 4, b"$8\r\npmessage\r\n", 14) == 0:
+        self.pos += 18
+        names = 2
+    else:
+        return 0
+    for i in range(names + 1):
+        size = whole_bulk(self, starts + i)
+        if size < 0:
+            break
+        sizes[i] = size
+        self.pos = starts[i] + size + 2
+    end[0] = self.pos
+    self.pos = begin
+    return 0 if size < 0 else names

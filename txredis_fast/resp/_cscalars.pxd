@@ -1,0 +1,113 @@
+# cython: language_level=3
+# What is compiled into whoever cimports it, because a call through a pointer for each value would cost too much; see
+# _cscalars.pyx. Loops over ``const char *`` stay inside the given size.
+
+cimport cython
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    bytes PyBytes_FromStringAndSize(const char *data, Py_ssize_t size)
+    const char *PyBytes_AS_STRING(bytes data)
+    Py_ssize_t PyBytes_GET_SIZE(bytes data)
+    # On objects that nobody else can see yet, which may be written and resized.
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
+    char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
+    Py_ssize_t bytes_size "PyBytes_GET_SIZE"(PyObject *data)
+    PyObject *new_text "PyUnicode_New"(Py_ssize_t size, unsigned int maximum) except NULL
+    void *text_data "PyUnicode_DATA"(PyObject *text)
+    Py_ssize_t text_size "PyUnicode_GET_LENGTH"(PyObject *text)
+    # A cast that makes Cython take over a reference. To take a second one and drop the first may cost more than to
+    # make a small object: CPython 3.12 and later write half of the reference count, which stalls reading it whole.
+    object owned "(PyObject *)"(PyObject *value)
+
+#: Digits whose number surely fits a long long.
+cdef enum:
+    SAFE_DIGITS = 18
+
+#: Strings up to here are checked for being ASCII, which spares the codec.
+cdef enum:
+    SHORT_TEXT = 64
+
+cdef enum Codec:
+    CODEC_NONE, CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1, CODEC_OTHER
+
+#: What :meth:`Scalars.line` returns for a line that does not follow the grammar.
+cdef object MALFORMED
+
+
+cdef inline bint is_digit(char byte) noexcept:
+    return c"0" <= byte <= c"9"
+
+
+cdef inline Py_ssize_t digits(const char *text, Py_ssize_t size) noexcept:
+    """How many digits ``text`` begins with."""
+    cdef Py_ssize_t i = 0
+    while i < size and is_digit(text[i]):
+        i += 1
+    return i
+
+
+cdef inline bint is_ascii(const char *text, Py_ssize_t size) noexcept:
+    """Tell whether bytes are all ASCII; where there are 8 and more, the last 8 are looked at once more."""
+    cdef uint64_t word = 0
+    cdef uint64_t seen = 0
+    cdef Py_ssize_t i
+    if size < 8:
+        memcpy(&word, text, size)
+        return (word & <uint64_t>0x8080808080808080) == 0
+    for i in range(0, size - 8, 8):
+        memcpy(&word, text + i, 8)
+        seen |= word
+    memcpy(&word, text + size - 8, 8)
+    return ((seen | word) & <uint64_t>0x8080808080808080) == 0
+
+
+cdef inline long long short_integer(const char *text, Py_ssize_t count) noexcept:
+    """Convert at most SAFE_DIGITS digits."""
+    cdef long long value = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        value = value * 10 + (text[i] - c"0")
+    return value
+
+
+@cython.final
+cdef class Scalars:
+    cdef str charset
+    cdef Codec codec
+    cdef int numbers
+    #: Whether bulk strings stay bytes, and whether ASCII is text as it is.
+    cdef bint plain
+    cdef bint ascii_superset
+
+    cdef object bulk(self, const char *text, Py_ssize_t size, object whole)
+    cdef object text(self, const char *text, Py_ssize_t size, object whole)
+    cdef object line(self, char kind, const char *text, Py_ssize_t size, bint raw)
+
+    cdef inline PyObject *fresh_bulk(self, const char *text, Py_ssize_t size) except NULL:
+        """Make the value of a bulk string: the two commonest cases here, the others in bulk()."""
+        cdef PyObject *fresh
+        cdef object value
+        if self.plain:
+            return new_bytes(text, size)
+        if (
+            8 <= size <= SHORT_TEXT and self.ascii_superset and (not self.numbers or text[0] > c"9")
+            and is_ascii(text, size)
+        ):
+            fresh = new_text(size, 127)
+            memcpy(text_data(fresh), text, size)
+            return fresh
+        value = self.bulk(text, size, None)
+        Py_INCREF(value)
+        return <PyObject *>value
+
+
+@cython.final
+cdef class Name:
+    cdef bytes data
+    cdef object value
+
+    cdef object value_of(self, Scalars scalars, const char *text, Py_ssize_t size)

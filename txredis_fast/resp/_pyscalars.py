@@ -1,0 +1,144 @@
+"""Lines and strings -> numbers, text, bytes in pure Python: the reference for the compiled ``_cscalars``.
+
+The rules are in :mod:`._pyresp`. This module must not know of aggregates, of errors, or of how bytes come.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from txredis_fast.resp._shared import MAX_INT_DIGITS, NUMBERS_ALL, NUMBERS_EXACT, parse_integer
+
+__all__ = ["MALFORMED", "Name", "Scalars"]
+
+#: What :meth:`Scalars.line` returns for a line that does not follow the grammar.
+MALFORMED: Final = object()
+
+_INTEGER = re.compile(rb"[+-]?[0-9]+").fullmatch
+_DOUBLE = re.compile(rb"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?").fullmatch
+_SPECIAL_DOUBLES = {
+    b"inf": float("inf"),
+    b"+inf": float("inf"),
+    b"-inf": float("-inf"),
+    b"nan": float("nan"),
+    b"-nan": float("nan"),
+}
+_EXACT_INTEGER = re.compile(rb"0|-?[1-9][0-9]*").fullmatch
+#: Group 1 is the int, else it is a float. Possessive by design: no two ways to match the same digits.
+_NUMBER = re.compile(rb"([+-]?[0-9]+)|[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
+_LINE_BREAK = re.compile(rb"[\r\n]").search
+
+#: Simple strings that come with every command: one object each, text in every charset.
+_SHARED_TEXT = {b"OK": "OK", b"QUEUED": "QUEUED", b"PONG": "PONG"}
+_SHARED_BYTES = {word: word for word in _SHARED_TEXT}
+
+_PLUS, _COLON, _UNDERSCORE, _HASH, _PAREN = b"+:_#("
+_LAST_DIGIT: Final = ord("9")
+
+
+class Scalars:
+    """Makes the values of lines and strings, errors excepted.
+
+    :param charset: codec of text, by the name that :func:`._shared.check_options` gives it; None leaves bytes.
+    :param numbers: one of ``NUMBERS_OFF``, ``NUMBERS_ALL`` and ``NUMBERS_EXACT`` of :mod:`._shared`.
+    """
+
+    __slots__ = ("_charset", "_numbers")
+
+    def __init__(self, charset: str | None, numbers: int) -> None:
+        self._charset = charset
+        self._numbers = numbers
+
+    def bulk(self, data: bytes) -> Any:
+        """Make the value of a bulk string: a number, text or bytes."""
+        if self._numbers and data and data[0] <= _LAST_DIGIT:
+            number = _number(data, self._numbers)
+            if number is not None:
+                return number
+        if self._charset is not None:
+            try:
+                return data.decode(self._charset)
+            except UnicodeError:
+                pass
+        return data
+
+    def text(self, data: bytes) -> str | bytes:
+        """Make text; what the charset cannot decode stays bytes."""
+        if self._charset is not None:
+            try:
+                return data.decode(self._charset)
+            except UnicodeError:
+                pass
+        return data
+
+    def line(self, kind: int, line: bytes, raw: bool) -> Any:
+        """Make the value of a line that is a whole reply, and no error; :data:`MALFORMED` if it is none.
+
+        :param kind: the type byte.
+        :param line: what is between it and CRLF.
+        :param raw: give text as bytes.
+        """
+        if kind in (_COLON, _PAREN):
+            if _INTEGER(line):
+                return parse_integer(line)
+        elif kind == _PLUS:
+            if not _LINE_BREAK(line):
+                as_bytes = raw or self._charset is None
+                shared = (_SHARED_BYTES if as_bytes else _SHARED_TEXT).get(line)
+                if shared is not None:
+                    return shared
+                return line if as_bytes else self.text(line)
+        elif kind == _UNDERSCORE:
+            if not line:
+                return None
+        elif kind == _HASH:
+            if line == b"t" or line == b"f":
+                return line == b"t"
+        elif _DOUBLE(line):
+            return float(line)
+        elif line in _SPECIAL_DOUBLES:
+            return _SPECIAL_DOUBLES[line]
+        return MALFORMED
+
+
+class Name:
+    """A string that is often the same as the last time: a channel or pattern, kept with the value made of it."""
+
+    __slots__ = ("_data", "_value")
+
+    def __init__(self) -> None:
+        self._data: bytes | None = None
+        self._value: Any = None
+
+    def value_of(self, scalars: Scalars, data: bytes) -> Any:
+        """Make the value of a bulk string, where it is not the last one."""
+        if self._data != data:
+            self._value = scalars.bulk(data)
+            self._data = data
+        return self._value
+
+
+def _number(data: bytes, numbers: int) -> int | float | None:
+    """Convert a bulk string that is a number; None if it is none."""
+    if numbers == NUMBERS_ALL and len(data) < 19 and data.isdigit():
+        return int(data)
+    found = _NUMBER(data)
+    if found is None:
+        return None
+    if found.lastindex is None:
+        real = float(data)
+        if real - real != 0.0:
+            return None
+        # One that is whole would be equal to the int of another text.
+        if numbers == NUMBERS_EXACT and (real.is_integer() or repr(real).encode("ascii") != data):
+            return None
+        return real
+    if len(data) - data.startswith((b"+", b"-")) > MAX_INT_DIGITS:
+        return None
+    if numbers == NUMBERS_EXACT and _EXACT_INTEGER(data) is None:
+        return None
+    try:
+        return int(data)
+    except ValueError:  # the program has lowered Python's limit of digits
+        return None
