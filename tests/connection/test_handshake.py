@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 
 import pytest
 from testbed.scripted import MemoryEndpoint, Session, answering, settle
@@ -26,6 +27,8 @@ class Server:
         self.clock = clock
         self.password = password
         self.logins = []
+        #: The answers to logins, where these are held back.
+        self.held = None
         self.endpoint = MemoryEndpoint(lambda: Session(self.script, clock), clock)
 
     def script(self, session):
@@ -35,7 +38,8 @@ class Server:
             if args[0] == b"AUTH":
                 self.logins.append(tuple(args[1:]))
                 known = args[-1] == self.password.encode()
-                session.send(OK if known else WRONGPASS)
+                answer = functools.partial(session.send, OK if known else WRONGPASS)
+                answer() if self.held is None else self.held.append(answer)
             else:
                 session.send(OK if known else b"-NOAUTH Authentication required.\r\n")
 
@@ -329,6 +333,21 @@ def test_auth_on_a_pool_that_is_cut_off_is_what_the_next_handshake_uses(server):
     server.drop()
     server.wait(2)
     assert factory.size == 1 and server.logins[-1] == (b"new",)
+
+
+def test_an_attempt_with_the_former_password_that_is_refused_later_does_not_fail_auth(server):
+    factory = server.pool(password="right", poolTimeout=20)
+    server.password = "new"
+    server.held = []
+    server.drop()
+    server.wait(12)
+    assert len(server.held) == 1  # a login with the former password is under way
+    logging_in = factory.handler.auth("new")
+    held, server.held = server.held, None
+    for answer in held:
+        answer()
+    server.wait(12)
+    assert fired(logging_in) == "OK" and factory.size == 1
 
 
 def test_auth_on_a_pool_that_is_cut_off_takes_the_place_of_a_function(server):

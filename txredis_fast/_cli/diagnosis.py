@@ -67,7 +67,7 @@ class _ProbeFactory(Factory):
         probe.factory = self
         return probe
 
-    def handshakeFailed(self, message: str, error: BaseException) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
         self.reason.refusal = message, error
 
 

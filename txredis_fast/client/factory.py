@@ -369,7 +369,7 @@ class RedisFactory(Reconnecting):
             self.connectionError(why)
             self.disconnect()
 
-    def handshakeFailed(self, message: str, error: BaseException) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
         """AUTH, SELECT or another step after connecting was refused; the protocol closes the connection next.
 
         What passes by itself (the server is loading, or has too many clients) is tried again. Other refusals fail
@@ -382,7 +382,9 @@ class RedisFactory(Reconnecting):
         unknown = not first and (
             isinstance(error, CredentialsError) or (isinstance(error, AuthenticationError) and error.code == "NOAUTH")
         )
-        if isinstance(error, _PASSING) or unknown or "max number of clients" in str(error):
+        # An attempt that was under way with the former password says nothing about the new one.
+        outdated = connection is not None and connection.link.login != self._login
+        if isinstance(error, _PASSING) or unknown or outdated or "max number of clients" in str(error):
             log.msg(message)
             return
         self._refused = True

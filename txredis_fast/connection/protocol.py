@@ -183,7 +183,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         message = f"Redis error: {step}: {refusal(failure.value, step == 'could not auth', self)}"
         handshake_failed = getattr(self.factory, "handshakeFailed", None)
         if handshake_failed is not None:
-            handshake_failed(message, failure.value)
+            handshake_failed(message, failure.value, self)
         else:
             log.msg(message)
         self.link.refuse(message)

@@ -179,13 +179,13 @@ class SentinelConnectionFactory(RedisFactory):
             # What fails is noted already; what is lost meanwhile is made again.
             self._discover_master(anew=True).addErrback(lambda _: None)
 
-    def handshakeFailed(self, message: str, error: BaseException) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
         """A step after connecting was refused. A wrong role passes by itself, once the Sentinels know better."""
         if isinstance(error, _NotMasterError):
             self.noteReason(message)
             log.msg(message)
         else:
-            super().handshakeFailed(message, error)
+            super().handshakeFailed(message, error, connection)
 
     def try_to_connect(self, connector: Any, force_master: bool = False, nodelay: bool = False) -> None:
         """Have a Twisted connector, as ``reactor.connectTCP`` gives one, connect to where the Sentinels say.
