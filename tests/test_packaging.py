@@ -117,6 +117,47 @@ def test_imports_point_down_only(path):
     assert not upward, f"{own} imports {', '.join(upward)}, which stands above it"
 
 
+def private_names(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """The private names that a module defines for its objects, and those that it reads of any."""
+    defined, read = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, ast.Attribute):
+            (read if isinstance(node.ctx, ast.Load) else defined).add(node.attr)
+        if isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                targets = (
+                    statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+                )
+                defined |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in defined if is_private(name)}, {name for name in read if is_private(name)}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+#: Private parts of Twisted, of Python and of functions that are marked.
+NOT_OURS = {
+    *("_canceller", "_debugInfo", "_getframe", "_lib", "_ssl", "_tlsConnection", "_tempDataBuffer", "_tempDataLen"),
+    *("_writeDisconnected", "_blocking"),
+}
+
+
+def test_no_room_reads_a_private_attribute_of_another_rooms_objects():
+    defined: dict[str, set[str]] = {}
+    read: list[tuple[str, Path, str]] = []
+    for room, path in modules():
+        names, reads = private_names(ast.parse(path.read_text(encoding="utf-8")))
+        defined.setdefault(room, set()).update(names)
+        read += [(room, path, name) for name in sorted(reads)]
+    found = [
+        f"{path.relative_to(PACKAGE)}: {name}" for room, path, name in read if name not in defined[room] | NOT_OURS
+    ]
+    assert not found
+
+
 def test_command_layers_point_down_only():
     for path in sorted(PACKAGE.joinpath("commands").rglob("*.py")):
         own = path.relative_to(PACKAGE / "commands").with_suffix("").parts[0]

@@ -198,7 +198,7 @@ class Story:
                 continue
             elif not isinstance(outcome[0], Failure) and outcome[0] != expected:
                 wrong.append(f"{what} fired with {outcome[0]!r}")
-        factory, lane = self.factory, self.factory._lane
+        factory, lane = self.factory, self.factory.lane
         if (factory.size, len(factory.connectionQueue.pending), factory.connectionQueue.waiting) != (2, 2, 0):
             wrong.append(f"pool: {factory.size}, {factory.connectionQueue.pending}, {factory.connectionQueue.waiting}")
         if lane is not None and (lane.waiting or len(lane.connections) != len(lane._idle)):

@@ -203,7 +203,7 @@ async def test_what_waits_in_a_blocking_command_ends_when_the_master_changes_and
     assert await bounded(following) == ["queue", "a"]
     assert await rc.rpush("marked", "b") == 1
     assert await bounded(marked) == ["marked", "b"]
-    assert {connection.transport.getPeer().port for connection in rc._factory._lane.connections} == {replica.port}
+    assert {connection.transport.getPeer().port for connection in rc._factory.lane.connections} == {replica.port}
 
 
 @pytest_twisted.ensureDeferred

@@ -157,9 +157,9 @@ def test_a_connection_for_a_blocking_command_comes_in_time_or_not_at_all(clock, 
     assert len(endpoint.factories) == 2
     clock.advance(10)
     assert "has not connected within 2 seconds" in str(failed(waiting, redis.NotSentError))
-    assert not factory._lane.connections or kind is not Silent
+    assert not factory.lane.connections or kind is not Silent
     clock.advance(5)
-    closing = factory._lane.close()
+    closing = factory.lane.close()
     clock.advance(0)
     fired(closing)
 

@@ -141,12 +141,12 @@ class RedisFactory(Reconnecting):
         self.disconnectCalled = False
         self.watch = Watch(self, options.hooks, options.slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
-            self._pool_timeout, self.why_not_connected, self.prepare, self.watch, options.whenFull == "fail"
+            self.pool_timeout, self.why_not_connected, self.prepare, self.watch, options.whenFull == "fail"
         )
         #: How often ``auth`` has changed the login.
         self._login = 0
         self._endpoint: Any = None
-        self._lane: BlockingLane | None = None
+        self.lane: BlockingLane | None = None
         self._waiting_for_empty_pool: list[Deferred[None]] = []
         self._last_reason = ""
         self._refused = False
@@ -183,10 +183,10 @@ class RedisFactory(Reconnecting):
             convertNumbers=self.convertNumbers,
             username=self.username,
         )
-        self._built.add(protocol)
+        self.builtProtocols.add(protocol)
         link = protocol.link
         link.login = self._login
-        link.round = self._rounds.number
+        link.round = self.rounds.number
         protocol.factory = self
         queue = self.connectionQueue
         link.on_busy, link.on_room = queue.rebalance, queue.has_room
@@ -229,7 +229,7 @@ class RedisFactory(Reconnecting):
         :returns: fires when nothing is being tried any more.
         """
         self.continueTrying = 0
-        self._cancel_retries()
+        self.cancelRetries()
         stopping = [slot.stop_trying() for slot in self.slots] if not self.keeps_trying else []
         return gatherResults(stopping, consumeErrors=True)
 
@@ -249,8 +249,8 @@ class RedisFactory(Reconnecting):
                 return fail()
         self.disconnectCalled = True
         self.continueTrying = 0
-        self._cancel_retries()
-        for connector in list(self._connectors):
+        self.cancelRetries()
+        for connector in list(self.knownConnectors):
             if getattr(connector, "state", "") == "connecting":
                 connector.stopConnecting()
         self.connectionQueue.close(NotSentError("Not connected"))
@@ -262,8 +262,8 @@ class RedisFactory(Reconnecting):
             connection.link.drain(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
         # The others stop when their connections are closed.
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
-        if self._lane is not None:
-            ending.append(self._lane.close())
+        if self.lane is not None:
+            ending.append(self.lane.close())
         stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
         stopping.addCallback(lambda _: self.waitForEmptyPool())
         stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
@@ -298,7 +298,7 @@ class RedisFactory(Reconnecting):
         self._refused = False
         conn.link.was_pooled = True
         interval = seconds_or(self.healthCheckInterval, 0)
-        if interval and conn._answers_ping:
+        if interval and conn.answersPing:
             HealthCheck(conn, interval, lambda each: each in self.connectionQueue.pending)
         self.connectionQueue.put(conn)
 
@@ -407,18 +407,18 @@ class RedisFactory(Reconnecting):
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 
-    def _pool_timeout(self) -> float | None:
+    def pool_timeout(self) -> float | None:
         timeout = self.poolTimeout
         return timeout if timeout is None else float(seconds_or(timeout, DEFAULT_POOL_TIMEOUT))
 
     @property
     def blockingLane(self) -> BlockingLane | None:
         """The connections for blocking commands; None where it is not known how to make any, or none are wanted."""
-        if self._lane is None and self.maxBlockingConnections and not self.disconnectCalled:
-            endpoint = self._endpoint or next(filter(None, map(endpoint_of_connector, self._connectors)), None)
+        if self.lane is None and self.maxBlockingConnections and not self.disconnectCalled:
+            endpoint = self._endpoint or next(filter(None, map(endpoint_of_connector, self.knownConnectors)), None)
             if endpoint is not None:
-                self._lane = BlockingLane(self, endpoint, self.maxBlockingConnections)
-        return self._lane
+                self.lane = BlockingLane(self, endpoint, self.maxBlockingConnections)
+        return self.lane
 
     def prepare(self, connection: Any) -> None:
         """Bring a connection to the pool's state before others use it.
@@ -453,7 +453,7 @@ class RedisFactory(Reconnecting):
 
         Once in each round, see :mod:`.roles`. One that somebody has alone ends when it is given back.
         """
-        if self.keeps_trying and self._rounds.replaces(connection.link.round):
+        if self.keeps_trying and self.rounds.replaces(connection.link.round):
             connection.link.replica_error = ConnectionError(f"the server is a replica ({error.code})")
             if connection in self.connectionQueue.pending:
                 self._end_in_order(connection)
@@ -476,8 +476,8 @@ class RedisFactory(Reconnecting):
     def fail_waiting(self, error: Exception) -> None:
         """Fail all who wait for a connection."""
         self.connectionQueue.fail_waiting(error)
-        if self._lane is not None:
-            self._lane.fail_waiting(error)
+        if self.lane is not None:
+            self.lane.fail_waiting(error)
 
     def failWaitingInVain(self) -> None:
         """Fail who waits for a connection, if none may come any more."""
@@ -490,7 +490,7 @@ class RedisFactory(Reconnecting):
         if self.size or self.disconnectCalled:
             return bool(self.size)
         in_progress = any(slot.alive for slot in self.slots) or any(
-            getattr(connector, "state", "disconnected") != "disconnected" for connector in self._connectors
+            getattr(connector, "state", "disconnected") != "disconnected" for connector in self.knownConnectors
         )
         return in_progress or self.keeps_trying
 

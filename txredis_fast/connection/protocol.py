@@ -66,7 +66,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
     #: Whether functions of the program are yet to give the user name or the password.
     _awaits_login = False
     #: Whether a PING may be sent at any time.
-    _answers_ping = True
+    answersPing = True
     factory: Any = None
 
     def __init__(

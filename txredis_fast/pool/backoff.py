@@ -57,14 +57,14 @@ class Reconnecting(ReconnectingClientFactory):
 
     def __init__(self) -> None:
         """Nothing is tried yet."""
-        self._built: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.builtProtocols: weakref.WeakSet[Any] = weakref.WeakSet()
         #: By connector: how many attempts have failed since its connection last proved usable.
-        self._connectors: dict[Any, int] = {}
+        self.knownConnectors: dict[Any, int] = {}
         #: By connector: how many connections were lost without having proved usable since then.
         self._dropped: dict[Any, int] = {}
         self._connecting_since: dict[Any, float] = {}
         self._retries: set[Any] = set()
-        self._rounds = Rounds(self._longest_delay, self._seconds, lambda: self.maxDelay)
+        self.rounds = Rounds(self._longest_delay, self._seconds, lambda: self.maxDelay)
 
     def noteReason(self, reason: str) -> None:
         """Remember why the last attempt failed or the last connection was lost."""
@@ -136,7 +136,7 @@ class Reconnecting(ReconnectingClientFactory):
 
     def startedConnecting(self, connector: Any) -> None:
         """A connector begins an attempt."""
-        self._connectors.setdefault(connector, 0)
+        self.knownConnectors.setdefault(connector, 0)
         self._connecting_since[connector] = self._seconds()
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
@@ -167,15 +167,15 @@ class Reconnecting(ReconnectingClientFactory):
         if not self.keeps_trying:
             return
         for protocol in self._protocols_of(connector):
-            self._built.discard(protocol)
+            self.builtProtocols.discard(protocol)
             if self.hasProved(protocol, self._connecting_since.get(connector, float("inf"))):
-                self._connectors[connector] = self._dropped[connector] = 0
+                self.knownConnectors[connector] = self._dropped[connector] = 0
             elif self.was_dropped(protocol):
                 self._dropped[connector] = self._dropped.get(connector, 0) + 1
-        attempt = self._connectors.get(connector, 0) + 1
+        attempt = self.knownConnectors.get(connector, 0) + 1
         if self.maxRetries is not None and attempt > self.maxRetries:
             return
-        self._connectors[connector] = self.retries = attempt
+        self.knownConnectors[connector] = self.retries = attempt
         clock = self.clock or current_reactor()
 
         def connect() -> None:
@@ -190,7 +190,7 @@ class Reconnecting(ReconnectingClientFactory):
     def _protocols_of(self, connector: Any) -> list[Any]:
         """The protocol that a connector made last. Its transport has forgotten that when the connection is lost."""
         transport = getattr(connector, "transport", None)
-        return [built for built in self._built if transport is not None and built.transport is transport]
+        return [built for built in self.builtProtocols if transport is not None and built.transport is transport]
 
     def _connect_again(self, connector: Any) -> None:
         connector.connect()
@@ -201,10 +201,10 @@ class Reconnecting(ReconnectingClientFactory):
         self.delay = self.initialDelay
         self._refused = False
         self._dropped.clear()
-        for connector in self._connectors:
-            self._connectors[connector] = 0
+        for connector in self.knownConnectors:
+            self.knownConnectors[connector] = 0
 
-    def _cancel_retries(self) -> None:
+    def cancelRetries(self) -> None:
         retries, self._retries = self._retries, set()
         for call in retries:
             if call.active():

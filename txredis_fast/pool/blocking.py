@@ -150,7 +150,7 @@ class BlockingLane:
             raise
 
     def _timeout(self) -> float | None:
-        timeout: float | None = self._factory._pool_timeout()
+        timeout: float | None = self._factory.pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
             return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
         return timeout

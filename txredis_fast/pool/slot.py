@@ -218,5 +218,5 @@ class PoolProtocols:
                 notify(reason)
 
         protocol.connectionLost = notify
-        protocol._forsake = forsake
+        protocol.attemptForsaken = forsake
         return protocol

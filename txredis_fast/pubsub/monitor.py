@@ -39,7 +39,7 @@ class MonitorProtocol(RedisProtocol):
     """
 
     _monitoring = False
-    _answers_ping = False
+    answersPing = False
 
     def messageReceived(self, message: Any) -> None:
         """The server has executed a command; override it. An exception that it raises is logged.

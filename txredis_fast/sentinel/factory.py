@@ -132,8 +132,8 @@ class SentinelConnectionFactory(RedisFactory):
             for connection in list(self.pool):
                 # Not loseConnection, which waits until all is written: a lost machine never takes it.
                 connection.link.abort(_master_has_changed())
-            if self._lane is not None:
-                self._lane.drop(_master_has_changed())
+            if self.lane is not None:
+                self.lane.drop(_master_has_changed())
         return address
 
     def _master_not_found(self, failure: Failure) -> Failure:
@@ -168,7 +168,7 @@ class SentinelConnectionFactory(RedisFactory):
         Otherwise it is so for all connections, which lead to one server.
         """
         if self.is_master:
-            others = [*self.pool, *(() if self._lane is None else self._lane.connections)]
+            others = [*self.pool, *(() if self.lane is None else self.lane.connections)]
             for each in [connection, *others]:
                 if each.link.usable:
                     super().found_replica(each, error)

@@ -88,7 +88,7 @@ class Watch:
     def stats(self) -> Stats:
         """Return a snapshot."""
         factory, queue = self._factory, self._factory.connectionQueue
-        lane = factory._lane  # not blockingLane, which makes one
+        lane = factory.lane  # not blockingLane, which makes one
         return self._counters.snapshot(
             self._counted,
             waiting=queue.waiting + (0 if lane is None else lane.waiting),

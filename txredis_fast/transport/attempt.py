@@ -227,7 +227,7 @@ class OneAttempt:
         if protocol is not None:
             try:
                 self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
-                if hasattr(protocol, "_forsake"):
+                if hasattr(protocol, "attemptForsaken"):
                     # Twisted's ClientService expects to hear of a loss only after it has heard of the connection.
                     protocol.connectionLost = self._on_lost
             except BaseException:
@@ -256,7 +256,7 @@ class OneAttempt:
 
 def _forsake(protocol: Any, reason: Failure) -> None:
     transport = getattr(protocol, "transport", None)
-    tell = getattr(protocol, "_forsake", None)
+    tell = getattr(protocol, "attemptForsaken", None)
     with contextlib.suppress(AttributeError):
         protocol.makeConnection = _abort  # of one that has no transport yet
     if tell is not None:
