@@ -408,6 +408,7 @@ class RedisFactory(Reconnecting):
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 
     def pool_timeout(self) -> float | None:
+        """Seconds that a command may wait for a connection now; None: any time."""
         timeout = self.poolTimeout
         return timeout if timeout is None else float(seconds_or(timeout, DEFAULT_POOL_TIMEOUT))
 

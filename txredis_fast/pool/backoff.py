@@ -205,6 +205,7 @@ class Reconnecting(ReconnectingClientFactory):
             self.knownConnectors[connector] = 0
 
     def cancelRetries(self) -> None:
+        """Make none of the attempts that wait for their delay."""
         retries, self._retries = self._retries, set()
         for call in retries:
             if call.active():
