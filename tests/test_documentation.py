@@ -156,7 +156,7 @@ def problem_of_python(arguments: list[str]) -> str | None:
         return None if find_spec(top) or f'"{top}>=' in PROJECT else "nothing brings this module"
     if find_spec(module) is None:
         return "there is no such module"
-    [folder] = find_spec(top).submodule_search_locations
+    folder = next(iter(find_spec(top).submodule_search_locations))
     sources = "\n".join(path.read_text(encoding="utf-8") for path in Path(folder).rglob("*.py"))
     options = [word for word in arguments[2 : 3 if "run" in arguments else None] if word.startswith("--")]
     return next((f"no option {option}" for option in options if f'"{option}"' not in sources), None)

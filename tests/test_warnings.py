@@ -91,7 +91,9 @@ def by_a_transaction(value: Any) -> str:
     pool = Pool()
     beginning = pool.handler.multi()
     pool.answer(b"+OK\r\n")
-    beginning.result.set("key", value)
+    transaction = beginning.result
+    transaction.set("key", value)
+    transaction.abandon()
     return "argument 2 of SET"
 
 
