@@ -59,7 +59,7 @@ cdef class Nest:
     cdef void clear(self) noexcept
 
     cdef inline int close(self) except -1:
-        """See :meth:`txredis_fast.resp._pyaggregates.Nest.close`."""
+        """Go on with the aggregate around the innermost one."""
         self.frame = self.around.pop() if self.around else None
         return 0
 

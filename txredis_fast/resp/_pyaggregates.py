@@ -63,10 +63,11 @@ class Nest:
     :param max_elements: elements announced in one reply.
 
     :ivar frames: the aggregates, the innermost last.
+    :ivar elements: how many elements the aggregates of the reply have announced.
     :ivar extra: what the sets, maps and errors of the reply count besides their bytes.
     """
 
-    __slots__ = ("_elements", "_frozen", "_max_depth", "_max_elements", "extra", "frames")
+    __slots__ = ("_frozen", "_max_depth", "_max_elements", "elements", "extra", "frames")
 
     def __init__(self, max_depth: int, max_elements: int) -> None:
         self._max_depth = max_depth
@@ -80,7 +81,7 @@ class Nest:
         frozen = frames[-1].child_frozen() if frames else 0
         if len(frames) >= self._max_depth:
             return f"at most {self._max_depth} nested aggregates"
-        if self._elements + size > self._max_elements:
+        if self.elements + size > self._max_elements:
             return f"at most {self._max_elements} elements in a reply"
         if frozen > MAX_FROZEN_DEPTH:
             return f"at most {MAX_FROZEN_DEPTH} nested aggregates in a key"
@@ -89,18 +90,14 @@ class Nest:
             if self._frozen > MAX_FROZEN:
                 return f"at most {MAX_FROZEN} aggregates in the keys of a reply"
         frames.append(Frame(kind, size, frozen))
-        self._elements += size
+        self.elements += size
         if kind != _STAR:
             self.extra += SET_BYTES if kind == _TILDE else MAP_BYTES
         return None
 
-    def close(self) -> None:
-        """Go on with the aggregate around the innermost one."""
-        self.frames.pop()
-
     def end_reply(self) -> None:
         """Count from nothing again."""
-        self._elements = 0
+        self.elements = 0
         #: How many aggregates are inside of keys.
         self._frozen = 0
         self.extra = 0

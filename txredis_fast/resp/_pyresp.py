@@ -372,10 +372,10 @@ class Reader:
                             self._pending_attributes = {}
                         self._pending_attributes.update(attributes_of(frame.items))
                         self._raw = None
-                    self._nest.close()
+                    frames.pop()
                     continue
                 value = frame.build()
-                self._nest.close()
+                frames.pop()
             else:
                 value = self._element(raw)
                 if value is INCOMPLETE:
@@ -398,7 +398,8 @@ class Reader:
     def _end_reply(self) -> None:
         self._returned = self._fed - self._input.waiting()
         self._raw = None
-        self._nest.end_reply()
+        if self._nest.elements or self._nest.extra:
+            self._nest.end_reply()
 
     def _take_bulks(self, items: list[Any], limit: int, raw: bool) -> bool:
         """Append short bulk strings that come next to ``items``; tell whether there were any.
@@ -406,6 +407,8 @@ class Reader:
         All else is left to :meth:`_element`.
         """
         begin = self._input.pos
+        if self._input.buf[begin : begin + 1] != b"$":
+            return False
         failed = True
         try:
             self._input.take_bulks(items, limit, None if raw else self._scalars.bulk)
@@ -453,7 +456,14 @@ class Reader:
             line = buf[pos + 1 : end]
             end += 2
             if kind not in _BULKS:
-                value = self._open(kind, line) if kind in _AGGREGATES else self._simple(kind, line)
+                if kind in _AGGREGATES:
+                    value = self._open(kind, line)
+                elif kind == _MINUS and not _LINE_BREAK(line):
+                    value = self._error(line)
+                else:
+                    value = self._scalars.line(kind, line, self._raw)
+                    if value is MALFORMED:
+                        raise self._fail(line_error(buf[pos:end], longest))
                 waiting.pos = end
                 return value
             if not line.isdigit():
@@ -516,15 +526,6 @@ class Reader:
     def _error(self, data: bytes) -> Exception:
         self._nest.extra += ERROR_BYTES
         return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
-
-    def _simple(self, kind: int, line: bytes) -> Any:
-        """Make the value of a line that is a whole reply."""
-        if kind == _MINUS and not _LINE_BREAK(line):
-            return self._error(line)
-        value = MALFORMED if kind == _MINUS else self._scalars.line(kind, line, bool(self._raw))
-        if value is MALFORMED:
-            raise self._fail(line_error(bytes((kind,)) + line + b"\r\n", self._input.longest_line(kind)))
-        return value
 
     def _open(self, kind: int, line: bytes) -> Any:
         """Begin an aggregate."""
