@@ -19,7 +19,14 @@ class StateTable(Directive):
         """Make the table: a row for each state, with what leads out of it."""
         module, _, name = self.arguments[0].rpartition(".")
         transitions = getattr(importlib.import_module(module), name)
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 20 80", "", "   * - state", "     - event → state"]
+        lines = [
+            ".. list-table::",
+            "   :header-rows: 1",
+            "   :widths: 20 80",
+            "",
+            "   * - state",
+            "     - event → state",
+        ]
         for state in type(next(iter(transitions))[0]):
             leads = [
                 f"``{event.name}`` → ``{after.name}``"
