@@ -137,8 +137,9 @@ def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
-#: Private parts of Twisted, of Python and of functions that are marked.
+#: Private parts of Twisted, of Python and of marked functions; and what programs for txredisapi read of a handler.
 NOT_OURS = {
+    "_factory",
     *("_canceller", "_debugInfo", "_getframe", "_lib", "_ssl", "_tlsConnection", "_tempDataBuffer", "_tempDataLen"),
     *("_writeDisconnected", "_blocking"),
 }

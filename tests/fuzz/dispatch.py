@@ -20,6 +20,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 import txredis_fast
+from txredis_fast.connection import link
 from txredis_fast.connection import protocol as connection
 from txredis_fast.exceptions import ConnectionError, ResponseError
 
@@ -55,7 +56,7 @@ class Story:
     def __init__(self, resp: ModuleType, requests: ModuleType, data: bytes) -> None:
         connection.Reader = resp.Reader  # type: ignore[misc]
         connection.encode_command, connection.encode_commands = resp.encode_command, resp.encode_commands
-        connection.RequestQueue = requests.RequestQueue  # type: ignore[misc]
+        link.RequestQueue = requests.RequestQueue  # type: ignore[misc]
         self.tape = Tape(data)
         self.clock = Clock()
         txredis_fast.reactor = self.clock  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import random
 from collections import deque
 from types import ModuleType
@@ -54,8 +55,9 @@ def test_seeds_reach_every_type_byte():
 @pytest.fixture
 def told(monkeypatch):
     """Lets stories be told; what they replace is put back."""
-    for name in ("Reader", "encode_command", "encode_commands", "RequestQueue"):
-        monkeypatch.setattr(f"txredis_fast.connection.protocol.{name}", getattr(txredis_fast.connection.protocol, name))
+    for name in ("protocol.Reader", "protocol.encode_command", "protocol.encode_commands", "link.RequestQueue"):
+        place = f"txredis_fast.connection.{name}"
+        monkeypatch.setattr(place, pkgutil.resolve_name(place))
     monkeypatch.setattr(txredis_fast, "reactor", None, raising=False)
 
 

@@ -73,12 +73,12 @@ class Keys:
             return
 
     async def _delete(self, rc: Any, connect: Callable[[], Deferred[Any]]) -> None:
-        if rc.factory.pool:
-            await self._delete_on(list(rc.factory.pool))
+        if rc._factory.pool:
+            await self._delete_on(list(rc._factory.pool))
             return
         spare = await connect()
         try:
-            await self._delete_on(list(spare.factory.pool))
+            await self._delete_on(list(spare._factory.pool))
         finally:
             spare.disconnect()
 

@@ -71,11 +71,6 @@ class ConnectionHandler(Commands):
         #: The factory's ``deferred``, which fires with this handler when all its connections are up.
         self._connected = factory.deferred
 
-    @property
-    def factory(self) -> Any:
-        """The factory whose connections execute the commands."""
-        return self._factory
-
     def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
         """Close all connections, once what is in flight is answered, and make no new ones.
 

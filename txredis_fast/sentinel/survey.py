@@ -77,7 +77,7 @@ class Survey:
             self._timers.append(current_reactor().callLater(GRACE, self._leave_out_unreachable))
 
     def _leave_out_unreachable(self) -> None:
-        for sentinel in [asked for asked in self._asked if not asked.factory.size]:
+        for sentinel in [asked for asked in self._asked if not asked._factory.size]:
             self._refusals[sentinel] = _silence_of(sentinel)
             question = self._asked.pop(sentinel)
             if question is not None:
@@ -102,9 +102,9 @@ class Survey:
 
 
 def _silence_of(sentinel: Any) -> str:
-    return "did not answer in time" if sentinel.factory.size else sentinel.factory.why_not_connected()
+    return "did not answer in time" if sentinel._factory.size else sentinel._factory.why_not_connected()
 
 
 def name_of(sentinel: Any) -> str:
     """Host and port of a Sentinel's handler."""
-    return str(sentinel.factory.uuid)
+    return str(sentinel._factory.uuid)

@@ -112,7 +112,7 @@ class HashRing:
     def add_node(self, node: Any) -> None:
         """Add a node. Of *N* nodes then, it takes about 1/*N* of the keys, and no others move."""
         self.nodes.append(node)
-        uuid = _to_bytes(node.factory.uuid)
+        uuid = _to_bytes(node._factory.uuid)
         for number in range(self.replicas):
             place = _place(b"%b:%d" % (uuid, number))
             self.ring[place] = node
@@ -359,7 +359,7 @@ class ShardedConnectionHandler(_ShardedCommands):
     def __repr__(self) -> str:
         nodes = []
         for node in self._ring.nodes if self._ring is not None else ():
-            factory = node.factory
+            factory = node._factory
             nodes.append(f"{factory.uuid}/{factory.size}" + ("" if factory.pool else " (not connected)"))
         return f"<Redis Sharded Connection: {', '.join(nodes) or 'Not connected'}>"
 
