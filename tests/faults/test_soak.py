@@ -132,8 +132,8 @@ async def test_no_stranger_is_disturbed_and_nothing_is_late_that_came_in_time(
     fresh_server, pair, logged_errors, monkeypatch
 ):
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
-    # On a machine that has no time for the servers, a reply may be late indeed. Without a look at the socket some are told
-    # as late in each session, as a test below shows.
+    # On a machine that has no time for the servers, a reply may be late indeed. Without a look at the socket, some are
+    # told as late in each session, as a test below shows.
     for seed in (6, 7, 8):
         session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=6, seed=seed)
         late = [text for text in session.verdict() if "ReplyTimeoutError" in text]
