@@ -350,6 +350,21 @@ def test_an_attempt_with_the_former_password_that_is_refused_later_does_not_fail
     assert fired(logging_in) == "OK" and factory.size == 1
 
 
+def test_a_refused_login_of_a_protocol_that_a_program_builds_itself_is_told(server):
+    class Builds(redis.RedisFactory):
+        def buildProtocol(self, addr):
+            protocol = redis.RedisProtocol(password=self.password)
+            protocol.factory = self
+            return protocol
+
+    factory = Builds("fake:6379", None, 1, False, password="wrong")
+    connecting = factory.deferred
+    factory.startConnecting(server.endpoint)
+    settle(server.clock)
+    server.wait(2)
+    assert "WRONGPASS" in str(failed(connecting, redis.ConnectionFailedError))
+
+
 def test_auth_on_a_pool_that_is_cut_off_takes_the_place_of_a_function(server):
     factory = server.pool(password=lambda: "stale", charset=None)
     assert factory.size == 0

@@ -383,7 +383,7 @@ class RedisFactory(Reconnecting):
             isinstance(error, CredentialsError) or (isinstance(error, AuthenticationError) and error.code == "NOAUTH")
         )
         # An attempt that was under way with the former password says nothing about the new one.
-        outdated = connection is not None and connection.link.login != self._login
+        outdated = connection is not None and connection.link.login not in (None, self._login)
         if isinstance(error, _PASSING) or unknown or outdated or "max number of clients" in str(error):
             log.msg(message)
             return
