@@ -44,7 +44,6 @@ _DRAINING, _ABORTING, _LOST = ConnectionState.DRAINING, ConnectionState.ABORTING
 #: The state that follows. An event that is not listed for a state leaves it as it is.
 TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
     (_NEW, ConnectionEvent.MADE): _HANDSHAKE,
-    (_LOST, ConnectionEvent.MADE): _HANDSHAKE,  # a program connects the same protocol again
     (_NEW, ConnectionEvent.HANDSHAKEN): _READY,  # a program calls connectionMade itself
     (_HANDSHAKE, ConnectionEvent.HANDSHAKEN): _READY,
     **{(state, ConnectionEvent.DRAIN): _DRAINING for state in (_NEW, _HANDSHAKE, _READY)},
