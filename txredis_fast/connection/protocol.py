@@ -31,7 +31,7 @@ from ..exceptions import (
     NotSentError,
     ProtocolError,
 )
-from ..inflight import PostProc, limit_error, shorten
+from ..inflight import PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
@@ -280,7 +280,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
 
     # -- commands
 
-    @shorten
+    @compiled_fast_path
     def execute_command(
         self,
         *args: Any,
