@@ -58,9 +58,13 @@ class Input:
         #: Bytes of the tail known to hold no line end.
         self._scanned = 0
 
-    def waiting(self) -> int:
-        """How many bytes wait."""
-        return len(self.buf) - self.pos + len(self._tail)
+    def settle(self) -> int:
+        """A reply ends here: let go of what has been parsed, if that is all; returns how many bytes wait."""
+        left = len(self.buf) - self.pos
+        if not left:
+            self.buf = b""
+            self.pos = 0
+        return left + len(self._tail)
 
     def feed(self, chunk: bytes) -> None:
         """Put a chunk after what waits."""

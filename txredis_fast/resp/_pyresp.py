@@ -202,9 +202,11 @@ class Reader:
 
         :raise ProtocolError: the input was found malformed before, or ``max_buffered`` is exceeded already.
         """
-        self._check_usable()
+        if self._busy or self._broken is not None:
+            self._check_usable()
         chunk = data if type(data) is bytes else copy_of_chunk(data)
-        self._check_buffered()
+        if self._fed - self._returned + self._nest.extra > self._max_buffered:
+            self._check_buffered()
         self._fed += len(chunk)
         if self._large is not None and self._large.left:
             with memoryview(chunk) as view:
@@ -258,7 +260,10 @@ class Reader:
             whose first byte is looked at now, even if that is completed by a later call; never for a push.
         :raise ProtocolError: the input is malformed; so is every later call.
         """
-        self._check_usable()
+        if self._busy or self._broken is not None:
+            self._check_usable()
+        if self._fed == self._returned:
+            return INCOMPLETE
         self._busy = True
         try:
             return self._run(bool(raw), None)
@@ -396,7 +401,7 @@ class Reader:
         return None
 
     def _end_reply(self) -> None:
-        self._returned = self._fed - self._input.waiting()
+        self._returned = self._fed - self._input.settle()
         self._raw = None
         if self._nest.elements or self._nest.extra:
             self._nest.end_reply()
@@ -414,13 +419,14 @@ class Reader:
             self._input.take_bulks(items, limit, None if raw else self._scalars.bulk)
             failed = False
         finally:
+            taken = self._input.pos != begin
             if not self._nest.frames:
-                if self._input.pos != begin:
+                if taken:
                     self._attributes = None
                     self._end_reply()
                 if failed:
                     self._raw = raw
-        return self._input.pos != begin
+        return taken
 
     def _element(self, raw: bool) -> Any:
         """Read one value that is no aggregate, or open an aggregate and return ``_OPENED``."""
