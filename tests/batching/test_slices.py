@@ -86,6 +86,16 @@ def test_a_batch_is_written_as_the_transport_takes_it():
     assert fired(replies) == ["OK"] * COUNT
 
 
+def test_what_fits_into_one_piece_is_one_request_and_one_write():
+    pool, socket = slow()
+    commands = sets(PIECE // len(command(*sets(1)[0])) - 50)
+    replies = pool.handler.batch(commands)
+    assert len(socket.protocol.link.requests.waiting) == 1
+    assert 0.9 * PIECE < socket.longest == len(socket.value()) <= PIECE
+    socket.protocol.dataReceived(b"+OK\r\n" * len(commands))
+    assert fired(replies) == ["OK"] * len(commands)
+
+
 def test_a_pipeline_too_with_a_value_for_each(clock):
     pool, socket = slow()
     pipeline = fired(pool.handler.pipeline())

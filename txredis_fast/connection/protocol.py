@@ -35,7 +35,8 @@ from ..inflight import PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
-from ..transport import DEFAULT_CONNECT_TIMEOUT, PIECE, SlicedBatch
+from ..transport import DEFAULT_CONNECT_TIMEOUT, SlicedBatch
+from ..transport.producer import PIECE
 from .handshake import Step, begin, write_steps
 from .link import Link
 from .own_scope import OwnScope

@@ -10,7 +10,8 @@ from collections.abc import Generator
 from typing import Any
 
 from ..inflight import RequestQueue
-from ..transport import PIECE, Outlet, send, sends_directly
+from ..transport import Outlet, send, sends_directly
+from ..transport.producer import PIECE
 from .link import Link
 
 __all__ = ["MUCH", "Outgoing"]
