@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 
 from .._checks import Credential, check_error_handler
 from .._reactor import current_reactor
+from .._tunables import BLOCKING_SLACK_SECONDS, BUSY_MIN_REQUESTS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
 from ..commands._parts import longest_wait
 from ..exceptions import (
     ConnectionError,
@@ -35,19 +36,15 @@ from ..inflight import PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
-from ..transport import DEFAULT_CONNECT_TIMEOUT, SlicedBatch
-from ..transport.producer import PIECE
+from ..transport import SlicedBatch
 from .handshake import Step, begin, write_steps
 from .link import Link
 from .own_scope import OwnScope
 from .reading import Incoming
 from .state import DELIVERING, ConnectionEvent, ConnectionState
-from .writing import MUCH, Outgoing
+from .writing import Outgoing
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
-
-#: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
-BLOCKING_SLACK = 10.0
 
 
 class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
@@ -61,7 +58,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
     limits: Mapping[str, int] = {}
     #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
-    handshakeTimeout: float = DEFAULT_CONNECT_TIMEOUT
+    handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
     #: Whether functions of the program are yet to give the user name or the password.
@@ -241,7 +238,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
                     self.link.on_room(self)  # what it gives goes out in the same write
                 self._delivering = False
                 self._flush()
-                if self.link.on_busy is not None and self.link.in_flight > MUCH:
+                if self.link.on_busy is not None and self.link.in_flight > BUSY_MIN_REQUESTS:
                     self.link.on_busy(self)
                 if self.link.state is ConnectionState.DRAINING:
                     self.link.close_if_idle()
@@ -340,7 +337,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         self.link.blocking_command = args
         wait = longest_wait(args)
         if timeout is None and wait is not None and wait != math.inf:
-            timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
+            timeout = wait + (self.replyTimeout or BLOCKING_SLACK_SECONDS)
         deadline = self._deadline(timeout) if timeout else None
         blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
         self.link.blocked_by = blocked_by
@@ -369,7 +366,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             end = 0
             while end < len(arguments):
                 begin = end
-                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, PIECE)
+                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, WRITE_CHUNK_BYTES)
                 parts.append((data, begin, end))
             timeout = timeout or self.replyTimeout
             deadline = self._deadline(timeout) if timeout else None

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .._roles import telling_of_replica
+from .._tunables import DIRECT_READ_MIN_BYTES, FLOOD_MIN_REQUESTS, REPLY_CHUNK_BYTES
 from ..exceptions import ConnectionError, ProtocolError, response_error
 from ..inflight import RequestQueue
 from ..resp import Reader
 from ..telemetry import told
 from ..transport import (
     ALERT,
-    MANY,
-    PIECE,
     Flood,
     fill_from_socket,
     fill_no_more,
@@ -30,9 +29,6 @@ __all__ = ["Incoming"]
 
 #: How servers begin what they say to a client that they accept only to tell it that they do not.
 REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
-
-#: A longer piece of data may be a part of a value that is worth to be received directly.
-LARGE_PIECE = 16 * 1024
 
 
 class Incoming(ParsingSteps):
@@ -56,7 +52,8 @@ class Incoming(ParsingSteps):
 
         Where more than a thousand commands are in flight, some replies may wait for a later turn of the reactor.
         """
-        if self._flood is not None or (len(data) > PIECE and len(self._requests.waiting) > MANY):
+        may_be_flood = len(data) > REPLY_CHUNK_BYTES and len(self._requests.waiting) > FLOOD_MIN_REQUESTS
+        if may_be_flood or self._flood is not None:
             self._take_flood(data)
         else:
             self._parse(data)
@@ -84,7 +81,7 @@ class Incoming(ParsingSteps):
                 self.link.abort(error)
                 return
             self._deliver(reader)
-            if len(data) >= LARGE_PIECE and reader.awaited:
+            if len(data) >= DIRECT_READ_MIN_BYTES and reader.awaited:
                 self._receive_rest(reader)
         except BaseException as error:
             if not self._requests.torn:

@@ -9,19 +9,12 @@ import contextlib
 from collections.abc import Generator
 from typing import Any
 
+from .._tunables import BURST_MIN_REQUESTS, BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
 from ..inflight import RequestQueue
 from ..transport import Outlet, send, sends_directly
-from ..transport.producer import PIECE
 from .link import Link
 
-__all__ = ["MUCH", "Outgoing"]
-
-#: With more requests than this in flight, another one is likely to be part of a burst.
-BURST = 64
-
-#: With more than this in flight, others of the pool are asked for help. Below it, to write and read less at a time,
-#: over several sockets, costs more than it brings.
-MUCH = 256
+__all__ = ["Outgoing"]
 
 
 class Outgoing:
@@ -47,9 +40,9 @@ class Outgoing:
         even the calls of ``transport.write`` are saved.
         """
         transport: Any = self.transport
-        if self.link.in_flight > MUCH and self.link.on_busy is not None:
+        if self.link.in_flight > BUSY_MIN_REQUESTS and self.link.on_busy is not None:
             self.link.on_busy(self)
-        if self.link.in_flight > BURST and transport is self._direct_transport:
+        if self.link.in_flight > BURST_MIN_REQUESTS and transport is self._direct_transport:
             self._requests.outgoing = [data]
             transport.reactor.callLater(0, self._flush)
         else:
@@ -62,7 +55,11 @@ class Outgoing:
         requests = self._requests
         outgoing = requests.outgoing
         try:
-            if outgoing and (requests.bytes_in_flight > PIECE or self._outlet is not None) and self._is_much(outgoing):
+            if (
+                outgoing
+                and (requests.bytes_in_flight > WRITE_CHUNK_BYTES or self._outlet is not None)
+                and self._is_much(outgoing)
+            ):
                 return
             requests.outgoing = None
             if outgoing:
@@ -96,7 +93,7 @@ class Outgoing:
     def _is_much(self, outgoing: list[bytes]) -> bool:
         """Leave it to an outlet, if one is at work already or this is more than one write's worth."""
         if self._outlet is None:
-            if len(outgoing) == 1 or sum(map(len, outgoing)) <= PIECE:
+            if len(outgoing) == 1 or sum(map(len, outgoing)) <= WRITE_CHUNK_BYTES:
                 return False
             self._outlet = Outlet(self.transport, outgoing, self._all_written)
             self._outlet.start()

@@ -17,11 +17,12 @@ from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from .._tunables import LONG_REPLY_MIN_ELEMENTS
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import DeadlineTimer
 from ._failing import as_exception, fail_each
-from ._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from ._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
     "BatchRequest",
@@ -46,7 +47,7 @@ PostProc = Callable[[Any], Any]
 
 def may_be_long(convert: PostProc, reply: Any) -> bool:
     """Whether it may be long to convert a reply, at a glance."""
-    return isinstance(reply, list) and (len(reply) > LONG or isinstance(convert, ListOfReplies))
+    return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
 
 
 class Request:
