@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from .._checks import check_credential
 from .._reactor import current_reactor
+from .._tunables import TRANSACT_MAX_PAUSE_SECONDS, TRANSACT_MIN_RUN_SECONDS
 from .._types import Argument, Text
 from ..batching import (
     Batch,
@@ -56,11 +57,6 @@ from .one_by_one import send_one_by_one
 from .views import CommandView
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
-
-
-#: Seconds that a transaction is taken to need at least, and that it waits at most before it is run again.
-SHORTEST_RUN = 0.001
-LONGEST_PAUSE = 10.0
 
 
 class ConnectionHandler(Commands):
@@ -536,7 +532,8 @@ def _index(argument: Any) -> Any:
 
 def _pause(attempt: int, took: float) -> float:
     """Seconds before a transaction is run again that took so long: by chance, within a time in which many have room."""
-    return random.uniform(0, min(max(took, SHORTEST_RUN) * 2 ** min(attempt + 1, 8), LONGEST_PAUSE))
+    longest = max(took, TRANSACT_MIN_RUN_SECONDS) * 2 ** min(attempt + 1, 8)
+    return random.uniform(0, min(longest, TRANSACT_MAX_PAUSE_SECONDS))
 
 
 def call(connection: Any, name: str, args: Any, kwargs: Any) -> Deferred[Any]:

@@ -33,23 +33,17 @@ from twisted.python.failure import Failure
 
 from .._checks import seconds_or
 from .._reactor import current_reactor
+from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS, UNBLOCK_DELAY_SECONDS, UNBLOCK_MAX_TRIES
 from ..commands._parts import BLOCKING, command_name, is_read_only
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
 from ..inflight import TimeLimit
-from ..transport import DEFAULT_CONNECT_TIMEOUT, connect_for
+from ..transport import connect_for
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
 
 __all__ = ["BlockingLane"]
 
 _log = Logger()
-
-#: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
-DEFAULT_IDLE_TIME = 30.0
-
-#: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
-UNBLOCK_DELAY = 0.01
-UNBLOCK_TRIES = 8
 
 
 class BlockingLane:
@@ -152,7 +146,7 @@ class BlockingLane:
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
-            return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
+            return self._factory.connectTimeout or CONNECT_TIMEOUT_SECONDS  # one has to be made first
         return timeout
 
     def why_not_connected(self) -> str:
@@ -262,7 +256,7 @@ class BlockingLane:
         self._connect_as_needed()
 
     def _idle_time(self) -> float:
-        return float(seconds_or(self._factory.blockingIdleTime, DEFAULT_IDLE_TIME))
+        return float(seconds_or(self._factory.blockingIdleTime, BLOCKING_IDLE_SECONDS))
 
     def _close_idle(self) -> None:
         self._idle_timer = None
@@ -519,7 +513,7 @@ class _BlockingCommand:
 
     def _unblock(self) -> None:
         self._timer = None
-        if self._tries == UNBLOCK_TRIES:
+        if self._tries == UNBLOCK_MAX_TRIES:
             self._end_connection()
             return
         self._tries += 1
@@ -552,7 +546,7 @@ class _BlockingCommand:
                 self._connection.link.tear(error)
                 raise
         else:
-            self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
+            self._timer = current_reactor().callLater(UNBLOCK_DELAY_SECONDS * 2**self._tries, self._unblock)
 
     def _not_told(self, _: Failure) -> None:
         told, self._telling = self._telling, False

@@ -1,7 +1,7 @@
 """Numbers as keys: sets and dicts of numbers that somebody chose, made in a time that does not explode.
 
 Python hashes text with a secret, but numbers without one: all multiples of ``2**61 - 1`` have the same hash, and a set
-of 20,000 of them takes seconds. Where the keys of one collection have more than :data:`MAX_SAME_HASH` different
+of 20,000 of them takes seconds. Where the keys of one collection have more than :data:`SAME_HASH_MAX_KEYS` different
 numbers with the same hash, these are text in it. Of integers within 64 bits at most eight have the same, so these
 always stay what they are. Nobody comes upon the others who does not look for them.
 
@@ -14,13 +14,9 @@ from collections import Counter
 from collections.abc import Generator
 from typing import Any, Final
 
-__all__ = ["MAX_SAME_HASH", "attributes_of", "spread", "spread_at_once"]
+from txredis_fast._tunables import SAME_HASH_MAX_KEYS, SAME_HASH_PART_KEYS
 
-#: How many different numbers with the same hash a collection may have.
-MAX_SAME_HASH: Final = 32
-
-#: Keys that are looked at between two breaks.
-_PART: Final = 10_000
+__all__ = ["attributes_of", "spread", "spread_at_once"]
 
 #: Integers from here on may have the same hash as any number of others.
 _MANY: Final = 2**63
@@ -37,28 +33,29 @@ def spread(keys: list[Any]) -> Generator[None, None, list[Any]]:
         there is nothing to do.
     """
     counts: Counter[int] = Counter()
-    for at in range(0, len(keys), _PART):
-        counts.update(hash(key) for key in keys[at : at + _PART] if _may_collide(key))
+    for at in range(0, len(keys), SAME_HASH_PART_KEYS):
+        counts.update(hash(key) for key in keys[at : at + SAME_HASH_PART_KEYS] if _may_collide(key))
         yield
-    if not counts or max(counts.values()) <= MAX_SAME_HASH:
+    if not counts or max(counts.values()) <= SAME_HASH_MAX_KEYS:
         return keys
     # The same number may have come more than once: different ones are to be counted.
-    different: dict[int, set[Any]] = {same: set() for same, count in counts.items() if count > MAX_SAME_HASH}
-    for at in range(0, len(keys), _PART):
-        for key in keys[at : at + _PART]:
+    different: dict[int, set[Any]] = {same: set() for same, count in counts.items() if count > SAME_HASH_MAX_KEYS}
+    for at in range(0, len(keys), SAME_HASH_PART_KEYS):
+        for key in keys[at : at + SAME_HASH_PART_KEYS]:
             if _may_collide(key):
                 found = different.get(hash(key))
-                if found is not None and len(found) <= MAX_SAME_HASH:
+                if found is not None and len(found) <= SAME_HASH_MAX_KEYS:
                     found.add(key)
         yield
-    crowded = {same for same, found in different.items() if len(found) > MAX_SAME_HASH}
+    crowded = {same for same, found in different.items() if len(found) > SAME_HASH_MAX_KEYS}
     if not crowded:
         return keys
     as_bytes = _are_bytes(keys)
     spread_out: list[Any] = []
-    for at in range(0, len(keys), _PART):
+    for at in range(0, len(keys), SAME_HASH_PART_KEYS):
         spread_out += [
-            _text(key, as_bytes) if _may_collide(key) and hash(key) in crowded else key for key in keys[at : at + _PART]
+            _text(key, as_bytes) if _may_collide(key) and hash(key) in crowded else key
+            for key in keys[at : at + SAME_HASH_PART_KEYS]
         ]
         yield
     return spread_out

@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from txredis_fast.resp._shared import BELIEVED, HUGE, LARGE_BULK
+from txredis_fast._tunables import LARGE_BULK_BYTES, TRUSTED_BULK_BYTES
+from txredis_fast.resp._shared import HUGE
 
 __all__ = ["LargeString"]
 
@@ -19,7 +20,7 @@ def room_for(filled: int) -> int:
     A header alone gets little, however long a string it announces. Room for the whole is made at once then, because
     what is not written to costs addresses, not memory, and a large object is slow to move.
     """
-    return HUGE if filled >= BELIEVED else 16 * filled + LARGE_BULK
+    return HUGE if filled >= TRUSTED_BULK_BYTES else 16 * filled + LARGE_BULK_BYTES
 
 
 class LargeString:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
+from txredis_fast._tunables import ERROR_CODE_MAX_CHARACTERS, ERROR_CODES_COUNTED
 from txredis_fast.exceptions import InvalidData, ResponseError, response_error
 from txredis_fast.resp._fixed import CapturedText
 
@@ -24,25 +25,8 @@ DEFAULT_MAX_LINE_LENGTH: Final = 64 * 1024
 DEFAULT_MAX_TEXT_LENGTH: Final = 1024 * 1024
 DEFAULT_MAX_BUFFERED: Final = 1024 * 1024 * 1024
 
-#: Nesting allowed inside a map key or set element.
-MAX_FROZEN_DEPTH: Final = 32
-#: How many aggregates may be inside the keys and set elements of one reply: Python hashes them without a secret, so
-#: that a server can make all of them collide.
-MAX_FROZEN: Final = 1000
-#: What a set, a map or attribute, and an error count in ``max_buffered``, besides their bytes: those are a few at the
-#: least, and such an object is large in memory. With this no reply takes more than 25 times what it counts.
-SET_BYTES: Final = 200
-MAP_BYTES: Final = 100
-ERROR_BYTES: Final = 100
-#: Bulk strings from this length on are filled as their chunks come; smaller ones wait in the buffer.
-LARGE_BULK: Final = 64 * 1024
-#: When this much of one has come, there is little doubt that the rest will.
-BELIEVED: Final = 1024 * 1024
 #: A bulk string with more digits is text, as with Python's own default limit.
 MAX_INT_DIGITS: Final = 4300
-#: Codes of errors that are counted one by one, and how much of each is kept.
-MAX_CODES: Final = 64
-MAX_CODE: Final = 32
 #: Digits converted at once when an integer exceeds that limit, which can be set to 640 at the lowest.
 _BLOCK_DIGITS: Final = 512
 
@@ -181,8 +165,8 @@ def counted_error(
     A server that sends ever new codes does not make the dict grow.
     """
     error = response_error(text)
-    code = error.code[:MAX_CODE]
-    if code not in counts and len(counts) >= MAX_CODES:
+    code = error.code[:ERROR_CODE_MAX_CHARACTERS]
+    if code not in counts and len(counts) >= ERROR_CODES_COUNTED:
         code = "other"
     counts[code] = counts.get(code, 0) + 1
     if on_error is not None:
