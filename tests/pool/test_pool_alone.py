@@ -73,7 +73,7 @@ def test_it_lends_connections(make, clock):
     pool = make(poolsize=2)
     connected = pool.deferred
     early = pool.getConnection(True)
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     assert fired(connected) is pool and pool.life.state is S.UP
     assert fired(early) in pool.pool and pool.stats().connections == 2
@@ -88,7 +88,7 @@ def test_it_sends_commands_on_a_shared_connection(make, clock, server):
     pool = make()
     pool.deferred.addErrback(lambda _: None)
     early = pool.execute_command("GET", "k")
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     assert fired(early) == "v"
     later = pool.execute_command("GET", "k")
@@ -99,7 +99,7 @@ def test_it_sends_commands_on_a_shared_connection(make, clock, server):
 def test_a_script_that_the_server_does_not_know_is_sent_by_the_pool(make, clock, server):
     server.answers |= {"EVALSHA": b"-NOSCRIPT none\r\n", "EVAL": b"+done\r\n"}
     pool = make()
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     evaluated = pool.pool[0].eval("return 1")
     settle(clock)
@@ -111,7 +111,7 @@ def test_a_script_that_the_server_does_not_know_is_sent_by_the_pool(make, clock,
 def test_a_handler_may_be_made_for_it(make, clock):
     pool = make(handler=ConnectionHandler)
     connected = pool.deferred
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     rc = fired(connected)
     assert rc is pool.handler
@@ -123,7 +123,7 @@ def test_a_handler_may_be_made_for_it(make, clock):
 
 def test_a_lost_connection_is_made_again(make, clock):
     pool = make(isLazy=True)
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     lost = pool.pool[0]
     lost.transport.abortConnection()
@@ -136,7 +136,7 @@ def test_a_lost_connection_is_made_again(make, clock):
 
 def test_without_reconnect_a_lost_connection_is_the_end(make, clock):
     pool = make(reconnect=False)
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     assert pool.may_wait and not pool.keeps_trying
     pool.pool[0].transport.abortConnection()
@@ -148,9 +148,9 @@ def test_without_reconnect_a_lost_connection_is_the_end(make, clock):
 def test_a_refused_login_is_a_state_that_another_login_ends(make, clock, server):
     server.answers["AUTH"] = b"-WRONGPASS no\r\n"
     pool = make(isLazy=True, password="former")
-    pool.start()
+    pool.startConnecting()
     settle(clock)
-    assert pool.life.state is S.REFUSED and pool.refused and pool.retryDelay(1) == pool.maxDelay
+    assert pool.life.state is S.REFUSED and pool.handshake_refused and pool.retryDelay(1) == pool.maxDelay
     server.answers["AUTH"] = b"+OK\r\n"
     pool.logInNext("new", None)
     assert pool.life.state is S.RETRYING and pool.retryDelay(1) == pool.initialDelay
@@ -162,7 +162,7 @@ def test_a_refused_login_ends_the_first_connections_of_who_waits_for_them(make, 
     server.answers["AUTH"] = b"-WRONGPASS no\r\n"
     pool = make(password="former")
     connected = pool.deferred
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     failed(connected, redis.ConnectionFailedError)
     assert not pool.keeps_trying and not pool.may_wait
@@ -170,7 +170,7 @@ def test_a_refused_login_ends_the_first_connections_of_who_waits_for_them(make, 
 
 def test_a_connection_given_back_has_the_pools_database_again(make, clock, server):
     pool = make(dbid=3)
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     connection = fired(pool.getConnection())
     connection.select(5)
@@ -184,7 +184,7 @@ def test_a_connection_given_back_has_the_pools_database_again(make, clock, serve
 
 def test_it_closes_in_order(make, clock):
     pool = make(poolsize=2)
-    pool.start()
+    pool.startConnecting()
     settle(clock)
     answered = pool.execute_command("GET", "k")
     closed = pool.disconnect()

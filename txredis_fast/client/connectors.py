@@ -44,7 +44,7 @@ class Connectors:
     def started(self, connector: Any) -> None:
         """A connector begins an attempt."""
         self._failures.setdefault(connector, 0)
-        self._started_at[connector] = self._factory.seconds()
+        self._started_at[connector] = self._factory.reactor_seconds()
 
     def protocols_of(self, connector: Any) -> list[Any]:
         """The protocol that a connector made last. Its transport has forgotten that when the connection is lost."""

@@ -96,7 +96,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
             convertNumbers=convertNumbers,
             **more,
         )
-        self.connectors = Connectors(self)
+        self.twisted_connectors = Connectors(self)
         make_handler = handler if options.retry is None else retrying_class(handler)
         super().__init__(options, uuid=uuid, isLazy=isLazy, handler=make_handler)
         guard_factory(self)
@@ -107,51 +107,42 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         taken = ("dbid", "poolsize", *FactoryOptions.__annotations__)
         return {"uuid": uuid, "isLazy": isLazy} | {name: getattr(options, name) for name in taken}
 
-    # -- over an endpoint
-
-    def startConnecting(self, endpoint: Any) -> None:
-        """Make and keep ``poolsize`` connections to an ``IStreamClientEndpoint``."""
-        self._endpoint = endpoint
-        self.start()
-
-    # -- over Twisted's connectors
-
     @property
     def keeps_trying(self) -> bool:
         """Whether lost connections are made again; read afresh each time."""
         return super().keeps_trying and bool(self.continueTrying)
 
     @property
-    def in_progress(self) -> bool:
+    def attempts_in_progress(self) -> bool:
         """Whether an attempt to connect is in progress, or a connection is up."""
-        return super().in_progress or self.connectors.in_progress
+        return super().attempts_in_progress or self.twisted_connectors.in_progress
 
     def endpoint_of_lane(self) -> Any:
         """Return the endpoint for blocking commands; None if it is not known."""
-        return self._endpoint or self.connectors.endpoint()
+        return super().endpoint_of_lane() or self.twisted_connectors.endpoint()
 
     def buildProtocol(self, addr: Any) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = super().buildProtocol(addr)
-        self.connectors.built.add(protocol)
+        self.twisted_connectors.built.add(protocol)
         return protocol
 
     def startedConnecting(self, connector: Any) -> None:
         """A connector begins an attempt."""
-        self.connectors.started(connector)
+        self.twisted_connectors.started(connector)
 
     def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
         """An attempt failed; try again after a delay, where wanted."""
         self.noteReason(reason.getErrorMessage())
         if not self.keeps_trying:
-            self.connectionError(f"Redis error: could not connect: {self._last_reason}")
+            self.connectionError(f"Redis error: could not connect: {self.last_reason}")
         super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 
     def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
-        for protocol in self.connectors.protocols_of(connector):
+        for protocol in self.twisted_connectors.protocols_of(connector):
             if protocol.link.end_reason is not None:
                 self.noteReason(str(protocol.link.end_reason))
             protocol.link.lost(unused_reason)  # for a connectionLost that does not chain
@@ -167,10 +158,10 @@ class RedisFactory(Pool, ReconnectingClientFactory):
             raise ValueError("no connector to retry")
         if not self.keeps_trying:
             return
-        attempt = self.connectors.count_failure(connector)
+        attempt = self.twisted_connectors.count_failure(connector)
         if self.maxRetries is None or attempt <= self.maxRetries:
             self.retries = attempt
-            self.connectors.retry(connector, attempt, self.connect_again)
+            self.twisted_connectors.retry(connector, attempt, self.connect_again)
 
     def connect_again(self, connector: Any) -> None:
         """Begin the next attempt of a connector, whose delay is over."""
@@ -181,10 +172,10 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         super().resetDelay()
         self.retries = 0
         self.delay = self.initialDelay
-        self.connectors.reset()
+        self.twisted_connectors.reset()
 
     def cancel_attempts(self, running: bool) -> None:
         """Cancel what connectors have begun; see :meth:`.Pool.cancel_attempts`."""
-        self.connectors.cancel_retries()
+        self.twisted_connectors.cancel_retries()
         if running:
-            self.connectors.stop_connecting()
+            self.twisted_connectors.stop_connecting()

@@ -222,7 +222,7 @@ class ConnectionHandler(Commands):
             for connection in changed:
                 if connection.link.usable:
                     note_changes(connection, (name,))
-                    self._factory.reset(connection)
+                    self._factory.reset_connection(connection)
             return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
 
         return self._factory.getConnection(True).addCallback(tell_free)  # type: ignore[no-any-return]

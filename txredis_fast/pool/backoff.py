@@ -36,7 +36,7 @@ class Backoff:
     clock: Any = None
 
     @property
-    def refused(self) -> bool:
+    def handshake_refused(self) -> bool:
         """Whether the server refused the last handshake, so that the next attempt has to wait for the longest delay."""
         raise NotImplementedError
 
@@ -47,7 +47,7 @@ class Backoff:
         """
         longest, jitter, spread = map(self._pace, ("maxDelay", "jitter", "spread"))
         delay = self.longest_delay(attempt)
-        if self.refused:
+        if self.handshake_refused:
             delay = longest
         elif jitter:
             delay *= 1 - spread * random.random()
@@ -83,9 +83,9 @@ class Backoff:
 
         :param since: when it was made, in the reactor's seconds.
         """
-        return bool(protocol.link.proved) or self.seconds() - since >= self._pace("maxDelay")
+        return bool(protocol.link.proved) or self.reactor_seconds() - since >= self._pace("maxDelay")
 
-    def seconds(self) -> float:
+    def reactor_seconds(self) -> float:
         """The time, in the reactor's seconds."""
         seconds: float = (self.clock or current_reactor()).seconds()
         return seconds

@@ -64,7 +64,7 @@ class BlockingLane:
         self._factory = factory
         self._endpoint = endpoint
         self._limit = limit
-        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.reset, factory.watch)
+        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.reset_connection, factory.watch)
         self.connections: list[Any] = []
         #: By connection: its number at the server; None where the server does not tell.
         self._ids: dict[Any, Any] = {}
@@ -124,7 +124,7 @@ class BlockingLane:
         try:
             if not isinstance(result, Failure):
                 self._idle.pop(result, None)
-                self._factory.reset(result)  # again, for one that has rested
+                self._factory.reset_connection(result)  # again, for one that has rested
         except BaseException as error:
             result.link.tear(error)  # nobody knows what state it is in
             raise

@@ -1,6 +1,6 @@
 """The connections of one server: made, counted, lent, made again when they are lost, and closed.
 
-A pool stands on its own: ``Pool(options, endpoint)`` has connections after :meth:`Pool.start`.
+A pool stands on its own: ``Pool(options, endpoint)`` has connections after :meth:`Pool.startConnecting`.
 :class:`~txredis_fast.RedisFactory` is a pool with the interface of txredisapi, and that of Twisted's connectors.
 
 A usable connection is in the pool one reactor turn after its handshake, so that no user code runs in the middle of an
@@ -46,7 +46,7 @@ class Pool(Backoff, Factory):
     :ivar handler: what the handshakes and scripts of connections send follow-up commands with.
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     :ivar life: the pool's state; see :mod:`.state`.
-    :ivar login: how often the login has changed. A connection of another number has to log in again.
+    :ivar login_number: how often the login has changed. A connection of another number has to log in again.
     """
 
     #: Seconds that a connection for blocking commands rests before it is closed.
@@ -87,14 +87,14 @@ class Pool(Backoff, Factory):
         self.slots: list[PoolSlot] = []
         self.watch = Watch(self, options.hooks, options.slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
-            self.pool_timeout, self.why_not_connected, self.reset, self.watch, options.whenFull == "fail"
+            self.pool_timeout, self.why_not_connected, self.reset_connection, self.watch, options.whenFull == "fail"
         )
-        self.rounds = Rounds(self.longest_delay, self.seconds, lambda: self.maxDelay)
-        self.login = 0
+        self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
+        self.login_number = 0
         self.lane: BlockingLane | None = None
         self._endpoint: Any = endpoint
         self._waiting_for_empty_pool: list[Deferred[None]] = []
-        self._last_reason = ""
+        self.last_reason = ""
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
         self.handler = self if handler is None else handler(self)
 
@@ -139,7 +139,7 @@ class Pool(Backoff, Factory):
         self.life.enter(PoolEvent.CLOSE if called else PoolEvent.REOPEN)
 
     @property
-    def refused(self) -> bool:
+    def handshake_refused(self) -> bool:
         """Whether the server refused the last handshake, so that the next attempt has to wait for the longest delay."""
         return self.life.refused
 
@@ -149,19 +149,24 @@ class Pool(Backoff, Factory):
         return not self.life.closing and bool(self.reconnect)
 
     @property
-    def in_progress(self) -> bool:
+    def attempts_in_progress(self) -> bool:
         """Whether an attempt to connect is in progress, or a connection is up."""
         return any(slot.alive for slot in self.slots)
 
     @property
     def may_wait(self) -> bool:
         """Whether a command may wait for a connection: there is one, or one may still come."""
-        return not self.life.closing and (self.size > 0 or self.in_progress or self.keeps_trying)
+        return not self.life.closing and (self.size > 0 or self.attempts_in_progress or self.keeps_trying)
 
     # -- making connections
 
-    def start(self) -> None:
-        """Make and keep ``poolsize`` connections to the endpoint."""
+    def startConnecting(self, endpoint: Any = None) -> None:
+        """Make and keep ``poolsize`` connections.
+
+        :param endpoint: an ``IStreamClientEndpoint``; None: the one that the pool was made with.
+        """
+        if endpoint is not None:
+            self._endpoint = endpoint
         for _ in range(self.poolsize):
             slot = PoolSlot(self, self._endpoint)
             self.slots.append(slot)
@@ -178,7 +183,7 @@ class Pool(Backoff, Factory):
             username=self.username,
         )
         link = protocol.link
-        link.login = self.login
+        link.login = self.login_number
         link.round = self.rounds.number
         protocol.factory = self
         queue = self.connectionQueue
@@ -346,7 +351,7 @@ class Pool(Backoff, Factory):
 
     def noteReason(self, reason: str) -> None:
         """Remember why the last attempt failed or the last connection was lost, for the errors of who waits."""
-        self._last_reason = reason
+        self.last_reason = reason
 
     def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
         """The only attempt of a slot failed: nothing will be tried again."""
@@ -357,11 +362,11 @@ class Pool(Backoff, Factory):
         """A slot has ended, for the last reason noted, while ``deferred`` waits for all of them."""
         if self.deferred is None:
             return
-        why = f"Redis error: could not connect: {self._last_reason}"
+        why = f"Redis error: could not connect: {self.last_reason}"
         if self.isLazy:
             slot.stop()
             if not self.size:
-                self.fail_waiting(NotSentError(f"Not connected: {self._last_reason}"))
+                self.fail_waiting(NotSentError(f"Not connected: {self.last_reason}"))
             self.connectionError(why)
         else:
             # Nobody will get the handler, so nobody else could close what did connect.
@@ -378,7 +383,7 @@ class Pool(Backoff, Factory):
         self.noteReason(message)
         first = self.deferred is not None and not self.isLazy
         # An attempt that was under way with the former password says nothing about the new one.
-        outdated = connection is not None and connection.link.login not in (None, self.login)
+        outdated = connection is not None and connection.link.login not in (None, self.login_number)
         if outdated or passes_by_itself(error, first):
             log.msg(message)
             return
@@ -430,7 +435,7 @@ class Pool(Backoff, Factory):
         """Return the endpoint for blocking commands; None if it is not known."""
         return self._endpoint
 
-    def reset(self, connection: Any) -> None:
+    def reset_connection(self, connection: Any) -> None:
         """Bring a connection to the pool's state before others use it; see :func:`.reset.reset`."""
         reset(self, connection)
 
@@ -451,9 +456,9 @@ class Pool(Backoff, Factory):
     def loggedIn(self, password: Any, username: Any, connections: list[Any]) -> None:
         """``auth`` succeeded on these connections: log in the others, too, before they are used again."""
         self.password, self.username = password, username
-        self.login += 1
+        self.login_number += 1
         for connection in connections:
-            connection.link.login = self.login
+            connection.link.login = self.login_number
 
     def logInNext(self, password: Any, username: Any) -> None:
         """There is no connection: log in the next ones with this, without the delay that a refusal has brought."""
@@ -481,7 +486,7 @@ class Pool(Backoff, Factory):
             return f"Every connection ({self.size}) has as much in flight as it may: {self._limits()}"
         if self.size:
             return f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
-        return f"Not connected: {self._last_reason}" if self._last_reason else "Not connected"
+        return f"Not connected: {self.last_reason}" if self.last_reason else "Not connected"
 
     def _limits(self) -> str:
         limits = {"maxInFlight": self.maxInFlight, "maxQueuedBytes": self.maxQueuedBytes}

@@ -37,8 +37,8 @@ def reset(pool: Pool, connection: Any) -> None:
         link.drain(0)
         connection.transport.loseConnection()
         return
-    if link.login not in (None, pool.login):
-        link.login = pool.login
+    if link.login not in (None, pool.login_number):
+        link.login = pool.login_number
         connection.auth(pool.password, pool.username).addErrback(_abort, connection)
     dbid = 0 if pool.dbid is None and connection.dbid == UNKNOWN_DATABASE else pool.dbid
     if dbid is not None and connection.dbid != dbid:

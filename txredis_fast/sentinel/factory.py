@@ -217,7 +217,7 @@ class SentinelConnectionFactory(RedisFactory):
 
         :param attempt: how many have failed since a connection was last usable, from 1.
         """
-        if self.refused:
+        if self.handshake_refused:
             return super().retryDelay(attempt)
         if attempt <= 1:
             return 0
