@@ -289,6 +289,12 @@ def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkey
 
 
 def test_a_limit_that_is_over_and_taken_for_one_is_noticed(monkeypatch):
-    for module in ("connection.protocol", "client.handler", "batching.pipeline", "batching.transaction"):
+    for module in (
+        "connection.protocol",
+        "client.handler",
+        "client.batches",
+        "batching.pipeline",
+        "batching.transaction",
+    ):
         monkeypatch.setattr(f"txredis_fast.{module}.limit_error", lambda _: None)
     noticed()
