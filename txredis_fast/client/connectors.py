@@ -75,7 +75,7 @@ class Connectors:
             connect(connector)
 
         delay = factory.delay_before(attempt, self._dropped.get(connector, 0))
-        factory.watch.retry(delay, attempt)
+        factory.observer.retry(delay, attempt)
         call = (factory.clock or current_reactor()).callLater(delay, try_again)
         self._retries.add(call)
 

@@ -38,7 +38,7 @@ from ..commands._parts import (
     refusal,
 )
 from ..exceptions import NotSentError, RedisError
-from ..inflight import check_timeout, limit_error, shorten_shared, within
+from ..inflight import check_timeout, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..resp import fixed_arguments
 from ..telemetry import Stats
@@ -439,7 +439,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
         except Exception:
             return fail()
 
-    return shorten_shared(name, run_shared)
+    return fast_path_of_pool(name, run_shared)
 
 
 #: Name and function of each command that a handler passes on to a connection.

@@ -25,7 +25,7 @@ from .._roles import Rounds
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, ResponseError
 from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
-from ..telemetry import Stats, Watch
+from ..telemetry import Observer, Stats
 from ..transport import guard_connection
 from .backoff import Backoff
 from .blocking import BlockingLane
@@ -58,7 +58,7 @@ class Pool(Backoff, Factory):
     noisy = False
     protocol: Any = RedisProtocol
     handler: Any
-    watch: Watch
+    observer: Observer
 
     def __init__(
         self,
@@ -85,9 +85,9 @@ class Pool(Backoff, Factory):
         self.size = 0
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
-        self.watch = Watch(self, options.hooks, options.slowCommandThreshold)
+        self.observer = Observer(self, options.hooks, options.slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
-            self.pool_timeout, self.why_not_connected, self.reset_connection, self.watch, options.whenFull == "fail"
+            self.pool_timeout, self.why_not_connected, self.reset_connection, self.observer, options.whenFull == "fail"
         )
         self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
         self.login_number = 0
@@ -199,7 +199,7 @@ class Pool(Backoff, Factory):
             protocol.limits = self.limits
         if self.clientName is not None:
             protocol.clientName = self.clientName
-        self.watch.built(protocol)
+        self.observer.built(protocol)
         guard_connection(protocol)
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
@@ -327,7 +327,7 @@ class Pool(Backoff, Factory):
 
     def stats(self) -> Stats:
         """Return what was counted so far."""
-        return self.watch.stats()
+        return self.observer.stats()
 
     def waitForEmptyPool(self) -> Deferred[None]:
         """Fires with None when no connection is left in the pool."""
