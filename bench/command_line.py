@@ -54,7 +54,7 @@ def _positive(text: str) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Make the argument parser."""
     parser = _Parser(
         prog="python -m bench",
         description="Measures this package against other Redis clients, in turns, in one session on one server.",
@@ -81,9 +81,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the options.
+    """Parse the arguments.
 
-    :raises UsageError: they are wrong, which needs one line.
+    :raises UsageError: they are wrong; the message is one line.
     """
     options = make_parser().parse_args(argv)
     if options.cpu is not None:
@@ -106,7 +106,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def chosen_workloads(options: argparse.Namespace) -> list[Workload]:
-    """The workloads of a session."""
+    """Return the workloads of a session."""
     messages = _QUICK_MESSAGES if options.quick else 100_000
     workloads = by_name(make_workloads(options.value_size, options.concurrency, messages))
     if options.workloads is None:
@@ -118,7 +118,7 @@ def chosen_workloads(options: argparse.Namespace) -> list[Workload]:
 
 
 def chosen_drivers(options: argparse.Namespace) -> tuple[list[Driver], list[str]]:
-    """The drivers of a session, and a line for each that is not installed."""
+    """Return the drivers of a session, and a line of text for each driver that is not installed."""
     drivers, missing = choose(options.drivers, options.quick)
     if options.reactor != "default" and options.drivers is None:
         drivers = [driver for driver in drivers if driver.reactor is None]  # variants are for a plain session
@@ -126,7 +126,7 @@ def chosen_drivers(options: argparse.Namespace) -> tuple[list[Driver], list[str]
 
 
 def list_everything() -> list[str]:
-    """What ``--list`` prints."""
+    """Return the lines that ``--list`` prints."""
     lines = ["Workloads:"]
     for workload in make_workloads():
         note = " (only where named)" if workload.optional else ""
@@ -141,7 +141,7 @@ def list_everything() -> list[str]:
 
 @contextlib.contextmanager
 def server(options: argparse.Namespace) -> Iterator[Address]:
-    """The server of the session."""
+    """Run a server for the session, or use the user's."""
     if options.url is not None:
         yield Address.from_url(options.url)
         return
@@ -150,7 +150,7 @@ def server(options: argparse.Namespace) -> Iterator[Address]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, print, and write files."""
+    """Run a session: measure, print, write files."""
     drivers, missing = chosen_drivers(options)
     workloads = chosen_workloads(options)
     start = time.monotonic()
@@ -185,7 +185,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace, session: Session, workloads: Sequence[Workload], about: dict[str, Any]) -> None:
-    """Print the tables, and write the files."""
+    """Print the tables and write the files."""
     figures = session.figures
     for workload in workloads:
         lines = workload_lines(figures, workload, options.base)
@@ -208,7 +208,7 @@ def report(options: argparse.Namespace, session: Session, workloads: Sequence[Wo
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; returns the exit code."""
+    """Run the benchmark; return the exit status."""
     try:
         options = parse(argv)
         if options.list:
