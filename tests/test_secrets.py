@@ -446,7 +446,7 @@ def wrong_options(world):
 def reprs_of_all_that_is_connected(world):
     factory = world.pool(answering({"AUTH": b"+OK\r\n"}), replyTimeout=5)
     rc = factory.handler
-    world.see(rc, rc.raw, rc.get, factory.watch, factory.connectionQueue, vars(rc))
+    world.see(rc, rc.raw, rc.get, factory.observer, factory.connectionQueue, vars(rc))
     world.see(redis.ShardedConnectionHandler([rc]))
     world.outcome(rc.get("key"))
     settle(world.clock)

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
 from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..inflight import add_command, answer_each, fail_each, first_error, limit_error, shorten_adding
+from ..inflight import add_command, answer_each, fail_each, fast_path_of_pipeline, first_error, limit_error
 from ..transport import in_turns
 from .exec_reply import ExecConverter
 from .scope import Scope
@@ -132,7 +132,7 @@ class Pipeline(Scope):
         """Whether MULTI was given and neither EXEC nor DISCARD."""
         return self._multi_from is not None
 
-    @shorten_adding
+    @fast_path_of_pipeline
     def execute_command(
         self,
         *args: Any,

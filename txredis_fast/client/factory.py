@@ -45,7 +45,7 @@ from ..options import (
     shows_options,
 )
 from ..pool import BlockingLane, ConnectionQueue, HealthCheck, PoolSlot, Reconnecting, keep_alive
-from ..telemetry import Stats, Watch
+from ..telemetry import Observer, Stats
 from ..transport import endpoint_of_connector, guard_connection, guard_factory
 from .handler import ConnectionHandler
 from .retrying import retrying_class
@@ -73,7 +73,7 @@ class RedisFactory(Reconnecting):
     connectTimeout: float | None = None
     protocol: Any = RedisProtocol
     handler: Any
-    watch: Watch
+    observer: Observer
 
     @shows_options(MoreFactoryOptions)
     def __init__(
@@ -139,9 +139,9 @@ class RedisFactory(Reconnecting):
         self.pool: list[Any] = []
         self.slots: list[PoolSlot] = []
         self.disconnectCalled = False
-        self.watch = Watch(self, options.hooks, options.slowCommandThreshold)
+        self.observer = Observer(self, options.hooks, options.slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
-            self.pool_timeout, self.why_not_connected, self.prepare, self.watch, options.whenFull == "fail"
+            self.pool_timeout, self.why_not_connected, self.prepare, self.observer, options.whenFull == "fail"
         )
         #: How often ``auth`` has changed the login.
         self._login = 0
@@ -201,7 +201,7 @@ class RedisFactory(Reconnecting):
             protocol.limits = self.limits
         if self.clientName is not None:
             protocol.clientName = self.clientName
-        self.watch.built(protocol)
+        self.observer.built(protocol)
         guard_connection(protocol)
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
@@ -325,7 +325,7 @@ class RedisFactory(Reconnecting):
 
     def stats(self) -> Stats:
         """Return what was counted so far."""
-        return self.watch.stats()
+        return self.observer.stats()
 
     def waitForEmptyPool(self) -> Deferred[None]:
         """Fires with None when no connection is left in the pool."""

@@ -47,7 +47,7 @@ from ..commands._parts import (
 )
 from ..connection import BaseRedisProtocol
 from ..exceptions import NotSentError, RedisError, ResponseError, WatchError
-from ..inflight import check_timeout, limit_error, shorten_shared, within
+from ..inflight import check_timeout, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..resp import fix_argument, fixed_arguments, fixed_values
 from ..telemetry import Stats
@@ -576,7 +576,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
         except Exception:
             return fail()
 
-    return shorten_shared(name, run_shared)
+    return fast_path_of_pool(name, run_shared)
 
 
 #: Name and function of each command that a handler passes on to a connection.

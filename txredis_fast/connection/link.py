@@ -27,6 +27,7 @@ from ..inflight import RequestQueue, TimeLimit
 from ..resp import Reader
 from ..telemetry import redacted, secrets_of
 from ..transport import is_encrypted, name_of_peer
+from .pushes import Pushes
 from .state import ConnectionEvent, ConnectionState, Lifecycle
 
 __all__ = ["Link"]
@@ -45,6 +46,7 @@ class Link(Lifecycle):
 
     :ivar protocol: the connection's protocol.
     :ivar requests: its requests in flight.
+    :ivar pushes: the handlers of RESP3 pushes, by first word.
     :ivar execute_stock: ``execute_command`` as this package has it, whatever a subclass made of it.
     :ivar end_reason: local reason for closing; None if the peer closed the connection, or it is up.
     :ivar lost_because: why the connection was lost, in words.
@@ -68,6 +70,7 @@ class Link(Lifecycle):
         """
         super().__init__(RequestQueue(write, self.abort, self.tear, self.progress))
         self.protocol = protocol
+        self.pushes = Pushes(protocol)
         self.execute_stock: Callable[..., Deferred[Any]] = protocol._execute_stock
         self.end_reason: Exception | None = None
         self.lost_because = ""

@@ -31,7 +31,7 @@ from ..exceptions import (
     NotSentError,
     ProtocolError,
 )
-from ..inflight import PostProc, limit_error, shorten
+from ..inflight import PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
@@ -97,6 +97,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         self.script_hashes: set[str] = set()
         self.link = self.makeLink(self._write)
         self._requests = self.link.requests
+        self._deliver_push = self.link.pushes.deliver
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
 
@@ -252,7 +253,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         """Hand on every reply that is complete, by way of ``replyReceived`` where that was overridden."""
         take = self.replyReceived
         take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
-        self._requests.deliver(reader, take_reply, self.pushReceived, take)
+        self._requests.deliver(reader, take_reply, self._deliver_push, take)
 
     def replyReceived(self, reply: Any) -> None:
         """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
@@ -263,7 +264,11 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             self.link.abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
-        """A RESP3 push message has come; ignored here. Override it to use them."""
+        """A RESP3 push message has come that nothing else takes; ignored here. Override it to use it.
+
+        A subscriber takes messages and confirmations of subscriptions. ``link.pushes.register(b"invalidate", handler)``
+        takes all pushes that begin with that word.
+        """
 
     def pauseProducing(self) -> None:
         """Stop reading, and hand on nothing more until ``resumeProducing``."""
@@ -280,7 +285,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
 
     # -- commands
 
-    @shorten
+    @compiled_fast_path
     def execute_command(
         self,
         *args: Any,

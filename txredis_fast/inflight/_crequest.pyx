@@ -21,8 +21,8 @@ from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 
 __all__ = [
-    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "first_error", "plain_commands", "shorten",
-    "shorten_adding", "shorten_recording", "shorten_shared"
+    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "compiled_fast_path", "fast_path_of_batch",
+    "fast_path_of_pipeline", "fast_path_of_pool", "first_error", "plain_commands"
 ]
 
 cdef extern from "Python.h":
@@ -384,9 +384,9 @@ cdef class RequestQueue:
         return timer.start(timeout, call_later, seconds, self.waiting)
 
 
-def shorten(execute_command):
+def compiled_fast_path(execute_command):
     @wraps(execute_command)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         cdef object deferred = None
         try:
             if not kwargs:
@@ -397,7 +397,7 @@ def shorten(execute_command):
             return fail()
         return execute_command(self, *args, **kwargs) if deferred is None else deferred
 
-    return shortened
+    return fast_path
 
 
 cdef object _send_usual(object connection, tuple args, object post_proc):
@@ -421,9 +421,9 @@ cdef object _send_usual(object connection, tuple args, object post_proc):
     return requests._send(data, post_proc, False, None, deadline)
 
 
-def shorten_shared(str name not None, run_shared):
+def fast_path_of_pool(str name not None, run_shared):
     @wraps(run_shared)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         if not kwargs and len(args) <= MAX_ARGUMENTS:
             connection = self._factory.connectionQueue.current
             if connection is not None and connection.link.requests.accepting:
@@ -433,7 +433,7 @@ def shorten_shared(str name not None, run_shared):
                     return fail()
         return run_shared(self, *args, **kwargs)
 
-    return shortened
+    return fast_path
 
 
 cdef object _call(object host, str name, tuple args):
@@ -478,9 +478,9 @@ cdef inline tuple _fixed(tuple args):
     return args
 
 
-def shorten_adding(execute_command):
+def fast_path_of_pipeline(execute_command):
     @wraps(execute_command)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         cdef object post_proc = None
         if kwargs:
             if len(kwargs) != 1 or "post_proc" not in kwargs:
@@ -493,12 +493,12 @@ def shorten_adding(execute_command):
         except Exception as error:
             return self._refuse(error)
 
-    return shortened
+    return fast_path
 
 
-def shorten_recording(execute_command):
+def fast_path_of_batch(execute_command):
     @wraps(execute_command)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         cdef object post_proc = None
         if kwargs:
             if len(kwargs) != 1 or "post_proc" not in kwargs:
@@ -506,7 +506,7 @@ def shorten_recording(execute_command):
             post_proc = kwargs["post_proc"]
         (<list?>self._commands).append((_fixed(args), post_proc, False))
 
-    return shortened
+    return fast_path
 
 
 def answer_each(list deferreds not None, list replies not None):

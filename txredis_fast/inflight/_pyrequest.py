@@ -30,12 +30,12 @@ __all__ = [
     "RequestQueue",
     "add_command",
     "answer_each",
+    "compiled_fast_path",
+    "fast_path_of_batch",
+    "fast_path_of_pipeline",
+    "fast_path_of_pool",
     "first_error",
     "plain_commands",
-    "shorten",
-    "shorten_adding",
-    "shorten_recording",
-    "shorten_shared",
 ]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -492,7 +492,7 @@ class RequestQueue:
         return timer.start(timeout, call_later, seconds, self.waiting)
 
 
-def shorten(execute_command: _Method) -> _Method:
+def compiled_fast_path(execute_command: _Method) -> _Method:
     """Make a method of a connection that does the same faster, in the usual case.
 
     Usual is a command without options, except a converter, on a connection that is up and in no transaction or
@@ -502,18 +502,18 @@ def shorten(execute_command: _Method) -> _Method:
     return execute_command
 
 
-def shorten_adding(execute_command: _Method) -> _Method:
-    """As :func:`shorten`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
+def fast_path_of_pipeline(execute_command: _Method) -> _Method:
+    """As :func:`compiled_fast_path`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
     return execute_command
 
 
-def shorten_recording(execute_command: _Method) -> _Method:
-    """As :func:`shorten`, for that of a batch, which has ``_commands``."""
+def fast_path_of_batch(execute_command: _Method) -> _Method:
+    """As :func:`compiled_fast_path`, for that of a batch, which has ``_commands``."""
     return execute_command
 
 
-def shorten_shared(name: str, run_shared: _Method) -> _Method:
-    """As :func:`shorten`, for what calls a connection's method of that name on the one that a pool's commands share.
+def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
+    """As :func:`compiled_fast_path`, for a method of a handler that calls the shared connection's method of that name.
 
     Usual are few arguments without names, and that there is such a connection, which accepts commands.
     """

@@ -51,7 +51,7 @@ class Reconnecting(ReconnectingClientFactory):
     #: Whether a lost connection is made again.
     reconnect = _Reconnect()
     disconnectCalled = False
-    watch: Any
+    observer: Any
     _last_reason = ""
     _refused = False
 
@@ -183,7 +183,7 @@ class Reconnecting(ReconnectingClientFactory):
             self._connect_again(connector)
 
         delay = self.delay_before(attempt, self._dropped.get(connector, 0))
-        self.watch.retry(delay, attempt)
+        self.observer.retry(delay, attempt)
         call = clock.callLater(delay, connect)
         self._retries.add(call)
 

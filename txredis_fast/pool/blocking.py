@@ -68,7 +68,7 @@ class BlockingLane:
         self._factory = factory
         self._endpoint = endpoint
         self._limit = limit
-        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.prepare, factory.watch)
+        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.prepare, factory.observer)
         self.connections: list[Any] = []
         #: By connection: its number at the server; None where the server does not tell.
         self._ids: dict[Any, Any] = {}

@@ -41,7 +41,7 @@ class ConnectionQueue:
         timeout: Callable[[], float | None],
         why: Callable[[], str],
         prepare: Callable[[Any], object],
-        watch: Any = None,
+        observer: Any = None,
         fails_when_full: bool = False,
     ) -> None:
         """Make one.
@@ -49,7 +49,7 @@ class ConnectionQueue:
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
         :param prepare: called with each connection before others may use it.
-        :param watch: is told of waits that were long or in vain; see ``watch.Watch``.
+        :param observer: is told of waits that were long or in vain; see ``telemetry.Observer``.
         :param fails_when_full: whether those fail who would have to wait because all free connections are full.
         """
         self.pending: list[Any] = []
@@ -64,8 +64,8 @@ class ConnectionQueue:
         #: The turn of the reactor in which the rest of those who wait is served; and whether some are being served now.
         self._serving: Any = None
         self._is_serving = False
-        self._peekers = _Line(self._gave_up, watch)
-        self._getters = _Line(self._gave_up, watch)
+        self._peekers = _Line(self._gave_up, observer)
+        self._getters = _Line(self._gave_up, observer)
 
     @property
     def waiting(self) -> int:
@@ -266,9 +266,9 @@ class _Line:
     :ivar live: how many wait.
     """
 
-    def __init__(self, make_error: Callable[[], Exception], watch: Any) -> None:
+    def __init__(self, make_error: Callable[[], Exception], observer: Any) -> None:
         self.live = 0
-        self._watch = watch
+        self._observer = observer
         self._places: deque[_Place] = deque()
         #: Whether the deadlines come in the order of the places: they do while the timeout is not changed.
         self._sorted = True
@@ -305,8 +305,8 @@ class _Line:
             place.line = None
             self.live -= 1
             self._rest_if_empty()
-            if self._watch is not None and place.since is not None:
-                self._watch.waited(place.since)
+            if self._observer is not None and place.since is not None:
+                self._observer.waited(place.since)
             place.context.run(place.deferred.callback, connection)
         except BaseException:
             if place.deferred.called:
@@ -375,8 +375,8 @@ class _Line:
             return
         overdue = self._overdue(now)
         try:
-            if overdue and self._watch is not None:
-                self._watch.pool_wait_over(len(overdue), str(self._make_error()))
+            if overdue and self._observer is not None:
+                self._observer.pool_wait_over(len(overdue), str(self._make_error()))
         finally:
             try:
                 self._fail(overdue, self._make_error)

@@ -135,7 +135,7 @@ class PoolSlot:
             protocol.link.lost(Failure(ConnectionDone()))
         self._failures += 1
         delay: float = self._factory.delay_before(self._failures, self._dropped)
-        self._factory.watch.retry(delay, self._failures)
+        self._factory.observer.retry(delay, self._failures)
         return delay
 
     def _first_attempt_failed(self, failure: Failure) -> None:

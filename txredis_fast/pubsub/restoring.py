@@ -187,7 +187,7 @@ class Restorer:
             seconds = self._now() - wanted.lost_at
             self._missing = wanted.lost_at = None
             factory = self._protocol.factory
-            factory.watch.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
+            factory.observer.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
             call_hook(self._protocol.connectionGap, seconds, self._refused)
 
     def refused(self, kind: Kind, name: bytes, error: Any) -> None:

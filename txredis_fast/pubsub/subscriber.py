@@ -12,8 +12,10 @@ A :class:`SubscriberProtocol` hands published messages to its ``messageReceived`
   over what a lost one wanted (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to what its own
   ``connectionMade`` did not. When the last name is confirmed, the program is told how long messages may have been
   missed.
-* Runs of messages take a short way from the reader to ``messageReceived``. All else comes through
-  ``replyReceived`` and ``pushReceived``, and so do messages where a subclass overrides these.
+* Under RESP3 messages and confirmations are pushes, which the connection routes here by their first word
+  (:mod:`txredis_fast.connection.pushes`). No list is a message then.
+* Runs of messages take a short way from the reader to ``messageReceived``. All replies come through
+  ``replyReceived``, and so do messages under RESP2 where a subclass overrides it.
 
 This module must not know how connections are made.
 """
@@ -37,7 +39,7 @@ from ..options import FactoryOptions, shows_options
 from ..resp import INCOMPLETE, Push, Reader
 from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .restoring import Refused, Restorer, is_restored
-from .subscriptions import REPLIES, VERBS, Confirmations, Event, Kind, command_name
+from .subscriptions import PUSH_WORDS, REPLIES, VERBS, Confirmations, Event, Kind, command_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -83,6 +85,8 @@ class SubscriberProtocol(RedisProtocol):
         self._uses_pushes = False
         #: How a message begins, where what begins like one is sure to be one; else None.
         self._message_kind: bytes | None = None
+        for word in PUSH_WORDS:
+            self.link.pushes.register(word, self._take_push)
 
     # -- hooks
 
@@ -273,7 +277,7 @@ class SubscriberProtocol(RedisProtocol):
     def deliverReplies(self, reader: Reader) -> None:
         """Hand on what is complete: runs of messages the short way, and the rest one by one."""
         self._wanted.heard(reader.fed)
-        if _is_stock(self.replyReceived, _STOCK_REPLY) and _is_stock(self.pushReceived, _STOCK_PUSH):
+        if getattr(self.replyReceived, "__func__", None) is _STOCK_REPLY:
             requests, inbox, get_message = self.link.requests, self._inbox, reader.get_message
             while not requests.stopped:
                 message = None if self._message_kind is None else get_message(self._message_kind)
@@ -283,7 +287,7 @@ class SubscriberProtocol(RedisProtocol):
                     if reply is INCOMPLETE:
                         break
                     if reply.__class__ is Push:
-                        self.pushReceived(reply)
+                        self.link.pushes.deliver(reply)
                     else:
                         self.replyReceived(reply)
                 elif inbox is not None:
@@ -308,13 +312,13 @@ class SubscriberProtocol(RedisProtocol):
             self._answered_otherwise(awaited, reply)
         super().replyReceived(reply)
 
-    def pushReceived(self, push: Push) -> None:
-        """A RESP3 push has come, which messages and confirmations then are."""
-        if self._take(push):
-            self._uses_pushes = True
-            self._message_kind = b">"
-        else:
-            super().pushReceived(push)
+    def _take_push(self, push: Push) -> bool:
+        """Take a message or a confirmation that is a RESP3 push, as all of them are from then on."""
+        if not self._take(push):
+            return False
+        self._uses_pushes = True
+        self._message_kind = b">"
+        return True
 
     def _awaited(self) -> Confirmations | None:
         """What the oldest request is owed, if it is a command that changes subscriptions."""
@@ -393,12 +397,7 @@ class SubscriberProtocol(RedisProtocol):
                     self._wanted.refused(awaited.kind, name, reply)
 
 
-def _is_stock(method: Any, stock: Any) -> bool:
-    return getattr(method, "__func__", None) is stock
-
-
 _STOCK_REPLY = SubscriberProtocol.replyReceived
-_STOCK_PUSH = SubscriberProtocol.pushReceived
 
 
 class _SubscriberLink(Link):

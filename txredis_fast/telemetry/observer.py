@@ -14,11 +14,11 @@ from . import events
 from .hooks import CommandHook, SlowCommands, instrument
 from .stats import Counters, Stats
 
-__all__ = ["Watch"]
+__all__ = ["Observer"]
 
 
-class Watch:
-    """Watches the connections of a factory."""
+class Observer:
+    """Observes the connections of a factory."""
 
     def __init__(self, factory: Any, hooks: Sequence[CommandHook], slow: float | None) -> None:
         """Make one.

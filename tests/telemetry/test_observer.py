@@ -353,7 +353,7 @@ def test_slow_commands_are_told_without_their_arguments(log, clock):
 
 def test_the_subscription_gap_is_told_and_counted(log):
     pool = Pool()
-    pool.factory.watch.subscription_gap(1.5, 3)
+    pool.factory.observer.subscription_gap(1.5, 3)
     assert names(log) == ["connected", "subscription_gap"]
     assert pool.handler.stats().subscription_gaps == 1
 
