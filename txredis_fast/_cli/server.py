@@ -118,7 +118,7 @@ class EmbeddedServer:
         if process is None:
             return None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            # Its connections are lost a moment before its end is known.
+            # Its connections are lost shortly before the kernel reports its end: wait for the process.
             status = process.wait(0.5)
             return f"exit status {status}" if status >= 0 else f"signal {-status}"
         return None
