@@ -22,7 +22,7 @@ def run(address: Address, spec: Spec, cpu: int | None) -> dict[str, float]:
     """Run one round; return total seconds in a worker's format."""
     program = benchmark_program()
     if program is None:
-        raise UsageError("there is no redis-benchmark here")
+        raise UsageError("redis-benchmark is not installed here")
     command = [str(program), "-h", address.host, "-p", str(address.port), "--dbnum", str(address.db)]
     if address.username is not None:
         command += ["--user", address.username]

@@ -61,19 +61,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--url", help="measure against this server (default: an embedded one): redis://user:password@host:6379/0")
-    add("--workloads", type=_names, metavar="A,B", help="only these; see --list")
-    add("--drivers", type=_names, metavar="A,B", help="only these, each also as NAME@REACTOR; see --list")
-    add("--base", default="txredis_fast", metavar="DRIVER", help="what others are compared with (%(default)s)")
+    add("--workloads", type=_names, metavar="A,B", help="measure only these workloads; see --list")
+    add("--drivers", type=_names, metavar="A,B", help="measure only these drivers, also as NAME@REACTOR; see --list")
+    add("--base", default="txredis_fast", metavar="DRIVER", help="compare the others with this driver (%(default)s)")
     add("--value-size", type=_size, default=10, metavar="N", help="bytes of small values and messages (%(default)s)")
-    add("--concurrency", type=_positive, default=50, metavar="N", help="coroutines at the same time (%(default)s)")
-    add("--rounds", type=_positive, metavar="N", help="of each driver in each workload (7)")
+    add("--concurrency", type=_positive, default=50, metavar="N", help="number of concurrent coroutines (%(default)s)")
+    add("--rounds", type=_positive, metavar="N", help="rounds of each driver in each workload (7)")
     add("--cpu", type=int, metavar="N", help="pin the clients to this CPU, and the embedded server to the others")
     add("--reactor", choices=REACTORS, default="default",
-        help="of all Twisted drivers; asyncio and uvloop: of the asyncio drivers, too")  # fmt: skip
+        help="reactor of all Twisted drivers; asyncio and uvloop also of the asyncio drivers")  # fmt: skip
     add("--quick", action="store_true", help="fewer drivers and short rounds; ends within a minute")
-    add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    add("--json", type=Path, metavar="FILE", help="write all samples as JSON")
     add("--charts", type=Path, metavar="DIR", help="write a PNG for each workload")
-    add("--list", action="store_true", help="list workloads and drivers, and what is not installed")
+    add("--list", action="store_true", help="list workloads and drivers, and name those that are not installed")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--growth", action="store_true", help="measure how cost grows with the amount of work instead")
     modes.add_argument("--instructions", action="store_true", help="count instructions instead, with valgrind")
@@ -159,7 +159,7 @@ def run(options: argparse.Namespace) -> None:
         about["command"] = " ".join(["python -m bench", *sys.argv[1:]])
         print("\n".join(environment_lines(about)))
         for line in missing:
-            print(f"not here:  {line}")
+            print(f"missing:   {line}")
         sys.stdout.flush()
         if options.instructions:
             instructions.run(options, address, workloads, drivers)

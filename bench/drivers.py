@@ -63,7 +63,7 @@ _DRIVERS = (
            "import txredis_fast", {"TXREDIS_FAST_PUREPYTHON": ""}),
     Driver("txredis_fast-pure", "this package, in pure Python", "TxredisFast", "twisted", ("txredis_fast",),
            "import txredis_fast", {"TXREDIS_FAST_PUREPYTHON": "1"}),
-    Driver("floor", "prebuilt bytes, counted reply bytes, one Deferred a reply", "Floor", "twisted", ("twisted",),
+    Driver("floor", "prebuilt bytes, counted reply bytes, one Deferred per reply", "Floor", "twisted", ("twisted",),
            abilities=_EVERYTHING - {"pipeline", "pool", "import"}),
     Driver("txredisapi", "txredisapi without hiredis", "Txredisapi", "twisted", ("txredisapi",),
            "import txredisapi", hidden=("hiredis",), quick=False),
@@ -82,7 +82,7 @@ _DRIVERS = (
            abilities=frozenset({"get", "set", "batch"})),
 )  # fmt: skip
 
-#: Drivers on other reactors that are measured, too, where a workload has variants and no drivers are named.
+#: Drivers on other reactors, measured if a workload has variants and the user names no drivers.
 VARIANTS = (
     "txredis_fast@asyncio",
     "txredis_fast@uvloop",
@@ -91,7 +91,7 @@ VARIANTS = (
     "valkey-glide@uvloop",
 )
 
-#: Distributions whose versions are told.
+#: Distributions whose versions the report names.
 DISTRIBUTIONS = ("twisted", "txredisapi", "hiredis", "redis", "coredis", "valkey-glide", "uvloop")
 
 

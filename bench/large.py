@@ -208,7 +208,7 @@ def main(argv: list[str] | None = None) -> int:
         client(ROWS[options.rows[0]], options.client, options.size)
         return 0
     size = 32 * MEGABYTE if options.quick else options.size
-    print(f"values of {size / MEGABYTE:g} MB; turns of the reactor: at most 50 ms where no other limit is named")
+    print(f"values of {size / MEGABYTE:g} MB; limit of a turn of the reactor: 50 ms unless the row has another")
     kept = [report(name, size) for name in options.rows or ROWS]
     return int(not all(kept))
 

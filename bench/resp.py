@@ -292,7 +292,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure (default: all): {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each side (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data and 5 rounds")
-    parser.add_argument("--json", metavar="FILE", help="also write the results here")
+    parser.add_argument("--json", metavar="FILE", help="write the results to this file, too")
     options = parser.parse_args(argv)
     unknown = set(options.rows) - set(names)
     if unknown:

@@ -112,6 +112,6 @@ TARGETS: Sequence[Target] = [
     *(_awaited_by_peer(reactor, peer) for reactor in ("asyncio", "uvloop")
       for peer in ("redis-py", "coredis", "valkey-glide")),
     Target("import", "CPU <= 1.00x of txredisapi", ("import", OURS), ("import", THEIRS), CPU, at_most=1.0),
-    Target("memory", "<= 1,500 B a command in flight", ("memory", OURS), None, MEMORY, at_most=1500),
-    Target("memory", "nothing stays of 10 million", ("soak", OURS), None, MEMORY, at_most=0.05),
+    Target("memory", "<= 1,500 B per command in flight", ("memory", OURS), None, MEMORY, at_most=1500),
+    Target("memory", "no growth over 10 million GETs", ("soak", OURS), None, MEMORY, at_most=0.05),
 ]  # fmt: skip

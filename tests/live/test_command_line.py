@@ -139,7 +139,7 @@ def test_the_tour_says_which_implementation_ran_and_how_the_other_one_compares()
     if importlib.util.find_spec("txredis_fast.resp._cresp") is None:
         assert "The compiled one is missing from the comparison" in done.stdout
     else:
-        assert "time of the compiled one" in done.stdout
+        assert "time with the compiled implementation" in done.stdout
         assert " x\n" in done.stdout
 
 

@@ -43,7 +43,7 @@ async def show_speed(
     if missing:
         screen.note(f"The {other.name} one is missing from the comparison: {address.scrub(missing)}.")
     else:
-        screen.note(f"Last column: time of the {other.name} one divided by the time of this one.")
+        screen.note(f"Last column: time with the {other.name} implementation, relative to this one.")
 
 
 async def _measure(target: Target, other: Other | None, duration: float) -> tuple[dict[str, Sample], dict[str, float]]:
