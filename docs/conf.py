@@ -19,7 +19,7 @@ author = "The txredis_fast authors"
 project_copyright = author
 release = version = txredis_fast.__version__
 
-extensions = ["sphinx.ext.autodoc", "option_table", "path_table", "room_table", "state_table"]
+extensions = ["sphinx.ext.autodoc", "option_table", "call_path", "room_table", "state_table"]
 html_theme = "furo"
 html_title = f"txredis_fast {release}"
 html_static_path: list[str] = []

@@ -54,7 +54,7 @@ def test_a_reply_that_comes_before_its_command_left_the_burst_ends_the_connectio
     protocol.dataReceived(b"+early\r\n")
     assert transport.aborted
     assert "Not connected" in str(failed(d, redis.NotSentError))
-    protocol._flush()  # the end of the burst
+    protocol.link.writing.flush()  # the end of the burst
     assert transport.take() == b""
 
 
@@ -81,7 +81,7 @@ def test_nothing_of_what_has_failed_is_written_later(both):
     protocol.link.abort(redis.ConnectionError("test"))
     failed(written, redis.MaybeExecutedError)
     failed(kept, redis.NotSentError)
-    protocol._flush()
+    protocol.link.writing.flush()
     failed(protocol.get("c"), redis.NotSentError)
     assert transport.take() == b""
 

@@ -159,7 +159,7 @@ async def _user(probe: _Probe, address: Address) -> str:
 
 
 def _tls_version(probe: _Probe) -> str:
-    handle = probe.transport.getHandle()  # type: ignore[union-attr]
+    handle = probe.transport.getHandle()
     return f"{handle.get_protocol_version_name().replace('TLSv', 'TLS ')}, certificate verified"
 
 

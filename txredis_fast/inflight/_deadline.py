@@ -92,9 +92,21 @@ class DeadlineTimer:
 
     :ivar running: whether there is something to stop.
     :ivar usual: the time limit of the first request since there was none.
+    :ivar seconds: tells the time of the clock that it runs on.
     """
 
-    __slots__ = ("_call", "_due", "_graces", "_last_look", "_mixed", "_now", "_on_overdue", "running", "usual")
+    __slots__ = (
+        "_call",
+        "_due",
+        "_graces",
+        "_last_look",
+        "_mixed",
+        "_now",
+        "_on_overdue",
+        "running",
+        "seconds",
+        "usual",
+    )
 
     def __init__(
         self,
@@ -119,6 +131,7 @@ class DeadlineTimer:
         #: When a deadline was found to have passed; None before.
         self._now: float | None = None
         self.running = False
+        self.seconds: Callable[[], float] = float
 
     def start(
         self,
@@ -138,7 +151,7 @@ class DeadlineTimer:
         deadline = now + timeout
         if not self.running:
             self._run(timeout, deadline, call_later, seconds, waiting)
-            self.usual, self._mixed = timeout, False
+            self.usual, self._mixed, self.seconds = timeout, False, seconds
             self.running = True
         elif timeout != self.usual:
             self._mixed = True

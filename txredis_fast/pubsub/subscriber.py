@@ -241,9 +241,9 @@ class SubscriberProtocol(RedisProtocol):
     def _restore(self, connection: Any) -> None:
         self._wanted.begin()
 
-    def makeLink(self, write: Callable[[bytes], object]) -> Link:
+    def makeLink(self) -> Link:
         """Make the life of a connection that has subscriptions."""
-        return _SubscriberLink(self, write)
+        return _SubscriberLink(self)
 
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
         return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it

@@ -15,29 +15,6 @@ from txredis_fast.resp._shared import HUGE, encode_other
 __all__ = ["encode_command", "encode_commands"]
 
 
-def _encode(parts: list[bytes], command: Iterable[Any], charset: str | None, errors: str, strict: bool) -> None:
-    """Append an encoded command to ``parts``."""
-    args = tuple(command)
-    if not args:
-        raise InvalidData("a command needs at least its name")
-    if charset is None:
-        charset = "utf-8"
-    parts.append(b"*%d\r\n" % len(args))
-    for index, value in enumerate(args):
-        kind = type(value)
-        if kind is bytes:
-            data = value
-        elif kind is str and charset == "utf-8" and value.isascii():
-            data = value.encode("ascii")
-        elif kind is int and -HUGE < value < HUGE and index:
-            data = b"%d" % value
-        elif kind is float and index:
-            data = repr(value).encode("ascii")
-        else:
-            data = encode_other(args, index, charset, errors, strict)
-        parts += (b"$%d\r\n" % len(data), data, b"\r\n")
-
-
 def encode_command(
     args: Iterable[Any], charset: str | None = "utf-8", errors: str = "strict", strict: bool = False
 ) -> bytes:
@@ -56,8 +33,25 @@ def encode_command(
     :raise InvalidData: the command has no name; or the charset cannot encode an argument; or an int has more digits
         than Python converts; or an argument is refused. The message names its place and type, not its value.
     """
-    parts: list[bytes] = []
-    _encode(parts, args, charset, errors, strict)
+    args = tuple(args)
+    if not args:
+        raise InvalidData("a command needs at least its name")
+    if charset is None:
+        charset = "utf-8"
+    parts = [b"*%d\r\n" % len(args)]
+    for index, value in enumerate(args):
+        kind = type(value)
+        if kind is bytes:
+            data = value
+        elif kind is str and charset == "utf-8" and value.isascii():
+            data = value.encode("ascii")
+        elif kind is int and -HUGE < value < HUGE and index:
+            data = b"%d" % value
+        elif kind is float and index:
+            data = repr(value).encode("ascii")
+        else:
+            data = encode_other(args, index, charset, errors, strict)
+        parts += (b"$%d\r\n" % len(data), data, b"\r\n")
     return b"".join(parts)
 
 
@@ -78,9 +72,9 @@ def encode_commands(
     parts: list[bytes] = []
     total = 0
     for end in range(start, len(commands)):
-        seen = len(parts)
-        _encode(parts, commands[end], charset, errors, strict)
-        total += sum(map(len, parts[seen:]))
+        data = encode_command(commands[end], charset, errors, strict)
+        parts.append(data)
+        total += len(data)
         if total >= size:
             return b"".join(parts), end + 1
     return b"".join(parts), len(commands)

@@ -59,9 +59,13 @@ class Input:
         #: Bytes of the tail known to hold no line end.
         self._scanned = 0
 
-    def waiting(self) -> int:
-        """Return the number of bytes that are not consumed."""
-        return len(self.buf) - self.pos + len(self._tail)
+    def settle(self) -> int:
+        """Free ``buf`` at the end of a reply if all of it is consumed; return the number of bytes not consumed."""
+        left = len(self.buf) - self.pos
+        if not left:
+            self.buf = b""
+            self.pos = 0
+        return left + len(self._tail)
 
     def feed(self, chunk: bytes) -> None:
         """Append a chunk."""

@@ -205,9 +205,11 @@ class Reader:
         :raise ProtocolError: an earlier call found the input malformed, or ``max_buffered`` is already exceeded.
         :raise TypeError: *data* is not bytes-like.
         """
-        self._check_usable()
+        if self._busy or self._broken is not None:
+            self._check_usable()
         chunk = data if type(data) is bytes else copy_of_chunk(data)
-        self._check_buffered()
+        if self._fed - self._returned + self._nest.extra > self._max_buffered:
+            self._check_buffered()
         self._fed += len(chunk)
         if self._large is not None and self._large.left:
             with memoryview(chunk) as view:
@@ -263,7 +265,10 @@ class Reader:
         :returns: its value, or :data:`INCOMPLETE`.
         :raise ProtocolError: the input is malformed. Every later call raises it again.
         """
-        self._check_usable()
+        if self._busy or self._broken is not None:
+            self._check_usable()
+        if self._fed == self._returned:
+            return INCOMPLETE
         self._busy = True
         try:
             return self._run(bool(raw), None)
@@ -402,7 +407,7 @@ class Reader:
         return None
 
     def _end_reply(self) -> None:
-        self._returned = self._fed - self._input.waiting()
+        self._returned = self._fed - self._input.settle()
         self._raw = None
         if self._nest.elements or self._nest.extra:
             self._nest.end_reply()
@@ -420,13 +425,14 @@ class Reader:
             self._input.take_bulks(items, limit, None if raw else self._scalars.bulk)
             failed = False
         finally:
+            taken = self._input.pos != begin
             if not self._nest.frames:
-                if self._input.pos != begin:
+                if taken:
                     self._attributes = None
                     self._end_reply()
                 if failed:
                     self._raw = raw
-        return self._input.pos != begin
+        return taken
 
     def _element(self, raw: bool) -> Any:
         """Decode one element other than an aggregate; or open an aggregate and return ``_OPENED``."""
