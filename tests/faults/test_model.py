@@ -32,7 +32,7 @@ from txredis_fast.pool.blocking_command import BlockingCommand
 
 pytestmark = pytest.mark.promise(
     "No failure or cancellation ever delivers a reply to the wrong caller",
-    "Nothing is executed twice, every Deferred fires, and no transaction, connection or Deferred is left "
+    "No command is executed twice, every Deferred fires, and no transaction, connection or Deferred is left "
     "behind: 100,000 random commands in memory with faulty links and a faulty server, and as many as the "
     "soak sends to real servers.",
     about="Replies and their callers",
