@@ -174,6 +174,7 @@ def test_so_is_one_that_was_kept_for_long(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random"
 )
@@ -298,6 +299,7 @@ def outage(clock, commands):
     return factory, endpoint, waiting, (after - before) / commands
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time",
     "Cancelling one costs the same however many wait.",
@@ -313,6 +315,7 @@ def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(bot
     factory.disconnect()
 
 
+@pytest.mark.once
 @pytest.mark.promise("50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time")
 def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory, _, waiting, _ = outage(clock, 50_000)
@@ -324,6 +327,7 @@ def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.once
 @pytest.mark.promise("50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time")
 def test_50000_commands_that_are_cancelled_while_they_wait_cost_what_one_does(both, clock):
     factory, endpoint, waiting, _ = outage(clock, 50_000)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from testbed.extent import extent
 from testbed.soak.careless import CarelessUser
 from testbed.soak.facts import pending_deferreds
 from testbed.support import use_implementation
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.promise(
     about="Replies and their callers",
 )
 
-COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", "100000"))
+COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", extent(100_000, 20_000)))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
 #: Bytes of a story.
 LENGTH = 1500
@@ -102,7 +103,7 @@ def test_no_reply_is_anybody_elses_and_nothing_hangs_whatever_fails():
     assert pending_deferreds() == before, "Deferreds that never fired are left"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=extent(150, 30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=300))
 def test_short_stories(tape):
     World(tape).run()
@@ -126,6 +127,7 @@ def pure(monkeypatch):
     use_implementation(monkeypatch, "_pyresp")
 
 
+@pytest.mark.once
 def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
     class GivesUp(_pyrequest.RequestQueue):
         def answer(self, reply: Any) -> None:
@@ -137,6 +139,7 @@ def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
     assert "instead of" in noticed()
 
 
+@pytest.mark.once
 def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure, monkeypatch):
     class Forgets(_pyrequest.RequestQueue):
         def fail_all(self, make_error: Any, turns: bool = False) -> None:
@@ -148,6 +151,7 @@ def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure
     assert "never answered" in noticed()
 
 
+@pytest.mark.once
 def test_a_command_that_is_sent_again_is_noticed(monkeypatch):
     send = RedisProtocol.execute_command
 
@@ -162,6 +166,7 @@ def test_a_command_that_is_sent_again_is_noticed(monkeypatch):
     noticed()
 
 
+@pytest.mark.once
 def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
     send = RedisProtocol.execute_command
 
@@ -172,6 +177,7 @@ def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
     noticed()
 
 
+@pytest.mark.once
 def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
     monkeypatch.setattr(
         "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
@@ -179,6 +185,7 @@ def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
     assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed())
 
 
+@pytest.mark.once
 def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
     unblock = BlockingLane.unblock
 
@@ -190,6 +197,7 @@ def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
     assert re.search("somebody else has ended the wait|strangers were to be unblocked", noticed())
 
 
+@pytest.mark.once
 def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
     answered = _BlockingCommand._answered
 
@@ -200,22 +208,26 @@ def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
     assert re.search("have never come out|or given it up", noticed())
 
 
+@pytest.mark.once
 def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monkeypatch):
     monkeypatch.setattr(BlockingLane, "unclaimed", lambda self, command, reply: None)
     assert "thrown away unread" in noticed()
 
 
+@pytest.mark.once
 def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
     monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
     assert re.search("told as a timeout|thrown away unread", noticed())
 
 
+@pytest.mark.once
 def test_a_transaction_that_is_executed_in_part_is_noticed(monkeypatch):
     monkeypatch.setattr(Transaction, "_not_queued", lambda self, failure, was_sent: failure)
     assert "'refused'" in noticed()
 
 
+@pytest.mark.once
 def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
     send = BaseRedisProtocol.execute_batch
 
@@ -231,6 +243,7 @@ def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
     assert re.search("instead of None|is no value of", noticed())
 
 
+@pytest.mark.once
 def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_noticed(pure, monkeypatch):
     def go_on(self: Any, error: BaseException) -> None:
         self.requests.torn = self.requests.stopped = False
@@ -239,31 +252,37 @@ def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_n
     noticed()
 
 
+@pytest.mark.once
 def test_a_pool_that_is_not_told_the_new_password_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "loggedIn", lambda *_: None)
     assert "connections are up" in noticed()
 
 
+@pytest.mark.once
 def test_a_pool_without_connections_that_cannot_be_told_the_new_password_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "logInNext", lambda *_: None)
     assert "connections are up" in noticed(120)
 
 
+@pytest.mark.once
 def test_a_connection_that_is_not_logged_in_and_used_is_noticed(monkeypatch):
     monkeypatch.setattr(BaseRedisProtocol, "_handshake_failed", lambda self, *_: self._become_ready())
     assert "NOAUTH" in noticed()
 
 
+@pytest.mark.once
 def test_a_pool_that_stays_with_a_replica_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "found_replica", lambda *_: None)
     assert "READONLY" in noticed()
 
 
+@pytest.mark.once
 def test_what_a_converter_raises_and_nobody_is_told_is_noticed(pure, monkeypatch):
     monkeypatch.setattr(_pyrequest, "as_exception", lambda error: None)
     assert "False" in noticed()
 
 
+@pytest.mark.once
 def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
     def started(hooks: Any, info: Any) -> Any:
         return [(hook, hook.command_started(info)) for hook in hooks]
@@ -272,6 +291,7 @@ def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
     noticed()
 
 
+@pytest.mark.once
 def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkeypatch):
     class Keeps(_BlockingCommand):
         def _got(self, connection: Any) -> None:
@@ -286,6 +306,7 @@ def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkey
     assert "blocking commands are taken" in noticed(120)
 
 
+@pytest.mark.once
 def test_a_limit_that_is_over_and_taken_for_one_is_noticed(monkeypatch):
     for module in ("connection.protocol", "client.handler", "batching.pipeline", "batching.transaction"):
         monkeypatch.setattr(f"txredis_fast.{module}.limit_error", lambda _: None)
