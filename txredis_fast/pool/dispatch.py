@@ -35,7 +35,7 @@ class ConnectionQueue:
         self,
         timeout: Callable[[], float | None],
         why: Callable[[], str],
-        prepare: Callable[[Any], object],
+        reset: Callable[[Any], object],
         observer: Any = None,
         fails_when_full: bool = False,
     ) -> None:
@@ -43,7 +43,7 @@ class ConnectionQueue:
 
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
-        :param prepare: called with each connection before others may use it.
+        :param reset: called with each connection before others may use it.
         :param observer: is told of waits that were long or in vain; see ``telemetry.Observer``.
         :param fails_when_full: whether those fail who would have to wait because all free connections are full.
         """
@@ -54,7 +54,7 @@ class ConnectionQueue:
         self._closed = False
         self._timeout = timeout
         self._why = why
-        self._prepare = prepare
+        self._reset = reset
         self.fails_when_full = fails_when_full
         #: The turn of the reactor in which the rest of those who wait is served; and whether some are being served now.
         self._serving: Any = None
@@ -151,7 +151,7 @@ class ConnectionQueue:
         if self._closed or not connection.link.usable or connection in self.pending:
             return
         try:
-            self._prepare(connection)
+            self._reset(connection)
         except BaseException as error:
             connection.link.tear(error)  # nobody knows what state it is in; another one is made
             raise

@@ -199,7 +199,8 @@ class SentinelConnectionFactory(RedisFactory):
         # What failed is noted already.
         found.addCallbacks(self._lead, lambda _: self.retry(connector), callbackArgs=(connector,))
 
-    def _connect_again(self, connector: Any) -> None:
+    def connect_again(self, connector: Any) -> None:
+        """Begin the next attempt of a connector: to where the Sentinels say by now."""
         self.try_to_connect(connector, nodelay=True)
 
     def _lead(self, address: Address, connector: Any) -> None:
@@ -212,7 +213,7 @@ class SentinelConnectionFactory(RedisFactory):
 
         :param attempt: how many have failed since a connection was last usable, from 1.
         """
-        if self._refused:
+        if self.handshake_refused:
             return super().retryDelay(attempt)
         if attempt <= 1:
             return 0
