@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._reactor import current_reactor
-from ..transport import endpoint_of_connector
+from ..transport import cancel_timer, endpoint_of_connector
 
 __all__ = ["Connectors"]
 
@@ -89,8 +89,7 @@ class Connectors:
         """Make none of the attempts that wait for their delay."""
         retries, self._retries = self._retries, set()
         for call in retries:
-            if call.active():
-                call.cancel()
+            cancel_timer(call)
 
     def stop_connecting(self) -> None:
         """End the attempts in progress."""

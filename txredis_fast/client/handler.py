@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from .._checks import check_credential
+from .._checks import as_text, check_credential
 from .._types import Argument, Text
 from ..batching import (
     Batch,
@@ -407,7 +407,7 @@ class UnixConnectionHandler(ConnectionHandler):
 
 
 def _socket_path(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+    return as_text(name)
 
 
 def _index(argument: Any) -> Any:

@@ -36,7 +36,7 @@ from .._reactor import current_reactor
 from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
 from ..commands._parts import command_name, is_read_only
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..transport import connect_for
+from ..transport import cancel_timer, connect_for
 from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
@@ -279,7 +279,7 @@ class BlockingLane:
         """Close what rests: the next ones log in anew."""
         for connection in list(self._idle):
             self._idle[connection] = float("-inf")
-        _stop(self._idle_timer)
+        cancel_timer(self._idle_timer)
         self._close_idle()
 
     def close(self) -> Deferred[None]:
@@ -288,8 +288,8 @@ class BlockingLane:
         :returns: fires when all are closed.
         """
         self._closing = True
-        _stop(self._retry)
-        _stop(self._idle_timer)
+        cancel_timer(self._retry)
+        cancel_timer(self._idle_timer)
         self._retry = self._idle_timer = None
         self._queue.fail_waiting(NotSentError("Not connected"))
         for attempt in list(self._attempts):
@@ -400,8 +400,3 @@ def _same_socket(one: Any, other: Any) -> bool:
     """Whether two connections lead to one unix socket, and so to one server."""
     peers = [getattr(each.transport, "getPeer", lambda: None)() for each in (one, other)]
     return isinstance(peers[0], UNIXAddress) and bool(peers[0].name) and peers[0] == peers[1]
-
-
-def _stop(timer: Any) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()

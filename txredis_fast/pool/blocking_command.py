@@ -20,6 +20,7 @@ from .._tunables import UNBLOCK_DELAY_SECONDS, UNBLOCK_MAX_TRIES
 from ..commands._parts import BLOCKING, command_name
 from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
 from ..inflight import TimeLimit
+from ..transport import cancel_timer
 from .blocking_state import TRANSITIONS, BlockingEvent, BlockingState
 
 if TYPE_CHECKING:
@@ -201,7 +202,6 @@ class BlockingCommand:
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
         if self._limit is not None:
             self._limit.stop()

@@ -21,6 +21,7 @@ from .._reactor import current_reactor
 from .._tunables import RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
+from ..transport import cancel_timer
 
 __all__ = ["ConnectionQueue"]
 
@@ -340,8 +341,7 @@ class _Line:
         self._places.clear()
         self._sorted = True
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
     def _soonest(self) -> float | None:
         deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)
@@ -380,8 +380,7 @@ class _Line:
 
     def _wait_for_next(self, now: float) -> None:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()  # it was begun by one that came just now, behind others
+        cancel_timer(timer)  # it was begun by one that came just now, behind others
         deadline = self._soonest()
         if deadline is not None:
             self._timer = current_reactor().callLater(max(0.0, deadline - now), self._check)
