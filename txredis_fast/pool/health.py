@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import LastLook
 
@@ -34,7 +35,7 @@ class HealthCheck:
     that are taken, by a transaction, whose replies a PING would be among.
     """
 
-    def __init__(self, connection: Any, interval: float, is_free: Callable[[Any], bool]) -> None:
+    def __init__(self, connection: RedisProtocol, interval: float, is_free: Callable[[RedisProtocol], bool]) -> None:
         """Begin.
 
         :param interval: in seconds; ``replyTimeout``, where that is shorter, is how long a reply may take.
@@ -98,7 +99,7 @@ class HealthCheck:
         reader = self._connection.link.reader
         return (0, 0) if reader is None else (reader.fed, reader.awaited)
 
-    def _stop(self, connection: Any) -> Any:
+    def _stop(self, connection: RedisProtocol) -> Any:
         timer, self._timer = self._timer, None
         if timer is not None and timer.active():
             timer.cancel()
