@@ -59,6 +59,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
 
     reconnect = _Reconnect()
     protocol: Any
+    clock: Any
 
     @shows_options(MoreFactoryOptions)
     def __init__(

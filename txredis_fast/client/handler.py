@@ -37,9 +37,11 @@ from ..commands._parts import (
     longest_wait,
     refusal,
 )
+from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
 from ..inflight import check_timeout, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
+from ..pool import Pool
 from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
@@ -55,7 +57,7 @@ __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 class ConnectionHandler(Commands):
     """The commands, over the connections of a factory. Constructors such as ``Connection()`` give you one."""
 
-    def __init__(self, factory: Any) -> None:
+    def __init__(self, factory: Pool) -> None:
         self._factory = factory
         #: The factory's ``deferred``, which fires with this handler when all its connections are up.
         self._connected = factory.deferred
@@ -67,7 +69,7 @@ class ConnectionHandler(Commands):
         :returns: fires when they are closed.
         """
         factory = self._factory
-        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)  # type: ignore[no-any-return]
+        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
@@ -107,9 +109,9 @@ class ConnectionHandler(Commands):
 
     def stats(self) -> Stats:
         """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
-        return self._factory.stats()  # type: ignore[no-any-return]
+        return self._factory.stats()
 
-    def _repeat(self, args: Any, kwargs: Any, marked: bool) -> Deferred[Any]:
+    def _repeat(self, args: tuple[Any, ...], kwargs: dict[str, Any], marked: bool) -> Deferred[Any]:
         factory = self._factory
         policy = factory.retryPolicy or RetryPolicy()
         wrong = limit_error(kwargs.get("timeout"))
@@ -157,9 +159,10 @@ class ConnectionHandler(Commands):
             functools.partial(self._selected, index),
         )
 
-    def _selected(self, index: int, connections: list[Any]) -> None:
-        for each in (self._factory, *connections):
-            each.dbid = index
+    def _selected(self, index: int, connections: list[RedisProtocol]) -> None:
+        self._factory.dbid = index
+        for connection in connections:
+            connection.dbid = index
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
         """Log in all connections of the pool, and those that it will make.
@@ -182,7 +185,7 @@ class ConnectionHandler(Commands):
         if not self._factory.size and not self._factory.disconnectCalled:
             self._factory.logInNext(password, username)
             done = "OK" if self._factory.charset is not None else b"OK"
-            return self._factory.getConnection(True).addCallback(lambda _: done)  # type: ignore[no-any-return]
+            return self._factory.getConnection(True).addCallback(lambda _: done)
         return tell_all(
             self._factory,
             "AUTH",
@@ -213,14 +216,14 @@ class ConnectionHandler(Commands):
             keys = None if keys is None and multi else keys_as_given(keys)
         except Exception:
             return fail()
-        getting: Deferred[Any] = self._factory.getConnection()
+        getting: Deferred[RedisProtocol] = self._factory.getConnection()
         try:
             return getting.addCallback(self._begin_on, keys, multi)
         except BaseException:
             getting.addCallback(self._factory.connectionQueue.put)
             raise
 
-    def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin_on(self, connection: RedisProtocol, keys: Any, multi: bool) -> Deferred[Any]:
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
@@ -294,7 +297,7 @@ class ConnectionHandler(Commands):
         sent = self._send_batch(listed, False, timeout)
         return sent.addCallback(check_replies) if raise_on_error else sent
 
-    def _make_pipeline(self) -> Any:
+    def _make_pipeline(self) -> Pipeline:
         cls = bind_scope_class(Pipeline, self._factory.protocol)
         return cls(self._connection_now, self._send_batch, self)
 
@@ -314,7 +317,7 @@ class ConnectionHandler(Commands):
         """Fails: the pipeline that ``pipeline`` fires with has this method."""
         return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
 
-    def _connection_now(self) -> Any:
+    def _connection_now(self) -> RedisProtocol:
         for connection in self._factory.connectionQueue.pending or self._factory.pool:
             return connection
         raise NotSentError("Not connected")
@@ -326,13 +329,13 @@ class ConnectionHandler(Commands):
 
     # -- sending
 
-    def _run_shared(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_shared(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         connection = self._factory.connectionQueue.pick()
         if connection is not None:
             return call(connection, name, args, kwargs)
         return self._when_connected(True, call, name, args, kwargs)
 
-    def _run_blocking(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
             # These are about the writes of their own connection: the one that commands have shared.
             connection = self._factory.connectionQueue.take_shared()
@@ -350,17 +353,15 @@ class ConnectionHandler(Commands):
                 args, kwargs = as_given(name, args, kwargs)
             except Exception:
                 return fail()
-            return self._factory.blockingLane.run(  # type: ignore[no-any-return]
-                lambda connection: call(connection, name, args, kwargs), timeout
-            )
+            return self._factory.blockingLane.run(lambda connection: call(connection, name, args, kwargs), timeout)
 
-        def take(connection: Any, *more: Any) -> Deferred[Any]:
+        def take(connection: RedisProtocol, *more: Any) -> Deferred[Any]:
             return lend(self._factory, connection, call, *more)
 
         return self._when_connected(False, take, name, args, kwargs)
 
     def _when_connected(
-        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
+        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Deferred[Any]:
         try:
             args, kwargs = as_given(name, args, kwargs)
@@ -369,7 +370,7 @@ class ConnectionHandler(Commands):
         getting = self._factory.getConnection(share)
         timeout = time_limit(name, kwargs)
         if timeout is None:
-            return getting.addCallback(use, name, args, kwargs)  # type: ignore[no-any-return]
+            return getting.addCallback(use, name, args, kwargs)
         return within(
             getting,
             timeout,
@@ -394,8 +395,9 @@ class ConnectionHandler(Commands):
 
     def _repr(self, title: str, address: Callable[[Any], str]) -> str:
         for connection in self._factory.pool:
-            peer = connection.transport.getPeer()
-            return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
+            if connection.transport is not None:
+                peer = connection.transport.getPeer()
+                return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
         return "<Redis Connection: Not connected>"
 
 

@@ -23,11 +23,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -35,11 +36,15 @@ from .._checks import seconds_or
 from .._reactor import current_reactor
 from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
 from ..commands._parts import command_name, is_read_only
+from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
 from ..transport import cancel_timer, connect_for
 from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 __all__ = ["BlockingLane"]
 
@@ -53,7 +58,7 @@ class BlockingLane:
     :ivar waiting: how many commands wait for one.
     """
 
-    def __init__(self, factory: Any, endpoint: Any, limit: int) -> None:
+    def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint, limit: int) -> None:
         """Make one.
 
         :param endpoint: where to connect to.
@@ -63,15 +68,15 @@ class BlockingLane:
         self._endpoint = endpoint
         self._limit = limit
         self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.reset_connection, factory.observer)
-        self.connections: list[Any] = []
+        self.connections: list[RedisProtocol] = []
         #: By connection: its number at the server; None where the server does not tell.
-        self._ids: dict[Any, Any] = {}
+        self._ids: dict[RedisProtocol, int | None] = {}
         #: By connection: its name at the server, and the connections that are known to lead to the same server.
-        self._names: dict[Any, bytes] = {}
-        self._same_server: dict[Any, WeakSet[Any]] = {}
+        self._names: dict[RedisProtocol, bytes] = {}
+        self._same_server: dict[RedisProtocol, WeakSet[RedisProtocol]] = {}
         #: By idle connection: since when.
-        self._idle: dict[Any, float] = {}
-        self._attempts: set[Deferred[Any]] = set()
+        self._idle: dict[RedisProtocol, float] = {}
+        self._attempts: set[Deferred[object]] = set()
         self.waiting = 0
         #: Attempts that failed since one succeeded.
         self._failures = 0
@@ -79,14 +84,14 @@ class BlockingLane:
         self._dropped = 0
         #: Why the last of them did.
         self._last_reason = ""
-        self._retry: Any = None
-        self._idle_timer: Any = None
+        self._retry: IDelayedCall | None = None
+        self._idle_timer: IDelayedCall | None = None
         self._closed: list[Deferred[None]] = []
         self._closing = False
 
     def run(
         self,
-        send: Callable[[Any], Deferred[Any]],
+        send: Callable[[RedisProtocol], Deferred[Any]],
         timeout: float | None = None,
         batch: Sequence[Sequence[Any]] | None = None,
     ) -> Deferred[Any]:
@@ -101,7 +106,7 @@ class BlockingLane:
 
     # -- connections for commands
 
-    def get(self) -> Deferred[Any]:
+    def get(self) -> Deferred[RedisProtocol]:
         """Fires with a connection that nobody else uses until :meth:`put`."""
         if self._closing or not self._factory.may_wait:
             return fail(NotSentError("Not connected"))
@@ -117,18 +122,19 @@ class BlockingLane:
             getting.cancel()
             raise
 
-    def _got(self, result: Any) -> Any:
+    def _got(self, result: RedisProtocol | Failure) -> RedisProtocol | Failure:
         self.waiting -= 1
         try:
             if not isinstance(result, Failure):
                 self._idle.pop(result, None)
                 self._factory.reset_connection(result)  # again, for one that has rested
         except BaseException as error:
-            result.link.tear(error)  # nobody knows what state it is in
+            if not isinstance(result, Failure):
+                result.link.tear(error)  # nobody knows what state it is in
             raise
         return result
 
-    def put(self, connection: Any) -> None:
+    def put(self, connection: RedisProtocol) -> None:
         """A command has its reply: let the next one have the connection, or let it rest."""
         if self._closing:
             return
@@ -174,7 +180,7 @@ class BlockingLane:
                 attempt.addBoth(self._attempted, attempt)
                 raise
 
-    def _attempted(self, result: Any, attempt: Deferred[Any]) -> None:
+    def _attempted(self, result: object, attempt: Deferred[object]) -> None:
         try:
             self._attempts.discard(attempt)
         except BaseException:
@@ -186,15 +192,15 @@ class BlockingLane:
             self._failed()
         self._tell_if_closed()
 
-    def made(self, connection: Any) -> None:
+    def made(self, connection: RedisProtocol) -> None:
         """A protocol was built, whose transport is to come."""
         self.connections.append(connection)
 
-    def ready(self, connection: Any) -> None:
+    def ready(self, connection: RedisProtocol) -> None:
         """The handshake of a connection is done: learn its number, for CLIENT UNBLOCK."""
         self._failures = 0
         if self._closing:
-            connection.transport.loseConnection()
+            _close(connection)
             return
         try:
             name = f"{self._factory.clientName or 'txredis_fast'}-{secrets.token_hex(8)}"
@@ -204,12 +210,12 @@ class BlockingLane:
                 for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
             ]
             identified = gatherResults(asked, consumeErrors=True).addCallback(self._identified, connection, name)
-            identified.addErrback(lambda failure: connection.link.tear(failure.value))
+            identified.addErrback(_tear, connection)
         except BaseException as error:
             connection.link.tear(error)
             raise
 
-    def _identified(self, answers: list[Any], connection: Any, name: str) -> None:
+    def _identified(self, answers: list[Any], connection: RedisProtocol, name: str) -> None:
         if connection in self.connections:
             number = answers[1]
             self._dropped = 0
@@ -218,12 +224,12 @@ class BlockingLane:
             self._same_server[connection] = WeakSet()
             self.put(connection)
 
-    def forsaken(self, connection: Any) -> None:
+    def forsaken(self, connection: RedisProtocol) -> None:
         """A protocol that was built will have no transport."""
         if connection in self.connections:
             self.connections.remove(connection)
 
-    def lost(self, connection: Any) -> None:
+    def lost(self, connection: RedisProtocol) -> None:
         """A connection was lost."""
         if connection not in self.connections:
             return
@@ -265,7 +271,7 @@ class BlockingLane:
             if since + limit <= now:
                 del self._idle[connection]
                 self._queue.remove(connection)
-                connection.transport.loseConnection()
+                _close(connection)
         if self._idle:
             oldest = min(self._idle.values())
             self._idle_timer = current_reactor().callLater(oldest + limit - now, self._close_idle)
@@ -295,8 +301,7 @@ class BlockingLane:
         for attempt in list(self._attempts):
             attempt.cancel()
         for connection in list(self.connections):
-            if connection.transport is not None:
-                connection.transport.loseConnection()
+            _close(connection)
         if not self.connections and not self._attempts:
             return succeed(None)
         deferred: Deferred[None] = Deferred(self._closed.remove)
@@ -315,7 +320,7 @@ class BlockingLane:
 
     # -- commands that were given up
 
-    def messenger_for(self, connection: Any) -> Deferred[Any]:
+    def messenger_for(self, connection: RedisProtocol) -> Deferred[RedisProtocol | None]:
         """Find who can tell the server to end the command that a connection waits for.
 
         :returns: fires with another connection to the same server, or with None if one was lost while it was asked;
@@ -329,7 +334,9 @@ class BlockingLane:
         getting = self._factory.getConnection(True) if messenger is None else succeed(messenger)
         return getting.addCallback(self._check_server, connection)
 
-    def _check_server(self, messenger: Any, connection: Any) -> Any:
+    def _check_server(
+        self, messenger: RedisProtocol, connection: RedisProtocol
+    ) -> RedisProtocol | Deferred[RedisProtocol | None]:
         same = self._same_server.get(connection)
         if same is None:
             raise ConnectionError("the connection was lost")
@@ -338,10 +345,10 @@ class BlockingLane:
         number, name = self._ids[connection], self._names[connection]
         self._keep_idle(messenger)
 
-        def ask(*words: Any) -> Deferred[Any]:
+        def ask(*words: object) -> Deferred[Any]:
             return maybeDeferred(messenger.execute_command, "CLIENT", "LIST", *words, raw=True)
 
-        def check(clients: Any) -> Any:
+        def check(clients: object) -> RedisProtocol:
             known = clients.split() if isinstance(clients, bytes) else ()
             if b"name=" + name not in known:
                 raise ConnectionError("the connections lead to different servers")
@@ -352,11 +359,11 @@ class BlockingLane:
         asked = ask("ID", number).addErrback(lambda failure: failure.trap(ResponseError) and ask())
         return asked.addCallbacks(check, lambda failure: failure.trap(ConnectionError) and None)
 
-    def _keep_idle(self, connection: Any) -> None:
+    def _keep_idle(self, connection: RedisProtocol) -> None:
         if connection in self._idle:
             self._idle[connection] = current_reactor().seconds()  # it is not to be closed meanwhile
 
-    def unblock(self, messenger: Any, connection: Any) -> Deferred[bool | None]:
+    def unblock(self, messenger: RedisProtocol, connection: RedisProtocol) -> Deferred[bool | None]:
         """Tell the server to end the command that a connection waits for.
 
         :param messenger: the connection to tell it on.
@@ -370,7 +377,7 @@ class BlockingLane:
         answered: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
         return answered.addCallbacks(bool, _not_answered)
 
-    def unclaimed(self, command: Any, reply: Any) -> None:
+    def unclaimed(self, command: Sequence[Any], reply: object) -> None:
         """A command that was given up has its reply: hand on what it had taken out of the database."""
         if reply is None or reply == [] or isinstance(reply, Failure) or is_read_only(command):
             return
@@ -391,12 +398,21 @@ class BlockingLane:
 _NEVER = object()
 
 
+def _close(connection: RedisProtocol) -> None:
+    if connection.transport is not None:
+        connection.transport.loseConnection()
+
+
+def _tear(failure: Failure, connection: RedisProtocol) -> None:
+    connection.link.tear(failure.value or ConnectionError("the connection could not be identified"))
+
+
 def _not_answered(failure: Failure) -> bool | None:
     failure.trap(ConnectionError)
     return None if failure.check(MaybeExecutedError) else False
 
 
-def _same_socket(one: Any, other: Any) -> bool:
+def _same_socket(one: RedisProtocol, other: RedisProtocol) -> bool:
     """Whether two connections lead to one unix socket, and so to one server."""
     peers = [getattr(each.transport, "getPeer", lambda: None)() for each in (one, other)]
     return isinstance(peers[0], UNIXAddress) and bool(peers[0].name) and peers[0] == peers[1]

@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import UNBLOCK_DELAY_SECONDS, UNBLOCK_MAX_TRIES
 from ..commands._parts import BLOCKING, command_name
+from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
 from ..inflight import TimeLimit
 from ..transport import cancel_timer
@@ -42,10 +44,12 @@ class BlockingCommand:
     :ivar state: see :class:`BlockingState`.
     """
 
+    _connection: RedisProtocol  # from SENT on
+
     def __init__(
         self,
         lane: BlockingLane,
-        send: Callable[[Any], Deferred[Any]],
+        send: Callable[[RedisProtocol], Deferred[Any]],
         timeout: float | None,
         batch: Sequence[Sequence[Any]] | None,
     ) -> None:
@@ -55,9 +59,8 @@ class BlockingCommand:
         self._lane = lane
         self._send = send
         self._batch = batch
-        self._connection: Any = None
         self._tries = 0
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._limit: TimeLimit | None = None
         if timeout is not None:
             self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
@@ -82,7 +85,7 @@ class BlockingCommand:
             finally:
                 self.deferred.errback(failure)
 
-    def _got(self, connection: Any) -> None:
+    def _got(self, connection: RedisProtocol) -> None:
         self._connection = connection
         try:
             self._enter(BlockingEvent.CONNECTED)
@@ -90,7 +93,7 @@ class BlockingCommand:
         except BaseException:
             self._answered(Failure())
 
-    def _not_answered(self, failure: Failure) -> Any:
+    def _not_answered(self, failure: Failure) -> Failure:
         """Raised before, or while, the reply was taken: nobody else would give back what this command has."""
         if self.state not in _REPLIED:
             self._answered(failure)
@@ -134,7 +137,7 @@ class BlockingCommand:
     # -- given up
 
     def _progress(self) -> tuple[int, int]:
-        return (0, 0) if self._connection is None else self._connection.link.progress()
+        return (0, 0) if self.state is _WAITING else self._connection.link.progress()
 
     def _overdue(self, timeout: float) -> None:
         waiting = self.state is _WAITING
@@ -166,7 +169,7 @@ class BlockingCommand:
             self._cannot_tell(Failure())
             raise
 
-    def _tell(self, messenger: Any) -> None:
+    def _tell(self, messenger: RedisProtocol | None) -> None:
         if self.state in _REPLIED:
             return
         try:

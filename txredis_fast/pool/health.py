@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._tunables import KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
+from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import LastLook
 from ..transport import cancel_timer
@@ -30,7 +31,7 @@ class HealthCheck:
     that are taken, by a transaction, whose replies a PING would be among.
     """
 
-    def __init__(self, connection: Any, interval: float, is_free: Callable[[Any], bool]) -> None:
+    def __init__(self, connection: RedisProtocol, interval: float, is_free: Callable[[RedisProtocol], bool]) -> None:
         """Begin.
 
         :param interval: in seconds; ``replyTimeout``, where that is shorter, is how long a reply may take.
@@ -94,7 +95,7 @@ class HealthCheck:
         reader = self._connection.link.reader
         return (0, 0) if reader is None else (reader.fed, reader.awaited)
 
-    def _stop(self, connection: Any) -> Any:
+    def _stop(self, connection: RedisProtocol) -> Any:
         timer, self._timer = self._timer, None
         cancel_timer(timer)
         self._last_look.stop()

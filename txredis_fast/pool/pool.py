@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python import log
 from twisted.python.failure import Failure
@@ -64,7 +65,7 @@ class Pool(Backoff, Factory):
     def __init__(
         self,
         options: ConnectionOptions,
-        endpoint: Any = None,
+        endpoint: IStreamClientEndpoint | None = None,
         *,
         uuid: str | None = None,
         isLazy: bool = False,
@@ -84,7 +85,7 @@ class Pool(Backoff, Factory):
         self._take_options(options)
         self.life = PoolLife()
         self.size = 0
-        self.pool: list[Any] = []
+        self.pool: list[RedisProtocol] = []
         self.slots: list[PoolSlot] = []
         self.observer = Observer(self, options.hooks, options.slowCommandThreshold)
         self.connectionQueue = ConnectionQueue(
@@ -93,7 +94,7 @@ class Pool(Backoff, Factory):
         self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
         self.login_number = 0
         self.lane: BlockingLane | None = None
-        self._endpoint: Any = endpoint
+        self._endpoint = endpoint
         self._waiting_for_empty_pool: list[Deferred[None]] = []
         self.last_reason = ""
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
@@ -161,19 +162,22 @@ class Pool(Backoff, Factory):
 
     # -- making connections
 
-    def startConnecting(self, endpoint: Any = None) -> None:
+    def startConnecting(self, endpoint: IStreamClientEndpoint | None = None) -> None:
         """Make and keep ``poolsize`` connections.
 
         :param endpoint: an ``IStreamClientEndpoint``; None: the one that the pool was made with.
+        :raises ValueError: it was made with none.
         """
         if endpoint is not None:
             self._endpoint = endpoint
+        if self._endpoint is None:
+            raise ValueError("there is no endpoint to connect to")
         for _ in range(self.poolsize):
             slot = PoolSlot(self, self._endpoint)
             self.slots.append(slot)
             slot.start()
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = self.protocol(
             self.charset,
@@ -205,14 +209,14 @@ class Pool(Backoff, Factory):
         protocol.whenConnected().addCallback(self._connection_ready)
         return protocol
 
-    def _connection_ready(self, connection: Any) -> None:
+    def _connection_ready(self, connection: RedisProtocol) -> None:
         try:
             self._take_in(connection)
         except BaseException as error:
             connection.link.tear(error)  # else it would be up, and nobody would be given it
             raise
 
-    def _take_in(self, connection: Any) -> None:
+    def _take_in(self, connection: RedisProtocol) -> None:
         interval = seconds_or(self.healthCheckInterval, 0)
         if interval:
             keep_alive(connection.transport, interval)
@@ -277,10 +281,11 @@ class Pool(Backoff, Factory):
 
     # -- what happens to connections
 
-    def addConnection(self, conn: Any) -> None:
+    def addConnection(self, conn: RedisProtocol) -> None:
         """A connection is usable: put it into the pool."""
         if self.life.closing:
-            conn.transport.loseConnection()
+            if conn.transport is not None:
+                conn.transport.loseConnection()
             return
         if not conn.connected:
             return
@@ -293,7 +298,7 @@ class Pool(Backoff, Factory):
             deferred, self.deferred = self.deferred, None
             deferred.callback(self.handler)
 
-    def _add(self, conn: Any) -> None:
+    def _add(self, conn: RedisProtocol) -> None:
         conn.whenDisconnected().addCallback(self.delConnection)
         self.pool.append(conn)
         self.size = len(self.pool)
@@ -304,7 +309,7 @@ class Pool(Backoff, Factory):
             HealthCheck(conn, interval, lambda each: each in self.connectionQueue.pending)
         self.connectionQueue.put(conn)
 
-    def delConnection(self, conn: Any) -> None:
+    def delConnection(self, conn: RedisProtocol) -> None:
         """A connection was lost: take it out of the pool."""
         try:
             self._remove(conn)
@@ -312,7 +317,7 @@ class Pool(Backoff, Factory):
             self._remove(conn)  # no step of it has to be left out; those that are done do nothing
             raise
 
-    def _remove(self, conn: Any) -> None:
+    def _remove(self, conn: RedisProtocol) -> None:
         if conn in self.pool:
             self.pool.remove(conn)
         self.size = len(self.pool)
@@ -374,7 +379,7 @@ class Pool(Backoff, Factory):
             self.connectionError(why)
             self.disconnect()
 
-    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
         """AUTH, SELECT or another step after connecting was refused; the protocol closes the connection next.
 
         A refusal that passes by itself (the server is loading, or has too many clients) changes nothing: the attempts
@@ -398,7 +403,7 @@ class Pool(Backoff, Factory):
 
     # -- giving connections out
 
-    def getConnection(self, peek: bool = False) -> Deferred[Any]:
+    def getConnection(self, peek: bool = False) -> Deferred[RedisProtocol]:
         """Fires with a usable connection, as soon as there is one.
 
         :param peek: True: to share it. False: to have it alone, until ``connectionQueue.put(connection)``.
@@ -432,29 +437,30 @@ class Pool(Backoff, Factory):
                 self.lane = BlockingLane(self, endpoint, self.maxBlockingConnections)
         return self.lane
 
-    def endpoint_of_lane(self) -> Any:
+    def endpoint_of_lane(self) -> IStreamClientEndpoint | None:
         """Return the endpoint for blocking commands; None if it is not known."""
         return self._endpoint
 
-    def reset_connection(self, connection: Any) -> None:
+    def reset_connection(self, connection: RedisProtocol) -> None:
         """Bring a connection to the pool's state before others use it; see :func:`.reset.reset`."""
         reset(self, connection)
 
-    def found_replica(self, connection: Any, error: ResponseError) -> None:
+    def found_replica(self, connection: RedisProtocol, error: ResponseError) -> None:
         """An error reply told that a connection leads to a replica: end it in order, so that it is made anew.
 
         Once in each round, see :mod:`.roles`. One that somebody has alone ends when it is given back.
         """
         if self.keeps_trying and self.rounds.replaces(connection.link.round):
-            connection.link.replica_error = ConnectionError(f"the server is a replica ({error.code})")
+            reason = ConnectionError(f"the server is a replica ({error.code})")
+            connection.link.replica_error = reason
             if connection in self.connectionQueue.pending:
-                self.end_in_order(connection)
+                self.end_in_order(connection, reason)
 
-    def end_in_order(self, connection: Any) -> None:
+    def end_in_order(self, connection: RedisProtocol, reason: Exception) -> None:
         """Close a connection that leads to a replica, once it has the replies to what is in flight."""
-        connection.link.drain_when_delivered(self.disconnectTimeout or 5.0, connection.link.replica_error)
+        connection.link.drain_when_delivered(self.disconnectTimeout or 5.0, reason)
 
-    def loggedIn(self, password: Any, username: Any, connections: list[Any]) -> None:
+    def loggedIn(self, password: Any, username: Any, connections: list[RedisProtocol]) -> None:
         """``auth`` succeeded on these connections: log in the others, too, before they are used again."""
         self.password, self.username = password, username
         self.login_number += 1
