@@ -6,8 +6,8 @@ import pytest
 from testbed.support import Pool, connected
 from testbed.wire import command
 
+from txredis_fast._tunables import BURST_MIN_REQUESTS as BURST
 from txredis_fast.connection.cork import TRANSITIONS, CorkEvent, CorkState
-from txredis_fast.inflight._pyrequest import BURST
 
 pytestmark = pytest.mark.usefixtures("both", "clock")
 

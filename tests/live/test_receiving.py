@@ -170,7 +170,7 @@ def test_an_aborted_connection_reads_nothing_more(both, enabled, link_of):
 
 
 def test_no_more_than_a_slice_in_one_turn(both, link_of, monkeypatch):
-    monkeypatch.setattr(receive, "MAX_AT_ONCE", 10_000)
+    monkeypatch.setattr(receive, "DIRECT_READ_TURN_BYTES", 10_000)
     link = link_of()
     link.protocol.get("key").addErrback(lambda _: None)
     link.sends(b"$%d\r\n" % SIZE + VALUE[:200_000])

@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .._tunables import IDLE_CLOSE_SECONDS
 from ..exceptions import (
     ConnectionError,
     GarbledReplyError,
@@ -43,9 +44,6 @@ NEW, ABORTING, LOST = (ConnectionState.NEW, ConnectionState.ABORTING, Connection
 
 #: Why a connection ends where that is not yet known, or cannot be said.
 TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
-
-#: Seconds until a connection that has nothing in flight, and does not close, is aborted.
-LONGEST_CLOSE = 5.0
 
 
 class Link(Lifecycle):
@@ -249,7 +247,7 @@ class Link(Lifecycle):
             transport.loseConnection()
         elif in_flight or getattr(transport, "reactor", None) is not None:
             reason = ConnectionError(f"disconnected, {timeout} seconds after that was wanted")
-            self._abort_after(timeout or LONGEST_CLOSE, reason)
+            self._abort_after(timeout or IDLE_CLOSE_SECONDS, reason)
         if blocked:
             transport.loseConnection()
         self.close_if_idle()

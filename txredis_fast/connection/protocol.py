@@ -27,6 +27,7 @@ from twisted.python.failure import Failure
 
 from .._checks import Credential, check_error_handler
 from .._reactor import current_reactor
+from .._tunables import BLOCKING_SLACK_SECONDS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
 from ..commands._parts import longest_wait
 from ..exceptions import (
     ConnectionError,
@@ -37,7 +38,7 @@ from ..inflight import PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
-from ..transport import DEFAULT_CONNECT_TIMEOUT, PIECE, SlicedBatch
+from ..transport import SlicedBatch
 from .handshake import Step, begin, write_steps
 from .legacy import ParsingSteps
 from .link import Link
@@ -45,9 +46,6 @@ from .own_scope import OwnScope
 from .state import DELIVERING, ConnectionEvent, ConnectionState
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
-
-#: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
-BLOCKING_SLACK = 10.0
 
 
 def _kept_by_queue(name: str) -> Any:
@@ -75,7 +73,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
     limits: Mapping[str, int] = {}
     #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
-    handshakeTimeout: float = DEFAULT_CONNECT_TIMEOUT
+    handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
     #: Whether functions of the program are yet to give the user name or the password.
@@ -346,7 +344,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self.link.blocking_command = args
         wait = longest_wait(args)
         if timeout is None and wait is not None and wait != math.inf:
-            timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
+            timeout = wait + (self.replyTimeout or BLOCKING_SLACK_SECONDS)
         deadline = self._deadline(timeout) if timeout else None
         blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
         self.link.blocked_by = blocked_by
@@ -375,7 +373,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             end = 0
             while end < len(arguments):
                 begin = end
-                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, PIECE)
+                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, WRITE_CHUNK_BYTES)
                 parts.append((data, begin, end))
             timeout = timeout or self.replyTimeout
             deadline = self._deadline(timeout) if timeout else None

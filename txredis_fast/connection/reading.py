@@ -11,13 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._roles import telling_of_replica
+from .._tunables import BUSY_MIN_REQUESTS, DIRECT_READ_MIN_BYTES, FLOOD_MIN_REQUESTS, REPLY_CHUNK_BYTES
 from ..exceptions import ConnectionError, ProtocolError, response_error
 from ..resp import Reader
 from ..telemetry import told
 from ..transport import (
     ALERT,
-    FLOOD_PIECE,
-    MANY,
     Flood,
     fill_from_socket,
     fill_no_more,
@@ -26,7 +25,6 @@ from ..transport import (
     receives_directly,
 )
 from .state import ConnectionState
-from .writing import MUCH
 
 if TYPE_CHECKING:
     from .link import Link
@@ -35,9 +33,6 @@ __all__ = ["Reading"]
 
 #: How servers begin what they say to a client that they accept only to tell it that they do not.
 REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
-
-#: A longer piece of data may be a part of a value that is worth to be received directly.
-LARGE_PIECE = 16 * 1024
 
 DRAINING = ConnectionState.DRAINING
 
@@ -63,7 +58,9 @@ class Reading:
 
     def receive(self, data: bytes) -> None:
         """Take bytes, and deliver each reply that they complete before returning, unless they are a flood."""
-        if self.flood is not None or (len(data) > FLOOD_PIECE and len(self._link.requests.waiting) > MANY):
+        if self.flood is not None or (
+            len(data) > REPLY_CHUNK_BYTES and len(self._link.requests.waiting) > FLOOD_MIN_REQUESTS
+        ):
             self._take_flood(data)
         else:
             self._parse(data)
@@ -85,7 +82,7 @@ class Reading:
                 link.abort(error)
                 return
             self.deliver(reader)
-            if len(data) >= LARGE_PIECE and reader.awaited:
+            if len(data) >= DIRECT_READ_MIN_BYTES and reader.awaited:
                 self._receive_rest(reader)
         except BaseException as error:
             if not link.requests.torn:
@@ -133,7 +130,7 @@ class Reading:
                     link.on_room(link.protocol)  # what it gives goes out in the same write
                 self.delivering = False
                 writing.flush()
-                if link.on_busy is not None and len(requests.waiting) > MUCH:
+                if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
                     link.on_busy(link.protocol)
                 if link.state is DRAINING:
                     link.close_if_idle()

@@ -10,18 +10,14 @@ import contextlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from ..transport import PIECE, Outlet, send, sends_directly
+from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
+from ..transport import Outlet, send, sends_directly
 from .cork import TRANSITIONS, CorkEvent, CorkState
 
 if TYPE_CHECKING:
     from .link import Link
 
-__all__ = ["MUCH", "Writing"]
-
-#: With more than this in flight, others of the pool are asked for help. Below it, to write and read less at a time,
-#: over several sockets, costs more than it brings.
-MUCH = 256
-
+__all__ = ["Writing"]
 
 #: Members of the enums; see :mod:`.link`.
 CORKED = CorkState.CORKED
@@ -59,7 +55,7 @@ class Writing:
         link = self._link
         requests = link.requests
         transport = requests.transport
-        if link.on_busy is not None and len(requests.waiting) > MUCH:
+        if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
         if transport is self._direct_transport:
             requests.outgoing = [data]
@@ -83,7 +79,11 @@ class Writing:
         requests = link.requests
         outgoing = requests.outgoing
         try:
-            if outgoing and (requests.bytes_in_flight > PIECE or self._outlet is not None) and self._is_much(outgoing):
+            if (
+                outgoing
+                and (requests.bytes_in_flight > WRITE_CHUNK_BYTES or self._outlet is not None)
+                and self._is_much(outgoing)
+            ):
                 return
             requests.outgoing = None
             self.state = TRANSITIONS.get((self.state, WRITTEN), self.state)
@@ -129,7 +129,7 @@ class Writing:
     def _is_much(self, outgoing: list[bytes]) -> bool:
         """Leave it to an outlet, if one is at work already or this is more than one write's worth."""
         if self._outlet is None:
-            if len(outgoing) == 1 or sum(map(len, outgoing)) <= PIECE:
+            if len(outgoing) == 1 or sum(map(len, outgoing)) <= WRITE_CHUNK_BYTES:
                 return False
             self._outlet = Outlet(self._link.requests.transport, outgoing, self._all_written)
             self._enter(OVERFLOW)

@@ -12,12 +12,12 @@ from cpython.object cimport PyObject
 
 from twisted.internet.defer import fail
 
+from txredis_fast._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
 from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.inflight._deadline import DeadlineTimer
 from txredis_fast.inflight._failing import as_exception, fail_each
-from txredis_fast.inflight._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
-from txredis_fast.inflight._pyrequest import BURST
+from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 
@@ -37,8 +37,8 @@ cdef enum:
 
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
-cdef Py_ssize_t _LONG = LONG
-cdef Py_ssize_t _BURST = BURST
+cdef Py_ssize_t _LONG = LONG_REPLY_MIN_ELEMENTS
+cdef Py_ssize_t _BURST = BURST_MIN_REQUESTS
 cdef object _ListOfReplies = ListOfReplies
 
 

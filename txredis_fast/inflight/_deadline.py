@@ -15,19 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._tunables import LATE_TURN_SECONDS, MAX_GRACE_SECONDS, MAX_GRACES, SOCKET_BUFFER_MAX_BYTES
 from ..exceptions import ReplyTimeoutError
 
 __all__ = ["DeadlineTimer", "LastLook"]
-
-#: More bytes than these have not lain in a socket when the deadline passed: what comes after them is late.
-SOCKET_BYTES = 64 * 1024 * 1024
-
-#: A timer that rings so many seconds late, or less, rings in time.
-LATE = 0.05
-#: Seconds that replies get at most, after a turn of the program in which nothing could be sent or received.
-LONGEST_GRACE = 1.0
-#: How often at a time: a program that never turns in time has its limits, too.
-MOST_GRACES = 3
 
 
 class _Deadline(float):
@@ -75,7 +66,7 @@ class LastLook:
         seen, self._seen = self._seen, self._progress()
         received, handed_on = self._seen
         in_memory = received > handed_on  # and is handed on in slices, a turn each
-        if in_memory or (received != seen[0] and received - self._begun_at <= SOCKET_BYTES):
+        if in_memory or (received != seen[0] and received - self._begun_at <= SOCKET_BUFFER_MAX_BYTES):
             self.timer = call_later(0, self._look, call_later, args)
         else:
             self._over(*args)
@@ -197,11 +188,11 @@ class DeadlineTimer:
         if soonest > now:
             self._graces = 0
             self._run(soonest - now, soonest, call_later, seconds, waiting)
-        elif late > LATE and self._graces < MOST_GRACES:
+        elif late > LATE_TURN_SECONDS and self._graces < MAX_GRACES:
             # So long the reactor was kept from turning. What was given before that may have been written only now, or
             # is in this turn: replies get as long again, before anybody is judged.
             self._graces += 1
-            grace = min(late, LONGEST_GRACE)
+            grace = min(late, MAX_GRACE_SECONDS)
             self._run(grace, now + grace, call_later, seconds, waiting)
         else:
             self._last_look.begin(call_later, call_later, seconds, waiting)

@@ -17,11 +17,12 @@ from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import DeadlineTimer
 from ._failing import as_exception, fail_each
-from ._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from ._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
     "BatchRequest",
@@ -40,16 +41,13 @@ __all__ = [
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
-#: With more requests than this in flight, another one is likely to be part of a burst.
-BURST = 64
-
 #: Converts a reply that is not an error; a command's own knowledge of its reply.
 PostProc = Callable[[Any], Any]
 
 
 def may_be_long(convert: PostProc, reply: Any) -> bool:
     """Whether it may be long to convert a reply, at a glance."""
-    return isinstance(reply, list) and (len(reply) > LONG or isinstance(convert, ListOfReplies))
+    return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
 
 
 class Request:
@@ -243,7 +241,7 @@ class RequestQueue:
     ) -> None:
         """Make the queue of a connection.
 
-        :param write: writes a command where there is no ``transport``, or more than BURST requests are in flight.
+        :param write: writes a command where there is no ``transport``, or more than BURST_MIN_REQUESTS are in flight.
         :param on_overdue: called when a request's deadline has passed; it must end the connection.
         :param tear: called with what was raised in the middle of a change; it must end the connection. None: as
             ``on_overdue``.
@@ -336,7 +334,7 @@ class RequestQueue:
         self.bytes_in_flight += size
         if self.outgoing is not None:
             self.outgoing.append(data)
-        elif self.transport is None or len(self.waiting) > BURST:
+        elif self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
             self._write(data)
         else:
             self.transport.write(data)

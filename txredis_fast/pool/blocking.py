@@ -33,23 +33,17 @@ from twisted.python.failure import Failure
 
 from .._checks import seconds_or
 from .._reactor import current_reactor
-from ..commands._parts import BLOCKING, command_name, is_read_only
-from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
-from ..inflight import TimeLimit
-from ..transport import DEFAULT_CONNECT_TIMEOUT, connect_for
+from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
+from ..commands._parts import command_name, is_read_only
+from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
+from ..transport import connect_for
+from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
 
 __all__ = ["BlockingLane"]
 
 _log = Logger()
-
-#: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
-DEFAULT_IDLE_TIME = 30.0
-
-#: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
-UNBLOCK_DELAY = 0.01
-UNBLOCK_TRIES = 8
 
 
 class BlockingLane:
@@ -68,7 +62,7 @@ class BlockingLane:
         self._factory = factory
         self._endpoint = endpoint
         self._limit = limit
-        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.prepare, factory.observer)
+        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.reset_connection, factory.observer)
         self.connections: list[Any] = []
         #: By connection: its number at the server; None where the server does not tell.
         self._ids: dict[Any, Any] = {}
@@ -103,13 +97,13 @@ class BlockingLane:
         :param batch: the commands, where it sends several whose replies come in one list.
         :returns: fires as that Deferred does. Cancelling it gives the command up.
         """
-        return _BlockingCommand(self, send, timeout, batch).deferred
+        return BlockingCommand(self, send, timeout, batch).deferred
 
     # -- connections for commands
 
     def get(self) -> Deferred[Any]:
         """Fires with a connection that nobody else uses until :meth:`put`."""
-        if self._closing or not self._factory.may_connect:
+        if self._closing or not self._factory.may_wait:
             return fail(NotSentError("Not connected"))
         getting = self._queue.get()
         self.waiting += 1
@@ -128,7 +122,7 @@ class BlockingLane:
         try:
             if not isinstance(result, Failure):
                 self._idle.pop(result, None)
-                self._factory.prepare(result)  # again, for one that has rested
+                self._factory.reset_connection(result)  # again, for one that has rested
         except BaseException as error:
             result.link.tear(error)  # nobody knows what state it is in
             raise
@@ -152,7 +146,7 @@ class BlockingLane:
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
-            return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
+            return self._factory.connectTimeout or CONNECT_TIMEOUT_SECONDS  # one has to be made first
         return timeout
 
     def why_not_connected(self) -> str:
@@ -262,7 +256,7 @@ class BlockingLane:
         self._connect_as_needed()
 
     def _idle_time(self) -> float:
-        return float(seconds_or(self._factory.blockingIdleTime, DEFAULT_IDLE_TIME))
+        return float(seconds_or(self._factory.blockingIdleTime, BLOCKING_IDLE_SECONDS))
 
     def _close_idle(self) -> None:
         self._idle_timer = None
@@ -411,172 +405,3 @@ def _same_socket(one: Any, other: Any) -> bool:
 def _stop(timer: Any) -> None:
     if timer is not None and timer.active():
         timer.cancel()
-
-
-class _BlockingCommand:
-    """One command in the lane (or a pipeline with one in it), from waiting for a connection to its reply.
-
-    :ivar deferred: the caller's.
-    """
-
-    def __init__(
-        self,
-        lane: BlockingLane,
-        send: Callable[[Any], Deferred[Any]],
-        timeout: float | None,
-        batch: Sequence[Sequence[Any]] | None,
-    ) -> None:
-        self.deferred: Deferred[Any] = Deferred(lambda _: self._give_up())
-        self._lane = lane
-        self._send = send
-        self._batch = batch
-        self._connection: Any = None
-        self._given_up = False
-        self._has_reply = False
-        #: Whether the server has been told to unblock the connection and has not answered that yet.
-        self._telling = False
-        #: Whether it may have been told so without a reply to that, so that it may still be about to do it.
-        self._doubtful = False
-        self._tries = 0
-        self._timer: Any = None
-        self._limit: TimeLimit | None = None
-        if timeout is not None:
-            self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
-        self._getting = lane.get()
-        try:
-            self._getting.addCallbacks(self._got, self._got_none)
-        except BaseException:
-            self._getting.cancel()
-            self._getting.addCallbacks(lane.put, lambda _: None)
-            raise
-
-    def _got_none(self, failure: Failure) -> None:
-        self._stop_timer()
-        if not self._given_up:
-            self.deferred.errback(failure)
-
-    def _got(self, connection: Any) -> None:
-        self._connection = connection
-        try:
-            self._send(connection).addBoth(self._answered).addErrback(self._not_answered)
-        except BaseException:
-            self._answered(Failure())
-
-    def _not_answered(self, failure: Failure) -> Any:
-        """Raised before, or while, the reply was taken: nobody else would give back what this command has."""
-        if not self._has_reply:
-            self._answered(failure)
-        return failure
-
-    def _answered(self, result: Any) -> None:
-        self._has_reply = True
-        given_up = self._given_up
-        try:
-            self._stop_timer()
-            if given_up:
-                for command, reply in self._replies(result):
-                    self._lane.unclaimed(command, reply)
-                self._release_when_told()
-            else:
-                self._lane.put(self._connection)
-        except BaseException as error:
-            self._connection.link.tear(error)
-            raise
-        finally:
-            if not given_up:
-                try:
-                    self.deferred.callback(result)
-                except BaseException:
-                    if not self.deferred.called:
-                        self.deferred.callback(result)
-                    raise
-
-    def _replies(self, result: Any) -> list[tuple[Any, Any]]:
-        if self._batch is None:
-            return [(self._connection.link.blocking_command, result)]
-        replies = zip(self._batch, result if isinstance(result, list) else (), strict=False)
-        return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
-
-    def _progress(self) -> tuple[int, int]:
-        return (0, 0) if self._connection is None else self._connection.link.progress()
-
-    def _overdue(self, timeout: float) -> None:
-        written = self._connection is not None
-        why = self._lane.why_not_connected()
-        self._give_up()
-        if written:
-            self.deferred.errback(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
-        else:
-            self.deferred.errback(NotSentError(f"{why} (waited {timeout} seconds)"))
-
-    def _give_up(self) -> None:
-        self._stop_timer()
-        self._given_up = True
-        if self._connection is None:
-            self._getting.cancel()
-        else:
-            self._unblock()
-
-    def _unblock(self) -> None:
-        self._timer = None
-        if self._tries == UNBLOCK_TRIES:
-            self._end_connection()
-            return
-        self._tries += 1
-        try:
-            self._lane.messenger_for(self._connection).addCallbacks(self._tell, self._not_told)
-        except BaseException:
-            self._not_told(Failure())
-            raise
-
-    def _tell(self, messenger: Any) -> None:
-        if self._has_reply:
-            return
-        if messenger is None:
-            self._told(False)
-            return
-        self._telling = True
-        try:
-            self._lane.unblock(messenger, self._connection).addCallbacks(self._told, self._not_told)
-        except BaseException:
-            self._not_told(Failure())
-            raise
-
-    def _told(self, unblocked: bool | None) -> None:
-        self._telling = False
-        self._doubtful = self._doubtful or unblocked is None
-        if self._has_reply:
-            try:
-                self._release_when_told()
-            except BaseException as error:
-                self._connection.link.tear(error)
-                raise
-        else:
-            self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
-
-    def _not_told(self, _: Failure) -> None:
-        told, self._telling = self._telling, False
-        if told or not self._has_reply:  # else it has been given back
-            self._end_connection()
-
-    def _release_when_told(self) -> None:
-        # Before that, the UNBLOCK would hit the connection's next command.
-        if self._telling:
-            return
-        try:
-            if self._doubtful:
-                self._end_connection()
-            else:
-                self._lane.put(self._connection)
-        except BaseException as error:
-            self._connection.link.tear(error)
-            raise
-
-    def _end_connection(self) -> None:
-        self._connection.link.abort(ConnectionError("a blocking command was cancelled"))
-
-    def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        _stop(timer)
-        if self._limit is not None:
-            self._limit.stop()

@@ -18,16 +18,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._reactor import current_reactor
+from .._tunables import RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
 
 __all__ = ["ConnectionQueue"]
-
-#: Of those who wait, how many are served in one turn of the reactor.
-SERVED_AT_ONCE = 1000
-
-#: Seconds until a line is looked at again, where something was raised while it was looked at.
-CHECK_AGAIN = 1.0
 
 
 class ConnectionQueue:
@@ -40,7 +35,7 @@ class ConnectionQueue:
         self,
         timeout: Callable[[], float | None],
         why: Callable[[], str],
-        prepare: Callable[[Any], object],
+        reset: Callable[[Any], object],
         observer: Any = None,
         fails_when_full: bool = False,
     ) -> None:
@@ -48,7 +43,7 @@ class ConnectionQueue:
 
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
-        :param prepare: called with each connection before others may use it.
+        :param reset: called with each connection before others may use it.
         :param observer: is told of waits that were long or in vain; see ``telemetry.Observer``.
         :param fails_when_full: whether those fail who would have to wait because all free connections are full.
         """
@@ -59,7 +54,7 @@ class ConnectionQueue:
         self._closed = False
         self._timeout = timeout
         self._why = why
-        self._prepare = prepare
+        self._reset = reset
         self.fails_when_full = fails_when_full
         #: The turn of the reactor in which the rest of those who wait is served; and whether some are being served now.
         self._serving: Any = None
@@ -156,7 +151,7 @@ class ConnectionQueue:
         if self._closed or not connection.link.usable or connection in self.pending:
             return
         try:
-            self._prepare(connection)
+            self._reset(connection)
         except BaseException as error:
             connection.link.tear(error)  # nobody knows what state it is in; another one is made
             raise
@@ -207,7 +202,7 @@ class ConnectionQueue:
     def _serve_some(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
         self._choose()
-        left = SERVED_AT_ONCE
+        left = WAITERS_PER_TURN
         while left and self._peekers.live and (connection := self._first_with_room()) is not None:
             self._peekers.serve_first(connection)
             self._choose()
@@ -363,7 +358,7 @@ class _Line:
             self._judge(looked)
         except BaseException:
             if self._timer is None and self.live:  # else nobody would look any more
-                self._timer = current_reactor().callLater(CHECK_AGAIN, self._check)
+                self._timer = current_reactor().callLater(RECHECK_WAITERS_SECONDS, self._check)
             raise
 
     def _judge(self, looked: bool) -> None:

@@ -8,8 +8,8 @@ The functions called for each element are inline, in ``_caggregates.pxd``.
 cimport cython
 from cpython.object cimport PyObject
 
-from txredis_fast.resp import _shared
-from txredis_fast.resp._keys import MAX_SAME_HASH, spread_at_once
+from txredis_fast import _tunables
+from txredis_fast.resp._keys import spread_at_once
 from txredis_fast.resp._shared import Push
 
 __all__ = ["may_collide"]
@@ -19,11 +19,11 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(PyObject *value)
     long long PyLong_AsLongLongAndOverflow(PyObject *value, int *overflow) except? -1
 
-cdef Py_ssize_t _MAX_SAME_HASH = MAX_SAME_HASH
-cdef int _MAX_FROZEN_DEPTH = _shared.MAX_FROZEN_DEPTH
-cdef Py_ssize_t _MAX_FROZEN = _shared.MAX_FROZEN
-cdef Py_ssize_t _SET_BYTES = _shared.SET_BYTES
-cdef Py_ssize_t _MAP_BYTES = _shared.MAP_BYTES
+cdef Py_ssize_t _MAX_SAME_HASH = _tunables.SAME_HASH_MAX_KEYS
+cdef int _MAX_FROZEN_DEPTH = _tunables.KEY_MAX_DEPTH
+cdef Py_ssize_t _MAX_FROZEN = _tunables.KEY_MAX_AGGREGATES
+cdef Py_ssize_t _SET_BYTES = _tunables.SET_COST_BYTES
+cdef Py_ssize_t _MAP_BYTES = _tunables.MAP_COST_BYTES
 
 #: Initial capacity of an aggregate's list, up to the usual nesting of replies and below it.
 cdef enum:
@@ -38,7 +38,7 @@ def may_collide(list keys not None):
 
 
 cdef bint _may_collide(list keys) except -1:
-    """Tell whether more than MAX_SAME_HASH keys are numbers that may have the same hash."""
+    """Tell whether more than SAME_HASH_MAX_KEYS keys are numbers that may have the same hash."""
     cdef Py_ssize_t found = 0
     cdef Py_ssize_t i
     cdef int overflow = 0

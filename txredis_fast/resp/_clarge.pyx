@@ -10,6 +10,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from libc.string cimport memcpy
 
+from txredis_fast import _tunables
 from txredis_fast.resp import _shared
 from txredis_fast.resp._cscalars cimport bytes_data, bytes_size, is_ascii, new_bytes, new_text, text_data, text_size
 
@@ -36,8 +37,8 @@ cdef extern from *:
     """
     void prefer_huge_pages(char *data, Py_ssize_t size)
 
-cdef Py_ssize_t _LARGE_BULK = _shared.LARGE_BULK
-cdef Py_ssize_t _BELIEVED = _shared.BELIEVED
+cdef Py_ssize_t _LARGE_BULK = _tunables.LARGE_BULK_BYTES
+cdef Py_ssize_t _BELIEVED = _tunables.TRUSTED_BULK_BYTES
 cdef Py_ssize_t _HUGE = _shared.HUGE
 #: Objects of this many bytes or more ask for huge pages.
 cdef Py_ssize_t _HUGE_PAGES_FROM = 4 * 1024 * 1024

@@ -26,6 +26,7 @@ from txredis_fast.resp._cscalars cimport (
     new_bytes, owned, short_integer
 )
 
+from txredis_fast import _tunables
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import _shared
 from txredis_fast.resp._caggregates import may_collide
@@ -40,9 +41,9 @@ from txredis_fast.resp._shared import (
 __all__ = ["Reader", "encode_command", "encode_commands", "may_collide"]
 
 cdef object _INCOMPLETE = _shared.INCOMPLETE
-cdef Py_ssize_t _LARGE_BULK = _shared.LARGE_BULK
+cdef Py_ssize_t _LARGE_BULK = _tunables.LARGE_BULK_BYTES
 cdef Py_ssize_t _HUGE = _shared.HUGE
-cdef Py_ssize_t _ERROR_BYTES = _shared.ERROR_BYTES
+cdef Py_ssize_t _ERROR_BYTES = _tunables.ERROR_COST_BYTES
 
 cdef object _OPENED = object()
 

@@ -1,8 +1,8 @@
 """Numbers as keys: building a set or dict takes linear time, even if an attacker has chosen the numbers.
 
 Python's hash of text is randomised, its hash of numbers is not: all multiples of ``2**61 - 1`` have the same hash, and
-a set of 20,000 of them takes seconds to build. If more than :data:`MAX_SAME_HASH` different keys of a collection are
-numbers with the same hash, these keys become text. At most eight integers of 64 bits have the same hash, so such
+a set of 20,000 of them takes seconds to build. If more than :data:`SAME_HASH_MAX_KEYS` different keys of a collection
+are numbers with the same hash, these keys become text. At most eight integers of 64 bits have the same hash, so such
 integers always stay numbers. Ordinary data has no other collisions.
 
 This module must not know RESP.
@@ -14,13 +14,9 @@ from collections import Counter
 from collections.abc import Generator
 from typing import Any, Final
 
-__all__ = ["MAX_SAME_HASH", "attributes_of", "spread", "spread_at_once"]
+from txredis_fast._tunables import SAME_HASH_MAX_KEYS, SAME_HASH_PART_KEYS
 
-#: Maximum number of different numbers with the same hash in one collection.
-MAX_SAME_HASH: Final = 32
-
-#: Number of keys examined between two yields.
-_PART: Final = 10_000
+__all__ = ["attributes_of", "spread", "spread_at_once"]
 
 #: Integers of this magnitude or above may share their hash with any number of others.
 _MANY: Final = 2**63
@@ -38,28 +34,29 @@ def spread(keys: list[Any]) -> Generator[None, None, list[Any]]:
     :returns: a new list; *keys* itself if no key has to be replaced.
     """
     counts: Counter[int] = Counter()
-    for at in range(0, len(keys), _PART):
-        counts.update(hash(key) for key in keys[at : at + _PART] if _may_collide(key))
+    for at in range(0, len(keys), SAME_HASH_PART_KEYS):
+        counts.update(hash(key) for key in keys[at : at + SAME_HASH_PART_KEYS] if _may_collide(key))
         yield
-    if not counts or max(counts.values()) <= MAX_SAME_HASH:
+    if not counts or max(counts.values()) <= SAME_HASH_MAX_KEYS:
         return keys
     # A number may occur more than once; only different numbers collide.
-    different: dict[int, set[Any]] = {same: set() for same, count in counts.items() if count > MAX_SAME_HASH}
-    for at in range(0, len(keys), _PART):
-        for key in keys[at : at + _PART]:
+    different: dict[int, set[Any]] = {same: set() for same, count in counts.items() if count > SAME_HASH_MAX_KEYS}
+    for at in range(0, len(keys), SAME_HASH_PART_KEYS):
+        for key in keys[at : at + SAME_HASH_PART_KEYS]:
             if _may_collide(key):
                 found = different.get(hash(key))
-                if found is not None and len(found) <= MAX_SAME_HASH:
+                if found is not None and len(found) <= SAME_HASH_MAX_KEYS:
                     found.add(key)
         yield
-    crowded = {same for same, found in different.items() if len(found) > MAX_SAME_HASH}
+    crowded = {same for same, found in different.items() if len(found) > SAME_HASH_MAX_KEYS}
     if not crowded:
         return keys
     as_bytes = _are_bytes(keys)
     spread_out: list[Any] = []
-    for at in range(0, len(keys), _PART):
+    for at in range(0, len(keys), SAME_HASH_PART_KEYS):
         spread_out += [
-            _text(key, as_bytes) if _may_collide(key) and hash(key) in crowded else key for key in keys[at : at + _PART]
+            _text(key, as_bytes) if _may_collide(key) and hash(key) in crowded else key
+            for key in keys[at : at + SAME_HASH_PART_KEYS]
         ]
         yield
     return spread_out

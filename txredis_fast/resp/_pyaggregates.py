@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from txredis_fast.resp._keys import MAX_SAME_HASH, spread_at_once
-from txredis_fast.resp._shared import MAP_BYTES, MAX_FROZEN, MAX_FROZEN_DEPTH, SET_BYTES, Push
+from txredis_fast._tunables import KEY_MAX_AGGREGATES, KEY_MAX_DEPTH, MAP_COST_BYTES, SAME_HASH_MAX_KEYS, SET_COST_BYTES
+from txredis_fast.resp._keys import spread_at_once
+from txredis_fast.resp._shared import Push
 
 __all__ = ["Frame", "Nest", "may_collide"]
 
@@ -86,16 +87,16 @@ class Nest:
             return f"at most {self._max_depth} nested aggregates"
         if self.elements + size > self._max_elements:
             return f"at most {self._max_elements} elements in a reply"
-        if frozen > MAX_FROZEN_DEPTH:
-            return f"at most {MAX_FROZEN_DEPTH} nested aggregates in a key"
+        if frozen > KEY_MAX_DEPTH:
+            return f"at most {KEY_MAX_DEPTH} nested aggregates in a key"
         if frozen:
             self._frozen += 1
-            if self._frozen > MAX_FROZEN:
-                return f"at most {MAX_FROZEN} aggregates in the keys of a reply"
+            if self._frozen > KEY_MAX_AGGREGATES:
+                return f"at most {KEY_MAX_AGGREGATES} aggregates in the keys of a reply"
         frames.append(Frame(kind, size, frozen))
         self.elements += size
         if kind != _STAR:
-            self.extra += SET_BYTES if kind == _TILDE else MAP_BYTES
+            self.extra += SET_COST_BYTES if kind == _TILDE else MAP_COST_BYTES
         return None
 
     def end_reply(self) -> None:
@@ -113,7 +114,7 @@ class Nest:
 
 def may_collide(keys: list[Any]) -> bool:
     """Tell whether a collection has enough keys to need :func:`._keys.spread`."""
-    return len(keys) > MAX_SAME_HASH
+    return len(keys) > SAME_HASH_MAX_KEYS
 
 
 def _keys(items: list[Any]) -> list[Any]:

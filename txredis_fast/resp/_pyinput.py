@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from txredis_fast._tunables import FIRST_SPLIT_BYTES, LAST_SPLIT_BYTES
+
 __all__ = ["SHORT_LENGTHS", "Input"]
 
 _LINE_DONE = re.compile(rb"\r[\s\S]|\n").search
@@ -26,9 +28,6 @@ _MESSAGE_BEGINS: Final = {
     }
     for kind in (b"*", b">")
 }
-#: Bytes that are split at a time. The first window is small, because the bulk strings may end soon.
-_FIRST_WINDOW: Final = 512
-_LAST_WINDOW: Final = 32 * 1024
 
 
 class Input:
@@ -135,7 +134,7 @@ class Input:
         """
         buf = self.buf
         pos = self.pos
-        window = _FIRST_WINDOW
+        window = FIRST_SPLIT_BYTES
         try:
             while limit and buf[pos : pos + 1] == b"$":
                 parts = buf[pos : pos + window].split(b"\r\n", min(2 * limit, window))
@@ -150,7 +149,7 @@ class Input:
                     limit -= 1
                 if len(parts) < 2:
                     break
-                window = min(4 * window, _LAST_WINDOW)
+                window = min(4 * window, LAST_SPLIT_BYTES)
         finally:
             self.pos = pos
 

@@ -1,6 +1,6 @@
 """Large bulk strings, filled chunk by chunk, in pure Python: the reference for the compiled ``_clarge``.
 
-A bulk string of :data:`._shared.LARGE_BULK` bytes or more is large. This module must not know the values made of it.
+A bulk string of ``LARGE_BULK_BYTES`` or more is large. This module must not know the values made of it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from txredis_fast.resp._shared import BELIEVED, HUGE, LARGE_BULK
+from txredis_fast._tunables import LARGE_BULK_BYTES, TRUSTED_BULK_BYTES
+from txredis_fast.resp._shared import HUGE
 
 __all__ = ["LargeString"]
 
@@ -16,11 +17,11 @@ __all__ = ["LargeString"]
 def room_for(filled: int) -> int:
     """Return the capacity in bytes of a large bulk string of which *filled* bytes have arrived.
 
-    A header alone gets little memory, whatever length it announces. After :data:`._shared.BELIEVED` bytes the whole
+    A header alone gets little memory, whatever length it announces. After ``TRUSTED_BULK_BYTES`` the whole
     length is allocated at once, because untouched pages cost address space and no memory, and moving a large object is
     slow.
     """
-    return HUGE if filled >= BELIEVED else 16 * filled + LARGE_BULK
+    return HUGE if filled >= TRUSTED_BULK_BYTES else 16 * filled + LARGE_BULK_BYTES
 
 
 class LargeString:

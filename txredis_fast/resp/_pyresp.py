@@ -49,6 +49,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from txredis_fast._tunables import ERROR_COST_BYTES, LARGE_BULK_BYTES
 from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._pyaggregates import Nest, may_collide
@@ -63,11 +64,9 @@ from txredis_fast.resp._shared import (
     DEFAULT_MAX_ELEMENTS,
     DEFAULT_MAX_LINE_LENGTH,
     DEFAULT_MAX_TEXT_LENGTH,
-    ERROR_BYTES,
     EXPECTED,
     HUGE,
     INCOMPLETE,
-    LARGE_BULK,
     check_options,
     copy_of_chunk,
     counted_error,
@@ -504,7 +503,7 @@ class Reader:
                 value = self._string(kind, buf[end:after])
                 waiting.pos = after + 2
                 return value
-            if size >= LARGE_BULK:
+            if size >= LARGE_BULK_BYTES:
                 large = LargeString(kind, size)
                 waiting.hand_over(end, large.begin)
                 self._large = large
@@ -536,7 +535,7 @@ class Reader:
         return self._scalars.bulk(data) if kind == _DOLLAR else self._scalars.text(data)
 
     def _error(self, data: bytes) -> Exception:
-        self._nest.extra += ERROR_BYTES
+        self._nest.extra += ERROR_COST_BYTES
         return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
 
     def _open(self, kind: int, line: bytes) -> Any:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
+from txredis_fast._tunables import ERROR_CODE_MAX_CHARACTERS, ERROR_CODES_COUNTED
 from txredis_fast.exceptions import InvalidData, ResponseError, response_error
 from txredis_fast.resp._fixed import CapturedText
 
@@ -24,27 +25,8 @@ DEFAULT_MAX_LINE_LENGTH: Final = 64 * 1024
 DEFAULT_MAX_TEXT_LENGTH: Final = 1024 * 1024
 DEFAULT_MAX_BUFFERED: Final = 1024 * 1024 * 1024
 
-#: Maximum nesting of aggregates inside a map key or set element.
-MAX_FROZEN_DEPTH: Final = 32
-#: Maximum number of aggregates inside the map keys and set elements of one reply. Python's hash of a tuple is not
-#: randomised, so a hostile server can make all of them collide.
-MAX_FROZEN: Final = 1000
-#: Bytes that a set, a map or attribute, and an error count in ``max_buffered``, besides their bytes on the wire. They
-#: may have only a few bytes on the wire, but the Python object is large. With these surcharges a reply takes at most 25
-#: times the memory that it counts.
-SET_BYTES: Final = 200
-MAP_BYTES: Final = 100
-ERROR_BYTES: Final = 100
-#: A bulk string of this length (bytes) or more gets an object of its own, filled chunk by chunk. A shorter one stays in
-#: the input buffer until it is complete.
-LARGE_BULK: Final = 64 * 1024
-#: Once this many bytes of a large bulk string have arrived, memory for all of it is allocated.
-BELIEVED: Final = 1024 * 1024
 #: A bulk string with more digits stays text. Equal to the default of ``sys.set_int_max_str_digits()``.
 MAX_INT_DIGITS: Final = 4300
-#: Maximum number of error codes that are counted separately, and the characters kept of each code.
-MAX_CODES: Final = 64
-MAX_CODE: Final = 32
 #: Digits converted at a time when an integer exceeds Python's limit, whose lowest setting is 640.
 _BLOCK_DIGITS: Final = 512
 
@@ -184,12 +166,12 @@ def counted_error(
 ) -> ResponseError:
     """Make the exception of an error reply, count it by its code, and call ``on_error`` with it.
 
-    At most :data:`MAX_CODES` codes are counted separately, the rest as ``"other"``: a server that sends ever new codes
-    cannot make the dict grow.
+    At most ``ERROR_CODES_COUNTED`` codes are counted separately, the rest as ``"other"``: a server that sends ever new
+    codes cannot make the dict grow.
     """
     error = response_error(text)
-    code = error.code[:MAX_CODE]
-    if code not in counts and len(counts) >= MAX_CODES:
+    code = error.code[:ERROR_CODE_MAX_CHARACTERS]
+    if code not in counts and len(counts) >= ERROR_CODES_COUNTED:
         code = "other"
     counts[code] = counts.get(code, 0) + 1
     if on_error is not None:

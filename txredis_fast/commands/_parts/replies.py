@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
+from ..._tunables import LIST_PART_ELEMENTS
 from ..._types import Reply
 from ...resp import may_collide, spread, spread_at_once
 
@@ -43,9 +44,6 @@ _SENTINEL_FLAGS = {
     "is_master_down": "master_down",
 }
 
-#: Number of elements in one part of a list; even, so that a pair stays together.
-PART = 10_000
-
 _Parts = Generator[None, None, Any]
 _Converter = TypeVar("_Converter", bound=Callable[[Any], Any])
 
@@ -59,7 +57,7 @@ def _convertible_by(in_parts: Callable[[list[Any]], _Parts]) -> Callable[[_Conve
 
 
 def _parts(reply: list[Any]) -> Iterator[list[Any]]:
-    return (reply[at : at + PART] for at in range(0, len(reply), PART))
+    return (reply[at : at + LIST_PART_ELEMENTS] for at in range(0, len(reply), LIST_PART_ELEMENTS))
 
 
 def _set_in_parts(reply: list[Any]) -> _Parts:
@@ -84,8 +82,9 @@ def _dict_in_parts(reply: list[Any]) -> _Parts:
         names = yield from spread(names)
     values = reply[1::2]
     value: dict[Any, Any] = {}
-    for at in range(0, len(values), PART // 2):
-        value.update(zip(names[at : at + PART // 2], values[at : at + PART // 2], strict=False))
+    pairs = LIST_PART_ELEMENTS // 2
+    for at in range(0, len(values), pairs):
+        value.update(zip(names[at : at + pairs], values[at : at + pairs], strict=False))
         yield
     return value
 

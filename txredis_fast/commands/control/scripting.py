@@ -16,14 +16,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ..._tunables import SCRIPT_HASHES_KEPT
 from ..._types import Argument, Items, Key, Keys, Reply, Text
 from ...exceptions import NoScriptRunning, ScriptDoesNotExist
 from .._parts import CommandHost, errors_to_deferred, one_or_many, truth_values
 
 __all__ = ["ScriptingCommands"]
-
-#: Maximum number of hashes that a host remembers. A new hash then displaces another one, whose script is sent again.
-MAX_HASHES = 10_000
 
 
 class ScriptingCommands(CommandHost):
@@ -167,7 +165,7 @@ def _keys_and_args(keys: Keys, args: Argument | Items) -> tuple[Argument, ...]:
 
 
 def _remember(known: set[Text], sha1_hash: Text, reply: Reply) -> Reply:
-    while len(known) >= MAX_HASHES and sha1_hash not in known:
+    while len(known) >= SCRIPT_HASHES_KEPT and sha1_hash not in known:
         known.pop()
     known.add(sha1_hash)
     return reply
