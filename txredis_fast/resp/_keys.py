@@ -1,9 +1,9 @@
 """Numbers as keys: building a set or dict takes linear time, even if an attacker has chosen the numbers.
 
-Python's hash of text is randomised, its hash of numbers is not: all multiples of ``2**61 - 1`` have the same hash, and
-a set of 20,000 of them takes seconds to build. If more than :data:`SAME_HASH_MAX_KEYS` different keys of a collection
-are numbers with the same hash, these keys become text. At most eight integers of 64 bits have the same hash, so such
-integers always stay numbers. Ordinary data has no other collisions.
+Python's hash of text is randomised, its hash of numbers is not: all multiples of ``2**61 - 1`` have the same hash,
+and a set of 20,000 of them takes seconds to build. If more than :data:`SAME_HASH_MAX_KEYS` different keys of a
+collection are numbers with the same hash, these keys become text. At most eight integers of 64 bits have the same
+hash, so such integers always stay numbers. Ordinary data has no other collisions.
 
 This module must not know RESP.
 """

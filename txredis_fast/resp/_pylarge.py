@@ -17,7 +17,7 @@ __all__ = ["LargeString"]
 def room_for(filled: int) -> int:
     """Return the capacity in bytes of a large bulk string of which *filled* bytes have arrived.
 
-    A header alone gets little memory, whatever length it announces. After ``TRUSTED_BULK_BYTES`` the whole
+    A header alone gets little memory, whatever length it announces. After :data:`.TRUSTED_BULK_BYTES` bytes the whole
     length is allocated at once, because untouched pages cost address space and no memory, and moving a large object is
     slow.
     """

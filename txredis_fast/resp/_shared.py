@@ -166,8 +166,8 @@ def counted_error(
 ) -> ResponseError:
     """Make the exception of an error reply, count it by its code, and call ``on_error`` with it.
 
-    At most ``ERROR_CODES_COUNTED`` codes are counted separately, the rest as ``"other"``: a server that sends ever new
-    codes cannot make the dict grow.
+    At most :data:`.ERROR_CODES_COUNTED` codes are counted separately, the rest as ``"other"``: a server that sends ever
+    new codes cannot make the dict grow.
     """
     error = response_error(text)
     code = error.code[:ERROR_CODE_MAX_CHARACTERS]
