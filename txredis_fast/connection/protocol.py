@@ -82,7 +82,9 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     answersPing = True
     factory: Any = None
     #: What Twisted connects it to; a program may replace it.
-    transport: Any = _kept_by_queue("transport")
+    transport: Any = property(
+        attrgetter("_requests.transport"), lambda self, transport: self.link.writing.use(transport)
+    )
     #: See ``ConnectionOptions.charset``. What has come is decoded as this was when the first reply came.
     charset: Any = _kept_by_queue("charset")
     #: See ``ConnectionOptions.replyTimeout``; holds for commands given from then on.
@@ -159,7 +161,6 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             if set_option is not None:
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
-        self.link.writing.look_at(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:

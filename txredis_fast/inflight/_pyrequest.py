@@ -197,6 +197,7 @@ class RequestQueue:
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
     :ivar transport: where a command is written when it is given; None: ``write`` does it.
+    :ivar send_now: writes to the transport and has its socket given the data at once; None: it has no such way.
     :ivar charset: of the connection: see ``ConnectionOptions``; and :ivar reply_timeout: its ``replyTimeout``.
     :ivar full: whether it has reached a limit (see :meth:`limit`), and was not found to have room again since.
     :ivar accepting: whether a command may be written without a further question; set by the connection's state.
@@ -225,6 +226,7 @@ class RequestQueue:
         "in_flight",
         "outgoing",
         "reply_timeout",
+        "send_now",
         "sent",
         "stopped",
         "torn",
@@ -250,6 +252,7 @@ class RequestQueue:
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
         self.transport: Any = None
+        self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
         self.full = False
@@ -336,6 +339,8 @@ class RequestQueue:
             self.outgoing.append(data)
         elif self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
             self._write(data)
+        elif len(self.waiting) == 1 and self.send_now is not None:
+            self.send_now(data)  # nothing in flight makes it likely that more follow in this turn
         else:
             self.transport.write(data)
         if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
