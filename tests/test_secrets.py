@@ -78,7 +78,7 @@ class World:
             settle(self.clock)
         self.see(factory, factory.handler, factory.stats(), endpoint, *factory.pool, *factory.slots)
         for connection in factory.pool:
-            self.see(connection._requests, *connection._requests.waiting, connection._reader)
+            self.see(connection._requests, *connection._requests.waiting, connection.link.reader)
         return factory
 
     def end(self, factory: Any) -> None:

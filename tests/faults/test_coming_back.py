@@ -28,9 +28,9 @@ def closes_at_once(session):
 
 @pytest.mark.promise(
     "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random",
-    "A thousand clients of one server do not come back in one instant. The back-off starts anew only if "
-    "the server has answered on the connection or has kept it for long, so a server that accepts and "
-    "drops is left in peace.",
+    "A thousand clients of one server do not reconnect at the same moment. The back-off starts anew only if "
+    "the server has replied on the connection or has kept it for long, so a server that accepts and closes "
+    "connections is not flooded.",
     about="Connections",
 )
 def test_a_server_that_accepts_and_drops_is_tried_ever_more_slowly(both, clock):
@@ -68,7 +68,7 @@ REFUSALS = [
     'LOADING, BUSY, MASTERDOWN, READONLY, NOAUTH and "max number of clients" in a handshake fail no '
     "waiting command: the connection is tried again",
     "NOAUTH fails the first connection of ``Connection()``. WRONGPASS fails the waiting commands with its "
-    "text, and is tried again at the slowest pace.",
+    "text, and is tried again with the longest delay.",
     about="Connections",
 )
 @pytest.mark.parametrize("refusal", REFUSALS)
@@ -299,8 +299,8 @@ def outage(clock, commands):
 
 
 @pytest.mark.promise(
-    "50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time",
-    "Cancelling one costs the same however many wait.",
+    "50,000 commands that wait during an outage take less than 1.5 KB each, and each ends within its time limit",
+    "The cost of cancelling a command does not depend on the number of waiting commands.",
     about="Load and memory",
 )
 def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(both, clock):
@@ -313,7 +313,9 @@ def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(bot
     factory.disconnect()
 
 
-@pytest.mark.promise("50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time")
+@pytest.mark.promise(
+    "50,000 commands that wait during an outage take less than 1.5 KB each, and each ends within its time limit"
+)
 def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory, _, waiting, _ = outage(clock, 50_000)
     let_pass(clock, 29.5)
@@ -324,7 +326,9 @@ def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory.disconnect()
 
 
-@pytest.mark.promise("50,000 commands that wait through an outage cost less than 1.5 KB each and all end in their time")
+@pytest.mark.promise(
+    "50,000 commands that wait during an outage take less than 1.5 KB each, and each ends within its time limit"
+)
 def test_50000_commands_that_are_cancelled_while_they_wait_cost_what_one_does(both, clock):
     factory, endpoint, waiting, _ = outage(clock, 50_000)
     line = factory.connectionQueue._peekers

@@ -32,7 +32,7 @@ from txredis_fast.pool.blocking_command import BlockingCommand
 
 pytestmark = pytest.mark.promise(
     "No failure or cancellation ever delivers a reply to the wrong caller",
-    "Nothing is executed twice, every Deferred fires, and no transaction, connection or Deferred is left "
+    "No command is executed twice, every Deferred fires, and no transaction, connection or Deferred is left "
     "behind: 100,000 random commands in memory with faulty links and a faulty server, and as many as the "
     "soak sends to real servers.",
     about="Replies and their callers",
@@ -209,7 +209,7 @@ def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monk
 
 def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
-    monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
+    monkeypatch.setattr("txredis_fast.inflight._deadline.MAX_GRACES", 0)
     assert re.search("told as a timeout|thrown away unread", noticed())
 
 

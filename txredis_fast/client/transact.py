@@ -13,16 +13,13 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import deferLater
 
 from .._reactor import current_reactor
+from .._tunables import TRANSACT_MAX_PAUSE_SECONDS, TRANSACT_MIN_RUN_SECONDS
 from ..exceptions import WatchError
 
 if TYPE_CHECKING:
     from .handler import ConnectionHandler
 
 __all__ = ["run_transaction"]
-
-#: Seconds that a transaction is taken to need at least, and that it waits at most before it is run again.
-SHORTEST_RUN = 0.001
-LONGEST_PAUSE = 10.0
 
 
 async def run_transaction(
@@ -49,4 +46,6 @@ def _pause(attempt: int, took: float) -> float:
 
     :param took: seconds that the last run took.
     """
-    return random.uniform(0, min(max(took, SHORTEST_RUN) * 2 ** min(attempt + 1, 8), LONGEST_PAUSE))
+    return random.uniform(
+        0, min(max(took, TRANSACT_MIN_RUN_SECONDS) * 2 ** min(attempt + 1, 8), TRANSACT_MAX_PAUSE_SECONDS)
+    )

@@ -12,11 +12,12 @@ from cpython.object cimport PyObject
 
 from twisted.internet.defer import fail
 
+from txredis_fast._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
 from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.inflight._deadline import DeadlineTimer
 from txredis_fast.inflight._failing import as_exception, fail_each
-from txredis_fast.inflight._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 
@@ -36,7 +37,8 @@ cdef enum:
 
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
-cdef Py_ssize_t _LONG = LONG
+cdef Py_ssize_t _LONG = LONG_REPLY_MIN_ELEMENTS
+cdef Py_ssize_t _BURST = BURST_MIN_REQUESTS
 cdef object _ListOfReplies = ListOfReplies
 
 
@@ -166,6 +168,9 @@ cdef class BatchRequest:
 cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
+    cdef public object transport
+    cdef public object charset
+    cdef public object reply_timeout
     cdef readonly bint full
     cdef public bint accepting
     cdef public bint stopped
@@ -187,6 +192,9 @@ cdef class RequestQueue:
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
+        self.transport = None
+        self.charset = "utf-8"
+        self.reply_timeout = None
         self.full = False
         self.accepting = False
         self.stopped = False
@@ -226,10 +234,12 @@ cdef class RequestQueue:
         self.in_flight += commands
         self.bytes_out += size
         self.bytes_in_flight += size
-        if self.outgoing is None:
+        if self.outgoing is not None:
+            (<list?>self.outgoing).append(data)
+        elif self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
         else:
-            (<list?>self.outgoing).append(data)
+            self.transport.write(data)
         if not self.full and not self.has_room() and self._on_full is not None:
             self._on_full()
         return 0
@@ -378,10 +388,11 @@ cdef class RequestQueue:
             raise
 
     def start_deadline(self, timeout, call_later, seconds):
-        timer = self._timer
-        if timer.running and timeout == timer.usual:
-            return seconds() + timeout
-        return timer.start(timeout, call_later, seconds, self.waiting)
+        return self._timer.start(timeout, call_later, seconds, self.waiting)
+
+    cpdef usual_deadline(self, timeout):
+        cdef object timer = self._timer
+        return timer.seconds() + timeout if timer.running and timeout == timer.usual else None
 
 
 def compiled_fast_path(execute_command):
@@ -412,12 +423,14 @@ cdef object _send_usual(object connection, tuple args, object post_proc):
     requests = <RequestQueue>found
     if not args or not requests.accepting:
         return None
-    data = encode_usual(args, connection.charset)
+    data = encode_usual(args, requests.charset)
     if data is None:
         return None
-    timeout = connection.replyTimeout
+    timeout = requests.reply_timeout
     if timeout:
-        deadline = connection._deadline(timeout)
+        deadline = requests.usual_deadline(timeout)
+        if deadline is None:
+            deadline = connection._deadline(timeout)
     return requests._send(data, post_proc, False, None, deadline)
 
 

@@ -34,10 +34,11 @@ from twisted.python.failure import Failure
 
 from .._checks import seconds_or
 from .._reactor import current_reactor
+from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
 from ..commands._parts import command_name, is_read_only
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..transport import DEFAULT_CONNECT_TIMEOUT, connect_for
+from ..transport import connect_for
 from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["BlockingLane"]
 
 _log = Logger()
-
-#: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
-DEFAULT_IDLE_TIME = 30.0
 
 
 class BlockingLane:
@@ -154,7 +152,7 @@ class BlockingLane:
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
-            return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
+            return self._factory.connectTimeout or CONNECT_TIMEOUT_SECONDS  # one has to be made first
         return timeout
 
     def why_not_connected(self) -> str:
@@ -264,7 +262,7 @@ class BlockingLane:
         self._connect_as_needed()
 
     def _idle_time(self) -> float:
-        return float(seconds_or(self._factory.blockingIdleTime, DEFAULT_IDLE_TIME))
+        return float(seconds_or(self._factory.blockingIdleTime, BLOCKING_IDLE_SECONDS))
 
     def _close_idle(self) -> None:
         self._idle_timer = None

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from .._tunables import UNBLOCK_DELAY_SECONDS, UNBLOCK_MAX_TRIES
 from ..commands._parts import BLOCKING, command_name
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["BlockingCommand"]
 
-#: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
-UNBLOCK_DELAY = 0.01
-UNBLOCK_TRIES = 8
 
 # Names of this module: to look them up in the enum is a call, which may raise.
 _WAITING, _SENT, _ANSWERED = BlockingState.WAITING, BlockingState.SENT, BlockingState.ANSWERED
@@ -160,7 +158,7 @@ class BlockingCommand:
 
     def _unblock(self) -> None:
         self._timer = None
-        if self._tries == UNBLOCK_TRIES:
+        if self._tries == UNBLOCK_MAX_TRIES:
             self._end_connection()
             return
         self._tries += 1
@@ -195,7 +193,7 @@ class BlockingCommand:
             raise
 
     def _unblock_later(self) -> None:
-        self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
+        self._timer = current_reactor().callLater(UNBLOCK_DELAY_SECONDS * 2**self._tries, self._unblock)
 
     def _cannot_tell(self, _: Failure) -> None:
         if self.state not in (_TAINTED, _DONE):  # else the connection ends, or is another command's

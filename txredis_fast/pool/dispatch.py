@@ -18,18 +18,13 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from .._reactor import current_reactor
+from .._tunables import RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
 from ..telemetry import Observer
 
 __all__ = ["ConnectionQueue"]
-
-#: Of those who wait, how many are served in one turn of the reactor.
-SERVED_AT_ONCE = 1000
-
-#: Seconds until a line is looked at again, where something was raised while it was looked at.
-CHECK_AGAIN = 1.0
 
 
 class ConnectionQueue:
@@ -209,7 +204,7 @@ class ConnectionQueue:
     def _serve_some(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
         self._choose()
-        left = SERVED_AT_ONCE
+        left = WAITERS_PER_TURN
         while left and self._peekers.live and (connection := self._first_with_room()) is not None:
             self._peekers.serve_first(connection)
             self._choose()
@@ -365,7 +360,7 @@ class _Line:
             self._judge(looked)
         except BaseException:
             if self._timer is None and self.live:  # else nobody would look any more
-                self._timer = current_reactor().callLater(CHECK_AGAIN, self._check)
+                self._timer = current_reactor().callLater(RECHECK_WAITERS_SECONDS, self._check)
             raise
 
     def _judge(self, looked: bool) -> None:

@@ -13,17 +13,12 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from .._tunables import KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
 from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import LastLook
 
 __all__ = ["HealthCheck", "keep_alive"]
-
-#: Seconds after which TCP asks at the latest: Linux allows no more.
-LONGEST_IDLE = 32_767
-
-#: How often TCP asks in vain before it gives a link up, after ``healthCheckInterval`` seconds without a word.
-PROBES = 3
 
 
 class HealthCheck:
@@ -117,14 +112,14 @@ def keep_alive(transport: Any, interval: float) -> None:
     connected = _socket_of(transport)
     if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    idle = max(1, min(round(interval), LONGEST_IDLE))
-    between = max(1, idle // PROBES)
+    idle = max(1, min(round(interval), KEEPALIVE_MAX_IDLE_SECONDS))
+    between = max(1, idle // KEEPALIVE_PROBES)
     options = {
         "TCP_KEEPIDLE": idle,
         "TCP_KEEPALIVE": idle,  # its name on macOS
         "TCP_KEEPINTVL": between,
-        "TCP_KEEPCNT": PROBES,
-        "TCP_USER_TIMEOUT": 1000 * (idle + between * PROBES),  # for data that is not acknowledged
+        "TCP_KEEPCNT": KEEPALIVE_PROBES,
+        "TCP_USER_TIMEOUT": 1000 * (idle + between * KEEPALIVE_PROBES),  # for data that is not acknowledged
     }
     for name, value in options.items():
         if hasattr(socket, name):

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._reactor import current_reactor
+from .._tunables import FALLBACK_RETRY_SECONDS
 from ..connection import RedisProtocol
 from ..transport import connect_for
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["PoolProtocols", "PoolSlot"]
 
 _log = Logger()
-
-#: Seconds before the next attempt to connect, where the factory's own ``retryDelay`` raises.
-FALLBACK_DELAY = 10.0
 
 
 class PoolSlot:
@@ -130,7 +128,7 @@ class PoolSlot:
             return self._delay_after_failure()
         except BaseException:  # a service that cannot be told a delay never tries again
             _log.failure("The delay of the next attempt to connect cannot be told")
-            return FALLBACK_DELAY
+            return FALLBACK_RETRY_SECONDS
 
     def _delay_after_failure(self) -> float:
         protocol = self._protocol

@@ -29,6 +29,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._tunables import RECHECK_PAUSED_SECONDS
 from .._types import Keys
 from ..client import ConnectionHandler, RedisFactory
 from ..commands._parts import one_or_many
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["SubscriberFactory", "SubscriberProtocol"]
 
 _log = Logger()
-
-#: Seconds after which overdue replies are looked for again where reading was paused, without a ``replyTimeout``.
-DEFAULT_RECHECK = 5.0
 
 
 class SubscriberProtocol(RedisProtocol):
@@ -241,9 +239,9 @@ class SubscriberProtocol(RedisProtocol):
     def _restore(self, connection: Any) -> None:
         self._wanted.begin()
 
-    def makeLink(self, write: Callable[[bytes], object]) -> Link:
+    def makeLink(self) -> Link:
         """Make the life of a connection that has subscriptions."""
-        return _SubscriberLink(self, write)
+        return _SubscriberLink(self)
 
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
         return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
@@ -418,7 +416,7 @@ class _SubscriberLink(Link):
         protocol = self.protocol
         if protocol.paused and isinstance(reason, ReplyTimeoutError):
             # Nothing is read, so no reply can come: look again when one may have.
-            self.start_deadline(protocol.replyTimeout or DEFAULT_RECHECK)
+            self.start_deadline(protocol.replyTimeout or RECHECK_PAUSED_SECONDS)
             return
         super().abort(reason)
 

@@ -16,6 +16,7 @@ from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .._tunables import SENTINEL_CONNECT_TIMEOUT_SECONDS, SENTINEL_CROWD_CONNECTIONS
 from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
@@ -26,17 +27,11 @@ from .shared import SharedQuestion
 
 __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
 
-#: Seconds for one attempt to connect, and for the handshake after it, where the user sets none.
-CONNECT_TIMEOUT_SECONDS = 10.0
-
-#: So many connections of one pool are tried at the full pace while there is no master; more of them take turns.
-CROWD = 16
-
 
 class SentinelRedisProtocol(RedisProtocol):
     """A connection that is used only if the server has the role that the factory wants."""
 
-    handshakeTimeout = CONNECT_TIMEOUT_SECONDS
+    handshakeTimeout = SENTINEL_CONNECT_TIMEOUT_SECONDS
     #: Whether the server said that it is no master, where one is wanted.
     _is_no_master = False
 
@@ -93,7 +88,7 @@ class SentinelConnectionFactory(RedisFactory):
     @property
     def connect_limit(self) -> float:
         """``connectTimeout`` with its default."""
-        return CONNECT_TIMEOUT_SECONDS if self.connectTimeout is None else self.connectTimeout
+        return SENTINEL_CONNECT_TIMEOUT_SECONDS if self.connectTimeout is None else self.connectTimeout
 
     def discover(self) -> Deferred[Address]:
         """Fires with the host and port to connect to now; fails with :exc:`MasterNotFoundError`."""
@@ -222,7 +217,7 @@ class SentinelConnectionFactory(RedisFactory):
         if attempt <= 1:
             return 0
         delay = super().retryDelay(min(attempt, self.longestDelayAttempt))
-        crowd = max(1.0, self.poolsize / CROWD) if attempt >= self.longestDelayAttempt else 1.0
+        crowd = max(1.0, self.poolsize / SENTINEL_CROWD_CONNECTIONS) if attempt >= self.longestDelayAttempt else 1.0
         return min(delay * crowd, self.maxDelay)
 
     def delay_before(self, attempt: int, dropped: int) -> float:
@@ -257,7 +252,7 @@ class SentinelEndpoint:
     @property
     def attempt_limit(self) -> float:
         """Seconds for one attempt, should neither the Sentinels' nor the connection's own limit end it."""
-        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", CONNECT_TIMEOUT_SECONDS)
+        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", SENTINEL_CONNECT_TIMEOUT_SECONDS)
         return float(asking) + self._factory.connect_limit + 1
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:

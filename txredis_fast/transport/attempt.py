@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from .._checks import seconds_or
 from .._reactor import current_reactor
+from .._tunables import PROGRAM_ENDPOINT_TIMEOUT_SECONDS
 
 __all__ = [
     "AttemptTimeoutError",
@@ -34,9 +35,6 @@ __all__ = [
 ]
 
 _log = Logger()
-
-#: Seconds for one attempt over an endpoint of the program's own, which has a limit of its own as a rule.
-LONGEST_ATTEMPT = 60.0
 
 
 class AttemptTimeoutError(TimeoutError):
@@ -78,7 +76,8 @@ def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[
     """
     limit = seconds_or(getattr(endpoint, "attempt_limit", None), None)
     if limit is None:
-        limit = seconds_or(factory.connectTimeout, LONGEST_ATTEMPT)  # which a program may have set later
+        # The program may have set connectTimeout after the factory was made.
+        limit = seconds_or(factory.connectTimeout, PROGRAM_ENDPOINT_TIMEOUT_SECONDS)
     return connect_within(limit, endpoint, protocol_factory)
 
 
