@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IConnector, IDelayedCall, IStreamClientEndpoint
 
 from .._reactor import current_reactor
+from ..connection import RedisProtocol
 from ..transport import endpoint_of_connector
+
+if TYPE_CHECKING:
+    from .factory import RedisFactory
 
 __all__ = ["Connectors"]
 
@@ -21,37 +27,37 @@ class Connectors:
     :ivar built: the protocols that the factory has built.
     """
 
-    def __init__(self, factory: Any) -> None:
+    def __init__(self, factory: RedisFactory) -> None:
         self._factory = factory
-        self.built: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.built: weakref.WeakSet[RedisProtocol] = weakref.WeakSet()
         #: By connector: how many attempts have failed since its connection last proved usable.
-        self._failures: dict[Any, int] = {}
+        self._failures: dict[IConnector, int] = {}
         #: By connector: how many connections were lost without having proved usable since then.
-        self._dropped: dict[Any, int] = {}
+        self._dropped: dict[IConnector, int] = {}
         #: By connector: when its last attempt began.
-        self._started_at: dict[Any, float] = {}
-        self._retries: set[Any] = set()
+        self._started_at: dict[IConnector, float] = {}
+        self._retries: set[IDelayedCall] = set()
 
     @property
     def in_progress(self) -> bool:
         """Whether one is connecting or connected."""
         return any(getattr(connector, "state", "disconnected") != "disconnected" for connector in self._failures)
 
-    def endpoint(self) -> Any:
+    def endpoint(self) -> IStreamClientEndpoint | None:
         """Return an endpoint that leads where the first connector does; None if that is not known."""
         return next(filter(None, map(endpoint_of_connector, self._failures)), None)
 
-    def started(self, connector: Any) -> None:
+    def started(self, connector: IConnector) -> None:
         """A connector begins an attempt."""
         self._failures.setdefault(connector, 0)
         self._started_at[connector] = self._factory.reactor_seconds()
 
-    def protocols_of(self, connector: Any) -> list[Any]:
+    def protocols_of(self, connector: IConnector) -> list[RedisProtocol]:
         """The protocol that a connector made last. Its transport has forgotten that when the connection is lost."""
         transport = getattr(connector, "transport", None)
         return [built for built in self.built if transport is not None and built.transport is transport]
 
-    def count_failure(self, connector: Any) -> int:
+    def count_failure(self, connector: IConnector) -> int:
         """Count an attempt that failed, or a connection that was lost; returns the number of the next attempt."""
         factory = self._factory
         for protocol in self.protocols_of(connector):
@@ -62,7 +68,7 @@ class Connectors:
                 self._dropped[connector] = self._dropped.get(connector, 0) + 1
         return self._failures.get(connector, 0) + 1
 
-    def retry(self, connector: Any, attempt: int, connect: Callable[[Any], object]) -> None:
+    def retry(self, connector: IConnector, attempt: int, connect: Callable[[IConnector], object]) -> None:
         """Have a connector connect again, after its delay.
 
         :param connect: called with it then.

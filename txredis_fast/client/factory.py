@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import IAddress, IConnector, IStreamClientEndpoint
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
@@ -118,21 +119,21 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         """Whether an attempt to connect is in progress, or a connection is up."""
         return super().attempts_in_progress or self.twisted_connectors.in_progress
 
-    def endpoint_of_lane(self) -> Any:
+    def endpoint_of_lane(self) -> IStreamClientEndpoint | None:
         """Return the endpoint for blocking commands; None if it is not known."""
         return super().endpoint_of_lane() or self.twisted_connectors.endpoint()
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = super().buildProtocol(addr)
         self.twisted_connectors.built.add(protocol)
         return protocol
 
-    def startedConnecting(self, connector: Any) -> None:
+    def startedConnecting(self, connector: IConnector) -> None:
         """A connector begins an attempt."""
         self.twisted_connectors.started(connector)
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """An attempt failed; try again after a delay, where wanted."""
         self.noteReason(reason.getErrorMessage())
         if not self.keeps_trying:
@@ -140,7 +141,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 
-    def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
+    def clientConnectionLost(self, connector: IConnector, unused_reason: Failure) -> None:
         """A connection was lost; make it again after a delay, where wanted."""
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self.twisted_connectors.protocols_of(connector):
@@ -152,7 +153,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 
-    def retry(self, connector: Any = None) -> None:
+    def retry(self, connector: IConnector | None = None) -> None:
         """Have a connector connect again, after its delay."""
         connector = self.connector if connector is None else connector
         if connector is None:
@@ -164,7 +165,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
             self.retries = attempt
             self.twisted_connectors.retry(connector, attempt, self.connect_again)
 
-    def connect_again(self, connector: Any) -> None:
+    def connect_again(self, connector: IConnector) -> None:
         """Begin the next attempt of a connector, whose delay is over."""
         connector.connect()
 
