@@ -27,11 +27,12 @@ def execute_with_retries(
     marked: bool,
     useless: Callable[[], bool],
 ) -> Deferred[Any]:
-    """Send a command, again where the policy says so.
+    """Send a command, and send it again when it fails and the policy says so.
 
-    :param send: sends it once; called with the command and these options.
-    :param useless: tells whether no further attempt can succeed.
-    :returns: fires as the last attempt does. Cancelling it ends the attempt, and the waiting for the next.
+    :param send: called with ``args`` and ``options``; sends the command once.
+    :param marked: whether the caller has marked the command as safe to execute twice.
+    :param useless: returns whether no further attempt can succeed.
+    :returns: fires as the last attempt does. Cancelling it cancels the attempt, or the wait for the next one.
     """
     return _Attempts(policy, send, args, options, marked, useless).deferred
 

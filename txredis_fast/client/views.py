@@ -1,4 +1,4 @@
-"""Views of a handler: the same commands, each sent with some option.
+"""Views of a handler: the same commands, each sent with options.
 
 They are combined by chaining: ``rc.raw.withTimeout(2).get("key")``.
 
@@ -20,7 +20,7 @@ __all__ = ["CommandView"]
 
 
 class Host(Protocol):
-    """What a view sends by: a handler."""
+    """What a view sends its commands with: a handler."""
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send a command."""
@@ -42,11 +42,11 @@ class CommandView(Commands):
         return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """As the handler's, with the options of this view."""
+        """Send a command with the options of this view; else as the handler's."""
         return self._host.execute_command(*args, **{**kwargs, **self._options})
 
     def batch(self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True) -> Deferred[list[Any]]:
-        """As the handler's, within the time limit of this view."""
+        """Send many commands within the time limit of this view; else as the handler's."""
         return self._host.batch(commands, raise_on_error=raise_on_error, timeout=self._options.get("timeout"))
 
     @property
