@@ -25,6 +25,7 @@ from ._tunables import SHOWN_VALUE_MAX_CHARACTERS
 
 __all__ = [
     "Credential",
+    "as_text",
     "check_address",
     "check_callable",
     "check_charset",
@@ -68,6 +69,11 @@ def shown(value: Any) -> str:
     except Exception:
         return f"an object of type {type(value).__name__}"
     return text if len(text) <= SHOWN_VALUE_MAX_CHARACTERS else f"{text[:SHOWN_VALUE_MAX_CHARACTERS]}..."
+
+
+def as_text(value: Any) -> str:
+    """A name, an address or what a server sent, as text: bytes are decoded as UTF-8, as far as they are."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _is_a(value: Any, kinds: Any) -> bool:

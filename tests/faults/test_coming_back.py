@@ -174,6 +174,7 @@ def test_so_is_one_that_was_kept_for_long(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random"
 )
@@ -298,6 +299,7 @@ def outage(clock, commands):
     return factory, endpoint, waiting, (after - before) / commands
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "50,000 commands that wait during an outage take less than 1.5 KB each, and each ends within its time limit",
     "The cost of cancelling a command does not depend on the number of waiting commands.",
@@ -313,6 +315,7 @@ def test_50000_commands_wait_through_an_outage_for_less_than_1500_bytes_each(bot
     factory.disconnect()
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "50,000 commands that wait during an outage take less than 1.5 KB each, and each ends within its time limit"
 )
@@ -326,6 +329,7 @@ def test_50000_commands_that_wait_in_vain_all_fail_in_their_time(both, clock):
     factory.disconnect()
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "50,000 commands that wait during an outage take less than 1.5 KB each, and each ends within its time limit"
 )

@@ -767,6 +767,7 @@ def test_an_override_that_swallows_a_verb_leaves_no_transaction_to_others(in_mem
 # -- many that fail together
 
 
+@pytest.mark.once
 @pytest.mark.promise("100,000 commands that fail together do not block the reactor", about="Load and memory")
 @pytest.mark.parametrize("fails", ["loss", "poolTimeout", "disconnect"])
 def test_a_hundred_thousand_that_fail_together_take_many_turns(clock, monkeypatch, fails):

@@ -654,6 +654,7 @@ def test_so_it_is_for_the_connections_of_blocking_commands(setting, network):
     assert [*map(fired, waiting)] == ["OK"] * 5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("why", ["refuses", "no master", "not found"])
 def test_a_pool_of_100_without_a_master_tries_no_more_often_than_a_small_one_does(setting, network, why):
     if why == "refuses":

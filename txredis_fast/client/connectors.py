@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IConnector, IDelayedCall, IStreamClientE
 
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..transport import endpoint_of_connector
+from ..transport import cancel_timer, endpoint_of_connector
 
 if TYPE_CHECKING:
     from .factory import RedisFactory
@@ -96,8 +96,7 @@ class Connectors:
         """Cancel the attempts that wait for their delay."""
         retries, self._retries = self._retries, set()
         for call in retries:
-            if call.active():
-                call.cancel()
+            cancel_timer(call)
 
     def stop_connecting(self) -> None:
         """Cancel the attempts in progress."""

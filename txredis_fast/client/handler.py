@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from .._checks import check_credential
+from .._checks import as_text, check_credential
 from .._types import Argument, Text
 from ..batching import (
     Batch,
@@ -133,7 +133,8 @@ class ConnectionHandler(Commands):
     def retrying(self) -> CommandView:
         """The same commands, marked as safe to execute twice: ``yield rc.retrying.set("k", 1)``.
 
-        They are sent again after a lost connection, by the policy of the option ``retry``; without it, ``RetryPolicy()``.
+        They are sent again after a lost connection, by the policy of the option ``retry`` or, without it,
+        ``RetryPolicy()``.
         """
         return CommandView(self, {"retry": True})
 
@@ -411,8 +412,8 @@ class UnixConnectionHandler(ConnectionHandler):
         return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
 
 
-def _socket_path(name: object) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+def _socket_path(name: Any) -> str:
+    return as_text(name)
 
 
 def _index(argument: Any) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 from .._tunables import LATE_TURN_SECONDS, MAX_GRACE_SECONDS, MAX_GRACES, SOCKET_BUFFER_MAX_BYTES
 from ..exceptions import ReplyTimeoutError
+from ..transport import cancel_timer
 
 __all__ = ["DeadlineTimer", "LastLook"]
 
@@ -74,8 +75,7 @@ class LastLook:
     def stop(self) -> None:
         """Leave nothing in the reactor."""
         timer, self.timer = self.timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
 
 class DeadlineTimer:
@@ -149,7 +149,7 @@ class DeadlineTimer:
             if deadline < self._due:
                 former = self._call
                 self._run(timeout, deadline, call_later, seconds, waiting)
-                _stop(former)
+                cancel_timer(former)
         if timeout == self.usual:
             return deadline
         other = _Deadline(deadline)
@@ -169,7 +169,7 @@ class DeadlineTimer:
 
     def _cancel(self) -> None:
         call, self._call = self._call, None
-        _stop(call)
+        cancel_timer(call)
         self._last_look.stop()
 
     def _soonest(self, waiting: Iterable[Any]) -> float | None:
@@ -218,8 +218,3 @@ class DeadlineTimer:
         if self._now is None or deadline is None or deadline > self._now:
             return None
         return self._error(deadline)
-
-
-def _stop(timer: Any) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()

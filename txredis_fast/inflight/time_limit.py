@@ -16,6 +16,7 @@ from .._checks import check_number, shown
 from .._reactor import current_reactor
 from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ..exceptions import NotSentError
+from ..transport import cancel_timer
 from . import LastLook
 
 __all__ = ["TimeLimit", "check_timeout", "limit_error", "within"]
@@ -77,8 +78,7 @@ class TimeLimit:
     def stop(self) -> None:
         """Leave nothing in the reactor."""
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
         self._last_look.stop()
 
 

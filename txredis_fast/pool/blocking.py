@@ -41,7 +41,7 @@ from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
 from ..commands._parts import command_name, is_read_only
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..transport import connect_for
+from ..transport import cancel_timer, connect_for
 from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
@@ -290,7 +290,7 @@ class BlockingLane:
         """Close the idle connections without waiting for ``blockingIdleTime``."""
         for connection in list(self._idle):
             self._idle[connection] = float("-inf")
-        _stop(self._idle_timer)
+        cancel_timer(self._idle_timer)
         self._close_idle()
 
     def close(self) -> Deferred[None]:
@@ -299,8 +299,8 @@ class BlockingLane:
         :returns: fires when all are closed.
         """
         self._closing = True
-        _stop(self._retry)
-        _stop(self._idle_timer)
+        cancel_timer(self._retry)
+        cancel_timer(self._idle_timer)
         self._retry = self._idle_timer = None
         self._queue.fail_waiting(NotSentError("Not connected"))
         for attempt in list(self._attempts):
@@ -425,8 +425,3 @@ def _same_socket(one: RedisProtocol, other: RedisProtocol) -> bool:
     """Whether two connections have the same unix socket as their peer, and so the same server."""
     peers = [getattr(each.transport, "getPeer", lambda: None)() for each in (one, other)]
     return isinstance(peers[0], UNIXAddress) and bool(peers[0].name) and peers[0] == peers[1]
-
-
-def _stop(timer: IDelayedCall | None) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()

@@ -22,6 +22,7 @@ from ..commands._parts import BLOCKING, command_name
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
 from ..inflight import TimeLimit
+from ..transport import cancel_timer
 from .blocking_state import TRANSITIONS, BlockingEvent, BlockingState
 
 if TYPE_CHECKING:
@@ -204,7 +205,6 @@ class BlockingCommand:
 
     def _stop_timer(self) -> None:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
         if self._limit is not None:
             self._limit.stop()

@@ -24,6 +24,7 @@ from ..connection import RedisProtocol
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
 from ..telemetry import Observer
+from ..transport import cancel_timer
 
 __all__ = ["ConnectionQueue"]
 
@@ -346,8 +347,7 @@ class _Line:
         self._places.clear()
         self._sorted = True
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
     def _soonest(self) -> float | None:
         deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)
@@ -386,8 +386,7 @@ class _Line:
 
     def _wait_for_next(self, now: float) -> None:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()  # a caller that joined during the failures has started it
+        cancel_timer(timer)  # a caller that joined during the failures has started it
         deadline = self._soonest()
         if deadline is not None:
             self._timer = current_reactor().callLater(max(0.0, deadline - now), self._check)

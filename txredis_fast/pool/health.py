@@ -17,6 +17,7 @@ from .._tunables import KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
 from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import LastLook
+from ..transport import cancel_timer
 
 __all__ = ["HealthCheck", "keep_alive"]
 
@@ -96,8 +97,7 @@ class HealthCheck:
 
     def _stop(self, connection: RedisProtocol) -> Any:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
         self._last_look.stop()
         return connection
 

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from .._checks import check_seconds, check_truth, seconds_or, shown
 from .._reactor import current_reactor
 from .._roles import Rounds
+from .._tunables import BLOCKING_IDLE_SECONDS
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, ResponseError
 from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
@@ -52,7 +53,7 @@ class Pool(Backoff, Factory):
     """
 
     #: Seconds that an idle connection for blocking commands stays open.
-    blockingIdleTime = 30.0
+    blockingIdleTime = BLOCKING_IDLE_SECONDS
     #: Seconds for the handshake of a new connection; None: 30.
     connectTimeout: float | None = None
     #: Whether a lost connection is made again.

@@ -1,6 +1,6 @@
 """Large bulk strings, filled chunk by chunk, in pure Python: the reference for the compiled ``_clarge``.
 
-A bulk string of :data:`._shared.LARGE_BULK` bytes or more is large. This module must not know the values made of it.
+A bulk string of ``LARGE_BULK_BYTES`` or more is large. This module must not know the values made of it.
 """
 
 from __future__ import annotations

@@ -16,13 +16,14 @@ from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .._checks import as_text
 from .._tunables import SENTINEL_CONNECT_TIMEOUT_SECONDS, SENTINEL_CROWD_CONNECTIONS
 from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
 from ..transport import tcp_endpoint
-from .answers import Address, text
+from .answers import Address
 from .shared import SharedQuestion
 
 __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
@@ -44,7 +45,7 @@ class SentinelRedisProtocol(RedisProtocol):
         said = role[0] if isinstance(role, list) and role else role
         if said not in ("master", b"master"):
             self._is_no_master = True
-            raise _NotMasterError(f"its role is {text(said):.40}")
+            raise _NotMasterError(f"its role is {as_text(said):.40}")
 
 
 class SentinelConnectionFactory(RedisFactory):
@@ -108,7 +109,7 @@ class SentinelConnectionFactory(RedisFactory):
 
     def _replicas_found(self, addresses: list[Address]) -> list[Address]:
         if not addresses:
-            log.msg(f"Redis: no replica of {text(self.service_name)} is up, so its master is used")
+            log.msg(f"Redis: no replica of {as_text(self.service_name)} is up, so its master is used")
         return addresses
 
     def _choose_replica(self, addresses: list[Address]) -> Address | Deferred[Address]:
@@ -122,7 +123,7 @@ class SentinelConnectionFactory(RedisFactory):
         self._searching = False
         former, self._master = self._master, address
         if self.is_master and former not in (None, address):
-            log.msg(f"Redis: the master of {text(self.service_name)} is now at {address[0]}:{address[1]}")
+            log.msg(f"Redis: the master of {as_text(self.service_name)} is now at {address[0]}:{address[1]}")
             self._epoch += 1
             for connection in list(self.pool):
                 # Not loseConnection, which waits until all is written: a lost machine never takes it.
@@ -247,7 +248,7 @@ class SentinelEndpoint:
 
     def __repr__(self) -> str:
         role = "master" if self._factory.is_master else "replicas"
-        return f"<{role} of {text(self._factory.service_name)} by {self._factory.sentinel_manager!r}>"
+        return f"<{role} of {as_text(self._factory.service_name)} by {self._factory.sentinel_manager!r}>"
 
     @property
     def attempt_limit(self) -> float:

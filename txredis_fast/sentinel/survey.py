@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from .._reactor import current_reactor
 from .._tunables import SENTINEL_GRACE_SECONDS
 from ..exceptions import ConnectionError, MasterNotFoundError, RedisError
+from ..transport import cancel_timer
 
 __all__ = ["Survey", "name_of"]
 
@@ -91,8 +92,7 @@ class Survey:
     def _end(self) -> None:
         asked, self._asked = self._asked, {}
         for timer in self._timers:
-            if timer.active():
-                timer.cancel()
+            cancel_timer(timer)
         for question in asked.values():
             if question is not None:
                 question.cancel()

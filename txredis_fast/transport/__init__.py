@@ -10,6 +10,7 @@ from .producer import Outlet, forget_unsent
 from .socket_read import fill_from_socket, fill_no_more, receives_directly
 from .socket_write import send, sends_directly
 from .threads import guard_connection, guard_factory
+from .timers import cancel_timer
 from .tls import ALERT, PEM, TLSSettings, is_encrypted
 from .turns import at_once, in_turns
 
@@ -21,6 +22,7 @@ __all__ = [
     "SlicedBatch",
     "TLSSettings",
     "at_once",
+    "cancel_timer",
     "connect_for",
     "endpoint_from",
     "endpoint_of_connector",

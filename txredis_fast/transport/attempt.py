@@ -20,9 +20,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .._checks import seconds_or
+from .._checks import as_text, seconds_or
 from .._reactor import current_reactor
 from .._tunables import PROGRAM_ENDPOINT_TIMEOUT_SECONDS
+from .timers import cancel_timer
 
 __all__ = [
     "AttemptTimeoutError",
@@ -83,7 +84,7 @@ def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[
 
 def name_of_place(host: Any, port: Any) -> str:
     """``host:port``, or ``[host]:port`` for an IPv6 address."""
-    name = host.decode("utf-8", "replace") if isinstance(host, bytes) else str(host)
+    name = as_text(host)
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
@@ -180,8 +181,7 @@ class _Attempt:
     def _end(self) -> None:
         self._over = True
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
 
 @implementer(IProtocolFactory)

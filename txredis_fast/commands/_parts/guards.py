@@ -122,8 +122,8 @@ def _name_in_capitals(argument: Any) -> str:
 def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol: Any = None) -> RedisError | None:
     """Build the error for a batch or pipeline that must not be sent; None if it may be.
 
-    A pipeline has its connection to itself while it is written. A complete MULTI ... EXEC is allowed in it, and so are
-    SELECT and AUTH, which the caller passes to :func:`note_changes`.
+    A complete MULTI ... EXEC is allowed, and so are SELECT and AUTH. The caller then takes a connection out of the pool
+    for the batch, and passes the names to :func:`note_changes`.
     """
     opened: RedisError | None = None
     for args, _, _ in commands:
