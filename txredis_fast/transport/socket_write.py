@@ -1,8 +1,8 @@
-"""Hand data to the socket at once, where the transport is Twisted's own over TCP or a unix socket.
+"""Write data to the socket at once, on Twisted's own TCP and unix transports.
 
-``transport.write`` waits for the next turn of the reactor, which a lone command feels: two more system calls to be told
-that the socket is writable, as it nearly always is. This touches private parts of Twisted (what a transport still
-has to send), so :func:`sends_directly` looks whether they are there, and every other transport is written to in the
+``transport.write`` waits for the next turn of the reactor. For a single command that costs two more system calls, to
+learn that the socket is writable, as it nearly always is. This touches private attributes of Twisted (the data that a
+transport still has to send). :func:`sends_directly` checks that they exist; all other transports are written to in the
 public way.
 
 This module must not know of Redis.
@@ -23,7 +23,7 @@ _PARTS = ("writeSomeData", "dataBuffer", "_tempDataBuffer", "disconnecting", "_w
 enabled = True
 
 
-def sends_directly(transport: Any) -> bool:
+def sends_directly(transport: object) -> bool:
     """Whether :func:`send` may be used on a transport."""
     tcp = sys.modules.get("twisted.internet.tcp")
     return (
@@ -38,7 +38,7 @@ def sends_directly(transport: Any) -> bool:
 def send(transport: Any, data: bytes) -> None:
     """Send what the socket takes now, and leave the rest to the reactor.
 
-    What goes wrong is left to the reactor as well, which finds it out for itself and tells the protocol.
+    Errors are left to the reactor as well: it meets them at its next read or write, and tells the protocol.
     """
     if (
         len(data) <= DIRECT_WRITE_MAX_BYTES
