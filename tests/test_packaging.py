@@ -281,6 +281,7 @@ def test_without_the_switch_the_extensions_are_used_where_they_were_built(switch
     assert python(IMPLEMENTATION, **switch) == (COMPILED if every_extension_is_built() else PURE)
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not every_extension_is_built(), reason="the extensions are not built")
 @pytest.mark.parametrize("name", EXTENSIONS)
 @pytest.mark.parametrize("story", [WITHOUT, BROKEN], ids=["missing", "broken"])
