@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ LAYERS = [
         "batching",
     ),
     *("otel", "inflight", "options", "commands", "resp", "transport", "telemetry"),
-    *("_credentials", "_roles", "exceptions", "_checks", "_types", "_reactor", "_implementation"),
+    *("_credentials", "_roles", "exceptions", "_checks", "_types", "_reactor", "_implementation", "_tunables"),
 ]
 
 #: The same inside of a room that has rooms of its own.
@@ -176,6 +177,24 @@ def test_a_room_has_few_modules_and_says_what_it_is():
         assert ast.get_docstring(ast.parse(room.joinpath("__init__.py").read_text(encoding="utf-8"))), room
 
 
+#: How the name of a tunable says its unit, or what it counts.
+UNIT = re.compile(
+    r"_(BYTES|SECONDS|PER_SECOND|PER_TURN|CHARACTERS|REQUESTS|COMMANDS|ELEMENTS|KEYS|AGGREGATES|CONNECTIONS)$"
+    r"|_(DEPTH|GRACES|PROBES|TRIES|BURST|COUNTED|KEPT)$"
+)
+
+
+def test_every_tunable_has_a_unit_a_reason_and_a_use():
+    lines = PACKAGE.joinpath("_tunables.py").read_text(encoding="utf-8").splitlines()
+    names = {line.partition(":")[0]: lines[number - 1] for number, line in enumerate(lines) if ": Final = " in line}
+    assert len(names) > 50
+    assert [name for name, before in names.items() if not UNIT.search(name) or not before.startswith("#: ")] == []
+    others = [path for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyx")] if path.stem != "_tunables"]
+    assert (
+        names.keys() - {word for path in others for word in re.findall("[A-Z_]{6,}", path.read_text("utf-8"))} == set()
+    )
+
+
 @pytest.mark.parametrize("name", ["resp", "options", "_checks", "exceptions", "_types", "_implementation"])
 def test_the_lowest_layers_know_nothing_of_twisted(name):
     found = [
@@ -190,7 +209,7 @@ def test_the_lowest_layers_know_nothing_of_twisted(name):
 
 def test_resp_can_be_imported_without_the_layers_above_it():
     used = {layer(name) for own, path in modules() if own == "resp" for name in imports(path)}
-    assert used <= {None, "resp", "exceptions", "_implementation"}
+    assert used <= {None, "resp", "exceptions", "_implementation", "_tunables"}
 
 
 def test_importing_installs_no_reactor_and_needs_no_openssl():

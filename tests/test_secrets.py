@@ -78,7 +78,7 @@ class World:
             settle(self.clock)
         self.see(factory, factory.handler, factory.stats(), endpoint, *factory.pool, *factory.slots)
         for connection in factory.pool:
-            self.see(connection._requests, *connection._requests.waiting, connection._reader)
+            self.see(connection._requests, *connection._requests.waiting, connection.link.reader)
         return factory
 
     def end(self, factory: Any) -> None:
@@ -446,7 +446,7 @@ def wrong_options(world):
 def reprs_of_all_that_is_connected(world):
     factory = world.pool(answering({"AUTH": b"+OK\r\n"}), replyTimeout=5)
     rc = factory.handler
-    world.see(rc, rc.raw, rc.get, factory.watch, factory.connectionQueue, vars(rc))
+    world.see(rc, rc.raw, rc.get, factory.observer, factory.connectionQueue, vars(rc))
     world.see(redis.ShardedConnectionHandler([rc]))
     world.outcome(rc.get("key"))
     settle(world.clock)

@@ -21,8 +21,11 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
+from ._tunables import SHOWN_VALUE_MAX_CHARACTERS
+
 __all__ = [
     "Credential",
+    "as_text",
     "check_address",
     "check_callable",
     "check_charset",
@@ -48,9 +51,6 @@ __all__ = [
 #: A user name or a password, or a function that gives one, at once or by a Deferred, or that is a coroutine function.
 Credential = str | bytes | int | Callable[[], Any]
 
-#: Characters of a value that an error shows.
-_MOST_SHOWN = 200
-
 #: The longest path of a unix socket: what ``struct sockaddr_un`` has room for, less the byte that ends it.
 _LONGEST_PATH = 107 if sys.platform.startswith("linux") else 103
 
@@ -68,7 +68,12 @@ def shown(value: Any) -> str:
         text = repr(value)
     except Exception:
         return f"an object of type {type(value).__name__}"
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+    return text if len(text) <= SHOWN_VALUE_MAX_CHARACTERS else f"{text[:SHOWN_VALUE_MAX_CHARACTERS]}..."
+
+
+def as_text(value: Any) -> str:
+    """A name, an address or what a server sent, as text: bytes are decoded as UTF-8, as far as they are."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _is_a(value: Any, kinds: Any) -> bool:

@@ -10,7 +10,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.transport.producer import PIECE
+from txredis_fast._tunables import WRITE_CHUNK_BYTES
 
 pytestmark = [
     pytest.mark.usefixtures("both"),
@@ -48,7 +48,7 @@ class Socket(Transport):
     def write(self, data):
         self.longest = max(self.longest, len(data))
         super().write(data)
-        if self.producer is not None and len(self.value()) > PIECE:
+        if self.producer is not None and len(self.value()) > WRITE_CHUNK_BYTES:
             self.producer.pauseProducing()
 
     def drain(self):
@@ -78,12 +78,22 @@ def slow(**options):
 def test_a_batch_is_written_as_the_transport_takes_it():
     pool, socket = slow()
     replies = pool.handler.batch(sets())
-    assert len(socket.value()) < 4 * PIECE
+    assert len(socket.value()) < 4 * WRITE_CHUNK_BYTES
     assert socket.drain_all() == WIRE
-    assert socket.longest < 2 * PIECE
+    assert socket.longest < 2 * WRITE_CHUNK_BYTES
     assert socket.producer is None
     socket.protocol.dataReceived(b"+OK\r\n" * COUNT)
     assert fired(replies) == ["OK"] * COUNT
+
+
+def test_what_fits_into_one_piece_is_one_request_and_one_write():
+    pool, socket = slow()
+    commands = sets(WRITE_CHUNK_BYTES // len(command(*sets(1)[0])) - 50)
+    replies = pool.handler.batch(commands)
+    assert len(socket.protocol.link.requests.waiting) == 1
+    assert 0.9 * WRITE_CHUNK_BYTES < socket.longest == len(socket.value()) <= WRITE_CHUNK_BYTES
+    socket.protocol.dataReceived(b"+OK\r\n" * len(commands))
+    assert fired(replies) == ["OK"] * len(commands)
 
 
 def test_a_pipeline_too_with_a_value_for_each(clock):
@@ -91,7 +101,7 @@ def test_a_pipeline_too_with_a_value_for_each(clock):
     pipeline = fired(pool.handler.pipeline())
     each = [pipeline.incr(f"key {number}") for number in range(COUNT)]
     done = pipeline.execute_pipeline()
-    assert len(socket.value()) < 4 * PIECE
+    assert len(socket.value()) < 4 * WRITE_CHUNK_BYTES
     assert socket.drain_all() == b"".join(command("INCRBY", f"key {number}", 1) for number in range(COUNT))
     socket.protocol.dataReceived(b"".join(b":%d\r\n" % number for number in range(COUNT)))
     clock.advance(0)  # the Deferreds of so many commands may fire in several turns
@@ -146,7 +156,7 @@ def test_what_callbacks_send_in_one_turn_is_written_so_too():
     pool.handler.get("a").addCallback(lambda _: sent.extend(pool.handler.set(*each[1:]) for each in sets()))
     assert socket.drain() == command("GET", "a")
     socket.protocol.dataReceived(b"$-1\r\n")
-    assert 0 < len(socket.value()) < 4 * PIECE
+    assert 0 < len(socket.value()) < 4 * WRITE_CHUNK_BYTES
     assert socket.drain_all() == WIRE
     socket.protocol.dataReceived(b"+OK\r\n" * COUNT)
     assert [fired(one) for one in sent] == ["OK"] * COUNT

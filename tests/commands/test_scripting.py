@@ -167,7 +167,7 @@ def test_script_flush_makes_a_connection_forget_all(remembering):
 
 
 def test_a_connection_remembers_a_bounded_number_of_scripts(remembering, monkeypatch):
-    monkeypatch.setattr(scripting, "MAX_HASHES", 3)
+    monkeypatch.setattr(scripting, "SCRIPT_HASHES_KEPT", 3)
     for number in range(10):
         for _ in range(2):
             remembering.eval(f"return {number}")

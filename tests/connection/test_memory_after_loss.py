@@ -88,6 +88,6 @@ def test_a_protocol_that_is_connected_again_begins_anew(both):
     protocol.get("key").addErrback(lambda failure: None)
     protocol.dataReceived(b"*3\r\n$1000000\r\nxx")
     transport.loseConnection()
-    assert protocol._reader.buffered == 0
-    protocol._reader.feed(b"+OK\r\n")
-    assert protocol._reader.get_all() == ["OK"]
+    assert protocol.link.reader.buffered == 0
+    protocol.link.reader.feed(b"+OK\r\n")
+    assert protocol.link.reader.get_all() == ["OK"]

@@ -124,7 +124,7 @@ def test_one_that_the_pool_has_given_up_is_given_no_command():
     connection = pool.factory.pool[0]
     connection.transport.loseConnection = lambda: None  # which takes its time
     connection.link.login = -1  # somebody had it alone, and has logged in as another user
-    pool.factory.prepare(connection)
+    pool.factory.reset_connection(connection)
     failed(connection.get("k"), redis.NotSentError)
     assert state_of(connection) is ConnectionState.DRAINING
 

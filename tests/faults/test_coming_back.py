@@ -24,9 +24,9 @@ def closes_at_once(session):
 
 @pytest.mark.promise(
     "A lost connection is made again after a back-off that grows to ``maxDelay`` (10 s) and is spread at random",
-    "A thousand clients of one server do not come back in one instant. The back-off starts anew only if "
-    "the server has answered on the connection or has kept it for long, so a server that accepts and "
-    "drops is left in peace.",
+    "A thousand clients of one server do not reconnect at the same moment. The back-off starts anew only if "
+    "the server has replied on the connection or has kept it for long, so a server that accepts and closes "
+    "connections is not flooded.",
     about="Connections",
 )
 def test_a_server_that_accepts_and_drops_is_tried_ever_more_slowly(both, clock):
@@ -64,7 +64,7 @@ REFUSALS = [
     'LOADING, BUSY, MASTERDOWN, READONLY, NOAUTH and "max number of clients" in a handshake fail no '
     "waiting command: the connection is tried again",
     "NOAUTH fails the first connection of ``Connection()``. WRONGPASS fails the waiting commands with its "
-    "text, and is tried again at the slowest pace.",
+    "text, and is tried again with the longest delay.",
     about="Connections",
 )
 @pytest.mark.parametrize("refusal", REFUSALS)

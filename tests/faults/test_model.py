@@ -28,11 +28,12 @@ from txredis_fast.batching.transaction import Transaction
 from txredis_fast.connection import Link
 from txredis_fast.connection.protocol import BaseRedisProtocol
 from txredis_fast.inflight import LastLook, _pyrequest
-from txredis_fast.pool.blocking import BlockingLane, _BlockingCommand
+from txredis_fast.pool.blocking import BlockingLane
+from txredis_fast.pool.blocking_command import BlockingCommand
 
 pytestmark = pytest.mark.promise(
     "No failure or cancellation ever delivers a reply to the wrong caller",
-    "Nothing is executed twice, every Deferred fires, and no transaction, connection or Deferred is left "
+    "No command is executed twice, every Deferred fires, and no transaction, connection or Deferred is left "
     "behind: 100,000 random commands in memory with faulty links and a faulty server, and as many as the "
     "soak sends to real servers.",
     about="Replies and their callers",
@@ -199,12 +200,12 @@ def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
 
 @pytest.mark.once
 def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
-    answered = _BlockingCommand._answered
+    answered = BlockingCommand._answered
 
     def eats(self: Any, reply: Any) -> None:
         answered(self, None if isinstance(reply, list) else reply)
 
-    monkeypatch.setattr(_BlockingCommand, "_answered", eats)
+    monkeypatch.setattr(BlockingCommand, "_answered", eats)
     assert re.search("have never come out|or given it up", noticed())
 
 
@@ -217,7 +218,7 @@ def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monk
 @pytest.mark.once
 def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
-    monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
+    monkeypatch.setattr("txredis_fast.inflight._deadline.MAX_GRACES", 0)
     assert re.search("told as a timeout|thrown away unread", noticed())
 
 
@@ -293,7 +294,7 @@ def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
 
 @pytest.mark.once
 def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkeypatch):
-    class Keeps(_BlockingCommand):
+    class Keeps(BlockingCommand):
         def _got(self, connection: Any) -> None:
             sent = self._send(connection)
             if sent.called and isinstance(sent.result, Failure):
@@ -302,12 +303,18 @@ def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkey
                 self._send = lambda _: sent
                 super()._got(connection)
 
-    monkeypatch.setattr("txredis_fast.pool.blocking._BlockingCommand", Keeps)
+    monkeypatch.setattr("txredis_fast.pool.blocking.BlockingCommand", Keeps)
     assert "blocking commands are taken" in noticed(120)
 
 
 @pytest.mark.once
 def test_a_limit_that_is_over_and_taken_for_one_is_noticed(monkeypatch):
-    for module in ("connection.protocol", "client.handler", "batching.pipeline", "batching.transaction"):
+    for module in (
+        "connection.protocol",
+        "client.handler",
+        "client.batches",
+        "batching.pipeline",
+        "batching.transaction",
+    ):
         monkeypatch.setattr(f"txredis_fast.{module}.limit_error", lambda _: None)
     noticed()

@@ -310,7 +310,7 @@ def test_below_a_twisted_factory_the_connection_is_ended_too(both, clock):
 def test_a_reader_does_not_keep_its_connection(both, clock):
     pool = Pool(connect=False)
     protocol = pool.factory.buildProtocol(None)
-    reader = protocol._reader = protocol._make_reader()
+    reader = protocol.link.reading.reader = protocol._make_reader()
     from txredis_fast._roles import telling_of_replica
 
     reader.on_error = telling_of_replica(protocol)

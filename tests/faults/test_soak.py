@@ -201,7 +201,7 @@ async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fres
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
     monkeypatch.setattr("testbed.soak.faults.BUSY", (1.2, 1.5))
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
-    monkeypatch.setattr("txredis_fast.inflight._deadline.MOST_GRACES", 0)
+    monkeypatch.setattr("txredis_fast.inflight._deadline.MAX_GRACES", 0)
     session = await soaked(fresh_server, pair, operations=COMMANDS // 3, faults=4, seed=6)
     assert "where nothing fails" in " ".join(session.verdict())
 

@@ -9,10 +9,9 @@ from testbed.wire import command
 import txredis_fast as redis
 
 pytestmark = pytest.mark.promise(
-    "A reply that no command asked for, or that comes before its command was written, ends the connection "
-    "and reaches no caller",
-    "Nothing that has failed is written later. (Written means handed to Twisted. A command that is "
-    "cancelled in the turn in which it was given may still be written; its reply is dropped.)",
+    "A surplus reply, or a reply that arrives before its command is written, ends the connection and reaches no caller",
+    "A command that has failed is never written later. (Written means handed to Twisted. A command that is "
+    "cancelled in the reactor turn in which it was issued may still be written; its reply is dropped.)",
     about="Replies and their callers",
 )
 
@@ -55,7 +54,7 @@ def test_a_reply_that_comes_before_its_command_left_the_burst_ends_the_connectio
     protocol.dataReceived(b"+early\r\n")
     assert transport.aborted
     assert "Not connected" in str(failed(d, redis.NotSentError))
-    protocol._flush()  # the end of the burst
+    protocol.link.writing.flush()  # the end of the burst
     assert transport.take() == b""
 
 
@@ -82,7 +81,7 @@ def test_nothing_of_what_has_failed_is_written_later(both):
     protocol.link.abort(redis.ConnectionError("test"))
     failed(written, redis.MaybeExecutedError)
     failed(kept, redis.NotSentError)
-    protocol._flush()
+    protocol.link.writing.flush()
     failed(protocol.get("c"), redis.NotSentError)
     assert transport.take() == b""
 

@@ -34,8 +34,8 @@ def lower_the_bounds() -> None:
     for name, place in packages.items():
         sys.modules[name] = ModuleType(name)
         sys.modules[name].__path__ = [str(place)]
-    shared = importlib.import_module("txredis_fast.resp._shared")
-    shared.LARGE_BULK, shared.BELIEVED = 24, 40  # type: ignore[attr-defined]
+    tunables = importlib.import_module("txredis_fast._tunables")
+    tunables.LARGE_BULK_BYTES, tunables.TRUSTED_BULK_BYTES = 24, 40  # type: ignore[attr-defined]
     for name in packages:
         del sys.modules[name]
 

@@ -8,8 +8,9 @@ from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 from txredis_fast import PipelineError
-from txredis_fast.commands._parts.replies import PART, as_dict, as_set, scored_members
-from txredis_fast.inflight._long import LONG
+from txredis_fast._tunables import LIST_PART_ELEMENTS as PART
+from txredis_fast._tunables import LONG_REPLY_MIN_ELEMENTS as LONG
+from txredis_fast.commands._parts.replies import as_dict, as_set, scored_members
 from txredis_fast.transport import flood
 from txredis_fast.transport.turns import at_once
 

@@ -164,6 +164,55 @@ async def test_pushes_of_RESP3(server, start):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_subscriber_under_RESP3_routes_other_pushes_to_their_handlers(server, start):
+    rc = await start(SubscriberFactory(), tcp(server))
+    [protocol] = rc._factory.pool
+    invalidated = tracked(protocol)
+    await bounded(rc.execute_command("HELLO", 3))
+    await bounded(rc.execute_command("CLIENT", "TRACKING", "ON", "BCAST"))
+    await bounded(rc.subscribe("one"))
+    server.command("SET", "k", "1")
+    server.command("PUBLISH", "one", "hello")
+    assert await bounded(invalidated.get()) == ["invalidate", ["k"]]
+    assert await bounded(rc._factory.told.get()) == (None, "one", "hello")
+
+
+class Program(redis.RedisProtocol):
+    """Puts the pushes that nobody takes into its factory's queue."""
+
+    def pushReceived(self, push):
+        self.factory.told.put(list(push))
+
+
+def tracked(protocol):
+    """A queue of the invalidations that come to a connection."""
+    invalidated = DeferredQueue()
+
+    def handler(push):
+        invalidated.put(list(push))
+        return True
+
+    protocol.link.pushes.register(b"invalidate", handler)
+    return invalidated
+
+
+@pytest.mark.parametrize("registered", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_invalidations_go_to_their_handler_and_without_one_to_pushReceived(server, start, registered):
+    factory = redis.RedisFactory(None, None, 1)
+    rc = await start(factory, tcp(server), Program)
+    [protocol] = factory.pool
+    invalidated = tracked(protocol) if registered else factory.told
+    await bounded(protocol.execute_command("HELLO", 3))
+    await bounded(protocol.execute_command("CLIENT", "TRACKING", "ON"))
+    assert await bounded(rc.get("k")) is None
+    server.command("SET", "k", "1")
+    assert await bounded(invalidated.get()) == ["invalidate", ["k"]]
+    assert await bounded(rc.get("k")) == 1
+    assert factory.told.pending == []
+
+
+@pytest_twisted.ensureDeferred
 async def test_after_the_connection_was_killed_messages_arrive_again(server, start):
     rc = await start(SubscriberFactory(), tcp(server))
     told = rc._factory.told

@@ -170,15 +170,15 @@ def test_an_aborted_connection_reads_nothing_more(both, enabled, link_of):
 
 
 def test_no_more_than_a_slice_in_one_turn(both, link_of, monkeypatch):
-    monkeypatch.setattr(receive, "MAX_AT_ONCE", 10_000)
+    monkeypatch.setattr(receive, "DIRECT_READ_TURN_BYTES", 10_000)
     link = link_of()
     link.protocol.get("key").addErrback(lambda _: None)
     link.sends(b"$%d\r\n" % SIZE + VALUE[:200_000])
     assert link.is_direct
     link.sends(VALUE[:100_000], then_reads=False)
-    awaited = link.protocol._reader.awaited
+    awaited = link.protocol.link.reader.awaited
     link.transport.doRead()
-    assert awaited - link.protocol._reader.awaited == 10_000
+    assert awaited - link.protocol.link.reader.awaited == 10_000
 
 
 # -- who else is to see what comes gets it in the public way

@@ -33,7 +33,7 @@ from txredis_fast.options import ConnectionOptions
 from txredis_fast.resp import encode_command
 
 pytestmark = pytest.mark.promise(
-    "An option that was accepted raises in no timer, abort or handshake; one that is wrong is named at once",
+    "An accepted option causes no exception later; a wrong option raises at once, and the error names it",
     about="Connections",
 )
 

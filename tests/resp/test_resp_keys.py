@@ -9,10 +9,10 @@ import pytest
 from testbed.extent import extent
 from testbed.wire import bulk, bulks, command
 
+from txredis_fast._tunables import SAME_HASH_MAX_KEYS
 from txredis_fast.commands._parts.replies import as_dict, as_set
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import spread
-from txredis_fast.resp._keys import MAX_SAME_HASH
 
 pytestmark = pytest.mark.promise(
     "Members of sets and keys of dicts that an attacker chose take no longer than others", about="Security"
@@ -103,7 +103,7 @@ def test_without_a_charset_they_are_bytes(resp):
         [10**18 * k for k in range(3000)],
         [2**k for k in range(1900)],
         [k + 0.5 for k in range(MANY)],
-        [k * MODULUS for k in range(5, 5 + MAX_SAME_HASH)],
+        [k * MODULUS for k in range(5, 5 + SAME_HASH_MAX_KEYS)],
     ],
     ids=["beyond 64 bits", "identifiers", "amounts", "powers of two", "floats", "few"],
 )

@@ -26,7 +26,7 @@ from txredis_fast.sentinel import (
 
 pytestmark = [
     pytest.mark.usefixtures("logged_errors"),
-    pytest.mark.promise("A Sentinel may answer anything", about="Sentinel and fail-over"),
+    pytest.mark.promise("No reply of a Sentinel, however wrong, breaks the client", about="Sentinel and fail-over"),
 ]
 
 SERVICE = "mymaster"

@@ -6,7 +6,9 @@ import pytest
 from testbed.support import failed, fired, pending
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 
-from txredis_fast.sentinel.shared import BURST, RATE, SharedQuestion
+from txredis_fast._tunables import SENTINEL_QUESTION_BURST as BURST
+from txredis_fast._tunables import SENTINEL_QUESTIONS_PER_SECOND as RATE
+from txredis_fast.sentinel.shared import SharedQuestion
 
 
 class Asked:

@@ -15,8 +15,7 @@ from twisted.python.failure import Failure
 
 from txredis_fast.commands import Commands
 from txredis_fast.exceptions import ConnectionError, ConnectionFailedError, NotSentError, ReplyTimeoutError
-from txredis_fast.sharding import handler as sharding
-from txredis_fast.sharding.handler import (
+from txredis_fast.sharding import (
     HashRing,
     ShardedConnectionHandler,
     ShardedMethods,
@@ -24,6 +23,7 @@ from txredis_fast.sharding.handler import (
     connect_shards,
     parse_hosts,
     parse_paths,
+    ring,
 )
 
 RECORD = json.loads((Path(__file__).parents[1] / "data" / "ring_placements.json").read_text())
@@ -131,8 +131,8 @@ def test_a_command_goes_where_txredisapi_on_python_2_sent_it(recorded):
 def test_the_record_has_keys_for_the_edges(recorded):
     """Else the two tests above could not fail for a ring that wraps, or for bisecting to the left."""
     places = HashRing(make_nodes(*recorded["uuids"]), recorded["replicas"]).sorted_keys
-    assert any(sharding._place(key) >= places[-1] for key in RECORDED_KEYS)
-    assert any(sharding._place(key) in places for key in RECORDED_KEYS)
+    assert any(ring.place_of(key) >= places[-1] for key in RECORDED_KEYS)
+    assert any(ring.place_of(key) in places for key in RECORDED_KEYS)
 
 
 @pytest.mark.parametrize("key", [b"", b"key", b"cart{user:1}", "schlüssel{é}".encode(), b"a\n{b}"])
@@ -240,7 +240,7 @@ def test_a_command_is_a_real_method_with_the_commands_name_parameters_and_descri
 
 
 def test_the_names_of_the_commands_are_on_the_handler_and_the_module(handler):
-    assert handler.ShardedMethods is sharding.ShardedMethods
+    assert handler.ShardedMethods is ShardedMethods
     assert isinstance(ShardedMethods, frozenset)
     assert len(ShardedMethods) == 53
 

@@ -37,9 +37,9 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         monkeypatch.setattr(f"txredis_fast.batching.pipeline.{attribute}", getattr(requests, attribute))
     monkeypatch.setattr("txredis_fast.batching.batch.plain_commands", requests.plain_commands)
     plain = inspect.unwrap(Pipeline.execute_command)
-    monkeypatch.setattr(Pipeline, "execute_command", requests.shorten_adding(plain))
+    monkeypatch.setattr(Pipeline, "execute_command", requests.fast_path_of_pipeline(plain))
     recorded = inspect.unwrap(Batch.execute_command)
-    monkeypatch.setattr(Batch, "execute_command", requests.shorten_recording(recorded))
+    monkeypatch.setattr(Batch, "execute_command", requests.fast_path_of_batch(recorded))
 
 
 class Transport(StringTransport):

@@ -13,9 +13,10 @@ from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
 
 import txredis_fast as redis
+from txredis_fast._tunables import PROGRAM_ENDPOINT_TIMEOUT_SECONDS
 from txredis_fast.pubsub.monitor import MonitorFactory
 from txredis_fast.sentinel.factory import SentinelConnectionFactory, SentinelEndpoint
-from txredis_fast.transport.attempt import LONGEST_ATTEMPT, AttemptTimeoutError, connect_within
+from txredis_fast.transport.attempt import AttemptTimeoutError, connect_within
 from txredis_fast.transport.endpoints import tcp_endpoint, unix_endpoint
 
 pytestmark = pytest.mark.promise(
@@ -104,7 +105,7 @@ def test_an_endpoint_that_never_fires_is_given_up_and_tried_again(clock, kind, q
     rc = redis.from_endpoint(endpoint, isLazy=True, password="x", poolTimeout=None)
     for attempt in range(1, 4):
         assert len(endpoint.factories) == attempt
-        clock.advance(LONGEST_ATTEMPT - 1)
+        clock.advance(PROGRAM_ENDPOINT_TIMEOUT_SECONDS - 1)
         assert len(endpoint.factories) == attempt
         clock.advance(1)
         assert endpoint.cancelled
@@ -117,7 +118,7 @@ def test_an_endpoint_that_never_fires_is_given_up_and_tried_again(clock, kind, q
 @pytest.mark.parametrize("kind", ENDPOINTS)
 def test_a_constructor_that_waits_for_it_fails(clock, kind, quiet):
     connecting = redis.from_endpoint(kind(), reconnect=False, password="never answered")
-    clock.advance(LONGEST_ATTEMPT)
+    clock.advance(PROGRAM_ENDPOINT_TIMEOUT_SECONDS)
     clock.advance(0)
     clock.advance(0)
     error = failed(connecting, redis.ConnectionFailedError)
@@ -205,7 +206,7 @@ def test_a_sentinel_that_names_a_port_that_is_none_once_is_asked_again(reactor):
 def test_a_connection_that_comes_late_is_closed_and_never_used(clock):
     endpoint = Builds()
     rc = redis.from_endpoint(endpoint, isLazy=True, password="secret", poolTimeout=None)
-    clock.advance(LONGEST_ATTEMPT)
+    clock.advance(PROGRAM_ENDPOINT_TIMEOUT_SECONDS)
     late = give_transport(endpoint.protocols[0])
     assert late.aborted
     assert late.value() == b""

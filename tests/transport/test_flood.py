@@ -8,6 +8,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from txredis_fast._tunables import FLOOD_MIN_REQUESTS, REPLY_SLICE_SECONDS
 from txredis_fast.connection.protocol import RedisProtocol
 from txredis_fast.exceptions import MaybeExecutedError
 from txredis_fast.transport import flood
@@ -91,7 +92,7 @@ def test_replies_are_handed_on_in_slices_and_in_their_order(both, time):
     assert flooded.transport.producerState == "paused"
     assert flooded.goes_on() > 5
     assert flooded.replies == list(range(COUNT))
-    assert flooded.longest < 0.05 + flood.SLICE
+    assert flooded.longest < 0.05 + REPLY_SLICE_SECONDS
     assert flooded.transport.producerState == "producing"
 
 
@@ -103,10 +104,10 @@ def test_what_comes_meanwhile_waits_its_turn(both, time):
     flooded.receives(flooded.wire[-3:])
     flooded.goes_on()
     assert flooded.replies == list(range(COUNT))
-    assert flooded.longest < 0.05 + flood.SLICE
+    assert flooded.longest < 0.05 + REPLY_SLICE_SECONDS
 
 
-@pytest.mark.parametrize("count", [1, 100, flood.MANY])
+@pytest.mark.parametrize("count", [1, 100, FLOOD_MIN_REQUESTS])
 def test_the_replies_of_an_ordinary_number_of_commands_are_handed_on_at_once(both, time, count):
     flooded = Flooded(time, count)
     flooded.receives()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..commands import Commands
-from ..inflight import plain_commands, shorten_recording
+from ..inflight import fast_path_of_batch, plain_commands
 from ..resp import fixed_arguments
 from .pipeline import Command
 
@@ -38,7 +38,7 @@ class Batch(Commands):
     def __repr__(self) -> str:
         return f"<Batch of {len(self)} commands>"
 
-    @shorten_recording
+    @fast_path_of_batch
     def execute_command(  # type: ignore[override]
         self,
         *args: Any,

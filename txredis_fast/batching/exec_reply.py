@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
+from .._tunables import EXEC_PART_ELEMENTS
 from ..exceptions import InvalidResponse, WatchError
 from ..inflight import ListOfReplies, as_exception, parts_of
 from ..transport import at_once
@@ -17,9 +18,6 @@ __all__ = ["ExecConverter", "Queued"]
 
 #: Of a queued command: its converter or None, and whether its reply is wanted raw.
 Queued = tuple[Callable[[Any], Any] | None, bool]
-
-#: How many elements, and elements of these, are a part of the work.
-PART = 5000
 
 
 class ExecConverter(ListOfReplies):
@@ -75,7 +73,7 @@ class ExecConverter(ListOfReplies):
                 except BaseException as error:
                     value = as_exception(error)
             values.append(value)
-            if done >= PART:
+            if done >= EXEC_PART_ELEMENTS:
                 done = 0
                 yield
         for place in own:

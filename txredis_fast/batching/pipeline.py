@@ -13,19 +13,14 @@ from typing import Any
 from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
+from .._tunables import LONG_PIPELINE_MIN_COMMANDS, PIPELINE_PART_COMMANDS
 from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..inflight import add_command, answer_each, fail_each, first_error, limit_error, shorten_adding
+from ..inflight import add_command, answer_each, fail_each, fast_path_of_pipeline, first_error, limit_error
 from ..transport import in_turns
 from .exec_reply import ExecConverter
 from .scope import Scope
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
-
-#: With more commands than this the Deferreds of a pipeline fire in as many turns of the reactor as they need.
-MANY = 5000
-
-#: How many fire before the next look at the clock.
-PART = 500
 
 #: Arguments, converter or None, whether the reply is wanted raw.
 Command = tuple[Sequence[Any], Callable[[Any], Any] | None, bool]
@@ -132,7 +127,7 @@ class Pipeline(Scope):
         """Whether MULTI was given and neither EXEC nor DISCARD."""
         return self._multi_from is not None
 
-    @shorten_adding
+    @fast_path_of_pipeline
     def execute_command(
         self,
         *args: Any,
@@ -257,7 +252,7 @@ class Pipeline(Scope):
     def _answered(self, replies: list[Any], raise_on_error: bool) -> Any:
         self.results = replies
         deferreds, self._deferreds = self._deferreds, []
-        if len(replies) > MANY:
+        if len(replies) > LONG_PIPELINE_MIN_COMMANDS:
             return in_turns(_answer_in_parts(deferreds, replies)).addCallback(self._judge, replies, raise_on_error)
         try:
             index = answer_each(deferreds, replies)
@@ -293,10 +288,10 @@ def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Gene
     """Fire each with its reply; the place of the first error, or -1."""
     first_error = -1
     try:
-        for at in range(0, len(replies), PART):
-            some = deferreds[:PART]
-            index = answer_each(some, replies[at : at + PART])
-            del deferreds[:PART]
+        for at in range(0, len(replies), PIPELINE_PART_COMMANDS):
+            some = deferreds[:PIPELINE_PART_COMMANDS]
+            index = answer_each(some, replies[at : at + PIPELINE_PART_COMMANDS])
+            del deferreds[:PIPELINE_PART_COMMANDS]
             if index >= 0 and first_error < 0:
                 first_error = at + index
             yield

@@ -9,16 +9,12 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import functools
-import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, FirstError, fail, gatherResults, maybeDeferred, succeed
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, fail, succeed
 
-from .._checks import check_credential
-from .._reactor import current_reactor
+from .._checks import as_text, check_credential
 from .._types import Argument, Text
 from ..batching import (
     Batch,
@@ -36,37 +32,32 @@ from ..commands._parts import (
     BLOCKING,
     GUARDED,
     check_alone,
-    check_together,
     command_name,
     guarded_arguments,
-    guarded_names,
     longest_wait,
-    note_changes,
-    one_or_many,
     refusal,
 )
-from ..connection import BaseRedisProtocol
-from ..exceptions import NotSentError, RedisError, ResponseError, WatchError
-from ..inflight import check_timeout, limit_error, shorten_shared, within
+from ..connection import RedisProtocol
+from ..exceptions import NotSentError, RedisError
+from ..inflight import check_timeout, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
-from ..resp import fix_argument, fixed_arguments, fixed_values
+from ..pool import Pool
+from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
-from .one_by_one import send_one_by_one
+from .batches import send_on_pool
+from .calls import as_given, call, keys_as_given, lend, time_limit
+from .transact import run_transaction
 from .views import CommandView
+from .whole_pool import tell_all
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
-
-
-#: Seconds that a transaction is taken to need at least, and that it waits at most before it is run again.
-SHORTEST_RUN = 0.001
-LONGEST_PAUSE = 10.0
 
 
 class ConnectionHandler(Commands):
     """The commands, over the connections of a factory. Constructors such as ``Connection()`` give you one."""
 
-    def __init__(self, factory: Any) -> None:
+    def __init__(self, factory: Pool) -> None:
         self._factory = factory
         #: The factory's ``deferred``, which fires with this handler when all its connections are up.
         self._connected = factory.deferred
@@ -78,7 +69,7 @@ class ConnectionHandler(Commands):
         :returns: fires when they are closed.
         """
         factory = self._factory
-        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)  # type: ignore[no-any-return]
+        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
@@ -118,9 +109,9 @@ class ConnectionHandler(Commands):
 
     def stats(self) -> Stats:
         """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
-        return self._factory.stats()  # type: ignore[no-any-return]
+        return self._factory.stats()
 
-    def _repeat(self, args: Any, kwargs: Any, marked: bool) -> Deferred[Any]:
+    def _repeat(self, args: tuple[Any, ...], kwargs: dict[str, Any], marked: bool) -> Deferred[Any]:
         factory = self._factory
         policy = factory.retryPolicy or RetryPolicy()
         wrong = limit_error(kwargs.get("timeout"))
@@ -161,13 +152,17 @@ class ConnectionHandler(Commands):
 
         :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
         """
-        return self._tell_all(
-            "SELECT", lambda connection: connection.select(index), functools.partial(self._selected, index)
+        return tell_all(
+            self._factory,
+            "SELECT",
+            lambda connection: connection.select(index),
+            functools.partial(self._selected, index),
         )
 
-    def _selected(self, index: int, connections: list[Any]) -> None:
-        for each in (self._factory, *connections):
-            each.dbid = index
+    def _selected(self, index: int, connections: list[RedisProtocol]) -> None:
+        self._factory.dbid = index
+        for connection in connections:
+            connection.dbid = index
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
         """Log in all connections of the pool, and those that it will make.
@@ -190,42 +185,13 @@ class ConnectionHandler(Commands):
         if not self._factory.size and not self._factory.disconnectCalled:
             self._factory.logInNext(password, username)
             done = "OK" if self._factory.charset is not None else b"OK"
-            return self._factory.getConnection(True).addCallback(lambda _: done)  # type: ignore[no-any-return]
-        return self._tell_all(
+            return self._factory.getConnection(True).addCallback(lambda _: done)
+        return tell_all(
+            self._factory,
             "AUTH",
             lambda connection: connection.auth(password, username),
             lambda connections: self._factory.loggedIn(password, username, connections),
         )
-
-    def _tell_all(
-        self, name: str, tell: Callable[[Any], Deferred[Any]], told: Callable[[list[Any]], object]
-    ) -> Deferred[Any]:
-        """Send something on every free connection; when all have accepted it, the factory is to remember it."""
-        # Those that may have accepted it: what they changed is undone if another one refuses, or if it is cancelled.
-        changed: list[Any] = []
-
-        def tell_free(_: Any) -> Deferred[Any]:
-            changed.extend(self._factory.connectionQueue.pending)
-            replies = [tell(connection).addErrback(failed, connection) for connection in changed]
-            return gatherResults(replies, consumeErrors=True).addCallbacks(accepted, refused)
-
-        def failed(failure: Failure, connection: Any) -> Failure:
-            if failure.check(ResponseError):
-                changed.remove(connection)
-            return failure
-
-        def accepted(replies: list[Any]) -> Any:
-            told(changed)
-            return replies[0]
-
-        def refused(failure: Failure) -> Failure:
-            for connection in changed:
-                if connection.link.usable:
-                    note_changes(connection, (name,))
-                    self._factory.prepare(connection)
-            return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
-
-        return self._factory.getConnection(True).addCallback(tell_free)  # type: ignore[no-any-return]
 
     # -- transactions and pipelines
 
@@ -247,17 +213,17 @@ class ConnectionHandler(Commands):
 
     def _begin(self, keys: Any, multi: bool) -> Deferred[Any]:
         try:
-            keys = None if keys is None and multi else _keys_as_given(keys)
+            keys = None if keys is None and multi else keys_as_given(keys)
         except Exception:
             return fail()
-        getting: Deferred[Any] = self._factory.getConnection()
+        getting: Deferred[RedisProtocol] = self._factory.getConnection()
         try:
             return getting.addCallback(self._begin_on, keys, multi)
         except BaseException:
             getting.addCallback(self._factory.connectionQueue.put)
             raise
 
-    def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin_on(self, connection: RedisProtocol, keys: Any, multi: bool) -> Deferred[Any]:
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
@@ -275,22 +241,7 @@ class ConnectionHandler(Commands):
         Leaving the block commits what was queued, unless that was done; ``t.results`` has the replies. An exception
         or a cancellation discards.
         """
-        return TransactionContext(self, None if watch is None else _keys_as_given(watch))
-
-    async def _transact(self, function: Callable[[Any], Any], watched: tuple[Any, ...], retries: int) -> list[Any]:
-        for attempt in range(retries + 1):
-            begun = current_reactor().seconds()
-            try:
-                async with self.transaction(watch=watched or None) as transaction:
-                    await maybeDeferred(function, transaction)
-            except WatchError:
-                if attempt == retries:
-                    raise
-                # Its connection is given back by now. Who lost against others is not to meet them all again.
-                await deferLater(current_reactor(), _pause(attempt, current_reactor().seconds() - begun))
-            else:
-                return transaction.results or []
-        raise AssertionError("unreachable")  # pragma: no cover
+        return TransactionContext(self, None if watch is None else keys_as_given(watch))
 
     def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
         """Run a transaction, again from its beginning whenever a watched key has changed meanwhile.
@@ -305,10 +256,10 @@ class ConnectionHandler(Commands):
         :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last try.
         """
         try:
-            keys = _keys_as_given(watched)
+            keys = keys_as_given(watched)
         except Exception:
             return fail()
-        return Deferred.fromCoroutine(self._transact(function, keys, retries))
+        return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
     def pipeline(self) -> Deferred[Any]:
         """Collect commands and send them at once.
@@ -346,7 +297,7 @@ class ConnectionHandler(Commands):
         sent = self._send_batch(listed, False, timeout)
         return sent.addCallback(check_replies) if raise_on_error else sent
 
-    def _make_pipeline(self) -> Any:
+    def _make_pipeline(self) -> Pipeline:
         cls = bind_scope_class(Pipeline, self._factory.protocol)
         return cls(self._connection_now, self._send_batch, self)
 
@@ -366,7 +317,7 @@ class ConnectionHandler(Commands):
         """Fails: the pipeline that ``pipeline`` fires with has this method."""
         return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
 
-    def _connection_now(self) -> Any:
+    def _connection_now(self) -> RedisProtocol:
         for connection in self._factory.connectionQueue.pending or self._factory.pool:
             return connection
         raise NotSentError("Not connected")
@@ -374,101 +325,57 @@ class ConnectionHandler(Commands):
     def _send_batch(
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
-        wrong = limit_error(timeout)
-        if wrong is not None:
-            return fail(wrong)
-        guarded = guarded_names(commands)
-        if guarded:
-            refused = check_together(commands, self._factory.protocol)
-            if refused is not None:
-                return fail(refused)
-            alone = alone or not guarded.isdisjoint(("MULTI", "SELECT", "AUTH"))
-        lane = self._factory.blockingLane if alone and any(longest_wait(each[0]) for each in commands) else None
-
-        def send_noted(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
-            note_changes(connection, guarded)
-            return send_batch(connection, commands, left)
-
-        if lane is not None:
-            return lane.run(send_noted, timeout, [each[0] for each in commands])  # type: ignore[no-any-return]
-        if not alone and timeout is None:
-            connection = self._factory.connectionQueue.pick()
-            if connection is not None:
-                return send_batch(connection, commands)
-        getting = self._factory.getConnection(not alone)
-
-        def use(connection: Any, left: float | None = None) -> Deferred[list[Any]]:
-            if not alone:
-                return send_batch(connection, commands, left)
-            return self._lend(connection, send_noted, left)
-
-        return getting.addCallback(use) if timeout is None else within(getting, timeout, use)
+        return send_on_pool(self._factory, commands, alone, timeout)
 
     # -- sending
 
-    def _run_shared(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_shared(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         connection = self._factory.connectionQueue.pick()
         if connection is not None:
             return call(connection, name, args, kwargs)
         return self._when_connected(True, call, name, args, kwargs)
 
-    def _run_blocking(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
             # These are about the writes of their own connection: the one that commands have shared.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
                 try:
-                    return self._lend(connection, call, name, args, kwargs)
+                    return lend(self._factory, connection, call, name, args, kwargs)
                 except BaseException:
                     self._factory.connectionQueue.put(connection)
                     raise
         elif self._factory.blockingLane is not None:
-            timeout = _time_limit(name, kwargs)
+            timeout = time_limit(name, kwargs)
             if timeout is not None:
                 del kwargs["timeout"]
             try:
-                args, kwargs = _as_given(name, args, kwargs)
+                args, kwargs = as_given(name, args, kwargs)
             except Exception:
                 return fail()
-            return self._factory.blockingLane.run(  # type: ignore[no-any-return]
-                lambda connection: call(connection, name, args, kwargs), timeout
-            )
+            return self._factory.blockingLane.run(lambda connection: call(connection, name, args, kwargs), timeout)
 
-        def lend(connection: Any, *more: Any) -> Deferred[Any]:
-            return self._lend(connection, call, *more)
+        def take(connection: RedisProtocol, *more: Any) -> Deferred[Any]:
+            return lend(self._factory, connection, call, *more)
 
-        return self._when_connected(False, lend, name, args, kwargs)
+        return self._when_connected(False, take, name, args, kwargs)
 
     def _when_connected(
-        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
+        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Deferred[Any]:
         try:
-            args, kwargs = _as_given(name, args, kwargs)
+            args, kwargs = as_given(name, args, kwargs)
         except Exception:
             return fail()
         getting = self._factory.getConnection(share)
-        timeout = _time_limit(name, kwargs)
+        timeout = time_limit(name, kwargs)
         if timeout is None:
-            return getting.addCallback(use, name, args, kwargs)  # type: ignore[no-any-return]
+            return getting.addCallback(use, name, args, kwargs)
         return within(
             getting,
             timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
         )
-
-    def _lend(self, connection: Any, function: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
-        """Do something with a connection that is taken, and give it back when that has its reply, or is raised."""
-        put = self._factory.connectionQueue.put
-
-        def give_back(result: Any) -> Any:
-            put(connection)
-            return result
-
-        try:
-            return function(connection, *args).addBoth(give_back)
-        except BaseException:
-            put(connection)
-            raise
 
     # A name that is no command is not known to be wrong before a connection's class has been asked.
     def __getattr__(self, name: str) -> Any:
@@ -488,8 +395,9 @@ class ConnectionHandler(Commands):
 
     def _repr(self, title: str, address: Callable[[Any], str]) -> str:
         for connection in self._factory.pool:
-            peer = connection.transport.getPeer()
-            return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
+            if connection.transport is not None:
+                peer = connection.transport.getPeer()
+                return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
         return "<Redis Connection: Not connected>"
 
 
@@ -501,29 +409,7 @@ class UnixConnectionHandler(ConnectionHandler):
 
 
 def _socket_path(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-
-
-def _time_limit(name: str, kwargs: dict[str, Any]) -> float | None:
-    """The seconds that a call may take; of other methods ``timeout`` is an argument of the command: BLPOP's own."""
-    return kwargs.get("timeout") if name == "execute_command" else None
-
-
-def _as_given(name: str, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The arguments of a call that has to wait, as they are now; of a program's own method they are its own affair."""
-    if name == "execute_command":
-        return fixed_arguments(args), kwargs
-    if name not in COMMAND_METHODS:
-        return args, kwargs
-    return tuple(map(fixed_values, args)), {key: fixed_values(value) for key, value in kwargs.items()}
-
-
-def _keys_as_given(keys: Any) -> tuple[Any, ...]:
-    """Keys to watch as they are now.
-
-    :raises TypeError: these are no keys.
-    """
-    return tuple(map(fix_argument, one_or_many(keys)))
+    return as_text(name)
 
 
 def _index(argument: Any) -> Any:
@@ -532,27 +418,6 @@ def _index(argument: Any) -> Any:
         return int(argument)
     except (TypeError, ValueError):
         return argument
-
-
-def _pause(attempt: int, took: float) -> float:
-    """Seconds before a transaction is run again that took so long: by chance, within a time in which many have room."""
-    return random.uniform(0, min(max(took, SHORTEST_RUN) * 2 ** min(attempt + 1, 8), LONGEST_PAUSE))
-
-
-def call(connection: Any, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
-    """Call a method of a connection; what it raises is what the Deferred fails with."""
-    try:
-        result = getattr(connection, name)(*args, **kwargs)
-    except Exception:
-        return fail()
-    return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
-
-
-def send_batch(connection: Any, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
-    """Send commands in one write; by way of ``execute_command`` where a protocol subclass wants to see each."""
-    if type(connection).execute_command is BaseRedisProtocol.execute_command:
-        return connection.execute_batch(commands, timeout)  # type: ignore[no-any-return]
-    return send_one_by_one(connection, commands, timeout)
 
 
 def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:
@@ -576,7 +441,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
         except Exception:
             return fail()
 
-    return shorten_shared(name, run_shared)
+    return fast_path_of_pool(name, run_shared)
 
 
 #: Name and function of each command that a handler passes on to a connection.

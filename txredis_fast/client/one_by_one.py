@@ -14,14 +14,18 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList, fail
 from twisted.python.failure import Failure
 
+from .._types import Converter
 from ..batching import Command, ExecConverter, ReplyOrder, as_deferred
 from ..commands._parts import command_name
+from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, ExecAbortError, MaybeExecutedError, NotSentError
 
 __all__ = ["send_one_by_one"]
 
 
-def send_one_by_one(connection: Any, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
+def send_one_by_one(
+    connection: RedisProtocol, commands: Sequence[Command], timeout: float | None = None
+) -> Deferred[list[Any]]:
     """Send commands by way of ``connection.execute_command``; parameters and result as of ``execute_batch``."""
     if not connection.connected:
         return fail(NotSentError("Not connected"))
@@ -40,7 +44,7 @@ def send_one_by_one(connection: Any, commands: Sequence[Command], timeout: float
 class _OneByOne:
     """Sends the commands of one batch."""
 
-    def __init__(self, connection: Any, timeout: float | None) -> None:
+    def __init__(self, connection: RedisProtocol, timeout: float | None) -> None:
         self._connection = connection
         self._options = {} if timeout is None else {"timeout": timeout}
         #: Of the transaction that is open.
@@ -48,7 +52,7 @@ class _OneByOne:
         #: Why it is not to be executed.
         self._refusal: BaseException | None = None
 
-    def send(self, args: Sequence[Any], post_proc: Any, raw: bool) -> Deferred[Any]:
+    def send(self, args: Sequence[Any], post_proc: Converter | None, raw: bool) -> Deferred[Any]:
         """Send one command; fires with its reply."""
         name = command_name(args)
         order = self._order
@@ -70,7 +74,7 @@ class _OneByOne:
                 self._refusal = self._refusal or result.value
         return answer
 
-    def _execute(self, order: ReplyOrder, args: Sequence[Any], post_proc: Any, raw: bool) -> Deferred[Any]:
+    def _execute(self, order: ReplyOrder, args: Sequence[Any], post_proc: Converter | None, raw: bool) -> Deferred[Any]:
         self._order = None
         execute = self._connection.execute_command
         if self._refusal is not None:

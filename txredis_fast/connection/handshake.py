@@ -17,10 +17,10 @@ from twisted.python.failure import Failure
 
 from .._checks import seconds_or
 from .._credentials import ask
+from .._tunables import CONNECT_TIMEOUT_SECONDS
 from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
 from ..inflight import TimeLimit
-from ..transport import DEFAULT_CONNECT_TIMEOUT
 
 __all__ = ["Step", "begin", "write_steps"]
 
@@ -86,7 +86,7 @@ def _bounded(protocol: Any, done: Deferred[None], asks: bool = False) -> Deferre
     reactor = getattr(protocol.transport, "reactor", None)
     if (done.called and not done.paused) or (reactor is None and not asks):
         return done
-    limit = seconds_or(protocol.handshakeTimeout, DEFAULT_CONNECT_TIMEOUT)
+    limit = seconds_or(protocol.handshakeTimeout, CONNECT_TIMEOUT_SECONDS)
     slow = (
         "the user name and password were not given, or the server did not answer,"
         if asks

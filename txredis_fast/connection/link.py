@@ -10,11 +10,13 @@ This module must not know of pools or of single commands.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .._tunables import IDLE_CLOSE_SECONDS
 from ..exceptions import (
     ConnectionError,
     GarbledReplyError,
@@ -27,17 +29,21 @@ from ..inflight import RequestQueue, TimeLimit
 from ..resp import Reader
 from ..telemetry import redacted, secrets_of
 from ..transport import is_encrypted, name_of_peer
-from .state import ConnectionEvent, ConnectionState, Lifecycle
+from .pushes import Pushes
+from .reading import Reading
+from .state import ACCEPTING, ConnectionEvent, ConnectionState, Lifecycle
+from .writing import Writing
 
 __all__ = ["Link"]
 
 CRLF = b"\r\n"
 
+#: Members of the enums: on Python 3.11 looking one up in its class runs Python code, which costs, and may raise where
+#: an exception is being handled.
+NEW, ABORTING, LOST = (ConnectionState.NEW, ConnectionState.ABORTING, ConnectionState.LOST)
+
 #: Why a connection ends where that is not yet known, or cannot be said.
 TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
-
-#: Seconds until a connection that has nothing in flight, and does not close, is aborted.
-LONGEST_CLOSE = 5.0
 
 
 class Link(Lifecycle):
@@ -45,6 +51,9 @@ class Link(Lifecycle):
 
     :ivar protocol: the connection's protocol.
     :ivar requests: its requests in flight.
+    :ivar reading: the part that takes bytes.
+    :ivar writing: the part that writes commands.
+    :ivar pushes: the handlers of RESP3 pushes, by first word.
     :ivar execute_stock: ``execute_command`` as this package has it, whatever a subclass made of it.
     :ivar end_reason: local reason for closing; None if the peer closed the connection, or it is up.
     :ivar lost_because: why the connection was lost, in words.
@@ -61,13 +70,14 @@ class Link(Lifecycle):
     :ivar slot: what keeps the connection for a pool.
     """
 
-    def __init__(self, protocol: Any, write: Callable[[bytes], object]) -> None:
-        """Make the life of a protocol's connection, and its queue of requests.
-
-        :param write: writes a command that was issued outside of reply delivery.
-        """
-        super().__init__(RequestQueue(write, self.abort, self.tear, self.progress))
+    def __init__(self, protocol: Any) -> None:
+        """Make the life of a protocol's connection, and its parts."""
+        self.writing = Writing(self)
+        self.reading = Reading(self)
+        super().__init__(RequestQueue(self.writing.write_in_burst, self.abort, self.tear, self.progress))
         self.protocol = protocol
+        self._scope: Any = None
+        self.pushes = Pushes(protocol)
         self.execute_stock: Callable[..., Deferred[Any]] = protocol._execute_stock
         self.end_reason: Exception | None = None
         self.lost_because = ""
@@ -92,7 +102,7 @@ class Link(Lifecycle):
     @property
     def is_lost(self) -> bool:
         """Whether the transport has said that the connection is lost."""
-        return self.state is ConnectionState.LOST
+        return self.state is LOST
 
     @property
     def full(self) -> bool:
@@ -112,22 +122,29 @@ class Link(Lifecycle):
     @property
     def reader(self) -> Reader | None:
         """The parser of its replies; None before the first byte has come."""
-        return self.protocol._reader  # type: ignore[no-any-return]
+        return self.reading.reader
 
     @property
     def proved(self) -> bool:
         """Whether the server has taken this side for a client, and said something that makes sense."""
-        spoke = self.reader is not None and not self.protocol._refused
+        spoke = self.reader is not None and not self.reading.refused
         return self.was_pooled and spoke and not isinstance(self.end_reason, ProtocolError)
 
     @property
     def scope(self) -> Any:
         """The transaction or pipeline that is open on the connection itself; None if there is none."""
-        return self.protocol._open_scope
+        return self._scope
 
     @scope.setter
     def scope(self, scope: Any) -> None:
-        self.protocol._scope = scope
+        # Without a call, which could raise in between: a command must not pass an open transaction.
+        self._scope = scope
+        self.collecting = scope is not None
+        self.requests.accepting = self.state in ACCEPTING and not self.marked_down and scope is None
+
+    def corked(self) -> AbstractContextManager[None]:
+        """Collect what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        return self.writing.corked()
 
     @property
     def has_handshake(self) -> bool:
@@ -140,9 +157,9 @@ class Link(Lifecycle):
 
     def progress(self) -> tuple[int, int]:
         """How many bytes have been received, and how many of these have been handed on."""
-        protocol = self.protocol
-        handed_on = 0 if protocol._reader is None else protocol._reader.fed
-        return handed_on + (0 if protocol._flood is None else protocol._flood.left), handed_on
+        reading = self.reading
+        handed_on = 0 if reading.reader is None else reading.reader.fed
+        return handed_on + (0 if reading.flood is None else reading.flood.left), handed_on
 
     def encode(self, *args: Any) -> bytes:
         """Encode a command as it would be sent on this connection.
@@ -166,16 +183,16 @@ class Link(Lifecycle):
         # Whatever is raised below: no reply is handed on any more, and no command is taken.
         self.requests.stopped = True
         self.requests.accepting = False
-        if self.state is not ConnectionState.LOST:
-            self.state = ConnectionState.ABORTING
+        if self.state is not LOST:
+            self.state = ABORTING
         if self.end_reason is None:
             self.end_reason = TORN
             self.end_reason = redacted(reason, *secrets_of(self.protocol))  # type: ignore[assignment]
         try:
-            self.protocol._write_no_more()
+            self.writing.stop()
         finally:
             transport = self.protocol.transport
-            if transport is not None and self.state is not ConnectionState.LOST:
+            if transport is not None and self.state is not LOST:
                 getattr(transport, "abortConnection", transport.loseConnection)()
 
     def tear(self, error: BaseException) -> None:
@@ -186,8 +203,8 @@ class Link(Lifecycle):
         requests = self.requests
         requests.torn = requests.stopped = True
         requests.accepting = False
-        if self.state is not ConnectionState.LOST:
-            self.state = ConnectionState.ABORTING
+        if self.state is not LOST:
+            self.state = ABORTING
         if self.end_reason is None:
             self.end_reason = TORN
             self.end_reason = ConnectionError(f"{TORN}: {type(error).__name__}")
@@ -199,7 +216,7 @@ class Link(Lifecycle):
 
     def end_if_torn(self) -> None:
         """End the connection now, where something was raised that left no room to do so."""
-        if self.requests.torn and self.state is not ConnectionState.LOST:
+        if self.requests.torn and self.state is not LOST:
             self.abort(TORN)
 
     def refuse(self, message: str) -> None:
@@ -230,7 +247,7 @@ class Link(Lifecycle):
             transport.loseConnection()
         elif in_flight or getattr(transport, "reactor", None) is not None:
             reason = ConnectionError(f"disconnected, {timeout} seconds after that was wanted")
-            self._abort_after(timeout or LONGEST_CLOSE, reason)
+            self._abort_after(timeout or IDLE_CLOSE_SECONDS, reason)
         if blocked:
             transport.loseConnection()
         self.close_if_idle()
@@ -265,19 +282,19 @@ class Link(Lifecycle):
     def lost(self, why: Failure) -> None:
         """End, once: also called for a protocol whose ``connectionLost`` does not chain."""
         protocol = self.protocol
-        if self.state not in (ConnectionState.NEW, ConnectionState.LOST):
+        if self.state not in (NEW, LOST):
             self._ending = True
             self.enter(ConnectionEvent.LOST)
-        protocol._take_rest()
+        self.reading.end()
         if not self._ending and not self.requests.waiting and not protocol._waiting_for_disconnect:
             return
         self.requests.stopped = True
         try:
             self.lost_because = self.why_lost(why)
             self._stop_drain_timer()
-            protocol._write_no_more()
+            self.writing.stop()
             protocol.script_hashes.clear()
-            protocol._scope = None
+            self.scope = None
             self._ending = False
         finally:
             try:

@@ -21,22 +21,9 @@ __all__ = ["OwnScope"]
 
 
 class OwnScope(Commands):
-    """The part of a connection that opens scopes on itself.
-
-    :ivar _scope: where commands go instead, while a transaction or pipeline is open.
-    """
+    """The methods of a connection that open scopes on itself: ``link.scope`` is where commands go instead, then."""
 
     link: Link
-    _open_scope: Any = None
-
-    @property
-    def _scope(self) -> Any:
-        return self._open_scope
-
-    @_scope.setter
-    def _scope(self, scope: Any) -> None:
-        self._open_scope = scope
-        self.link.collect(scope is not None)
 
     def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
         """Send many commands in one write."""
@@ -45,17 +32,17 @@ class OwnScope(Commands):
     @property
     def inTransaction(self) -> bool:
         """Whether WATCH or MULTI is open."""
-        return self._scope is not None and bool(self._scope.inTransaction)
+        return self.link.scope is not None and bool(self.link.scope.inTransaction)
 
     @property
     def transactions(self) -> int:
         """How many commands are queued in the open transaction."""
-        return self._scope.transactions if isinstance(self._scope, Transaction) else 0
+        return self.link.scope.transactions if isinstance(self.link.scope, Transaction) else 0
 
     @property
     def pipelining(self) -> bool:
         """Whether commands are being collected."""
-        return self._scope is not None and bool(self._scope.pipelining)
+        return self.link.scope is not None and bool(self.link.scope.pipelining)
 
     def watch(self, keys: Any) -> Deferred[Any]:
         """Watch keys on this connection; ends with ``unwatch``, ``commit`` or ``discard``.
@@ -73,15 +60,15 @@ class OwnScope(Commands):
         return self._transaction("multi", keys)
 
     def _transaction(self, verb: str, keys: Any) -> Deferred[Any]:
-        scope = self._scope
+        scope = self.link.scope
         if scope is None:
-            scope = self._scope = Transaction(self, self._send_outside_scope, self._scope_ended, self)
+            scope = self.link.scope = Transaction(self, self._send_outside_scope, self._scope_ended, self)
         begun: Deferred[Any] = getattr(scope, verb)(keys)
         return begun.addCallback(lambda _: self)
 
     def unwatch(self) -> Deferred[Any]:
         """Stop watching; fires with ``"OK"``, or with ``"QUEUED"`` inside MULTI."""
-        return self.execute_command("UNWATCH") if self._scope is None else self._leave("unwatch")
+        return self.execute_command("UNWATCH") if self.link.scope is None else self._leave("unwatch")
 
     def commit(self) -> Deferred[Any]:
         """Execute what was queued; see ``Transaction.commit``."""
@@ -92,12 +79,12 @@ class OwnScope(Commands):
         return self._leave("discard")
 
     def _leave(self, verb: str) -> Deferred[Any]:
-        scope = self._scope
+        scope = self.link.scope
         if scope is None:
             return fail(RedisError("Not in transaction"))
         left: Deferred[Any] = getattr(scope, verb)()
         if not scope.inTransaction and not scope.pipelining:
-            self._scope = None
+            self.link.scope = None
         return left
 
     def pipeline(self) -> Deferred[Any]:
@@ -105,30 +92,30 @@ class OwnScope(Commands):
 
         :returns: fires with this protocol.
         """
-        if self._scope is not None:
+        if self.link.scope is not None:
             return fail(RedisError("A pipeline cannot be opened inside a transaction or another pipeline"))
-        self._scope = Pipeline(
+        self.link.scope = Pipeline(
             lambda: self, lambda commands, alone, timeout: self.execute_batch(commands, timeout), self
         )
         return succeed(self)
 
     def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
         """Write what was collected; see ``Pipeline.execute_pipeline``."""
-        scope = self._scope
+        scope = self.link.scope
         if not isinstance(scope, Pipeline):
             return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
-        self._scope = None
+        self.link.scope = None
         return scope.execute_pipeline(raise_on_error=raise_on_error, timeout=timeout)
 
     def _send_batch(self, commands: Sequence[Command], alone: bool, timeout: float | None) -> Deferred[list[Any]]:
         return self.execute_batch(commands, timeout)
 
     def _scope_ended(self, connection: Any) -> None:
-        self._scope = None
+        self.link.scope = None
 
     def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        scope, self._scope = self._scope, None
+        scope, self.link.scope = self.link.scope, None
         try:
             return self.link.execute_stock(*args, **kwargs)
         finally:
-            self._scope = scope
+            self.link.scope = scope

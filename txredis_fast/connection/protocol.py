@@ -1,4 +1,4 @@
-"""One connection to a server: bytes come in, replies go to who waits for them; commands go out.
+"""One connection to a server: parse incoming bytes, match replies to pending requests, write commands.
 
 :class:`RedisProtocol` is a plain Twisted protocol. It works below a :class:`~txredis_fast.RedisFactory`, below any
 other factory, or by hand over a fake transport with no reactor running; and it is made to be subclassed:
@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -25,32 +27,43 @@ from twisted.python.failure import Failure
 
 from .._checks import Credential, check_error_handler
 from .._reactor import current_reactor
+from .._tunables import BLOCKING_SLACK_SECONDS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
 from ..commands._parts import longest_wait
 from ..exceptions import (
     ConnectionError,
     NotSentError,
     ProtocolError,
 )
-from ..inflight import PostProc, limit_error, shorten
+from ..inflight import PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
-from ..transport import DEFAULT_CONNECT_TIMEOUT, PIECE, SlicedBatch
+from ..transport import SlicedBatch
 from .handshake import Step, begin, write_steps
+from .legacy import ParsingSteps
 from .link import Link
 from .own_scope import OwnScope
-from .reading import Incoming
 from .state import DELIVERING, ConnectionEvent, ConnectionState
-from .writing import MUCH, Outgoing
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
-#: Seconds that the reply to a blocking command may come after its own time limit, where there is no ``replyTimeout``.
-BLOCKING_SLACK = 10.0
+
+def _kept_by_queue(name: str) -> Any:
+    """An attribute that programs read and set on a connection, and that its queue of requests uses: kept there.
+
+    The getter has no Python code, so that it costs little more than an attribute.
+    """
+
+    def set_on_queue(self: BaseRedisProtocol, value: Any) -> None:
+        setattr(self._requests, name, value)
+
+    return property(attrgetter(f"_requests.{name}"), set_on_queue)
 
 
-class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
+class BaseRedisProtocol(ParsingSteps, OwnScope):
     """A connection that speaks RESP. See the module's docstring for what a subclass may override.
+
+    It is made of parts: ``link.reading``, ``link.writing`` and ``link.requests``, the queue of requests in flight.
 
     :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
     """
@@ -60,7 +73,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
     limits: Mapping[str, int] = {}
     #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
-    handshakeTimeout: float = DEFAULT_CONNECT_TIMEOUT
+    handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
     #: Whether functions of the program are yet to give the user name or the password.
@@ -68,6 +81,12 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
     #: Whether a PING may be sent at any time.
     answersPing = True
     factory: Any = None
+    #: What Twisted connects it to; a program may replace it.
+    transport: Any = _kept_by_queue("transport")
+    #: See ``ConnectionOptions.charset``. What has come is decoded as this was when the first reply came.
+    charset: Any = _kept_by_queue("charset")
+    #: See ``ConnectionOptions.replyTimeout``; holds for commands given from then on.
+    replyTimeout: Any = _kept_by_queue("reply_timeout")
 
     def __init__(
         self,
@@ -87,25 +106,23 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         The others: see :class:`~txredis_fast.ConnectionOptions`.
         """
         check_error_handler(errors)
+        self.link = self.makeLink()
+        self._requests = self.link.requests
         self.charset = check_option("charset", charset)
         self.errors = errors
-        self.replyTimeout: float | None = check_option("replyTimeout", replyTimeout)
+        self.replyTimeout = check_option("replyTimeout", replyTimeout)
         self.password: Any = check_option("password", password)
         self.dbid: int | None = check_option("dbid", dbid)
         self.convertNumbers = check_option("convertNumbers", convertNumbers)
         self.username: Any = check_option("username", username)
         self.script_hashes: set[str] = set()
-        self.link = self.makeLink(self._write)
-        self._requests = self.link.requests
+        self._deliver_push = self.link.pushes.deliver
         self._waiting_for_connect: list[Deferred[Any]] = []
         self._waiting_for_disconnect: list[Deferred[Any]] = []
 
-    def makeLink(self, write: Callable[[bytes], object]) -> Link:
-        """Make the object that has the life of this connection.
-
-        :param write: writes a command that was issued outside of reply delivery.
-        """
-        return Link(self, write)
+    def makeLink(self) -> Link:
+        """Make the object that has the life of this connection, and its parts."""
+        return Link(self)
 
     # -- life of the connection
 
@@ -142,7 +159,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             if set_option is not None:
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
-        self._look_at(transport)
+        self.link.writing.look_at(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
@@ -223,36 +240,23 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             self.charset, convert_numbers if convert_numbers == "exact" else bool(convert_numbers), **self.limits
         )
 
-    def _deliver(self, reader: Reader) -> None:
-        requests = self._requests
-        nested = self._delivering  # by a transport that answers during write
-        try:
-            self._delivering = True
-            if requests.outgoing is None:
-                requests.outgoing = []  # what callbacks send goes out in one write
-            try:
-                self.deliverReplies(reader)
-            except ProtocolError as error:
-                self.link.abort(error)
-            if not nested:
-                if requests.full and requests.has_room() and self.link.on_room is not None:
-                    self.link.on_room(self)  # what it gives goes out in the same write
-                self._delivering = False
-                self._flush()
-                if self.link.on_busy is not None and self.link.in_flight > MUCH:
-                    self.link.on_busy(self)
-                if self.link.state is ConnectionState.DRAINING:
-                    self.link.close_if_idle()
-        except BaseException as error:
-            self._delivering = nested
-            self.link.tear(error)
-            raise
+    def dataReceived(self, data: bytes, unpause: bool = False) -> None:
+        """Take bytes from the transport, and deliver each reply that they complete before returning.
+
+        Where more than a thousand commands are in flight, some replies may wait for a later turn of the reactor.
+        """
+        self.link.reading.receive(data)
+
+    @property
+    def _receives_unseen(self) -> bool:
+        """Whether bytes may go to the parser without a call of ``dataReceived``: it is not overridden or patched."""
+        return getattr(self.dataReceived, "__func__", None) in _STOCK_DATA_RECEIVED
 
     def deliverReplies(self, reader: Reader) -> None:
         """Hand on every reply that is complete, by way of ``replyReceived`` where that was overridden."""
         take = self.replyReceived
         take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
-        self._requests.deliver(reader, take_reply, self.pushReceived, take)
+        self._requests.deliver(reader, take_reply, self._deliver_push, take)
 
     def replyReceived(self, reply: Any) -> None:
         """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
@@ -263,7 +267,11 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             self.link.abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
-        """A RESP3 push message has come; ignored here. Override it to use them."""
+        """A RESP3 push message has come that nothing else takes; ignored here. Override it to use it.
+
+        A subscriber takes messages and confirmations of subscriptions. ``link.pushes.register(b"invalidate", handler)``
+        takes all pushes that begin with that word.
+        """
 
     def pauseProducing(self) -> None:
         """Stop reading, and hand on nothing more until ``resumeProducing``."""
@@ -275,12 +283,13 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         requests = self._requests
         requests.stopped = requests.torn or self.link.end_reason is not None or self.link.state not in DELIVERING
         super().resumeProducing()  # type: ignore[no-untyped-call]
-        if self._reader is not None:
-            self._deliver(self._reader)
+        reading = self.link.reading
+        if reading.reader is not None:
+            reading.deliver(reading.reader)
 
     # -- commands
 
-    @shorten
+    @compiled_fast_path
     def execute_command(
         self,
         *args: Any,
@@ -303,13 +312,14 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         :returns: fires with the reply; fails with :exc:`ResponseError`, :exc:`InvalidData` (an argument cannot be
             sent), :exc:`NotSentError` or :exc:`MaybeExecutedError`. Never raises.
         """
-        if self._scope is not None:
-            return self._scope.execute_command(  # type: ignore[no-any-return]
+        requests = self._requests
+        if not requests.accepting and self.link.scope is not None:
+            return self.link.scope.execute_command(  # type: ignore[no-any-return]
                 *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         if kwargs:
             return fail(TypeError(f"execute_command() has no option {', '.join(kwargs)}"))
-        if not self.link.accepts:
+        if not requests.accepting:
             return fail(NotSentError("Not connected"))
         wrong = None if timeout is None else limit_error(timeout)
         if wrong is not None:
@@ -321,7 +331,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             if timeout is None and apply_timeout:
                 timeout = self.replyTimeout
             deadline = self._deadline(timeout) if timeout else None
-            return self._requests.send(data, post_proc, raw, None, deadline)
+            return requests.send(data, post_proc, raw, None, deadline)
         except Exception:
             return fail()
 
@@ -334,7 +344,7 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
         self.link.blocking_command = args
         wait = longest_wait(args)
         if timeout is None and wait is not None and wait != math.inf:
-            timeout = wait + (self.replyTimeout or BLOCKING_SLACK)
+            timeout = wait + (self.replyTimeout or BLOCKING_SLACK_SECONDS)
         deadline = self._deadline(timeout) if timeout else None
         blocked_by = self._requests.send(data, post_proc, raw, self._cancel_blocking, deadline)
         self.link.blocked_by = blocked_by
@@ -363,19 +373,26 @@ class BaseRedisProtocol(Incoming, Outgoing, OwnScope):
             end = 0
             while end < len(arguments):
                 begin = end
-                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, PIECE)
+                data, end = encode_commands(arguments, self.charset, self.errors, self.strict, begin, WRITE_CHUNK_BYTES)
                 parts.append((data, begin, end))
             timeout = timeout or self.replyTimeout
             deadline = self._deadline(timeout) if timeout else None
             if len(parts) == 1:
                 return self._requests.send_batch(data, commands, deadline)
-            with self.corked():
+            with self.link.corked():
                 slices = [self._requests.send_batch(data, commands[begin:end], deadline) for data, begin, end in parts]
         except Exception:
             return fail()
         return SlicedBatch(slices).deferred
 
+    def corked(self) -> AbstractContextManager[None]:
+        """Collect what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        return self.link.corked()
+
     def _deadline(self, timeout: float) -> float:
+        deadline = self._requests.usual_deadline(timeout)
+        if deadline is not None:
+            return deadline
         call_later = self.callLater
         clock: Any = getattr(call_later, "__self__", None)
         if clock is self or not hasattr(clock, "seconds"):
@@ -407,12 +424,12 @@ class RedisProtocol(BaseRedisProtocol):
         BaseRedisProtocol.__init__(self, *args, **kwargs)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Take bytes from the transport, and hand on each reply that they complete before returning."""
-        BaseRedisProtocol.dataReceived(self, data, unpause)
+        """Take bytes from the transport, and deliver each reply that they complete before returning."""
+        self.link.reading.receive(data)
 
 
-#: Those that others have not replaced, so that nobody notices where data takes another way.
-Incoming._stock = (BaseRedisProtocol.dataReceived, RedisProtocol.dataReceived)
+#: Those that no subclass or program has replaced, so that nobody notices where data takes another way.
+_STOCK_DATA_RECEIVED = (BaseRedisProtocol.dataReceived, RedisProtocol.dataReceived)
 
 #: txredisapi's name for the protocol that parses with hiredis; here both are one, and need no hiredis.
 HiredisProtocol = RedisProtocol

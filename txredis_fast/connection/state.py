@@ -60,6 +60,8 @@ class Lifecycle:
     """The state of one connection.
 
     :ivar state: changed by :meth:`enter`; in the middle of an exception, where no call is safe, by the connection.
+    :ivar marked_down: whether a program has set ``connected`` to 0.
+    :ivar collecting: whether a transaction or pipeline of the connection's own is given the commands.
     """
 
     def __init__(self, requests: RequestQueue) -> None:
@@ -69,17 +71,17 @@ class Lifecycle:
         """
         self.state = _NEW
         self.requests = requests
-        self._marked_down = self._collecting = False
+        self.marked_down = self.collecting = False
 
     @property
     def accepts(self) -> bool:
         """Whether a command may be given."""
-        return self.state in ACCEPTING and not self._marked_down
+        return self.state in ACCEPTING and not self.marked_down and not self.requests.torn
 
     @property
     def usable(self) -> bool:
-        """Whether a pool may lend it: its handshake is done, and nobody ends it."""
-        return self.state is _READY and not self._marked_down
+        """Whether a pool may lend it: its handshake is done, and it is not being ended."""
+        return self.state is _READY and not self.marked_down and not self.requests.torn
 
     def enter(self, event: ConnectionEvent) -> None:
         """Take the transition of an event, if the table has one."""
@@ -90,15 +92,10 @@ class Lifecycle:
 
     def mark(self, up: bool) -> None:
         """A program says whether the connection is up, by its attribute ``connected``."""
-        self._marked_down = not up
+        self.marked_down = not up
         if up:
             self.enter(ConnectionEvent.MADE)
         self._settle()
 
-    def collect(self, collecting: bool) -> None:
-        """Say whether a transaction or pipeline of the connection's own is given the commands."""
-        self._collecting = collecting
-        self._settle()
-
     def _settle(self) -> None:
-        self.requests.accepting = self.accepts and not self._collecting
+        self.requests.accepting = self.accepts and not self.collecting

@@ -1,111 +1,145 @@
-"""Commands on their way to the transport: at once, those of one turn together, or in pieces as it takes them.
+"""Writing of one connection: at once, corked for one write, or in pieces as the transport takes them.
 
-:class:`Outgoing` is the part of a protocol that writes. It must not know of commands, nor of replies.
+:class:`Writing` is the only owner of the cork and of ``requests.outgoing``, which is None where commands go through.
+This module must not know of commands, nor of replies.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..inflight import RequestQueue
-from ..transport import PIECE, Outlet, send, sends_directly
-from .link import Link
+from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
+from ..transport import Outlet, send, sends_directly
+from .cork import TRANSITIONS, CorkEvent, CorkState
 
-__all__ = ["MUCH", "Outgoing"]
+if TYPE_CHECKING:
+    from .link import Link
 
-#: With more requests than this in flight, another one is likely to be part of a burst.
-BURST = 64
+__all__ = ["Writing"]
 
-#: With more than this in flight, others of the pool are asked for help. Below it, to write and read less at a time,
-#: over several sockets, costs more than it brings.
-MUCH = 256
+#: Members of the enums; see :mod:`.link`.
+CORKED = CorkState.CORKED
+HOLD, WRITTEN, OVERFLOW = CorkEvent.HOLD, CorkEvent.WRITTEN, CorkEvent.OVERFLOW
+DRAINED, DRAINED_HELD = CorkEvent.DRAINED, CorkEvent.DRAINED_HELD
 
 
-class Outgoing:
-    """Writes what the queue of requests has."""
+class Writing:
+    """Writes what the queue of requests has.
 
-    transport: Any
-    _requests: RequestQueue
-    link: Link
-    #: Whether replies are being handed on: what callbacks send then is kept for one write.
-    _delivering = False
-    #: The transport, where data may be handed to its socket at once.
-    _direct_transport: Any = None
-    #: Writes what is too much for one write, while there is such.
-    _outlet: Outlet | None = None
+    :ivar state: of the cork.
+    """
 
-    def _look_at(self, transport: Any) -> None:
+    __slots__ = ("_direct_transport", "_link", "_outlet", "state")
+
+    def __init__(self, link: Link) -> None:
+        """Make the part of a connection that writes."""
+        self.state = CorkState.THROUGH
+        self._link = link
+        #: The transport, where data may be handed to its socket at once.
+        self._direct_transport: Any = None
+        #: Writes what is too much for one write; None where nothing is.
+        self._outlet: Outlet | None = None
+
+    def look_at(self, transport: Any) -> None:
+        """Look whether a transport's socket may be handed data at once."""
         self._direct_transport = transport if sends_directly(transport) else None
 
-    def _write(self, data: bytes) -> None:
-        """Write a command that no callback of a reply gave.
+    def write_in_burst(self, data: bytes) -> None:
+        """Write a command behind many that are in flight, issued outside of reply delivery.
 
-        Twisted sends it, with what else comes before the next poll, in one piece. In the middle of a long burst
-        even the calls of ``transport.write`` are saved.
+        Twisted sends what is written before the next poll in one piece; in a long burst even the calls of
+        ``transport.write`` are saved.
         """
-        transport: Any = self.transport
-        if self.link.in_flight > MUCH and self.link.on_busy is not None:
-            self.link.on_busy(self)
-        if self.link.in_flight > BURST and transport is self._direct_transport:
-            self._requests.outgoing = [data]
-            transport.reactor.callLater(0, self._flush)
+        link = self._link
+        requests = link.requests
+        transport = requests.transport
+        if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
+            link.on_busy(link.protocol)
+        if transport is self._direct_transport:
+            requests.outgoing = [data]
+            self._enter(HOLD)
+            transport.reactor.callLater(0, self.flush)
         else:
             transport.write(data)
 
-    def _flush(self) -> None:
-        """Write what was kept."""
-        if self.link.end_reason is not None:
+    def hold(self) -> None:
+        """Collect the commands given from here on, until :meth:`flush`."""
+        requests = self._link.requests
+        if requests.outgoing is None:
+            requests.outgoing = []
+            self.state = CORKED
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        link = self._link
+        if link.end_reason is not None:
             return  # what was not written by now never is, and fails as such
-        requests = self._requests
+        requests = link.requests
         outgoing = requests.outgoing
         try:
-            if outgoing and (requests.bytes_in_flight > PIECE or self._outlet is not None) and self._is_much(outgoing):
+            if (
+                outgoing
+                and (requests.bytes_in_flight > WRITE_CHUNK_BYTES or self._outlet is not None)
+                and self._is_much(outgoing)
+            ):
                 return
             requests.outgoing = None
+            self.state = TRANSITIONS.get((self.state, WRITTEN), self.state)
             if outgoing:
                 data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
-                transport: Any = self.transport
+                transport = requests.transport
                 if transport is self._direct_transport:
                     send(transport, data)
                 else:
                     transport.write(data)
         except BaseException as error:
-            self.link.tear(error)
+            link.tear(error)
             raise
 
     @contextlib.contextmanager
     def corked(self) -> Generator[None, None, None]:
-        """Keep what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
-        requests = self._requests
-        if requests.outgoing is not None:
+        """Collect what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        if self._link.requests.outgoing is not None:
             yield
             return
         try:
-            requests.outgoing = []
+            self.hold()
             yield
         except BaseException as error:
-            if requests.outgoing:
-                self.link.tear(error)  # some of it is not written, and never will be
-            requests.outgoing = None
+            if self._link.requests.outgoing:
+                self._link.tear(error)  # some of it is not written, and never will be
+            self._let_through(WRITTEN)
             raise
-        self._flush()
+        self.flush()
+
+    def stop(self) -> None:
+        """Write no more: the connection ends."""
+        if self._outlet is not None:
+            self._outlet.stop()
+
+    def _enter(self, event: CorkEvent) -> None:
+        self.state = TRANSITIONS.get((self.state, event), self.state)
+
+    def _let_through(self, event: CorkEvent) -> None:
+        self._link.requests.outgoing = None
+        self._enter(event)
 
     def _is_much(self, outgoing: list[bytes]) -> bool:
         """Leave it to an outlet, if one is at work already or this is more than one write's worth."""
         if self._outlet is None:
-            if len(outgoing) == 1 or sum(map(len, outgoing)) <= PIECE:
+            if len(outgoing) == 1 or sum(map(len, outgoing)) <= WRITE_CHUNK_BYTES:
                 return False
-            self._outlet = Outlet(self.transport, outgoing, self._all_written)
+            self._outlet = Outlet(self._link.requests.transport, outgoing, self._all_written)
+            self._enter(OVERFLOW)
             self._outlet.start()
         return True
 
     def _all_written(self) -> None:
         self._outlet = None
-        if not self._delivering:
-            self._requests.outgoing = None
-
-    def _write_no_more(self) -> None:
-        if self._outlet is not None:
-            self._outlet.stop()
+        # A transport that answers within its write may have had more collected, by a holder that flushes it.
+        if self._link.reading.delivering or self._link.requests.outgoing:
+            self._enter(DRAINED_HELD)
+        else:
+            self._let_through(DRAINED)

@@ -12,17 +12,18 @@ from cpython.object cimport PyObject
 
 from twisted.internet.defer import fail
 
+from txredis_fast._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
 from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.inflight._deadline import DeadlineTimer
 from txredis_fast.inflight._failing import as_exception, fail_each
-from txredis_fast.inflight._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 
 __all__ = [
-    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "first_error", "plain_commands", "shorten",
-    "shorten_adding", "shorten_recording", "shorten_shared"
+    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "compiled_fast_path", "fast_path_of_batch",
+    "fast_path_of_pipeline", "fast_path_of_pool", "first_error", "plain_commands"
 ]
 
 cdef extern from "Python.h":
@@ -36,7 +37,8 @@ cdef enum:
 
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
-cdef Py_ssize_t _LONG = LONG
+cdef Py_ssize_t _LONG = LONG_REPLY_MIN_ELEMENTS
+cdef Py_ssize_t _BURST = BURST_MIN_REQUESTS
 cdef object _ListOfReplies = ListOfReplies
 
 
@@ -166,6 +168,9 @@ cdef class BatchRequest:
 cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
+    cdef public object transport
+    cdef public object charset
+    cdef public object reply_timeout
     cdef readonly bint full
     cdef public bint accepting
     cdef public bint stopped
@@ -187,6 +192,9 @@ cdef class RequestQueue:
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
+        self.transport = None
+        self.charset = "utf-8"
+        self.reply_timeout = None
         self.full = False
         self.accepting = False
         self.stopped = False
@@ -226,10 +234,12 @@ cdef class RequestQueue:
         self.in_flight += commands
         self.bytes_out += size
         self.bytes_in_flight += size
-        if self.outgoing is None:
+        if self.outgoing is not None:
+            (<list?>self.outgoing).append(data)
+        elif self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
         else:
-            (<list?>self.outgoing).append(data)
+            self.transport.write(data)
         if not self.full and not self.has_room() and self._on_full is not None:
             self._on_full()
         return 0
@@ -378,15 +388,16 @@ cdef class RequestQueue:
             raise
 
     def start_deadline(self, timeout, call_later, seconds):
-        timer = self._timer
-        if timer.running and timeout == timer.usual:
-            return seconds() + timeout
-        return timer.start(timeout, call_later, seconds, self.waiting)
+        return self._timer.start(timeout, call_later, seconds, self.waiting)
+
+    cpdef usual_deadline(self, timeout):
+        cdef object timer = self._timer
+        return timer.seconds() + timeout if timer.running and timeout == timer.usual else None
 
 
-def shorten(execute_command):
+def compiled_fast_path(execute_command):
     @wraps(execute_command)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         cdef object deferred = None
         try:
             if not kwargs:
@@ -397,7 +408,7 @@ def shorten(execute_command):
             return fail()
         return execute_command(self, *args, **kwargs) if deferred is None else deferred
 
-    return shortened
+    return fast_path
 
 
 cdef object _send_usual(object connection, tuple args, object post_proc):
@@ -412,18 +423,20 @@ cdef object _send_usual(object connection, tuple args, object post_proc):
     requests = <RequestQueue>found
     if not args or not requests.accepting:
         return None
-    data = encode_usual(args, connection.charset)
+    data = encode_usual(args, requests.charset)
     if data is None:
         return None
-    timeout = connection.replyTimeout
+    timeout = requests.reply_timeout
     if timeout:
-        deadline = connection._deadline(timeout)
+        deadline = requests.usual_deadline(timeout)
+        if deadline is None:
+            deadline = connection._deadline(timeout)
     return requests._send(data, post_proc, False, None, deadline)
 
 
-def shorten_shared(str name not None, run_shared):
+def fast_path_of_pool(str name not None, run_shared):
     @wraps(run_shared)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         if not kwargs and len(args) <= MAX_ARGUMENTS:
             connection = self._factory.connectionQueue.current
             if connection is not None and connection.link.requests.accepting:
@@ -433,7 +446,7 @@ def shorten_shared(str name not None, run_shared):
                     return fail()
         return run_shared(self, *args, **kwargs)
 
-    return shortened
+    return fast_path
 
 
 cdef object _call(object host, str name, tuple args):
@@ -478,9 +491,9 @@ cdef inline tuple _fixed(tuple args):
     return args
 
 
-def shorten_adding(execute_command):
+def fast_path_of_pipeline(execute_command):
     @wraps(execute_command)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         cdef object post_proc = None
         if kwargs:
             if len(kwargs) != 1 or "post_proc" not in kwargs:
@@ -493,12 +506,12 @@ def shorten_adding(execute_command):
         except Exception as error:
             return self._refuse(error)
 
-    return shortened
+    return fast_path
 
 
-def shorten_recording(execute_command):
+def fast_path_of_batch(execute_command):
     @wraps(execute_command)
-    def shortened(self, *args, **kwargs):
+    def fast_path(self, *args, **kwargs):
         cdef object post_proc = None
         if kwargs:
             if len(kwargs) != 1 or "post_proc" not in kwargs:
@@ -506,7 +519,7 @@ def shorten_recording(execute_command):
             post_proc = kwargs["post_proc"]
         (<list?>self._commands).append((_fixed(args), post_proc, False))
 
-    return shortened
+    return fast_path
 
 
 def answer_each(list deferreds not None, list replies not None):

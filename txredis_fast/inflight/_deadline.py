@@ -15,19 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .._tunables import LATE_TURN_SECONDS, MAX_GRACE_SECONDS, MAX_GRACES, SOCKET_BUFFER_MAX_BYTES
 from ..exceptions import ReplyTimeoutError
+from ..transport import cancel_timer
 
 __all__ = ["DeadlineTimer", "LastLook"]
-
-#: More bytes than these have not lain in a socket when the deadline passed: what comes after them is late.
-SOCKET_BYTES = 64 * 1024 * 1024
-
-#: A timer that rings so many seconds late, or less, rings in time.
-LATE = 0.05
-#: Seconds that replies get at most, after a turn of the program in which nothing could be sent or received.
-LONGEST_GRACE = 1.0
-#: How often at a time: a program that never turns in time has its limits, too.
-MOST_GRACES = 3
 
 
 class _Deadline(float):
@@ -75,7 +67,7 @@ class LastLook:
         seen, self._seen = self._seen, self._progress()
         received, handed_on = self._seen
         in_memory = received > handed_on  # and is handed on in slices, a turn each
-        if in_memory or (received != seen[0] and received - self._begun_at <= SOCKET_BYTES):
+        if in_memory or (received != seen[0] and received - self._begun_at <= SOCKET_BUFFER_MAX_BYTES):
             self.timer = call_later(0, self._look, call_later, args)
         else:
             self._over(*args)
@@ -83,8 +75,7 @@ class LastLook:
     def stop(self) -> None:
         """Leave nothing in the reactor."""
         timer, self.timer = self.timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
 
 class DeadlineTimer:
@@ -92,9 +83,21 @@ class DeadlineTimer:
 
     :ivar running: whether there is something to stop.
     :ivar usual: the time limit of the first request since there was none.
+    :ivar seconds: tells the time of the clock that it runs on.
     """
 
-    __slots__ = ("_call", "_due", "_graces", "_last_look", "_mixed", "_now", "_on_overdue", "running", "usual")
+    __slots__ = (
+        "_call",
+        "_due",
+        "_graces",
+        "_last_look",
+        "_mixed",
+        "_now",
+        "_on_overdue",
+        "running",
+        "seconds",
+        "usual",
+    )
 
     def __init__(
         self,
@@ -119,6 +122,7 @@ class DeadlineTimer:
         #: When a deadline was found to have passed; None before.
         self._now: float | None = None
         self.running = False
+        self.seconds: Callable[[], float] = float
 
     def start(
         self,
@@ -138,14 +142,14 @@ class DeadlineTimer:
         deadline = now + timeout
         if not self.running:
             self._run(timeout, deadline, call_later, seconds, waiting)
-            self.usual, self._mixed = timeout, False
+            self.usual, self._mixed, self.seconds = timeout, False, seconds
             self.running = True
         elif timeout != self.usual:
             self._mixed = True
             if deadline < self._due:
                 former = self._call
                 self._run(timeout, deadline, call_later, seconds, waiting)
-                _stop(former)
+                cancel_timer(former)
         if timeout == self.usual:
             return deadline
         other = _Deadline(deadline)
@@ -165,7 +169,7 @@ class DeadlineTimer:
 
     def _cancel(self) -> None:
         call, self._call = self._call, None
-        _stop(call)
+        cancel_timer(call)
         self._last_look.stop()
 
     def _soonest(self, waiting: Iterable[Any]) -> float | None:
@@ -184,11 +188,11 @@ class DeadlineTimer:
         if soonest > now:
             self._graces = 0
             self._run(soonest - now, soonest, call_later, seconds, waiting)
-        elif late > LATE and self._graces < MOST_GRACES:
+        elif late > LATE_TURN_SECONDS and self._graces < MAX_GRACES:
             # So long the reactor was kept from turning. What was given before that may have been written only now, or
             # is in this turn: replies get as long again, before anybody is judged.
             self._graces += 1
-            grace = min(late, LONGEST_GRACE)
+            grace = min(late, MAX_GRACE_SECONDS)
             self._run(grace, now + grace, call_later, seconds, waiting)
         else:
             self._last_look.begin(call_later, call_later, seconds, waiting)
@@ -214,8 +218,3 @@ class DeadlineTimer:
         if self._now is None or deadline is None or deadline > self._now:
             return None
         return self._error(deadline)
-
-
-def _stop(timer: Any) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()

@@ -11,15 +11,10 @@ from typing import TypeVar
 from twisted.internet.defer import AlreadyCalledError
 from twisted.logger import Logger
 
+from .._tunables import FAIL_IN_TURNS_MIN_REQUESTS, FAIL_PART_REQUESTS
 from ..transport import at_once, in_turns
 
-__all__ = ["MANY", "as_exception", "fail_each"]
-
-#: More than these are failed in turns.
-MANY = 1000
-
-#: How many are failed between two looks at the clock.
-PART = 100
+__all__ = ["as_exception", "fail_each"]
 
 _log = Logger()
 
@@ -31,10 +26,10 @@ def fail_each(failing: Collection[_T], fail: Callable[[int, _T], object], turns:
 
     :param fail: fails one; called with its place. What it raises keeps no other one from being failed: it is tried once
         more, then logged.
-    :param turns: where there are more than :data:`MANY`, take as many turns of the reactor as they need.
+    :param turns: where there are very many, take as many turns of the reactor as they need.
     """
     work = _fail_each(failing, fail)
-    if turns and len(failing) > MANY:
+    if turns and len(failing) > FAIL_IN_TURNS_MIN_REQUESTS:
         in_turns(work).addErrback(lambda _: at_once(work))  # where there is no further turn to be had
     else:
         at_once(work)
@@ -51,7 +46,7 @@ def _fail_each(failing: Collection[_T], fail: Callable[[int, _T], object]) -> Ge
                 pass
             except BaseException:
                 _log.failure("A Deferred could not be fired")
-        if not (place + 1) % PART:
+        if not (place + 1) % FAIL_PART_REQUESTS:
             yield
 
 

@@ -7,12 +7,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from .._tunables import LONG_REPLY_MIN_ELEMENTS
 from ..transport import in_turns
 
-__all__ = ["LONG", "ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
-
-#: A list of more elements is converted in turns, by a converter that can.
-LONG = 50_000
+__all__ = ["ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
 
 
 class ListOfReplies:
@@ -33,7 +31,7 @@ def parts_of(convert: Callable[[Any], Any], reply: Any) -> Generator[None, None,
     size = len(reply)
     if isinstance(convert, ListOfReplies):
         size += sum(len(element) for element in reply if isinstance(element, list))
-    return in_parts(reply) if size > LONG else None
+    return in_parts(reply) if size > LONG_REPLY_MIN_ELEMENTS else None
 
 
 def convert_in_turns(work: Generator[None, None, Any], deferred: Deferred[Any]) -> None:

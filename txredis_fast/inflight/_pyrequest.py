@@ -17,11 +17,12 @@ from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import DeadlineTimer
 from ._failing import as_exception, fail_each
-from ._long import LONG, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from ._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
     "BatchRequest",
@@ -30,12 +31,12 @@ __all__ = [
     "RequestQueue",
     "add_command",
     "answer_each",
+    "compiled_fast_path",
+    "fast_path_of_batch",
+    "fast_path_of_pipeline",
+    "fast_path_of_pool",
     "first_error",
     "plain_commands",
-    "shorten",
-    "shorten_adding",
-    "shorten_recording",
-    "shorten_shared",
 ]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -46,7 +47,7 @@ PostProc = Callable[[Any], Any]
 
 def may_be_long(convert: PostProc, reply: Any) -> bool:
     """Whether it may be long to convert a reply, at a glance."""
-    return isinstance(reply, list) and (len(reply) > LONG or isinstance(convert, ListOfReplies))
+    return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
 
 
 class Request:
@@ -195,6 +196,8 @@ class RequestQueue:
 
     :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
     :ivar outgoing: commands that are to be written together; None: each is written when it is given.
+    :ivar transport: where a command is written when it is given; None: ``write`` does it.
+    :ivar charset: of the connection: see ``ConnectionOptions``; and :ivar reply_timeout: its ``replyTimeout``.
     :ivar full: whether it has reached a limit (see :meth:`limit`), and was not found to have room again since.
     :ivar accepting: whether a command may be written without a further question; set by the connection's state.
     :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
@@ -217,12 +220,15 @@ class RequestQueue:
         "bytes_in_flight",
         "bytes_out",
         "cancelled",
+        "charset",
         "full",
         "in_flight",
         "outgoing",
+        "reply_timeout",
         "sent",
         "stopped",
         "torn",
+        "transport",
         "waiting",
     )
 
@@ -235,7 +241,7 @@ class RequestQueue:
     ) -> None:
         """Make the queue of a connection.
 
-        :param write: writes a command that is not to be kept for others.
+        :param write: writes a command where there is no ``transport``, or more than BURST_MIN_REQUESTS are in flight.
         :param on_overdue: called when a request's deadline has passed; it must end the connection.
         :param tear: called with what was raised in the middle of a change; it must end the connection. None: as
             ``on_overdue``.
@@ -243,6 +249,9 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
+        self.transport: Any = None
+        self.charset: str | None = "utf-8"
+        self.reply_timeout: float | None = None
         self.full = False
         self.accepting = False
         self.stopped = False
@@ -323,10 +332,12 @@ class RequestQueue:
         self.in_flight += commands
         self.bytes_out += size
         self.bytes_in_flight += size
-        if self.outgoing is None:
+        if self.outgoing is not None:
+            self.outgoing.append(data)
+        elif self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
             self._write(data)
         else:
-            self.outgoing.append(data)
+            self.transport.write(data)
         if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
             self._fill()
 
@@ -380,8 +391,9 @@ class RequestQueue:
         get = reader.get
         while not self.stopped:
             waiting = self.waiting
-            if take_reply is None and self.owed and isinstance(waiting[0], BatchRequest) and waiting[0].plain:
-                self._deliver_batch(waiting[0], reader, take_push)
+            request = waiting[0] if waiting else None
+            if take_reply is None and isinstance(request, BatchRequest) and self.owed and request.plain:
+                self._deliver_batch(request, reader, take_push)
             reply = get(waiting[0].raw if waiting else False)
             if reply is INCOMPLETE:
                 break
@@ -391,7 +403,7 @@ class RequestQueue:
                 left, self._replies_left = self._replies_left, 1
                 take_reply(reply)
                 self._replies_left = left
-            elif self.owed:
+            elif len(waiting) > len(self.outgoing or ()):
                 self.answer(reply)
             else:
                 unasked(reply)
@@ -407,7 +419,8 @@ class RequestQueue:
         self.in_flight -= len(replies)
         done = request.answer_many(replies)
         if done:
-            self._pop(request)
+            self.waiting.popleft()
+            self.bytes_in_flight -= request.size
         try:
             for push in pushes:
                 take_push(push)
@@ -431,7 +444,8 @@ class RequestQueue:
         self.in_flight -= 1
         if isinstance(request, BatchRequest) and not request.answer(reply):
             return
-        self._pop(request)
+        self.waiting.popleft()
+        self.bytes_in_flight -= request.size
         try:
             if isinstance(request, BatchRequest):
                 request.finish()
@@ -440,10 +454,6 @@ class RequestQueue:
         except BaseException:
             self._unanswered(request)
             raise
-
-    def _pop(self, request: Request | BatchRequest) -> None:
-        self.waiting.popleft()
-        self.bytes_in_flight -= request.size
 
     def _unanswered(self, request: Request | BatchRequest) -> None:
         """Keep a request whose Deferred has not fired, for the end of the connection to fail it."""
@@ -486,13 +496,15 @@ class RequestQueue:
         :param call_later: as ``reactor.callLater``.
         :param seconds: tells the time of the same clock.
         """
+        return self._timer.start(timeout, call_later, seconds, self.waiting)
+
+    def usual_deadline(self, timeout: float) -> float | None:
+        """As :meth:`start_deadline`, where the timer runs with this time limit; else None."""
         timer = self._timer
-        if timer.running and timeout == timer.usual:
-            return seconds() + timeout
-        return timer.start(timeout, call_later, seconds, self.waiting)
+        return timer.seconds() + timeout if timer.running and timeout == timer.usual else None
 
 
-def shorten(execute_command: _Method) -> _Method:
+def compiled_fast_path(execute_command: _Method) -> _Method:
     """Make a method of a connection that does the same faster, in the usual case.
 
     Usual is a command without options, except a converter, on a connection that is up and in no transaction or
@@ -502,18 +514,18 @@ def shorten(execute_command: _Method) -> _Method:
     return execute_command
 
 
-def shorten_adding(execute_command: _Method) -> _Method:
-    """As :func:`shorten`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
+def fast_path_of_pipeline(execute_command: _Method) -> _Method:
+    """As :func:`compiled_fast_path`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
     return execute_command
 
 
-def shorten_recording(execute_command: _Method) -> _Method:
-    """As :func:`shorten`, for that of a batch, which has ``_commands``."""
+def fast_path_of_batch(execute_command: _Method) -> _Method:
+    """As :func:`compiled_fast_path`, for that of a batch, which has ``_commands``."""
     return execute_command
 
 
-def shorten_shared(name: str, run_shared: _Method) -> _Method:
-    """As :func:`shorten`, for what calls a connection's method of that name on the one that a pool's commands share.
+def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
+    """As :func:`compiled_fast_path`, for a method of a handler that calls the shared connection's method of that name.
 
     Usual are few arguments without names, and that there is such a connection, which accepts commands.
     """

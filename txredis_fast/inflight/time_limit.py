@@ -14,16 +14,12 @@ from twisted.python.failure import Failure
 
 from .._checks import check_number, shown
 from .._reactor import current_reactor
+from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ..exceptions import NotSentError
+from ..transport import cancel_timer
 from . import LastLook
 
 __all__ = ["TimeLimit", "check_timeout", "limit_error", "within"]
-
-#: What is left for the reply to a command whose time was up when it could be sent: 0 would mean no limit.
-_LEAST = 0.001
-
-#: The longest time limit, in seconds: thirty years, which no clock of a reactor chokes on.
-LONGEST = 1e9
 
 _KIND = "a finite number of seconds"
 
@@ -33,7 +29,7 @@ def check_timeout(seconds: Any) -> float:
 
     :raises ValueError: it is not a number of seconds above 0, up to 10**9.
     """
-    return check_number("a timeout", seconds, exclusive=True, most=LONGEST, kind=_KIND)  # type: ignore[no-any-return]
+    return check_number("a timeout", seconds, exclusive=True, most=MAX_TIMEOUT_SECONDS, kind=_KIND)  # type: ignore[no-any-return]
 
 
 def limit_error(timeout: Any) -> Exception | None:
@@ -45,8 +41,8 @@ def limit_error(timeout: Any) -> Exception | None:
     if timeout is None:
         return None
     is_number = type(timeout) is int or isinstance(timeout, float)
-    if not is_number or not -math.inf < timeout <= LONGEST:
-        return ValueError(f"timeout must be {_KIND}, up to {LONGEST}, or None, not {shown(timeout)}")
+    if not is_number or not -math.inf < timeout <= MAX_TIMEOUT_SECONDS:
+        return ValueError(f"timeout must be {_KIND}, up to {MAX_TIMEOUT_SECONDS}, or None, not {shown(timeout)}")
     if timeout <= 0:
         return NotSentError(f"Not sent: the time limit was over already ({timeout} seconds)")
     return None
@@ -82,8 +78,7 @@ class TimeLimit:
     def stop(self) -> None:
         """Leave nothing in the reactor."""
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
         self._last_look.stop()
 
 
@@ -108,7 +103,7 @@ def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], A
 
     def got(connection: Any) -> Any:
         limit.stop()
-        return use(connection, max(deadline - reactor.seconds(), _LEAST))
+        return use(connection, max(deadline - reactor.seconds(), MIN_TIMEOUT_SECONDS))
 
     def failed(failure: Failure) -> Any:
         limit.stop()

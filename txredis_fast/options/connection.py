@@ -21,7 +21,8 @@ from .._checks import (
     check_flag,
     check_truth,
 )
-from ..transport import DEFAULT_CONNECT_TIMEOUT, PEM, TLSSettings
+from .._tunables import CONNECT_TIMEOUT_SECONDS
+from ..transport import PEM, TLSSettings
 from . import readers
 from .checks import (
     LIMITS,
@@ -176,7 +177,7 @@ class ConnectionOptions:
         check=seconds_or_none(above_zero=True),
         read=readers.read_seconds_or_none,
         doc=f"""Seconds for one attempt to connect, above 0, and again for the handshake after it. None:
-        {DEFAULT_CONNECT_TIMEOUT}; through Sentinels, 10.""",
+        {CONNECT_TIMEOUT_SECONDS}; through Sentinels, 10.""",
     )
     replyTimeout: float | None = option(
         None,

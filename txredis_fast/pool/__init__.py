@@ -5,17 +5,17 @@ This room must not know of commands, nor of what a program holds.
 
 from __future__ import annotations
 
-from .backoff import Reconnecting
 from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
 from .health import HealthCheck, keep_alive
+from .pool import Pool
 from .slot import PoolSlot
 
 __all__ = [
     "BlockingLane",
     "ConnectionQueue",
     "HealthCheck",
+    "Pool",
     "PoolSlot",
-    "Reconnecting",
     "keep_alive",
 ]

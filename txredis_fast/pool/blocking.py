@@ -23,33 +23,32 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, fail, gatherResults, maybeDeferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._checks import seconds_or
 from .._reactor import current_reactor
-from ..commands._parts import BLOCKING, command_name, is_read_only
-from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError, ResponseError
-from ..inflight import TimeLimit
-from ..transport import DEFAULT_CONNECT_TIMEOUT, connect_for
+from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
+from ..commands._parts import command_name, is_read_only
+from ..connection import RedisProtocol
+from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
+from ..transport import cancel_timer, connect_for
+from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 __all__ = ["BlockingLane"]
 
 _log = Logger()
-
-#: Seconds that a connection rests, where ``blockingIdleTime`` has been set to what is none.
-DEFAULT_IDLE_TIME = 30.0
-
-#: Seconds before the server is told again to unblock a connection, each time twice as long, and how often at most.
-UNBLOCK_DELAY = 0.01
-UNBLOCK_TRIES = 8
 
 
 class BlockingLane:
@@ -59,7 +58,7 @@ class BlockingLane:
     :ivar waiting: how many commands wait for one.
     """
 
-    def __init__(self, factory: Any, endpoint: Any, limit: int) -> None:
+    def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint, limit: int) -> None:
         """Make one.
 
         :param endpoint: where to connect to.
@@ -68,16 +67,16 @@ class BlockingLane:
         self._factory = factory
         self._endpoint = endpoint
         self._limit = limit
-        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.prepare, factory.watch)
-        self.connections: list[Any] = []
+        self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.reset_connection, factory.observer)
+        self.connections: list[RedisProtocol] = []
         #: By connection: its number at the server; None where the server does not tell.
-        self._ids: dict[Any, Any] = {}
+        self._ids: dict[RedisProtocol, int | None] = {}
         #: By connection: its name at the server, and the connections that are known to lead to the same server.
-        self._names: dict[Any, bytes] = {}
-        self._same_server: dict[Any, WeakSet[Any]] = {}
+        self._names: dict[RedisProtocol, bytes] = {}
+        self._same_server: dict[RedisProtocol, WeakSet[RedisProtocol]] = {}
         #: By idle connection: since when.
-        self._idle: dict[Any, float] = {}
-        self._attempts: set[Deferred[Any]] = set()
+        self._idle: dict[RedisProtocol, float] = {}
+        self._attempts: set[Deferred[object]] = set()
         self.waiting = 0
         #: Attempts that failed since one succeeded.
         self._failures = 0
@@ -85,14 +84,14 @@ class BlockingLane:
         self._dropped = 0
         #: Why the last of them did.
         self._last_reason = ""
-        self._retry: Any = None
-        self._idle_timer: Any = None
+        self._retry: IDelayedCall | None = None
+        self._idle_timer: IDelayedCall | None = None
         self._closed: list[Deferred[None]] = []
         self._closing = False
 
     def run(
         self,
-        send: Callable[[Any], Deferred[Any]],
+        send: Callable[[RedisProtocol], Deferred[Any]],
         timeout: float | None = None,
         batch: Sequence[Sequence[Any]] | None = None,
     ) -> Deferred[Any]:
@@ -103,13 +102,13 @@ class BlockingLane:
         :param batch: the commands, where it sends several whose replies come in one list.
         :returns: fires as that Deferred does. Cancelling it gives the command up.
         """
-        return _BlockingCommand(self, send, timeout, batch).deferred
+        return BlockingCommand(self, send, timeout, batch).deferred
 
     # -- connections for commands
 
-    def get(self) -> Deferred[Any]:
+    def get(self) -> Deferred[RedisProtocol]:
         """Fires with a connection that nobody else uses until :meth:`put`."""
-        if self._closing or not self._factory.may_connect:
+        if self._closing or not self._factory.may_wait:
             return fail(NotSentError("Not connected"))
         getting = self._queue.get()
         self.waiting += 1
@@ -123,18 +122,19 @@ class BlockingLane:
             getting.cancel()
             raise
 
-    def _got(self, result: Any) -> Any:
+    def _got(self, result: RedisProtocol | Failure) -> RedisProtocol | Failure:
         self.waiting -= 1
         try:
             if not isinstance(result, Failure):
                 self._idle.pop(result, None)
-                self._factory.prepare(result)  # again, for one that has rested
+                self._factory.reset_connection(result)  # again, for one that has rested
         except BaseException as error:
-            result.link.tear(error)  # nobody knows what state it is in
+            if not isinstance(result, Failure):
+                result.link.tear(error)  # nobody knows what state it is in
             raise
         return result
 
-    def put(self, connection: Any) -> None:
+    def put(self, connection: RedisProtocol) -> None:
         """A command has its reply: let the next one have the connection, or let it rest."""
         if self._closing:
             return
@@ -152,7 +152,7 @@ class BlockingLane:
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
-            return self._factory.connectTimeout or DEFAULT_CONNECT_TIMEOUT  # one has to be made first
+            return self._factory.connectTimeout or CONNECT_TIMEOUT_SECONDS  # one has to be made first
         return timeout
 
     def why_not_connected(self) -> str:
@@ -180,7 +180,7 @@ class BlockingLane:
                 attempt.addBoth(self._attempted, attempt)
                 raise
 
-    def _attempted(self, result: Any, attempt: Deferred[Any]) -> None:
+    def _attempted(self, result: object, attempt: Deferred[object]) -> None:
         try:
             self._attempts.discard(attempt)
         except BaseException:
@@ -192,15 +192,15 @@ class BlockingLane:
             self._failed()
         self._tell_if_closed()
 
-    def made(self, connection: Any) -> None:
+    def made(self, connection: RedisProtocol) -> None:
         """A protocol was built, whose transport is to come."""
         self.connections.append(connection)
 
-    def ready(self, connection: Any) -> None:
+    def ready(self, connection: RedisProtocol) -> None:
         """The handshake of a connection is done: learn its number, for CLIENT UNBLOCK."""
         self._failures = 0
         if self._closing:
-            connection.transport.loseConnection()
+            _close(connection)
             return
         try:
             name = f"{self._factory.clientName or 'txredis_fast'}-{secrets.token_hex(8)}"
@@ -210,12 +210,12 @@ class BlockingLane:
                 for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
             ]
             identified = gatherResults(asked, consumeErrors=True).addCallback(self._identified, connection, name)
-            identified.addErrback(lambda failure: connection.link.tear(failure.value))
+            identified.addErrback(_tear, connection)
         except BaseException as error:
             connection.link.tear(error)
             raise
 
-    def _identified(self, answers: list[Any], connection: Any, name: str) -> None:
+    def _identified(self, answers: list[Any], connection: RedisProtocol, name: str) -> None:
         if connection in self.connections:
             number = answers[1]
             self._dropped = 0
@@ -224,12 +224,12 @@ class BlockingLane:
             self._same_server[connection] = WeakSet()
             self.put(connection)
 
-    def forsaken(self, connection: Any) -> None:
+    def forsaken(self, connection: RedisProtocol) -> None:
         """A protocol that was built will have no transport."""
         if connection in self.connections:
             self.connections.remove(connection)
 
-    def lost(self, connection: Any) -> None:
+    def lost(self, connection: RedisProtocol) -> None:
         """A connection was lost."""
         if connection not in self.connections:
             return
@@ -262,7 +262,7 @@ class BlockingLane:
         self._connect_as_needed()
 
     def _idle_time(self) -> float:
-        return float(seconds_or(self._factory.blockingIdleTime, DEFAULT_IDLE_TIME))
+        return float(seconds_or(self._factory.blockingIdleTime, BLOCKING_IDLE_SECONDS))
 
     def _close_idle(self) -> None:
         self._idle_timer = None
@@ -271,7 +271,7 @@ class BlockingLane:
             if since + limit <= now:
                 del self._idle[connection]
                 self._queue.remove(connection)
-                connection.transport.loseConnection()
+                _close(connection)
         if self._idle:
             oldest = min(self._idle.values())
             self._idle_timer = current_reactor().callLater(oldest + limit - now, self._close_idle)
@@ -285,7 +285,7 @@ class BlockingLane:
         """Close what rests: the next ones log in anew."""
         for connection in list(self._idle):
             self._idle[connection] = float("-inf")
-        _stop(self._idle_timer)
+        cancel_timer(self._idle_timer)
         self._close_idle()
 
     def close(self) -> Deferred[None]:
@@ -294,15 +294,14 @@ class BlockingLane:
         :returns: fires when all are closed.
         """
         self._closing = True
-        _stop(self._retry)
-        _stop(self._idle_timer)
+        cancel_timer(self._retry)
+        cancel_timer(self._idle_timer)
         self._retry = self._idle_timer = None
         self._queue.fail_waiting(NotSentError("Not connected"))
         for attempt in list(self._attempts):
             attempt.cancel()
         for connection in list(self.connections):
-            if connection.transport is not None:
-                connection.transport.loseConnection()
+            _close(connection)
         if not self.connections and not self._attempts:
             return succeed(None)
         deferred: Deferred[None] = Deferred(self._closed.remove)
@@ -321,7 +320,7 @@ class BlockingLane:
 
     # -- commands that were given up
 
-    def messenger_for(self, connection: Any) -> Deferred[Any]:
+    def messenger_for(self, connection: RedisProtocol) -> Deferred[RedisProtocol | None]:
         """Find who can tell the server to end the command that a connection waits for.
 
         :returns: fires with another connection to the same server, or with None if one was lost while it was asked;
@@ -335,7 +334,9 @@ class BlockingLane:
         getting = self._factory.getConnection(True) if messenger is None else succeed(messenger)
         return getting.addCallback(self._check_server, connection)
 
-    def _check_server(self, messenger: Any, connection: Any) -> Any:
+    def _check_server(
+        self, messenger: RedisProtocol, connection: RedisProtocol
+    ) -> RedisProtocol | Deferred[RedisProtocol | None]:
         same = self._same_server.get(connection)
         if same is None:
             raise ConnectionError("the connection was lost")
@@ -344,10 +345,10 @@ class BlockingLane:
         number, name = self._ids[connection], self._names[connection]
         self._keep_idle(messenger)
 
-        def ask(*words: Any) -> Deferred[Any]:
+        def ask(*words: object) -> Deferred[Any]:
             return maybeDeferred(messenger.execute_command, "CLIENT", "LIST", *words, raw=True)
 
-        def check(clients: Any) -> Any:
+        def check(clients: object) -> RedisProtocol:
             known = clients.split() if isinstance(clients, bytes) else ()
             if b"name=" + name not in known:
                 raise ConnectionError("the connections lead to different servers")
@@ -358,11 +359,11 @@ class BlockingLane:
         asked = ask("ID", number).addErrback(lambda failure: failure.trap(ResponseError) and ask())
         return asked.addCallbacks(check, lambda failure: failure.trap(ConnectionError) and None)
 
-    def _keep_idle(self, connection: Any) -> None:
+    def _keep_idle(self, connection: RedisProtocol) -> None:
         if connection in self._idle:
             self._idle[connection] = current_reactor().seconds()  # it is not to be closed meanwhile
 
-    def unblock(self, messenger: Any, connection: Any) -> Deferred[bool | None]:
+    def unblock(self, messenger: RedisProtocol, connection: RedisProtocol) -> Deferred[bool | None]:
         """Tell the server to end the command that a connection waits for.
 
         :param messenger: the connection to tell it on.
@@ -376,7 +377,7 @@ class BlockingLane:
         answered: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
         return answered.addCallbacks(bool, _not_answered)
 
-    def unclaimed(self, command: Any, reply: Any) -> None:
+    def unclaimed(self, command: Sequence[Any], reply: object) -> None:
         """A command that was given up has its reply: hand on what it had taken out of the database."""
         if reply is None or reply == [] or isinstance(reply, Failure) or is_read_only(command):
             return
@@ -397,186 +398,21 @@ class BlockingLane:
 _NEVER = object()
 
 
+def _close(connection: RedisProtocol) -> None:
+    if connection.transport is not None:
+        connection.transport.loseConnection()
+
+
+def _tear(failure: Failure, connection: RedisProtocol) -> None:
+    connection.link.tear(failure.value or ConnectionError("the connection could not be identified"))
+
+
 def _not_answered(failure: Failure) -> bool | None:
     failure.trap(ConnectionError)
     return None if failure.check(MaybeExecutedError) else False
 
 
-def _same_socket(one: Any, other: Any) -> bool:
+def _same_socket(one: RedisProtocol, other: RedisProtocol) -> bool:
     """Whether two connections lead to one unix socket, and so to one server."""
     peers = [getattr(each.transport, "getPeer", lambda: None)() for each in (one, other)]
     return isinstance(peers[0], UNIXAddress) and bool(peers[0].name) and peers[0] == peers[1]
-
-
-def _stop(timer: Any) -> None:
-    if timer is not None and timer.active():
-        timer.cancel()
-
-
-class _BlockingCommand:
-    """One command in the lane (or a pipeline with one in it), from waiting for a connection to its reply.
-
-    :ivar deferred: the caller's.
-    """
-
-    def __init__(
-        self,
-        lane: BlockingLane,
-        send: Callable[[Any], Deferred[Any]],
-        timeout: float | None,
-        batch: Sequence[Sequence[Any]] | None,
-    ) -> None:
-        self.deferred: Deferred[Any] = Deferred(lambda _: self._give_up())
-        self._lane = lane
-        self._send = send
-        self._batch = batch
-        self._connection: Any = None
-        self._given_up = False
-        self._has_reply = False
-        #: Whether the server has been told to unblock the connection and has not answered that yet.
-        self._telling = False
-        #: Whether it may have been told so without a reply to that, so that it may still be about to do it.
-        self._doubtful = False
-        self._tries = 0
-        self._timer: Any = None
-        self._limit: TimeLimit | None = None
-        if timeout is not None:
-            self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
-        self._getting = lane.get()
-        try:
-            self._getting.addCallbacks(self._got, self._got_none)
-        except BaseException:
-            self._getting.cancel()
-            self._getting.addCallbacks(lane.put, lambda _: None)
-            raise
-
-    def _got_none(self, failure: Failure) -> None:
-        self._stop_timer()
-        if not self._given_up:
-            self.deferred.errback(failure)
-
-    def _got(self, connection: Any) -> None:
-        self._connection = connection
-        try:
-            self._send(connection).addBoth(self._answered).addErrback(self._not_answered)
-        except BaseException:
-            self._answered(Failure())
-
-    def _not_answered(self, failure: Failure) -> Any:
-        """Raised before, or while, the reply was taken: nobody else would give back what this command has."""
-        if not self._has_reply:
-            self._answered(failure)
-        return failure
-
-    def _answered(self, result: Any) -> None:
-        self._has_reply = True
-        given_up = self._given_up
-        try:
-            self._stop_timer()
-            if given_up:
-                for command, reply in self._replies(result):
-                    self._lane.unclaimed(command, reply)
-                self._release_when_told()
-            else:
-                self._lane.put(self._connection)
-        except BaseException as error:
-            self._connection.link.tear(error)
-            raise
-        finally:
-            if not given_up:
-                try:
-                    self.deferred.callback(result)
-                except BaseException:
-                    if not self.deferred.called:
-                        self.deferred.callback(result)
-                    raise
-
-    def _replies(self, result: Any) -> list[tuple[Any, Any]]:
-        if self._batch is None:
-            return [(self._connection.link.blocking_command, result)]
-        replies = zip(self._batch, result if isinstance(result, list) else (), strict=False)
-        return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
-
-    def _progress(self) -> tuple[int, int]:
-        return (0, 0) if self._connection is None else self._connection.link.progress()
-
-    def _overdue(self, timeout: float) -> None:
-        written = self._connection is not None
-        why = self._lane.why_not_connected()
-        self._give_up()
-        if written:
-            self.deferred.errback(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
-        else:
-            self.deferred.errback(NotSentError(f"{why} (waited {timeout} seconds)"))
-
-    def _give_up(self) -> None:
-        self._stop_timer()
-        self._given_up = True
-        if self._connection is None:
-            self._getting.cancel()
-        else:
-            self._unblock()
-
-    def _unblock(self) -> None:
-        self._timer = None
-        if self._tries == UNBLOCK_TRIES:
-            self._end_connection()
-            return
-        self._tries += 1
-        try:
-            self._lane.messenger_for(self._connection).addCallbacks(self._tell, self._not_told)
-        except BaseException:
-            self._not_told(Failure())
-            raise
-
-    def _tell(self, messenger: Any) -> None:
-        if self._has_reply:
-            return
-        if messenger is None:
-            self._told(False)
-            return
-        self._telling = True
-        try:
-            self._lane.unblock(messenger, self._connection).addCallbacks(self._told, self._not_told)
-        except BaseException:
-            self._not_told(Failure())
-            raise
-
-    def _told(self, unblocked: bool | None) -> None:
-        self._telling = False
-        self._doubtful = self._doubtful or unblocked is None
-        if self._has_reply:
-            try:
-                self._release_when_told()
-            except BaseException as error:
-                self._connection.link.tear(error)
-                raise
-        else:
-            self._timer = current_reactor().callLater(UNBLOCK_DELAY * 2**self._tries, self._unblock)
-
-    def _not_told(self, _: Failure) -> None:
-        told, self._telling = self._telling, False
-        if told or not self._has_reply:  # else it has been given back
-            self._end_connection()
-
-    def _release_when_told(self) -> None:
-        # Before that, the UNBLOCK would hit the connection's next command.
-        if self._telling:
-            return
-        try:
-            if self._doubtful:
-                self._end_connection()
-            else:
-                self._lane.put(self._connection)
-        except BaseException as error:
-            self._connection.link.tear(error)
-            raise
-
-    def _end_connection(self) -> None:
-        self._connection.link.abort(ConnectionError("a blocking command was cancelled"))
-
-    def _stop_timer(self) -> None:
-        timer, self._timer = self._timer, None
-        _stop(timer)
-        if self._limit is not None:
-            self._limit.stop()

@@ -13,21 +13,19 @@ from __future__ import annotations
 import contextvars
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall
 
 from .._reactor import current_reactor
+from .._tunables import RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
+from ..connection import RedisProtocol
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
+from ..telemetry import Observer
+from ..transport import cancel_timer
 
 __all__ = ["ConnectionQueue"]
-
-#: Of those who wait, how many are served in one turn of the reactor.
-SERVED_AT_ONCE = 1000
-
-#: Seconds until a line is looked at again, where something was raised while it was looked at.
-CHECK_AGAIN = 1.0
 
 
 class ConnectionQueue:
@@ -40,32 +38,32 @@ class ConnectionQueue:
         self,
         timeout: Callable[[], float | None],
         why: Callable[[], str],
-        prepare: Callable[[Any], object],
-        watch: Any = None,
+        reset: Callable[[RedisProtocol], object],
+        observer: Observer | None = None,
         fails_when_full: bool = False,
     ) -> None:
         """Make one.
 
         :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
         :param why: the text of the error after that.
-        :param prepare: called with each connection before others may use it.
-        :param watch: is told of waits that were long or in vain; see ``watch.Watch``.
+        :param reset: called with each connection before others may use it.
+        :param observer: is told of waits that were long or in vain; see ``telemetry.Observer``.
         :param fails_when_full: whether those fail who would have to wait because all free connections are full.
         """
-        self.pending: list[Any] = []
+        self.pending: list[RedisProtocol] = []
         #: The connection that commands share now, None if they have to wait. All go to the same one while it has
         #: little to do, so that those given in one burst are written together.
-        self.current: Any = None
+        self.current: RedisProtocol | None = None
         self._closed = False
         self._timeout = timeout
         self._why = why
-        self._prepare = prepare
+        self._reset = reset
         self.fails_when_full = fails_when_full
         #: The turn of the reactor in which the rest of those who wait is served; and whether some are being served now.
-        self._serving: Any = None
+        self._serving: IDelayedCall | None = None
         self._is_serving = False
-        self._peekers = _Line(self._gave_up, watch)
-        self._getters = _Line(self._gave_up, watch)
+        self._peekers = _Line(self._gave_up, observer)
+        self._getters = _Line(self._gave_up, observer)
 
     @property
     def waiting(self) -> int:
@@ -77,25 +75,25 @@ class ConnectionQueue:
         """Whether there are free connections, and all are full."""
         return bool(self.pending) and all(connection.link.full for connection in self.pending)
 
-    def pick(self) -> Any:
+    def pick(self) -> RedisProtocol | None:
         """Return a free connection to share, or None if there is none or others have waited longer."""
         if self.current is None or not self.current.link.usable:
             self._choose()
         return self.current
 
-    def rebalance(self, connection: Any) -> None:
+    def rebalance(self, connection: RedisProtocol) -> None:
         """A connection has much to do: let the next commands go to the one with the fewest requests in flight."""
         if connection is self.current and len(self.pending) > 1:
             self.current = min(
                 (free for free in self.pending if free.link.usable and not free.link.full), key=_in_flight, default=None
             )
 
-    def filled(self, connection: Any) -> None:
+    def filled(self, connection: RedisProtocol) -> None:
         """A connection is full: the next commands go to another one, or wait until it has room."""
         if connection is self.current:
             self._choose()
 
-    def has_room(self, connection: Any) -> None:
+    def has_room(self, connection: RedisProtocol) -> None:
         """A connection that was full is so no more."""
         if connection in self.pending:
             self._serve()
@@ -111,15 +109,15 @@ class ConnectionQueue:
         elif self.current not in self.pending or self.current.link.full:
             self.current = self._first_with_room()
 
-    def _first_with_room(self) -> Any:
+    def _first_with_room(self) -> RedisProtocol | None:
         return next((connection for connection in self.pending if not connection.link.full), None)
 
-    def peek(self) -> Deferred[Any]:
+    def peek(self) -> Deferred[RedisProtocol]:
         """Fires with a free connection, which others may share."""
         connection = self.pick()
         return self._wait_in(self._peekers) if connection is None else succeed(connection)
 
-    def get(self) -> Deferred[Any]:
+    def get(self) -> Deferred[RedisProtocol]:
         """Fires with a free connection, which nobody else is given until it is put back."""
         self._choose()
         if self._getters.live or self._first_with_room() is None:
@@ -131,19 +129,19 @@ class ConnectionQueue:
             self.pending.append(connection)
             raise
 
-    def _wait_in(self, line: _Line) -> Deferred[Any]:
+    def _wait_in(self, line: _Line) -> Deferred[RedisProtocol]:
         if self.fails_when_full and not line.live and self.full:
             return fail(QueueFullError(self._why()))
         return line.join(self._timeout(), self._why)
 
-    def take_shared(self) -> Any:
+    def take_shared(self) -> RedisProtocol | None:
         """Return the connection that commands share now, which nobody else is given until it is put back; or None."""
         connection = self.pick()
         if connection is not None:
             self._take_out(connection)
         return connection
 
-    def _take_out(self, connection: Any) -> None:
+    def _take_out(self, connection: RedisProtocol) -> None:
         self.pending.remove(connection)
         try:
             self._choose()
@@ -151,12 +149,12 @@ class ConnectionQueue:
             self.pending.append(connection)
             raise
 
-    def put(self, connection: Any) -> None:
+    def put(self, connection: RedisProtocol) -> None:
         """Add a connection, new or given back. One that was lost meanwhile is left out."""
         if self._closed or not connection.link.usable or connection in self.pending:
             return
         try:
-            self._prepare(connection)
+            self._reset(connection)
         except BaseException as error:
             connection.link.tear(error)  # nobody knows what state it is in; another one is made
             raise
@@ -165,7 +163,7 @@ class ConnectionQueue:
         self.pending.append(connection)
         self._serve()
 
-    def remove(self, connection: Any) -> None:
+    def remove(self, connection: RedisProtocol) -> None:
         """Take out a connection that was lost, if it is free."""
         if connection in self.pending:
             self.pending.remove(connection)
@@ -186,7 +184,7 @@ class ConnectionQueue:
         self._peekers.fail_all(error)
         self._getters.fail_all(error)
 
-    def _take(self) -> Any:
+    def _take(self) -> RedisProtocol:
         connection = next(connection for connection in reversed(self.pending) if not connection.link.full)
         self._take_out(connection)
         return connection
@@ -207,7 +205,7 @@ class ConnectionQueue:
     def _serve_some(self) -> None:
         # Those who share go first: what they send is written before the connection is taken.
         self._choose()
-        left = SERVED_AT_ONCE
+        left = WAITERS_PER_TURN
         while left and self._peekers.live and (connection := self._first_with_room()) is not None:
             self._peekers.serve_first(connection)
             self._choose()
@@ -247,9 +245,9 @@ class _Place:
         self.since = since
         self.deadline = deadline
         self.context = contextvars.copy_context()
-        self.deferred: Deferred[Any] = Deferred(self._leave)
+        self.deferred: Deferred[RedisProtocol] = Deferred(self._leave)
 
-    def _leave(self, deferred: Deferred[Any]) -> None:
+    def _leave(self, deferred: Deferred[RedisProtocol]) -> None:
         line, self.line = self.line, None
         if line is not None:
             line.live -= 1  # with nothing called in between, which could raise
@@ -266,16 +264,16 @@ class _Line:
     :ivar live: how many wait.
     """
 
-    def __init__(self, make_error: Callable[[], Exception], watch: Any) -> None:
+    def __init__(self, make_error: Callable[[], Exception], observer: Observer | None) -> None:
         self.live = 0
-        self._watch = watch
+        self._observer = observer
         self._places: deque[_Place] = deque()
         #: Whether the deadlines come in the order of the places: they do while the timeout is not changed.
         self._sorted = True
         self._make_error = make_error
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
 
-    def join(self, timeout: float | None, why: Callable[[], str]) -> Deferred[Any]:
+    def join(self, timeout: float | None, why: Callable[[], str]) -> Deferred[RedisProtocol]:
         if timeout == 0:
             return fail(NotSentError(why()))
         since = deadline = None
@@ -294,7 +292,7 @@ class _Line:
         self.live += 1
         return place.deferred
 
-    def serve_first(self, connection: Any) -> None:
+    def serve_first(self, connection: RedisProtocol) -> None:
         """Give a connection to the one who has waited longest; what is raised has not given it to anybody."""
         places = self._places
         while places[0].line is None:
@@ -305,8 +303,8 @@ class _Line:
             place.line = None
             self.live -= 1
             self._rest_if_empty()
-            if self._watch is not None and place.since is not None:
-                self._watch.waited(place.since)
+            if self._observer is not None and place.since is not None:
+                self._observer.waited(place.since)
             place.context.run(place.deferred.callback, connection)
         except BaseException:
             if place.deferred.called:
@@ -345,8 +343,7 @@ class _Line:
         self._places.clear()
         self._sorted = True
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
     def _soonest(self) -> float | None:
         deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)
@@ -363,7 +360,7 @@ class _Line:
             self._judge(looked)
         except BaseException:
             if self._timer is None and self.live:  # else nobody would look any more
-                self._timer = current_reactor().callLater(CHECK_AGAIN, self._check)
+                self._timer = current_reactor().callLater(RECHECK_WAITERS_SECONDS, self._check)
             raise
 
     def _judge(self, looked: bool) -> None:
@@ -375,8 +372,8 @@ class _Line:
             return
         overdue = self._overdue(now)
         try:
-            if overdue and self._watch is not None:
-                self._watch.pool_wait_over(len(overdue), str(self._make_error()))
+            if overdue and self._observer is not None:
+                self._observer.pool_wait_over(len(overdue), str(self._make_error()))
         finally:
             try:
                 self._fail(overdue, self._make_error)
@@ -385,8 +382,7 @@ class _Line:
 
     def _wait_for_next(self, now: float) -> None:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()  # it was begun by one that came just now, behind others
+        cancel_timer(timer)  # it was begun by one that came just now, behind others
         deadline = self._soonest()
         if deadline is not None:
             self._timer = current_reactor().callLater(max(0.0, deadline - now), self._check)
@@ -402,5 +398,5 @@ class _Line:
         return overdue
 
 
-def _in_flight(connection: Any) -> int:
-    return connection.link.in_flight  # type: ignore[no-any-return]
+def _in_flight(connection: RedisProtocol) -> int:
+    return connection.link.in_flight

@@ -13,16 +13,13 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from .._tunables import KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
+from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import LastLook
+from ..transport import cancel_timer
 
 __all__ = ["HealthCheck", "keep_alive"]
-
-#: Seconds after which TCP asks at the latest: Linux allows no more.
-LONGEST_IDLE = 32_767
-
-#: How often TCP asks in vain before it gives a link up, after ``healthCheckInterval`` seconds without a word.
-PROBES = 3
 
 
 class HealthCheck:
@@ -34,7 +31,7 @@ class HealthCheck:
     that are taken, by a transaction, whose replies a PING would be among.
     """
 
-    def __init__(self, connection: Any, interval: float, is_free: Callable[[Any], bool]) -> None:
+    def __init__(self, connection: RedisProtocol, interval: float, is_free: Callable[[RedisProtocol], bool]) -> None:
         """Begin.
 
         :param interval: in seconds; ``replyTimeout``, where that is shorter, is how long a reply may take.
@@ -98,10 +95,9 @@ class HealthCheck:
         reader = self._connection.link.reader
         return (0, 0) if reader is None else (reader.fed, reader.awaited)
 
-    def _stop(self, connection: Any) -> Any:
+    def _stop(self, connection: RedisProtocol) -> Any:
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
         self._last_look.stop()
         return connection
 
@@ -116,14 +112,14 @@ def keep_alive(transport: Any, interval: float) -> None:
     connected = _socket_of(transport)
     if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    idle = max(1, min(round(interval), LONGEST_IDLE))
-    between = max(1, idle // PROBES)
+    idle = max(1, min(round(interval), KEEPALIVE_MAX_IDLE_SECONDS))
+    between = max(1, idle // KEEPALIVE_PROBES)
     options = {
         "TCP_KEEPIDLE": idle,
         "TCP_KEEPALIVE": idle,  # its name on macOS
         "TCP_KEEPINTVL": between,
-        "TCP_KEEPCNT": PROBES,
-        "TCP_USER_TIMEOUT": 1000 * (idle + between * PROBES),  # for data that is not acknowledged
+        "TCP_KEEPCNT": KEEPALIVE_PROBES,
+        "TCP_USER_TIMEOUT": 1000 * (idle + between * KEEPALIVE_PROBES),  # for data that is not acknowledged
     }
     for name, value in options.items():
         if hasattr(socket, name):

@@ -8,34 +8,36 @@ This module must not know commands or replies.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.application.internet import ClientService
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._reactor import current_reactor
+from .._tunables import FALLBACK_RETRY_SECONDS
+from ..connection import RedisProtocol
 from ..transport import connect_for
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 __all__ = ["PoolProtocols", "PoolSlot"]
 
 _log = Logger()
 
-#: Seconds before the next attempt to connect, where the factory's own ``retryDelay`` raises.
-FALLBACK_DELAY = 10.0
-
 
 class PoolSlot:
     """Keeps one connection of a factory to an endpoint."""
 
-    def __init__(self, factory: Any, endpoint: Any) -> None:
+    def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint) -> None:
         self._factory = factory
-        self._protocol: Any = None
+        self._protocol: RedisProtocol | None = None
         #: When that was made.
         self._made_at = 0.0
         #: Attempts that failed, and connections that were lost without having proved usable, since one had.
@@ -87,7 +89,7 @@ class PoolSlot:
         """Whether its connection is one of these, and up."""
         return self._protocol is not None and self._protocol in connections
 
-    def lost(self, protocol: Any) -> None:
+    def lost(self, protocol: RedisProtocol) -> None:
         """The connection was lost; where it had proved usable, the back-off begins anew."""
         if self._protocol is protocol:
             self._protocol = None
@@ -103,17 +105,17 @@ class PoolSlot:
                 if self._factory.deferred is not None and protocol.link.handshake_begun:
                     current_reactor().callLater(0, self._factory.gaveUp, self)
 
-    def forsaken(self, protocol: Any) -> None:
+    def forsaken(self, protocol: RedisProtocol) -> None:
         """A protocol that was built will have no transport: the attempt has failed, which is told next."""
         if self._protocol is protocol:
             self._protocol = None
 
-    def made(self, protocol: Any) -> None:
+    def made(self, protocol: RedisProtocol) -> None:
         """A protocol was built, whose transport is to come."""
         self._protocol = protocol
         self._made_at = current_reactor().seconds()
 
-    def ready(self, protocol: Any) -> None:
+    def ready(self, protocol: RedisProtocol) -> None:
         """The handshake of its connection is done."""
         try:
             self._factory.addConnection(protocol)
@@ -126,7 +128,7 @@ class PoolSlot:
             return self._delay_after_failure()
         except BaseException:  # a service that cannot be told a delay never tries again
             _log.failure("The delay of the next attempt to connect cannot be told")
-            return FALLBACK_DELAY
+            return FALLBACK_RETRY_SECONDS
 
     def _delay_after_failure(self) -> float:
         protocol = self._protocol
@@ -135,7 +137,7 @@ class PoolSlot:
             protocol.link.lost(Failure(ConnectionDone()))
         self._failures += 1
         delay: float = self._factory.delay_before(self._failures, self._dropped)
-        self._factory.watch.retry(delay, self._failures)
+        self._factory.observer.retry(delay, self._failures)
         return delay
 
     def _first_attempt_failed(self, failure: Failure) -> None:
@@ -148,14 +150,14 @@ class PoolSlot:
 class _NotedAttempts:
     """An endpoint whose attempts end in time. It tells why one failed, which ClientService keeps to itself."""
 
-    def __init__(self, endpoint: Any, factory: Any) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, factory: Pool) -> None:
         self._endpoint = endpoint
         self._factory = factory
 
     def __repr__(self) -> str:
         return repr(self._endpoint)
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         attempt: Deferred[Any] | None = None
         try:
             attempt = connect_for(self._factory, self._endpoint, protocolFactory)
@@ -173,6 +175,22 @@ class _NotedAttempts:
         return failure
 
 
+class Keeper(Protocol):
+    """What keeps connections of a pool: a slot, or the lane for blocking commands."""
+
+    def made(self, protocol: RedisProtocol, /) -> None:
+        """A protocol was built, whose transport is to come."""
+
+    def ready(self, protocol: RedisProtocol, /) -> None:
+        """The handshake of a connection is done."""
+
+    def lost(self, protocol: RedisProtocol, /) -> None:
+        """A connection was lost."""
+
+    def forsaken(self, protocol: RedisProtocol, /) -> None:
+        """A protocol that was built will have no transport."""
+
+
 @implementer(IProtocolFactory)
 class PoolProtocols:
     """The factory as an endpoint sees it: makes protocols that know what keeps them.
@@ -180,22 +198,22 @@ class PoolProtocols:
     That is told when one is ``made``, ``ready`` and ``lost``, or ``forsaken`` before it had a connection.
     """
 
-    def __init__(self, factory: Any, slot: Any) -> None:
+    def __init__(self, factory: Pool, slot: Keeper) -> None:
         self._factory = factory
         self._slot = slot
 
     def doStart(self) -> None:
         """As the factory's."""
-        self._factory.doStart()
+        self._factory.doStart()  # type: ignore[no-untyped-call]
 
     def doStop(self) -> None:
         """As the factory's."""
-        self._factory.doStop()
+        self._factory.doStop()  # type: ignore[no-untyped-call]
 
-    def buildProtocol(self, address: Any) -> Any:
+    def buildProtocol(self, address: IAddress) -> RedisProtocol | None:
         """Make the protocol of a new connection; None where the factory does."""
         slot = self._slot
-        protocol = self._factory.buildProtocol(address)
+        protocol: RedisProtocol | None = self._factory.buildProtocol(address)
         if protocol is None:
             return None
         protocol.link.slot = slot
@@ -217,6 +235,7 @@ class PoolProtocols:
             else:
                 notify(reason)
 
-        protocol.connectionLost = notify
-        protocol.attemptForsaken = forsake
+        patched: Any = protocol
+        patched.connectionLost = notify
+        patched.attemptForsaken = forsake
         return protocol

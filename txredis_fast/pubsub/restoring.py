@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from .._tunables import CAUGHT_UP_SECONDS
 from ..client import RedisFactory
 from ..exceptions import ResponseError
 from .inbox import call_hook
@@ -23,9 +24,6 @@ from .subscriptions import Event, Kind
 __all__ = ["Refused", "Restorer", "is_restored"]
 
 _log = Logger()
-
-#: A connection that is read from for as many seconds without a pause has brought what had piled up.
-CAUGHT_UP = 1.0
 
 
 class Refused(NamedTuple):
@@ -131,7 +129,9 @@ class Restorer:
             self._went_on_at = self._now()
 
     def _caught_up(self, now: float) -> bool:
-        return self._behind_since is None or (self._went_on_at is not None and now - self._went_on_at > CAUGHT_UP)
+        return self._behind_since is None or (
+            self._went_on_at is not None and now - self._went_on_at > CAUGHT_UP_SECONDS
+        )
 
     def lost(self, why: Failure, by_us: bool) -> None:
         """The connection is lost: the gap begins."""
@@ -187,7 +187,7 @@ class Restorer:
             seconds = self._now() - wanted.lost_at
             self._missing = wanted.lost_at = None
             factory = self._protocol.factory
-            factory.watch.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
+            factory.observer.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
             call_hook(self._protocol.connectionGap, seconds, self._refused)
 
     def refused(self, kind: Kind, name: bytes, error: Any) -> None:

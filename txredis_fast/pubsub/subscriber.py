@@ -12,8 +12,10 @@ A :class:`SubscriberProtocol` hands published messages to its ``messageReceived`
   over what a lost one wanted (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to what its own
   ``connectionMade`` did not. When the last name is confirmed, the program is told how long messages may have been
   missed.
-* Runs of messages take a short way from the reader to ``messageReceived``. All else comes through
-  ``replyReceived`` and ``pushReceived``, and so do messages where a subclass overrides these.
+* Under RESP3 messages and confirmations are pushes, which the connection routes here by their first word
+  (:mod:`txredis_fast.connection.pushes`). No list is a message then.
+* Runs of messages take a short way from the reader to ``messageReceived``. All replies come through
+  ``replyReceived``, and so do messages under RESP2 where a subclass overrides it.
 
 This module must not know how connections are made.
 """
@@ -27,6 +29,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from .._tunables import RECHECK_PAUSED_SECONDS
 from .._types import Keys
 from ..client import ConnectionHandler, RedisFactory
 from ..commands._parts import one_or_many
@@ -37,7 +40,7 @@ from ..options import FactoryOptions, shows_options
 from ..resp import INCOMPLETE, Push, Reader
 from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .restoring import Refused, Restorer, is_restored
-from .subscriptions import REPLIES, VERBS, Confirmations, Event, Kind, command_name
+from .subscriptions import PUSH_WORDS, REPLIES, VERBS, Confirmations, Event, Kind, command_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -45,9 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["SubscriberFactory", "SubscriberProtocol"]
 
 _log = Logger()
-
-#: Seconds after which overdue replies are looked for again where reading was paused, without a ``replyTimeout``.
-DEFAULT_RECHECK = 5.0
 
 
 class SubscriberProtocol(RedisProtocol):
@@ -83,6 +83,8 @@ class SubscriberProtocol(RedisProtocol):
         self._uses_pushes = False
         #: How a message begins, where what begins like one is sure to be one; else None.
         self._message_kind: bytes | None = None
+        for word in PUSH_WORDS:
+            self.link.pushes.register(word, self._take_push)
 
     # -- hooks
 
@@ -237,9 +239,9 @@ class SubscriberProtocol(RedisProtocol):
     def _restore(self, connection: Any) -> None:
         self._wanted.begin()
 
-    def makeLink(self, write: Callable[[bytes], object]) -> Link:
+    def makeLink(self) -> Link:
         """Make the life of a connection that has subscriptions."""
-        return _SubscriberLink(self, write)
+        return _SubscriberLink(self)
 
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
         return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
@@ -273,7 +275,7 @@ class SubscriberProtocol(RedisProtocol):
     def deliverReplies(self, reader: Reader) -> None:
         """Hand on what is complete: runs of messages the short way, and the rest one by one."""
         self._wanted.heard(reader.fed)
-        if _is_stock(self.replyReceived, _STOCK_REPLY) and _is_stock(self.pushReceived, _STOCK_PUSH):
+        if getattr(self.replyReceived, "__func__", None) is _STOCK_REPLY:
             requests, inbox, get_message = self.link.requests, self._inbox, reader.get_message
             while not requests.stopped:
                 message = None if self._message_kind is None else get_message(self._message_kind)
@@ -283,7 +285,7 @@ class SubscriberProtocol(RedisProtocol):
                     if reply is INCOMPLETE:
                         break
                     if reply.__class__ is Push:
-                        self.pushReceived(reply)
+                        self.link.pushes.deliver(reply)
                     else:
                         self.replyReceived(reply)
                 elif inbox is not None:
@@ -308,13 +310,13 @@ class SubscriberProtocol(RedisProtocol):
             self._answered_otherwise(awaited, reply)
         super().replyReceived(reply)
 
-    def pushReceived(self, push: Push) -> None:
-        """A RESP3 push has come, which messages and confirmations then are."""
-        if self._take(push):
-            self._uses_pushes = True
-            self._message_kind = b">"
-        else:
-            super().pushReceived(push)
+    def _take_push(self, push: Push) -> bool:
+        """Take a message or a confirmation that is a RESP3 push, as all of them are from then on."""
+        if not self._take(push):
+            return False
+        self._uses_pushes = True
+        self._message_kind = b">"
+        return True
 
     def _awaited(self) -> Confirmations | None:
         """What the oldest request is owed, if it is a command that changes subscriptions."""
@@ -393,12 +395,7 @@ class SubscriberProtocol(RedisProtocol):
                     self._wanted.refused(awaited.kind, name, reply)
 
 
-def _is_stock(method: Any, stock: Any) -> bool:
-    return getattr(method, "__func__", None) is stock
-
-
 _STOCK_REPLY = SubscriberProtocol.replyReceived
-_STOCK_PUSH = SubscriberProtocol.pushReceived
 
 
 class _SubscriberLink(Link):
@@ -419,7 +416,7 @@ class _SubscriberLink(Link):
         protocol = self.protocol
         if protocol.paused and isinstance(reason, ReplyTimeoutError):
             # Nothing is read, so no reply can come: look again when one may have.
-            self.start_deadline(protocol.replyTimeout or DEFAULT_RECHECK)
+            self.start_deadline(protocol.replyTimeout or RECHECK_PAUSED_SECONDS)
             return
         super().abort(reason)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..inflight import PostProc
 
-__all__ = ["REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "command_name"]
+__all__ = ["PUSH_WORDS", "REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "command_name"]
 
 
 class Kind(enum.Enum):
@@ -41,6 +41,8 @@ REPLIES: dict[str | bytes, tuple[Kind, Event]] = {
     **_WORDS,
     **{word.encode(): meaning for word, meaning in _WORDS.items()},
 }
+#: The first words of the RESP3 pushes that are messages or confirmations.
+PUSH_WORDS = tuple(word.encode() for word in _WORDS)
 #: Name of a command -> what it does.
 VERBS = {word: meaning for word, meaning in _WORDS.items() if meaning[1] is not Event.MESSAGE}
 VERBS["reset"] = (Kind.CHANNEL, Event.RESET)

@@ -10,10 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._checks import as_text
 from ..commands._parts import sentinel_states
 from ..exceptions import MasterNotFoundError
 
-__all__ = ["Address", "address_of", "node_of", "nodes_of", "other_sentinels_of", "text"]
+__all__ = [
+    "Address",
+    "address_of",
+    "node_of",
+    "nodes_of",
+    "other_sentinels_of",
+]
 
 #: Where a server is: host and port.
 Address = tuple[str, int]
@@ -26,11 +33,6 @@ MANY_DIGITS = 9
 
 #: What a Sentinel names where it does not know a replica's host.
 UNKNOWN_HOST = "?"
-
-
-def text(value: Any) -> str:
-    """What a server sent, or a name, as str."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def node_of(reply: Any) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def address_of(state: Mapping[str, Any]) -> Address:
     host, port = state["ip"], _whole_number(state["port"])
     if isinstance(host, bool) or not isinstance(host, str | bytes | int | float):
         raise MasterNotFoundError(f"names no host: {_shown(host)}")
-    name = text(host)
+    name = as_text(host)
     if name in ("", UNKNOWN_HOST) or len(name) > LONGEST_HOST or not name.isprintable() or " " in name:
         raise MasterNotFoundError(f"names no host: {_shown(host)}")
     if port is None or not 1 <= port <= 65535:
@@ -85,7 +87,7 @@ def _whole_number(value: Any) -> int | None:
     """The number that a field is, or has the digits of; None if it is none, or a large one."""
     if isinstance(value, bool) or not isinstance(value, int | str | bytes):
         return None
-    digits = text(value) if not isinstance(value, int) else value
+    digits = as_text(value) if not isinstance(value, int) else value
     if isinstance(digits, int):
         return digits
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MANY_DIGITS else None

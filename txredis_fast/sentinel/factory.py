@@ -16,27 +16,23 @@ from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .._checks import as_text
+from .._tunables import SENTINEL_CONNECT_TIMEOUT_SECONDS, SENTINEL_CROWD_CONNECTIONS
 from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
 from ..transport import tcp_endpoint
-from .answers import Address, text
+from .answers import Address
 from .shared import SharedQuestion
 
 __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
-
-#: Seconds for one attempt to connect, and for the handshake after it, where the user sets none.
-CONNECT_TIMEOUT_SECONDS = 10.0
-
-#: So many connections of one pool are tried at the full pace while there is no master; more of them take turns.
-CROWD = 16
 
 
 class SentinelRedisProtocol(RedisProtocol):
     """A connection that is used only if the server has the role that the factory wants."""
 
-    handshakeTimeout = CONNECT_TIMEOUT_SECONDS
+    handshakeTimeout = SENTINEL_CONNECT_TIMEOUT_SECONDS
     #: Whether the server said that it is no master, where one is wanted.
     _is_no_master = False
 
@@ -49,7 +45,7 @@ class SentinelRedisProtocol(RedisProtocol):
         said = role[0] if isinstance(role, list) and role else role
         if said not in ("master", b"master"):
             self._is_no_master = True
-            raise _NotMasterError(f"its role is {text(said):.40}")
+            raise _NotMasterError(f"its role is {as_text(said):.40}")
 
 
 class SentinelConnectionFactory(RedisFactory):
@@ -93,7 +89,7 @@ class SentinelConnectionFactory(RedisFactory):
     @property
     def connect_limit(self) -> float:
         """``connectTimeout`` with its default."""
-        return CONNECT_TIMEOUT_SECONDS if self.connectTimeout is None else self.connectTimeout
+        return SENTINEL_CONNECT_TIMEOUT_SECONDS if self.connectTimeout is None else self.connectTimeout
 
     def discover(self) -> Deferred[Address]:
         """Fires with the host and port to connect to now; fails with :exc:`MasterNotFoundError`."""
@@ -113,7 +109,7 @@ class SentinelConnectionFactory(RedisFactory):
 
     def _replicas_found(self, addresses: list[Address]) -> list[Address]:
         if not addresses:
-            log.msg(f"Redis: no replica of {text(self.service_name)} is up, so its master is used")
+            log.msg(f"Redis: no replica of {as_text(self.service_name)} is up, so its master is used")
         return addresses
 
     def _choose_replica(self, addresses: list[Address]) -> Address | Deferred[Address]:
@@ -127,7 +123,7 @@ class SentinelConnectionFactory(RedisFactory):
         self._searching = False
         former, self._master = self._master, address
         if self.is_master and former not in (None, address):
-            log.msg(f"Redis: the master of {text(self.service_name)} is now at {address[0]}:{address[1]}")
+            log.msg(f"Redis: the master of {as_text(self.service_name)} is now at {address[0]}:{address[1]}")
             self._epoch += 1
             for connection in list(self.pool):
                 # Not loseConnection, which waits until all is written: a lost machine never takes it.
@@ -203,7 +199,8 @@ class SentinelConnectionFactory(RedisFactory):
         # What failed is noted already.
         found.addCallbacks(self._lead, lambda _: self.retry(connector), callbackArgs=(connector,))
 
-    def _connect_again(self, connector: Any) -> None:
+    def connect_again(self, connector: Any) -> None:
+        """Begin the next attempt of a connector: to where the Sentinels say by now."""
         self.try_to_connect(connector, nodelay=True)
 
     def _lead(self, address: Address, connector: Any) -> None:
@@ -216,12 +213,12 @@ class SentinelConnectionFactory(RedisFactory):
 
         :param attempt: how many have failed since a connection was last usable, from 1.
         """
-        if self._refused:
+        if self.handshake_refused:
             return super().retryDelay(attempt)
         if attempt <= 1:
             return 0
         delay = super().retryDelay(min(attempt, self.longestDelayAttempt))
-        crowd = max(1.0, self.poolsize / CROWD) if attempt >= self.longestDelayAttempt else 1.0
+        crowd = max(1.0, self.poolsize / SENTINEL_CROWD_CONNECTIONS) if attempt >= self.longestDelayAttempt else 1.0
         return min(delay * crowd, self.maxDelay)
 
     def delay_before(self, attempt: int, dropped: int) -> float:
@@ -251,12 +248,12 @@ class SentinelEndpoint:
 
     def __repr__(self) -> str:
         role = "master" if self._factory.is_master else "replicas"
-        return f"<{role} of {text(self._factory.service_name)} by {self._factory.sentinel_manager!r}>"
+        return f"<{role} of {as_text(self._factory.service_name)} by {self._factory.sentinel_manager!r}>"
 
     @property
     def attempt_limit(self) -> float:
         """Seconds for one attempt, should neither the Sentinels' nor the connection's own limit end it."""
-        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", CONNECT_TIMEOUT_SECONDS)
+        asking = getattr(self._factory.sentinel_manager, "discovery_timeout", SENTINEL_CONNECT_TIMEOUT_SECONDS)
         return float(asking) + self._factory.connect_limit + 1
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:

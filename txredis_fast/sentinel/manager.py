@@ -14,7 +14,7 @@ from weakref import WeakSet
 from twisted.internet.defer import Deferred, fail, gatherResults
 from twisted.python.failure import Failure
 
-from .._checks import check_address, check_count, seconds_or, shown, whole_number
+from .._checks import as_text, check_address, check_count, seconds_or, shown, whole_number
 from .._reactor import current_reactor
 from .._types import Argument
 from ..client import ConnectionHandler, RedisFactory
@@ -22,7 +22,7 @@ from ..exceptions import MasterNotFoundError
 from ..inflight import check_timeout
 from ..options import TLS_OPTIONS, ConnectionOptions, SentinelOptions
 from ..transport import tcp_endpoint
-from .answers import Address, address_of, other_sentinels_of, text
+from .answers import Address, address_of, other_sentinels_of
 from .factory import SentinelConnectionFactory, SentinelEndpoint
 from .questions import Questions
 from .survey import Survey, name_of
@@ -111,7 +111,7 @@ class Sentinel:
 
     def _switched(self, service: str) -> None:
         for factory in list(self._watching):
-            if text(factory.service_name) == service:
+            if as_text(factory.service_name) == service:
                 factory.masterSwitched()
 
     def check_master_state(self, state: Mapping[str, Any]) -> bool:
@@ -137,10 +137,10 @@ class Sentinel:
         def read(state: Mapping[str, Any]) -> Address:
             if not self.check_master_state(state):
                 others = state.get("num-other-sentinels")
-                raise MasterNotFoundError(f"not usable: flags {text(state.get('flags'))}, {others} other Sentinels")
+                raise MasterNotFoundError(f"not usable: flags {as_text(state.get('flags'))}, {others} other Sentinels")
             return address_of(state)
 
-        return self._ask(ask, read, f"No master found for {text(service_name)}")
+        return self._ask(ask, read, f"No master found for {as_text(service_name)}")
 
     @staticmethod
     def filter_slaves(slaves: Iterable[Mapping[str, Any]]) -> list[Address]:

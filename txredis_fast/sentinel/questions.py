@@ -15,9 +15,10 @@ from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 
+from .._checks import as_text
 from .._types import Argument
 from ..exceptions import AuthenticationError, MasterNotFoundError, ResponseError
-from .answers import node_of, nodes_of, text
+from .answers import node_of, nodes_of
 
 __all__ = ["Questions"]
 
@@ -89,9 +90,9 @@ async def _master(sentinel: Any, service: Argument) -> dict[str, Any]:
 
 async def _masters(sentinel: Any, service: Argument) -> dict[str, Any]:
     # Names come back as bytes without a charset, and as numbers where they look like some.
-    wanted = text(service)
+    wanted = as_text(service)
     for state in nodes_of(await sentinel.execute_command("SENTINEL", "MASTERS")):
-        if text(state.get("name")) == wanted:
+        if as_text(state.get("name")) == wanted:
             return state
     raise _UnknownServiceError(_UNKNOWN)
 

@@ -15,12 +15,9 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from .._tunables import SENTINEL_QUESTION_BURST, SENTINEL_QUESTIONS_PER_SECOND
 
 __all__ = ["SharedQuestion"]
-
-#: How many questions may be put one upon the other, and how many a second when that is used up.
-BURST = 10
-RATE = 10.0
 
 
 class SharedQuestion:
@@ -41,7 +38,7 @@ class SharedQuestion:
         self._outdated = False
         self._timer: Any = None
         #: How many questions may be put at once, as of then.
-        self._left = float(BURST)
+        self._left = float(SENTINEL_QUESTION_BURST)
         self._since = 0.0
 
     def ask(self, *, anew: bool = False) -> Deferred[Any]:
@@ -60,11 +57,11 @@ class SharedQuestion:
     def _put(self) -> None:
         self._timer = None
         now = current_reactor().seconds()
-        self._left = min(self._left + (now - self._since) * RATE, BURST)
+        self._left = min(self._left + (now - self._since) * SENTINEL_QUESTIONS_PER_SECOND, SENTINEL_QUESTION_BURST)
         self._since = now
         if self._left < 1:
             # A little longer than it takes, so that no rounding makes it wait once more.
-            self._timer = current_reactor().callLater((1.01 - self._left) / RATE, self._put)
+            self._timer = current_reactor().callLater((1.01 - self._left) / SENTINEL_QUESTIONS_PER_SECOND, self._put)
             return
         self._left -= 1
         self._outdated = False

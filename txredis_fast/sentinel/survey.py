@@ -12,13 +12,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from .._tunables import SENTINEL_GRACE_SECONDS
 from ..exceptions import ConnectionError, MasterNotFoundError, RedisError
+from ..transport import cancel_timer
 
 __all__ = ["Survey", "name_of"]
-
-#: Once a Sentinel has answered that it knows nothing usable, seconds for the others to get connected: after a whole
-#: machine is lost, its own Sentinel must not hold up those that would have the new master a moment later.
-GRACE = 1.0
 
 
 class Survey:
@@ -74,7 +72,7 @@ class Survey:
         if not self._asked:
             self._give_up()
         elif len(self._timers) == 1 and (failure.check(MasterNotFoundError) or not failure.check(ConnectionError)):
-            self._timers.append(current_reactor().callLater(GRACE, self._leave_out_unreachable))
+            self._timers.append(current_reactor().callLater(SENTINEL_GRACE_SECONDS, self._leave_out_unreachable))
 
     def _leave_out_unreachable(self) -> None:
         for sentinel in [asked for asked in self._asked if not asked._factory.size]:
@@ -94,8 +92,7 @@ class Survey:
     def _end(self) -> None:
         asked, self._asked = self._asked, {}
         for timer in self._timers:
-            if timer.active():
-                timer.cancel()
+            cancel_timer(timer)
         for question in asked.values():
             if question is not None:
                 question.cancel()

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.python import log
 from twisted.python.failure import Failure
 
+from .._checks import as_text
 from ..pubsub import SubscriberProtocol
-from .answers import text
 
 __all__ = ["SwitchListener"]
 
@@ -34,7 +34,7 @@ class SwitchListener(SubscriberProtocol):
 
     def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
         """A master has changed."""
-        self.factory.on_switch(text(message).split(" ", 1)[0])
+        self.factory.on_switch(as_text(message).split(" ", 1)[0])
 
 
 def _refused(failure: Failure) -> None:

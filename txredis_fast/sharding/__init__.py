@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from .handler import (
-    HashRing,
-    ShardedConnectionHandler,
-    ShardedMethods,
-    ShardedUnixConnectionHandler,
-    connect_shards,
-    parse_hosts,
-    parse_paths,
-)
+from .addresses import parse_hosts, parse_paths
+from .handler import ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler, connect_shards
+from .ring import HashRing
 
 __all__ = [
     "HashRing",

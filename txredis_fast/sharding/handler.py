@@ -1,24 +1,12 @@
-"""Keys spread over several independent servers by consistent hashing.
+"""Commands over several independent servers: :class:`ShardedConnectionHandler` sends each to the node of its key.
 
-:class:`HashRing` says which node a key belongs to; :class:`ShardedConnectionHandler` sends each command to
-the node of its key. This module must not know how a node connects: a node is a connection handler, made
-elsewhere.
-
-**Placement** is fixed for ever, since data would be out of sight otherwise: a key lies where txredisapi put
-it under Python 2. A node has ``replicas`` places on the ring, the CRC-32 of ``uuid:0``, ``uuid:1`` and so on;
-a key belongs to the first place above its own CRC-32. Two peculiarities are part of it: CRC-32 counts as a
-*signed* number, as Python 2 gave it, so the ring starts at -2**31; and a key beyond the last place belongs to
-that last place instead of the first.
-
-**Hash tag**: of a key with braces after its first character, only what is inside them counts, so
-``cart{user:1}`` and ``name{user:1}`` are on one node. Text is hashed as UTF-8, whatever the charset.
+A node is a connection handler. This module must not know how a node connects, nor which node a key belongs to
+(:mod:`txredis_fast.sharding.ring`).
 """
 
 from __future__ import annotations
 
-import bisect
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -26,7 +14,6 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from .._checks import check_host, check_path, check_port
 from .._types import Key, Keys, Value
 from ..client import CommandView
 from ..commands import Commands
@@ -34,16 +21,14 @@ from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
 from ..inflight import check_timeout
 from ..telemetry import Stats
+from .ring import HashRing, hashed_part
 
 __all__ = [
-    "HashRing",
     "NotShardableError",
     "ShardedConnectionHandler",
     "ShardedMethods",
     "ShardedUnixConnectionHandler",
     "connect_shards",
-    "parse_hosts",
-    "parse_paths",
 ]
 
 _SHARDED = """
@@ -62,104 +47,6 @@ class NotShardableError(NotImplementedError, AttributeError):
 
     Also an ``AttributeError``, so that ``hasattr`` says so instead of raising.
     """
-
-
-def _place(data: bytes) -> int:
-    """Where on the ring *data* lies: its CRC-32 as a signed number of 32 bits."""
-    return (zlib.crc32(data) ^ 0x80000000) - 0x80000000
-
-
-def _to_bytes(key: Any) -> bytes:
-    # A lone surrogate has a place too: whether it can be sent is for the node to say.
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else bytes(key)
-
-
-def _hashed_part(key: Any) -> bytes:
-    """What decides on a key's node: its hash tag, or all of it.
-
-    The tag begins after the last opening brace that is not the first character and that a closing brace
-    follows, ends before the last closing brace, and may be empty. Braces beyond the first line do not count.
-    """
-    data = _to_bytes(key)
-    line = data.partition(b"\n")[0]
-    end = line.rfind(b"}")
-    start = line.rfind(b"{", 1, max(end, 0))
-    return data if start < 0 else line[start + 1 : end]
-
-
-class HashRing:
-    """Consistent hash: gives each key one of the nodes, and moves few keys when a node is added or removed.
-
-    :ivar nodes: the nodes, in the order they were added.
-    :ivar replicas: the number of each node's places on the ring.
-    :ivar ring: place -> node.
-    :ivar sorted_keys: the places in ascending order.
-    """
-
-    def __init__(self, nodes: Iterable[Any] = [], replicas: int = 160) -> None:
-        """Make a ring.
-
-        :param nodes: connection handlers; each one's ``_factory.uuid`` decides on its places.
-        :param replicas: the number of places for each node.
-        """
-        self.nodes: list[Any] = []
-        self.replicas = replicas
-        self.ring: dict[int, Any] = {}
-        self.sorted_keys: list[int] = []
-        for node in nodes:
-            self.add_node(node)
-
-    def add_node(self, node: Any) -> None:
-        """Add a node. Of *N* nodes then, it takes about 1/*N* of the keys, and no others move."""
-        self.nodes.append(node)
-        uuid = _to_bytes(node._factory.uuid)
-        for number in range(self.replicas):
-            place = _place(b"%b:%d" % (uuid, number))
-            self.ring[place] = node
-            self.sorted_keys.append(place)
-        self.sorted_keys.sort()
-
-    def remove_node(self, node: Any) -> None:
-        """Remove a node; its keys go to the others.
-
-        :raises ValueError: it is not one of :attr:`nodes`.
-        """
-        self.nodes.remove(node)
-        nodes, self.nodes = self.nodes, []
-        # Made anew, because the nodes that are left may have lost places to this one.
-        self.ring, self.sorted_keys = {}, []
-        for left in nodes:
-            self.add_node(left)
-
-    def get_node(self, key: str | bytes) -> Any:
-        """The node that *key* belongs to, None on an empty ring. Hash tags are not looked at."""
-        return self.get_node_pos(key)[0]
-
-    def get_node_pos(self, key: str | bytes) -> list[Any]:
-        """The node that *key* belongs to, and the index of its place in :attr:`sorted_keys`.
-
-        On an empty ring, ``[None, None]``.
-        """
-        if not self.ring:
-            return [None, None]
-        index = bisect.bisect(self.sorted_keys, _place(_to_bytes(key)))
-        index = min(index, len(self.sorted_keys) - 1)
-        return [self.ring[self.sorted_keys[index]], index]
-
-    def iter_nodes(self, key: str | bytes) -> Iterator[tuple[int | None, Any]]:
-        """Each place from that of *key*'s node up to the ring's end, with the node there.
-
-        On an empty ring, ``(None, None)`` once.
-        """
-        if not self.ring:
-            yield None, None
-            return
-        for place in self.sorted_keys[self.get_node_pos(key)[1] :]:
-            yield place, self.ring[place]
-
-    def __call__(self, key: str | bytes) -> Any:
-        """The same as :meth:`get_node`."""
-        return self.get_node(key)
 
 
 class _ShardedCommands:
@@ -277,7 +164,7 @@ class _ShardedCommands:
             raise _key_required(method)
         if self._ring is None or not self._ring.nodes:
             raise NotSentError("Not connected")
-        return self._ring(_hashed_part(args[0]))
+        return self._ring(hashed_part(args[0]))
 
     def _group(self, method: str, keys: Iterable[Any]) -> dict[Any, list[tuple[int, Any]]]:
         """Node -> its keys among *keys*, each with its index."""
@@ -444,42 +331,3 @@ def connect_shards(
     shards: Deferred[Any] = DeferredList(connections, consumeErrors=True)
     handler(shards, names=names)
     return shards
-
-
-def parse_hosts(hosts: Any) -> list[tuple[str, int]]:
-    """Read the ``hosts`` of the sharded constructors.
-
-    :param hosts: a list or tuple of ``"host:port"``; an IPv6 address stands in brackets, ``"[::1]:6379"``.
-    :returns: the hosts, without brackets, and ports.
-    :raises ValueError: it is something else.
-    """
-    wrong = ValueError("Please use a list or tuple of host:port for sharded connections")
-    if not isinstance(hosts, (list, tuple)):
-        raise wrong
-    parsed = []
-    for item in hosts:
-        if not isinstance(item, str):
-            raise wrong
-        host, _, port = item.rpartition(":")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise wrong
-        try:
-            parsed.append((check_host("hosts", host), check_port("hosts", port)))
-        except ValueError:
-            host = ""
-        if not host:
-            raise wrong
-    return parsed
-
-
-def parse_paths(paths: Any) -> list[str]:
-    """Read the ``paths`` of the sharded constructors for unix sockets.
-
-    :param paths: a list or tuple of paths.
-    :raises ValueError: it is something else.
-    """
-    if not isinstance(paths, (list, tuple)):
-        raise ValueError("Please use a list or tuple of paths for sharded unix connections")
-    return [check_path("paths", path) for path in paths]

@@ -6,15 +6,15 @@ This room must not know of connections.
 from __future__ import annotations
 
 from .hooks import CommandHook, CommandInfo
-from .observer import Watch
+from .observer import Observer
 from .redact import kind_and_size, redacted, refusal, secrets_of, told, without_secret
 from .stats import Stats
 
 __all__ = [
     "CommandHook",
     "CommandInfo",
+    "Observer",
     "Stats",
-    "Watch",
     "kind_and_size",
     "redacted",
     "refusal",

@@ -17,13 +17,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
+from .._tunables import COMMAND_NAME_MAX_CHARACTERS
 from . import events
 from .redact import redacted, secrets_of
 
 __all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
-
-#: What a hook is told of the name of a command: no more characters than this.
-LONGEST_NAME = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +122,8 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
 
 def _name_of(name: Any) -> str:
     if isinstance(name, bytes | bytearray):
-        name = bytes(name[:LONGEST_NAME]).decode("ascii", "backslashreplace")
-    return name.partition(" ")[0][:LONGEST_NAME].upper() if isinstance(name, str) else "?"
+        name = bytes(name[:COMMAND_NAME_MAX_CHARACTERS]).decode("ascii", "backslashreplace")
+    return name.partition(" ")[0][:COMMAND_NAME_MAX_CHARACTERS].upper() if isinstance(name, str) else "?"
 
 
 _Token = tuple[CommandHook, Any]

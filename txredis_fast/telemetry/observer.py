@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._checks import as_text
 from .._reactor import current_reactor
 from ..exceptions import ReplyTimeoutError
 from . import events
 from .hooks import CommandHook, SlowCommands, instrument
 from .stats import Counters, Stats
 
-__all__ = ["Watch"]
+__all__ = ["Observer"]
 
 
-class Watch:
-    """Watches the connections of a factory."""
+class Observer:
+    """Observes the connections of a factory."""
 
     def __init__(self, factory: Any, hooks: Sequence[CommandHook], slow: float | None) -> None:
         """Make one.
@@ -40,7 +41,7 @@ class Watch:
         name = factory.uuid or getattr(factory, "service_name", None)
         if name is None:
             name = next((_peer(connection)[0] for connection in factory.pool), "")
-        return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        return as_text(name)
 
     def built(self, protocol: Any) -> None:
         """A protocol was made; its transport is to come."""
@@ -111,4 +112,4 @@ def _peer(protocol: Any) -> tuple[str, int | None]:
     if hasattr(peer, "host"):
         return str(peer.host), int(peer.port)
     name = getattr(peer, "name", None) or ""
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name), None
+    return as_text(name), None

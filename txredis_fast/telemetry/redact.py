@@ -16,20 +16,12 @@ import ast
 import re
 from typing import Any, TypeVar
 
+from .._tunables import SECRET_MIN_CHARACTERS, SECRET_PART_MIN_BYTES, UNASKED_ERROR_MAX_CHARACTERS
 from ..exceptions import ProtocolError, RedisError, ResponseError
 
 __all__ = ["kind_and_size", "redacted", "refusal", "secrets_of", "told", "without_secret"]
 
 _E = TypeVar("_E", bound=BaseException)
-
-#: Shorter secrets are not searched for.
-SHORTEST = 6
-
-#: So many bytes of a secret at an end of a piece that was cut out of what came are taken for a part of it.
-SHORTEST_PART = 4
-
-#: So many characters of an error that nobody had asked for are told.
-LONGEST_TOLD = 240
 
 #: What to put in place of a secret.
 STARS = "***"
@@ -66,7 +58,7 @@ def without_secret(text: str, *secrets: Any) -> str:
         plain = False
         for spelling in _spellings(secret):
             plain = plain or spelling.isalpha() or spelling.isdigit()
-            if len(spelling) < SHORTEST or spelling not in text:
+            if len(spelling) < SECRET_MIN_CHARACTERS or spelling not in text:
                 continue
             text = _code_only(text) if plain else text.replace(spelling, STARS)
     return text
@@ -85,7 +77,9 @@ def refusal(error: Any, had_secret: bool, connection: Any) -> str:
     text, secrets = str(error), secrets_of(connection)
     if not isinstance(error, ResponseError) or text in _FIXED_ANSWERS:
         return text
-    if had_secret and any(0 < len(spelling) < SHORTEST for secret in secrets for spelling in _spellings(secret)):
+    if had_secret and any(
+        0 < len(spelling) < SECRET_MIN_CHARACTERS for secret in secrets for spelling in _spellings(secret)
+    ):
         return _code_only(text)
     return without_secret(text, *secrets)
 
@@ -122,7 +116,9 @@ def _with_text(error: Any, text: str) -> Any:
 
 def told(reply: Any, connection: Any) -> str:
     """Say what came that nobody had asked for: an error in its words, and of data what it is and how much."""
-    return refusal(reply, True, connection)[:LONGEST_TOLD] if isinstance(reply, ResponseError) else kind_and_size(reply)
+    if isinstance(reply, ResponseError):
+        return refusal(reply, True, connection)[:UNASKED_ERROR_MAX_CHARACTERS]
+    return kind_and_size(reply)
 
 
 def kind_and_size(reply: Any) -> str:
@@ -169,9 +165,9 @@ def _has_part(piece: str, secrets: tuple[Any, ...]) -> bool:
 
 
 def _overlap(piece: bytes, secret: bytes) -> bool:
-    if len(secret) < SHORTEST:
+    if len(secret) < SECRET_MIN_CHARACTERS:
         return re.search(rb"(?<![A-Za-z0-9])" + re.escape(secret) + rb"(?![A-Za-z0-9])", piece) is not None
-    if secret in piece or (len(piece) >= SHORTEST_PART and piece in secret):
+    if secret in piece or (len(piece) >= SECRET_PART_MIN_BYTES and piece in secret):
         return True
-    lengths = range(SHORTEST_PART, min(len(piece), len(secret)))
+    lengths = range(SECRET_PART_MIN_BYTES, min(len(piece), len(secret)))
     return any(secret.startswith(piece[-length:]) or secret.endswith(piece[:length]) for length in lengths)

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from .attempt import connect_for, name_of_peer
 from .chunked import SlicedBatch
-from .endpoints import DEFAULT_CONNECT_TIMEOUT, endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
-from .flood import MANY, PIECE, Flood
+from .endpoints import endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
+from .flood import Flood
 from .producer import Outlet, forget_unsent
 from .socket_read import fill_from_socket, fill_no_more, receives_directly
 from .socket_write import send, sends_directly
 from .threads import guard_connection, guard_factory
+from .timers import cancel_timer
 from .tls import ALERT, PEM, TLSSettings, is_encrypted
 from .turns import at_once, in_turns
 
 __all__ = [
     "ALERT",
-    "DEFAULT_CONNECT_TIMEOUT",
-    "MANY",
     "PEM",
-    "PIECE",
     "Flood",
     "Outlet",
     "SlicedBatch",
     "TLSSettings",
     "at_once",
+    "cancel_timer",
     "connect_for",
     "endpoint_from",
     "endpoint_of_connector",

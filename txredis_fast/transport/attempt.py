@@ -20,8 +20,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .._checks import seconds_or
+from .._checks import as_text, seconds_or
 from .._reactor import current_reactor
+from .._tunables import PROGRAM_ENDPOINT_TIMEOUT_SECONDS
+from .timers import cancel_timer
 
 __all__ = [
     "AttemptTimeoutError",
@@ -34,9 +36,6 @@ __all__ = [
 ]
 
 _log = Logger()
-
-#: Seconds for one attempt over an endpoint of the program's own, which has a limit of its own as a rule.
-LONGEST_ATTEMPT = 60.0
 
 
 class AttemptTimeoutError(TimeoutError):
@@ -78,13 +77,14 @@ def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[
     """
     limit = seconds_or(getattr(endpoint, "attempt_limit", None), None)
     if limit is None:
-        limit = seconds_or(factory.connectTimeout, LONGEST_ATTEMPT)  # which a program may have set later
+        # The program may have set connectTimeout after the factory was made.
+        limit = seconds_or(factory.connectTimeout, PROGRAM_ENDPOINT_TIMEOUT_SECONDS)
     return connect_within(limit, endpoint, protocol_factory)
 
 
 def name_of_place(host: Any, port: Any) -> str:
     """``host:port``, or ``[host]:port`` for an IPv6 address."""
-    name = host.decode("utf-8", "replace") if isinstance(host, bytes) else str(host)
+    name = as_text(host)
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
@@ -181,8 +181,7 @@ class _Attempt:
     def _end(self) -> None:
         self._over = True
         timer, self._timer = self._timer, None
-        if timer is not None and timer.active():
-            timer.cancel()
+        cancel_timer(timer)
 
 
 @implementer(IProtocolFactory)

@@ -20,13 +20,11 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._reactor import current_reactor
+from .._tunables import CONNECT_TIMEOUT_SECONDS
 from .attempt import AttemptTimeoutError, OneAttempt, Stage, connect_within, name_of_place
 from .tls import NameCheck, NoCheck, TLSSettings, refusal
 
-__all__ = ["DEFAULT_CONNECT_TIMEOUT", "endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
-
-#: Seconds for one attempt to connect, where the user sets none.
-DEFAULT_CONNECT_TIMEOUT = 30
+__all__ = ["endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
 
 #: With which types of records a TLS server may answer: change of cipher, alert, handshake, data.
 TLS_RECORDS = b"\x14\x15\x16\x17"
@@ -44,7 +42,7 @@ def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl
 
     if isinstance(port, float) or (isinstance(port, int) and not 0 <= port <= 65535):
         raise ValueError(f"a port is a whole number from 0 to 65535, not {port!r}")
-    timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+    timeout = CONNECT_TIMEOUT_SECONDS if connect_timeout is None else connect_timeout
     place = name_of_place(host, port)
     address = host.decode("latin-1") if isinstance(host, bytes) else host
     endpoint: Any
@@ -68,7 +66,7 @@ def unix_endpoint(path: str, connect_timeout: float | None = None) -> Any:
     """
     from twisted.internet.endpoints import UNIXClientEndpoint
 
-    timeout = DEFAULT_CONNECT_TIMEOUT if connect_timeout is None else connect_timeout
+    timeout = CONNECT_TIMEOUT_SECONDS if connect_timeout is None else connect_timeout
     return _BoundedEndpoint(UNIXClientEndpoint(current_reactor(), path, timeout=timeout), path, timeout, False)
 
 

@@ -13,16 +13,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-__all__ = ["MANY", "PIECE", "Flood"]
+from .._tunables import REPLY_CHUNK_BYTES, REPLY_SLICE_SECONDS
 
-#: With more commands in flight, data may be a flood.
-MANY = 1000
-
-#: Bytes handed on between two looks at the clock: some hundred of the shortest replies.
-PIECE = 2048
-
-#: Seconds after which the rest waits for a later turn.
-SLICE = 0.02
+__all__ = ["Flood"]
 
 #: The clock, which tests replace.
 seconds = monotonic
@@ -63,7 +56,7 @@ class Flood:
         """Take more data, and hand on what there is time for; behind what waits for a later turn, that is nothing."""
         self._data += data
         if self._timer is None and not self._running:
-            self._run(seconds() + SLICE)
+            self._run(seconds() + REPLY_SLICE_SECONDS)
 
     def finish(self) -> None:
         """Hand on all that is left, now: the connection is lost."""
@@ -74,7 +67,7 @@ class Flood:
 
     def _next_turn(self) -> None:
         try:
-            self._run(seconds() + SLICE)
+            self._run(seconds() + REPLY_SLICE_SECONDS)
         except BaseException as error:
             self._failed(error)
             raise
@@ -88,8 +81,8 @@ class Flood:
                     self._transport.pauseProducing()
                     self._timer = self._transport.reactor.callLater(0, self._next_turn)
                     return
-                piece = bytes(self._data[self._at : self._at + PIECE])
-                self._at += PIECE
+                piece = bytes(self._data[self._at : self._at + REPLY_CHUNK_BYTES])
+                self._at += REPLY_CHUNK_BYTES
                 self._hand_on(piece)
         finally:
             self._running = False

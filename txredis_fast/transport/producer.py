@@ -16,10 +16,9 @@ from typing import Any
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-__all__ = ["PIECE", "Outlet", "forget_unsent"]
+from .._tunables import WRITE_CHUNK_BYTES
 
-#: Bytes of a piece; Twisted asks for no more while it has as many to write.
-PIECE = 64 * 1024
+__all__ = ["Outlet", "forget_unsent"]
 
 
 @implementer(IPushProducer)
@@ -95,7 +94,7 @@ class Outlet:
         """Take out the next piece: many short data or, as it is, a long one."""
         size = end = 0
         for data in self._outgoing:
-            if end and size + len(data) > PIECE:
+            if end and size + len(data) > WRITE_CHUNK_BYTES:
                 break
             size += len(data)
             end += 1

@@ -17,10 +17,9 @@ from typing import Any
 
 from twisted.internet import main
 
-__all__ = ["fill_from_socket", "fill_no_more", "receives_directly"]
+from .._tunables import DIRECT_READ_TURN_BYTES
 
-#: Bytes received in one turn of the reactor: about a millisecond, so that others get theirs.
-MAX_AT_ONCE = 1024 * 1024
+__all__ = ["fill_from_socket", "fill_no_more", "receives_directly"]
 
 #: What Twisted puts between a transport and a protocol, and passes on to it what comes: where that is kept.
 _WRAPPERS = {"_WrappingProtocol": "_wrappedProtocol", "_ReconnectingProtocolProxy": "_protocol"}
@@ -67,7 +66,7 @@ def fill_from_socket(transport: Any, reader: Any, failed: Callable[[Exception], 
             del transport.doRead
             return transport.doRead()
         try:
-            received = reader.receive(transport.socket.recv_into, MAX_AT_ONCE)
+            received = reader.receive(transport.socket.recv_into, DIRECT_READ_TURN_BYTES)
         except BlockingIOError:
             return None
         except OSError:

@@ -13,10 +13,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-__all__ = ["send", "sends_directly"]
+from .._tunables import DIRECT_WRITE_MAX_BYTES
 
-#: Longer data is written by the reactor, in its own slices.
-MAX_DIRECT = 65536
+__all__ = ["send", "sends_directly"]
 
 _PARTS = ("writeSomeData", "dataBuffer", "_tempDataBuffer", "disconnecting", "_writeDisconnected")
 
@@ -42,7 +41,7 @@ def send(transport: Any, data: bytes) -> None:
     What goes wrong is left to the reactor as well, which finds it out for itself and tells the protocol.
     """
     if (
-        len(data) <= MAX_DIRECT
+        len(data) <= DIRECT_WRITE_MAX_BYTES
         and transport.connected
         and not transport.disconnecting
         and not transport.dataBuffer

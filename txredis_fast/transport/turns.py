@@ -11,13 +11,10 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 
 from .._reactor import current_reactor
+from .._tunables import WORK_SLICE_SECONDS
 from . import flood
 
 __all__ = ["at_once", "in_turns"]
-
-#: Seconds after which the rest waits for a later turn. What one step takes comes on top, as where a set of a million
-#: elements grows, or the garbage collector looks at a million tuples.
-SLICE = 0.005
 
 _T = TypeVar("_T")
 
@@ -46,7 +43,7 @@ def at_once(work: Generator[None, None, _T]) -> _T:
 
 
 def _run(work: Generator[None, None, Any], done: Deferred[Any]) -> None:
-    end = flood.seconds() + SLICE
+    end = flood.seconds() + WORK_SLICE_SECONDS
     try:
         while True:
             next(work)

@@ -1,0 +1,72 @@
+"""One call of a connection's method: with the arguments as they were given, and the connection given back after it.
+
+This module must not know which connection a call goes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred
+
+from ..commands import Commands
+from ..commands._parts import one_or_many
+from ..connection import RedisProtocol
+from ..pool import Pool
+from ..resp import fix_argument, fixed_arguments, fixed_values
+
+__all__ = ["as_given", "call", "keys_as_given", "lend", "time_limit"]
+
+
+def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Deferred[Any]:
+    """Call a method of a connection; what it raises is what the Deferred fails with."""
+    try:
+        result = getattr(connection, name)(*args, **kwargs)
+    except Exception:
+        return fail()
+    return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
+
+
+def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred[Any]], *args: object) -> Deferred[Any]:
+    """Call a function with a connection that was taken from the pool; give the connection back after the reply.
+
+    :param function: called with the connection and ``args``. If it raises, the connection is given back, too.
+    :returns: fires as that of the function.
+    """
+    put = pool.connectionQueue.put
+
+    def give_back(result: Any) -> Any:
+        put(connection)
+        return result
+
+    try:
+        return function(connection, *args).addBoth(give_back)
+    except BaseException:
+        put(connection)
+        raise
+
+
+def time_limit(name: str, kwargs: Mapping[str, Any]) -> float | None:
+    """The seconds that a call may take; of other methods ``timeout`` is an argument of the command: BLPOP's own."""
+    return kwargs.get("timeout") if name == "execute_command" else None
+
+
+def as_given(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Copies of a call's arguments, for a call that has to wait: the program may change them meanwhile.
+
+    A method that a program has added to its protocol gets its arguments unchanged: they need not be of a command.
+    """
+    if name == "execute_command":
+        return fixed_arguments(args), kwargs
+    if not hasattr(Commands, name):
+        return args, kwargs
+    return tuple(map(fixed_values, args)), {key: fixed_values(value) for key, value in kwargs.items()}
+
+
+def keys_as_given(keys: Any) -> tuple[Any, ...]:
+    """Copies of keys to watch.
+
+    :raises TypeError: these are no keys.
+    """
+    return tuple(map(fix_argument, one_or_many(keys)))

@@ -1,0 +1,59 @@
+"""A command that changes every connection of a pool, such as AUTH: accepted by all, or undone on all.
+
+This module must not know how connections are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.python.failure import Failure
+
+from ..commands._parts import note_changes
+from ..connection import RedisProtocol
+from ..exceptions import ResponseError
+from ..pool import Pool
+
+__all__ = ["tell_all"]
+
+
+def tell_all(
+    pool: Pool,
+    name: str,
+    tell: Callable[[RedisProtocol], Deferred[Any]],
+    told: Callable[[list[RedisProtocol]], object],
+) -> Deferred[Any]:
+    """Send a command on every free connection of a pool.
+
+    :param name: the command's name, ``"AUTH"`` or ``"SELECT"``.
+    :param tell: sends it on one connection.
+    :param told: called with the connections when all have accepted it; makes the others follow before they are used.
+    :returns: fires with the reply; fails with the first error, and then no connection is left changed.
+    """
+    # Those that may have accepted it. What it changed there is undone if another one refuses, or if it is cancelled.
+    changed: list[RedisProtocol] = []
+
+    def tell_free(_: object) -> Deferred[Any]:
+        changed.extend(pool.connectionQueue.pending)
+        replies = [tell(connection).addErrback(failed, connection) for connection in changed]
+        return gatherResults(replies, consumeErrors=True).addCallbacks(accepted, refused)
+
+    def failed(failure: Failure, connection: RedisProtocol) -> Failure:
+        if failure.check(ResponseError):
+            changed.remove(connection)
+        return failure
+
+    def accepted(replies: list[Any]) -> Any:
+        told(changed)
+        return replies[0]
+
+    def refused(failure: Failure) -> Failure:
+        for connection in changed:
+            if connection.link.usable:
+                note_changes(connection, (name,))
+                pool.reset_connection(connection)
+        return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
+
+    return pool.getConnection(True).addCallback(tell_free)

@@ -1,0 +1,500 @@
+"""The connections of one server: made, counted, lent, made again when they are lost, and closed.
+
+A pool stands on its own: ``Pool(options, endpoint)`` has connections after :meth:`Pool.startConnecting`.
+:class:`~txredis_fast.RedisFactory` is a pool with the interface of txredisapi, and that of Twisted's connectors.
+
+A usable connection is in the pool one reactor turn after its handshake, so that no user code runs in the middle of an
+endpoint's own bookkeeping. No half changes: a connection that is up is in the pool, or it ends.
+
+This module must not know single commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.python import log
+from twisted.python.failure import Failure
+
+from .._checks import check_seconds, check_truth, seconds_or, shown
+from .._reactor import current_reactor
+from .._roles import Rounds
+from .._tunables import BLOCKING_IDLE_SECONDS
+from ..connection import RedisProtocol
+from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, ResponseError
+from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
+from ..telemetry import Observer, Stats
+from ..transport import guard_connection
+from .backoff import Backoff
+from .blocking import BlockingLane
+from .dispatch import ConnectionQueue
+from .health import HealthCheck, keep_alive
+from .refusals import passes_by_itself
+from .reset import reset
+from .slot import PoolSlot
+from .state import PoolEvent, PoolLife
+
+__all__ = ["Pool"]
+
+
+class Pool(Backoff, Factory):
+    """The connections of one server.
+
+    :ivar pool: the usable connections; :ivar size: their number.
+    :ivar handler: what the handshakes and scripts of connections send follow-up commands with.
+    :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
+    :ivar life: the pool's state; see :mod:`.state`.
+    :ivar login_number: how often the login has changed. A connection of another number has to log in again.
+    """
+
+    #: Seconds that a connection for blocking commands rests before it is closed.
+    blockingIdleTime = BLOCKING_IDLE_SECONDS
+    #: Seconds for the handshake of a new connection; None: 30.
+    connectTimeout: float | None = None
+    #: Whether a lost connection is made again.
+    reconnect: Any = True
+    noisy = False
+    protocol: Any = RedisProtocol
+    handler: Any
+    observer: Observer
+
+    def __init__(
+        self,
+        options: ConnectionOptions,
+        endpoint: IStreamClientEndpoint | None = None,
+        *,
+        uuid: str | None = None,
+        isLazy: bool = False,
+        handler: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """Make one, which connects when it is started.
+
+        :param options: where to connect to is not among them.
+        :param endpoint: an ``IStreamClientEndpoint`` of the server.
+        :param uuid: names the server.
+        :param isLazy: whether failures are logged rather than told to ``deferred``.
+        :param handler: makes the handler; called with the pool. None: the pool is its own handler.
+        :raises ValueError: ``isLazy`` is neither True nor False.
+        """
+        self.uuid = uuid if isinstance(uuid, str | bytes | None) else shown(uuid)
+        self.isLazy = check_truth("isLazy", isLazy)
+        self._take_options(options)
+        self.life = PoolLife()
+        self.size = 0
+        self.pool: list[RedisProtocol] = []
+        self.slots: list[PoolSlot] = []
+        self.observer = Observer(self, options.hooks, options.slowCommandThreshold)
+        self.connectionQueue = ConnectionQueue(
+            self.pool_timeout, self.why_not_connected, self.reset_connection, self.observer, options.whenFull == "fail"
+        )
+        self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
+        self.login_number = 0
+        self.lane: BlockingLane | None = None
+        self._endpoint = endpoint
+        self._waiting_for_empty_pool: list[Deferred[None]] = []
+        self.last_reason = ""
+        self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
+        self.handler = self if handler is None else handler(self)
+
+    def _take_options(self, options: ConnectionOptions) -> None:
+        """Make attributes of the options, which programs may change from then on."""
+        self.dbid = options.dbid
+        self.poolsize = options.poolsize
+        self.charset = options.charset
+        self.username = options.username
+        self.password = options.password
+        self.clientName = options.clientName
+        self.replyTimeout = options.replyTimeout
+        self.convertNumbers = options.convertNumbers
+        self.poolTimeout = options.pool_timeout
+        self.strict = options.strict
+        self.limits = dict(options.limits)
+        if options.connectTimeout is not None:
+            self.connectTimeout = options.connectTimeout
+        if not options.reconnect:
+            self.reconnect = False
+        self.maxBlockingConnections = options.max_blocking_connections
+        self.onUnclaimedReply = options.onUnclaimedReply
+        self.disconnectTimeout = options.disconnectTimeout
+        self.healthCheckInterval = options.healthCheckInterval
+        self.maxInFlight = options.maxInFlight
+        self.maxQueuedBytes = options.maxQueuedBytes
+        #: The option ``retry``; a factory's ``retry`` is a method, as in Twisted.
+        self.retryPolicy = options.retry
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"
+
+    # -- what follows from the state
+
+    @property
+    def disconnectCalled(self) -> bool:
+        """Whether :meth:`disconnect` was called."""
+        return self.life.closing
+
+    @disconnectCalled.setter
+    def disconnectCalled(self, called: bool) -> None:
+        self.life.enter(PoolEvent.CLOSE if called else PoolEvent.REOPEN)
+
+    @property
+    def handshake_refused(self) -> bool:
+        """Whether the server refused the last handshake, so that the next attempt has to wait for the longest delay."""
+        return self.life.refused
+
+    @property
+    def keeps_trying(self) -> bool:
+        """Whether lost connections are made again; read afresh each time."""
+        return not self.life.closing and bool(self.reconnect)
+
+    @property
+    def attempts_in_progress(self) -> bool:
+        """Whether an attempt to connect is in progress, or a connection is up."""
+        return any(slot.alive for slot in self.slots)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether a command may wait for a connection: there is one, or one may still come."""
+        return not self.life.closing and (self.size > 0 or self.attempts_in_progress or self.keeps_trying)
+
+    # -- making connections
+
+    def startConnecting(self, endpoint: IStreamClientEndpoint | None = None) -> None:
+        """Make and keep ``poolsize`` connections.
+
+        :param endpoint: an ``IStreamClientEndpoint``; None: the one that the pool was made with.
+        :raises ValueError: it was made with none.
+        """
+        if endpoint is not None:
+            self._endpoint = endpoint
+        if self._endpoint is None:
+            raise ValueError("there is no endpoint to connect to")
+        for _ in range(self.poolsize):
+            slot = PoolSlot(self, self._endpoint)
+            self.slots.append(slot)
+            slot.start()
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Make the protocol of a new connection, which joins the pool once it is usable."""
+        protocol = self.protocol(
+            self.charset,
+            replyTimeout=self.replyTimeout,
+            password=self.password,
+            dbid=self.dbid,
+            convertNumbers=self.convertNumbers,
+            username=self.username,
+        )
+        link = protocol.link
+        link.login = self.login_number
+        link.round = self.rounds.number
+        protocol.factory = self
+        queue = self.connectionQueue
+        link.on_busy, link.on_room = queue.rebalance, queue.has_room
+        if queue.fails_when_full:
+            link.why_full = lambda: f"The connection has as much in flight as it may: {self._limits()}"
+        link.requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
+        if self.connectTimeout is not None:
+            protocol.handshakeTimeout = self.connectTimeout
+        if self.strict:
+            protocol.strict = True
+        if self.limits:
+            protocol.limits = self.limits
+        if self.clientName is not None:
+            protocol.clientName = self.clientName
+        self.observer.built(protocol)
+        guard_connection(protocol)
+        protocol.whenConnected().addCallback(self._connection_ready)
+        return protocol
+
+    def _connection_ready(self, connection: RedisProtocol) -> None:
+        try:
+            self._take_in(connection)
+        except BaseException as error:
+            connection.link.tear(error)  # else it would be up, and nobody would be given it
+            raise
+
+    def _take_in(self, connection: RedisProtocol) -> None:
+        interval = seconds_or(self.healthCheckInterval, 0)
+        if interval:
+            keep_alive(connection.transport, interval)
+        slot = connection.link.slot
+        if slot is None:
+            self.addConnection(connection)
+        else:
+            current_reactor().callLater(0, slot.ready, connection)
+
+    def stopTrying(self) -> Deferred[Any]:
+        """Make no further connection; those that are up stay until they are closed.
+
+        :returns: fires when nothing is being tried any more.
+        """
+        self.reconnect = False
+        self.cancel_attempts(False)
+        stopping = [slot.stop_trying() for slot in self.slots] if not self.keeps_trying else []
+        return gatherResults(stopping, consumeErrors=True)
+
+    def cancel_attempts(self, running: bool) -> None:
+        """Cancel the attempts to connect that are not made by slots.
+
+        :param running: also those in progress, rather than those only that wait for their delay.
+        """
+
+    def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
+        """Make no further connection, and close each when it has the replies to what is in flight.
+
+        Commands given from here on, and those that wait for a connection, fail with ``NotSentError``. Blocking commands
+        are not waited for.
+
+        :param timeout: seconds until what is not closed is aborted; None: as the option ``disconnectTimeout``.
+        :returns: fires with None when the pool is empty.
+        """
+        if timeout is not None:
+            try:
+                timeout = check_seconds("timeout", timeout)
+            except ValueError:
+                return fail()
+        self.life.enter(PoolEvent.CLOSE)
+        self.reconnect = False
+        self.cancel_attempts(True)
+        self.connectionQueue.close(NotSentError("Not connected"))
+        deferred, self.deferred = self.deferred, None
+        if deferred is not None and not self.isLazy and not deferred.called:
+            deferred.errback(ConnectionFailedError("disconnected before it was connected"))
+        finishing = list(self.pool)
+        for connection in finishing:
+            connection.link.drain(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
+        # The others stop when their connections are closed.
+        ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
+        if self.lane is not None:
+            ending.append(self.lane.close())
+        stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
+        stopping.addCallback(lambda _: self.waitForEmptyPool())
+        stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
+        return stopping.addCallback(lambda _: self.life.enter(PoolEvent.ENDED))
+
+    def _cancel_connecting(self, deferred: Deferred[Any]) -> None:
+        self.deferred = None
+        self.disconnect()
+
+    # -- what happens to connections
+
+    def addConnection(self, conn: RedisProtocol) -> None:
+        """A connection is usable: put it into the pool."""
+        if self.life.closing:
+            if conn.transport is not None:
+                conn.transport.loseConnection()
+            return
+        if not conn.connected:
+            return
+        try:
+            self._add(conn)
+        except BaseException as error:
+            conn.link.tear(error)  # else it would be up, and nobody would be given it
+            raise
+        if self.deferred is not None and self.size == self.poolsize:
+            deferred, self.deferred = self.deferred, None
+            deferred.callback(self.handler)
+
+    def _add(self, conn: RedisProtocol) -> None:
+        conn.whenDisconnected().addCallback(self.delConnection)
+        self.pool.append(conn)
+        self.size = len(self.pool)
+        self.life.enter(PoolEvent.ADDED)
+        conn.link.was_pooled = True
+        interval = seconds_or(self.healthCheckInterval, 0)
+        if interval and conn.answersPing:
+            HealthCheck(conn, interval, lambda each: each in self.connectionQueue.pending)
+        self.connectionQueue.put(conn)
+
+    def delConnection(self, conn: RedisProtocol) -> None:
+        """A connection was lost: take it out of the pool."""
+        try:
+            self._remove(conn)
+        except BaseException:
+            self._remove(conn)  # no step of it has to be left out; those that are done do nothing
+            raise
+
+    def _remove(self, conn: RedisProtocol) -> None:
+        if conn in self.pool:
+            self.pool.remove(conn)
+        self.size = len(self.pool)
+        self.connectionQueue.remove(conn)
+        if self.size:
+            return
+        self.life.enter(PoolEvent.EMPTIED)
+        if not self.keeps_trying:
+            self.fail_waiting(NotSentError("Not connected"))
+        waiting, self._waiting_for_empty_pool = self._waiting_for_empty_pool, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    def stats(self) -> Stats:
+        """Return what was counted so far."""
+        return self.observer.stats()
+
+    def waitForEmptyPool(self) -> Deferred[None]:
+        """Fires with None when no connection is left in the pool."""
+        if not self.size:
+            return succeed(None)
+        deferred: Deferred[None] = Deferred(self._waiting_for_empty_pool.remove)
+        self._waiting_for_empty_pool.append(deferred)
+        return deferred
+
+    # -- what fails
+
+    def connectionError(self, why: str) -> None:
+        """The first connection failed for good: tell ``deferred``, or the log if the caller has the handler."""
+        deferred, self.deferred = self.deferred, None
+        if deferred is None:
+            return
+        deferred.errback(ConnectionFailedError(why))
+        if self.isLazy:
+            log.msg(why)
+            deferred.addErrback(lambda _: None)
+
+    def noteReason(self, reason: str) -> None:
+        """Remember why the last attempt failed or the last connection was lost, for the errors of who waits."""
+        self.last_reason = reason
+
+    def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
+        """The only attempt of a slot failed: nothing will be tried again."""
+        self.noteReason(failure.getErrorMessage())
+        self.gaveUp(slot)
+
+    def gaveUp(self, slot: PoolSlot) -> None:
+        """A slot has ended, for the last reason noted, while ``deferred`` waits for all of them."""
+        if self.deferred is None:
+            return
+        why = f"Redis error: could not connect: {self.last_reason}"
+        if self.isLazy:
+            slot.stop()
+            if not self.size:
+                self.fail_waiting(NotSentError(f"Not connected: {self.last_reason}"))
+            self.connectionError(why)
+        else:
+            # Nobody will get the handler, so nobody else could close what did connect.
+            self.connectionError(why)
+            self.disconnect()
+
+    def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
+        """AUTH, SELECT or another step after connecting was refused; the protocol closes the connection next.
+
+        A refusal that passes by itself (the server is loading, or has too many clients) changes nothing: the attempts
+        go on. Any other fails the callers that wait. It ends the attempts where a constructor's caller waits for the
+        first connections; else the next attempt comes after the longest delay.
+        """
+        self.noteReason(message)
+        first = self.deferred is not None and not self.isLazy
+        # An attempt that was under way with the former password says nothing about the new one.
+        outdated = connection is not None and connection.link.login not in (None, self.login_number)
+        if outdated or passes_by_itself(error, first):
+            log.msg(message)
+            return
+        self.life.enter(PoolEvent.REFUSED)
+        if first:
+            self.stopTrying()
+            self.connectionError(message)
+        else:
+            log.msg(message)
+        self.fail_waiting(NotSentError(f"Not connected: {message}"))
+
+    # -- giving connections out
+
+    def getConnection(self, peek: bool = False) -> Deferred[RedisProtocol]:
+        """Fires with a usable connection, as soon as there is one.
+
+        :param peek: True: to share it. False: to have it alone, until ``connectionQueue.put(connection)``.
+        :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if none will come.
+        """
+        if not self.may_wait:
+            return fail(NotSentError("Not connected"))
+        return self.connectionQueue.peek() if peek else self.connectionQueue.get()
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send a command on a connection that others share, as soon as there is one.
+
+        Parameters and result: see ``RedisProtocol.execute_command``. A handler does more: it refuses what would change
+        the connection for others, and gives blocking commands connections of their own.
+        """
+        connection = self.connectionQueue.pick()
+        getting = self.getConnection(True) if connection is None else succeed(connection)
+        return getting.addCallback(lambda connection: connection.execute_command(*args, **kwargs))
+
+    def pool_timeout(self) -> float | None:
+        """Seconds that a command may wait for a connection now; None: any time."""
+        timeout = self.poolTimeout
+        return timeout if timeout is None else float(seconds_or(timeout, DEFAULT_POOL_TIMEOUT))
+
+    @property
+    def blockingLane(self) -> BlockingLane | None:
+        """The connections for blocking commands; None where it is not known how to make any, or none are wanted."""
+        if self.lane is None and self.maxBlockingConnections and not self.life.closing:
+            endpoint = self.endpoint_of_lane()
+            if endpoint is not None:
+                self.lane = BlockingLane(self, endpoint, self.maxBlockingConnections)
+        return self.lane
+
+    def endpoint_of_lane(self) -> IStreamClientEndpoint | None:
+        """Return the endpoint for blocking commands; None if it is not known."""
+        return self._endpoint
+
+    def reset_connection(self, connection: RedisProtocol) -> None:
+        """Bring a connection to the pool's state before others use it; see :func:`.reset.reset`."""
+        reset(self, connection)
+
+    def found_replica(self, connection: RedisProtocol, error: ResponseError) -> None:
+        """An error reply told that a connection leads to a replica: end it in order, so that it is made anew.
+
+        Once in each round, see :mod:`.roles`. One that somebody has alone ends when it is given back.
+        """
+        if self.keeps_trying and self.rounds.replaces(connection.link.round):
+            reason = ConnectionError(f"the server is a replica ({error.code})")
+            connection.link.replica_error = reason
+            if connection in self.connectionQueue.pending:
+                self.end_in_order(connection, reason)
+
+    def end_in_order(self, connection: RedisProtocol, reason: Exception) -> None:
+        """Close a connection that leads to a replica, once it has the replies to what is in flight."""
+        connection.link.drain_when_delivered(self.disconnectTimeout or 5.0, reason)
+
+    def loggedIn(self, password: Any, username: Any, connections: list[RedisProtocol]) -> None:
+        """``auth`` succeeded on these connections: log in the others, too, before they are used again."""
+        self.password, self.username = password, username
+        self.login_number += 1
+        for connection in connections:
+            connection.link.login = self.login_number
+
+    def logInNext(self, password: Any, username: Any) -> None:
+        """There is no connection: log in the next ones with this, without the delay that a refusal has brought."""
+        self.loggedIn(password, username, [])
+        self.resetDelay()
+
+    def resetDelay(self) -> None:
+        """The next attempts do not have the delay of a refused login."""
+        self.life.enter(PoolEvent.NEW_LOGIN)
+
+    def fail_waiting(self, error: Exception) -> None:
+        """Fail all who wait for a connection."""
+        self.connectionQueue.fail_waiting(error)
+        if self.lane is not None:
+            self.lane.fail_waiting(error)
+
+    def failWaitingInVain(self) -> None:
+        """Fail who waits for a connection, if none may come any more."""
+        if not self.may_wait:
+            self.fail_waiting(NotSentError(self.why_not_connected()))
+
+    def why_not_connected(self) -> str:
+        """What to tell who has waited in vain."""
+        if self.connectionQueue.full:
+            return f"Every connection ({self.size}) has as much in flight as it may: {self._limits()}"
+        if self.size:
+            return f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
+        return f"Not connected: {self.last_reason}" if self.last_reason else "Not connected"
+
+    def _limits(self) -> str:
+        limits = {"maxInFlight": self.maxInFlight, "maxQueuedBytes": self.maxQueuedBytes}
+        return ", ".join(f"{name} is {limit}" for name, limit in limits.items() if limit is not None)

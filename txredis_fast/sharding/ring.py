@@ -1,0 +1,120 @@
+"""Which node a key belongs to: consistent hashing, as txredisapi has it.
+
+**Placement** is fixed for ever, since data that is stored could not be found otherwise: a key lies where txredisapi put
+it under Python 2. A node has ``replicas`` places on the ring, the CRC-32 of ``uuid:0``, ``uuid:1`` and so on;
+a key belongs to the first place above its own CRC-32. Two peculiarities are part of it: CRC-32 counts as a
+*signed* number, as Python 2 gave it, so the ring starts at -2**31; and a key beyond the last place belongs to
+that last place instead of the first.
+
+**Hash tag**: of a key with braces after its first character, only what is inside them counts, so
+``cart{user:1}`` and ``name{user:1}`` are on one node. Text is hashed as UTF-8, whatever the charset.
+
+This module must not know connections: a node has a ``_factory.uuid``, and nothing else is asked of it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+__all__ = ["HashRing", "hashed_part"]
+
+
+def place_of(data: bytes) -> int:
+    """Where on the ring *data* lies: its CRC-32 as a signed number of 32 bits."""
+    return (zlib.crc32(data) ^ 0x80000000) - 0x80000000
+
+
+def _to_bytes(key: Any) -> bytes:
+    # A lone surrogate has a place too: whether it can be sent is for the node to say.
+    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else bytes(key)
+
+
+def hashed_part(key: Any) -> bytes:
+    """What decides on a key's node: its hash tag, or all of it.
+
+    The tag begins after the last opening brace that is not the first character and that a closing brace
+    follows, ends before the last closing brace, and may be empty. Braces beyond the first line do not count.
+    """
+    data = _to_bytes(key)
+    line = data.partition(b"\n")[0]
+    end = line.rfind(b"}")
+    start = line.rfind(b"{", 1, max(end, 0))
+    return data if start < 0 else line[start + 1 : end]
+
+
+class HashRing:
+    """Consistent hash: gives each key one of the nodes, and moves few keys when a node is added or removed.
+
+    :ivar nodes: the nodes, in the order they were added.
+    :ivar replicas: the number of each node's places on the ring.
+    :ivar ring: place -> node.
+    :ivar sorted_keys: the places in ascending order.
+    """
+
+    def __init__(self, nodes: Iterable[Any] = [], replicas: int = 160) -> None:
+        """Make a ring.
+
+        :param nodes: connection handlers; each one's ``_factory.uuid`` decides on its places.
+        :param replicas: the number of places for each node.
+        """
+        self.nodes: list[Any] = []
+        self.replicas = replicas
+        self.ring: dict[int, Any] = {}
+        self.sorted_keys: list[int] = []
+        for node in nodes:
+            self.add_node(node)
+
+    def add_node(self, node: Any) -> None:
+        """Add a node. Of *N* nodes then, it takes about 1/*N* of the keys, and no others move."""
+        self.nodes.append(node)
+        uuid = _to_bytes(node._factory.uuid)
+        for number in range(self.replicas):
+            place = place_of(b"%b:%d" % (uuid, number))
+            self.ring[place] = node
+            self.sorted_keys.append(place)
+        self.sorted_keys.sort()
+
+    def remove_node(self, node: Any) -> None:
+        """Remove a node; its keys go to the others.
+
+        :raises ValueError: it is not one of :attr:`nodes`.
+        """
+        self.nodes.remove(node)
+        nodes, self.nodes = self.nodes, []
+        # Made anew, because the nodes that are left may have lost places to this one.
+        self.ring, self.sorted_keys = {}, []
+        for left in nodes:
+            self.add_node(left)
+
+    def get_node(self, key: str | bytes) -> Any:
+        """The node that *key* belongs to, None on an empty ring. Hash tags are not looked at."""
+        return self.get_node_pos(key)[0]
+
+    def get_node_pos(self, key: str | bytes) -> list[Any]:
+        """The node that *key* belongs to, and the index of its place in :attr:`sorted_keys`.
+
+        On an empty ring, ``[None, None]``.
+        """
+        if not self.ring:
+            return [None, None]
+        index = bisect.bisect(self.sorted_keys, place_of(_to_bytes(key)))
+        index = min(index, len(self.sorted_keys) - 1)
+        return [self.ring[self.sorted_keys[index]], index]
+
+    def iter_nodes(self, key: str | bytes) -> Iterator[tuple[int | None, Any]]:
+        """Each place from that of *key*'s node up to the ring's end, with the node there.
+
+        On an empty ring, ``(None, None)`` once.
+        """
+        if not self.ring:
+            yield None, None
+            return
+        for place in self.sorted_keys[self.get_node_pos(key)[1] :]:
+            yield place, self.ring[place]
+
+    def __call__(self, key: str | bytes) -> Any:
+        """The same as :meth:`get_node`."""
+        return self.get_node(key)
