@@ -82,7 +82,9 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     answersPing = True
     factory: Any = None
     #: The transport that Twisted has connected; a program may replace it.
-    transport: Any = _kept_by_queue("transport")
+    transport: Any = property(
+        attrgetter("_requests.transport"), lambda self, transport: self.link.writing.use(transport)
+    )
     #: See ``ConnectionOptions.charset``. Replies are decoded with the value at the time of the first reply.
     charset: Any = _kept_by_queue("charset")
     #: See ``ConnectionOptions.replyTimeout``; a change applies to commands sent later.
@@ -159,7 +161,6 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             if set_option is not None:
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
-        self.link.writing.look_at(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
-from ..transport import Outlet, send, sends_directly
+from ..transport import Outlet, direct_sender
 from .cork import TRANSITIONS, CorkEvent, CorkState
 
 if TYPE_CHECKING:
@@ -32,20 +32,21 @@ class Writing:
     :ivar state: the state of the cork.
     """
 
-    __slots__ = ("_direct_transport", "_link", "_outlet", "state")
+    __slots__ = ("_link", "_outlet", "state")
 
     def __init__(self, link: Link) -> None:
         """Make the writing side of a connection."""
         self.state = CorkState.THROUGH
         self._link = link
-        #: The transport, if its socket may be written directly; else None.
-        self._direct_transport: Any = None
         #: The producer at work on commands that exceed one write, or None.
         self._outlet: Outlet | None = None
 
-    def look_at(self, transport: Any) -> None:
-        """Determine whether the socket of a transport may be written directly."""
-        self._direct_transport = transport if sends_directly(transport) else None
+    def use(self, transport: Any) -> None:
+        """Write all further commands to a transport."""
+        requests = self._link.requests
+        requests.send_now = None
+        requests.transport = transport
+        requests.send_now = direct_sender(transport)
 
     def write_in_burst(self, data: bytes) -> None:
         """Write a command issued outside reply delivery while more than ``BURST_MIN_REQUESTS`` are in flight.
@@ -58,7 +59,7 @@ class Writing:
         transport = requests.transport
         if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
-        if transport is self._direct_transport:
+        if requests.send_now is not None:
             requests.outgoing = [data]
             self._enter(HOLD)
             transport.reactor.callLater(0, self.flush)
@@ -90,11 +91,10 @@ class Writing:
             self.state = TRANSITIONS.get((self.state, WRITTEN), self.state)
             if outgoing:
                 data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
-                transport = requests.transport
-                if transport is self._direct_transport:
-                    send(transport, data)
+                if requests.send_now is not None:
+                    requests.send_now(data)
                 else:
-                    transport.write(data)
+                    requests.transport.write(data)
         except BaseException as error:
             link.tear(error)
             raise

@@ -169,6 +169,7 @@ cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
     cdef public object transport
+    cdef public object send_now
     cdef public object charset
     cdef public object reply_timeout
     cdef readonly bint full
@@ -192,7 +193,7 @@ cdef class RequestQueue:
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
-        self.transport = None
+        self.transport = self.send_now = None
         self.charset = "utf-8"
         self.reply_timeout = None
         self.full = False
@@ -238,6 +239,8 @@ cdef class RequestQueue:
             (<list?>self.outgoing).append(data)
         elif self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
+        elif self.send_now is not None and len(self.waiting) == 1:
+            self.send_now(data)
         else:
             self.transport.write(data)
         if not self.full and not self.has_room() and self._on_full is not None:

@@ -206,6 +206,7 @@ class RequestQueue:
     :ivar waiting: the queue itself; the next reply belongs to ``waiting[0]``.
     :ivar outgoing: commands collected for one write; None: each command is written at once.
     :ivar transport: transport that commands are written to at once; None: ``write`` writes them.
+    :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
     :ivar charset: charset of the connection; see ``ConnectionOptions``.
     :ivar reply_timeout: ``replyTimeout`` of the connection, in seconds or None.
     :ivar full: whether a limit is reached (see :meth:`limit`); stays True until :meth:`has_room` finds room.
@@ -237,6 +238,7 @@ class RequestQueue:
         "in_flight",
         "outgoing",
         "reply_timeout",
+        "send_now",
         "sent",
         "stopped",
         "torn",
@@ -262,6 +264,7 @@ class RequestQueue:
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
         self.transport: Any = None
+        self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
         self.full = False
@@ -349,6 +352,8 @@ class RequestQueue:
             self.outgoing.append(data)
         elif self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
             self._write(data)
+        elif len(self.waiting) == 1 and self.send_now is not None:
+            self.send_now(data)  # alone in flight, so probably no burst to be collected
         else:
             self.transport.write(data)
         if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
