@@ -36,7 +36,7 @@ def direct_sender(transport: Any) -> Callable[[bytes], object] | None:
         return None
     # TLS writes what it has encrypted to this transport, which would leave it to the reactor.
     socket.write = partial(_send, socket, socket.write)
-    return partial(_encrypt, transport)
+    return partial(_encrypt, transport, super(type(transport), transport).write)
 
 
 def _is_plain(transport: Any) -> bool:
@@ -58,7 +58,7 @@ def _socket_below(transport: Any) -> Any:
     socket: Any = transport.transport
     known = (
         type(gathers) is getattr(tls, "_AggregateSmallWrites", None)
-        and all(hasattr(gathers, part) for part in ("_buffer", "_write", "flush"))
+        and all(hasattr(gathers, part) for part in ("_buffer", "flush"))
         and vars(transport).get("write") == gathers.write
         and _is_plain(socket)
         and "write" not in vars(socket)
@@ -66,10 +66,14 @@ def _socket_below(transport: Any) -> Any:
     return socket if known else None
 
 
-def _encrypt(transport: Any, data: bytes) -> None:
+def _encrypt(transport: Any, write: Callable[[bytes], object], data: bytes) -> None:
+    """Encrypt and send data now.
+
+    :param write: the transport's method that does so, below the buffer of small writes.
+    """
     gathers = transport._aggregator
     if getattr(gathers, "_buffer", None) == []:
-        gathers._write(data)
+        write(data)
         return
     transport.write(data)  # behind a small write of the same turn, or on a lost connection
     gathers.flush()
