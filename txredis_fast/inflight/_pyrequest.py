@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from sys import maxsize
 from typing import Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
+from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import DeadlineTimer
@@ -32,6 +34,7 @@ __all__ = [
     "add_command",
     "answer_each",
     "compiled_fast_path",
+    "fast_path_by_name",
     "fast_path_of_batch",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
@@ -84,10 +87,15 @@ class Request:
         deferred = self.deferred
         if deferred.called:
             return True  # cancelled: the reply is dropped
+        post_proc = self.post_proc
+        if isinstance(post_proc, Recovery):
+            if isinstance(reply, Exception):
+                post_proc.recover(reply, deferred)
+                return True
+            post_proc = post_proc.convert
         if isinstance(reply, Exception):
             deferred.errback(reply)
             return True
-        post_proc = self.post_proc
         if post_proc is not None:
             try:
                 if may_be_long(post_proc, reply):
@@ -236,6 +244,7 @@ class RequestQueue:
         "charset",
         "full",
         "in_flight",
+        "message_kind",
         "outgoing",
         "reply_timeout",
         "send_now",
@@ -263,6 +272,7 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
+        self.message_kind: bytes | None = None
         self.transport: Any = None
         self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
@@ -333,6 +343,8 @@ class RequestQueue:
         :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the reply.
         """
+        if isinstance(post_proc, Recovery):
+            canceller = partial(post_proc.cancel, canceller or self._note_cancelled)
         deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
         request = Request(deferred, post_proc, raw, deadline, len(data))
         try:
@@ -430,6 +442,27 @@ class RequestQueue:
                 unasked(reply)
         if self._timer.running and not self.waiting:
             self._timer.stop()
+
+    def deliver_messages(
+        self, reader: Reader, receiver: Any, took: Callable[[Any], object], failed: Callable[[], object]
+    ) -> None:
+        """Call ``receiver.messageReceived`` for each published message that comes next, until :attr:`stopped`.
+
+        :param took: is given what a call returned, if that is not None.
+        :param failed: is called while an exception that a call raised is handled.
+        """
+        get_message = reader.get_message
+        while self.message_kind is not None and not self.stopped:
+            message = get_message(self.message_kind)
+            if message is None:
+                break
+            try:
+                result = receiver.messageReceived(*message)
+            except Exception:
+                failed()
+            else:
+                if result is not None:
+                    took(result)
 
     def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Any], object]) -> None:
         """Deliver those replies of the oldest request, a batch, that are complete."""
@@ -553,6 +586,14 @@ def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
     In the usual case, there are few arguments, all positional, and the shared connection accepts commands.
     """
     return run_shared
+
+
+def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Method:
+    """As :func:`fast_path_of_pool`, for a handler's method that is given the name of a command.
+
+    :param plain_names: names of commands that the shared connection may be given without a further look.
+    """
+    return execute_command
 
 
 def plain_commands(commands: Iterable[Sequence[Any]]) -> list[tuple[tuple[Any, ...], None, bool]]:

@@ -81,8 +81,6 @@ class SubscriberProtocol(RedisProtocol):
         self._paused_by_program = False
         #: Whether the server sends messages as RESP3 pushes, so that no list is one.
         self._uses_pushes = False
-        #: How a message begins, where what begins like one is sure to be one; else None.
-        self._message_kind: bytes | None = None
         for word in PUSH_WORDS:
             self.link.pushes.register(word, self._take_push)
 
@@ -276,29 +274,25 @@ class SubscriberProtocol(RedisProtocol):
         """Hand on what is complete: runs of messages the short way, and the rest one by one."""
         self._wanted.heard(reader.fed)
         if getattr(self.replyReceived, "__func__", None) is _STOCK_REPLY:
-            requests, inbox, get_message = self.link.requests, self._inbox, reader.get_message
+            requests, inbox = self.link.requests, self._inbox
             while not requests.stopped:
-                message = None if self._message_kind is None else get_message(self._message_kind)
-                if message is None:
-                    waiting = requests.waiting
-                    reply = reader.get(bool(waiting) and waiting[0].raw)
-                    if reply is INCOMPLETE:
-                        break
-                    if reply.__class__ is Push:
-                        self.link.pushes.deliver(reply)
-                    else:
-                        self.replyReceived(reply)
-                elif inbox is not None:
-                    inbox.put(message)
+                if inbox is None:
+                    requests.deliver_messages(reader, self, run_coroutine, _log_failure)
+                elif requests.message_kind is not None:
+                    message = reader.get_message(requests.message_kind)
+                    if message is not None:
+                        inbox.put(message)
+                        continue
+                if requests.stopped:
+                    break
+                waiting = requests.waiting
+                reply = reader.get(bool(waiting) and waiting[0].raw)
+                if reply is INCOMPLETE:
+                    break
+                if reply.__class__ is Push:
+                    self.link.pushes.deliver(reply)
                 else:
-                    pattern, channel, text = message
-                    try:
-                        result = self.messageReceived(pattern, channel, text)
-                    except Exception:
-                        _log.failure("messageReceived raised an exception")
-                    else:
-                        if result is not None:
-                            run_coroutine(result)
+                    self.replyReceived(reply)
         super().deliverReplies(reader)
 
     def replyReceived(self, reply: Any) -> None:
@@ -315,7 +309,7 @@ class SubscriberProtocol(RedisProtocol):
         if not self._take(push):
             return False
         self._uses_pushes = True
-        self._message_kind = b">"
+        self.link.requests.message_kind = b">"
         return True
 
     def _awaited(self) -> Confirmations | None:
@@ -376,7 +370,7 @@ class SubscriberProtocol(RedisProtocol):
 
     def _confirmed_changed(self) -> None:
         if not self._uses_pushes:
-            self._message_kind = b"*" if any(self._wanted.confirmed.values()) else None
+            self.link.requests.message_kind = b"*" if any(self._wanted.confirmed.values()) else None
 
     def _answered_otherwise(self, awaited: Confirmations, reply: Any) -> None:
         """A command that changes subscriptions was refused, queued by MULTI, or is RESET."""
@@ -396,6 +390,10 @@ class SubscriberProtocol(RedisProtocol):
 
 
 _STOCK_REPLY = SubscriberProtocol.replyReceived
+
+
+def _log_failure() -> None:
+    _log.failure("messageReceived raised an exception")
 
 
 class _SubscriberLink(Link):
