@@ -1,6 +1,6 @@
-"""The drivers on asyncio, each behind the few methods that :mod:`bench.scenarios` asks for.
+"""Adapters for the drivers on asyncio, with the methods that :mod:`bench.scenarios` calls.
 
-What is awaited thousands of times is the driver's own method, never a wrapper of ours.
+A scenario awaits the driver's own method thousands of times, never a wrapper of ours.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REDIS_PY_CONNECTIONS = 50
 
 
 class AsyncioClient:
-    """What is common to all of them."""
+    """Base class of the adapters."""
 
     rc: Any = None
 
@@ -28,31 +28,31 @@ class AsyncioClient:
 
     @staticmethod
     def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> Awaitable[Any]:
-        """Run coroutines at the same time."""
+        """Run coroutines concurrently."""
         return asyncio.gather(*coroutines)
 
     @staticmethod
     def gather(calls: list[Any]) -> Awaitable[Any]:
-        """Wait for all results, as programs do."""
+        """Wait for all results, as a program would."""
         return asyncio.gather(*calls)
 
     @staticmethod
     async def begin(calls: list[Any]) -> Any:
-        """Have the commands in flight."""
+        """Put the commands in flight."""
         tasks = [asyncio.ensure_future(call) for call in calls]
-        await asyncio.sleep(0)  # now each of them has begun
+        await asyncio.sleep(0)  # now each task has started
         return tasks
 
     def command(self, spec: Spec) -> Callable[..., Any]:
-        """The method of a command."""
+        """Return the driver's method for a command."""
         return getattr(self.rc, spec.command)  # type: ignore[no-any-return]
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
-        """The fastest way to give many commands: it has only the pipeline."""
+        """The driver's fastest way to issue many commands: its pipeline."""
         return self.pipeline(spec)
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
-        """A pipeline of GETs, as programs write it."""
+        """A pipeline of GETs, as a program would write it."""
         raise NotImplementedError
 
 
@@ -75,7 +75,7 @@ class RedisPy(AsyncioClient):
         self.rc = self._client(spec)
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
-        """A pipeline of GETs, as programs write it."""
+        """A pipeline of GETs, as a program would write it."""
         rc, key, size = self.rc, spec.key, spec.batch
 
         async def run() -> Any:
@@ -87,7 +87,7 @@ class RedisPy(AsyncioClient):
         return run
 
     async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
-        """Subscribe; returns what waits for a number of messages."""
+        """Subscribe; return a function that waits for a number of messages."""
         pubsub = self._client(spec).pubsub(ignore_subscribe_messages=True)
         await pubsub.subscribe(spec.channel)
         await pubsub.get_message(timeout=5)
@@ -112,7 +112,7 @@ class Coredis(AsyncioClient):
         await self.rc.__aenter__()
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
-        """A pipeline of GETs, as programs write it."""
+        """A pipeline of GETs, as a program would write it."""
         rc, key, size = self.rc, spec.key, spec.batch
 
         async def run() -> Any:
@@ -124,11 +124,11 @@ class Coredis(AsyncioClient):
         return run
 
     async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
-        """Subscribe; returns what waits for a number of messages."""
+        """Subscribe; return a function that waits for a number of messages."""
         client = self._client(spec)
         await client.__aenter__()
         pubsub = client.pubsub(ignore_subscribe_messages=True)
-        self._kept = client, pubsub  # what is open ends when it is collected
+        self._kept = client, pubsub  # garbage collection would close them
         await pubsub.__aenter__()
         await pubsub.subscribe(spec.channel)
 
@@ -140,7 +140,7 @@ class Coredis(AsyncioClient):
 
 
 class Glide(AsyncioClient):
-    """valkey-glide. It gives bytes, whatever is asked for."""
+    """valkey-glide. Its replies are always bytes."""
 
     def _configuration(self, **more: Any) -> Any:
         import glide
@@ -160,7 +160,7 @@ class Glide(AsyncioClient):
         self.rc = await glide.GlideClient.create(self._configuration())
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
-        """A batch of GETs, as programs write it."""
+        """A batch of GETs, as a program would write it."""
         import glide
 
         rc, key, size = self.rc, spec.key, spec.batch
@@ -174,7 +174,7 @@ class Glide(AsyncioClient):
         return run
 
     async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
-        """Subscribe; returns what waits for a number of messages."""
+        """Subscribe; return a function that waits for a number of messages."""
         import glide
 
         modes = glide.GlideClientConfiguration.PubSubChannelModes

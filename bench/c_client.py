@@ -1,6 +1,6 @@
-"""The benchmark client in C that comes with the server: what the machine and the server allow.
+"""The benchmark client in C that comes with the server: an upper bound for this machine and server.
 
-Its wall time is by its own clock, without its start; its CPU time is all of its process's.
+Its wall time is by its own clock, without its start. Its CPU time is that of its whole process.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .workloads import Spec
 
 
 def run(address: Address, spec: Spec, cpu: int | None) -> dict[str, float]:
-    """Do one round; seconds in all, as a worker reports them."""
+    """Run one round; return total seconds in a worker's format."""
     program = benchmark_program()
     if program is None:
-        raise UsageError("there is no redis-benchmark here")
+        raise UsageError("redis-benchmark is not installed here")
     command = [str(program), "-h", address.host, "-p", str(address.port), "--dbnum", str(address.db)]
     if address.username is not None:
         command += ["--user", address.username]
@@ -42,9 +42,9 @@ def run(address: Address, spec: Spec, cpu: int | None) -> dict[str, float]:
 
 
 def requests_per_second(output: str, errors: str) -> float:
-    """Read what it printed: CSV with or without a line of titles, as versions differ.
+    """Parse its output, CSV; some versions print a header.
 
-    :returns: infinity where the round was shorter than its clock's millisecond.
+    :returns: commands per second; infinity if the round took less than a millisecond.
     """
     for row in csv.reader(output.splitlines()):
         if len(row) > 1 and re.fullmatch(r"\d+(\.\d+)?|inf", row[1]):

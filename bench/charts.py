@@ -1,4 +1,4 @@
-"""Charts: a PNG for each workload, and one for each thing that grows."""
+"""Charts: a PNG for each workload, and a PNG for each axis of growth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COLOURS = (
 
 
 def require() -> None:
-    """Fail at once where charts cannot be drawn."""
+    """Fail early if matplotlib is missing."""
     try:
         import matplotlib
     except ImportError:
@@ -40,7 +40,7 @@ def require() -> None:
 def draw_workloads(
     figures: Figures, workloads: Sequence[Workload], folder: Path, about: Mapping[str, str]
 ) -> list[Path]:
-    """A chart for each workload that was measured."""
+    """Draw a chart for each measured workload; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     return [
         path
@@ -96,7 +96,7 @@ def _draw_workload(figures: Figures, workload: Workload, path: Path, about: Mapp
 
 
 def draw_axes(figures: Figures, axes: Sequence[Axis], folder: Path, about: Mapping[str, str]) -> list[Path]:
-    """A chart for each thing that grows."""
+    """Draw a chart for each axis of growth; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     return [_draw_axis(figures, axis, folder / f"growth-{axis.name}.png", about) for axis in axes]
 

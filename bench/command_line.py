@@ -54,26 +54,26 @@ def _positive(text: str) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Make the argument parser."""
     parser = _Parser(
         prog="python -m bench",
         description="Measures this package against other Redis clients, in turns, in one session on one server.",
     )
     add = parser.add_argument
     add("--url", help="measure against this server (default: an embedded one): redis://user:password@host:6379/0")
-    add("--workloads", type=_names, metavar="A,B", help="only these; see --list")
-    add("--drivers", type=_names, metavar="A,B", help="only these, each also as NAME@REACTOR; see --list")
-    add("--base", default="txredis_fast", metavar="DRIVER", help="what others are compared with (%(default)s)")
+    add("--workloads", type=_names, metavar="A,B", help="measure only these workloads; see --list")
+    add("--drivers", type=_names, metavar="A,B", help="measure only these drivers, also as NAME@REACTOR; see --list")
+    add("--base", default="txredis_fast", metavar="DRIVER", help="compare the others with this driver (%(default)s)")
     add("--value-size", type=_size, default=10, metavar="N", help="bytes of small values and messages (%(default)s)")
-    add("--concurrency", type=_positive, default=50, metavar="N", help="coroutines at the same time (%(default)s)")
-    add("--rounds", type=_positive, metavar="N", help="of each driver in each workload (7)")
+    add("--concurrency", type=_positive, default=50, metavar="N", help="number of concurrent coroutines (%(default)s)")
+    add("--rounds", type=_positive, metavar="N", help="rounds of each driver in each workload (7)")
     add("--cpu", type=int, metavar="N", help="pin the clients to this CPU, and the embedded server to the others")
     add("--reactor", choices=REACTORS, default="default",
-        help="of all Twisted drivers; asyncio and uvloop: of the asyncio drivers, too")  # fmt: skip
+        help="reactor of all Twisted drivers; asyncio and uvloop also of the asyncio drivers")  # fmt: skip
     add("--quick", action="store_true", help="fewer drivers and short rounds; ends within a minute")
-    add("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    add("--json", type=Path, metavar="FILE", help="write all samples as JSON")
     add("--charts", type=Path, metavar="DIR", help="write a PNG for each workload")
-    add("--list", action="store_true", help="list workloads and drivers, and what is not installed")
+    add("--list", action="store_true", help="list workloads and drivers, and name those that are not installed")
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--growth", action="store_true", help="measure how cost grows with the amount of work instead")
     modes.add_argument("--instructions", action="store_true", help="count instructions instead, with valgrind")
@@ -81,9 +81,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the options.
+    """Parse the arguments.
 
-    :raises UsageError: they are wrong, which needs one line.
+    :raises UsageError: they are wrong; the message is one line.
     """
     options = make_parser().parse_args(argv)
     if options.cpu is not None:
@@ -106,7 +106,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def chosen_workloads(options: argparse.Namespace) -> list[Workload]:
-    """The workloads of a session."""
+    """Return the workloads of a session."""
     messages = _QUICK_MESSAGES if options.quick else 100_000
     workloads = by_name(make_workloads(options.value_size, options.concurrency, messages))
     if options.workloads is None:
@@ -118,7 +118,7 @@ def chosen_workloads(options: argparse.Namespace) -> list[Workload]:
 
 
 def chosen_drivers(options: argparse.Namespace) -> tuple[list[Driver], list[str]]:
-    """The drivers of a session, and a line for each that is not installed."""
+    """Return the drivers of a session, and a line of text for each driver that is not installed."""
     drivers, missing = choose(options.drivers, options.quick)
     if options.reactor != "default" and options.drivers is None:
         drivers = [driver for driver in drivers if driver.reactor is None]  # variants are for a plain session
@@ -126,7 +126,7 @@ def chosen_drivers(options: argparse.Namespace) -> tuple[list[Driver], list[str]
 
 
 def list_everything() -> list[str]:
-    """What ``--list`` prints."""
+    """Return the lines that ``--list`` prints."""
     lines = ["Workloads:"]
     for workload in make_workloads():
         note = " (only where named)" if workload.optional else ""
@@ -141,7 +141,7 @@ def list_everything() -> list[str]:
 
 @contextlib.contextmanager
 def server(options: argparse.Namespace) -> Iterator[Address]:
-    """The server of the session."""
+    """Run a server for the session, or use the user's."""
     if options.url is not None:
         yield Address.from_url(options.url)
         return
@@ -150,7 +150,7 @@ def server(options: argparse.Namespace) -> Iterator[Address]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, print, and write files."""
+    """Run a session: measure, print, write files."""
     drivers, missing = chosen_drivers(options)
     workloads = chosen_workloads(options)
     start = time.monotonic()
@@ -159,7 +159,7 @@ def run(options: argparse.Namespace) -> None:
         about["command"] = " ".join(["python -m bench", *sys.argv[1:]])
         print("\n".join(environment_lines(about)))
         for line in missing:
-            print(f"not here:  {line}")
+            print(f"missing:   {line}")
         sys.stdout.flush()
         if options.instructions:
             instructions.run(options, address, workloads, drivers)
@@ -185,7 +185,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace, session: Session, workloads: Sequence[Workload], about: dict[str, Any]) -> None:
-    """Print the tables, and write the files."""
+    """Print the tables and write the files."""
     figures = session.figures
     for workload in workloads:
         lines = workload_lines(figures, workload, options.base)
@@ -208,7 +208,7 @@ def report(options: argparse.Namespace, session: Session, workloads: Sequence[Wo
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; returns the exit code."""
+    """Run the benchmark; return the exit status."""
     try:
         options = parse(argv)
         if options.list:

@@ -1,4 +1,4 @@
-"""What is measured: the drivers, what each of them can do, and which are installed here."""
+"""The measured drivers: their abilities, and whether they are installed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _EVERYTHING = frozenset({"get", "set", "lrange", "pool", "gather", "pipeline", "
 class Driver:
     """One side of the comparison.
 
-    :ivar name: what the user calls it; with ``@REACTOR`` where that is not the session's.
+    :ivar name: its name on the command line, with ``@REACTOR`` if that differs from the session's.
     :ivar client: its class in :mod:`bench.twisted_clients` or :mod:`bench.asyncio_clients`; empty for a program.
-    :ivar family: ``twisted``, ``asyncio``, or ``program``: what runs it.
-    :ivar imports: modules that it needs.
+    :ivar family: what runs it: ``twisted``, ``asyncio``, or ``program``.
+    :ivar imports: the modules that it needs.
     :ivar statement: what the workload ``import`` runs.
     :ivar environment: of its process.
     :ivar hidden: modules that its process is not to find.
@@ -44,7 +44,7 @@ class Driver:
     quick: bool = True
 
     def missing(self) -> str | None:
-        """What is not installed of it."""
+        """Return the name of a missing module or program; None if nothing is missing."""
         if self.family == "program":
             return None if benchmark_program() else "redis-benchmark"
         modules = [*self.imports, *(["uvloop"] if self.reactor == "uvloop" else [])]
@@ -63,7 +63,7 @@ _DRIVERS = (
            "import txredis_fast", {"TXREDIS_FAST_PUREPYTHON": ""}),
     Driver("txredis_fast-pure", "this package, in pure Python", "TxredisFast", "twisted", ("txredis_fast",),
            "import txredis_fast", {"TXREDIS_FAST_PUREPYTHON": "1"}),
-    Driver("floor", "prebuilt bytes, counted reply bytes, one Deferred a reply", "Floor", "twisted", ("twisted",),
+    Driver("floor", "prebuilt bytes, counted reply bytes, one Deferred per reply", "Floor", "twisted", ("twisted",),
            abilities=_EVERYTHING - {"pipeline", "pool", "import"}),
     Driver("txredisapi", "txredisapi without hiredis", "Txredisapi", "twisted", ("txredisapi",),
            "import txredisapi", hidden=("hiredis",), quick=False),
@@ -82,7 +82,7 @@ _DRIVERS = (
            abilities=frozenset({"get", "set", "batch"})),
 )  # fmt: skip
 
-#: Drivers on other reactors that are measured, too, where a workload has variants and no drivers are named.
+#: Drivers on other reactors, measured if a workload has variants and the user names no drivers.
 VARIANTS = (
     "txredis_fast@asyncio",
     "txredis_fast@uvloop",
@@ -91,17 +91,17 @@ VARIANTS = (
     "valkey-glide@uvloop",
 )
 
-#: Distributions whose versions are told.
+#: Distributions whose versions the report names.
 DISTRIBUTIONS = ("twisted", "txredisapi", "hiredis", "redis", "coredis", "valkey-glide", "uvloop")
 
 
 def driver_names() -> list[str]:
-    """The names of all drivers."""
+    """Return the names of all drivers."""
     return [driver.name for driver in _DRIVERS]
 
 
 def find_driver(name: str) -> Driver:
-    """The driver of this name, which may end with ``@REACTOR``."""
+    """Return the driver of a name, which may end with ``@REACTOR``."""
     plain, at, reactor = name.partition("@")
     for driver in _DRIVERS:
         if driver.name == plain:
@@ -114,9 +114,9 @@ def find_driver(name: str) -> Driver:
 
 
 def choose(names: Sequence[str] | None, quick: bool) -> tuple[list[Driver], list[str]]:
-    """The drivers of a session, and a line for each that is not here.
+    """Return the drivers of a session, and a line of text for each driver that is not installed.
 
-    :param names: what the user named, each of which must be installed; None: all that are.
+    :param names: the drivers that the user named, all of which must be installed. None: all installed drivers.
     """
     if names is not None:
         drivers = [find_driver(name) for name in dict.fromkeys(names)]

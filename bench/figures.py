@@ -1,7 +1,7 @@
 """Samples, medians, spreads and ratios. No I/O.
 
-A ratio is the median of the ratios of neighbouring measurements: those that two sides made in the same round, within
-seconds of each other. What else the machine did in that round it did to both.
+A ratio is the median of the ratios of paired measurements: two sides measured in the same round, within seconds. Other
+load on the machine affects both sides of a pair.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Sample = dict[str, float]
 
 @dataclass(frozen=True)
 class Figure:
-    """A median, and the quartiles of what it was made of (with fewer than four: the extremes)."""
+    """A median with the quartiles of its values; with fewer than four values, their extremes."""
 
     median: float
     low: float
@@ -27,7 +27,7 @@ class Figure:
 
 
 def figure(values: Sequence[float]) -> Figure | None:
-    """The figure of some values, None if there are none."""
+    """Make the figure of some values; None if there are none."""
     if not values:
         return None
     if len(values) < 4:
@@ -38,34 +38,34 @@ def figure(values: Sequence[float]) -> Figure | None:
 
 
 class Figures:
-    """The samples of one session: of each workload and driver one a round, or None where it was not measured."""
+    """The samples of one session: at most one for each workload, driver and round."""
 
     def __init__(self) -> None:
         self._samples: dict[tuple[str, str], dict[int, Sample]] = {}
 
     def add(self, workload: str, driver: str, turn: int, sample: Sample) -> None:
-        """Keep a sample."""
+        """Store a sample."""
         self._samples.setdefault((workload, driver), {})[turn] = sample
 
     def drivers(self, workload: str) -> list[str]:
-        """Who has a figure in a workload."""
+        """Return the drivers that have samples in a workload."""
         return [driver for name, driver in self._samples if name == workload]
 
     def workloads(self) -> list[str]:
-        """What was measured."""
+        """Return the workloads that have samples."""
         return list(dict.fromkeys(name for name, _ in self._samples))
 
     def samples(self, workload: str, driver: str) -> dict[int, Sample]:
-        """All samples, by their rounds."""
+        """Return all samples by round."""
         return self._samples.get((workload, driver), {})
 
     def get(self, workload: str, driver: str, metric: str) -> Figure | None:
-        """What one command (message, call ...) costs."""
+        """Return the cost of one command (message, call ...)."""
         samples = self.samples(workload, driver).values()
         return figure([sample[metric] for sample in samples if metric in sample])
 
     def ratio(self, subject: tuple[str, str], base: tuple[str, str], metric: str) -> Figure | None:
-        """What the subject costs in terms of the base.
+        """Return the cost of the subject divided by the cost of the base.
 
         :param subject: workload and driver.
         :param base: workload and driver.
@@ -79,7 +79,7 @@ class Figures:
         return figure(ratios)
 
     def as_json(self) -> list[dict[str, object]]:
-        """Everything."""
+        """Return all samples as JSON data."""
         return [
             {
                 "workload": workload,
@@ -91,11 +91,11 @@ class Figures:
 
 
 def calibrate(seconds: float, count: int, wanted: float, step: int) -> int:
-    """How many commands take as long as a round is to take.
+    """Return the number of commands that fill a round.
 
-    :param seconds: that some took.
-    :param count: how many those were.
-    :param wanted: seconds of a round.
-    :param step: the result is a multiple of it.
+    :param seconds: measured time of *count* commands.
+    :param count: number of these commands.
+    :param wanted: wanted seconds of a round.
+    :param step: the result is a multiple of this number.
     """
     return max(1, round(wanted * count / max(seconds, 1e-9) / step)) * step

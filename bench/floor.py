@@ -1,8 +1,8 @@
-"""The Twisted floor: what any driver on Twisted spends that gives one Deferred a reply.
+"""The Twisted floor: the cost that every driver on Twisted with one Deferred per command has.
 
-It writes prebuilt bytes, counts the bytes of the replies without looking at them, and fires one Deferred when as
-many have come as the reply is known to have. What callbacks send while it does goes out in one write, as does what
-is sent in one burst. It has no errors, no timeouts, no cancellation, and no limits.
+It writes prebuilt bytes, counts the bytes of the replies without decoding them, and fires a command's Deferred when the
+known size of its reply has arrived. Commands that callbacks issue are joined in one write, as are those of one burst.
+It has no errors, timeouts, cancellation or limits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from twisted.internet.protocol import Protocol
 
 
 class FloorProtocol(Protocol):
-    """One connection. Replies must come in the order and with the sizes that were told."""
+    """One connection. Replies must arrive in order and with the announced sizes."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Deferred[None], int]] = deque()
@@ -23,7 +23,7 @@ class FloorProtocol(Protocol):
         self._outgoing: list[bytes] | None = None
 
     def request(self, data: bytes, reply_size: int) -> Deferred[None]:
-        """Write bytes; fires when so many have come in answer."""
+        """Write bytes; the Deferred fires when *reply_size* bytes have arrived."""
         deferred: Deferred[None] = Deferred()
         self._waiting.append((deferred, reply_size))
         if self._outgoing is None:
@@ -34,7 +34,7 @@ class FloorProtocol(Protocol):
         return deferred
 
     def dataReceived(self, data: bytes) -> None:
-        """Count, and fire."""
+        """Count the bytes and fire Deferreds."""
         received = self._received + len(data)
         waiting = self._waiting
         if self._outgoing is None:
@@ -50,7 +50,7 @@ class FloorProtocol(Protocol):
         self._flush()
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Fail what waits."""
+        """Fail all pending Deferreds."""
         for deferred, _ in self._waiting:
             deferred.errback(reason)
         self._waiting.clear()
@@ -62,7 +62,7 @@ class FloorProtocol(Protocol):
 
 
 class CountingProtocol(Protocol):
-    """Counts bytes that come unasked: the floor of a subscriber."""
+    """Counts the bytes of published messages: the floor of a subscriber."""
 
     def __init__(self) -> None:
         self._received = 0
@@ -70,14 +70,14 @@ class CountingProtocol(Protocol):
         self._deferred: Deferred[None] | None = None
 
     def expect(self, size: int) -> Deferred[None]:
-        """Fires when so many more bytes have come."""
+        """Return a Deferred that fires when *size* more bytes have arrived."""
         self._received = 0
         self._wanted = size
         self._deferred = Deferred()
         return self._deferred
 
     def dataReceived(self, data: bytes) -> None:
-        """Count."""
+        """Count the bytes."""
         self._received += len(data)
         if self._deferred is not None and self._received >= self._wanted:
             deferred, self._deferred = self._deferred, None

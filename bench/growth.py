@@ -22,11 +22,11 @@ _DRIVERS = ("txredis_fast", "txredis_fast-pure", "floor", "txredisapi-hiredis", 
 
 @dataclass(frozen=True)
 class Axis:
-    """One thing that grows.
+    """An axis of growth.
 
-    :ivar unit: what it is counted in.
-    :ivar per: what the cost is per.
-    :ivar workloads: one for each amount.
+    :ivar unit: unit of the amounts.
+    :ivar per: unit of the cost: per command, per GET ...
+    :ivar workloads: amount -> workload.
     """
 
     name: str
@@ -45,7 +45,7 @@ def _axis(name: str, title: str, unit: str, amounts: Sequence[int], base: Worklo
 
 
 def make_axes(quick: bool) -> list[Axis]:
-    """What grows, and how far."""
+    """Make the axes with their amounts."""
     decades = [1, 10, 100, 1000, 10_000]
     get = needs("get")
     axes = [
@@ -68,7 +68,7 @@ def make_axes(quick: bool) -> list[Axis]:
 
 
 def axis_lines(figures: Figures, axis: Axis) -> list[str]:
-    """A table: what grows downwards, drivers to the right."""
+    """Make a table: a row for each amount, a column for each driver."""
     drivers = list(dict.fromkeys(d for w in axis.workloads.values() for d in figures.drivers(w.name)))
     columns: list[Column] = [(axis.unit, True), *((driver, True) for driver in drivers)]
     rows = []
@@ -79,7 +79,7 @@ def axis_lines(figures: Figures, axis: Axis) -> list[str]:
 
 
 def run(options: argparse.Namespace, address: Address, drivers: Sequence[Driver], about: Mapping[str, str]) -> None:
-    """Measure and print; write JSON and charts where wanted."""
+    """Measure and print; write JSON and charts if the options ask for them."""
     if options.drivers is None:
         drivers = [driver for driver in drivers if driver.name in _DRIVERS]
     axes = make_axes(options.quick)

@@ -1,7 +1,7 @@
-"""Instructions per command, counted by valgrind: figures that other load on the machine does not change.
+"""Instructions per command, counted by valgrind: figures that do not depend on other load on the machine.
 
-A worker does a fixed number of commands under callgrind, and another one twice as many and more: the difference
-leaves out everything that both did only once. It counts what the client's process does in user space.
+A worker issues a fixed number of commands under callgrind, and a second worker a multiple of it. The difference
+excludes start-up. It counts the instructions of the client's process in user space.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _DRIVERS = ("txredis_fast", "floor", "txredisapi-hiredis")
 
 
 def counted(driver: Driver, address: Address, reactor: str, spec: Spec) -> int:
-    """Instructions of a worker that does one round."""
+    """Return the instructions of a worker that runs one round."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "callgrind.out")
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
@@ -53,7 +53,7 @@ def counted(driver: Driver, address: Address, reactor: str, spec: Spec) -> int:
 
 
 def per_command(driver: Driver, address: Address, reactor: str, workload: Workload, prefix: str) -> float:
-    """Instructions for one command."""
+    """Return the instructions per command."""
     few = _FEW if workload.unit == "command" else _FEW_CALLS
     few = calibrate(1, few, 1, workload.spec.step)
     specs = [replace(workload.spec, count=count, prefix=prefix) for count in (few, few * _TIMES)]

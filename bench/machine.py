@@ -1,4 +1,4 @@
-"""What the figures were measured on, and on which of its CPUs."""
+"""The machine that the figures are measured on, and the choice of its CPUs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib import metadata
 
 @contextlib.contextmanager
 def affinity(cpus: Sequence[int] | None) -> Iterator[None]:
-    """Have the processes that are started meanwhile run on these CPUs only; None: no matter."""
+    """Pin processes started in the block to these CPUs. None: no pinning."""
     if cpus is None:
         yield
         return
@@ -24,14 +24,14 @@ def affinity(cpus: Sequence[int] | None) -> Iterator[None]:
 
 
 def other_cpus(cpu: int | None) -> list[int] | None:
-    """The CPUs for the server, where the clients have one to themselves; None: no matter."""
+    """Return the CPUs for the server if the clients are pinned to *cpu*. None: no pinning."""
     if cpu is None:
         return None
     return sorted(os.sched_getaffinity(0) - {cpu}) or None
 
 
 def processor() -> str:
-    """The name of the processor."""
+    """Return the name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -41,7 +41,7 @@ def processor() -> str:
 
 
 def version_of(distribution: str) -> str | None:
-    """The version of an installed distribution, None where it is not."""
+    """Return the version of an installed distribution; None if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -49,7 +49,7 @@ def version_of(distribution: str) -> str | None:
 
 
 def environment(server: str, distributions: Iterable[str]) -> dict[str, str]:
-    """The versions of everything that matters."""
+    """Return the machine, and the versions of Python, server and libraries."""
     libraries = {name: version_of(name) for name in distributions}
     return {
         "machine": f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}",

@@ -21,31 +21,31 @@ from .machine import affinity
 from .server import Address
 from .workloads import Spec
 
-#: Seconds that a worker may take for a round.
+#: Time limit of a round, in seconds.
 _LIMIT = 180.0
 
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 class WorkerError(UsageError):
-    """A driver that could not do what a workload asks for."""
+    """A driver failed in a workload."""
 
 
 def environment_of(driver: Driver) -> dict[str, str]:
-    """The environment of a process that runs a driver: it finds the same modules as this one."""
+    """Return the environment of a worker: it imports the same modules as this process."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0", **driver.environment}
 
 
 def worker_command(driver: Driver, reactor: str) -> list[str]:
-    """The command line of a worker; a driver's own reactor goes before the session's."""
+    """Return the command line of a worker. A driver's own reactor takes precedence over the session's."""
     return [sys.executable, "-m", "bench.worker", driver.name, driver.reactor or reactor]
 
 
 class WorkerProcess:
-    """A worker, and what it says.
+    """A worker process and the conversation with it.
 
-    :param before: of its command line: valgrind and its options.
+    :param before: words before its command line, such as valgrind and its options.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class WorkerProcess:
             raise
 
     def check(self, spec: Spec) -> None:
-        """Have it compare a reply with what it should be."""
+        """Let the worker compare a reply with the expected one."""
         self._ask("check", spec)
 
     def run(self, spec: Spec, publisher: Any = None) -> dict[str, float]:
-        """Have it do a round."""
+        """Let the worker run a round."""
         answer = self._ask("run", spec)
         if answer["event"] == "subscribed":
             publisher.repeat(spec.count, "PUBLISH", spec.channel, spec.value)
@@ -82,7 +82,7 @@ class WorkerProcess:
         return answer
 
     def finish(self) -> str:
-        """Have it end by itself; returns what it wrote to its standard error."""
+        """Let the worker end by itself; return its standard error."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(_LIMIT)
@@ -90,7 +90,7 @@ class WorkerProcess:
         return self._log.read().decode(errors="replace")
 
     def stop(self) -> None:
-        """End it at once."""
+        """Kill the worker."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):

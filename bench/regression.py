@@ -1,8 +1,8 @@
-"""What commands cost in terms of the Twisted floor, as one process sees it: the figures of the performance test.
+"""The cost of commands divided by the cost of the Twisted floor, in one process: the figures of the performance test.
 
-``python -m bench.regression`` starts a server, and has this package and the floor take turns of some milliseconds on
-the same reactor. What else the machine does meanwhile, it does to both; the median of the ratios of neighbouring turns
-is what is told. ``TXREDIS_FAST_PUREPYTHON`` chooses the implementation, as everywhere.
+``python -m bench.regression`` starts a server. This package and the floor take turns of some milliseconds on the same
+reactor, so that other load on the machine affects both. The result is the median of the ratios of neighbouring turns.
+``TXREDIS_FAST_PUREPYTHON`` chooses the implementation, as everywhere.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from .workloads import Spec, by_name, make_workloads
 
 WORKLOADS = ("get", "set", "gather", "pipeline", "batch-1000", "lrange")
 
-#: Turns of each side in each workload, and CPU seconds of a turn.
+#: Number of turns of each side per workload, and CPU seconds of a turn.
 TURNS, SECONDS = 40, 0.005
 
-#: Who takes turns: a client, and what it does.
+#: A side: a client, and its function to measure.
 Side = tuple[Any, Spec]
 
 
 async def cost(side: Side) -> float:
-    """CPU seconds of one command (call)."""
+    """Measure the CPU seconds of one command (call)."""
     client, spec = side
     start = time.process_time()
     await SCENARIOS[spec.scenario](client, spec)
@@ -42,7 +42,7 @@ async def cost(side: Side) -> float:
 
 
 async def ready(client: Any, spec: Spec) -> Side:
-    """Check the reply, warm up, and find out how many commands a turn has."""
+    """Check the reply, warm up, and calibrate the number of commands per turn."""
     await check(client, spec)
     warm = replace(spec, count=calibrate(1, 200, 1, spec.step))
     for _ in range(3):
@@ -51,11 +51,11 @@ async def ready(client: Any, spec: Spec) -> Side:
 
 
 async def ratio(ours: Side, floor: Side) -> float:
-    """The median of the ratios of neighbouring turns."""
+    """Return the median of the ratios of neighbouring turns."""
     ratios = []
     gc.collect()
     gc.freeze()
-    gc.disable()  # whose turn it falls in is chance
+    gc.disable()  # a collection would fall into a random turn
     for turn in range(TURNS):
         first, second = (ours, floor) if turn % 2 else (floor, ours)
         costs = await cost(first), await cost(second)
@@ -66,7 +66,7 @@ async def ratio(ours: Side, floor: Side) -> float:
 
 
 async def measure(address: Address, prefix: str) -> dict[str, float]:
-    """The costs of all workloads; a batch of the floor costs next to nothing, so its GET is the measure of all."""
+    """Measure all workloads. The base is always the floor's GET, because its batch costs next to nothing."""
     specs = {name: replace(by_name(make_workloads())[name].spec, prefix=prefix) for name in WORKLOADS}
     ours, floor = TxredisFast(address), Floor(address)
     for client in (ours, floor):

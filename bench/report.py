@@ -1,4 +1,4 @@
-"""Tables for the terminal. No measuring, no printing: everything returns lines."""
+"""Tables for the terminal. The functions return lines of text; they neither measure nor print."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .workloads import Workload
 
 
 def micro(seconds: float) -> str:
-    """Seconds as microseconds, in three digits or more."""
+    """Format seconds as microseconds, with three digits or more."""
     value = seconds * 1e6
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def times(figure: Figure | None) -> str:
-    """A ratio with its spread."""
+    """Format a ratio with its spread."""
     if figure is None:
         return "-"
     digits = 2 if figure.median < 10 else 1
@@ -29,12 +29,12 @@ def times(figure: Figure | None) -> str:
 
 
 def environment_lines(about: Mapping[str, str]) -> list[str]:
-    """What was measured on, a line each."""
+    """Return a line for each fact about the machine and the versions."""
     return [f"{name + ':':<11}{value}" for name, value in about.items()]
 
 
 def workload_lines(figures: Figures, workload: Workload, base: str) -> list[str]:
-    """The table of a workload, the cheapest driver first."""
+    """Return the table of a workload, the cheapest driver first."""
     name = workload.name
     if workload.kind == "memory":
         return _memory_lines(figures, workload)
@@ -83,7 +83,7 @@ def _memory_lines(figures: Figures, workload: Workload) -> list[str]:
 
 
 def target_lines(figures: Figures, targets: Sequence[Target]) -> list[str]:
-    """The table of those targets that the session tells of; the figure that decides has a star."""
+    """Return the table of the targets that the session measured. A star marks the deciding figure."""
     rows = []
     for target in targets:
         met = target.met(figures)

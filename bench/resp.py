@@ -1,8 +1,8 @@
-"""The RESP core against hiredis, and its pure-Python half against txredisapi's own parser.
+"""The compiled parser and serializer against hiredis, and the pure-Python ones against txredisapi's.
 
-``python -m bench.resp`` times both sides of a row alternately in one process and prints the median of the
-ratios of neighbouring measurements, which other load on the machine disturbs little. Each side gets the
-same bytes in chunks of 64 KiB and gives its replies through its fastest way.
+``python -m bench.resp`` times both sides of a row alternately in one process. It prints the median of the ratios of
+neighbouring measurements, which other load on the machine affects little. Each side receives the same bytes in chunks
+of 64 KiB and returns its replies in its fastest way.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ CHUNK = 64 * 1024
 
 
 class Side(Protocol):
-    """One run over all the data. Replies are dropped as they come, as a client does, or kept to be compared."""
+    """One run over all the data. Replies are dropped once decoded, as a client does, or kept for a comparison."""
 
     def __call__(self, kept: list[Any] | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
 class Row:
-    """Two things to compare, made by ``prepare(scale)``: ours, then theirs."""
+    """A comparison. ``prepare(scale)`` makes the two sides: ours, then theirs."""
 
     name: str
     what: str
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What a row gave; times are medians in seconds, the ratio is of ours to theirs."""
+    """The result of a row: times are medians in seconds, the ratio is ours divided by theirs."""
 
     name: str
     what: str
@@ -117,7 +117,7 @@ def one_by_one(feed: Any, get: Any, incomplete: object, chunks: list[bytes], kep
 
 
 def txredisapi_of(chunks: list[bytes]) -> Side:
-    """Its parser asks the reactor to call it again after each bulk string: here that happens at once."""
+    """Run txredisapi's parser. It schedules a call after each bulk string; here the call is made at once."""
 
     def run(kept: list[Any] | None = None) -> None:
         protocol = BaseRedisProtocol()
@@ -277,7 +277,7 @@ def processor() -> str:
 
 
 def environment() -> dict[str, str]:
-    """What the figures were measured on."""
+    """Return the machine and the versions."""
     return {
         "machine": f"{processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -286,13 +286,13 @@ def environment() -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run rows; exit with 1 if one misses its target."""
+    """Measure rows; exit with 1 if one misses its target."""
     parser = argparse.ArgumentParser(prog="python -m bench.resp", description=(__doc__ or "").partition("\n")[0])
     names = [row.name for row in ROWS]
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure (default: all): {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each side (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the data and 5 rounds")
-    parser.add_argument("--json", metavar="FILE", help="also write the results here")
+    parser.add_argument("--json", metavar="FILE", help="write the results to this file, too")
     options = parser.parse_args(argv)
     unknown = set(options.rows) - set(names)
     if unknown:

@@ -1,7 +1,7 @@
-"""What a round is: the same few coroutines for every driver.
+"""The scenarios: the coroutines of a round, the same for every driver.
 
-Each is given a client of :mod:`bench.twisted_clients` or :mod:`bench.asyncio_clients` and a
-:class:`~bench.workloads.Spec`, and returns after ``spec.count`` commands have been answered.
+The arguments are a client of :mod:`bench.twisted_clients` or :mod:`bench.asyncio_clients`, and a
+:class:`~bench.workloads.Spec`. A scenario returns when the replies to ``spec.count`` commands have arrived.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ async def awaited(client: Any, spec: Spec) -> None:
 
 
 async def gathered(client: Any, spec: Spec) -> None:
-    """Many commands at once, and one wait for all of them."""
+    """Issue many commands at once, and wait for all of them together."""
     call, arguments = client.command(spec), spec.arguments
     for _ in range(spec.count // spec.batch):
         await client.gather([call(*arguments) for _ in range(spec.batch)])
 
 
 async def pipelined(client: Any, spec: Spec) -> None:
-    """Pipelines, as programs write them."""
+    """Pipelines, as a program would write them."""
     run = client.pipeline(spec)
     for _ in range(spec.count // spec.batch):
         await run()
 
 
 async def batched(client: Any, spec: Spec) -> None:
-    """Many commands in the way that the driver is fastest in."""
+    """Many commands in the driver's fastest way."""
     run = client.batch(spec)
     for _ in range(spec.count // spec.batch):
         await run()
@@ -59,9 +59,9 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 async def check(client: Any, spec: Spec) -> None:
-    """Give a command once and look at the reply: a driver that answers wrongly fast has not been measured.
+    """Issue a command once and check the reply, so that a fast wrong reply does not count.
 
-    Replies of None are those of the floor, which does not know them.
+    A reply of None is the floor's, which does not decode replies.
     """
     if spec.scenario == "pipelined":
         replies = await client.pipeline(spec)()

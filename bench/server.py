@@ -1,6 +1,6 @@
-"""The server that is measured against: one of our own, or one that the user names.
+"""The server of a session: an embedded one, or the user's.
 
-What the workloads read is put there by :mod:`testbed.client`, without any of the drivers under test.
+:mod:`testbed.client` writes the data that workloads read; none of the measured drivers is used for that.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .machine import affinity
 
 __all__ = ["Address", "benchmark_program", "embedded_server", "server_version"]
 
-#: A subscriber that is slower than the publisher is what is measured: it is not to be thrown out.
+#: No output limit for subscribers: the workload has a subscriber that is slower than its publisher.
 _SETTINGS = ("client-output-buffer-limit pubsub 0 0 0", "proto-max-bulk-len 1gb")
 
 
 def benchmark_program() -> Path | None:
-    """The C benchmark, which lies beside a server or is on PATH."""
+    """Return the path of the C benchmark, beside a server program or on PATH; None if there is none."""
     servers = filter(None, (kind.binary() for kind in KINDS))
     beside = (server.with_name(server.name.replace("server", "benchmark")) for server in servers)
     found = map(shutil.which, [*map(str, beside), "valkey-benchmark", "redis-benchmark"])
@@ -32,9 +32,9 @@ def benchmark_program() -> Path | None:
 
 @contextlib.contextmanager
 def embedded_server(cpus: Sequence[int] | None = None) -> Iterator[Address]:
-    """The address of a server of our own, which ends with the block.
+    """Run a server of our own during the block, and return its address.
 
-    :param cpus: the CPUs that it may run on; None: all.
+    :param cpus: the CPUs that it may run on. None: all.
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -47,7 +47,7 @@ def embedded_server(cpus: Sequence[int] | None = None) -> Iterator[Address]:
 
 
 def server_version(address: Address) -> str:
-    """What the server calls itself."""
+    """Return the server's name and version."""
     with address.connect() as connection:
         lines = connection.call("INFO", "server").decode().split("\r\n")
     about = dict(line.split(":", 1) for line in lines if ":" in line)

@@ -1,7 +1,7 @@
 """One session: all drivers run their rounds in turns, against one server.
 
-The order is: in each round, each group of workloads; in each of its workloads, each driver; every other round
-backwards. So what is compared with each other was measured within seconds, and none is always the first.
+Each round runs each group of workloads, each workload of a group, and each driver of a workload, every second round in
+reverse order. Compared figures are thus measured within seconds of each other, and no driver is always the first.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .process import WorkerError, WorkerProcess, environment_of
 from .server import Address
 from .workloads import Spec, Workload, list_values
 
-#: Seconds of the first rounds, which calibrate, as a part of those of a round.
+#: Duration of a calibrating round as a fraction of a round.
 _WARM_UP = 0.3
-#: Of what takes longer than this, a session has only so many rounds.
+#: A workload whose round takes more than _SLOW seconds has at most _SLOW_ROUNDS rounds.
 _SLOW, _SLOW_ROUNDS = 3.0, 2
 
 _IMPORT = """
@@ -41,10 +41,10 @@ print(time.process_time() - cpu, time.perf_counter() - wall)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a session is to do.
+    """The plan of a session.
 
-    :ivar variants: whether drivers on other reactors are only for the workloads that have variants.
-    :ivar seconds: of a round.
+    :ivar variants: whether drivers on other reactors run only the workloads that have variants.
+    :ivar seconds: duration of a round.
     :ivar limit: seconds after which no new round begins; None: no limit.
     """
 
@@ -58,7 +58,7 @@ class Plan:
     variants: bool = False
 
     def cells(self) -> list[list[tuple[Workload, Driver]]]:
-        """Who does what, in groups."""
+        """Return the pairs of workload and driver, in groups."""
         groups = groupby(self.workloads, key=lambda workload: workload.group or workload.name)
         return [[(workload, driver) for workload in group for driver in self._able(workload)] for _, group in groups]
 
@@ -75,7 +75,7 @@ class Plan:
 class Session:
     """Runs a plan.
 
-    :ivar figures: what was measured.
+    :ivar figures: the measured figures.
     :ivar problems: a line for each driver that failed in a workload.
     """
 
@@ -101,7 +101,7 @@ class Session:
         self._publisher = self._address.connect()
         try:
             with self._data():
-                for turn in range(-1, self._plan.rounds):  # the first is for nothing: it warms up, and calibrates
+                for turn in range(-1, self._plan.rounds):  # the first one is not counted: it warms up and calibrates
                     late = self._plan.limit is not None and time.monotonic() - start > self._plan.limit
                     if late and turn > 0:
                         break
@@ -128,15 +128,15 @@ class Session:
         except UsageError as error:
             self._failed.add(cell)
             self.problems.append(f"{driver.name}: {workload.name}: {error}")
-            worker = self._workers.pop(driver.name, None)  # it may be in any state
+            worker = self._workers.pop(driver.name, None)  # its state is unknown
             if worker is not None:
                 worker.stop()
 
     def _prepare(self, workload: Workload, driver: Driver) -> None:
-        """Check the driver's answer, and find out how many commands a round takes."""
+        """Check the driver's reply, and calibrate the number of commands per round."""
         cell = (workload.name, driver.name)
         if workload.kind == "memory":
-            self._rounds[cell] = max(1, self._plan.rounds // 3)  # its figures hardly differ
+            self._rounds[cell] = max(1, self._plan.rounds // 3)  # its figures vary little
         if workload.kind != "rounds":
             return
         spec = replace(workload.spec, prefix=self._prefix)
@@ -149,7 +149,7 @@ class Session:
             return
         count = seconds = 0.0
         while seconds < self._plan.seconds * _WARM_UP:
-            # The first look is at one step only, and each next one at most at twenty times more.
+            # Start with one step, and grow by a factor of at most twenty.
             more = calibrate(seconds, int(count), self._plan.seconds * _WARM_UP, spec.step) if count else spec.step
             count = max(min(more, 20 * int(count) or more), int(count) + spec.step)
             seconds = self._seconds(workload, driver, int(count))
@@ -164,7 +164,7 @@ class Session:
         return self._round(workload, driver, count)["wall"]
 
     def _sample(self, workload: Workload, driver: Driver) -> Sample:
-        """One round; everything for one command."""
+        """Run one round; return its costs per command."""
         if workload.kind == "import":
             return import_time(driver)
         count = workload.fixed or 0
@@ -204,7 +204,7 @@ class Session:
 
 @contextlib.contextmanager
 def data(address: Address, specs: Sequence[Spec], prefix: str) -> Iterator[None]:
-    """Put what is read on the server, and take it away in the end."""
+    """Write the data that workloads read, and delete it at the end."""
     keys = set()
     connection = address.connect()
     try:
@@ -224,10 +224,10 @@ def data(address: Address, specs: Sequence[Spec], prefix: str) -> Iterator[None]
 
 
 def spec_for(workload: Workload, driver: Driver, count: int, prefix: str) -> Spec:
-    """What a driver is told to do.
+    """Make a driver's spec of a workload.
 
-    Keys are the same for all, but each subscriber has a channel of its own: the messages of one driver's round would
-    wait in the sockets of all others, who would pay for them in theirs.
+    Keys are the same for all drivers, but each subscriber has a channel of its own: otherwise the messages of one
+    driver's round would wait in the sockets of all others and be counted in their rounds.
     """
     if workload.spec.scenario == "messages":
         prefix = f"{prefix}:{driver.name}"
@@ -235,9 +235,10 @@ def spec_for(workload: Workload, driver: Driver, count: int, prefix: str) -> Spe
 
 
 def import_time(driver: Driver) -> Sample:
-    """What the import costs in a new process, without the start of the interpreter, where all is compiled to bytecode.
+    """Measure an import in a new process, without the start of the interpreter, with all modules compiled to bytecode.
 
-    A package that pip has installed is; one in a checkout, or where ``PYTHONDONTWRITEBYTECODE`` is set, is not.
+    pip compiles the modules of an installed package. Those of a checkout, or with ``PYTHONDONTWRITEBYTECODE`` set, may
+    not be compiled.
     """
     environment = environment_of(driver)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

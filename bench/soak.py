@@ -1,4 +1,4 @@
-"""``python -m bench.soak`` is ``python -m tests.testbed.soak``, by the name that people know."""
+"""``python -m bench.soak`` is an alias of ``python -m tests.testbed.soak``."""
 
 import sys
 

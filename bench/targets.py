@@ -1,4 +1,4 @@
-"""What the package has set itself to reach, and whether a session shows that it does."""
+"""The targets of the package, and whether a session reaches them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ THEIRS, THEIRS_PURE = "txredisapi-hiredis", "txredisapi"
 class Target:
     """One comparison of a row.
 
-    :ivar row: names the work.
-    :ivar text: what must be reached.
-    :ivar subject: workload and driver: us.
-    :ivar base: workload and driver; None: the figure itself counts.
-    :ivar metric: what decides.
+    :ivar row: name of the work.
+    :ivar text: the target in words.
+    :ivar subject: our workload and driver.
+    :ivar base: workload and driver to compare with. None: the figure itself is compared with the limit.
+    :ivar metric: the deciding metric.
     :ivar at_most: the limit of subject / base.
     :ivar at_least: the limit of base / subject.
     """
@@ -33,7 +33,7 @@ class Target:
     at_least: float | None = None
 
     def measured(self, figures: Figures, metric: str) -> Figure | None:
-        """What the session shows, in the target's own direction."""
+        """Return the session's figure in the direction of the target."""
         if self.base is None:
             return figures.get(*self.subject, metric)
         if self.at_least is not None:
@@ -41,7 +41,7 @@ class Target:
         return figures.ratio(self.subject, self.base, metric)
 
     def met(self, figures: Figures) -> bool | None:
-        """Whether it is reached; None: the session does not tell."""
+        """Return whether the target is reached; None if the session did not measure it."""
         measured = self.measured(figures, self.metric)
         if measured is None:
             return None
@@ -112,6 +112,6 @@ TARGETS: Sequence[Target] = [
     *(_awaited_by_peer(reactor, peer) for reactor in ("asyncio", "uvloop")
       for peer in ("redis-py", "coredis", "valkey-glide")),
     Target("import", "CPU <= 1.00x of txredisapi", ("import", OURS), ("import", THEIRS), CPU, at_most=1.0),
-    Target("memory", "<= 1,500 B a command in flight", ("memory", OURS), None, MEMORY, at_most=1500),
-    Target("memory", "nothing stays of 10 million", ("soak", OURS), None, MEMORY, at_most=0.05),
+    Target("memory", "<= 1,500 B per command in flight", ("memory", OURS), None, MEMORY, at_most=1500),
+    Target("memory", "no growth over 10 million GETs", ("soak", OURS), None, MEMORY, at_most=0.05),
 ]  # fmt: skip

@@ -1,6 +1,6 @@
-"""The drivers on Twisted, each behind the few methods that :mod:`bench.scenarios` asks for.
+"""Adapters for the drivers on Twisted, with the methods that :mod:`bench.scenarios` calls.
 
-What is awaited thousands of times is the driver's own method, never a wrapper of ours.
+A scenario awaits the driver's own method thousands of times, never a wrapper of ours.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from .workloads import Spec, list_values
 
 
 class TwistedClient:
-    """What is common to all of them."""
+    """Base class of the adapters."""
 
     @staticmethod
     def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> Awaitable[Any]:
-        """Run coroutines at the same time."""
+        """Run coroutines concurrently."""
         return gatherResults([Deferred.fromCoroutine(coroutine) for coroutine in coroutines], consumeErrors=True)
 
     @staticmethod
     def gather(calls: list[Any]) -> Awaitable[Any]:
-        """Wait for all results, as programs do."""
+        """Wait for all results, as a program would."""
         return gatherResults(calls, consumeErrors=True)
 
     @staticmethod
     def begin(calls: list[Any]) -> Awaitable[Any]:
-        """Have the commands in flight."""
+        """Put the commands in flight."""
         return succeed(calls)
 
 
@@ -42,7 +42,7 @@ def endpoint(address: Address) -> TCP4ClientEndpoint:
 
 
 class Txredisapi(TwistedClient):
-    """txredisapi, and whatever has its interface."""
+    """txredisapi, and drivers with its interface."""
 
     def __init__(self, address: Address) -> None:
         import txredisapi
@@ -60,11 +60,11 @@ class Txredisapi(TwistedClient):
         )  # fmt: skip
 
     def command(self, spec: Spec) -> Callable[..., Any]:
-        """The method of a command."""
+        """Return the driver's method for a command."""
         return getattr(self.rc, spec.command)  # type: ignore[no-any-return]
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
-        """A pipeline of GETs, as programs write it."""
+        """A pipeline of GETs, as a program would write it."""
         rc, key, size = self.rc, spec.key, spec.batch
 
         async def run() -> list[Any]:
@@ -76,11 +76,11 @@ class Txredisapi(TwistedClient):
         return run
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
-        """The fastest way to give many commands: it has only the pipeline."""
+        """The driver's fastest way to issue many commands: its pipeline."""
         return self.pipeline(spec)
 
     async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
-        """Subscribe; returns what waits for a number of messages."""
+        """Subscribe; return a function that waits for a number of messages."""
         deferred: Deferred[None] = Deferred()
         wanted = 0
 
@@ -119,7 +119,7 @@ class TxredisFast(Txredisapi):
         self.redis = txredis_fast
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
-        """The fastest way to give many commands."""
+        """The driver's fastest way to issue many commands: a batch."""
         rc, key, size = self.rc, spec.key, spec.batch
 
         def run() -> Awaitable[list[Any]]:
@@ -142,17 +142,17 @@ class Floor(TwistedClient):
             await self.protocol.request(wire.command(*command), len(b"+OK\r\n"))
 
     def command(self, spec: Spec) -> Callable[..., Any]:
-        """Write one command whose bytes, and whose reply's size, are known."""
+        """Write one prebuilt command; the size of its reply is known."""
         request, data, size = self.protocol.request, _request(spec), _reply_size(spec)
         return lambda *_: request(data, size)
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
-        """Write many, and have one Deferred fire."""
+        """Write many prebuilt commands with one Deferred."""
         request, data, size = self.protocol.request, _request(spec) * spec.batch, _reply_size(spec) * spec.batch
         return lambda: request(data, size)
 
     async def subscribe(self, spec: Spec) -> Callable[[int], Awaitable[None]]:
-        """Subscribe; returns what waits for a number of messages."""
+        """Subscribe; return a function that waits for a number of messages."""
         protocol: Any = await connectProtocol(endpoint(self.address), CountingProtocol())
         for command in self.address.handshake():
             protocol.transport.write(wire.command(*command))

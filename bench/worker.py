@@ -1,7 +1,7 @@
-"""A process that runs one driver, and does the rounds that it is told to.
+"""The worker: a process that runs rounds of one driver on its parent's orders.
 
-It reads a line of JSON for each round from its standard input, and writes one with what the round cost. Between
-rounds it stays connected and sleeps in that read, so that it takes no time from the others.
+For each round it reads a line of JSON from standard input and writes a line of JSON with the costs. Between rounds it
+stays connected and blocks in that read, so that it takes no CPU time from other workers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .scenarios import SCENARIOS, check
 from .server import Address
 from .workloads import Spec
 
-#: Commands between two looks at the memory while soaking.
+#: Number of commands between two measurements of the memory.
 _SOAK_PARTS = 10
 
 
@@ -40,7 +40,7 @@ class Worker:
         self._subscribers: dict[str, Any] = {}
 
     async def client(self, spec: Spec) -> Any:
-        """The connection, or connections, of a spec."""
+        """Return the connected client of a spec."""
         wanted = (spec.pool, spec.text)
         if wanted not in self._clients:
             client = self._make_client(self._address)
@@ -49,7 +49,7 @@ class Worker:
         return self._clients[wanted]
 
     async def run(self, spec: Spec) -> dict[str, float]:
-        """Do one round."""
+        """Run one round."""
         client = await self.client(spec)
         if spec.scenario == "messages":
             return await self._messages(client, spec)
@@ -74,9 +74,9 @@ class Worker:
 
 
 async def measured(action: Callable[[], Any]) -> dict[str, float]:
-    """What an action cost: CPU and wall seconds, and the bytes by which the memory rose meanwhile."""
+    """Measure an action: CPU seconds, wall seconds, and the growth of memory in bytes."""
     gc.collect()
-    gc.freeze()  # what lives longer than the round is nobody's garbage
+    gc.freeze()  # objects that outlive the round must not be traversed in it
     before = reset_peak()
     cpu, wall = time.process_time(), time.perf_counter()
     await action()
@@ -87,7 +87,7 @@ async def measured(action: Callable[[], Any]) -> dict[str, float]:
 
 
 async def in_flight(client: Any, spec: Spec) -> dict[str, float]:
-    """The memory of commands that were given and not yet answered."""
+    """Measure the memory of commands in flight."""
     call, arguments = client.command(spec), spec.arguments
     calls: list[Any] = [None] * spec.count
     gc.collect()
@@ -101,7 +101,7 @@ async def in_flight(client: Any, spec: Spec) -> dict[str, float]:
 
 
 async def soak(client: Any, spec: Spec) -> dict[str, float]:
-    """The memory that commands leave behind, after the first part of them."""
+    """Measure the growth of memory over many commands, after a first part of them."""
     part = Spec(**{**spec.as_json(), "count": spec.count // _SOAK_PARTS})
     sizes = []
     for _ in range(_SOAK_PARTS):
@@ -112,7 +112,7 @@ async def soak(client: Any, spec: Spec) -> dict[str, float]:
 
 
 def memory() -> float:
-    """Bytes that this process has in memory."""
+    """Return the resident memory of this process in bytes."""
     try:
         with open("/proc/self/statm", encoding="ascii") as numbers:
             return int(numbers.read().split()[1]) * resource.getpagesize()
@@ -121,7 +121,7 @@ def memory() -> float:
 
 
 def reset_peak() -> float:
-    """Begin to look for the peak anew, where the system can; returns the bytes in memory now."""
+    """Reset the peak memory if the system allows it; return the resident memory in bytes."""
     try:
         with open("/proc/self/clear_refs", "w", encoding="ascii") as control:
             control.write("5")
@@ -131,7 +131,7 @@ def reset_peak() -> float:
 
 
 def peak_memory() -> float:
-    """The most bytes that this process has had in memory."""
+    """Return the peak resident memory of this process in bytes."""
     try:
         with open("/proc/self/status", encoding="ascii") as lines:
             return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
@@ -141,7 +141,7 @@ def peak_memory() -> float:
 
 
 async def serve(driver: Driver, say: Callable[[Any], None]) -> None:
-    """Do what the parent says, until it says no more."""
+    """Carry out orders until standard input ends."""
     if driver.family == "twisted":
         from . import twisted_clients as clients
     else:
@@ -164,7 +164,7 @@ async def serve(driver: Driver, say: Callable[[Any], None]) -> None:
 
 
 def identity(driver: Driver) -> dict[str, str]:
-    """What really runs here."""
+    """Return the names and versions of the driver and reactor in use."""
     if driver.client != "TxredisFast":
         return {}
     import txredis_fast
@@ -188,25 +188,25 @@ def run_twisted(driver: Driver, reactor_name: str, say: Callable[[Any], None]) -
 
 
 def new_loop(reactor_name: str) -> asyncio.AbstractEventLoop:
-    """An event loop of a kind."""
+    """Make an event loop of the given kind."""
     if reactor_name == "uvloop":
         import uvloop
 
         return uvloop.new_event_loop()
-    # Twisted wants a loop that takes readers and writers; on the systems this runs on, all do.
+    # Twisted needs a loop with add_reader() and add_writer(); all loops of the supported systems have them.
     return asyncio.new_event_loop()
 
 
 def main(name: str, reactor_name: str) -> None:
-    """Be a worker.
+    """Run as a worker.
 
-    :param name: of the driver.
+    :param name: name of the driver.
     :param reactor_name: one of :data:`bench.drivers.REACTORS`.
     """
     driver = find_driver(name)
     for module in driver.hidden:
         sys.modules[module] = None  # type: ignore[assignment]
-    # What a library prints must not get between our lines.
+    # Output that a library prints must not mix with our JSON.
     channel = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
 
@@ -220,7 +220,7 @@ def main(name: str, reactor_name: str) -> None:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(serve(driver, say))
         channel.flush()
-        os._exit(0)  # the clients' own threads and pools have nothing to finish
+        os._exit(0)  # threads and pools of the clients have nothing to finish
 
 
 if __name__ == "__main__":

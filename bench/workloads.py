@@ -1,4 +1,4 @@
-"""What is measured: each workload is what one worker process is told to do, and what the driver must be able to."""
+"""The workloads: each is an order for a worker process, and the abilities that a driver needs for it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 MEGABYTE = 1_000_000
 
-#: Strings in the list that LRANGE reads.
+#: Number of strings in the list that LRANGE reads.
 LIST_LENGTH = 1000
 
 
 @dataclass(frozen=True)
 class Spec:
-    """One round, as a worker is told it.
+    """The order for one round.
 
-    :ivar scenario: the name of a function of :mod:`bench.scenarios`.
+    :ivar scenario: name of a function of :mod:`bench.scenarios`.
     :ivar command: ``get``, ``set`` or ``lrange``.
-    :ivar count: commands (messages) in the round; a multiple of :attr:`step`.
-    :ivar concurrency: coroutines that await at the same time.
-    :ivar pool: connections.
-    :ivar batch: commands in one pipeline, batch, or gather.
+    :ivar count: number of commands (messages) in the round; a multiple of :attr:`step`.
+    :ivar concurrency: number of coroutines that await concurrently.
+    :ivar pool: number of connections.
+    :ivar batch: number of commands in one pipeline, batch or gather.
     :ivar size: bytes of a value.
-    :ivar text: whether replies are wanted as str; else as bytes.
-    :ivar prefix: what every key begins with.
+    :ivar text: whether replies are str; else bytes.
+    :ivar prefix: prefix of every key.
     """
 
     scenario: str
@@ -39,12 +39,12 @@ class Spec:
 
     @property
     def step(self) -> int:
-        """The fewest commands that make sense: of coroutines, the start is not to be what costs most."""
+        """Minimum number of commands; high enough that the start of coroutines is not the main cost."""
         return self.batch if self.concurrency == 1 else 4 * self.concurrency
 
     @property
     def key(self) -> str:
-        """The key that is read or written."""
+        """The key to read or write."""
         names = {"get": f"value:{self.size}", "set": "written", "lrange": "list"}
         return f"{self.prefix}:{names[self.command]}"
 
@@ -55,41 +55,41 @@ class Spec:
 
     @property
     def value(self) -> str:
-        """The value of each key, and each message: text that is no number."""
+        """The value of each key and message: text that is not a number."""
         pattern = "value:0123456789-"
         return (pattern * (self.size // len(pattern) + 1))[: self.size]
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What the driver's method of the command's name is called with."""
+        """The arguments of the driver's method."""
         if self.command == "set":
-            return self.key, self.value  # made only where it is wanted: a large one costs more than to read it
+            return self.key, self.value  # built only for SET: building a large value costs more than reading it
         return (self.key, 0, -1) if self.command == "lrange" else (self.key,)
 
     @property
     def expected(self) -> Any:
-        """The reply; None: any."""
+        """The expected reply; None: any reply."""
         if self.command == "get":
             return self.value if self.text else self.value.encode()
         return list_values() if self.command == "lrange" else None
 
     def as_json(self) -> dict[str, Any]:
-        """As the worker is told."""
+        """The spec as JSON for the worker."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A row of figures: one spec, run by every driver that can.
+    """A row of figures: one spec, run by every driver with the needed abilities.
 
-    :ivar unit: what a figure is per.
+    :ivar unit: unit of the costs: per command, per message ...
     :ivar needs: abilities of a driver; see :class:`bench.drivers.Driver`.
-    :ivar kind: ``rounds``; or what has a process of its own each time: ``memory``, ``import``.
-    :ivar fixed: the commands of each round, where they are not to be calibrated.
-    :ivar group: workloads that are compared with each other are measured next to each other.
-    :ivar peak: whether the peak of the memory counts, too.
-    :ivar optional: only measured where it is named.
-    :ivar quick: whether ``--quick`` measures it where no workloads are named.
+    :ivar kind: ``rounds``; ``memory`` or ``import``, which use a new process for each measurement.
+    :ivar fixed: number of commands in each round; None: calibrated.
+    :ivar group: workloads of a group are measured next to each other, because they are compared.
+    :ivar peak: whether the peak memory is measured, too.
+    :ivar optional: whether it is measured only if the user names it.
+    :ivar quick: whether ``--quick`` measures it if the user names no workloads.
     :ivar variants: whether drivers run on other reactors, too, when no drivers are named.
     """
 
@@ -107,7 +107,7 @@ class Workload:
     variants: bool = False
 
     def with_spec(self, **changes: Any) -> Workload:
-        """The same with another spec."""
+        """Return a copy with another spec."""
         return replace(self, spec=replace(self.spec, **changes))
 
 
@@ -116,12 +116,12 @@ def needs(*names: str) -> frozenset[str]:
 
 
 def list_values() -> list[str]:
-    """What LRANGE answers."""
+    """Return the reply to LRANGE."""
     return [f"value:{number}" for number in range(LIST_LENGTH)]
 
 
 def make_workloads(value_size: int = 10, concurrency: int = 50, messages: int = 100_000) -> list[Workload]:
-    """All workloads, in the order that they are shown in."""
+    """Return all workloads, in the order of the report."""
     small: dict[str, Any] = {"size": value_size}
     many = {**small, "concurrency": concurrency}
     bytes_, times = f"{value_size} B", f"{concurrency} coroutines awaiting"
@@ -161,5 +161,5 @@ def make_workloads(value_size: int = 10, concurrency: int = 50, messages: int = 
 
 
 def by_name(workloads: Iterable[Workload]) -> dict[str, Workload]:
-    """The workloads by their names."""
+    """Return a dict of the workloads by name."""
     return {workload.name: workload for workload in workloads}

@@ -1,4 +1,4 @@
-"""How Sphinx builds this documentation: ``python -m sphinx -W --keep-going -b html docs build/docs``."""
+"""Sphinx's configuration. Build with ``python -m sphinx -W --keep-going -b html docs build/docs``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
-# The compiled twins have no signatures for autodoc.
+# Autodoc needs the pure-Python implementation: compiled functions have no signatures.
 os.environ["TXREDIS_FAST_PUREPYTHON"] = "1"
 
 import txredis_fast
@@ -29,8 +29,8 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autoclass_content = "both"
 
-# A reference to a public name of this package has to lead somewhere. Other names are not looked up: those of Python and
-# Twisted are in inventories on the network, on which a build does not depend; internal ones have no page.
+# A reference to a public name of this package must have a target. Other names are not checked: the inventories of
+# Python and Twisted are on the network, on which a build must not depend; internal names have no page.
 nitpicky = True
 PUBLIC = "|".join(txredis_fast.__all__)
 nitpick_ignore_regex = [("py:.*", rf"(?!(txredis_fast\.)?({PUBLIC})\b).*")]

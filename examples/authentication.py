@@ -1,9 +1,9 @@
-"""Authentication: the server's password, and a user of its access control list with a password of its own.
+"""Authentication: a password, and an ACL user with limited rights.
 
-python examples/authentication.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/authentication.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 
-The password, and a user if it is not the default one, are in the URL: redis://user:password@localhost:6379.
-Needs the right to manage users; Redis 6 or Valkey.
+User and password are in the URL: redis://user:password@localhost:6379. The user needs the right to manage users
+(command ACL); the server is Redis 6 or later, or Valkey.
 """
 
 import os
@@ -24,7 +24,7 @@ async def with_await():
     rc = await redis.from_url(URL, reconnect=False)
     print("user:", await rc.execute_command("ACL", "WHOAMI"))
 
-    # A user who may do everything, but only to keys that begin with "example:".
+    # A user with all commands, but only on keys that begin with "example:".
     password = secrets.token_hex()
     await rc.execute_command("ACL", "SETUSER", "example", "on", f">{password}", "~example:*", "+@all")
 

@@ -1,6 +1,6 @@
-"""A counter with WATCH: read, compute, write, and notice when somebody else was faster.
+"""A counter with WATCH: read, compute, write, and detect a concurrent write by another client.
 
-python examples/counter.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/counter.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 """
 
 import os
@@ -15,7 +15,7 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 
 async def increment(t):
-    # Runs again from here whenever the watched key has changed before EXEC.
+    # transact() calls this again whenever the watched key has changed before EXEC.
     count = await t.get("example:counter")
     await t.multi()
     t.set("example:counter", count + 1)
@@ -30,11 +30,11 @@ async def with_await():
             count = await t.get("example:counter")
             await t.multi()
             t.set("example:counter", count + 1)
-            await rc.set("example:counter", 41)  # somebody else is faster
+            await rc.set("example:counter", 41)  # a concurrent write
     except redis.WatchError:
         print("conflict: nothing written, the counter is", await rc.get("example:counter"))
 
-    # transact() tries again by itself.
+    # transact() repeats the function after a conflict.
     await rc.transact(increment, "example:counter")
     print("incremented to", await rc.get("example:counter"))
     await gatherResults([rc.transact(increment, "example:counter", retries=100) for _ in range(20)])

@@ -1,14 +1,14 @@
-"""A web service that keeps texts in Redis, and that does not mind when Redis is away.
+"""A web service that stores texts in Redis. It survives an outage of the Redis server.
 
-python examples/http_service.py [URL] [PORT]       (URL: else $REDIS_URL, else redis://localhost:6379; PORT: 8888)
+python examples/http_service.py [URL] [PORT]       (default URL: $REDIS_URL, else redis://localhost:6379; PORT: 8888)
 
-Try it, and also while the server is stopped and after it was started again:
+Try it, also while the Redis server is stopped, and after its restart:
 
     curl -d value=hello http://127.0.0.1:8888/text/greeting
     curl http://127.0.0.1:8888/text/greeting
     curl -X DELETE http://127.0.0.1:8888/text/greeting
 
-Ends on Ctrl-C. Below /inline-callbacks/text/ is the same service in the older style.
+It ends on Ctrl-C. /inline-callbacks/text/ is the same service, written with inlineCallbacks.
 """
 
 import os
@@ -27,7 +27,7 @@ PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
 
 
 class Service(Resource):
-    """What both styles share: a request is answered with the text that a Deferred fires with."""
+    """Base class of both styles: sends the text that a Deferred fires with as the response."""
 
     isLeaf = True
 
@@ -76,7 +76,7 @@ class TextService(Service):
         return self.answer(request, Deferred.fromCoroutine(self.delete(key_of(request))))
 
     async def get(self, key):
-        return await self.rc.get(key)  # None: there is none
+        return await self.rc.get(key)  # None: the key does not exist
 
     async def post(self, key, value):
         await self.rc.set(key, value)
@@ -113,9 +113,9 @@ class InlineCallbacksTextService(Service):
 
 
 async def main(reactor):
-    # isLazy: the handler is there at once, and connects, and connects again, in the background.
-    # poolTimeout=0: without a connection a command fails at once, rather than wait for one.
-    # replyTimeout: nor does anybody wait for a server that hangs.
+    # isLazy: from_url() returns the handler at once; it connects and reconnects in the background.
+    # poolTimeout=0: without a connection, a command fails at once instead of waiting for one.
+    # replyTimeout: a command fails if the server does not reply in time.
     rc = redis.from_url(URL, isLazy=True, poolsize=5, poolTimeout=0, replyTimeout=2)
     root = Resource()
     root.putChild(b"text", TextService(rc))

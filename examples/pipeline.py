@@ -1,6 +1,6 @@
 """A pipeline: many commands in one write, all replies in order.
 
-python examples/pipeline.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/pipeline.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 """
 
 import os
@@ -22,9 +22,9 @@ async def with_await():
         for number, key in enumerate(KEYS):
             p.set(key, number)
         p.mget(KEYS[:3])
-    print(len(p.results), "replies, the last is", p.results[-1])  # leaving the block has executed it
+    print(len(p.results), "replies, the last is", p.results[-1])  # the pipeline is executed at the end of the block
 
-    # An error is not the end of the others.
+    # An error reply does not affect the other commands.
     p = await rc.pipeline()
     p.get("example:1")
     p.lpush("example:1", "not a list")

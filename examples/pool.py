@@ -1,6 +1,6 @@
-"""A pool of connections: many commands at once, and one that waits without holding up the others.
+"""A pool of connections: many commands at once, and a blocking command that does not delay the others.
 
-python examples/pool.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/pool.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 """
 
 import os
@@ -16,16 +16,16 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 async def with_await():
     # The same for a host and a port: redis.ConnectionPool("localhost", 6379, poolsize=3, reconnect=False).
-    # A program that has an end had better fail than wait until a server comes up.
+    # reconnect=False: fail if no server is up, instead of waiting for one.
     rc = await redis.from_url(URL, poolsize=3, reconnect=False)
     print(rc)
 
-    # Nobody waits for the reply to the one before: 100 commands are on their way together. The order of
-    # commands is that of one connection; those on different connections may overtake each other.
+    # 100 commands are in flight together; none waits for the reply to another. A connection keeps the order of its
+    # commands. Commands on different connections may overtake each other.
     counts = await gatherResults([rc.incr("example:count") for _ in range(100)])
     print("counted to", max(counts))
 
-    # A command that blocks has a connection for itself, so the others go on.
+    # A blocking command has a connection of its own, so it delays no other command.
     job = rc.blpop("example:jobs", timeout=10)
     print("meanwhile:", await rc.get("example:count"))
     await rc.rpush("example:jobs", "sweep the floor")

@@ -1,8 +1,8 @@
-"""Sentinel: find the master and its replicas, wherever they are, and follow a fail-over.
+"""Sentinel: find the master and its replicas, and follow a fail-over.
 
-python examples/sentinel.py [URL]       (URL: else $REDIS_URL, else redis+sentinel://localhost:26379/mymaster)
+python examples/sentinel.py [URL]       (default URL: $REDIS_URL, else redis+sentinel://localhost:26379/mymaster)
 
-The URL names all the Sentinels: redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster.
+The URL lists the Sentinels and the service: redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster.
 """
 
 import os
@@ -26,11 +26,11 @@ async def with_await():
     for host, port in await sentinel.discover_slaves(URL.service):
         print(f"replica: {host}:{port}")
 
-    # Both are handlers with every command; their connections lead to another server after a fail-over.
+    # Both are handlers with every command. After a fail-over they connect to the new master and its replicas.
     master = sentinel.master_for(URL.service, **URL.options)
     replica = sentinel.slave_for(URL.service, **URL.options)
     await master.set("example:greeting", "hello")
-    await master.execute_command("WAIT", 1, 1000)  # until one replica has it, at most a second
+    await master.execute_command("WAIT", 1, 1000)  # until one replica has the value, at most 1000 ms
     print("the replica says", await replica.get("example:greeting"))
     await master.delete("example:greeting")
 

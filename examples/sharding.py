@@ -1,6 +1,6 @@
 """Keys spread over several servers by consistent hashing.
 
-python examples/sharding.py [HOST:PORT ...]       (else localhost:6379 and localhost:6380)
+python examples/sharding.py [HOST:PORT ...]       (default: localhost:6379 localhost:6380)
 """
 
 import sys
@@ -20,16 +20,16 @@ async def with_await():
     for number, key in enumerate(KEYS):
         await rc.set(key, number)  # on the server that the key belongs to
 
-    # MGET asks each server for its own keys, and gives the values in the order of the keys asked.
+    # mget() sends MGET to each server with the keys that belong to it, and returns the values in the order of KEYS.
     values = await rc.mget(KEYS)
     print("sum:", sum(values))
 
-    # Keys with the same hash tag in braces are together.
+    # Keys with the same hash tag (in braces) are on the same server.
     await rc.set("example{user:1}:cart", "book")
     await rc.rename("example{user:1}:cart", "example{user:1}:order")
     print("order:", await rc.get("example{user:1}:order"))
 
-    # What needs all keys of all servers cannot be sharded.
+    # A command on all keys of all servers cannot be sharded.
     try:
         await rc.keys("*")
     except NotImplementedError as error:

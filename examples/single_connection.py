@@ -1,6 +1,6 @@
 """One connection: write a key, read it back, close.
 
-python examples/single_connection.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/single_connection.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 """
 
 import os
@@ -16,7 +16,7 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 async def with_await():
     # The same for a host and a port: redis.Connection("localhost", 6379, reconnect=False).
-    # A program that has an end had better fail than wait until a server comes up.
+    # reconnect=False: fail if no server is up, instead of waiting for one.
     rc = await redis.from_url(URL, reconnect=False)
     print(rc)
     await rc.set("example:greeting", "hello")

@@ -1,8 +1,8 @@
-"""Publish/subscribe: print what is published, also after the server was restarted.
+"""Publish/subscribe: print published messages, also after a restart of the server.
 
-python examples/subscriber.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/subscriber.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 
-Try it with: redis-cli publish news hello; redis-cli publish weather:here rain. Ends on Ctrl-C.
+Try it with: redis-cli publish news hello; redis-cli publish weather:here rain. It ends on Ctrl-C.
 """
 
 import os
@@ -38,7 +38,7 @@ class InlineCallbacksPrinter(Printer):
 def make_factory(protocol):
     factory = redis.SubscriberFactory(**URL.options)
     factory.protocol = protocol
-    factory.reconnect = False  # at the start, no connection is a reason to give up
+    factory.reconnect = False  # give up if no server is up at the start
     return factory
 
 
@@ -47,7 +47,7 @@ async def with_await(reactor):
     connected = factory.deferred
     factory.startConnecting(HostnameEndpoint(reactor, *URL.addresses[0]))
     subscriber = await connected
-    factory.reconnect = True  # from now on it connects, and subscribes, again by itself
+    factory.reconnect = True  # from now on it reconnects and restores its subscriptions
     await subscriber.subscribe(["news", "sports"])
     await subscriber.psubscribe("weather:*")
     print("await: subscribed", flush=True)

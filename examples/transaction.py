@@ -1,6 +1,6 @@
-"""A transaction: several commands that are executed together, or not at all.
+"""A transaction: several commands that the server executes together, or not at all.
 
-python examples/transaction.py [URL]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/transaction.py [URL]       (default URL: $REDIS_URL, else redis://localhost:6379)
 """
 
 import os
@@ -15,17 +15,17 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 
 async def with_await():
-    # Two connections: a transaction has one of them for itself, and the other is for everybody else.
+    # Two connections: the transaction takes one; rc.get() below uses the other.
     rc = await redis.from_url(URL, poolsize=2, reconnect=False)
     await rc.set("example:stock", 10)
 
     async with rc.transaction() as t:  # MULTI
-        # The server keeps these until EXEC; what each of them answers is known only then.
+        # The server queues these commands until EXEC, which returns their replies.
         t.decrby("example:stock", 3)
         t.rpush("example:orders", "three apples")
         t.lrange("example:orders", 0, -1)
         print("before EXEC, stock is", await rc.get("example:stock"))
-    print("EXEC answered", t.results)  # leaving the block has committed
+    print("EXEC answered", t.results)  # the end of the block sends EXEC
 
     try:
         async with rc.transaction() as t:
@@ -48,7 +48,7 @@ def with_inline_callbacks():
     yield t.decrby("example:stock", 3)  # each fires with "QUEUED"
     yield t.rpush("example:orders", "three apples")
     yield t.lrange("example:orders", 0, -1)
-    stock = yield rc.get("example:stock")  # rc, not t: outside of the transaction
+    stock = yield rc.get("example:stock")  # rc, not t: on another connection
     print("before EXEC, stock is", stock)
     results = yield t.commit()
     print("EXEC answered", results)

@@ -1,8 +1,8 @@
 """Count the words of texts in a sorted set, and show the most frequent ones.
 
-python examples/word_count.py [URL [FILE ...]]       (URL: else $REDIS_URL, else redis://localhost:6379)
+python examples/word_count.py [URL [FILE ...]]       (default URL: $REDIS_URL, else redis://localhost:6379)
 
-Without files it counts the words of this program.
+Without files it counts the words of its own source.
 """
 
 import os

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from testbed.extent import SHORT
 from testbed.support import IMPLEMENTATIONS, Turns, use_implementation
 from twisted.logger import globalLogPublisher
 
@@ -72,6 +73,14 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Runs the test over both implementations of RESP."""
     use_implementation(monkeypatch, request.param)
     return str(request.param)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has the mark ``once`` or ``self_check``, where not everything is to be tried."""
+    if SHORT:
+        left_out = {item for item in items if any(map(item.get_closest_marker, ("once", "self_check")))}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,6 +7,23 @@
     rc = await redis.ConnectionPool()
     await rc.set("greeting", "hello")
     await rc.get("greeting")  # 'hello'
+
+There are ten ways in. The first eight make a handler, which has every command as a method; :class:`ConnectionOptions`
+documents the options that they share.
+
+- ``Connection``, ``lazyConnection``: one TCP connection to a server.
+- ``ConnectionPool``, ``lazyConnectionPool``: a pool of TCP connections to a server.
+- ``UnixConnection``, ``UnixConnectionPool`` and their ``lazy`` forms: the same over a unix socket.
+- ``ShardedConnection``, ``ShardedConnectionPool`` and their ``lazy`` forms: several servers, by consistent hashing.
+- ``ShardedUnixConnection``, ``ShardedUnixConnectionPool`` and their ``lazy`` forms: the same over unix sockets.
+- ``from_url``: a server, a unix socket or a Sentinel service by its URL: ``rediss://user:password@host:6379/0``.
+- ``from_endpoint``: a pool over a Twisted endpoint, given as an object or as a string.
+- ``Sentinel``: pools that follow the master or the replicas of a service.
+- ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR.
+- ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
+
+A ``lazy`` constructor returns its handler at once and connects in the background. The others return a Deferred that
+fires with the handler once all connections are up. ``install()`` puts this package in the place of txredisapi.
 """
 
 from __future__ import annotations
@@ -86,7 +103,7 @@ from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .telemetry import CommandHook, CommandInfo, Stats
 
-# Without ConnectionError and TimeoutError, which `import *` must not put in place of the builtins.
+# ConnectionError and TimeoutError are left out: `import *` must not replace the builtins.
 __all__ = [
     "IMPLEMENTATION",
     "AuthenticationError",
@@ -179,10 +196,10 @@ version = __version__
 
 
 def __getattr__(name: str) -> Any:
-    if name == "reactor":  # imported when it is needed, so that importing this package installs none
+    if name == "reactor":  # imported at first use: importing this package must install no reactor
         from twisted.internet import reactor
 
         return reactor
-    if name == "otel":  # what most programs do not use; it imports OpenTelemetry later still, when that is used
+    if name == "otel":  # imported at first use: most programs do not need it
         return importlib.import_module(f"{__name__}.otel")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """``python -m txredis_fast``: a tour for newcomers, a doctor for the user's own server, and ``run``.
 
-This module reads the arguments and gives the exit status: 0 all went well, 1 something did not, 2 wrong arguments,
-128 plus its number after a signal. What is done is in ``_cli``.
+This module parses the arguments and returns the exit status: 0 for success, 1 for a failure, 2 for wrong arguments,
+128 plus the signal's number after a signal. ``_cli`` does the work.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ A fast Redis and Valkey client for Twisted, a drop-in replacement of txredisapi.
       round-trip times, commands a second, compiled against pure Python.
 
   {PROGRAM} --url URL
-      The doctor. The same on your own server: says what it is connected to and
-      what your user may not do there, or why there is no connection. Makes two
-      keys of its own, and deletes them.
+      The doctor. The same on your own server: names the server and the commands
+      that your user may not execute, or says why the connection failed. Creates
+      two keys of its own, and deletes them.
 
   {PROGRAM} run server.py
       Runs a program written for txredisapi, unchanged; see `run --help`.
@@ -46,8 +46,8 @@ A fast Redis and Valkey client for Twisted, a drop-in replacement of txredisapi.
 _EPILOG = """\
 URL is redis://user:password@host:port/db, or rediss://... for TLS, or
 unix://user:password@/path/of/socket?db=0; all but the scheme may be left out.
-User and password are percent-encoded. In the environment, NO_COLOR=1 leaves
-colours away, TXREDIS_FAST_PUREPYTHON=1 takes the pure-Python implementation.
+User and password are percent-encoded. In the environment, NO_COLOR=1 turns
+colours off, TXREDIS_FAST_PUREPYTHON=1 selects the pure-Python implementation.
 """
 
 
@@ -67,7 +67,7 @@ def _positive(text: str) -> float:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of all arguments but those of ``run``."""
+    """Make the argument parser for the tour and the doctor; ``run`` parses its own arguments."""
     parser = _Parser(
         prog=PROGRAM,
         usage=_USAGE,
@@ -79,28 +79,32 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", metavar="URL", help="your own server; default: one started for the tour")
     duration = parser.add_mutually_exclusive_group()
     duration.add_argument(
-        "--seconds", metavar="N", type=_positive, default=_DEFAULT_SECONDS, help="measure so long; default: %(default)g"
+        "--seconds",
+        metavar="N",
+        type=_positive,
+        default=_DEFAULT_SECONDS,
+        help="seconds to measure; default: %(default)g",
     )
     duration.add_argument(
         "--quick",
         action="store_const",
         dest="seconds",
         const=_QUICK_SECONDS,
-        help="measure for %(const)g seconds, which gives coarser figures",
+        help="measure for %(const)g seconds only, with coarser figures",
     )
     parser.add_argument(
         "--timeout",
         metavar="N",
         type=_positive,
         default=_DEFAULT_TIMEOUT,
-        help="seconds to wait for a connection, and for any one reply; default: %(default)g",
+        help="seconds to wait for a connection, and for each reply; default: %(default)g",
     )
     parser.add_argument("--version", action="version", version=f"txredis_fast {__version__}")
     return parser
 
 
 def _tour(options: argparse.Namespace) -> None:
-    # Not needed by `run`, and some of it brings modules of Twisted that a program may want to come first.
+    # Imported here, because a program started by `run` may have to import modules of Twisted in its own order.
     from ._cli.address import Address
     from ._cli.loop import Interrupted, run_reactor
     from ._cli.screen import Screen
@@ -126,9 +130,9 @@ def _tour(options: argparse.Namespace) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the arguments say.
+    """Run the command that the arguments name.
 
-    :param arguments: default: those of this process.
+    :param arguments: the command line without the program's name. None: that of this process.
     :returns: the exit status.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -147,7 +151,8 @@ def _take_tour(options: argparse.Namespace) -> int:
     try:
         _tour(options)
     except BrokenPipeError:
-        # Who reads has read enough. The interpreter flushes standard output once more when it ends.
+        # The reader of standard output is gone. The interpreter flushes standard output again at exit, which must not
+        # raise a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -76,7 +76,7 @@ def _refuse_tls(options: ConnectionOptions) -> None:
 
 
 def _connect(
-    endpoint: object, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
 ) -> Any:
     isLazy = check_truth("isLazy", isLazy)
     factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))

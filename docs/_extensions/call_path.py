@@ -1,4 +1,4 @@
-"""The directive ``call-path``: the calls of one command or one reply, as they are recorded."""
+"""The directive ``call-path``: the calls of one command or one reply, recorded while the documentation is built."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CallPath(Directive):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Record the path, in pure Python, where every call is seen."""
+        """Record the path in pure Python, where the profiler sees every call."""
         text = record_pure(self.arguments[0])
         return [nodes.literal_block(text, text, language="text")]
 

@@ -1,4 +1,4 @@
-"""The directive ``option-table``: the options that a dataclass declares, with their defaults and what they mean."""
+"""The directive ``option-table``: the options of a dataclass, with defaults and descriptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from txredis_fast.options import option_table
 
 
 class OptionTable(Directive):
-    """``.. option-table:: module.Class``: the options that a dataclass declares."""
+    """``.. option-table:: module.Class``."""
 
     required_arguments = 1
 

@@ -1,4 +1,4 @@
-"""The directive ``room-table``: the layers of the package from top to bottom, each with the first sentence it says."""
+"""The directive ``room-table``: the layers of the package from top to bottom, each with its docstring's summary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEST_OF_LAYERS = ROOT / "tests" / "test_packaging.py"
 
 
 def layers() -> list[str]:
-    """The names of the layers, as the test of them has them."""
+    """Return the names of the layers, from the list ``LAYERS`` of the test."""
     for node in ast.parse(TEST_OF_LAYERS.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LAYERS":
             names = [name for name in ast.walk(node.value) if isinstance(name, ast.Constant)]
@@ -24,7 +24,7 @@ def layers() -> list[str]:
 
 
 def sentence(layer: str) -> str:
-    """The first paragraph of a room's or a module's docstring."""
+    """Return the first paragraph of a room's or a module's docstring."""
     room = ROOT / "txredis_fast" / layer
     path = room / "__init__.py" if room.is_dir() else room.with_suffix(".py")
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

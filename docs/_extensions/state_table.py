@@ -1,8 +1,9 @@
-"""The directive ``state-table``: a state machine, from the table of its transitions."""
+"""The directive ``state-table``: a state machine, from its table of transitions."""
 
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -10,13 +11,18 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 
 
+def target(after: Any) -> str:
+    """Describe a state, or the error that a function makes."""
+    return f"error “{after()}”" if callable(after) else f"``{after.name}``"
+
+
 class StateTable(Directive):
-    """``.. state-table:: module.TRANSITIONS``: a dict from (state, event) to the state that follows."""
+    """``.. state-table:: module.TRANSITIONS``: a dict from (state, event) to the next state, or to an error's maker."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Make the table: a row for each state, with what leads out of it."""
+        """Make the table: a row for each state, with the transitions out of it."""
         module, _, name = self.arguments[0].rpartition(".")
         transitions = getattr(importlib.import_module(module), name)
         lines = [
@@ -29,7 +35,7 @@ class StateTable(Directive):
         ]
         for state in type(next(iter(transitions))[0]):
             leads = [
-                f"``{event.name}`` → ``{after.name}``"
+                f"``{getattr(event, 'name', event)}`` → {target(after)}"
                 for (before, event), after in transitions.items()
                 if before is state and after is not state
             ]

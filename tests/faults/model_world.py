@@ -366,12 +366,14 @@ class World:
             if link.down.fault.stop_after is not None:
                 link.reset()  # nobody has asked it anything, so nobody knows
         self._let_all_end()
+        gc.collect()  # a cancelled coroutine may be part of a cycle, and holds its transaction until then
+        self._let_all_end()
         self._expect(self.factory.size == self.size, f"{self.factory.size} of {self.size} connections are up")
         self._expect_all_work("PONG", self.size * 3, lambda handler: handler.ping(), 0)
         self._expect_all_work("OK", self.size * 3, lambda handler: handler.set("probe", "value"), BOUND)
         self._expect_all_work(None, BLOCKING, lambda handler: handler.blpop("nothing", timeout=0.05), BOUND)
         if any(self._left_open()):
-            gc.collect()  # a cancelled coroutine may be part of a cycle, and holds its transaction until then
+            gc.collect()
             self._settle()
         self._expect(not any(self._left_open()), "a connection was left in a transaction")
         self.factory.disconnect()

@@ -15,8 +15,8 @@ from txredis_fast.client.factory import RedisFactory
 pytestmark = [
     pytest.mark.usefixtures("both", "logged_errors"),
     pytest.mark.promise(
-        "Blocking commands never hold up or use the connections of the pool",
-        "Their time limit is their own timeout and some more.",
+        "Blocking commands neither delay nor use the connections of the pool",
+        "Their time limit is their own timeout plus ``replyTimeout``, or plus 10 seconds if that is None.",
         about="Blocking commands",
     ),
 ]
@@ -252,7 +252,7 @@ def test_one_that_the_server_has_not_read_yet_is_unblocked_later(lane, clock):
 
 
 @pytest.mark.promise(
-    "Giving up a blocking command unblocks no other client, whatever stands between client and servers",
+    "Cancelling a blocking command unblocks no other client, even behind a proxy or load balancer",
     about="Blocking commands",
 )
 def test_a_late_unblock_never_hits_the_next_command(lane, clock):
@@ -290,9 +290,7 @@ class Balancer:
         return self.servers[self.next].endpoint.connect(factory)
 
 
-@pytest.mark.promise(
-    "Giving up a blocking command unblocks no other client, whatever stands between client and servers"
-)
+@pytest.mark.promise("Cancelling a blocking command unblocks no other client, even behind a proxy or load balancer")
 def test_a_stranger_at_another_server_is_not_unblocked(clock):
     mine, other = ListServer(clock), ListServer(clock)
     balancer = Balancer(mine, other)
@@ -322,9 +320,7 @@ def test_a_stranger_at_another_server_is_not_unblocked(clock):
     failed(stranger, redis.ConnectionError)
 
 
-@pytest.mark.promise(
-    "Giving up a blocking command unblocks no other client, whatever stands between client and servers"
-)
+@pytest.mark.promise("Cancelling a blocking command unblocks no other client, even behind a proxy or load balancer")
 def test_whether_the_server_is_the_same_is_asked_once(lane, clock):
     a = lane()
     for _ in range(3):

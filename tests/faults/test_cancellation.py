@@ -16,7 +16,7 @@ import txredis_fast as redis
 
 pytestmark = pytest.mark.promise(
     "Cancelling any Deferred at any moment shifts no reply and leaves every connection usable",
-    "A cancelled blocking command leaves the server at once; an element that it had taken goes to "
+    "The server unblocks a cancelled blocking command at once; an element that it has already popped goes to "
     "``onUnclaimedReply``, so nothing is lost. ``TXREDIS_FAST_CANCELLATIONS=100000 python -m pytest "
     "tests/faults/test_cancellation.py`` cancels more.",
     about="Time limits and cancellation",

@@ -14,7 +14,7 @@ import txredis_fast as redis
 pytestmark = pytest.mark.promise(
     "``disconnect()`` finishes the commands in flight within ``disconnectTimeout`` seconds and then "
     "closes the connections",
-    "Commands given after it fail with ``NotSentError``. Whatever is pending then (waiting, connecting, "
+    "Later commands fail with ``NotSentError``. The Deferred of every pending command (waiting, connecting, "
     "in flight, blocking, in a transaction, a pipeline or a batch) fires.",
     about="Connections",
 )

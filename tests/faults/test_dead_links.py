@@ -17,9 +17,9 @@ import txredis_fast as redis
 from txredis_fast.pool.health import keep_alive
 
 pytestmark = pytest.mark.promise(
-    "With ``healthCheckInterval`` a half-open link is noticed within that interval plus the time that a reply may take",
-    "That is the same interval, or ``replyTimeout``. An idle connection, subscribed or not, is asked by "
-    "PING. While a blocking command waits, TCP watches the link: keep-alive, and ``TCP_USER_TIMEOUT`` on "
+    "With ``healthCheckInterval`` a half-open connection is detected within that interval plus the limit of a reply",
+    "That limit is ``replyTimeout``, or the same interval. An idle connection, subscribed or not, is tested by "
+    "PING. While a blocking command waits, TCP tests the connection: keep-alive, and ``TCP_USER_TIMEOUT`` on "
     "Linux, are set to the same interval.",
     about="Connections",
 )

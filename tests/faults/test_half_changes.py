@@ -26,8 +26,8 @@ from twisted.python.failure import Failure
 import txredis_fast
 
 pytestmark = pytest.mark.promise(
-    "An exception raised at any call on the way of a command, a reply or a loss never shifts replies",
-    "The same holds for exceptions of signal handlers, and for memory or stack that end: every Deferred "
+    "An exception in any call while a command, reply or loss is handled never shifts replies",
+    "The same holds for exceptions of signal handlers, MemoryError and RecursionError: every Deferred "
     "fires, and the pool and the connections of blocking commands stay usable.",
     about="Replies and their callers",
 )

@@ -20,8 +20,8 @@ from testbed.support import fired
 import txredis_fast as redis
 
 pytestmark = pytest.mark.promise(
-    "After each restart of the server a pool of ten is back within the back-off",
-    "Reconnections and cancellations leave nothing in memory.",
+    "After a restart of the server, a pool of ten connections is up again within the back-off",
+    "Reconnections and cancellations leak no memory.",
     about="Connections",
 )
 

@@ -128,7 +128,7 @@ async def restored(rc, server, wanted, what):
 
 
 @pytest.mark.promise(
-    "Drops and restarts restore exactly the channels, patterns and shard channels that are wanted",
+    "After lost connections and restarts exactly the current channels, patterns and shard channels are restored",
     about="Publish and subscribe",
 )
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -175,7 +175,7 @@ async def test_drops_and_restarts_restore_exactly_what_is_wanted(make_server, ki
 
 
 @pytest.mark.promise(
-    "Messages come in order and once; every missing one falls into a gap that was told, or is counted as dropped",
+    "Messages arrive in order and once; every missing message is part of a reported gap or counted as dropped",
     about="Publish and subscribe",
 )
 @pytest_twisted.ensureDeferred

@@ -14,7 +14,7 @@ from txredis_fast.client.factory import RedisFactory
 pytestmark = [
     pytest.mark.usefixtures("both", "logged_errors"),
     pytest.mark.promise(
-        "``rc.withTimeout(seconds)`` bounds all of a call",
+        "``rc.withTimeout(seconds)`` bounds the whole call",
         "An overdue reply closes its own connection only; the other commands in flight on it fail with "
         "``MaybeExecutedError``.",
         about="Time limits and cancellation",

@@ -72,7 +72,7 @@ def in_memory(clock):
 # -- no half changes
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_write_that_raises_shifts_no_reply(in_memory):
     a = in_memory()
     (connection,) = a.factory.pool
@@ -90,7 +90,7 @@ def test_a_write_that_raises_shifts_no_reply(in_memory):
     assert [a.get(key) for key in "abcab"] == ["va", "vb", "vc", "va", "vb"]
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_program_deep_in_recursion_gets_its_own_value_or_an_error(in_memory):
     a = in_memory(poolsize=2)
     values = []
@@ -117,7 +117,7 @@ def test_a_program_deep_in_recursion_gets_its_own_value_or_an_error(in_memory):
     assert [a.get(key) for key in "abc"] == ["va", "vb", "vc"]
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_flush_that_raises_ends_the_connection_rather_than_shift_replies(in_memory):
     a = in_memory()
     (connection,) = a.factory.pool
@@ -143,7 +143,7 @@ class RaisesOnce(RedisProtocol):
         super().replyReceived(reply)
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_reply_handler_that_raises_ends_the_connection(in_memory):
     a = in_memory(RaisesOnce)
     RaisesOnce.armed = True
@@ -156,7 +156,7 @@ def test_a_reply_handler_that_raises_ends_the_connection(in_memory):
     assert a.get("b") == "vb"
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_reply_handler_that_raises_on_resuming_ends_the_connection(in_memory):
     a = in_memory(RaisesOnce)
     (connection,) = a.factory.pool
@@ -184,7 +184,7 @@ class AnswersTwice(RedisProtocol):
             super().replyReceived(reply)
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_reply_that_is_handed_on_twice_reaches_one_caller(in_memory, logged_errors):
     a = in_memory(AnswersTwice)
     first, second = a.rc.get("a"), a.rc.get("b")
@@ -195,7 +195,7 @@ def test_a_reply_that_is_handed_on_twice_reaches_one_caller(in_memory, logged_er
     failed(second, redis.MaybeExecutedError)
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_a_converter_that_raises_no_exception_fails_its_own_command(in_memory):
     def converter(reply):
         raise asyncio.CancelledError
@@ -209,7 +209,7 @@ def test_a_converter_that_raises_no_exception_fails_its_own_command(in_memory):
     assert a.get("b") == "vb"
 
 
-@pytest.mark.promise("An exception raised at any call on the way of a command, a reply or a loss never shifts replies")
+@pytest.mark.promise("An exception in any call while a command, reply or loss is handled never shifts replies")
 def test_commands_that_fail_at_once_leave_the_lane_whole(clock):
     class Refuses(RedisProtocol):
         def execute_command(self, *args, **kwargs):
@@ -375,7 +375,7 @@ def stalled(clock, transport, data, seconds):
 
 
 @pytest.mark.promise(
-    "A reply that lies in a socket or in memory when a time limit is found to have passed counts as in time",
+    "A reply that is in the socket or in memory when its time limit is checked counts as in time",
     about="Time limits and cancellation",
 )
 @pytest.mark.parametrize("seconds", [3, 300])
@@ -397,9 +397,7 @@ def given_right_before_a_long_turn(clock, seconds):
     return transport, got, other
 
 
-@pytest.mark.promise(
-    "A reply that lies in a socket or in memory when a time limit is found to have passed counts as in time"
-)
+@pytest.mark.promise("A reply that is in the socket or in memory when its time limit is checked counts as in time")
 @pytest.mark.parametrize("seconds", [2.1, 3, 300])
 def test_a_command_that_was_given_right_before_a_long_turn_is_not_late(clock, seconds):
     transport, got, other = given_right_before_a_long_turn(clock, seconds)
@@ -426,9 +424,7 @@ def test_a_program_that_never_turns_in_time_has_its_limits(clock):
     failed(other, redis.ReplyTimeoutError)
 
 
-@pytest.mark.promise(
-    "A reply that lies in a socket or in memory when a time limit is found to have passed counts as in time"
-)
+@pytest.mark.promise("A reply that is in the socket or in memory when its time limit is checked counts as in time")
 def test_a_reply_of_which_more_comes_in_each_turn_is_in_time(clock):
     protocol, transport = connected(replyTimeout=2)
     got = protocol.get("a")
@@ -443,9 +439,7 @@ def test_a_reply_of_which_more_comes_in_each_turn_is_in_time(clock):
     assert not transport.aborted
 
 
-@pytest.mark.promise(
-    "A reply that lies in a socket or in memory when a time limit is found to have passed counts as in time"
-)
+@pytest.mark.promise("A reply that is in the socket or in memory when its time limit is checked counts as in time")
 def test_a_reply_that_does_not_come_is_late_one_turn_later(clock):
     protocol, transport = connected(replyTimeout=2)
     got = protocol.get("a")
@@ -455,9 +449,7 @@ def test_a_reply_that_does_not_come_is_late_one_turn_later(clock):
     assert "2 seconds" in str(failed(got, redis.ReplyTimeoutError))
 
 
-@pytest.mark.promise(
-    "A reply that lies in a socket or in memory when a time limit is found to have passed counts as in time"
-)
+@pytest.mark.promise("A reply that is in the socket or in memory when its time limit is checked counts as in time")
 def test_an_element_popped_during_a_long_turn_is_not_thrown_away(clock):
     server = ListServer(clock)
     unclaimed = []
@@ -495,7 +487,8 @@ def test_a_connection_that_was_given_back_during_a_long_turn_serves_who_waited(c
 
 
 @pytest.mark.promise(
-    "Arguments are sent as they were when they were given; guards check what is sent", about="Replies and their callers"
+    "Arguments are sent as they were when the command was issued; guards check the sent values",
+    about="Replies and their callers",
 )
 def test_arguments_that_wait_are_sent_as_they_were_given(clock):
     pool = Pool(connect=False, poolTimeout=None)
@@ -536,7 +529,7 @@ def test_arguments_that_wait_are_sent_as_they_were_given(clock):
         each.addErrback(lambda _: None)
 
 
-@pytest.mark.promise("Arguments are sent as they were when they were given; guards check what is sent")
+@pytest.mark.promise("Arguments are sent as they were when the command was issued; guards check the sent values")
 def test_a_pipeline_and_a_batch_have_arguments_as_they_were_given():
     pool = Pool()
     data = bytearray(b"one")
@@ -577,7 +570,7 @@ class Sayer:
         return self.text
 
 
-@pytest.mark.promise("Arguments are sent as they were when they were given; guards check what is sent")
+@pytest.mark.promise("Arguments are sent as they were when the command was issued; guards check the sent values")
 @pytest.mark.parametrize("name", [Name.MULTI, Sayer("MULTI"), 5, None, ("MULTI",)], ids=repr)
 def test_a_command_name_that_is_no_text_is_refused(name):
     pool = Pool()
@@ -598,7 +591,7 @@ def test_a_command_name_that_is_no_text_is_refused(name):
     assert waiting.written() == b""
 
 
-@pytest.mark.promise("Arguments are sent as they were when they were given; guards check what is sent")
+@pytest.mark.promise("Arguments are sent as they were when the command was issued; guards check the sent values")
 @pytest.mark.parametrize(
     "args",
     [
@@ -673,7 +666,7 @@ def caught(deferred):
 
 
 @pytest.mark.promise(
-    "Each reply of a batch, pipeline or transaction is that of its own command",
+    "Each result of a batch, pipeline or transaction is the reply to its own command",
     about="Transactions, pipelines and batches",
 )
 def test_each_reply_of_a_batch_is_its_own_commands_whatever_an_override_does(overriding):
@@ -687,7 +680,7 @@ def test_each_reply_of_a_batch_is_its_own_commands_whatever_an_override_does(ove
     assert a.is_whole
 
 
-@pytest.mark.promise("Each reply of a batch, pipeline or transaction is that of its own command")
+@pytest.mark.promise("Each result of a batch, pipeline or transaction is the reply to its own command")
 def test_each_reply_of_a_pipeline_is_its_own_commands_whatever_an_override_does(overriding):
     a, expected = overriding
     p = fired(a.rc.pipeline())
@@ -702,7 +695,7 @@ def test_each_reply_of_a_pipeline_is_its_own_commands_whatever_an_override_does(
     assert a.is_whole
 
 
-@pytest.mark.promise("Each reply of a batch, pipeline or transaction is that of its own command")
+@pytest.mark.promise("Each result of a batch, pipeline or transaction is the reply to its own command")
 @pytest.mark.parametrize("in_pipeline", [False, True], ids=["transaction", "in a pipeline"])
 def test_each_reply_of_a_transaction_is_its_own_commands_whatever_an_override_does(overriding, in_pipeline):
     a, expected = overriding
@@ -774,7 +767,8 @@ def test_an_override_that_swallows_a_verb_leaves_no_transaction_to_others(in_mem
 # -- many that fail together
 
 
-@pytest.mark.promise("100,000 commands that fail together hold up no turn of the reactor", about="Load and memory")
+@pytest.mark.once
+@pytest.mark.promise("100,000 commands that fail together do not block the reactor", about="Load and memory")
 @pytest.mark.parametrize("fails", ["loss", "poolTimeout", "disconnect"])
 def test_a_hundred_thousand_that_fail_together_take_many_turns(clock, monkeypatch, fails):
     spent = [0.0]

@@ -9,10 +9,9 @@ from testbed.wire import command
 import txredis_fast as redis
 
 pytestmark = pytest.mark.promise(
-    "A reply that no command asked for, or that comes before its command was written, ends the connection "
-    "and reaches no caller",
-    "Nothing that has failed is written later. (Written means handed to Twisted. A command that is "
-    "cancelled in the turn in which it was given may still be written; its reply is dropped.)",
+    "A surplus reply, or a reply that arrives before its command is written, ends the connection and reaches no caller",
+    "A command that has failed is never written later. (Written means handed to Twisted. A command that is "
+    "cancelled in the reactor turn in which it was issued may still be written; its reply is dropped.)",
     about="Replies and their callers",
 )
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, gatherResults
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
 
-pytestmark = pytest.mark.promise("Blocking commands never hold up or use the connections of the pool")
+pytestmark = pytest.mark.promise("Blocking commands neither delay nor use the connections of the pool")
 
 #: Each kind with nothing to give: the command, and what makes it answer.
 KINDS = [

@@ -137,9 +137,9 @@ def test_the_tour_says_which_implementation_ran_and_how_the_other_one_compares()
     assert f"txredis_fast {txredis_fast.__version__} (pure Python)" in done.stdout
     assert "Measured with the pure Python implementation." in done.stdout
     if importlib.util.find_spec("txredis_fast.resp._cresp") is None:
-        assert "The compiled one is not here to compare with" in done.stdout
+        assert "The compiled one is missing from the comparison" in done.stdout
     else:
-        assert "how long the compiled one takes" in done.stdout
+        assert "time with the compiled implementation" in done.stdout
         assert " x\n" in done.stdout
 
 
@@ -179,7 +179,7 @@ def test_a_server_that_ends_in_the_middle_is_told_of_in_one_line():
         os.kill(server, signal.SIGKILL)
         _, err = process.communicate(timeout=LIMIT)
         assert process.returncode == 1
-        assert err == "python -m txredis_fast: the server ended in the middle (signal 9)\n"
+        assert err == "python -m txredis_fast: the server ended unexpectedly (signal 9)\n"
         assert not any(map(is_running, children))
 
 
@@ -238,10 +238,10 @@ def test_what_the_user_may_not_do_is_told(make_server):
     [
         ("-@all", "Not measured; refused: NOPERM"),
         ("-@all +ping", "Speed: PING"),
-        ("-@all +get ~*", "Speed: GET of a key that is not there"),
+        ("-@all +get ~*", "Speed: GET of a missing key"),
         ("-@all +get +set ~*", "Speed: GET of 32 bytes"),
         ("+@all -ping -info -acl ~* &*", "Speed: GET of 32 bytes"),
-        ("+@read ~* &*", "Speed: GET of a key that is not there"),
+        ("+@read ~* &*", "Speed: GET of a missing key"),
         ("+@all -exec -discard -unwatch -del -publish ~* &*", "Speed: GET of 32 bytes"),
     ],
 )
@@ -293,10 +293,10 @@ def test_why_there_is_no_connection_is_one_line(make_server, tmp_path):
         f"redis://127.0.0.1:{closed_port()}": "connection refused",
         "redis://no-such-host.invalid": "the name no-such-host.invalid",
         f"redis://:wr%2Fng@{address}": "wrong user or password",
-        f"redis://{address}": "it wants a password",
+        f"redis://{address}": "it requires a password",
         f"redis://:s3cr%2Ft@{address}/99": "there is no db 99",
         f"rediss://:s3cr%2Ft@{address}": "does not speak TLS",
-        f"unix://{tmp_path}/nothing": "there is no such socket",
+        f"unix://{tmp_path}/nothing": "the socket does not exist",
     }
     with ThreadPoolExecutor(4) as threads:
         lines = threads.map(lambda url: one_line(command("--url", url, "--timeout", "3")), expected)

@@ -11,7 +11,7 @@ from testbed.servers import KINDS, Server
 import txredis_fast as redis
 
 pytestmark = pytest.mark.promise(
-    "No error, event or hook contains a password or a part of one, whatever its type and whatever the server repeats"
+    "No error, event or hook contains a password or a part of it, whatever its type and whatever the server repeats"
 )
 
 MARKER = "Marker9f31Pass"

@@ -30,7 +30,9 @@ from txredis_fast.pubsub.subscriber import SubscriberFactory, SubscriberProtocol
 
 pytestmark = [
     pytest.mark.usefixtures("both", "logged_errors"),
-    pytest.mark.promise("Drops and restarts restore exactly the channels, patterns and shard channels that are wanted"),
+    pytest.mark.promise(
+        "After lost connections and restarts exactly the current channels, patterns and shard channels are restored"
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ import txredis_fast as redis
 pytestmark = [
     pytest.mark.usefixtures("both", "logged_errors", "clock"),
     pytest.mark.promise(
-        "Messages come in order and once; every missing one falls into a gap that was told, or is counted as dropped"
+        "Messages arrive in order and once; every missing message is part of a reported gap or counted as dropped"
     ),
 ]
 

@@ -6,6 +6,7 @@ import math
 import time
 
 import pytest
+from testbed.extent import extent
 from testbed.wire import bulk, bulks, command
 
 from txredis_fast._tunables import SAME_HASH_MAX_KEYS
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.promise(
 #: Python's hash of an integer is its remainder by this.
 MODULUS = 2**61 - 1
 
-MANY = 20_000
+MANY = extent(20_000, 4_000)
 
 
 def texts_of(numbers):

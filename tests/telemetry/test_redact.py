@@ -14,7 +14,7 @@ from txredis_fast.exceptions import response_error
 from txredis_fast.telemetry.redact import kind_and_size, redacted, without_secret
 
 pytestmark = pytest.mark.promise(
-    "No error, event or hook contains a password or a part of one, whatever its type and whatever the server repeats",
+    "No error, event or hook contains a password or a part of it, whatever its type and whatever the server repeats",
     about="Security",
 )
 

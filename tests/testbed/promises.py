@@ -40,17 +40,18 @@ _HEAD = """\
 What is promised
 ================
 
-These promises hold whatever the network and the server do, on both implementations. Each names the tests that hold it.
+These promises hold whatever the network and the server do, on both implementations. Each row names the tests that check
+it.
 """
 
 _FOOT = """
 The soak
 --------
 
-One proof takes longer than a test. Many users work on servers of the soak's own, through a proxy with faults, while
-the server is stopped and restarted; with ``--failover`` a master is lost again and again. Every value names its key and
-its writer, every published number arrives or falls into a gap that was told, and anything wrong ends the soak with exit
-status 1. ::
+One proof takes longer than a test. The soak starts its own servers. Many users work on them through a proxy with
+faults, while the servers are stopped and restarted; with ``--failover`` the master is killed repeatedly. Every value
+contains its key and its writer, every published number arrives or falls into a reported gap, and any violation ends the
+soak with exit status 1. :doc:`testing` has its results. ::
 
     python -m tests.testbed.soak --minutes 10 --failover --every 2   # --url redis://... for a server of your own
     python -m tests.testbed.soak --operations 5000000 --faults 2000

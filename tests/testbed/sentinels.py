@@ -56,6 +56,12 @@ class Sentinel(Process):
         fields = [field.decode() for field in self.command("SENTINEL", "MASTER", self.service)]
         return dict(zip(fields[::2], fields[1::2], strict=True))
 
+    def introduce(self) -> None:
+        """Tell the other Sentinels of it, as it does by itself every two seconds."""
+        name = f"{self.host},{self.port},{self.command('SENTINEL', 'MYID').decode()}"
+        master = f"{self.service},{self.master.host},{self.master.port}"
+        self.master.command("PUBLISH", "__sentinel__:hello", f"{name},0,{master},0")
+
     def knows(self, expected: dict[str, str]) -> bool:
         """Whether :meth:`state` has these fields."""
         return expected.items() <= self.state().items()
@@ -79,6 +85,14 @@ def sentinel_group(
             for _ in range(sentinels)
         ]
         expected = {"flags": "master", "num-slaves": str(replicas), "num-other-sentinels": str(sentinels - 1)}
+
+        def is_known(watcher: Sentinel) -> bool:
+            if watcher.knows(expected):
+                return True
+            for each in watchers:
+                each.introduce()
+            return False
+
         for watcher in watchers:
-            wait_until(partial(watcher.knows, expected), f"{watcher} knows the others")
+            wait_until(partial(is_known, watcher), f"{watcher} knows the others")
         yield master, copies, watchers

@@ -1,4 +1,4 @@
-"""Where a server is and as whom to connect, from a URL; and how to speak of it without the password."""
+"""The address and credentials of a server, parsed from a URL, and texts about it without the password."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _SCHEMES = ("redis", "rediss", "unix")
 
 
 class Address:
-    """Where a server is and as whom to connect, from a URL.
+    """The address and credentials of a server.
 
-    :ivar url: as it was given.
-    :ivar shown: the same without the password.
+    :ivar url: the URL that the user typed.
+    :ivar shown: the URL with ``***`` in place of the password.
     """
 
     def __init__(self, url: str) -> None:
-        """Read a URL.
+        """Parse a URL.
 
-        :raises CommandLineError: what is wrong with it.
+        :raises CommandLineError: the URL is wrong; the message says how.
         """
         self.url = url
         self._password_texts: set[str] = set()
@@ -51,12 +51,12 @@ class Address:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether TLS is wanted."""
+        """Whether the URL asks for TLS."""
         return self._parsed.scheme == "rediss" or bool(self.options.get("tls"))
 
     @property
     def path(self) -> str:
-        """The path of the unix socket, "" for TCP."""
+        """The path of the unix socket; "" for TCP."""
         return self._parsed.path
 
     @property
@@ -71,13 +71,16 @@ class Address:
 
     @property
     def where(self) -> str:
-        """What the connection goes to, as people write it."""
+        """The address as a user would write it: ``host:port``, ``[IPv6]:port`` or the socket's path."""
         if self.path:
             return self.path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def endpoint(self, timeout: float, tls: bool) -> Any:
-        """Make a Twisted endpoint of it."""
+        """Make a Twisted client endpoint.
+
+        :param timeout: seconds for one attempt to connect.
+        """
         if self.path:
             return unix_endpoint(self.path, timeout)
         details: dict[str, Any] = {name: self.options.get(name) for name in TLS_DETAILS}
@@ -85,5 +88,5 @@ class Address:
         return tcp_endpoint(self.host, self.port, timeout, context)
 
     def scrub(self, text: object) -> str:
-        """Return a text on one line, without the password: a server may repeat what it does not understand."""
+        """Return a text on one line without the password, because a server may repeat arguments in its errors."""
         return without_secret(plain(text), *map(plain, sorted(self._password_texts, key=len, reverse=True)))

@@ -1,6 +1,6 @@
-"""Connects once to a server, and says either what it is or, in one line, why not.
+"""The doctor's examination: connects once to a server, and describes the server or, in one line, the failure.
 
-Passwords are in nothing that it says.
+No text of this module contains a password.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ __all__ = ["ServerFacts", "examine"]
 
 @dataclasses.dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself.
+    """A description of a server and of the connection to it.
 
     :ivar server: kind, version and mode: ``"Valkey 9.1.2, standalone"``.
-    :ivar tls: ``"no"``, or its version.
-    :ivar user: the ACL user.
+    :ivar tls: ``"no"``, or the version of TLS.
+    :ivar user: the ACL user of the connection.
     """
 
     server: str
@@ -42,7 +42,7 @@ class ServerFacts:
 
 
 class _Probe(RedisProtocol):
-    """A connection that notes why it was lost, and what came first on it."""
+    """A connection that records the reason of its loss and the first bytes received."""
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         reason = self.factory.reason
@@ -72,13 +72,13 @@ class _ProbeFactory(Factory):
 
 
 async def examine(address: Address, timeout: float) -> ServerFacts:
-    """Connect, authenticate and ask the server what it is.
+    """Connect, authenticate and query the server.
 
     :param timeout: seconds for all of it.
-    :raises CommandLineError: why that failed.
+    :raises CommandLineError: it failed; the message says why.
     """
     why = Reason(address, timeout)
-    # Asking whether the other spelling of TLS would have worked needs some of the time.
+    # With TLS, a part of the time is left for the check whether the port speaks plain RESP.
     patience = timeout * 0.8 if address.uses_tls else timeout
     examination = Deferred.fromCoroutine(_examine(address, timeout, why)).addTimeout(patience, current_reactor())
     try:
@@ -89,7 +89,7 @@ async def examine(address: Address, timeout: float) -> ServerFacts:
         raise
     except DeferredTimeoutError:
         reason = why.timed_out()
-    except Exception as error:  # whatever it was, the user is told
+    except Exception as error:  # every failure is reported to the user
         reason = why.explain(error)
     if (
         address.uses_tls
@@ -138,7 +138,7 @@ async def _kind(probe: _Probe) -> str:
     try:
         text = str(await probe.execute_command("INFO", "server"))
     except ResponseError:
-        return "a server that does not say what it is"
+        return "a server that refuses INFO"
     fields = dict(line.partition(":")[::2] for line in text.splitlines())
     mode = fields.get("redis_mode", fields.get("server_mode", ""))
     for name, key in (
@@ -148,7 +148,7 @@ async def _kind(probe: _Probe) -> str:
     ):
         if key in fields:
             return f"{name} {fields[key]}{f', {mode}' if mode else ''}"
-    return "a server of an unknown kind"
+    return "an unknown server"
 
 
 async def _user(probe: _Probe, address: Address) -> str:
@@ -168,7 +168,10 @@ def _first_of(*deferreds: Deferred[Any]) -> Deferred[Any]:
 
 
 def _resolve(host: str) -> Deferred[None]:
-    """Resolve a host name; fails with ``socket.gaierror``."""
+    """Resolve a host name.
+
+    :returns: fires with None; fails with ``socket.gaierror``.
+    """
     done: Deferred[None] = Deferred()
     with contextlib.suppress(ValueError):
         ipaddress.ip_address(host.partition("%")[0])
@@ -188,17 +191,17 @@ def _resolve(host: str) -> Deferred[None]:
             socket.getaddrinfo(host, None)
         except OSError as unknown:
             error = unknown
-        except UnicodeError as unspeakable:  # no name can be written so
-            error = socket.gaierror(socket.EAI_NONAME, str(unspeakable))
+        except UnicodeError as not_encodable:  # it has no IDNA form
+            error = socket.gaierror(socket.EAI_NONAME, str(not_encodable))
         reactor.callFromThread(finish, error)
 
-    # Its own thread, a daemon: a resolver may take minutes, and the program is not to wait for it.
+    # A daemon thread of its own: the resolver may take minutes, and the program must not wait for it at exit.
     threading.Thread(target=look_up, daemon=True).start()
     return done
 
 
 class _Greeting(Protocol):
-    """Sends PING in plain text, and waits for what comes first."""
+    """Sends PING in plain text, and fires with the first bytes received."""
 
     def __init__(self) -> None:
         self.answer: Deferred[bytes] = Deferred()
@@ -218,7 +221,7 @@ class _Greeting(Protocol):
 
 
 async def _speaks_plain_text(address: Address, timeout: float) -> bool:
-    """Whether RESP is spoken there without TLS."""
+    """Tell whether the port speaks RESP without TLS."""
 
     async def greet() -> bool:
         greeting: Any = await address.endpoint(timeout, False).connect(Factory.forProtocol(_Greeting))
@@ -232,5 +235,5 @@ async def _speaks_plain_text(address: Address, timeout: float) -> bool:
         return await Deferred.fromCoroutine(greet()).addTimeout(timeout, current_reactor())
     except CancelledError:
         raise
-    except Exception:  # then it does not
+    except Exception:  # any failure means no
         return False

@@ -1,4 +1,4 @@
-"""The tour's own keys: named so that they are nobody else's, deleted for certain."""
+"""The keys of the tour: their names are unique, and they are deleted whatever happens."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from .screen import plain
 
 __all__ = ["Keys"]
 
-#: Seconds after which the server itself deletes them.
+#: Minimum time to live of the keys, in seconds.
 _LIFE = 60
-#: Seconds that deleting them may take.
+#: Time limit of their deletion, in seconds.
 _CLEANING_LIMIT = 2.0
 
 
 class Keys:
-    """The names of the tour's keys, and of its channel.
+    """The names of the tour's keys and channel.
 
-    :ivar life: seconds until the keys expire.
-    :ivar left_behind: words for what could not be deleted, "" if nothing is left.
+    :ivar life: time to live of the keys, in seconds.
+    :ivar left_behind: sentence about the keys that could not be deleted; "" if there are none.
     """
 
     def __init__(self, unique: bool, life: float) -> None:
         """Choose names.
 
-        :param unique: whether others may have keys on the server.
-        :param life: seconds that the keys are needed.
+        :param unique: whether the names need a random prefix, because other programs may have keys on the server.
+        :param life: seconds for which the tour needs the keys.
         """
         prefix = f"tour-{secrets.token_hex(4)}:" if unique else ""
         self.greeting = f"{prefix}greeting"
@@ -45,7 +45,7 @@ class Keys:
         self._written = False
 
     async def writing(self, action: Callable[[], Awaitable[Any]]) -> Any:
-        """Do something that writes keys, so that they are deleted in the end; unless it is refused."""
+        """Run an action that writes keys, and note that they have to be deleted unless the server refused it."""
         written, self._written = self._written, True
         try:
             return await action()
@@ -58,10 +58,10 @@ class Keys:
             raise
 
     async def delete(self, rc: Any, connect: Callable[[], Deferred[Any]]) -> None:
-        """Delete what was written.
+        """Delete the keys.
 
-        :param rc: the handler of the pool that wrote it.
-        :param connect: makes another handler, for when the pool has lost its connections.
+        :param rc: the handler that wrote them.
+        :param connect: makes another handler; used if the pool of *rc* has lost its connections.
         """
         if not self._written:
             return
@@ -83,12 +83,12 @@ class Keys:
             spare.disconnect()
 
     async def _delete_on(self, connections: list[Any]) -> None:
-        # On each connection, so that it comes after whatever is still on its way there. One key a command, because
-        # a node of a cluster refuses two.
+        # On each connection, because a write may still be in flight on any of them. One key per command, because a
+        # node of a cluster refuses two.
         deleting = [connection.delete(key) for connection in connections for key in (self.greeting, self.visits)]
         results = await DeferredList(deleting, consumeErrors=True)
         refusals = [result.value for success, result in results if not success and result.check(ResponseError)]
-        # A key that lives on another node could not be written either.
+        # MOVED: the key belongs to another node, so the tour could not write it either.
         refusals = [error for error in refusals if error.code != "MOVED"]
         if refusals:
             self.left_behind = f"{self.left_behind} ({plain(refusals[0])})"

@@ -1,6 +1,6 @@
-"""Runs one coroutine in the reactor, from which a signal is a cancellation: so that whatever it began, it ends.
+"""Runs one coroutine in the reactor. A signal cancels the coroutine, so that it can clean up.
 
-Knows nothing of Redis.
+This module must not know Redis.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 class Interrupted(Exception):
     """A signal ended the program.
 
-    :ivar status: the exit status that tells of it.
+    :ivar status: the exit status, 128 plus the signal's number.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,15 +32,15 @@ class Interrupted(Exception):
 
 
 def silence_logging() -> None:
-    """Keep Twisted's log off the screen: what went wrong is told by the program itself."""
+    """Discard Twisted's log: the program reports its errors itself."""
     globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
 
 
 def run_reactor(main: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None:
-    """Run a coroutine to its end; once for a process.
+    """Run a coroutine to its end. May be called once per process.
 
-    :raises Interrupted: it was cancelled by a signal.
-    :raises Exception: what it raised.
+    :raises Interrupted: a signal cancelled it.
+    :raises Exception: the exception of the coroutine.
     """
     reactor = current_reactor()
     silence_logging()
@@ -54,19 +54,19 @@ def run_reactor(main: Callable[[], Coroutine[Deferred[Any], Any, None]]) -> None
             signals.append(number)
             reactor.callFromThread(running.cancel)
 
-        # Only now: the reactor has just set its own, which would stop it with everything left as it is.
+        # The reactor has just installed its own handlers, which would stop it without cleaning up: replace them.
         for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
                 signal.signal(number, interrupt)
         running.addBoth(outcome.append)
-        # One turn later, in which connections that were aborted are closed.
+        # One turn later, because aborted connections are closed in the next turn.
         running.addBoth(lambda _: reactor.callLater(0, reactor.stop))
 
     reactor.callWhenRunning(start)
     reactor.run()
     if signals:
         raise Interrupted(signals[0])
-    if not outcome:  # a signal in the moment before the reactor ran
+    if not outcome:  # a signal arrived before the reactor ran
         raise Interrupted(signal.SIGINT)
     if isinstance(outcome[0], Failure):
         outcome[0].raiseException()

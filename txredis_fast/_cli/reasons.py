@@ -1,4 +1,4 @@
-"""Why there is no connection, in words: one line, with what to do about it where that is known."""
+"""The reason of a failed connection in one line, with a remedy if there is one."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .screen import plain
 
 __all__ = ["Reason", "tls_failure"]
 
-#: How TLS begins what it sends when it is spoken to in plain text: the header of an alert.
+#: First bytes from a TLS server that receives plain text: the header of an alert.
 _TLS_ALERT = re.compile(rb"^\x15\x03")
 
 
 class Reason:
-    """How far connecting came, and the words for why it came no further.
+    """The progress of an attempt to connect, and the message for its failure.
 
-    :ivar resolved: whether the host's address is known.
-    :ivar connected: whether the connection was accepted.
-    :ivar refusal: the text and the error that AUTH or SELECT was refused with.
-    :ivar lost_because: why the connection was lost.
-    :ivar first_bytes: that came on it.
+    :ivar resolved: whether the host name is resolved.
+    :ivar connected: whether the connection is established.
+    :ivar refusal: message and error if the server refused AUTH or SELECT, else None.
+    :ivar lost_because: exception with which the connection was lost, or None.
+    :ivar first_bytes: first bytes received on the connection.
     """
 
     def __init__(self, address: Address, timeout: float) -> None:
-        """Begin, with nothing done.
+        """Start with no progress.
 
-        :param timeout: seconds, of which it is told when they are over.
+        :param timeout: time limit in seconds, for the messages.
         """
         self._address = address
         self._timeout = timeout
@@ -43,16 +43,16 @@ class Reason:
         self.first_bytes = b""
 
     def timed_out(self) -> str:
-        """Say what did not happen in time."""
+        """Return the message for a timeout."""
         within = f"within {self._timeout:g} seconds"
         if not self.resolved:
             return f"the name {self._address.host} was not resolved {within}"
         if not self.connected:
-            return f"no answer {within}; the host is down, or a firewall keeps it from answering"
+            return f"no answer {within}; the host is down, or a firewall drops the packets"
         return f"it accepted the connection but did not answer {within}"
 
     def explain(self, error: Exception) -> str:
-        """Say why an exception came."""
+        """Return the message for an exception."""
         if isinstance(error, socket.gaierror):
             return f"the name {self._address.host} does not resolve ({error.strerror})"
         if self.refusal is not None:
@@ -71,7 +71,7 @@ class Reason:
         if code == "WRONGPASS" or "invalid password" in text:
             return "wrong user or password"
         if code == "NOAUTH":
-            return "it wants a password: redis://user:password@host, or redis://:password@host without a user"
+            return "it requires a password: redis://user:password@host, or redis://:password@host without a user"
         if "without any password configured" in text or "no password is set" in text:
             return "it has no password set for this user; leave it out of the URL"
         if "DB index" in text or "invalid DB" in text:
@@ -89,17 +89,17 @@ class Reason:
             return tls_failure(error)
         number = getattr(error, "osError", None)
         if self._address.path and number == 2:
-            return "there is no such socket"
+            return "the socket does not exist"
         return os.strerror(number) if isinstance(number, int) and number > 0 else plain(error)
 
     def _lost(self, error: Exception) -> str:
-        error = self.lost_because or error  # what a command failed with has it only as text
+        error = self.lost_because or error  # the error of a command has the reason only as text
         if self._address.uses_tls:
             return tls_failure(error)
         if _TLS_ALERT.match(self.first_bytes):
             return "this port speaks TLS; the URL then begins with rediss://"
         if isinstance(error, ProtocolError):
-            return f"what answers there is not a Redis or Valkey server ({plain(error)})"
+            return f"the peer is not a Redis or Valkey server ({plain(error)})"
         if self.first_bytes:
             return f"it closed the connection ({plain(error)})"
         hint = "" if self._address.path else "; if it speaks TLS, the URL begins with rediss://"
@@ -107,18 +107,18 @@ class Reason:
 
 
 def tls_failure(error: Exception) -> str:
-    """The words for a TLS connection that was not made or lost."""
+    """Return the message for a TLS connection that failed or was lost."""
     if type(error).__name__ in ("VerificationError", "CertificateError"):
         return "the TLS certificate is not for this host name"
     if "host name" in str(error):
         return "the TLS certificate is not for this host name"
     if "certificate verify failed: it has expired" in str(error):
         return "the TLS certificate has expired"
-    # OpenSSL's errors: a list of (library, function, reason).
+    # OpenSSL's error queue: a list of tuples (library, function, reason).
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     reasons = [reason[-1] for reason in queue if isinstance(reason, tuple) and reason] or [str(error)]
     if any("certificate verify failed" in reason for reason in reasons):
-        return "the TLS certificate is not trusted; SSL_CERT_FILE may name the certificate of your own authority"
+        return "the TLS certificate is not trusted; SSL_CERT_FILE can name the certificate of your own authority"
     plain_server = ("wrong version number", "record layer", "does not speak TLS")
     if any(sign in reason for reason in reasons for sign in plain_server):
         return "this port does not speak TLS; without it the URL begins with redis://"

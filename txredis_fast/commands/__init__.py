@@ -1,7 +1,7 @@
-"""What can be said to a server: every command as a method, one class per group of Redis.
+"""Every command as a method, one class per command group of Redis.
 
-Nothing here sends or waits: a method makes a command's arguments, picks the function that converts its reply,
-and hands both to the host's ``execute_command``.
+A command method makes the command's arguments, picks the function that converts its reply, and passes both to the
+host's ``execute_command``. This room neither sends commands nor waits for replies.
 """
 
 from __future__ import annotations
@@ -39,10 +39,15 @@ class Commands(
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 
-    Each method returns a Deferred that fires with the command's value, and fails with
-    :exc:`.ResponseError` where the server answers with an error, with :exc:`.ConnectionError` where
-    no answer comes, or with what is wrong with the arguments. In a transaction it fires with ``"QUEUED"``, and
-    the value is an element of what ``commit`` fires with.
+    Each method returns a Deferred that fires with the command's value. The Deferred fails with
+
+    - :exc:`.ResponseError` if the server replies with an error, :exc:`.WrongTypeError` for example;
+    - :exc:`.ConnectionError` if no reply arrives; its subclasses tell whether the command may have been executed;
+    - :exc:`.InvalidData`, or another error about the arguments, if the command cannot be encoded.
+
+    In a transaction the Deferred fires with ``"QUEUED"``, and ``commit()`` fires with a list of the values. Keys,
+    members and values are str, bytes-like or numbers. A reply's data is str, int, float or bytes, as the options
+    ``charset`` and ``convertNumbers`` decide.
     """
 
     __slots__ = ()

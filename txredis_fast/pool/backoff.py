@@ -1,8 +1,8 @@
 """When a lost connection is made again: the back-off of a pool.
 
-The delay starts anew only after a connection proved usable, and is spread at random. Otherwise a server that accepts
-connections and drops them would be attempted at full pace, and a thousand clients that lose one server in the same
-instant would all come back in one.
+The delay starts anew only after a connection proved usable, else a server that accepts connections and drops them
+would get attempts at full pace. The delay is random, else a thousand clients that lose one server in the same instant
+would all reconnect in the same instant.
 
 This module must not know what the connections are for.
 """
@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
 
 from .._checks import number_or
 from .._reactor import current_reactor
+from ..connection import RedisProtocol
 
 __all__ = ["Backoff"]
 
@@ -33,7 +35,7 @@ class Backoff:
     #: The part of the delay that may be left out at random, from 0 to 1; 0: nothing.
     spread = 1.0
     #: The ``IReactorTime`` to measure with; None: the reactor.
-    clock: Any = None
+    clock: IReactorTime | None = None
 
     @property
     def handshake_refused(self) -> bool:
@@ -62,7 +64,7 @@ class Backoff:
         """
         return self.retryDelay(attempt)
 
-    def was_dropped(self, protocol: Any) -> bool:
+    def was_dropped(self, protocol: RedisProtocol) -> bool:
         """Whether a connection that has not proved usable counts as one that the server dropped."""
         return True
 
@@ -78,7 +80,7 @@ class Backoff:
         """An attribute that programs set; its default where that is no number."""
         return float(number_or(getattr(self, name), getattr(Backoff, name)))
 
-    def hasProved(self, protocol: Any, since: float) -> bool:
+    def hasProved(self, protocol: RedisProtocol, since: float) -> bool:
         """Whether a connection has proved usable: the server answered on it, or kept it open for ``maxDelay`` seconds.
 
         :param since: when it was made, in the reactor's seconds.

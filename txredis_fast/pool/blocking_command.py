@@ -1,8 +1,8 @@
 """One blocking command in the lane, from waiting for a connection to its reply; and how it is given up.
 
-A command that is given up leaves the server by ``CLIENT UNBLOCK``, sent on another connection, a bounded number of
-times. :mod:`.blocking_state` has its states. No half changes: whatever is raised, the connection is given back or ends,
-and the caller's Deferred fires.
+A command that is given up is ended by ``CLIENT UNBLOCK``, sent on another connection up to ``UNBLOCK_MAX_TRIES`` times;
+:mod:`.blocking_state` has its states. Whatever is raised at any call, the connection is given back or closed, and the
+caller's Deferred fires.
 
 This module must not know how connections are made, nor which one may send an UNBLOCK.
 """
@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import UNBLOCK_DELAY_SECONDS, UNBLOCK_MAX_TRIES
 from ..commands._parts import BLOCKING, command_name
+from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
 from ..inflight import TimeLimit
 from ..transport import cancel_timer
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockingCommand"]
 
 
-# Names of this module: to look them up in the enum is a call, which may raise.
+# Module names, because looking a member up in its enum may be a call, and a call may raise.
 _WAITING, _SENT, _ANSWERED = BlockingState.WAITING, BlockingState.SENT, BlockingState.ANSWERED
 _TAINTED, _DONE = BlockingState.TAINTED, BlockingState.DONE
 _REPLIED = (_ANSWERED, _TAINTED, _DONE)
@@ -42,10 +44,12 @@ class BlockingCommand:
     :ivar state: see :class:`BlockingState`.
     """
 
+    _connection: RedisProtocol  # from SENT on
+
     def __init__(
         self,
         lane: BlockingLane,
-        send: Callable[[Any], Deferred[Any]],
+        send: Callable[[RedisProtocol], Deferred[Any]],
         timeout: float | None,
         batch: Sequence[Sequence[Any]] | None,
     ) -> None:
@@ -55,9 +59,8 @@ class BlockingCommand:
         self._lane = lane
         self._send = send
         self._batch = batch
-        self._connection: Any = None
         self._tries = 0
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._limit: TimeLimit | None = None
         if timeout is not None:
             self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
@@ -82,7 +85,7 @@ class BlockingCommand:
             finally:
                 self.deferred.errback(failure)
 
-    def _got(self, connection: Any) -> None:
+    def _got(self, connection: RedisProtocol) -> None:
         self._connection = connection
         try:
             self._enter(BlockingEvent.CONNECTED)
@@ -90,8 +93,8 @@ class BlockingCommand:
         except BaseException:
             self._answered(Failure())
 
-    def _not_answered(self, failure: Failure) -> Any:
-        """Raised before, or while, the reply was taken: nobody else would give back what this command has."""
+    def _not_answered(self, failure: Failure) -> Failure:
+        """An exception came before or while the reply was handled: give the connection back all the same."""
         if self.state not in _REPLIED:
             self._answered(failure)
         return failure
@@ -125,7 +128,7 @@ class BlockingCommand:
         return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
 
     def _release(self) -> None:
-        """Give the connection back, or end it, as the state has it: while an UNBLOCK is unanswered, neither."""
+        """Give the connection back in DONE, close it in TAINTED; in ANSWERED the answer to the UNBLOCK is awaited."""
         if self.state is _DONE:
             self._lane.put(self._connection)
         elif self.state is _TAINTED:
@@ -134,7 +137,7 @@ class BlockingCommand:
     # -- given up
 
     def _progress(self) -> tuple[int, int]:
-        return (0, 0) if self._connection is None else self._connection.link.progress()
+        return (0, 0) if self.state is _WAITING else self._connection.link.progress()
 
     def _overdue(self, timeout: float) -> None:
         waiting = self.state is _WAITING
@@ -166,7 +169,7 @@ class BlockingCommand:
             self._cannot_tell(Failure())
             raise
 
-    def _tell(self, messenger: Any) -> None:
+    def _tell(self, messenger: RedisProtocol | None) -> None:
         if self.state in _REPLIED:
             return
         try:
@@ -194,7 +197,7 @@ class BlockingCommand:
         self._timer = current_reactor().callLater(UNBLOCK_DELAY_SECONDS * 2**self._tries, self._unblock)
 
     def _cannot_tell(self, _: Failure) -> None:
-        if self.state not in (_TAINTED, _DONE):  # else the connection ends, or is another command's
+        if self.state not in (_TAINTED, _DONE):  # else it is closed already, or serves another command
             self._end_connection()
 
     def _end_connection(self) -> None:

@@ -1,8 +1,9 @@
 """RESP, the protocol of Redis and Valkey: bytes <-> Python values.
 
-Everything on the path of a reply or command is there twice, compiled and in pure Python; both behave alike, and
-:mod:`txredis_fast._implementation` chooses. The grammar and all documentation are in :mod:`txredis_fast.resp._pyresp`.
-This package must not know anything of Twisted, of connections, or of commands.
+The code that decodes replies and encodes commands exists twice, compiled and in pure Python. Both behave alike;
+:mod:`txredis_fast._implementation` chooses one. :mod:`txredis_fast.resp._pyresp` has the grammar and the documentation.
+The grammar is that of https://redis.io/docs/latest/develop/reference/protocol-spec/.
+This package must not know Twisted, connections or commands.
 """
 
 from __future__ import annotations

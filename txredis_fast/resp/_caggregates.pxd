@@ -1,6 +1,6 @@
 # cython: language_level=3
-# What is compiled into whoever cimports it, because a call through a pointer for each element would cost too much; see
-# _caggregates.pyx.
+# The inline functions here are compiled into each module that cimports them, because a call through a pointer for each
+# element would cost too much. See _caggregates.pyx.
 
 cimport cython
 from cpython.object cimport PyObject
@@ -25,7 +25,7 @@ cdef class Frame:
     cdef object build(self)
 
     cdef inline int add(self, PyObject *fresh) except -1:
-        """Put the next item where it belongs, and take over the reference to it."""
+        """Store the next element, and steal the reference to it."""
         cdef Py_ssize_t index = self.size - self.left
         cdef PyObject *items = <PyObject *>self.items
         cdef PyObject *replaced
@@ -44,13 +44,13 @@ cdef class Frame:
 
 @cython.final
 cdef class Nest:
-    #: The innermost aggregate, or None; and those around it.
+    #: The innermost incomplete aggregate, or None; and the aggregates around it.
     cdef Frame frame
     cdef list around
-    #: How many elements all of them have, and how many of them are inside keys, since the reply began.
+    #: Counters of the reply: announced elements, and aggregates inside map keys and set elements.
     cdef Py_ssize_t elements
     cdef Py_ssize_t frozen
-    #: What sets, maps and errors count besides their bytes.
+    #: Bytes that sets, maps and errors count in max_buffered besides those on the wire.
     cdef Py_ssize_t extra
     cdef Py_ssize_t max_elements
     cdef Py_ssize_t max_depth
@@ -59,7 +59,7 @@ cdef class Nest:
     cdef void clear(self) noexcept
 
     cdef inline int close(self) except -1:
-        """Go on with the aggregate around the innermost one."""
+        """Pop the innermost aggregate."""
         self.frame = self.around.pop() if self.around else None
         return 0
 

@@ -1,8 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True, binding=False, embedsignature=True
 # cython: embedsignature.format=clinic
-"""Elements -> list, dict, set, Push, compiled: see :mod:`txredis_fast.resp._pyaggregates`.
+"""Decoded elements -> list, dict, set, Push, compiled: see :mod:`txredis_fast.resp._pyaggregates`.
 
-What is called for each element is in ``_caggregates.pxd``.
+The functions called for each element are inline, in ``_caggregates.pxd``.
 """
 
 cimport cython
@@ -25,7 +25,7 @@ cdef Py_ssize_t _MAX_FROZEN = _tunables.KEY_MAX_AGGREGATES
 cdef Py_ssize_t _SET_BYTES = _tunables.SET_COST_BYTES
 cdef Py_ssize_t _MAP_BYTES = _tunables.MAP_COST_BYTES
 
-#: How many items a list has room for from the beginning, and how many where nesting is deeper than replies are.
+#: Initial capacity of an aggregate's list, up to the usual nesting of replies and below it.
 cdef enum:
     PREPARED_ITEMS = 128
     DEEP_PREPARED_ITEMS = 8
@@ -38,7 +38,7 @@ def may_collide(list keys not None):
 
 
 cdef bint _may_collide(list keys) except -1:
-    """Whether so many keys are numbers of which many may have the same hash."""
+    """Tell whether more than SAME_HASH_MAX_KEYS keys are numbers that may have the same hash."""
     cdef Py_ssize_t found = 0
     cdef Py_ssize_t i
     cdef int overflow = 0
@@ -64,7 +64,7 @@ cdef list _keys(list items):
 
 
 cdef dict _dict(list items):
-    """Dict of keys, each followed by its value."""
+    """Make a dict of a list in which each key is followed by its value."""
     cdef list keys
     cdef dict pairs = {}
     cdef Py_ssize_t i
@@ -82,15 +82,15 @@ cdef dict _dict(list items):
 @cython.no_gc
 @cython.freelist(16)
 cdef class Frame:
-    """See :class:`txredis_fast.resp._pyaggregates.Frame`. The list has room before there is something to put in."""
+    """See :class:`txredis_fast.resp._pyaggregates.Frame`. The list is allocated with room for elements to come."""
 
     cdef int grow(self, Py_ssize_t index) except -1:
-        """Make room for more items; by half, because what a header announces may never come."""
+        """Grow the list by half: the elements that the header announces may never arrive."""
         self.items += [None] * min(self.left, max(PREPARED_ITEMS, index // 2))
         return 0
 
     cdef int child_frozen(self) noexcept:
-        """The ``frozen`` of an aggregate that comes next in this one."""
+        """Return the ``frozen`` of an aggregate that is the next element of this one."""
         if self.frozen:
             return self.frozen + 1
         if self.kind == c"~":
@@ -98,7 +98,7 @@ cdef class Frame:
         return (self.kind == c"%" or self.kind == c"|") and self.left % 2 == 0
 
     cdef object build(self):
-        """Make the value, once all items have come."""
+        """Make the Python value. All elements must be decoded."""
         cdef list items = self.items
         cdef Py_ssize_t i
         if self.kind == c"*":

@@ -26,12 +26,12 @@ cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     const char *PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    # On objects that nobody else can see yet, which may be written and resized.
+    # For new objects without a second reference, which may be written to and resized.
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
     int resize_bytes "_PyBytes_Resize"(PyObject **data, Py_ssize_t size) except -1
 
-#: What an encoded command is written to: first memory on the C stack, then bytes that nobody else sees yet.
+#: The output buffer: first memory on the C stack, then a bytes object without a second reference.
 cdef struct _Output:
     char *data
     Py_ssize_t size
@@ -41,12 +41,12 @@ cdef struct _Output:
 
 cdef enum:
     STACK_BYTES = 1024
-    #: What "$", a length, two CRLF and an integer take at most.
+    #: Maximum bytes of "$", a length, two CRLF and an integer.
     ARGUMENT_BYTES = 64
 
 
 cdef int _reserve(_Output *out, Py_ssize_t size) except -1:
-    """Make room for ``size`` bytes and the header around them."""
+    """Make room for an argument of ``size`` bytes, with its header and CRLF."""
     cdef Py_ssize_t need = out.size + size + ARGUMENT_BYTES
     cdef Py_ssize_t capacity
     if need <= out.capacity:
@@ -131,8 +131,8 @@ cdef int _encode(
 ) except -1:
     """Append an encoded command to ``out``.
 
-    :param usual_only: leave an argument that needs Python code to be run, and all after it.
-    :returns: whether that was so.
+    :param usual_only: stop at an argument whose encoding needs Python code.
+    :returns: 1 if it stopped, else 0.
     """
     cdef tuple args = command if type(command) is tuple else tuple(command)
     cdef bint utf8 = charset is None or charset == "utf-8"
@@ -180,7 +180,7 @@ cdef int _encode(
 
 
 cdef bytes _finish(_Output *out):
-    """Give what was written as bytes."""
+    """Return the output as bytes."""
     cdef bytes data
     if out.grown == NULL:
         return PyBytes_FromStringAndSize(out.data, out.size)
@@ -190,7 +190,7 @@ cdef bytes _finish(_Output *out):
 
 
 cdef bytes encode_usual(tuple args, object charset):
-    """As ``encode_command``, for at least one argument; None where its errors or strictness might matter."""
+    """Encode a command of common argument types; None if an argument needs Python code. *args* must not be empty."""
     cdef char stack[STACK_BYTES]
     cdef _Output out
     out.data, out.size, out.capacity, out.grown = stack, 0, STACK_BYTES, NULL

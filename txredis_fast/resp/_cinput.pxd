@@ -1,8 +1,8 @@
 # cython: language_level=3
-# The bytes that wait to be parsed, and what comes next in them if it is simple, compiled: see
-# :mod:`txredis_fast.resp._pyinput`. What differs is how they are held: in one buffer, which is the fed object itself
-# where that suffices. There is no _cinput.pyx, because all of this is compiled into the reader, of which it is a part.
-# Loops over ``const char *`` stay inside of what has been fed.
+# The input buffer, and fast paths for its commonest contents, compiled: see :mod:`txredis_fast.resp._pyinput`. Unlike
+# that, it is a single buffer: the fed bytes object itself if nothing else is buffered, else memory of our own. There is
+# no _cinput.pyx, because all functions are inline and compiled into the reader. Loops over ``const char *`` never read
+# beyond the fed bytes.
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
@@ -12,25 +12,25 @@ from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from txredis_fast.resp._cscalars cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, digits, is_digit
 
-#: A buffer of its own that is larger is released when it is empty.
+#: An empty buffer of our own is freed if it is larger than this many bytes.
 cdef enum:
     KEEP_BUFFER = 256 * 1024
 
-#: What line_end() returns for a line that does not end as it must.
+#: Returned by line_end() for a malformed line ending.
 cdef enum:
     NO_LINE_END = -1
 
 cdef struct Input:
-    #: The bytes being parsed are data[pos:end]: part of chunk, or of the buffer own of that capacity.
+    #: The buffered bytes are data[pos:end]. data points into chunk, or into own, a buffer of the given capacity.
     const char *data
     Py_ssize_t pos
     Py_ssize_t end
     PyObject *chunk
     char *own
     Py_ssize_t capacity
-    #: How far after pos there is no line end.
+    #: Number of bytes after pos that are known to contain no line end.
     Py_ssize_t scanned
-    #: The limits that matter here.
+    #: Limits of the reader.
     Py_ssize_t max_bulk
     Py_ssize_t max_elements
     Py_ssize_t max_line
@@ -54,28 +54,28 @@ cdef inline void _free(Input *self) noexcept:
 cdef inline void _let_go(Input *self) noexcept:
     Py_XDECREF(self.chunk)
     self.chunk = NULL
-    self.data = b""  # not NULL, to which C does not even let 0 be added
+    self.data = b""  # not NULL: NULL + 0 is undefined behaviour in C
     self.pos = self.end = 0
 
 
 cdef inline void release(Input *self) noexcept:
-    """Let go of buffers that are empty, except a small one of our own."""
+    """Free empty buffers, except a small one of our own."""
     _let_go(self)
     if self.capacity > KEEP_BUFFER:
         _free(self)
 
 
 cdef inline void clear(Input *self) noexcept:
-    """Forget all bytes."""
+    """Drop all bytes."""
     _let_go(self)
     _free(self)
     self.scanned = 0
 
 
 cdef inline int feed(Input *self, bytes chunk, Py_ssize_t start) except -1:
-    """Put a chunk after what waits.
+    """Append a chunk.
 
-    :param start: how many of its bytes are left out where nothing waits; else there are none to be left out.
+    :param start: number of bytes at the beginning of the chunk to leave out; must be 0 unless the buffer is empty.
     """
     cdef Py_ssize_t size = PyBytes_GET_SIZE(chunk)
     if self.pos != self.end:
@@ -91,7 +91,7 @@ cdef inline int feed(Input *self, bytes chunk, Py_ssize_t start) except -1:
 
 
 cdef inline int _append(Input *self, const char *data, Py_ssize_t size) except -1:
-    """Put bytes after those that wait; in amortised constant time a byte."""
+    """Append bytes to a buffer that is not empty, in amortised constant time per byte."""
     cdef Py_ssize_t rest = self.end - self.pos
     cdef Py_ssize_t capacity
     cdef char *own
@@ -124,7 +124,7 @@ cdef inline bint is_type_byte(char byte) noexcept:
 
 
 cdef inline Py_ssize_t length(const char *text, Py_ssize_t count) noexcept:
-    """Convert a length; -1 if it is none, and one far beyond every limit may come out as another such."""
+    """Convert a length; -1 if it is malformed. A length far beyond every limit becomes another such length."""
     cdef Py_ssize_t value = 0
     cdef Py_ssize_t i
     if count == 0 or digits(text, count) != count:
@@ -137,7 +137,7 @@ cdef inline Py_ssize_t length(const char *text, Py_ssize_t count) noexcept:
 
 
 cdef inline Py_ssize_t line_end(Input *self, Py_ssize_t longest) noexcept:
-    """Find where the line that comes next ends, its CRLF included; 0 if it does not yet; NO_LINE_END if wrongly."""
+    """Return the length of the next line, CRLF included; 0 if it is incomplete; NO_LINE_END if its end is malformed."""
     cdef const char *text = self.data + self.pos
     cdef Py_ssize_t available = self.end - self.pos
     cdef Py_ssize_t window = min(available, longest + 1)
@@ -158,14 +158,14 @@ cdef inline Py_ssize_t line_end(Input *self, Py_ssize_t longest) noexcept:
 
 
 cdef inline Py_ssize_t whole_bulk(Input *self, Py_ssize_t *start) noexcept:
-    """If an ordinary bulk string comes next and is complete: its length and where it starts; else -1."""
+    """Return the length of a complete bulk string at pos, and store the index of its first byte; else return -1."""
     cdef const char *text = self.data + self.pos
     cdef Py_ssize_t available = self.end - self.pos
     cdef Py_ssize_t size = 0
     cdef Py_ssize_t i = 1
     if available < 6 or text[0] != c"$":
         return -1
-    # At most 9 digits. At least 4 bytes must follow them, so that this many can be looked at.
+    # At most 9 digits. The 4 bytes after the digits must be buffered, because they are read below.
     available = min(available - 4, 10)
     while i < available and is_digit(text[i]):
         size = size * 10 + (text[i] - c"0")
@@ -183,7 +183,10 @@ cdef inline Py_ssize_t whole_bulk(Input *self, Py_ssize_t *start) noexcept:
 cdef inline int find_message(
     Input *self, char kind, Py_ssize_t *starts, Py_ssize_t *sizes, Py_ssize_t *end
 ) noexcept:
-    """If a message comes next and is complete: where its strings are, and how many name the channel; else 0."""
+    """Find a complete published message at pos.
+
+    :returns: the number of strings before the message (1: channel; 2: pattern, channel); 0 for anything else.
+    """
     cdef const char *text = self.data + self.pos
     cdef Py_ssize_t begin = self.pos
     cdef Py_ssize_t size = 0

@@ -6,12 +6,12 @@ from cpython.object cimport PyObject
 
 @cython.final
 cdef class LargeString:
-    #: An object that nobody else has: an ASCII str where what has come at first may be one, else bytes.
+    #: An object without a second reference: an ASCII str if the first bytes are ASCII and may be text, else bytes.
     cdef PyObject *_value
     cdef bint _is_text
     cdef bint _is_ascii
     cdef char kind
-    #: How long it gets, and how far it is.
+    #: Length of the whole string, and number of bytes that have arrived.
     cdef Py_ssize_t length
     cdef Py_ssize_t filled
 

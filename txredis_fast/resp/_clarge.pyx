@@ -1,7 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True, binding=False
-"""Bulk strings that are filled as their chunks come, compiled: see :mod:`txredis_fast.resp._pylarge`.
+"""Large bulk strings, filled chunk by chunk, compiled: see :mod:`txredis_fast.resp._pylarge`.
 
-A large string is received straight into the object that becomes its value.
+A large bulk string is received straight into the object that becomes its value.
 """
 
 cimport cython
@@ -21,8 +21,7 @@ cdef extern from *:
     #include <unistd.h>
     #endif
 
-    /* Ask for huge pages: making ordinary ones, one by one, is most of what a new large object costs. Where there are
-       none, nothing is lost. */
+    /* Ask for huge pages, because page faults are most of the cost of a new large object. The kernel may ignore it. */
     static void prefer_huge_pages(char *data, Py_ssize_t size)
     {
     #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -41,7 +40,7 @@ cdef extern from *:
 cdef Py_ssize_t _LARGE_BULK = _tunables.LARGE_BULK_BYTES
 cdef Py_ssize_t _BELIEVED = _tunables.TRUSTED_BULK_BYTES
 cdef Py_ssize_t _HUGE = _shared.HUGE
-#: Objects from this size on are asked to lie in huge pages.
+#: Objects of this many bytes or more ask for huge pages.
 cdef Py_ssize_t _HUGE_PAGES_FROM = 4 * 1024 * 1024
 
 
@@ -52,7 +51,7 @@ cdef Py_ssize_t _room_for(Py_ssize_t filled) noexcept:
 
 @cython.final
 cdef class _Window:
-    """A part of a large bulk string, to be written to as long as this object has it; knows who still holds it."""
+    """A writable buffer over a part of a large bulk string. Counts its exported views."""
 
     cdef char *_start
     cdef Py_ssize_t _size
@@ -85,7 +84,7 @@ cdef class LargeString:
         return text_size(self._value) if self._is_text else bytes_size(self._value)
 
     cdef int _new_value(self, const char *filled_with, Py_ssize_t capacity) except -1:
-        """Make the object that is filled, with what has come."""
+        """Allocate the object to fill, and copy the bytes that have arrived."""
         self._value = new_text(capacity, 127) if self._is_text else new_bytes(NULL, capacity)
         if capacity >= _HUGE_PAGES_FROM:
             prefer_huge_pages(self._start(), capacity)
@@ -93,9 +92,9 @@ cdef class LargeString:
         return 0
 
     cdef int make_room(self, Py_ssize_t size) except -1:
-        """Make room for at least ``size`` bytes more, which are still to come.
+        """Make room for at least ``size`` further bytes.
 
-        :raise MemoryError: there is none; what has come is as it was.
+        :raise MemoryError: the allocation failed; the string is unchanged.
         """
         cdef PyObject *old = self._value
         if self.filled + size <= self._capacity():
@@ -105,18 +104,18 @@ cdef class LargeString:
         return 0
 
     cdef void append(self, const char *data, Py_ssize_t size) noexcept:
-        """Take bytes that there is room for."""
+        """Append bytes. There must be room for them."""
         memcpy(self._start() + self.filled, data, size)
         self._has_more(size)
 
     cdef void _has_more(self, Py_ssize_t size) noexcept:
-        """Take note of bytes that were written, while they are in the processor's cache."""
+        """Account for bytes just written: update the length, and check for ASCII while they are in the CPU cache."""
         if self._is_ascii and not is_ascii(self._start() + self.filled, size):
             self._is_ascii = False
         self.filled += size
 
     cdef Py_ssize_t receive(self, object recv_into, Py_ssize_t limit) except -1:
-        """See :meth:`txredis_fast.resp._pylarge.LargeString.receive`. There must be room for a byte."""
+        """See :meth:`txredis_fast.resp._pylarge.LargeString.receive`. There must be room for at least one byte."""
         cdef _Window window = _Window.__new__(_Window)
         cdef Py_ssize_t size
         window._start = self._start() + self.filled
@@ -125,7 +124,7 @@ cdef class LargeString:
             size = _written_by(recv_into, window)
         finally:
             if window._holders:
-                # It may be written to at any time, so it can never be freed.
+                # A view survives, through which the memory may be written to at any time: it is leaked, not freed.
                 self._value = NULL
         if self._value == NULL:
             return 0
@@ -135,23 +134,23 @@ cdef class LargeString:
         return size
 
     cdef bint is_lost(self) noexcept:
-        """Whether somebody has kept a buffer of it: nothing else can be done with it any more."""
+        """Tell whether a view of the string survived receive(), so that the string had to be abandoned."""
         return self._value == NULL
 
     cdef const char *data(self) noexcept:
-        """The bytes that have come, with a zero after the last where all have."""
+        """Return the bytes that have arrived, with a zero byte after the last one once the string is complete."""
         return self._start()
 
     cdef object whole(self):
-        """Once all has come: the object that can be its value, bytes or ASCII text; else None.
+        """Return the object itself as the value (bytes or ASCII text), or None. The string must be complete.
 
-        The capacity reaches the length exactly when the last byte has come.
+        Its capacity then equals its length.
         """
         return <object>self._value if self._is_ascii or not self._is_text else None
 
 
 cdef LargeString begin_large(char kind, const char *data, Py_ssize_t filled, Py_ssize_t length, bint may_be_text):
-    """Go on with a bulk string, of which a part has come, in an object of its own."""
+    """Start a large bulk string with the ``filled`` bytes that have arrived."""
     cdef LargeString large = LargeString.__new__(LargeString)
     large._is_text = may_be_text and is_ascii(data, filled)
     large._is_ascii = large._is_text

@@ -2,11 +2,11 @@
 # cython: embedsignature.format=clinic
 r"""RESP2 and RESP3, compiled: the same names and behaviour as :mod:`txredis_fast.resp._pyresp`.
 
-The grammar, the documentation and most reasons are there. The parts are those of that module, too: ``_cinput``,
+That module has the grammar, the documentation and most reasons. The parts are the same, too: ``_cinput``,
 ``_cscalars``, ``_clarge`` and ``_caggregates``.
 
-Python code can run in the middle of a call (codecs, warnings, finalizers): ``_busy`` keeps it out of the reader,
-so that pointers into its input stay valid. Nothing is consumed before its value is made.
+Python code can run in the middle of a call (codecs, warnings, finalizers). ``_busy`` makes the reader refuse calls from
+it, so that pointers into the input stay valid. Input is consumed only after its value is made.
 """
 
 cimport cython
@@ -52,10 +52,10 @@ cdef class Reader:
     """See :class:`txredis_fast.resp._pyresp.Reader`."""
 
     cdef Input _input
-    #: A large bulk string that is being filled.
+    #: The incomplete large bulk string, if any.
     cdef LargeString _large
     cdef Nest _nest
-    #: Whether the reply that has begun is raw; -1 before its first byte.
+    #: Whether the current reply is raw; -1 before its first byte.
     cdef int _raw
     cdef object _attributes
     cdef dict _pending_attributes
@@ -252,7 +252,7 @@ cdef class Reader:
         return pattern, channel, message
 
     cdef inline int _check_usable(self) except -1:
-        """Refuse to be called from a codec that this reader is calling, and after an error."""
+        """Refuse a reentrant call (from a codec that this reader is calling), and any call after an error."""
         if self._busy:
             raise RuntimeError("this reader is in use by another call")
         if self._broken is not None:
@@ -260,7 +260,7 @@ cdef class Reader:
         return 0
 
     cdef void _clear(self) noexcept:
-        """Forget all that was fed and not returned."""
+        """Drop all bytes that were fed and not returned."""
         clear(&self._input)
         self._large = None
         self._nest.clear()
@@ -269,7 +269,7 @@ cdef class Reader:
         self._returned = self._fed
 
     cdef object _fail(self, str message):
-        """End this reader, and make the error to be raised."""
+        """Mark the reader as broken, and return the error to raise."""
         self._broken = message
         self._clear()
         return ProtocolError(message)
@@ -280,7 +280,7 @@ cdef class Reader:
         return 0
 
     cdef int _fill_frame(self, Frame frame) except -1:
-        """Read the ordinary bulk strings that come next in an aggregate. All else is left to _element()."""
+        """Decode the complete bulk strings that are next in an aggregate. _element() decodes everything else."""
         cdef Scalars scalars = self._scalars
         cdef bint raw = self._raw
         cdef const char *text
@@ -296,7 +296,7 @@ cdef class Reader:
         return 0
 
     cdef object _run(self, bint raw, list replies, Py_ssize_t limit):
-        """Return the next reply; or, given a list, append those that are complete to it, up to a number."""
+        """Return the next reply; or, if *replies* is given, append up to *limit* complete replies to it."""
         cdef Frame frame
         cdef object value
         cdef PyObject *fresh
@@ -359,7 +359,7 @@ cdef class Reader:
             replies.append(value)
 
     cdef object _element(self, bint raw):
-        """Read one value that is no aggregate, or open an aggregate and return ``_OPENED``."""
+        """Decode one element other than an aggregate; or open an aggregate and return ``_OPENED``."""
         cdef Py_ssize_t available = waiting(&self._input)
         cdef const char *text = self._input.data + self._input.pos
         cdef Py_ssize_t size, after, longest, i
@@ -377,7 +377,7 @@ cdef class Reader:
         if self._raw < 0:
             self._raw = raw and kind != c">" and kind != c"|"
 
-        # Most lines are a short number: their end is found by reading it.
+        # Most lines are a short number. Reading its digits finds the end of the line without a search.
         i = 1 + digits(text + 1, min(available - 1, SAFE_DIGITS))
         if i > 1 and available > i + 1 and text[i] == c"\r" and text[i + 1] == c"\n" and i <= self._input.max_line:
             after = i + 2
@@ -406,7 +406,7 @@ cdef class Reader:
     cdef object _read_bulk(
         self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after, Py_ssize_t available
     ):
-        """Read a bulk string, bulk error or verbatim string whose line, up to ``after``, gave ``size``."""
+        """Decode a bulk string, bulk error or verbatim string of ``size`` bytes, whose header ends at ``after``."""
         cdef object value
         if size < 0:
             if kind != c"$" or after != 5 or memcmp(text, b"$-1", 3) != 0:
@@ -476,7 +476,7 @@ cdef class Reader:
         return counted_error(PyUnicode_DecodeUTF8(text, size, b"replace"), self._errors, self.on_error)
 
     cdef object _simple(self, char kind, const char *text, Py_ssize_t after):
-        """Make the value of a line that is a whole reply."""
+        """Make the value of a line that is a complete element."""
         cdef object value
         if kind == c"-":
             return self._error(text + 1, after - 3)
@@ -486,7 +486,7 @@ cdef class Reader:
         return value
 
     cdef object _open(self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after):
-        """Begin an aggregate."""
+        """Open an aggregate from its header."""
         cdef str fault
         if size < 0:
             if kind == c"*" and after == 5 and memcmp(text, b"*-1", 3) == 0:

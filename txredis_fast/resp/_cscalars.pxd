@@ -1,6 +1,6 @@
 # cython: language_level=3
-# What is compiled into whoever cimports it, because a call through a pointer for each value would cost too much; see
-# _cscalars.pyx. Loops over ``const char *`` stay inside the given size.
+# The inline functions here are compiled into each module that cimports them, because a call through a pointer for each
+# value would cost too much. See _cscalars.pyx. Loops over ``const char *`` stay inside the given size.
 
 cimport cython
 from cpython.object cimport PyObject
@@ -12,29 +12,29 @@ cdef extern from "Python.h":
     bytes PyBytes_FromStringAndSize(const char *data, Py_ssize_t size)
     const char *PyBytes_AS_STRING(bytes data)
     Py_ssize_t PyBytes_GET_SIZE(bytes data)
-    # On objects that nobody else can see yet, which may be written and resized.
+    # For new objects without a second reference, which may be written to and resized.
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
     char *bytes_data "PyBytes_AS_STRING"(PyObject *data)
     Py_ssize_t bytes_size "PyBytes_GET_SIZE"(PyObject *data)
     PyObject *new_text "PyUnicode_New"(Py_ssize_t size, unsigned int maximum) except NULL
     void *text_data "PyUnicode_DATA"(PyObject *text)
     Py_ssize_t text_size "PyUnicode_GET_LENGTH"(PyObject *text)
-    # A cast that makes Cython take over a reference. To take a second one and drop the first may cost more than to
-    # make a small object: CPython 3.12 and later write half of the reference count, which stalls reading it whole.
+    # A cast that makes Cython steal the reference. An INCREF and a DECREF instead may cost more than making a small
+    # object: CPython 3.12 and later write half of the reference count, which stalls the read of all of it.
     object owned "(PyObject *)"(PyObject *value)
 
-#: Digits whose number surely fits a long long.
+#: Every number of this many digits fits a long long.
 cdef enum:
     SAFE_DIGITS = 18
 
-#: Strings up to here are checked for being ASCII, which spares the codec.
+#: Strings of up to this many bytes are first checked for ASCII, which saves the codec's work.
 cdef enum:
     SHORT_TEXT = 64
 
 cdef enum Codec:
     CODEC_NONE, CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1, CODEC_OTHER
 
-#: What :meth:`Scalars.line` returns for a line that does not follow the grammar.
+#: Returned by :meth:`Scalars.line` for a malformed line.
 cdef object MALFORMED
 
 
@@ -43,7 +43,7 @@ cdef inline bint is_digit(char byte) noexcept:
 
 
 cdef inline Py_ssize_t digits(const char *text, Py_ssize_t size) noexcept:
-    """How many digits ``text`` begins with."""
+    """Return the number of digits at the beginning of ``text``."""
     cdef Py_ssize_t i = 0
     while i < size and is_digit(text[i]):
         i += 1
@@ -51,7 +51,7 @@ cdef inline Py_ssize_t digits(const char *text, Py_ssize_t size) noexcept:
 
 
 cdef inline bint is_ascii(const char *text, Py_ssize_t size) noexcept:
-    """Tell whether bytes are all ASCII; where there are 8 and more, the last 8 are looked at once more."""
+    """Tell whether bytes are all ASCII, 8 at a time; the last word may overlap the one before."""
     cdef uint64_t word = 0
     cdef uint64_t seen = 0
     cdef Py_ssize_t i
@@ -66,7 +66,7 @@ cdef inline bint is_ascii(const char *text, Py_ssize_t size) noexcept:
 
 
 cdef inline long long short_integer(const char *text, Py_ssize_t count) noexcept:
-    """Convert at most SAFE_DIGITS digits."""
+    """Convert ``count`` digits, at most SAFE_DIGITS."""
     cdef long long value = 0
     cdef Py_ssize_t i
     for i in range(count):
@@ -79,7 +79,7 @@ cdef class Scalars:
     cdef str charset
     cdef Codec codec
     cdef int numbers
-    #: Whether bulk strings stay bytes, and whether ASCII is text as it is.
+    #: Whether bulk strings always stay bytes; whether the charset decodes ASCII to itself.
     cdef bint plain
     cdef bint ascii_superset
 
@@ -88,7 +88,7 @@ cdef class Scalars:
     cdef object line(self, char kind, const char *text, Py_ssize_t size, bint raw)
 
     cdef inline PyObject *fresh_bulk(self, const char *text, Py_ssize_t size) except NULL:
-        """Make the value of a bulk string: the two commonest cases here, the others in bulk()."""
+        """Make the value of a bulk string, as a new reference: the two commonest cases here, the rest in bulk()."""
         cdef PyObject *fresh
         cdef object value
         if self.plain:

@@ -1,7 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True, binding=False
-"""Lines and strings -> numbers, text, bytes, compiled: see :mod:`txredis_fast.resp._pyscalars`.
+"""Lines and bulk strings -> numbers, text, bytes, compiled: see :mod:`txredis_fast.resp._pyscalars`.
 
-What is called for each value is in ``_cscalars.pxd``.
+The functions called for each value are inline, in ``_cscalars.pxd``.
 """
 
 cimport cython
@@ -36,7 +36,7 @@ MALFORMED = object()
 cdef class Scalars:
     """See :class:`txredis_fast.resp._pyscalars.Scalars`.
 
-    The methods take ``whole``: the same string as an object that can be the value, bytes or ASCII text; or None.
+    Argument ``whole`` of the methods: the string as an object that can be the value, bytes or ASCII text; or None.
     """
 
     def __cinit__(self, charset, int numbers):
@@ -49,7 +49,7 @@ cdef class Scalars:
         self.ascii_superset = self.codec in (CODEC_UTF8, CODEC_ASCII, CODEC_LATIN1)
 
     cdef object bulk(self, const char *text, Py_ssize_t size, object whole):
-        """See :meth:`txredis_fast.resp._pyscalars.Scalars.bulk`. A byte that is no digit follows ``text``."""
+        """See :meth:`txredis_fast.resp._pyscalars.Scalars.bulk`. A byte other than a digit follows ``text``."""
         cdef object value
         if self.numbers and size and (is_digit(text[0]) or text[0] == c"-" or text[0] == c"+" or text[0] == c"."):
             value = _number(text, size, self.numbers == _NUMBERS_EXACT)
@@ -99,7 +99,7 @@ cdef class Scalars:
         return MALFORMED
 
 
-#: Names up to here are kept.
+#: Names of up to this many bytes are cached.
 cdef enum:
     SHORT_NAME = 1000
 
@@ -125,7 +125,7 @@ cdef class Name:
 
 
 cdef object _integer(const char *text, Py_ssize_t size):
-    """Convert ``[+-]?[0-9]+``; MALFORMED if it is none."""
+    """Convert ``[+-]?[0-9]+``; MALFORMED for anything else."""
     cdef Py_ssize_t sign = 1 if size and (text[0] == c"-" or text[0] == c"+") else 0
     cdef Py_ssize_t count = size - sign
     if count == 0 or digits(text + sign, count) != count:
@@ -137,7 +137,7 @@ cdef object _integer(const char *text, Py_ssize_t size):
 
 
 cdef object _number(const char *text, Py_ssize_t size, bint exact):
-    """Convert a bulk string that is a number; None if it is none. A byte that is no digit follows ``text``."""
+    """Convert a bulk string to a number; None if it is not a number. A byte other than a digit follows ``text``."""
     cdef Py_ssize_t sign = 1 if text[0] == c"-" or text[0] == c"+" else 0
     cdef Py_ssize_t whole = digits(text + sign, size - sign)
     cdef Py_ssize_t i = sign + whole
@@ -190,7 +190,7 @@ cdef object _number(const char *text, Py_ssize_t size, bint exact):
 
 
 cdef object _double(const char *text, Py_ssize_t size):
-    """Convert a RESP3 double; MALFORMED if it is none. A CR follows ``text``."""
+    """Convert a RESP3 double; MALFORMED for anything else. A CR follows ``text``."""
     cdef Py_ssize_t i = 1 if size and (text[0] == c"-" or text[0] == c"+") else 0
     cdef Py_ssize_t count = digits(text + i, size - i)
     cdef char *end

@@ -1,6 +1,6 @@
-"""Arguments as they were given: what a program may change before they are sent is copied.
+"""Snapshots of arguments: copies of mutable ones, because a program may change them before they are encoded.
 
-Shared by both implementations. This module must not know when anything is sent.
+Both implementations use this module. It must not know when a command is encoded or sent.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["CapturedText", "fix_argument", "fixed_arguments", "fixed_values"]
 
-#: Types whose values nobody can change.
+#: Types whose instances are immutable. An instance of a subclass may be mutable.
 _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
 _IMMUTABLE = (
     str,
@@ -31,9 +31,9 @@ _IMMUTABLE = (
 
 
 class CapturedText(str):
-    """The ``str()`` of an argument of another type, from when that was given. Strict mode refuses it, too.
+    """The ``str()`` of an argument of an unusual type, taken when the command was issued. Strict mode refuses it.
 
-    :ivar kind: the name of that type.
+    :ivar kind: the name of the argument's type.
     """
 
     __slots__ = ("kind",)
@@ -41,9 +41,9 @@ class CapturedText(str):
 
 
 def fix_argument(value: Any, words: bool = False) -> Any:
-    """Return one argument of a command as it is now: the same where nobody can change it, else a copy.
+    """Return a snapshot of one argument: the argument itself if it is immutable, else a copy.
 
-    :param words: what is no text becomes the text that it is sent as.
+    :param words: whether every argument other than text becomes the text that it is sent as.
     """
     if type(value) in _PLAIN or isinstance(value, (str, bytes) if words else _IMMUTABLE):
         return value
@@ -57,11 +57,11 @@ def fix_argument(value: Any, words: bool = False) -> Any:
 
 
 def fixed_arguments(args: tuple[Any, ...], words: bool = False) -> tuple[Any, ...]:
-    """Return the arguments of a command as they are now: the same tuple, or a copy.
+    """Return a snapshot of a command's arguments: the same tuple if all are immutable, else a copy.
 
-    The name of the command stays what it is, so that one which is no text is refused.
+    The command's name keeps its type, because the encoder refuses a name other than text.
 
-    :param words: what is no text becomes the text that it is sent as.
+    :param words: whether every argument other than text becomes the text that it is sent as.
     """
     for value in args:
         if type(value) not in _PLAIN:
@@ -73,10 +73,7 @@ def fixed_arguments(args: tuple[Any, ...], words: bool = False) -> tuple[Any, ..
 
 
 def fixed_values(value: Any) -> Any:
-    """Return an argument of a command's method as it is now, with what is in it.
-
-    Iterators are used up.
-    """
+    """Return a deep snapshot of an argument of a command method. An iterator is consumed into a list."""
     if type(value) in _PLAIN or isinstance(value, _IMMUTABLE) or callable(value):
         return value
     if isinstance(value, (bytearray, memoryview)):
@@ -86,7 +83,7 @@ def fixed_values(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return type(value)(map(fixed_values, value)) if type(value) in (set, frozenset) else set(value)
     if isinstance(value, tuple) and type(value) is not tuple:
-        return value  # a named tuple, whose class its method may look at
+        return value  # a named tuple: the command method may depend on its class
     if isinstance(value, (Collection, Iterator)):
         fixed = list(map(fixed_values, value))
         return tuple(fixed) if isinstance(value, tuple) else fixed

@@ -1,11 +1,11 @@
-"""Numbers as keys: sets and dicts of numbers that somebody chose, made in a time that does not explode.
+"""Numbers as keys: building a set or dict takes linear time, even if an attacker has chosen the numbers.
 
-Python hashes text with a secret, but numbers without one: all multiples of ``2**61 - 1`` have the same hash, and a set
-of 20,000 of them takes seconds. Where the keys of one collection have more than :data:`SAME_HASH_MAX_KEYS` different
-numbers with the same hash, these are text in it. Of integers within 64 bits at most eight have the same, so these
-always stay what they are. Nobody comes upon the others who does not look for them.
+Python's hash of text is randomised, its hash of numbers is not: all multiples of ``2**61 - 1`` have the same hash,
+and a set of 20,000 of them takes seconds to build. If more than :data:`SAME_HASH_MAX_KEYS` different keys of a
+collection are numbers with the same hash, these keys become text. At most eight integers of 64 bits have the same
+hash, so such integers always stay numbers. Ordinary data has no other collisions.
 
-This module must not know of RESP.
+This module must not know RESP.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from txredis_fast._tunables import SAME_HASH_MAX_KEYS, SAME_HASH_PART_KEYS
 
 __all__ = ["attributes_of", "spread", "spread_at_once"]
 
-#: Integers from here on may have the same hash as any number of others.
+#: Integers of this magnitude or above may share their hash with any number of others.
 _MANY: Final = 2**63
 
-#: From so many bits on, decimal digits would take long to make, or Python refuses to.
+#: Above this number of bits an integer is written in hexadecimal: decimal digits are slow, or refused by Python.
 _LONG: Final = 2000
 
 
 def spread(keys: list[Any]) -> Generator[None, None, list[Any]]:
-    """Make text of numbers that too many others of the keys have the hash of.
+    """Replace numbers by text if too many keys share their hash.
 
-    :param keys: of one collection, all of them.
-    :returns: as a generator, which yields between parts of the work: the keys in their order; the list given, where
-        there is nothing to do.
+    A generator: it yields between parts of the work, and returns the keys in their order.
+
+    :param keys: all keys of one collection.
+    :returns: a new list; *keys* itself if no key has to be replaced.
     """
     counts: Counter[int] = Counter()
     for at in range(0, len(keys), SAME_HASH_PART_KEYS):
@@ -38,7 +39,7 @@ def spread(keys: list[Any]) -> Generator[None, None, list[Any]]:
         yield
     if not counts or max(counts.values()) <= SAME_HASH_MAX_KEYS:
         return keys
-    # The same number may have come more than once: different ones are to be counted.
+    # A number may occur more than once; only different numbers collide.
     different: dict[int, set[Any]] = {same: set() for same, count in counts.items() if count > SAME_HASH_MAX_KEYS}
     for at in range(0, len(keys), SAME_HASH_PART_KEYS):
         for key in keys[at : at + SAME_HASH_PART_KEYS]:
@@ -62,7 +63,7 @@ def spread(keys: list[Any]) -> Generator[None, None, list[Any]]:
 
 
 def spread_at_once(keys: list[Any]) -> list[Any]:
-    """As :func:`spread`, without breaks."""
+    """Run :func:`spread` to its end and return its result."""
     work = spread(keys)
     while True:
         try:
@@ -72,9 +73,10 @@ def spread_at_once(keys: list[Any]) -> list[Any]:
 
 
 def attributes_of(items: list[Any]) -> dict[Any, Any]:
-    """Dict of the names and values of attributes, which may be added to those of others without end.
+    """Make a dict of an attribute's names and values.
 
-    Numbers that may collide are text in it, however few: a part does not know the whole.
+    A reply may have any number of attributes, whose dicts are merged. This function sees one of them and cannot count
+    collisions of the merged dict, so every number that may collide becomes text.
     """
     keys = items[::2]
     as_bytes = _are_bytes(keys)
@@ -83,7 +85,7 @@ def attributes_of(items: list[Any]) -> dict[Any, Any]:
 
 
 def _are_bytes(keys: list[Any]) -> bool:
-    """Whether what is no number among them is bytes."""
+    """Tell whether the keys other than numbers are bytes; False if there are none, or if any is str."""
     return any(type(key) is bytes for key in keys) and not any(type(key) is str for key in keys)
 
 

@@ -1,6 +1,6 @@
-"""Elements -> list, dict, set, Push in pure Python: the reference for the compiled ``_caggregates``.
+"""Decoded elements -> list, dict, set, Push in pure Python: the reference for the compiled ``_caggregates``.
 
-Keys of maps, and elements of sets, are made hashable. This module must not know how elements come.
+Map keys and set elements become hashable ("frozen"). This module must not know how elements are decoded.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _STAR, _PERCENT, _TILDE, _PIPE, _GREATER = b"*%~|>"
 
 
 class Frame:
-    """An aggregate that is being read.
+    """An incomplete aggregate.
 
     :ivar kind: its type byte.
-    :ivar size: how many elements it has; a pair counts two.
-    :ivar frozen: how deep this is inside a map key or set element; 0 if it is in none.
-    :ivar items: the elements that have come.
+    :ivar size: number of elements announced by its header; a pair counts two.
+    :ivar frozen: nesting depth inside a map key or set element; 0 outside of them.
+    :ivar items: the elements decoded so far.
     """
 
     __slots__ = ("frozen", "items", "kind", "size")
@@ -35,7 +35,7 @@ class Frame:
         self.items: list[Any] = []
 
     def child_frozen(self) -> int:
-        """The ``frozen`` of an aggregate that comes next in this one."""
+        """Return the ``frozen`` of an aggregate that is the next element of this one."""
         if self.frozen:
             return self.frozen + 1
         if self.kind == _TILDE:
@@ -43,7 +43,7 @@ class Frame:
         return int(self.kind in (_PERCENT, _PIPE) and len(self.items) % 2 == 0)
 
     def build(self) -> Any:
-        """Make the value, once all items have come."""
+        """Make the Python value. All elements must be decoded."""
         if self.kind == _STAR:
             return tuple(self.items) if self.frozen else self.items
         if self.kind == _TILDE:
@@ -58,14 +58,14 @@ class Frame:
 
 
 class Nest:
-    """The aggregates that are being read, one in another.
+    """The stack of incomplete aggregates of a reply.
 
-    :param max_depth: how many there may be.
-    :param max_elements: elements announced in one reply.
+    :param max_depth: maximum nesting.
+    :param max_elements: maximum number of elements announced in one reply.
 
     :ivar frames: the aggregates, the innermost last.
-    :ivar elements: how many elements the aggregates of the reply have announced.
-    :ivar extra: what the sets, maps and errors of the reply count besides their bytes.
+    :ivar elements: number of elements that the reply's aggregates have announced.
+    :ivar extra: bytes that the reply's sets, maps and errors count in ``max_buffered`` besides those on the wire.
     """
 
     __slots__ = ("_frozen", "_max_depth", "_max_elements", "elements", "extra", "frames")
@@ -77,7 +77,10 @@ class Nest:
         self.end_reply()
 
     def open(self, kind: int, size: int) -> str | None:
-        """Begin an aggregate; where a limit forbids it, say what was expected instead."""
+        """Push an aggregate.
+
+        :returns: None; if a limit forbids it, the words for what was expected instead.
+        """
         frames = self.frames
         frozen = frames[-1].child_frozen() if frames else 0
         if len(frames) >= self._max_depth:
@@ -97,20 +100,20 @@ class Nest:
         return None
 
     def end_reply(self) -> None:
-        """Count from nothing again."""
+        """Reset the counters of the reply."""
         self.elements = 0
-        #: How many aggregates are inside of keys.
+        #: Number of aggregates inside map keys and set elements.
         self._frozen = 0
         self.extra = 0
 
     def clear(self) -> None:
-        """Forget all aggregates."""
+        """Drop all aggregates and reset the counters."""
         self.frames = []
         self.end_reply()
 
 
 def may_collide(keys: list[Any]) -> bool:
-    """Whether keys are so many that numbers among them might have to be :func:`._keys.spread`."""
+    """Tell whether a collection has enough keys to need :func:`._keys.spread`."""
     return len(keys) > SAME_HASH_MAX_KEYS
 
 

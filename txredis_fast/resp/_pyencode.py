@@ -1,6 +1,6 @@
 """Commands -> bytes in pure Python: the reference for the compiled :mod:`txredis_fast.resp._cencode`.
 
-A command is an array of bulk strings, whatever the types of its arguments.
+A command is a RESP array of bulk strings, whatever the types of its arguments.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ __all__ = ["encode_command", "encode_commands"]
 def encode_command(
     args: Iterable[Any], charset: str | None = "utf-8", errors: str = "strict", strict: bool = False
 ) -> bytes:
-    """Encode a command for the wire.
+    """Encode a command as a RESP array of bulk strings.
 
-    bytes, bytearray and memoryview go as they are; str in the charset; int in decimal; float as its ``repr``,
-    which Redis reads back without loss (``inf``, ``-inf`` too); bool as ``True`` and ``False``, as txredisapi
-    sends it. Anything else goes as its ``str()``; None and containers the same, with a DeprecationWarning.
+    bytes, bytearray and memoryview are sent unchanged; str is encoded in the charset; int is sent in decimal, float
+    as its ``repr``, which Redis parses without loss (``inf`` and ``-inf``, too), bool as ``True`` or ``False``, as
+    txredisapi sends it. Any other type is sent as its ``str()``; None and containers with a DeprecationWarning.
 
-    :param args: the command's name, which is text, then its arguments. A name of ASCII characters goes as ASCII in
-        every charset.
+    :param args: the command's name, a str or bytes-like object, then its arguments. A name of ASCII characters is sent
+        as ASCII in every charset.
     :param charset: codec for str; None means UTF-8.
     :param errors: the codec's error handler.
     :param strict: refuse types other than bytes, bytearray, memoryview, str, int, float, bool and their subclasses.
-    :raise InvalidData: there are no arguments, or one has no encoding in the charset, or is an int with more
-        digits than Python converts, or is refused; the message names its place and type, not its value.
+    :returns: the encoded command.
+    :raise InvalidData: the command has no name; or the charset cannot encode an argument; or an int has more digits
+        than Python converts; or an argument is refused. The message names its place and type, not its value.
     """
     args = tuple(args)
     if not args:
@@ -62,11 +63,11 @@ def encode_commands(
     start: int = 0,
     size: int = maxsize,
 ) -> tuple[bytes, int]:
-    """Encode many commands into one buffer, or a part of them; see :func:`encode_command`.
+    """Encode commands into one buffer; see :func:`encode_command`.
 
-    :param start: the place of the first.
-    :param size: stop with the command that makes it so many bytes.
-    :returns: the bytes, and the place of the first command that is not among them.
+    :param start: index of the first command to encode.
+    :param size: number of bytes after which no further command is encoded.
+    :returns: the bytes, and the index of the first command that is not encoded.
     """
     parts: list[bytes] = []
     total = 0

@@ -1,7 +1,7 @@
-"""The bytes that wait to be parsed, and what comes next in them if it is simple: the reference for ``_cinput``.
+"""The input buffer, and fast paths for its commonest contents: the reference for ``_cinput``.
 
-They are held as the bytes being parsed, and those that came after them. This module must not know what values are
-made of them, nor raise because of them.
+The buffer has two parts: the bytes being parsed, and a tail of chunks that arrived later. This module must not know the
+values that are made of the bytes. It never raises because of their contents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _LINE_DONE = re.compile(rb"\r[\s\S]|\n").search
 _TEXT_LINES = frozenset(b"+-")
 #: Headers of the bulk strings that :meth:`Input.take_bulks` looks for.
 SHORT_LENGTHS: Final = {b"$%d" % length: length for length in range(1000)}
-#: The beginnings of messages by their kind -> how many strings name the channel: itself, and a pattern before it.
+#: Kind of message (array or push) -> its possible beginnings -> number of strings before the message: the channel, or
+#: pattern and channel.
 _MESSAGE_BEGINS: Final = {
     kind: {
         kind + b"3\r\n$7\r\nmessage\r\n": 1,
@@ -30,13 +31,13 @@ _MESSAGE_BEGINS: Final = {
 
 
 class Input:
-    """The bytes that wait.
+    """The input buffer of a reader.
 
-    :param max_line: bytes in a line, without CRLF.
+    :param max_line: maximum bytes in a line, without CRLF.
     :param max_text: the same for simple strings and errors.
 
     :ivar buf: the bytes being parsed.
-    :ivar pos: how far.
+    :ivar pos: index of the first byte in ``buf`` that is not consumed.
     """
 
     __slots__ = ("_max_line", "_max_text", "_need", "_scanned", "_tail", "buf", "pos")
@@ -47,18 +48,18 @@ class Input:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all bytes."""
+        """Drop all bytes."""
         self.buf = b""
         self.pos = 0
-        #: What came after ``buf``.
+        #: The bytes that arrived after ``buf``.
         self._tail = bytearray()
-        #: What makes it worth parsing the tail: that many bytes, or 0, the end of its line.
+        #: Number of bytes that the tail needs before it is parsed; 0: it needs the end of its first line.
         self._need = 1
         #: Bytes of the tail known to hold no line end.
         self._scanned = 0
 
     def settle(self) -> int:
-        """A reply ends here: let go of what has been parsed, if that is all; returns how many bytes wait."""
+        """Free ``buf`` at the end of a reply if all of it is consumed; return the number of bytes not consumed."""
         left = len(self.buf) - self.pos
         if not left:
             self.buf = b""
@@ -66,7 +67,7 @@ class Input:
         return left + len(self._tail)
 
     def feed(self, chunk: bytes) -> None:
-        """Put a chunk after what waits."""
+        """Append a chunk."""
         if self.pos == len(self.buf) and not self._tail:
             self.buf = chunk
             self.pos = 0
@@ -74,19 +75,20 @@ class Input:
             self._tail += chunk
 
     def release(self) -> None:
-        """Let go of what has been parsed, if that is all of ``buf``."""
+        """Free ``buf`` if all of it is consumed."""
         if self.pos == len(self.buf):
             self.buf = b""
             self.pos = 0
 
     def has_more(self) -> bool:
-        """As :meth:`more`, with what was wanted last, once all of ``buf`` has been parsed."""
+        """Call :meth:`more` with the last need. All of ``buf`` must be consumed."""
         return self.more(self._need)
 
     def more(self, need: int) -> bool:
-        """Make what came later available in ``buf``, if it is enough to go on with.
+        """Move the tail into ``buf``, after the bytes that are not consumed, if both together suffice.
 
-        :param need: bytes wanted from ``pos`` on, or 0 if the end of its line is.
+        :param need: number of bytes needed from ``pos`` on; 0: the end of the line at ``pos`` is needed.
+        :returns: whether they suffice.
         """
         tail = self._tail
         if not tail:
@@ -109,11 +111,11 @@ class Input:
         return True
 
     def longest_line(self, kind: int) -> int:
-        """How many bytes a line may have, given its type byte."""
+        """Return the maximum length of a line in bytes, given its type byte."""
         return self._max_text if kind in _TEXT_LINES else self._max_line
 
     def hand_over(self, start: int, taken_by: Callable[[memoryview], int]) -> None:
-        """Give the bytes from a place in ``buf`` on to somebody who returns how many of them to consume."""
+        """Pass the bytes from index *start* on to a function, and consume as many as it returns."""
         with memoryview(self.buf) as view:
             self.pos = min(start, len(view)) + taken_by(view[start:])
         if self.pos == len(self.buf) and self._tail:
@@ -122,12 +124,13 @@ class Input:
             del self._tail[:taken]
 
     def take_bulks(self, items: list[Any], limit: int, convert: Callable[[bytes], Any] | None) -> None:
-        """Append short bulk strings that come next to ``items``, at most ``limit``.
+        """Consume the short bulk strings at ``pos``, at most ``limit``, and append their values to ``items``.
 
-        This is what most input consists of, and splitting it at CRLF is the fastest way through it. It ends before
-        whatever is not simply a header and that many bytes.
+        A fast path: most input consists of short bulk strings, and splitting it at CRLF is the fastest way to decode
+        them. It stops before anything else, such as a bulk string that contains CRLF.
 
-        :param convert: what makes their values; None leaves bytes. Where it raises, those before are taken.
+        :param convert: makes a value of the bytes; None: the bytes are the value. If it raises, the bulk strings before
+            are consumed.
         """
         buf = self.buf
         pos = self.pos
@@ -135,14 +138,14 @@ class Input:
         try:
             while limit and buf[pos : pos + 1] == b"$":
                 parts = buf[pos : pos + window].split(b"\r\n", min(2 * limit, window))
-                del parts[-1]  # it is not known to end with CRLF
+                del parts[-1]  # no CRLF after it yet
                 found = iter(parts)
                 for header, data in zip(found, found, strict=False):
                     if SHORT_LENGTHS.get(header) != len(data):
                         return
                     end = pos + len(header) + len(data) + 4
                     items.append(data if convert is None else convert(data))
-                    pos = end  # with nothing between that could raise, or it would be taken again
+                    pos = end  # right after append(): an exception in between would deliver the string twice
                     limit -= 1
                 if len(parts) < 2:
                     break
@@ -151,7 +154,10 @@ class Input:
             self.pos = pos
 
     def find_message(self, kind: bytes) -> tuple[list[bytes], int] | None:
-        """If a message comes next, and is complete: its strings after the first, and where it ends; else None."""
+        """Find a complete published message at ``pos``.
+
+        :returns: its strings after the first, and the index after its end; None if anything else is at ``pos``.
+        """
         buf = self.buf
         pos = self.pos
         for begin, names in _MESSAGE_BEGINS[kind].items():  # noqa: B007

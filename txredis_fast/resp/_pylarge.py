@@ -1,6 +1,6 @@
-"""Bulk strings that are filled as their chunks come, in pure Python: the reference for the compiled ``_clarge``.
+"""Large bulk strings, filled chunk by chunk, in pure Python: the reference for the compiled ``_clarge``.
 
-They begin at :data:`._shared.LARGE_BULK` bytes. This module must not know what is made of them.
+A bulk string of ``LARGE_BULK_BYTES`` or more is large. This module must not know the values made of it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ __all__ = ["LargeString"]
 
 
 def room_for(filled: int) -> int:
-    """For how many bytes of a large bulk string to make room, given how many have come.
+    """Return the capacity in bytes of a large bulk string of which *filled* bytes have arrived.
 
-    A header alone gets little, however long a string it announces. Room for the whole is made at once then, because
-    what is not written to costs addresses, not memory, and a large object is slow to move.
+    A header alone gets little memory, whatever length it announces. After :data:`.TRUSTED_BULK_BYTES` bytes the whole
+    length is allocated at once, because untouched pages cost address space and no memory, and moving a large object is
+    slow.
     """
     return HUGE if filled >= TRUSTED_BULK_BYTES else 16 * filled + LARGE_BULK_BYTES
 
 
 class LargeString:
-    """A bulk string that is filled as its chunks come.
+    """An incomplete large bulk string.
 
     :ivar kind: its type byte.
-    :ivar left: how many bytes are still to come.
+    :ivar left: number of bytes that have not arrived.
     """
 
     __slots__ = ("_content", "_room", "kind", "left")
@@ -36,22 +37,22 @@ class LargeString:
         self.kind = kind
         self.left = length
         self._content = io.BytesIO()
-        #: How long the content may get without growing.
+        #: Capacity in bytes.
         self._room = 0
 
     def begin(self, data: memoryview) -> int:
-        """Take what has come already; return how many of the bytes belong to this string."""
+        """Append bytes from the input buffer; return how many of them belong to this string."""
         taken = self._content.write(data[: self.left])
         self.left -= taken
         return taken
 
     def append(self, data: memoryview) -> int:
-        """Take what comes; return how many of the bytes belong to this string."""
+        """Append bytes of a chunk, after making room; return how many of them belong to this string."""
         self._make_room(min(len(data), self.left))
         return self.begin(data)
 
     def receive(self, recv_into: Callable[[memoryview], int], limit: int) -> int:
-        """Take bytes straight from where they come; see :meth:`._pyresp.Reader.receive`."""
+        """Receive bytes straight into the string; see :meth:`._pyresp.Reader.receive`."""
         self._make_room(1)
         content = self._content
         filled = content.tell()
@@ -69,18 +70,18 @@ class LargeString:
         return size
 
     def whole(self) -> bytes:
-        """The string, once all has come."""
+        """Return the string. All bytes must have arrived."""
         return self._content.getvalue()
 
     def _make_room(self, size: int) -> None:
-        """Let the content get longer by at least ``size`` bytes, which it lacks."""
+        """Raise the capacity to at least ``size`` bytes more than are filled."""
         filled = self._content.tell()
         if filled + size > self._room:
             self._room = min(filled + self.left, max(room_for(filled), filled + size))
 
 
 def _larger(content: io.BytesIO, size: int) -> io.BytesIO:
-    """Make a larger one with the same bytes, and zeros after them that are not written: its memory is not used yet."""
+    """Copy the content into a buffer of *size* bytes. The zeros behind it are untouched pages, without memory."""
     larger = io.BytesIO(bytes(size))
     with content.getbuffer() as filled:
         larger.write(filled)

@@ -2,7 +2,7 @@ r"""RESP2 and RESP3 in pure Python: the reference for the compiled :mod:`txredis
 
 Grammar (``CRLF`` is ``\r\n``; a line has no other CR or LF; ``length`` is ``[0-9]+``)::
 
-    stream    = { attribute } ( reply | push )           repeated
+    stream    = { { attribute } ( reply | push ) }
     reply     = simple | error | integer | bulk | array | null | boolean | double | big
               | bulkerror | verbatim | map | set
     element   = { attribute } reply                      attributes of elements are dropped
@@ -26,22 +26,21 @@ Grammar (``CRLF`` is ``\r\n``; a line has no other CR or LF; ``length`` is ``[0-
     push      = ">" length CRLF element...               Push; only at top level
 
 Keys of maps and attributes, and elements of sets, are hashable: an aggregate in such a place is built
-frozen, with all that is in it (array: tuple, map: tuple of pairs, set: frozenset), and may be nested at
+frozen, including its elements (array: tuple, map: tuple of pairs, set: frozenset), and may be nested at
 most 32 deep there, because hashing recurses in C. The streamed types of RESP3 are not accepted.
 
 Numbers are recognised in bulk strings only, before the charset is applied: ``[+-]?[0-9]+`` of at most
-4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float where that is finite;
-all else is text. Text is decoded by the charset; what it cannot decode stays bytes.
-Keys of maps, and elements of sets, stay text where too many would have the same hash (see :mod:`._keys`).
+4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float if it is finite;
+anything else is text. The charset decodes text; text that it cannot decode stays bytes.
+Map keys and set elements stay text if too many of them would have the same hash (see :mod:`._keys`).
 
-A line, without its CRLF, has at most ``max_line_length`` bytes; that of a simple string or error at most
-``max_text_length``. Whether input is malformed, and what the
-error says, does not depend on how it was cut into chunks.
+A line, without its CRLF, has at most ``max_line_length`` bytes; a simple string or error has at most
+``max_text_length``. The chunks in which input arrives affect neither whether it is malformed nor the error's message.
 
-The parts have modules of their own, here and in the compiled twin: the bytes that wait (``_pyinput``, ``_cinput``),
-lines and strings (``_pyscalars``, ``_cscalars``), large strings (``_pylarge``, ``_clarge``), aggregates
-(``_pyaggregates``, ``_caggregates``). This one has more than 500 lines because the grammar and the documentation of
-the reader are in it.
+The parts have modules of their own, in pure Python and compiled: the input buffer (``_pyinput``, ``_cinput``), lines
+and strings (``_pyscalars``, ``_cscalars``), large bulk strings (``_pylarge``, ``_clarge``), aggregates
+(``_pyaggregates``, ``_caggregates``). This module exceeds 500 lines because it has the grammar and the reader's
+documentation.
 """
 
 from __future__ import annotations
@@ -85,28 +84,31 @@ _MINUS, _COLON, _DOLLAR, _STAR, _BANG, _EQUALS, _PERCENT, _TILDE, _PIPE, _GREATE
 
 _BULKS = frozenset(b"$!=")
 _AGGREGATES = frozenset(b"*%~|>")
-#: Returned inside by ``Reader._element``: an aggregate was opened.
+#: Returned by ``Reader._element`` after it has opened an aggregate.
 _OPENED: Final = object()
 
 
 class Reader:
-    """Feed it bytes, get replies out. One reader belongs to one connection.
+    """An incremental decoder of RESP2 and RESP3: :meth:`feed` it bytes, :meth:`get` replies. One per connection.
 
-    :param charset: codec of text; None leaves bytes.
-    :param convert_numbers: make numbers of bulk strings that look like them: True; False; or ``"exact"``,
-        only where the number gives the same bytes back.
-    :param max_bulk_length: bytes in a bulk string, bulk error or verbatim string.
-    :param max_elements: elements announced in one reply, nested ones and its attributes included; a pair counts two.
-    :param max_depth: aggregates nested in one another.
-    :param max_line_length: bytes in a line, without CRLF.
-    :param max_text_length: the same for simple strings and errors. Where this is left at its default, and
-        ``max_line_length`` is not, that holds for them, too.
-    :param max_buffered: bytes of a reply that is not complete, checked after each chunk; each set in it counts 200
-        more, each map and error 100.
-    :raise ValueError: an option is wrong.
+    The module's docstring has the grammar. All limits are positive ints.
 
-    :ivar on_error: called with each error reply when it has come, nested ones included, before anybody is given it;
-        None: nobody is. It must not raise, nor use the reader.
+    :param charset: codec of text; None: text stays bytes.
+    :param convert_numbers: whether bulk strings that look like numbers become numbers: True, False, or ``"exact"``:
+        only if formatting the number restores the same bytes.
+    :param max_bulk_length: maximum bytes in a bulk string, bulk error or verbatim string; default 512 MiB.
+    :param max_elements: maximum number of elements announced in one reply, including nested ones and attributes; a
+        pair counts two; default 2**26.
+    :param max_depth: maximum nesting of aggregates; default 1,024.
+    :param max_line_length: maximum bytes in a line, without CRLF; default 64 KiB.
+    :param max_text_length: the same for simple strings and errors; default 1 MiB, or ``max_line_length`` if only that
+        is set.
+    :param max_buffered: maximum bytes of an incomplete reply, checked after each chunk; a set in it counts 200 bytes
+        more, a map or an error 100; default 1 GiB.
+    :raise ValueError: an option is wrong; the message names it.
+
+    :ivar on_error: None, or a function that is called with each :exc:`.ResponseError` as it is decoded, nested ones
+        included, before the reply is returned. It must neither raise nor use the reader.
     """
 
     __slots__ = (
@@ -159,11 +161,11 @@ class Reader:
         self._max_line = min(max_line_length, HUGE)
         self._input = Input(self._max_line, min(text_length(max_text_length, max_line_length), HUGE))
         self._max_buffered = min(max_buffered, HUGE)
-        #: Whether no limit is so low that :meth:`_take_bulks` would have to check it.
+        #: Whether all limits are high enough for :meth:`_take_bulks`, which does not check them.
         self._quick = self._max_bulk >= len(SHORT_LENGTHS) and self._max_line >= 4
-        #: A large bulk string that is being filled.
+        #: The incomplete large bulk string, if any.
         self._large: LargeString | None = None
-        #: Whether the reply that has begun is raw; None before its first byte.
+        #: Whether the current reply is raw; None before its first byte.
         self._raw: bool | None = None
         self._pending_attributes: dict[Any, Any] | None = None
         self._attributes: dict[Any, Any] | None = None
@@ -178,28 +180,29 @@ class Reader:
 
     @property
     def attributes(self) -> dict[Any, Any] | None:
-        """The attributes that preceded the last reply returned; None if there were none. Never raw."""
+        """The RESP3 attributes of the last reply returned; None if it had none. Never raw."""
         return self._attributes
 
     @property
     def buffered(self) -> int:
-        """How many bytes were fed and are not yet returned as replies."""
+        """Number of bytes that were fed and not returned in replies."""
         return self._fed - self._returned
 
     @property
     def fed(self) -> int:
-        """How many bytes were fed."""
+        """Number of bytes that were fed."""
         return self._fed
 
     @property
     def errors(self) -> dict[str, int]:
-        """How many error replies there were, by their code; do not change it."""
+        """Number of error replies by their code, such as ``"ERR"``. Do not change it."""
         return self._errors
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Append received bytes.
 
-        :raise ProtocolError: the input was found malformed before, or ``max_buffered`` is exceeded already.
+        :raise ProtocolError: an earlier call found the input malformed, or ``max_buffered`` is already exceeded.
+        :raise TypeError: *data* is not bytes-like.
         """
         if self._busy or self._broken is not None:
             self._check_usable()
@@ -217,18 +220,19 @@ class Reader:
 
     @property
     def awaited(self) -> int:
-        """How many bytes are still to come of a large bulk string that is being filled; else 0."""
+        """Number of bytes that are missing from the current large bulk string; 0 if there is none."""
         return 0 if self._large is None else self._large.left
 
     def receive(self, recv_into: Callable[[memoryview], int], limit: int) -> int:
-        """Fill the large bulk string of which :attr:`awaited` tells straight from where the bytes come.
+        """Receive bytes straight into the current large bulk string; for use while :attr:`awaited` is positive.
 
-        :param recv_into: as that of a socket: writes to the buffer that it is given, and returns how many bytes. What
-            it raises is raised here, and changes nothing. It must not keep the buffer.
-        :param limit: bytes at most.
-        :returns: what ``recv_into`` returned.
+        :param recv_into: a function like ``socket.recv_into``: it writes to the buffer passed to it and returns the
+            number of bytes written. It must not keep the buffer. If it raises, the exception is passed on and the
+            reader is unchanged.
+        :param limit: maximum number of bytes.
+        :returns: the result of ``recv_into``.
         :raise ProtocolError: as :meth:`feed`.
-        :raise ValueError: no bytes are awaited, or ``recv_into`` returned what cannot be.
+        :raise ValueError: no bytes are awaited, or ``recv_into`` returned an impossible number.
         """
         self._check_usable()
         large = self._large
@@ -244,20 +248,21 @@ class Reader:
         return size
 
     def forget(self) -> None:
-        """Let go of what was fed and not returned: the rest will not come. What was counted stays.
+        """Drop the bytes that were fed and not returned, because the connection is lost. The counters stay.
 
-        A program that calls this from a codec is not heard.
+        A call from inside another call of the reader, for example from a codec, has no effect.
         """
         if not self._busy:
             self._clear()
             self._attributes = None
 
     def get(self, raw: bool = False) -> Any:
-        """Take the next complete reply or push; :data:`INCOMPLETE` if there is none.
+        """Return the next complete reply or push.
 
-        :param raw: give bulk, simple and verbatim strings as bytes in this one reply. It holds for the reply
-            whose first byte is looked at now, even if that is completed by a later call; never for a push.
-        :raise ProtocolError: the input is malformed; so is every later call.
+        :param raw: whether bulk, simple and verbatim strings of this reply stay bytes. The call that decodes the
+            reply's first byte decides, even if a later call completes the reply. A push is never raw.
+        :returns: its value, or :data:`INCOMPLETE`.
+        :raise ProtocolError: the input is malformed. Every later call raises it again.
         """
         if self._busy or self._broken is not None:
             self._check_usable()
@@ -270,16 +275,17 @@ class Reader:
             self._busy = False
 
     def get_all(self) -> list[Any]:
-        """Take all complete replies and pushes.
+        """Return all complete replies and pushes.
 
-        :raise ProtocolError: as :meth:`get`; if replies preceded the malformed input, not before the next call.
+        :raise ProtocolError: as :meth:`get`. If replies precede the malformed input, this call returns them and the
+            next call raises.
         """
         return self.get_many(HUGE)
 
     def get_many(self, limit: int) -> list[Any]:
-        """Take complete replies and pushes.
+        """Return complete replies and pushes.
 
-        :param limit: how many at most.
+        :param limit: maximum number of them.
         :raise ProtocolError: as :meth:`get_all`.
         """
         self._check_usable()
@@ -288,7 +294,7 @@ class Reader:
         try:
             self._run(False, replies, limit)
         except Exception:
-            # The reader is where it was before the exception, so that the next call meets it again.
+            # The replies before the fault are returned. The reader has not consumed the fault: the next call raises.
             if not replies:
                 raise
         finally:
@@ -296,14 +302,14 @@ class Reader:
         return replies
 
     def get_message(self, kind: bytes) -> tuple[Any, Any, Any] | None:
-        """Take the next reply if it is a published message, complete and written in the ordinary way.
+        """Return the next reply if it is a complete published message of short strings.
 
-        It saves most of what :meth:`get` costs, and gives the same values. Messages that it leaves, such as long
-        ones, are as good: :meth:`get` takes them.
+        A fast path for subscribers: it makes the same values as :meth:`get` at a fraction of the cost. The caller uses
+        :meth:`get` for every other reply, including longer messages.
 
-        :param kind: what a message is: ``b"*"``, an array, or ``b">"``, a push.
-        :returns: pattern or None, channel and message; None, having taken nothing, if something else comes next.
-        :raise ProtocolError: as :meth:`get`, for what was malformed before.
+        :param kind: type byte of a message: ``b"*"``, an array (RESP2), or ``b">"``, a push (RESP3).
+        :returns: ``(pattern or None, channel, message)``; None, with nothing consumed, for any other reply.
+        :raise ProtocolError: an earlier call found the input malformed.
         """
         self._check_usable()
         if not self._quick or self._nest.frames or self._large is not None or self._raw is not None:
@@ -329,20 +335,20 @@ class Reader:
         return pattern, channel, message
 
     def _check_usable(self) -> None:
-        """Refuse to be called from a codec that this reader is calling, and after an error."""
+        """Refuse a reentrant call (from a codec that this reader is calling), and any call after an error."""
         if self._busy:
             raise RuntimeError("this reader is in use by another call")
         if self._broken is not None:
             raise ProtocolError(self._broken)
 
     def _fail(self, message: str) -> ProtocolError:
-        """End this reader, and make the error to be raised."""
+        """Mark the reader as broken, and return the error to raise."""
         self._broken = message
         self._clear()
         return ProtocolError(message)
 
     def _clear(self) -> None:
-        """Forget all that was fed and not returned."""
+        """Drop all bytes that were fed and not returned."""
         self._input.clear()
         self._large = None
         self._nest.clear()
@@ -355,7 +361,7 @@ class Reader:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
 
     def _run(self, raw: bool, replies: list[Any] | None, limit: int = HUGE) -> Any:
-        """Return the next reply; or, given a list, append those that are complete to it, up to a number."""
+        """Return the next reply; or, if *replies* is given, append up to *limit* complete replies to it."""
         frames = self._nest.frames
         while replies is None or len(replies) < limit:
             if self._quick and self._large is None:
@@ -406,9 +412,9 @@ class Reader:
             self._nest.end_reply()
 
     def _take_bulks(self, items: list[Any], limit: int, raw: bool) -> bool:
-        """Append short bulk strings that come next to ``items``; tell whether there were any.
+        """Decode the short bulk strings that are next in the input, and append them to ``items``.
 
-        All else is left to :meth:`_element`.
+        :returns: whether there were any. :meth:`_element` decodes everything else.
         """
         begin = self._input.pos
         if self._input.buf[begin : begin + 1] != b"$":
@@ -428,7 +434,7 @@ class Reader:
         return taken
 
     def _element(self, raw: bool) -> Any:
-        """Read one value that is no aggregate, or open an aggregate and return ``_OPENED``."""
+        """Decode one element other than an aggregate; or open an aggregate and return ``_OPENED``."""
         if self._large is not None:
             return self._finish_large(self._large)
         waiting = self._input
@@ -533,7 +539,7 @@ class Reader:
         return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
 
     def _open(self, kind: int, line: bytes) -> Any:
-        """Begin an aggregate."""
+        """Open an aggregate from its header."""
         header = bytes((kind,)) + line
         if not line.isdigit():
             if kind == _STAR and line == b"-1":
@@ -547,5 +553,5 @@ class Reader:
 
 
 def _length(digits: bytes) -> int:
-    """Convert a length; one far beyond every limit may come out as another such."""
+    """Convert a length. A length far beyond every limit may be converted to another such length."""
     return int(digits) if len(digits) < 20 else int(digits.lstrip(b"0")[:20] or b"0")

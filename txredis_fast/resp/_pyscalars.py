@@ -1,6 +1,6 @@
-"""Lines and strings -> numbers, text, bytes in pure Python: the reference for the compiled ``_cscalars``.
+"""Lines and bulk strings -> numbers, text, bytes in pure Python: the reference for the compiled ``_cscalars``.
 
-The rules are in :mod:`._pyresp`. This module must not know of aggregates, of errors, or of how bytes come.
+The rules are in :mod:`._pyresp`. This module must not know aggregates, error replies or the input buffer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from txredis_fast.resp._shared import MAX_INT_DIGITS, NUMBERS_ALL, NUMBERS_EXACT
 
 __all__ = ["MALFORMED", "Name", "Scalars"]
 
-#: What :meth:`Scalars.line` returns for a line that does not follow the grammar.
+#: Returned by :meth:`Scalars.line` for a malformed line.
 MALFORMED: Final = object()
 
 _INTEGER = re.compile(rb"[+-]?[0-9]+").fullmatch
@@ -25,11 +25,11 @@ _SPECIAL_DOUBLES = {
     b"-nan": float("nan"),
 }
 _EXACT_INTEGER = re.compile(rb"0|-?[1-9][0-9]*").fullmatch
-#: Group 1 is the int, else it is a float. Possessive by design: no two ways to match the same digits.
+#: An int if group 1 matches, else a float. No digits match in two ways, so there is no backtracking.
 _NUMBER = re.compile(rb"([+-]?[0-9]+)|[+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 _LINE_BREAK = re.compile(rb"[\r\n]").search
 
-#: Simple strings that come with every command: one object each, text in every charset.
+#: The commonest simple strings: one shared object each, which is the text in every charset.
 _SHARED_TEXT = {b"OK": "OK", b"QUEUED": "QUEUED", b"PONG": "PONG"}
 _SHARED_BYTES = {word: word for word in _SHARED_TEXT}
 
@@ -38,9 +38,9 @@ _LAST_DIGIT: Final = ord("9")
 
 
 class Scalars:
-    """Makes the values of lines and strings, errors excepted.
+    """Makes the values of lines and bulk strings, except errors.
 
-    :param charset: codec of text, by the name that :func:`._shared.check_options` gives it; None leaves bytes.
+    :param charset: codec of text, by its name from :func:`._shared.check_options`; None: text stays bytes.
     :param numbers: one of ``NUMBERS_OFF``, ``NUMBERS_ALL`` and ``NUMBERS_EXACT`` of :mod:`._shared`.
     """
 
@@ -64,7 +64,7 @@ class Scalars:
         return data
 
     def text(self, data: bytes) -> str | bytes:
-        """Make text; what the charset cannot decode stays bytes."""
+        """Decode text; bytes that the charset cannot decode are returned unchanged."""
         if self._charset is not None:
             try:
                 return data.decode(self._charset)
@@ -73,11 +73,12 @@ class Scalars:
         return data
 
     def line(self, kind: int, line: bytes, raw: bool) -> Any:
-        """Make the value of a line that is a whole reply, and no error; :data:`MALFORMED` if it is none.
+        """Make the value of a line that is a complete element other than an error.
 
         :param kind: the type byte.
-        :param line: what is between it and CRLF.
-        :param raw: give text as bytes.
+        :param line: the bytes between the type byte and CRLF.
+        :param raw: whether text stays bytes.
+        :returns: the value, or :data:`MALFORMED`.
         """
         if kind in (_COLON, _PAREN):
             if _INTEGER(line):
@@ -103,7 +104,7 @@ class Scalars:
 
 
 class Name:
-    """A string that is often the same as the last time: a channel or pattern, kept with the value made of it."""
+    """A cache of one string and its value: consecutive messages often have the same channel or pattern."""
 
     __slots__ = ("_data", "_value")
 
@@ -112,7 +113,7 @@ class Name:
         self._value: Any = None
 
     def value_of(self, scalars: Scalars, data: bytes) -> Any:
-        """Make the value of a bulk string, where it is not the last one."""
+        """Return the value of a bulk string, decoded only if it differs from the last one."""
         if self._data != data:
             self._value = scalars.bulk(data)
             self._data = data
@@ -120,7 +121,7 @@ class Name:
 
 
 def _number(data: bytes, numbers: int) -> int | float | None:
-    """Convert a bulk string that is a number; None if it is none."""
+    """Convert a bulk string to a number; None if it is not a number."""
     if numbers == NUMBERS_ALL and len(data) < 19 and data.isdigit():
         return int(data)
     found = _NUMBER(data)
@@ -130,7 +131,7 @@ def _number(data: bytes, numbers: int) -> int | float | None:
         real = float(data)
         if real - real != 0.0:
             return None
-        # One that is whole would be equal to the int of another text.
+        # A whole float (1.0) would be equal to the int of another text (1), as keys of a dict.
         if numbers == NUMBERS_EXACT and (real.is_integer() or repr(real).encode("ascii") != data):
             return None
         return real
@@ -140,5 +141,5 @@ def _number(data: bytes, numbers: int) -> int | float | None:
         return None
     try:
         return int(data)
-    except ValueError:  # the program has lowered Python's limit of digits
+    except ValueError:  # the program has lowered sys.set_int_max_str_digits()
         return None

@@ -1,6 +1,6 @@
-"""What the two implementations of RESP share: constants, option checks, wording of errors, rare cases.
+"""Code that both implementations of RESP share: constants, option checks, error messages, rare cases.
 
-Nothing here is on the path of an ordinary reply or command. The grammar is in :mod:`._pyresp`.
+No ordinary reply or command reaches this code. The grammar is in :mod:`._pyresp`.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ DEFAULT_MAX_LINE_LENGTH: Final = 64 * 1024
 DEFAULT_MAX_TEXT_LENGTH: Final = 1024 * 1024
 DEFAULT_MAX_BUFFERED: Final = 1024 * 1024 * 1024
 
-#: A bulk string with more digits is text, as with Python's own default limit.
+#: A bulk string with more digits stays text. Equal to the default of ``sys.set_int_max_str_digits()``.
 MAX_INT_DIGITS: Final = 4300
-#: Digits converted at once when an integer exceeds that limit, which can be set to 640 at the lowest.
+#: Digits converted at a time when an integer exceeds Python's limit, whose lowest setting is 640.
 _BLOCK_DIGITS: Final = 512
 
-#: No limit needs more, and every integer type the compiled reader uses holds twice as much.
+#: The largest effective limit. Twice this value still fits every integer type of the compiled reader.
 HUGE: Final = sys.maxsize // 4
 
-#: Values of the option convert_numbers, as both implementations use them inside.
+#: Internal values of the option ``convert_numbers``: False, True, "exact".
 NUMBERS_OFF: Final = 0
 NUMBERS_ALL: Final = 1
 NUMBERS_EXACT: Final = 2
 
 _LINE_BREAK = re.compile(rb"[\r\n]").search
 
-#: Type byte -> what its line must be, for error messages.
+#: Type byte -> description of a valid line, for error messages.
 EXPECTED: Final[dict[int, str]] = {
     ord("+"): "a simple string",
     ord("-"): "an error",
@@ -61,7 +61,7 @@ EXPECTED: Final[dict[int, str]] = {
 
 
 class Push(list[Any]):
-    """A push message (``>``): out-of-band data that answers no command."""
+    """A RESP3 push (``>``): a list of out-of-band data, which is the reply to no command."""
 
     __slots__ = ()
 
@@ -72,17 +72,17 @@ class Incomplete(enum.Enum):
     INCOMPLETE = "INCOMPLETE"
 
 
-#: What :meth:`Reader.get` returns while no complete reply has come.
+#: Returned by :meth:`Reader.get` while no complete reply has arrived.
 INCOMPLETE: Final = Incomplete.INCOMPLETE
 
 
 def malformed(expected: str, got: bytes) -> str:
-    """Word the message of a :exc:`ProtocolError`."""
+    """Build the message of a :exc:`ProtocolError`; it quotes at most 32 bytes of the input."""
     return f"expected {expected}, got {bytes(got[:32])!r}"
 
 
 def line_fault(data: bytes, max_line_length: int) -> str | None:
-    """Say what is wrong with how the first line of ``data`` ends; None if nothing is, or not yet."""
+    """Describe a wrong ending of the first line of ``data``; None if the ending is right or still to come."""
     found = _LINE_BREAK(data, 0, max_line_length + 1)
     if found is None:
         if len(data) <= max_line_length:
@@ -95,28 +95,32 @@ def line_fault(data: bytes, max_line_length: int) -> str | None:
 
 
 def line_error(data: bytes, max_line_length: int) -> str:
-    """Say what is wrong with the whole line ``data``, CRLF included, which does not follow the grammar."""
+    """Describe the fault of a malformed line; ``data`` is the whole line, CRLF included."""
     return line_fault(data, max_line_length) or malformed(EXPECTED[data[0]], data[:-2])
 
 
 def copy_of_chunk(data: object) -> bytes:
-    """Copy what is fed, where it is not exactly bytes."""
+    """Copy a fed chunk that is not exactly ``bytes``.
+
+    :raise TypeError: it is not bytes-like.
+    """
     if isinstance(data, (bytes, bytearray)) or (isinstance(data, memoryview) and data.contiguous):
-        with memoryview(data) as view:  # released now, wherever objects live on until they are collected
+        with memoryview(data) as view:  # released at once, also on PyPy, which has no reference counts
             return bytes(view)
     raise TypeError(f"feed() takes bytes, bytearray or a contiguous memoryview, not {type(data).__name__}")
 
 
 def text_length(max_text_length: int, max_line_length: int) -> int:
-    """How long a line of text may be: who sets only the limit of lines means these, too."""
+    """Return the maximum length of a simple string or error: ``max_line_length`` if the caller set only that."""
     if max_text_length == DEFAULT_MAX_TEXT_LENGTH and max_line_length != DEFAULT_MAX_LINE_LENGTH:
         return max_line_length
     return max_text_length
 
 
 def check_options(charset: str | None, convert_numbers: object, limits: dict[str, int]) -> tuple[str | None, int]:
-    """Check a Reader's options; give the charset's canonical name and the number mode.
+    """Check a Reader's options.
 
+    :returns: the charset's canonical name and one of ``NUMBERS_OFF``, ``NUMBERS_ALL`` and ``NUMBERS_EXACT``.
     :raise ValueError: an option is wrong; the message names it.
     """
     if isinstance(convert_numbers, str) and convert_numbers == "exact":
@@ -135,7 +139,7 @@ def check_options(charset: str | None, convert_numbers: object, limits: dict[str
     except (LookupError, TypeError, ValueError):
         raise ValueError(f"charset must be None or the name of a codec, not {charset!r}") from None
     try:
-        # Not on empty bytes, for which CPython does not look at the codec.
+        # One byte, because CPython decodes empty bytes without looking the codec up.
         b"x".decode(charset)
     except UnicodeError:
         pass
@@ -145,7 +149,7 @@ def check_options(charset: str | None, convert_numbers: object, limits: dict[str
 
 
 def parse_integer(text: bytes) -> int:
-    """Convert ``[+-]?[0-9]+`` to int, however long it is."""
+    """Convert ``[+-]?[0-9]+`` of any length to int, regardless of Python's limit of digits."""
     try:
         return int(text)
     except ValueError:
@@ -160,9 +164,10 @@ def parse_integer(text: bytes) -> int:
 def counted_error(
     text: str, counts: dict[str, int], on_error: Callable[[ResponseError], object] | None = None
 ) -> ResponseError:
-    """Make the exception for a server's error reply, count it by its code, and tell of it.
+    """Make the exception of an error reply, count it by its code, and call ``on_error`` with it.
 
-    A server that sends ever new codes does not make the dict grow.
+    At most :data:`.ERROR_CODES_COUNTED` codes are counted separately, the rest as ``"other"``: a server that sends ever
+    new codes cannot make the dict grow.
     """
     error = response_error(text)
     code = error.code[:ERROR_CODE_MAX_CHARACTERS]
@@ -175,7 +180,7 @@ def counted_error(
 
 
 def command_name(args: tuple[Any, ...]) -> str:
-    """The name of a command, for messages."""
+    """Return the name of a command for an error message, at most 32 characters."""
     name = args[0]
     if isinstance(name, (bytes, bytearray)):
         return bytes(name[:32]).decode("ascii", "backslashreplace")
@@ -183,15 +188,15 @@ def command_name(args: tuple[Any, ...]) -> str:
 
 
 def argument_place(args: tuple[Any, ...], index: int) -> str:
-    """Where an argument is, for messages. Never its value, which may be a password."""
+    """Describe the place of an argument for an error message. Never its value, which may be a password."""
     return f"argument {index} of {command_name(args)}" if index else "the command name"
 
 
 def warn_caller(message: str) -> None:
-    """Warn of something deprecated, at the place in the program that this package was called from.
+    """Issue a DeprecationWarning that points at the line of the program that called this package.
 
-    Python shows such a warning where that is the main program, and test runners everywhere; it hides those that point
-    into a library. How many frames lie between differs: by road, and because compiled code has none.
+    Python shows a DeprecationWarning only if it points into the main program; test runners show all. A fixed
+    ``stacklevel`` does not do, because the number of frames in between varies, and compiled code has none.
     """
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_library(frame.f_globals.get("__name__") or ""):
@@ -207,16 +212,19 @@ def warn_caller(message: str) -> None:
 
 
 def _is_library(module: str) -> bool:
-    """Whether a module is this package's, or Twisted's, which calls this package for what had to wait."""
+    """Tell whether a module belongs to this package or to Twisted, which calls this package's delayed work."""
     package, _, rest = module.partition(".")
     return package == "txredis_fast" or (package == "twisted" and not rest.startswith("plugins."))
 
 
 def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, strict: bool) -> bytes:
-    """Encode an argument of a type that is not one of the common ones."""
+    """Encode an argument of an unusual type; the fast paths handle the common ones.
+
+    :raise InvalidData: it cannot be sent; the message names its place and type, not its value.
+    """
     value = args[index]
     if not index and not isinstance(value, (str, bytes, bytearray, memoryview)):
-        # What guards a shared connection looks at text: an Enum's, or any object's, would pass it by.
+        # The guards of a shared connection examine text: the name of an Enum member would pass them unseen.
         raise InvalidData(f"the command name is a str or bytes, not of type {type(value).__name__}")
     if isinstance(value, bytes):
         return bytes(memoryview(value))
@@ -245,5 +253,5 @@ def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, s
         return str.encode(text, "ascii")
     with contextlib.suppress(UnicodeError):
         return str.encode(text, charset, errors)
-    # Not raised while that is handled: it has the argument, which may be a password, and would be this one's context.
+    # Raised after the except block: the UnicodeError holds the argument, perhaps a password, and would be the context.
     raise InvalidData(f"{argument_place(args, index)} has no encoding in {charset}")

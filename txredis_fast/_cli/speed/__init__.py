@@ -1,4 +1,4 @@
-"""How fast commands are: measure both implementations in turns, the other one in a process of its own."""
+"""The speed of commands: measures both implementations in turns, the other one in a process of its own."""
 
 from __future__ import annotations
 

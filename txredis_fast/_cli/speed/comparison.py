@@ -1,4 +1,4 @@
-"""The other implementation of RESP as this process sees it: asks a process of :mod:`txredis_fast._cli.speed.worker`."""
+"""The parent's side of the worker process that measures the other implementation (``speed.worker``)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from ..._reactor import current_reactor
 
 __all__ = ["IMPLEMENTATION_NAMES", "Other"]
 
-#: What the user is told each implementation is.
+#: ``IMPLEMENTATION`` -> its name for the user.
 IMPLEMENTATION_NAMES = {"cython": "compiled", "python": "pure Python"}
 
 _SWITCH = "TXREDIS_FAST_PUREPYTHON"
 
 
 class Other(ProcessProtocol):
-    """The process of the other implementation.
+    """The worker process with the other implementation.
 
-    :ivar name: of the other implementation.
+    :ivar name: name of the other implementation, for the user.
     """
 
     def __init__(self, patience: float) -> None:
         """Start nothing yet.
 
-        :param patience: seconds that it may take longer than it was asked to.
+        :param patience: seconds to wait for an answer, in addition to the time measured.
         """
         self._patience = patience
         wanted = "cython" if txredis_fast.IMPLEMENTATION == "python" else "python"
@@ -46,14 +46,14 @@ class Other(ProcessProtocol):
         self._waiting_for_end: Deferred[None] = Deferred()
 
     async def start(self, url: str, options: Mapping[str, Any], key: str | None) -> str | None:
-        """Start the process and have it connect.
+        """Start the process and let it connect.
 
-        :param url: of the server.
-        :param options: of the connections.
-        :param key: what is read while measuring, see ``measure.Target``.
-        :returns: None, or why there is nothing to compare with.
+        :param url: URL of the server.
+        :param options: options of the connections.
+        :param key: key to read while measuring; see ``measure.Target``.
+        :returns: None, or the reason why the other implementation cannot be measured.
         """
-        # The same package as this one, wherever that was found.
+        # The worker must import the same copy of the package.
         folder = os.path.dirname(os.path.dirname(txredis_fast.__file__))
         paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {
@@ -71,9 +71,10 @@ class Other(ProcessProtocol):
         return None
 
     async def rate(self, way: str, duration: float) -> float | None:
-        """Measure a slice.
+        """Measure for *duration* seconds.
 
-        :returns: commands a second; None if that failed.
+        :param way: a key of ``measure.WAYS``.
+        :returns: commands per second; None if the measurement failed.
         """
         return (await self._ask(duration, {"way": way, "duration": duration})).get("rate")
 
@@ -85,7 +86,7 @@ class Other(ProcessProtocol):
         try:
             return await answer.addTimeout(duration + self._patience, current_reactor())
         except DeferredTimeoutError:
-            await self.stop()  # what it answers later is an answer to something else
+            await self.stop()  # a late answer would be taken for the answer to the next order
             return {"error": "it did not answer"}
 
     def _answered(self, answer: dict[str, Any]) -> None:
@@ -94,19 +95,19 @@ class Other(ProcessProtocol):
             deferred.callback(answer)
 
     def outReceived(self, data: bytes) -> None:
-        """Take what it says."""
+        """Collect its answers, one JSON object a line."""
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             self._answered(json.loads(line))
 
     def processEnded(self, reason: Any) -> None:
-        """It has ended, by itself or because of :meth:`stop`."""
+        """Note the end of the process; Twisted calls this."""
         self._ended = True
         self._answered({"error": "it ended"})
         self._waiting_for_end.callback(None)
 
     async def stop(self) -> None:
-        """End the process; returns when it has ended."""
+        """Kill the process and wait for its end."""
         if self.transport is None or self._ended:
             return
         try:

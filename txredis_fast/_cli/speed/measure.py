@@ -1,6 +1,6 @@
-"""How fast commands are: three ways to give them, each timed in short slices.
+"""Measures the speed of commands in three ways, each in short slices of time.
 
-Both implementations of RESP are measured by this same code, in turns; see :mod:`txredis_fast._cli.speed.comparison`.
+Both implementations run this same code, in turns; see :mod:`txredis_fast._cli.speed.comparison`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 
 __all__ = ["WAYS", "Sample", "Target", "measure"]
 
-#: Commands in flight at the same time, and commands in one pipeline.
+#: Number of commands in flight, and number of commands in a pipeline.
 CONCURRENCY = 50
 PIPELINE = 100
 
 
 @dataclasses.dataclass
 class Sample:
-    """What was timed.
+    """A measurement.
 
     :ivar latencies: seconds of each command, or of each pipeline.
-    :ivar commands: how many were answered.
-    :ivar elapsed: seconds, all together.
+    :ivar commands: number of commands whose replies have arrived.
+    :ivar elapsed: total time in seconds.
     """
 
     latencies: list[float] = dataclasses.field(default_factory=list)
@@ -33,35 +33,35 @@ class Sample:
     elapsed: float = 0.0
 
     def add(self, other: Sample) -> None:
-        """Take another slice in."""
+        """Add another slice."""
         self.latencies += other.latencies
         self.commands += other.commands
         self.elapsed += other.elapsed
 
     @property
     def rate(self) -> float:
-        """Commands a second."""
+        """Commands per second."""
         return self.commands / self.elapsed
 
     def quantile(self, fraction: float) -> float:
-        """The latency that this fraction of them does not exceed."""
+        """Return the latency in seconds that a fraction of the commands does not exceed."""
         ordered = sorted(self.latencies)
         return ordered[min(int(fraction * len(ordered)), len(ordered) - 1)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What is measured: a reading command.
+    """The command to measure: GET of a key, or PING.
 
-    :ivar rc: the handler of a pool.
-    :ivar key: what is read; None: PING is sent instead.
+    :ivar rc: the handler.
+    :ivar key: the key to read. None: the command is PING.
     """
 
     rc: Any
     key: str | None
 
     def give(self, commands: Any) -> Any:
-        """Give the command once, to the handler or to a pipeline."""
+        """Issue the command once, on the handler or on a pipeline."""
         return commands.ping() if self.key is None else commands.get(self.key)
 
 
@@ -105,7 +105,7 @@ async def _repeat(action: Callable[[], Awaitable[Any]], duration: float, command
     return Sample(latencies, commands * len(latencies), now - start)
 
 
-#: Ways to give commands, by what the user is told they are.
+#: The user's name of a way to issue commands -> the function that measures it.
 WAYS: dict[str, Callable[[Target, float], Awaitable[Sample]]] = {
     "one at a time": _one_at_a_time,
     f"{CONCURRENCY} at a time": _many_at_a_time,
@@ -114,9 +114,8 @@ WAYS: dict[str, Callable[[Target, float], Awaitable[Sample]]] = {
 
 
 async def measure(way: str, target: Target, duration: float) -> Sample:
-    """Give commands for some time, at least once.
+    """Issue commands for *duration* seconds, at least once.
 
-    :param way: one of :data:`WAYS`.
-    :param duration: in seconds.
+    :param way: a key of :data:`WAYS`.
     """
     return await WAYS[way](target, duration)

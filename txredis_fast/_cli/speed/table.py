@@ -15,35 +15,35 @@ from .measure import WAYS, Sample, Target, measure
 
 __all__ = ["show_speed"]
 
-#: How often the two implementations take turns.
+#: Number of rounds. In each round every way is measured with both implementations.
 _ROUNDS = 8
 
 
 async def show_speed(
     screen: Screen, address: Address, options: Mapping[str, Any], target: Target, what: str, duration: float
 ) -> None:
-    """Measure, and show what came of it.
+    """Measure, and show the results.
 
-    :param options: of the other implementation's connections.
-    :param what: names what is measured.
+    :param options: options of the other implementation's connections.
+    :param what: description of the measured command.
     :param duration: seconds to measure.
     """
-    # Its commands fail after replyTimeout; connecting takes as long at most, and starting a process some more.
+    # An answer may be late by replyTimeout, by connecting, which takes as long at most, and by the process's start.
     other = Other(patience=10 + 2 * options["replyTimeout"])
     try:
         missing = await other.start(address.url, options, target.key)
         samples, ratios = await _measure(target, None if missing else other, duration)
     finally:
         await other.stop()
-    screen.heading(f"Speed: {what}, there and back")
+    screen.heading(f"Speed: {what}, round trip")
     screen.table(table(samples, ratios, other.name, screen.micro))
     mine = IMPLEMENTATION_NAMES[txredis_fast.IMPLEMENTATION]
     screen.line()
     screen.note(f"Measured with the {mine} implementation.")
     if missing:
-        screen.note(f"The {other.name} one is not here to compare with: {address.scrub(missing)}.")
+        screen.note(f"The {other.name} one is missing from the comparison: {address.scrub(missing)}.")
     else:
-        screen.note(f"Last column: how long the {other.name} one takes for the same.")
+        screen.note(f"Last column: time with the {other.name} implementation, relative to this one.")
 
 
 async def _measure(target: Target, other: Other | None, duration: float) -> tuple[dict[str, Sample], dict[str, float]]:
@@ -53,7 +53,7 @@ async def _measure(target: Target, other: Other | None, duration: float) -> tupl
     share = duration / (turns if other is None else 2 * turns)
     done = 0
     with Progress(f"for {duration:g} s") as progress:
-        for way in WAYS:  # for nothing: the first commands of a process are slow
+        for way in WAYS:  # not counted: the first commands of a process are slow
             progress.update(0, "warming up")
             await measure(way, target, share / 4)
             if other is not None:
@@ -71,12 +71,12 @@ async def _measure(target: Target, other: Other | None, duration: float) -> tupl
 
 
 def table(samples: Mapping[str, Sample], ratios: Mapping[str, float], other: str, micro: str) -> list[tuple[str, ...]]:
-    """Return the figures as rows of text, the first being the heads.
+    """Return the rows of the table as text; the first row is the header.
 
-    :param samples: of each way to give commands.
-    :param ratios: how long the other implementation takes, this one being 1; what is left out was not measured.
-    :param other: names the other implementation.
-    :param micro: how to write microseconds.
+    :param samples: way to issue commands -> measurement.
+    :param ratios: way -> time of the other implementation divided by the time of this one; only for measured ways.
+    :param other: name of the other implementation.
+    :param micro: spelling of the unit microsecond.
     """
     rows: list[tuple[str, ...]] = [("", "median", "99 %", "commands/s", *([other] if ratios else []))]
     for way, sample in samples.items():

@@ -1,8 +1,8 @@
-"""The other implementation, in a process of its own: measures slices as it is told on standard input.
+"""The worker process: measures the other implementation, on orders from standard input.
 
-Started as ``python -m txredis_fast._cli.speed.worker``, with ``TXREDIS_FAST_PUREPYTHON`` saying which implementation.
-Speaks JSON lines: the URL comes in here, because a command line can be read by everyone on the machine. It ends when
-its standard input does. Creates no key.
+The parent starts ``python -m txredis_fast._cli.speed.worker`` with ``TXREDIS_FAST_PUREPYTHON`` set for the wanted
+implementation. Orders and answers are JSON, one object a line. The URL is part of the first order, because every user
+of the machine can read a command line. The worker ends when its standard input ends. It creates no key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__: list[str] = []
 
 
 class Worker(LineOnlyReceiver):
-    """Takes orders, one line each, and answers each with one line."""
+    """Carries out orders, one per line, and writes one line of answer for each."""
 
     delimiter = b"\n"
 
@@ -53,7 +53,7 @@ class Worker(LineOnlyReceiver):
         self.sendLine(json.dumps(answer).encode())  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any = None) -> None:
-        """Whoever gave the orders is gone."""
+        """Stop, because the parent is gone."""
         reactor = current_reactor()
         if reactor.running:
             reactor.stop()
@@ -64,7 +64,7 @@ def main() -> None:
     reactor = current_reactor()
     silence_logging()
     stdio.StandardIO(Worker())
-    # A Ctrl-C reaches every process of the terminal; the one that gives the orders decides.
+    # Ctrl-C reaches every process of the terminal. The parent decides what ends.
     reactor.callWhenRunning(signal.signal, signal.SIGINT, signal.SIG_IGN)
     reactor.run()
 

@@ -1,4 +1,4 @@
-"""What command methods share: arguments, converters of replies, traits of commands, guards of shared connections."""
+"""Code shared by command methods: arguments, reply converters, traits of commands, guards of shared connections."""
 
 from __future__ import annotations
 

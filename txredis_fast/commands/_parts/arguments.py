@@ -1,7 +1,7 @@
-"""From a call's arguments to a command's: keys given in several ways, options, names of operations.
+"""A method's arguments -> the command's arguments: one key or many, flags, times, names of operations.
 
-These functions raise on arguments that make no command; the methods that use them turn that into a failed
-Deferred. This module must not know replies.
+These functions raise on wrong arguments; the command methods turn the exception into a failed Deferred. This module
+must not know replies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BYTES_LIKE = (str, bytes, bytearray, memoryview)
 
 _AGGREGATES = {"MIN": min, "MAX": max, "SUM": sum}
 
-#: The functions of ``operator`` that may be given in place of BITOP's operation.
+#: BITOP's operations, and the functions of :mod:`operator` that stand for them.
 _BIT_OPERATIONS = (
     ("AND", operator.and_),
     ("OR", operator.or_),
@@ -43,17 +43,17 @@ _BIT_OPERATIONS = (
     ("NOT", operator.not_),
 )
 
-#: Warns, at the place that called the command method, that its spelling is deprecated.
+#: Issues a DeprecationWarning at the line that called the command method.
 deprecated = warn_caller
 
 
 def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterable[Argument]:
-    """Unify the two ways of giving several keys: one iterable, or (deprecated) one argument each.
+    """Collect keys passed as one iterable, or (deprecated) as separate arguments.
 
     :param command: the method's name, for the warning.
-    :param keys: one key, or an iterable of keys. ``str`` and bytes-like objects are one key.
-    :param args: further keys.
-    :returns: *keys* itself where it is an iterable and *args* is empty, else a new list.
+    :param keys: one key, or an iterable of keys. A ``str`` or bytes-like object is one key.
+    :param args: further keys; a DeprecationWarning unless empty.
+    :returns: *keys* itself if it is an iterable and *args* is empty, else a new list.
     """
     if isinstance(keys, _BYTES_LIKE):
         if not args:
@@ -73,29 +73,30 @@ def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterabl
 
 
 def one_or_many(items: Argument | Items) -> tuple[Argument, ...]:
-    """Make a tuple of one ``str`` or bytes-like object, or of the elements of an iterable.
+    """Make a tuple of one item, or of the elements of an iterable.
 
+    :param items: a ``str`` or bytes-like object, which is one item, or an iterable.
     :raises TypeError: *items* is neither.
     """
     if isinstance(items, _BYTES_LIKE):
         return (items,)
-    return tuple(items)  # type: ignore[arg-type]  # a number is refused here, in Python's own words
+    return tuple(items)  # type: ignore[arg-type]  # Python's own TypeError for a number
 
 
 def flatten(mapping: Mapping[Any, Any]) -> list[Argument]:
-    """List each name of *mapping* followed by its value."""
+    """Make a list of the names of *mapping*, each followed by its value."""
     return [argument for pair in mapping.items() for argument in pair]
 
 
 def flags(**given: Any) -> list[str]:
-    """List the words whose value is true, upper case, in the order given: ``flags(nx=True)`` is ``["NX"]``."""
+    """Make a list of the keywords whose value is true, in upper case: ``flags(nx=True)`` returns ``["NX"]``."""
     return [word.upper() for word, wanted in given.items() if wanted]
 
 
 def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:
-    """Both ends of a range, or nothing where neither is given.
+    """Make the arguments of an optional range: both ends, or none.
 
-    :raises RedisError: only one of them is.
+    :raises RedisError: only one end is given.
     """
     if start is None and end is None:
         return ()
@@ -105,12 +106,12 @@ def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:
 
 
 def expiry(name: str, time: Any) -> tuple[bool, Argument]:
-    """A time to live, or a moment, of seconds: whether it is in milliseconds, and the whole number.
+    """Convert a time to live, or a Unix time, to a whole number, because servers accept no fractions.
 
-    Servers take whole numbers only. Text goes as it is, for the server to read.
-
-    :param time: seconds, or a ``timedelta``.
-    :raises InvalidData: it is not a finite number.
+    :param name: name of the argument, for the error.
+    :param time: seconds as a number or ``timedelta``. Text is passed on unchanged, for the server to parse.
+    :returns: whether the number is in milliseconds, and the number. Whole seconds stay seconds.
+    :raises InvalidData: *time* is not a finite number.
     """
     if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
         return False, time
@@ -118,13 +119,17 @@ def expiry(name: str, time: Any) -> tuple[bool, Argument]:
     whole = round(seconds)
     if whole == seconds:
         return False, whole
-    # Never none at all: 0 removes a key, or is an error.
+    # Rounded away from 0, because the server deletes the key at 0, or replies with an error.
     milliseconds = round(seconds * 1000) or (1 if seconds > 0 else -1)
     return (True, milliseconds) if milliseconds % 1000 else (False, milliseconds // 1000)
 
 
 def milliseconds(name: str, time: Any) -> Argument:
-    """A time to live, or a moment, of milliseconds, as :func:`expiry` has it of seconds."""
+    """Convert a time to live, or a Unix time, of milliseconds to a whole number; see :func:`expiry`.
+
+    :param time: milliseconds as a number, or a ``timedelta``. Text is passed on unchanged.
+    :raises InvalidData: *time* is not a finite number.
+    """
     if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
         return time
     number = _number(name, time.total_seconds() * 1000 if isinstance(time, datetime.timedelta) else time)
@@ -132,7 +137,7 @@ def milliseconds(name: str, time: Any) -> Argument:
 
 
 def waiting_time(time: Any) -> Argument:
-    """How long to wait, in seconds; a ``timedelta`` will do."""
+    """Convert the time limit of a blocking command to seconds if it is a ``timedelta``."""
     return time.total_seconds() if isinstance(time, datetime.timedelta) else time
 
 
@@ -146,7 +151,7 @@ def _number(name: str, value: Any) -> int | float:
 def scan_arguments(
     cursor: Argument, pattern: Argument | None, count: int | None, type: Argument | None = None
 ) -> list[Argument]:
-    """Arguments of the SCAN family after the key."""
+    """Make the arguments of SCAN, HSCAN, SSCAN and ZSCAN after the key."""
     arguments: list[Argument] = [cursor]
     if pattern is not None:
         arguments += ("MATCH", pattern)
@@ -158,8 +163,9 @@ def scan_arguments(
 
 
 def operation_name(operation: Any) -> str:
-    """Name of a BITOP operation given as text or as a function of :mod:`operator`.
+    """Return the name of a BITOP operation.
 
+    :param operation: the name in any case, or a function of :mod:`operator`.
     :raises InvalidData: it is neither.
     """
     if isinstance(operation, str):
@@ -171,7 +177,7 @@ def operation_name(operation: Any) -> str:
 
 
 def aggregate_arguments(keys: Weights, aggregate: Aggregate) -> list[Argument]:
-    """Arguments of ZUNIONSTORE and ZINTERSTORE after the destination: count, keys, weights, aggregate.
+    """Make the arguments of ZUNIONSTORE and ZINTERSTORE after the destination: count, keys, weights, aggregate.
 
     :raises InvalidData: *aggregate* is none of minimum, maximum and sum.
     """

@@ -1,8 +1,8 @@
-"""What every group of commands stands on: the host that sends, and two decorators.
+"""The base of all command groups: the host that sends commands, and two decorators.
 
-A *host* is anything with ``execute_command``: a connection, a pool, a transaction, a pipeline. A group of
-commands is a class without state that calls nothing else, so one set of methods serves them all.
-This module must not know how a command is sent.
+A *host* is an object with ``execute_command``: a connection, a pool, a transaction, a pipeline. A command group is a
+class without state that calls only ``execute_command``, so all hosts share the same methods. This module must not know
+how a command is sent.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 class CommandHost:
-    """Base of the command groups. A host that inherits them defines :meth:`execute_command` itself."""
+    """Base class of the command groups. A host inherits them and defines :meth:`execute_command`."""
 
     __slots__ = ()
 
-    #: Whether the direct answer of a command is its reply, so that a script may be tried by its hash and sent
-    #: whole on ``NOSCRIPT``. A host that queues commands (transaction, pipeline) says False: scripts are then
-    #: always sent whole, and nothing is chained to the Deferreds that it returns.
+    #: Whether a command's Deferred fires with its reply right away, so that EVAL may try EVALSHA first and send the
+    #: script after ``NOSCRIPT``. False on a host that queues commands (transaction, pipeline): it always sends the
+    #: script, and adds no callbacks to the Deferreds that it returns.
     _eval_by_hash: bool = True
 
     def execute_command(
@@ -43,37 +43,37 @@ class CommandHost:
     ) -> Deferred[Any]:
         """Send one command.
 
-        :param args: the command's name and its arguments.
-        :param post_proc: makes the value from the reply; not called for an error reply, nor for the ``QUEUED``
-            of a transaction, where it converts the element of EXEC's reply.
-        :param apply_timeout: whether the reply must come within ``replyTimeout`` seconds.
-        :param blocking: whether the server may keep the connection waiting, so that it must not be shared.
+        :param args: the command's name, str or bytes, and its arguments.
+        :param post_proc: function from the reply to the value. It is not called for an error reply. In a transaction it
+            converts the element of EXEC's reply, not ``QUEUED``.
+        :param apply_timeout: whether the reply must arrive within ``replyTimeout`` seconds.
+        :param blocking: whether the server may delay the reply (BLPOP ...), so that the command needs a connection of
+            its own.
         :param raw: whether the reply's data stays ``bytes``, without charset and number conversion.
-        :returns: a Deferred that fires with the value.
+        :returns: a Deferred that fires with the value; see :class:`.Commands` for its errors.
         """
         raise NotImplementedError
 
     def _host_later(self) -> Any:
-        """Who is to send what the reply of a command leads to; asked when that command is sent."""
+        """Return the host for follow-up commands (EVAL after NOSCRIPT), captured when the first command is sent."""
         return self
 
     def _refuse(self, error: Exception) -> Deferred[Any]:
-        """What a command method returns for arguments that make no command."""
+        """Make the failed Deferred that a command method returns for wrong arguments."""
         return defer.fail(error)
 
 
 def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Deferred[_T]]:
-    """Let a command method raise: what it raises is what its Deferred fails with.
+    """Decorate a command method that may raise: its exception becomes a failed Deferred.
 
-    Only methods that look at their arguments wear it. The others have nothing that could raise, and save the
-    cost of a second call.
+    Methods that do not inspect their arguments cannot raise. They do without the decorator, which costs a second call.
     """
 
     @wraps(method)
     def guarded(*args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
         try:
             return method(*args, **kwargs)
-        except Exception as error:  # whatever it is, it belongs to the Deferred
+        except Exception as error:  # any exception, because a command never raises
             host: Any = args[0]
             return host._refuse(error)  # type: ignore[no-any-return]
 
@@ -81,6 +81,6 @@ def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Defer
 
 
 def blocking(method: _Method) -> _Method:
-    """Mark a command method whose connection cannot be shared while it waits, by its ``_blocking`` attribute."""
+    """Mark a command method as blocking (attribute ``_blocking``): it must not run on a shared connection."""
     method._blocking = True  # type: ignore[attr-defined]
     return method

@@ -1,10 +1,10 @@
-"""Commands that change the state of their connection, and so must not be sent on one that others share.
+"""Guards: refuse commands that would change the state of a connection shared by many callers.
 
-A pool hands one connection to many users. MULTI sent by hand would swallow the commands of all others, SELECT would
-move them to another database, CLIENT REPLY OFF would leave them without replies. For each there is a right way, and
-the error names it. Programs that hold a connection of their own are free to send what they like.
+A pool's connection carries the commands of many callers. MULTI sent by name would queue the commands of all of them,
+SELECT would change their database, CLIENT REPLY OFF would suppress their replies. The error names the right way
+instead. A connection that the program made for itself has no guards.
 
-This module must not know how anything is sent.
+This module must not know how a command is sent.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ __all__ = [
     "refusal",
 ]
 
-_TRANSACTION = "rc.multi(), rc.transaction() or rc.transact() take a connection for a transaction"
-_SUBSCRIBER = "subscribe with a SubscriberFactory, whose connections are for that"
-_OWN = "it needs a connection of its own: a RedisProtocol made by a Twisted factory or ClientCreator"
+_TRANSACTION = "rc.multi(), rc.transaction() and rc.transact() take a connection out of the pool for it"
+_SUBSCRIBER = "use a SubscriberFactory, which makes connections for subscriptions"
+_OWN = "it needs a connection of its own: make a RedisProtocol with a Twisted factory or ClientCreator"
 
-#: Why a command is refused, and what to use instead.
+#: Name of a refused command -> the second half of the error: the reason, or what to use instead.
 _REASONS = {
     "MULTI": _TRANSACTION,
     "WATCH": _TRANSACTION,
@@ -42,24 +42,24 @@ _REASONS = {
     "UNSUBSCRIBE": _SUBSCRIBER,
     "PUNSUBSCRIBE": _SUBSCRIBER,
     "SUNSUBSCRIBE": _SUBSCRIBER,
-    "MONITOR": "monitor with a MonitorFactory, whose connections are for that",
+    "MONITOR": "use a MonitorFactory, which makes connections for it",
     "SYNC": _OWN,
     "PSYNC": _OWN,
     "RESET": "it would undo the login and the database of a connection of the pool",
     "HELLO": "with arguments it changes the protocol or the login of a connection of the pool",
-    "CLIENT": "commands of all users of the connection would be left without replies",
-    "SCRIPT": "debugging would stop all users of the connection",
+    "CLIENT": "the callers that share the connection would be left without replies",
+    "SCRIPT": "debugging would stop the callers that share the connection",
     "SELECT": "rc.select() changes the database of the whole pool",
     "AUTH": "rc.auth() logs in the whole pool",
 }
 
-#: ``dbid`` of a connection on which SELECT was sent: when it is given back, the pool's database is selected again.
+#: ``dbid`` of a connection on which SELECT was sent. When it returns to the pool, the pool's database is selected.
 UNKNOWN_DATABASE = -1
 
-#: ``link.login`` of a connection on which AUTH was sent: when it is given back, it is closed.
+#: ``link.login`` of a connection on which AUTH was sent. When it returns to the pool, it is closed.
 FOREIGN_LOGIN = -1
 
-#: The names, in capitals, of commands that have to be looked at; most are refused.
+#: Names, in upper case, of the commands that the guards examine. Most are refused.
 GUARDED = frozenset(_REASONS)
 
 
@@ -74,9 +74,9 @@ def _changes_state(name: str, args: Sequence[Any]) -> bool:
 
 
 def refusal(args: Sequence[Any], protocol: Any = None) -> RedisError | None:
-    """What is wrong with sending a command on a shared connection; None if nothing is.
+    """Build the error for a command that must not be sent on a shared connection; None for any other command.
 
-    :param protocol: the class of the connections. One with a method of the command's name is made for it.
+    :param protocol: class of the connections. A class with a method of the command's name may send the command.
     """
     name = command_name(args)
     if not _changes_state(name, args):
@@ -87,25 +87,27 @@ def refusal(args: Sequence[Any], protocol: Any = None) -> RedisError | None:
 
 
 def guarded_arguments(args: Sequence[Any], name: str) -> tuple[Any, ...]:
-    """The arguments of a command as they will be sent, where its name says that they have to be looked at.
+    """Return a snapshot of a guarded command's arguments, as text that the guards can examine.
 
-    A word that is no text (an Enum, any object with ``str()``) is looked at as the text that it is sent as.
+    An argument other than text (an Enum member, any object with ``str()``) becomes the text that it is sent as.
+
+    :param name: the command's name in upper case. The arguments of other commands are returned unchanged.
     """
     return fixed_arguments(tuple(args), words=True) if name in GUARDED else tuple(args)
 
 
 def _is_made_for(name: str, protocol: Any) -> bool:
-    if name == "HELLO":  # the connection of a subscriber is nobody else's
+    if name == "HELLO":  # no caller shares a subscriber's connection
         name = "SUBSCRIBE"
     return name not in ("SELECT", "AUTH", "RESET") and callable(getattr(protocol, name.lower(), None))
 
 
 def guarded_names(commands: Sequence[tuple[Sequence[Any], Any, Any]]) -> set[str]:
-    """Which guarded commands are among these.
+    """Return the names of the guarded commands among *commands*.
 
-    :param commands: of each its arguments, and what does not matter here.
+    :param commands: tuples whose first element is a command's arguments.
     """
-    # A long batch has few names, of which each is looked at once.
+    # A long batch has few different names; each is examined once.
     try:
         names: Any = {command[0][0] for command in commands}
     except (IndexError, TypeError):
@@ -118,9 +120,10 @@ def _name_in_capitals(argument: Any) -> str:
 
 
 def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol: Any = None) -> RedisError | None:
-    """As :func:`refusal`, for commands that are written together on a connection taken for them.
+    """Build the error for a batch or pipeline that must not be sent; None if it may be.
 
-    A whole MULTI ... EXEC does no harm there, nor do SELECT and AUTH if they are noted: see :func:`note_changes`.
+    A complete MULTI ... EXEC is allowed, and so are SELECT and AUTH. The caller then takes a connection out of the pool
+    for the batch, and passes the names to :func:`note_changes`.
     """
     opened: RedisError | None = None
     for args, _, _ in commands:
@@ -138,9 +141,9 @@ def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol:
 
 
 def note_changes(connection: Any, names: Collection[str]) -> None:
-    """Note on a connection that it has to be put right before others use it.
+    """Mark a connection whose database or login changes, so that the pool restores or closes it.
 
-    :param names: of the commands that are sent on it, in capitals.
+    :param names: names of the commands sent on it, in upper case.
     """
     if "SELECT" in names:
         connection.dbid = UNKNOWN_DATABASE
@@ -149,7 +152,7 @@ def note_changes(connection: Any, names: Collection[str]) -> None:
 
 
 def check_alone(args: Sequence[Any], connection: Any) -> RedisError | None:
-    """As :func:`refusal`, for a command on a connection that others use afterwards; SELECT and AUTH are noted."""
+    """Call :func:`refusal` for a command of a transaction; SELECT and AUTH are allowed, and marked on *connection*."""
     name = command_name(args)
     if name in ("SELECT", "AUTH"):
         note_changes(connection, (name,))

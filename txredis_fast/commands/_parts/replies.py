@@ -1,13 +1,12 @@
-"""From a reply to a command's value.
+"""Reply converters: a decoded reply -> the command's value.
 
-Each function here is given to ``execute_command`` as ``post_proc``, so the value is the same alone, in a
-pipeline and in a transaction. A reply's data may be ``str``, ``bytes`` (no charset) or already a number, and
-a reply may already have the richer shape that RESP3 gives it (a dict, a set, pairs); each function takes them
-all. Nil is passed through, except where a truth value is asked.
+A converter is the ``post_proc`` of ``execute_command``, so a command has the same value alone, in a pipeline and in a
+transaction. It accepts str, bytes (no charset) and numbers as a reply's data, and both the lists of RESP2 and the
+dicts, sets and pairs of RESP3. It returns None for nil, except a converter to a bool.
 
-Those that make a collection have an attribute ``in_parts``: a function that does the same to a list bit by bit, as a
-generator, which yields between the parts and returns the value. A list of a million elements is then converted in many
-turns of the reactor.
+A converter that makes a collection has an attribute ``in_parts``: a generator function that converts a list part by
+part, yields between the parts and returns the value. A list of a million elements is thus converted in many turns of
+the reactor.
 
 This module must not know arguments.
 """
@@ -34,7 +33,7 @@ __all__ = [
     "truth_values",
 ]
 
-#: Key added to a Sentinel's description of a node -> the word in its ``flags`` that makes it True.
+#: Bool added to a Sentinel's description of a node -> the word in ``flags`` that makes it True.
 _SENTINEL_FLAGS = {
     "is_master": "master",
     "is_slave": "slave",
@@ -73,7 +72,7 @@ def _set_in_parts(reply: list[Any]) -> _Parts:
 
 @_convertible_by(_set_in_parts)
 def as_set(reply: Reply) -> Reply:
-    """Set of a list's elements."""
+    """Convert a list to a set."""
     return set(_keys(reply)) if isinstance(reply, list) else reply
 
 
@@ -92,7 +91,7 @@ def _dict_in_parts(reply: list[Any]) -> _Parts:
 
 @_convertible_by(_dict_in_parts)
 def as_dict(reply: Reply) -> Reply:
-    """Dict of a list in which each name is followed by its value."""
+    """Convert a list in which each name is followed by its value to a dict."""
     return dict(zip(_keys(reply[::2]), reply[1::2], strict=False)) if isinstance(reply, list) else reply
 
 
@@ -106,21 +105,21 @@ def _scored_in_parts(reply: list[Any]) -> _Parts:
 
 @_convertible_by(_scored_in_parts)
 def scored_members(reply: Reply) -> Reply:
-    """List of ``(member, score)`` with float scores, of a list in which each member is followed by its score."""
+    """Convert a list in which each member is followed by its score to a list of tuples ``(member, float)``."""
     if not isinstance(reply, list):
         return reply
-    # A member is never a list, so a list as the first element is RESP3's pair.
+    # A member is never a list: a list as the first element is a pair of RESP3.
     pairs = reply if reply and isinstance(reply[0], list) else _pairs(reply)
     return [(member, float(score)) for member, score in pairs]
 
 
 def as_float(reply: Reply) -> Reply:
-    """Number of a score; one that is still text becomes a float."""
+    """Convert a score that is still text to a float."""
     return float(reply) if isinstance(reply, (str, bytes)) else reply
 
 
 def as_score(reply: Reply) -> Reply:
-    """Number of a score; one that is still text becomes an int where it is whole digits, else a float."""
+    """Convert a score that is still text to an int if it has only digits, else to a float."""
     if not isinstance(reply, (str, bytes)):
         return reply
     try:
@@ -130,17 +129,17 @@ def as_score(reply: Reply) -> Reply:
 
 
 def scanned(reply: Reply) -> Reply:
-    """What SCAN and its like answer, with the cursor as an int: the walk ends with 0, which is false."""
+    """Convert the cursor of a SCAN reply to an int: the last cursor is 0, which is false."""
     if not isinstance(reply, list) or not reply or not isinstance(reply[0], (str, bytes)):
         return reply
     try:
         return [int(reply[0]), *reply[1:]]
-    except ValueError:  # of a proxy with cursors of its own kind
+    except ValueError:  # some proxies have cursors that are not numbers
         return reply
 
 
 def truth_values(reply: Reply) -> Reply:
-    """List of bools, or the bool itself where there is only one."""
+    """Convert a list to bools; return the bool itself if there is only one."""
     if not isinstance(reply, list):
         return reply
     values = [bool(element) for element in reply]
@@ -148,7 +147,7 @@ def truth_values(reply: Reply) -> Reply:
 
 
 def info_fields(reply: Reply) -> Reply:
-    """Dict of the ``name:value`` lines of INFO; names and values are str, whatever the charset."""
+    """Convert the ``name:value`` lines of INFO to a dict; names and values are str, whatever the charset."""
     if reply is None:
         return None
     lines = _text(reply).split("\r\n")
@@ -156,12 +155,12 @@ def info_fields(reply: Reply) -> Reply:
 
 
 def sentinel_states(reply: Reply) -> Reply:
-    """List of the nodes that a Sentinel describes; each is a dict with the ``is_...`` bools added."""
+    """Convert a Sentinel's list of nodes to a list of dicts, each with the ``is_...`` bools added."""
     return [_sentinel_state(node) for node in reply] if isinstance(reply, list) else reply
 
 
 def sentinel_master_states(reply: Reply) -> Reply:
-    """Dict of the masters that a Sentinel describes, by the name of the service."""
+    """Convert a Sentinel's list of masters to a dict: name of the service -> description of its master."""
     if not isinstance(reply, list):
         return reply
     return {state["name"]: state for state in map(_sentinel_state, reply)}
@@ -185,5 +184,5 @@ def _pairs(reply: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _text(reply: Any) -> str:
-    # Paths in INFO may be in any encoding: an odd byte must not cost the whole reply.
+    # Paths in INFO may be in any encoding: a byte that is not UTF-8 must not fail the reply.
     return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else str(reply)

@@ -1,7 +1,7 @@
-"""What a command's name says about it: whether it only reads, and whether the server may keep it waiting.
+"""Traits of commands by their names: which commands only read, and which ones may block.
 
-The names are those that servers (Redis 7.0 and 8.2, Valkey 9.1) flag ``readonly`` and ``blocking``; a test compares
-them with the servers' own table. This module must not know how a command is sent.
+The names are those with the flags ``readonly`` and ``blocking`` in COMMAND of Redis 7.0, Redis 8.2 and Valkey 9.1; a
+test compares them with the servers' tables. This module must not know how a command is sent.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _READ_ONLY_PAIRS = """
     XINFO STREAM
 """
 
-#: Names in capitals; a command of two words is one name, as ``"OBJECT ENCODING"``.
+#: Names in upper case. A command of two words has one name: ``"OBJECT ENCODING"``.
 READ_ONLY = frozenset(_READ_ONLY.split()) | frozenset(
     name.strip() for name in _READ_ONLY_PAIRS.replace("\n", ",").split(",") if name.strip()
 )
@@ -38,13 +38,13 @@ _BLOCKING = """
     BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN WAIT WAITAOF XREAD XREADGROUP
 """
 
-#: Commands that the server may answer late. XREAD and XREADGROUP do so with their option BLOCK only.
+#: Commands whose reply the server may delay. XREAD and XREADGROUP block only with their option BLOCK.
 BLOCKING = frozenset(_BLOCKING.split())
 
-#: Commands that run what the program wrote, which may answer anything after having done a part.
+#: Commands that run a program's script, which may reply with any error after it has written something.
 SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"})
 
-#: Where a blocking command has its time limit, and how many of its units are a second.
+#: Blocking command -> index of the argument with its time limit, and units per second.
 _LIMITS = {
     "BLMOVE": (-1, 1),
     "BLMPOP": (1, 1),
@@ -60,29 +60,29 @@ _LIMITS = {
 
 
 def command_name(args: Sequence[Any]) -> str:
-    """The name of the command that these arguments are, in capitals; "" if it is not text."""
+    """Return the command's name in upper case; "" if it is not text."""
     return _text(args[0]) if args else ""
 
 
 def _text(argument: Any) -> str:
-    # As the encoder reads them: a subclass may have methods of its own.
+    # With the methods of the base types, as the encoder does: a subclass may override them.
     if isinstance(argument, bytes | bytearray | memoryview):
         return str(memoryview(argument), "ascii", "replace").upper()
     return str.upper(argument) if isinstance(argument, str) else ""
 
 
 def is_read_only(args: Sequence[Any]) -> bool:
-    """Whether the servers flag this command as one that changes nothing, so that it may be sent again."""
+    """Tell whether the command only reads, so that it may be sent again after a lost reply."""
     name = command_name(args)
     return name in READ_ONLY or (len(args) > 1 and f"{name} {_text(args[1])}" in READ_ONLY)
 
 
 def longest_wait(args: Sequence[Any], name: str | None = None) -> float | None:
-    """Seconds that a server may keep this command waiting before it answers.
+    """Return the time limit of a blocking command in seconds.
 
-    :param name: its name in capitals, where that is known.
-    :returns: None for a command that does not block, ``math.inf`` for one without a limit. What cannot be read is 0,
-        because the server refuses it at once.
+    :param name: the command's name in upper case, if the caller knows it.
+    :returns: None for a command that does not block; ``math.inf`` for a blocking command without a time limit; 0 for a
+        malformed time limit, because the server refuses it at once.
     """
     name = command_name(args) if name is None else name
     if name not in BLOCKING:

@@ -1,4 +1,4 @@
-"""Commands on a connection and on the server: scripts, channels, login, administration."""
+"""Commands on connections and servers: scripting, publishing, login, administration, Sentinel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands on the connection itself, and the end of reconnecting that goes with some."""
+"""Commands on the connection itself. QUIT and SHUTDOWN also end reconnecting."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["ConnectionCommands", "StopsTrying"]
 
 
 class StopsTrying(CommandHost):
-    """A host that can be told that it shall not connect again: QUIT and SHUTDOWN do so."""
+    """Base class of the commands after which the client must not reconnect: QUIT and SHUTDOWN."""
 
     __slots__ = ()
 
     def _stop_trying(self) -> None:
-        """Stop reconnecting: calls ``stopTrying`` of the host's factory, where it has one that has this."""
+        """Call ``stopTrying`` of the host's factory, if it has both."""
         stop_trying = getattr(getattr(self, "factory", None), "stopTrying", None)
         if stop_trying is not None:
             stop_trying()
@@ -31,7 +31,7 @@ class ConnectionCommands(StopsTrying):
     __slots__ = ()
 
     def quit(self) -> Deferred[Text]:
-        """Let the server close the connection; this client does not connect again.
+        """Ask the server to close the connection. The client does not reconnect.
 
         :returns: fires with ``"OK"``.
 
@@ -41,11 +41,11 @@ class ConnectionCommands(StopsTrying):
         return self.execute_command("QUIT")
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
-        """Log in. A pool does this itself with the password it was made with.
+        """Log in. A pool sends AUTH by itself, with its option ``password``, on each new connection.
 
-        :param password: the password, and so the user name: sent as UTF-8 whatever the charset; bytes as they are.
-        :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
-        :returns: fires with ``"OK"``; fails with :exc:`.AuthenticationError` if they do not match.
+        :param password: the password; str is sent as UTF-8 whatever the charset, bytes unchanged.
+        :param username: the ACL user (Redis 6.0), str or bytes like the password. None or empty: the user ``default``.
+        :returns: fires with ``"OK"``; fails with :exc:`.AuthenticationError` if the server refuses them.
 
         https://redis.io/commands/auth/, since 1.0.0
         """
@@ -54,10 +54,10 @@ class ConnectionCommands(StopsTrying):
         return self.execute_command("AUTH", sendable(password))
 
     def ping(self, *, message: Argument | None = None) -> Deferred[Any]:
-        """Ask the server for an answer.
+        """Test the connection.
 
-        :param message: what the server shall answer (Redis 2.8).
-        :returns: fires with *message*, or with ``"PONG"`` if it is None.
+        :param message: text that the server sends back (Redis 2.8).
+        :returns: fires with *message*, or with ``"PONG"`` if *message* is None.
 
         https://redis.io/commands/ping/, since 1.0.0
         """
@@ -66,9 +66,9 @@ class ConnectionCommands(StopsTrying):
         return self.execute_command("PING", message)
 
     def select(self, index: int) -> Deferred[Text]:
-        """Choose the database that this connection works on.
+        """Select the database of the connection; on a pool, of all its connections.
 
-        :param index: its number; a new connection has 0.
+        :param index: number of the database; the server's default is 0.
         :returns: fires with ``"OK"``; fails with :exc:`.ResponseError` if there is no such database.
 
         https://redis.io/commands/select/, since 1.0.0

@@ -1,4 +1,4 @@
-"""The publishing half of publish/subscribe; subscribing needs a connection of its own, ``SubscriberProtocol``."""
+"""PUBLISH. Subscribing needs a connection of its own: see :class:`.SubscriberProtocol`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["PubSubCommands"]
 
 
 class PubSubCommands(CommandHost):
-    """Commands of Redis's group "pubsub" that any connection may send."""
+    """Commands of Redis's group "pubsub" that are allowed on a shared connection."""
 
     __slots__ = ()
 
     def publish(self, channel: Argument, message: Argument) -> Deferred[int]:
-        """Send a message to everyone who is subscribed to a channel now.
+        """Publish a message to the present subscribers of a channel.
 
         :param channel: name of the channel.
         :param message: the message.
-        :returns: fires with the number of clients that were sent it, on this server.
+        :returns: fires with the number of subscribers on this server that the message was sent to.
 
         https://redis.io/commands/publish/, since 2.0.0
         """

@@ -1,9 +1,9 @@
-"""Lua scripts, sent by their hash where the server may have them.
+"""Lua scripts, sent by their hash if the server probably has them.
 
-``eval`` sends EVALSHA where the connection has executed the script before, and the script itself if the server
-answers ``NOSCRIPT`` (it was restarted, or flushed its scripts). On a connection that has not, it sends the script at
-once: a first EVALSHA that failed would let commands that were given later overtake the script. Where a ``NOSCRIPT``
-would come too late to be acted on (``_eval_by_hash`` is False: transaction, pipeline) the script itself is always sent.
+``eval`` sends EVALSHA if the connection has executed the script before, and then EVAL if the server replies
+``NOSCRIPT`` (after a restart or SCRIPT FLUSH). On a connection that has not executed the script it sends EVAL at once:
+after a failed EVALSHA, commands issued later would be executed before the script. A transaction or pipeline always
+sends EVAL, because ``NOSCRIPT`` would arrive too late (``_eval_by_hash`` is False).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["ScriptingCommands"]
 class ScriptingCommands(CommandHost):
     """Commands of Redis's group "scripting".
 
-    A host that has a set ``script_hashes`` finds there the hashes of the scripts that its server has executed.
+    ``script_hashes``, if the host has it, is the set of hashes of the scripts that its connection has executed.
     """
 
     __slots__ = ()
@@ -39,13 +39,13 @@ class ScriptingCommands(CommandHost):
         keys: Keys = [],  # noqa: B006  # txredisapi's defaults; nothing changes them
         args: Argument | Items = [],  # noqa: B006
     ) -> Deferred[Any]:
-        """Execute a Lua script, by its hash where the server has it.
+        """Execute a Lua script, by its hash if the server has it.
 
         :param script: the script; ``str`` is sent as UTF-8.
-        :param keys: the keys it works on, its ``KEYS``: one or an iterable.
-        :param args: its ``ARGV``: one or an iterable.
-        :returns: fires with what the script returns; fails with :exc:`.ResponseError` if it does not compile or
-            raises.
+        :param keys: the keys that the script uses, its ``KEYS``: one key or an iterable of keys.
+        :param args: its ``ARGV``: one argument or an iterable of arguments.
+        :returns: fires with the script's return value; fails with :exc:`.ResponseError` if the script does not compile
+            or raises an error.
 
         https://redis.io/commands/eval/, since 2.6.0
         """
@@ -65,13 +65,13 @@ class ScriptingCommands(CommandHost):
         keys: Keys = [],  # noqa: B006
         args: Argument | Items = [],  # noqa: B006
     ) -> Deferred[Any]:
-        """Execute a Lua script that the server has.
+        """Execute a Lua script by its hash.
 
         :param sha1_hash: SHA-1 hash of the script, in hexadecimal digits.
-        :param keys: the keys it works on, its ``KEYS``: one or an iterable.
-        :param args: its ``ARGV``: one or an iterable.
-        :returns: fires with what the script returns; fails with :exc:`.ScriptDoesNotExist` if the server does
-            not have it, with :exc:`.ResponseError` if it raises.
+        :param keys: the keys that the script uses, its ``KEYS``: one key or an iterable of keys.
+        :param args: its ``ARGV``: one argument or an iterable of arguments.
+        :returns: fires with the script's return value; fails with :exc:`.ScriptDoesNotExist` if the server does
+            not have the script, with :exc:`.ResponseError` if the script raises an error.
 
         https://redis.io/commands/evalsha/, since 2.6.0
         """
@@ -79,17 +79,17 @@ class ScriptingCommands(CommandHost):
         return self._on_error(deferred, self._script_missing, sha1_hash)
 
     def script_exists(self, *hashes: Text) -> Deferred[Any]:
-        """Tell which scripts the server has.
+        """Test which scripts the server has.
 
         :param hashes: SHA-1 hashes of the scripts, in hexadecimal digits.
-        :returns: fires with a list of bools in the order of the hashes, or, for a single one, with the bool.
+        :returns: fires with a list of bools in the order of the hashes; for a single hash, with the bool.
 
         https://redis.io/commands/script-exists/, since 2.6.0
         """
         return self.execute_command("SCRIPT", "EXISTS", *hashes, post_proc=truth_values)
 
     def script_flush(self) -> Deferred[Text]:
-        """Make the server forget all scripts.
+        """Remove all scripts from the server.
 
         :returns: fires with ``"OK"``.
 
@@ -98,21 +98,21 @@ class ScriptingCommands(CommandHost):
         return self.execute_command("SCRIPT", "FLUSH", post_proc=self._scripts_flushed)
 
     def script_kill(self) -> Deferred[Text]:
-        """End the script that is running, if it has not written anything yet.
+        """Stop the running script, if it has not written to the data set.
 
-        :returns: fires with ``"OK"``; fails with :exc:`.NoScriptRunning` if there is none, with
-            :exc:`.ResponseError` if it has written.
+        :returns: fires with ``"OK"``; fails with :exc:`.NoScriptRunning` if no script is running, with
+            :exc:`.ResponseError` if the script has written.
 
         https://redis.io/commands/script-kill/, since 2.6.0
         """
         return self._on_error(self.execute_command("SCRIPT", "KILL"), _no_script_running)
 
     def script_load(self, script: Argument) -> Deferred[Text]:
-        """Give the server a script without executing it.
+        """Load a script into the server without executing it.
 
         :param script: the script.
-        :returns: fires with its SHA-1 hash, in hexadecimal digits; fails with :exc:`.ResponseError` if it does
-            not compile.
+        :returns: fires with its SHA-1 hash, in hexadecimal digits; fails with :exc:`.ResponseError` if the script
+            does not compile.
 
         https://redis.io/commands/script-load/, since 2.6.0
         """

@@ -1,4 +1,4 @@
-"""Commands that a Sentinel answers: which masters and replicas it knows."""
+"""Commands for a Sentinel: the masters and replicas that it monitors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["SentinelCommands"]
 class SentinelCommands(CommandHost):
     """Subcommands of SENTINEL.
 
-    A node is described by a dict of the fields that the Sentinel sends (``"name"``, ``"ip"``, ``"port"``,
-    ``"flags"`` ...), and of bools made from its flags: ``is_master``, ``is_slave``, ``is_sdown``, ``is_odown``,
+    The description of a node is a dict. It has the fields that the Sentinel sends (``"name"``, ``"ip"``, ``"port"``,
+    ``"flags"`` ...) and bools made from the flags: ``is_master``, ``is_slave``, ``is_sdown``, ``is_odown``,
     ``is_sentinel``, ``is_disconnected``, ``is_master_down``. Names of fields are ``str``, whatever the charset.
     """
 
@@ -35,18 +35,18 @@ class SentinelCommands(CommandHost):
         """Describe all replicas of a service's master.
 
         :param service_name: name of the service.
-        :returns: fires with a list of descriptions; fails with :exc:`.ResponseError` if there is no such
-            service.
+        :returns: fires with a list of descriptions; fails with :exc:`.ResponseError` if the Sentinel does not know
+            the service.
 
         https://valkey.io/topics/sentinel/, since 2.8.0
         """
         return self.execute_command("SENTINEL", "SLAVES", service_name, post_proc=sentinel_states)
 
     def sentinel_get_master_addr_by_name(self, service_name: Argument) -> Deferred[list[Value] | None]:
-        """Tell the address of a service's master.
+        """Get the address of a service's master.
 
         :param service_name: name of the service.
-        :returns: fires with ``[host, port]``, or None if there is no such service.
+        :returns: fires with ``[host, port]``, or None if the Sentinel does not know the service.
 
         https://valkey.io/topics/sentinel/, since 2.8.4
         """

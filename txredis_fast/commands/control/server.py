@@ -1,4 +1,4 @@
-"""Commands on the server itself: its data on disk, its state, its databases as a whole."""
+"""Commands on the server as a whole: persistence, state, databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ServerCommands(StopsTrying):
     __slots__ = ()
 
     def dbsize(self) -> Deferred[int]:
-        """Tell the number of keys of the database.
+        """Get the number of keys of the database.
 
         :returns: fires with the number.
 
@@ -31,7 +31,7 @@ class ServerCommands(StopsTrying):
     def flush(self, all_dbs: bool = False) -> Deferred[Text]:
         """Remove all keys. Deprecated: use :meth:`flushdb` or :meth:`flushall`.
 
-        :param all_dbs: of all databases, not of this one only.
+        :param all_dbs: True: the keys of all databases; False: those of the selected database.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/flushdb/, since 1.0.0
@@ -58,16 +58,16 @@ class ServerCommands(StopsTrying):
         return self.execute_command("FLUSHALL")
 
     def time(self) -> Deferred[list[Any]]:
-        """Tell the server's time.
+        """Get the server's time.
 
-        :returns: fires with ``[seconds, microseconds]``: the Unix time, and the part of a second besides.
+        :returns: fires with ``[seconds, microseconds]``: the Unix time, and the microseconds of the current second.
 
         https://redis.io/commands/time/, since 2.6.0
         """
         return self.execute_command("TIME")
 
     def save(self) -> Deferred[Text]:
-        """Save the data to disk; the server serves nobody meanwhile.
+        """Save the data to disk. The server executes no other command until it is done.
 
         :returns: fires with ``"OK"``.
 
@@ -76,17 +76,17 @@ class ServerCommands(StopsTrying):
         return self.execute_command("SAVE")
 
     def bgsave(self) -> Deferred[Text]:
-        """Begin to save the data to disk in the background.
+        """Start to save the data to disk in the background.
 
         :returns: fires with ``"Background saving started"``; fails with :exc:`.ResponseError` if the server is
-            saving already.
+            already saving.
 
         https://redis.io/commands/bgsave/, since 1.0.0
         """
         return self.execute_command("BGSAVE")
 
     def lastsave(self) -> Deferred[int]:
-        """Tell when the data was last saved with success.
+        """Get the time of the last successful save.
 
         :returns: fires with the Unix time in seconds.
 
@@ -95,10 +95,10 @@ class ServerCommands(StopsTrying):
         return self.execute_command("LASTSAVE")
 
     def shutdown(self) -> Deferred[Any]:
-        """Let the server save its data and end; this client does not connect again.
+        """Save the data and stop the server. The client does not reconnect.
 
-        :returns: fails with :exc:`.ConnectionError` when the connection is lost, which is success; fails with
-            :exc:`.ResponseError` if the server cannot save.
+        :returns: fails with :exc:`.ConnectionError` when the server has closed the connection, which is success;
+            fails with :exc:`.ResponseError` if the server cannot save.
 
         https://redis.io/commands/shutdown/, since 1.0.0
         """
@@ -106,20 +106,20 @@ class ServerCommands(StopsTrying):
         return self.execute_command("SHUTDOWN")
 
     def bgrewriteaof(self) -> Deferred[Text]:
-        """Begin to rewrite the append-only file in the background.
+        """Start to rewrite the append-only file in the background.
 
-        :returns: fires with a line saying that it began or is scheduled.
+        :returns: fires with a line of text: the rewrite has started or is scheduled.
 
         https://redis.io/commands/bgrewriteaof/, since 1.0.0
         """
         return self.execute_command("BGREWRITEAOF")
 
     def info(self, type: Argument | None = None) -> Deferred[Any]:
-        """Read what the server tells of itself.
+        """Get information and statistics about the server.
 
-        :param type: the section, such as ``"memory"``. None means the usual ones.
-        :returns: fires with a dict of a section's fields, names and values as ``str``; without a section, with
-            the whole text as it is.
+        :param type: name of a section, such as ``"memory"``. None: the server's default sections.
+        :returns: fires with a dict of the section's fields, names and values as ``str``; if *type* is None, with
+            the unparsed text.
 
         https://redis.io/commands/info/, since 1.0.0
         """
@@ -128,7 +128,7 @@ class ServerCommands(StopsTrying):
         return self.execute_command("INFO", type, post_proc=info_fields)
 
     def role(self) -> Deferred[list[Any]]:
-        """Tell the server's part in replication.
+        """Get the server's role in replication.
 
         :returns: fires with ``["master", offset, [[host, port, offset], ...]]``,
             ``["slave", host, port, state, offset]`` or ``["sentinel", [name, ...]]``.

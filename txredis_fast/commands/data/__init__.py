@@ -1,4 +1,4 @@
-"""Commands on keys and their values: one class per type of value."""
+"""Commands on keys and their values: one class per data type."""
 
 from __future__ import annotations
 

@@ -22,20 +22,20 @@ class BitmapCommands(CommandHost):
         """Read a bit.
 
         :param key: key of the string.
-        :param offset: number of the bit; 0 is the highest bit of the first byte.
-        :returns: fires with 0 or 1; 0 beyond the end.
+        :param offset: index of the bit; 0 is the most significant bit of the first byte.
+        :returns: fires with 0 or 1; 0 beyond the end of the string.
 
         https://redis.io/commands/getbit/, since 2.2.0
         """
         return self.execute_command("GETBIT", key, offset)
 
     def setbit(self, key: Key, offset: int, value: bool | int) -> Deferred[int]:
-        """Set or clear a bit; the string grows as needed, with zero bits.
+        """Set or clear a bit. The string grows as needed, padded with zero bits.
 
         :param key: key of the string.
-        :param offset: number of the bit, below 2**32.
+        :param offset: index of the bit, below 2**32.
         :param value: the bit.
-        :returns: fires with the bit before.
+        :returns: fires with the previous bit, 0 or 1.
 
         https://redis.io/commands/setbit/, since 2.2.0
         """
@@ -43,14 +43,14 @@ class BitmapCommands(CommandHost):
 
     @errors_to_deferred
     def bitop(self, operation: Any, destkey: Key, *srckeys: Key) -> Deferred[int]:
-        """Combine strings bit by bit and store the result; shorter ones are filled up with zero bits.
+        """Combine strings bitwise and store the result. Shorter strings are padded with zero bits.
 
         :param operation: ``"AND"``, ``"OR"``, ``"XOR"`` or ``"NOT"`` in any case, or ``and_``, ``or_``, ``xor``
-            or ``not_`` of the module :mod:`operator`.
+            or ``not_`` of :mod:`operator`.
         :param destkey: key of the result.
         :param srckeys: keys of the strings; exactly one for NOT.
-        :returns: fires with the length of the result in bytes. Fails with :exc:`.InvalidData` on another
-            operation, with :exc:`.RedisError` on a wrong number of *srckeys*.
+        :returns: fires with the length of the result in bytes. Fails with :exc:`.InvalidData` for another
+            operation, with :exc:`.RedisError` for a wrong number of *srckeys*.
 
         https://redis.io/commands/bitop/, since 2.6.0
         """
@@ -65,13 +65,13 @@ class BitmapCommands(CommandHost):
     def bitcount(
         self, key: Key, start: int | None = None, end: int | None = None, *, unit: str | None = None
     ) -> Deferred[int]:
-        """Count the bits that are set.
+        """Count the set bits of a string.
 
         :param key: key of the string.
-        :param start: offset of the first byte to look at; a negative one counts from the end.
-        :param end: offset of the last byte, which is looked at too.
-        :param unit: ``"BIT"`` if *start* and *end* are numbers of bits (Redis 7.0).
-        :returns: fires with their number; fails with :exc:`.RedisError` if only one of *start* and *end* is
+        :param start: index of the first byte; a negative index counts from the end.
+        :param end: index of the last byte, included.
+        :param unit: ``"BIT"`` if *start* and *end* are indexes of bits (Redis 7.0); None: of bytes.
+        :returns: fires with the number of set bits; fails with :exc:`.RedisError` if only one of *start* and *end* is
             given.
 
         https://redis.io/commands/bitcount/, since 2.6.0

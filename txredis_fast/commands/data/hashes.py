@@ -18,24 +18,24 @@ class HashCommands(CommandHost):
     __slots__ = ()
 
     def hset(self, key: Key, field: Field, value: Argument) -> Deferred[int]:
-        """Store a field of a hash, which is made if it does not exist.
+        """Set a field of a hash, which is created if it does not exist.
 
         :param key: key of the hash.
         :param field: name of the field.
         :param value: its value.
-        :returns: fires with 1 if the field is new, 0 if it was replaced.
+        :returns: fires with 1 if the field is new, 0 if its value was replaced.
 
         https://redis.io/commands/hset/, since 2.0.0
         """
         return self.execute_command("HSET", key, field, value)
 
     def hsetnx(self, key: Key, field: Field, value: Argument) -> Deferred[int]:
-        """Store a field of a hash unless it exists.
+        """Set a field of a hash unless the field exists.
 
         :param key: key of the hash.
         :param field: name of the field.
         :param value: its value.
-        :returns: fires with 1 if it was stored, else 0.
+        :returns: fires with 1 if the field was set, else 0.
 
         https://redis.io/commands/hsetnx/, since 2.0.0
         """
@@ -66,10 +66,10 @@ class HashCommands(CommandHost):
 
     @errors_to_deferred
     def hmset(self, key: Key, mapping: Pairs) -> Deferred[Text]:
-        """Store several fields of a hash.
+        """Set several fields of a hash, which is created if it does not exist.
 
         :param key: key of the hash.
-        :param mapping: each field's value.
+        :param mapping: the fields and their values.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/hmset/, since 2.0.0
@@ -81,30 +81,30 @@ class HashCommands(CommandHost):
 
         :param key: key of the hash.
         :param field: name of the field.
-        :returns: fires with the sum.
+        :returns: fires with the new value.
 
         https://redis.io/commands/hincrby/, since 2.0.0
         """
         return self.hincrby(key, field, 1)
 
     def hdecr(self, key: Key, field: Field) -> Deferred[int]:
-        """Take 1 from the integer in a field, as :meth:`hincrby` does.
+        """Subtract 1 from the integer in a field, as :meth:`hincrby` does.
 
         :param key: key of the hash.
         :param field: name of the field.
-        :returns: fires with the difference.
+        :returns: fires with the new value.
 
         https://redis.io/commands/hincrby/, since 2.0.0
         """
         return self.hincrby(key, field, -1)
 
     def hincrby(self, key: Key, field: Field, integer: int) -> Deferred[int]:
-        """Add to the integer in a field; one that does not exist counts as 0.
+        """Add to the integer in a field; a missing field counts as 0.
 
         :param key: key of the hash.
         :param field: name of the field.
-        :param integer: what to add.
-        :returns: fires with the sum.
+        :param integer: the number to add.
+        :returns: fires with the new value.
 
         https://redis.io/commands/hincrby/, since 2.0.0
         """
@@ -134,7 +134,7 @@ class HashCommands(CommandHost):
         return self.execute_command("HDEL", key, *one_or_many(fields))
 
     def hlen(self, key: Key) -> Deferred[int]:
-        """Tell the number of fields of a hash.
+        """Get the number of fields of a hash.
 
         :param key: key of the hash.
         :returns: fires with the number, 0 if the key does not exist.
@@ -167,8 +167,7 @@ class HashCommands(CommandHost):
         """Read all fields of a hash with their values.
 
         :param key: key of the hash.
-        :returns: fires with a dict, empty if the key does not exist. Names that look like numbers become
-            numbers as values do.
+        :returns: fires with a dict, empty if the key does not exist. Numbers are converted in names, too.
 
         https://redis.io/commands/hgetall/, since 2.0.0
         """
@@ -177,13 +176,14 @@ class HashCommands(CommandHost):
     def hscan(
         self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
     ) -> Deferred[list[Any]]:
-        """Walk through the fields of a hash, a part at each call.
+        """Iterate over the fields of a hash, some at each call.
 
         :param key: key of the hash.
-        :param cursor: 0 to begin, then what the call before gave.
-        :param pattern: only fields whose name matches this glob-style pattern.
-        :param count: how much work a call should do; a hint, 10 on the server if None.
-        :returns: fires with ``[cursor, [name, value, name, value, ...]]``. The walk ends with the cursor 0.
+        :param cursor: 0 to start, then the cursor that the previous call returned.
+        :param pattern: glob-style pattern that the fields' names must match.
+        :param count: hint for the number of elements per call. None: the server's default, 10.
+        :returns: fires with ``[cursor, [name, value, name, value, ...]]``; the cursor is an int. The iteration ends
+            with the cursor 0.
 
         https://redis.io/commands/hscan/, since 2.8.0
         """

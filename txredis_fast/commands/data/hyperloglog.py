@@ -1,4 +1,4 @@
-"""Commands on HyperLogLogs, which estimate how many different elements were added."""
+"""Commands on HyperLogLogs, which estimate the number of distinct elements added to them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class HyperLogLogCommands(CommandHost):
 
     @errors_to_deferred
     def pfadd(self, key: Key, elements: Argument | Items, *args: Argument) -> Deferred[int]:
-        """Add elements to a HyperLogLog, which is made if it does not exist.
+        """Add elements to a HyperLogLog, which is created if it does not exist.
 
         :param key: key of the HyperLogLog.
         :param elements: one element or an iterable of elements.
         :param args: further elements. Deprecated: give an iterable instead.
-        :returns: fires with 1 if this changed the estimate, or 0.
+        :returns: fires with 1 if the estimate may have changed, else 0.
 
         https://redis.io/commands/pfadd/, since 2.8.9
         """
@@ -30,11 +30,11 @@ class HyperLogLogCommands(CommandHost):
 
     @errors_to_deferred
     def pfcount(self, keys: Keys, *args: Key) -> Deferred[int]:
-        """Estimate the number of different elements, of several HyperLogLogs together.
+        """Estimate the number of distinct elements of one HyperLogLog, or of the union of several.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
-        :returns: fires with the estimate, with a standard error of 0.81 %.
+        :returns: fires with the estimate; its standard error is 0.81 %.
 
         https://redis.io/commands/pfcount/, since 2.8.9
         """
@@ -44,7 +44,7 @@ class HyperLogLogCommands(CommandHost):
     def pfmerge(self, destKey: Key, sourceKeys: Keys, *args: Key) -> Deferred[Text]:
         """Merge HyperLogLogs into one.
 
-        :param destKey: key of the result, which is merged too if it exists.
+        :param destKey: key of the result. An existing HyperLogLog is merged, too.
         :param sourceKeys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
         :returns: fires with ``"OK"``.

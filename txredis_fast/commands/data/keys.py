@@ -1,4 +1,4 @@
-"""Commands on keys of any type, SORT among them."""
+"""Commands on keys of any data type, and SORT."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class KeyCommands(CommandHost):
 
     @errors_to_deferred
     def delete(self, keys: Keys, *args: Key) -> Deferred[int]:
-        """Remove keys; those that do not exist are passed over.
+        """Remove keys; missing keys are ignored.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
-        :returns: fires with the number of keys that were removed.
+        :returns: fires with the number of keys removed.
 
         https://redis.io/commands/del/, since 1.0.0
         """
         return self.execute_command("DEL", *list_or_args("delete", keys, args))
 
     def type(self, key: Key) -> Deferred[Text]:
-        """Tell the type of the value stored at a key.
+        """Get the data type of the value at a key.
 
         :param key: the key.
         :returns: fires with ``"string"``, ``"list"``, ``"set"``, ``"zset"``, ``"hash"``, ``"stream"``, or
@@ -62,10 +62,10 @@ class KeyCommands(CommandHost):
         return self.execute_command("TYPE", key)
 
     def keys(self, pattern: Argument = "*") -> Deferred[list[Value]]:
-        """List all keys that match a pattern. Walks through the whole database at once: prefer :meth:`scan`.
+        """List all keys that match a pattern. The server scans the whole database at once: prefer :meth:`scan`.
 
-        :param pattern: a glob-style pattern (``*``, ``?``, ``[abc]``, a backslash to escape).
-        :returns: fires with a list of keys, in no order.
+        :param pattern: glob-style pattern (``*``, ``?``, ``[abc]``; a backslash escapes).
+        :returns: fires with a list of keys, in no particular order.
 
         https://redis.io/commands/keys/, since 1.0.0
         """
@@ -79,20 +79,21 @@ class KeyCommands(CommandHost):
         *,
         type: Argument | None = None,
     ) -> Deferred[list[Any]]:
-        """Walk through the keys of the database, a part at each call.
+        """Iterate over the keys of the database, some at each call.
 
-        :param cursor: 0 to begin, then what the call before gave.
-        :param pattern: only keys that match this glob-style pattern.
-        :param count: how much work a call should do; a hint, 10 on the server if None.
-        :param type: only keys of this type, as :meth:`type` names it (Redis 6.0).
-        :returns: fires with ``[cursor, keys]``. The walk ends with the cursor 0, an int; a part may be empty before.
+        :param cursor: 0 to start, then the cursor that the previous call returned.
+        :param pattern: glob-style pattern that the keys must match.
+        :param count: hint for the number of elements per call. None: the server's default, 10.
+        :param type: data type of the keys, as :meth:`type` names it (Redis 6.0).
+        :returns: fires with ``[cursor, keys]``; the cursor is an int, and *keys* may be empty. The iteration ends with
+            the cursor 0.
 
         https://redis.io/commands/scan/, since 2.8.0
         """
         return self.execute_command("SCAN", *scan_arguments(cursor, pattern, count, type), post_proc=scanned)
 
     def randomkey(self) -> Deferred[Value | None]:
-        """Pick a key at random.
+        """Get a random key.
 
         :returns: fires with a key, or None if the database is empty.
 
@@ -101,7 +102,7 @@ class KeyCommands(CommandHost):
         return self.execute_command("RANDOMKEY")
 
     def rename(self, oldkey: Key, newkey: Key) -> Deferred[Text]:
-        """Rename a key; what the new name held before is lost.
+        """Rename a key; an existing value at the new name is replaced.
 
         :param oldkey: the key.
         :param newkey: its new name.
@@ -116,8 +117,8 @@ class KeyCommands(CommandHost):
 
         :param oldkey: the key.
         :param newkey: its new name.
-        :returns: fires with 1 if it was renamed, 0 if *newkey* exists; fails with :exc:`.ResponseError` if
-            *oldkey* does not.
+        :returns: fires with 1 if the key was renamed, 0 if *newkey* exists; fails with :exc:`.ResponseError` if
+            *oldkey* does not exist.
 
         https://redis.io/commands/renamenx/, since 1.0.0
         """
@@ -133,15 +134,15 @@ class KeyCommands(CommandHost):
         gt: bool = False,
         lt: bool = False,
     ) -> Deferred[int]:
-        """Let a key be removed after some time.
+        """Set a key's time to live, after which the server removes it.
 
         :param key: the key.
-        :param time: time to live in seconds from now, or a ``timedelta``; 0 or less removes the key at once. Sent as
-            PEXPIRE where it has a fraction, in milliseconds (Redis 2.6).
-        :param nx: only if the key has no time to live (this and the following: Redis 7.0).
-        :param xx: only if it has one.
-        :param gt: only if the new time is greater; none at all counts as infinite.
-        :param lt: only if the new time is less.
+        :param time: time to live in seconds, or a ``timedelta``; 0 or less removes the key at once. A fraction is sent
+            in milliseconds, as PEXPIRE (Redis 2.6).
+        :param nx: only if the key has no time to live (*nx*, *xx*, *gt* and *lt*: Redis 7.0).
+        :param xx: only if the key has a time to live.
+        :param gt: only if the new time is greater than the present one; no time to live counts as infinite.
+        :param lt: only if the new time is less than the present one.
         :returns: fires with 1 if the time was set, else 0.
 
         https://redis.io/commands/expire/, since 1.0.0
@@ -156,17 +157,17 @@ class KeyCommands(CommandHost):
         return self.execute_command(name, key, amount, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
 
     def persist(self, key: Key) -> Deferred[int]:
-        """Take a key's time to live away.
+        """Remove a key's time to live.
 
         :param key: the key.
-        :returns: fires with 1 if it had one, else 0.
+        :returns: fires with 1 if the key had a time to live, else 0.
 
         https://redis.io/commands/persist/, since 2.2.0
         """
         return self.execute_command("PERSIST", key)
 
     def ttl(self, key: Key) -> Deferred[int]:
-        """Tell how long a key has to live.
+        """Get a key's remaining time to live.
 
         :param key: the key.
         :returns: fires with the time in seconds; -1 if the key has no time to live, -2 if it does not exist.
@@ -180,7 +181,7 @@ class KeyCommands(CommandHost):
 
         :param key: the key.
         :param dbindex: number of the other database.
-        :returns: fires with 1 if it was moved, 0 if it is not here or already there.
+        :returns: fires with 1 if the key was moved; 0 if it does not exist, or exists in the other database.
 
         https://redis.io/commands/move/, since 1.0.0
         """
@@ -200,16 +201,16 @@ class KeyCommands(CommandHost):
     ) -> Deferred[Any]:
         """Sort the elements of a list, a set or a sorted set.
 
-        :param key: its key.
-        :param start: number of elements to leave out at the beginning.
-        :param end: how many elements to take from there (LIMIT's count, in spite of its name).
-        :param by: pattern of the keys whose values are compared in place of the elements, such as
-            ``"weight_*"`` or ``"object_*->weight"``; one without ``*`` leaves the order as it is.
-        :param get: pattern of the keys whose values are given in place of the elements; ``"#"`` is the element
-            itself. A list or tuple gives several.
-        :param desc: whether the greatest comes first.
+        :param key: key of the list, set or sorted set.
+        :param start: number of elements to skip; needs *end*.
+        :param end: number of elements to return after these (LIMIT's count, in spite of the name); needs *start*.
+        :param by: pattern of the keys whose values are compared instead of the elements, such as ``"weight_*"`` or
+            ``"object_*->weight"``. A pattern without ``*`` switches sorting off.
+        :param get: pattern of the keys whose values are returned instead of the elements, or a list or tuple of
+            patterns; ``"#"`` is the element itself.
+        :param desc: sort in descending order.
         :param alpha: compare as text, not as numbers.
-        :param store: key of a list to store the result in.
+        :param store: key of a list that receives the result.
         :returns: fires with a list of elements, or, with *store*, their number; fails with :exc:`.RedisError`
             if only one of *start* and *end* is given.
 

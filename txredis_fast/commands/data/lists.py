@@ -16,7 +16,7 @@ __all__ = ["ListCommands"]
 class ListCommands(CommandHost):
     """Commands of Redis's group "list".
 
-    An index counts from the head, 0 first; a negative one counts from the tail, -1 last.
+    Index 0 is the first element (head), -1 the last one (tail).
     """
 
     __slots__ = ()
@@ -27,8 +27,8 @@ class ListCommands(CommandHost):
 
         :param key: key of the list.
         :param value: the element, or a list or tuple of elements.
-        :param tail: add at the tail, not at the head.
-        :returns: fires with the length of the list.
+        :param tail: append to the tail instead of the head.
+        :returns: fires with the new length of the list.
 
         https://redis.io/commands/lpush/, since 1.0.0
         """
@@ -36,11 +36,11 @@ class ListCommands(CommandHost):
         return self.rpush(key, value) if tail else self.lpush(key, value)
 
     def rpush(self, key: Key, value: Argument | list[Any] | tuple[Any, ...]) -> Deferred[int]:
-        """Append elements at the tail of a list, which is made if it does not exist.
+        """Append elements to the tail of a list, which is created if it does not exist.
 
         :param key: key of the list.
         :param value: the element, or a list or tuple of elements.
-        :returns: fires with the length of the list.
+        :returns: fires with the new length of the list.
 
         https://redis.io/commands/rpush/, since 1.0.0
         """
@@ -49,11 +49,11 @@ class ListCommands(CommandHost):
         return self.execute_command("RPUSH", key, value)
 
     def lpush(self, key: Key, value: Argument | list[Any] | tuple[Any, ...]) -> Deferred[int]:
-        """Insert elements at the head of a list, one after the other: the last one becomes the first element.
+        """Insert elements at the head of a list, one after the other: the last element of *value* becomes the head.
 
         :param key: key of the list.
         :param value: the element, or a list or tuple of elements.
-        :returns: fires with the length of the list.
+        :returns: fires with the new length of the list.
 
         https://redis.io/commands/lpush/, since 1.0.0
         """
@@ -62,7 +62,7 @@ class ListCommands(CommandHost):
         return self.execute_command("LPUSH", key, value)
 
     def llen(self, key: Key) -> Deferred[int]:
-        """Tell the length of a list.
+        """Get the length of a list.
 
         :param key: key of the list.
         :returns: fires with the number of elements, 0 if the key does not exist.
@@ -76,7 +76,7 @@ class ListCommands(CommandHost):
 
         :param key: key of the list.
         :param start: index of the first element.
-        :param end: index of the last one, which belongs to the range.
+        :param end: index of the last element, included.
         :returns: fires with a list of elements.
 
         https://redis.io/commands/lrange/, since 1.0.0
@@ -88,7 +88,7 @@ class ListCommands(CommandHost):
 
         :param key: key of the list.
         :param start: index of the first element to keep.
-        :param end: index of the last one to keep.
+        :param end: index of the last element to keep.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/ltrim/, since 1.0.0
@@ -99,8 +99,8 @@ class ListCommands(CommandHost):
         """Read one element.
 
         :param key: key of the list.
-        :param index: its index.
-        :returns: fires with the element, or None if there is none.
+        :param index: index of the element.
+        :returns: fires with the element, or None if the index is out of range.
 
         https://redis.io/commands/lindex/, since 1.0.0
         """
@@ -110,9 +110,9 @@ class ListCommands(CommandHost):
         """Replace one element.
 
         :param key: key of the list.
-        :param index: its index.
+        :param index: index of the element.
         :param value: the new element.
-        :returns: fires with ``"OK"``; fails with :exc:`.ResponseError` if there is no such element.
+        :returns: fires with ``"OK"``; fails with :exc:`.ResponseError` if the index is out of range.
 
         https://redis.io/commands/lset/, since 1.0.0
         """
@@ -122,7 +122,7 @@ class ListCommands(CommandHost):
         """Remove elements equal to a value.
 
         :param key: key of the list.
-        :param count: how many at most: counted from the head, from the tail if negative; 0 means all.
+        :param count: maximum number to remove, from the head if positive, from the tail if negative; 0: all.
         :param value: the value.
         :returns: fires with the number of elements removed.
 
@@ -132,11 +132,11 @@ class ListCommands(CommandHost):
 
     @errors_to_deferred
     def pop(self, key: Key, tail: bool = False) -> Deferred[Value | None]:
-        """Remove and read an element. Deprecated: use :meth:`lpop` or :meth:`rpop`.
+        """Pop an element. Deprecated: use :meth:`lpop` or :meth:`rpop`.
 
         :param key: key of the list.
-        :param tail: take the last element, not the first.
-        :returns: fires with the element, or None if there is none.
+        :param tail: pop the last element instead of the first.
+        :returns: fires with the element, or None if the list is empty.
 
         https://redis.io/commands/lpop/, since 1.0.0
         """
@@ -145,10 +145,10 @@ class ListCommands(CommandHost):
         return self.rpop(key) if tail else self.lpop(key)
 
     def lpop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
-        """Remove and read elements at the head of a list.
+        """Pop elements from the head of a list.
 
         :param key: key of the list.
-        :param count: how many at most (Redis 6.2); None means one.
+        :param count: maximum number of elements (Redis 6.2). None: one element.
         :returns: fires with the element, or, with *count*, a list of elements; None if the key does not exist.
 
         https://redis.io/commands/lpop/, since 1.0.0
@@ -158,12 +158,12 @@ class ListCommands(CommandHost):
         return self.execute_command("LPOP", key, count)
 
     def rpop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
-        """Remove and read elements at the tail of a list.
+        """Pop elements from the tail of a list.
 
         :param key: key of the list.
-        :param count: how many at most (Redis 6.2); None means one.
-        :returns: fires with the element, or, with *count*, a list of elements, the last of the list first;
-            None if the key does not exist.
+        :param count: maximum number of elements (Redis 6.2). None: one element.
+        :returns: fires with the element, or, with *count*, a list of elements, the tail first; None if
+            the key does not exist.
 
         https://redis.io/commands/rpop/, since 1.0.0
         """
@@ -174,13 +174,13 @@ class ListCommands(CommandHost):
     @blocking
     @errors_to_deferred
     def blpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[Value] | None]:
-        """Remove and read the first element of the first list that is not empty, or wait for one.
+        """Pop the first element of the first list that is not empty; block while all are empty.
 
-        ``replyTimeout`` does not count here.
+        The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
 
-        :param keys: one key or an iterable of keys, tried in this order.
-        :param timeout: seconds to wait, or a ``timedelta``; 0 means for ever. A fraction needs Redis 6.0.
-        :returns: fires with ``[key, element]``, or None when the time is over.
+        :param keys: one key or an iterable of keys, in order of precedence.
+        :param timeout: seconds to wait, or a ``timedelta``; 0: no limit. A fraction needs Redis 6.0.
+        :returns: fires with ``[key, element]``, or None after *timeout*.
 
         https://redis.io/commands/blpop/, since 2.0.0
         """
@@ -191,13 +191,13 @@ class ListCommands(CommandHost):
     @blocking
     @errors_to_deferred
     def brpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[Value] | None]:
-        """Remove and read the last element of the first list that is not empty, or wait for one.
+        """Pop the last element of the first list that is not empty; block while all are empty.
 
-        ``replyTimeout`` does not count here.
+        The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
 
-        :param keys: one key or an iterable of keys, tried in this order.
-        :param timeout: seconds to wait, or a ``timedelta``; 0 means for ever. A fraction needs Redis 6.0.
-        :returns: fires with ``[key, element]``, or None when the time is over.
+        :param keys: one key or an iterable of keys, in order of precedence.
+        :param timeout: seconds to wait, or a ``timedelta``; 0: no limit. A fraction needs Redis 6.0.
+        :returns: fires with ``[key, element]``, or None after *timeout*.
 
         https://redis.io/commands/brpop/, since 2.0.0
         """
@@ -209,14 +209,14 @@ class ListCommands(CommandHost):
     def brpoplpush(
         self, source: Key, destination: Key, timeout: Seconds | datetime.timedelta = 0
     ) -> Deferred[Value | None]:
-        """Move the last element of a list to the head of another, or wait for one.
+        """Move the last element of a list to the head of another; block while the list is empty.
 
-        ``replyTimeout`` does not count here.
+        The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
 
-        :param source: key of the list to take from.
-        :param destination: key of the list to add to; may be the same.
-        :param timeout: seconds to wait, or a ``timedelta``; 0 means for ever. A fraction needs Redis 6.0.
-        :returns: fires with the element, or None when the time is over.
+        :param source: key of the list to pop from.
+        :param destination: key of the list to push to; may be the same key.
+        :param timeout: seconds to wait, or a ``timedelta``; 0: no limit. A fraction needs Redis 6.0.
+        :returns: fires with the element, or None after *timeout*.
 
         https://redis.io/commands/brpoplpush/, since 2.2.0
         """
@@ -227,9 +227,9 @@ class ListCommands(CommandHost):
     def rpoplpush(self, srckey: Key, dstkey: Key) -> Deferred[Value | None]:
         """Move the last element of a list to the head of another.
 
-        :param srckey: key of the list to take from.
-        :param dstkey: key of the list to add to; may be the same.
-        :returns: fires with the element, or None if there is none.
+        :param srckey: key of the list to pop from.
+        :param dstkey: key of the list to push to; may be the same key.
+        :returns: fires with the element, or None if the list is empty.
 
         https://redis.io/commands/rpoplpush/, since 1.2.0
         """

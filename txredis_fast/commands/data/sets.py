@@ -19,12 +19,12 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sadd(self, key: Key, members: Argument | Items, *args: Argument) -> Deferred[int]:
-        """Add members to a set, which is made if it does not exist.
+        """Add members to a set, which is created if it does not exist.
 
         :param key: key of the set.
         :param members: one member or an iterable of members.
         :param args: further members. Deprecated: give an iterable instead.
-        :returns: fires with the number of members that are new.
+        :returns: fires with the number of new members.
 
         https://redis.io/commands/sadd/, since 1.0.0
         """
@@ -44,11 +44,11 @@ class SetCommands(CommandHost):
         return self.execute_command("SREM", key, *list_or_args("srem", members, args))
 
     def spop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
-        """Remove and read members picked at random.
+        """Pop random members.
 
         :param key: key of the set.
-        :param count: how many at most (Redis 3.2); None means one.
-        :returns: fires with the member, or None if there is none; with *count*, with a set of members.
+        :param count: maximum number of members (Redis 3.2). None: one member.
+        :returns: fires with the member, or None if the set is empty; with *count*, with a set of members.
 
         https://redis.io/commands/spop/, since 1.0.0
         """
@@ -59,17 +59,17 @@ class SetCommands(CommandHost):
     def smove(self, srckey: Key, dstkey: Key, member: Argument) -> Deferred[bool]:
         """Move a member from one set to another.
 
-        :param srckey: key of the set to take from.
-        :param dstkey: key of the set to add to.
+        :param srckey: key of the set to remove the member from.
+        :param dstkey: key of the set to add the member to.
         :param member: the member.
-        :returns: fires with whether it was there to be moved.
+        :returns: fires with True if the member was moved, False if it is not in the first set.
 
         https://redis.io/commands/smove/, since 1.0.0
         """
         return self.execute_command("SMOVE", srckey, dstkey, member, post_proc=bool)
 
     def scard(self, key: Key) -> Deferred[int]:
-        """Tell the number of members of a set.
+        """Get the number of members of a set.
 
         :param key: key of the set.
         :returns: fires with the number, 0 if the key does not exist.
@@ -91,11 +91,11 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sinter(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
-        """Intersect sets.
+        """Compute the intersection of sets.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
-        :returns: fires with the set of members that all of them have.
+        :returns: fires with the set of members that are in all sets.
 
         https://redis.io/commands/sinter/, since 1.0.0
         """
@@ -103,9 +103,9 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sinterstore(self, dstkey: Key, keys: Keys, *args: Key) -> Deferred[int]:
-        """Intersect sets and store the result.
+        """Compute the intersection of sets and store it.
 
-        :param dstkey: key of the result; what it held before is lost.
+        :param dstkey: key of the result; an existing value is replaced.
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
         :returns: fires with the number of members of the result.
@@ -116,11 +116,11 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sunion(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
-        """Unite sets.
+        """Compute the union of sets.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
-        :returns: fires with the set of members that any of them has.
+        :returns: fires with the set of members that are in any set.
 
         https://redis.io/commands/sunion/, since 1.0.0
         """
@@ -128,9 +128,9 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sunionstore(self, dstkey: Key, keys: Keys, *args: Key) -> Deferred[int]:
-        """Unite sets and store the result.
+        """Compute the union of sets and store it.
 
-        :param dstkey: key of the result; what it held before is lost.
+        :param dstkey: key of the result; an existing value is replaced.
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
         :returns: fires with the number of members of the result.
@@ -141,11 +141,11 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sdiff(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
-        """Subtract sets from the first one.
+        """Compute the difference between the first set and all others.
 
-        :param keys: one key or an iterable of keys; the first is subtracted from.
+        :param keys: one key or an iterable of keys, the first set's first.
         :param args: further keys. Deprecated: give an iterable instead.
-        :returns: fires with the set of members that only the first one has.
+        :returns: fires with the set of members that are only in the first set.
 
         https://redis.io/commands/sdiff/, since 1.0.0
         """
@@ -153,10 +153,10 @@ class SetCommands(CommandHost):
 
     @errors_to_deferred
     def sdiffstore(self, dstkey: Key, keys: Keys, *args: Key) -> Deferred[int]:
-        """Subtract sets from the first one and store the result.
+        """Compute the difference between the first set and all others, and store it.
 
-        :param dstkey: key of the result; what it held before is lost.
-        :param keys: one key or an iterable of keys; the first is subtracted from.
+        :param dstkey: key of the result; an existing value is replaced.
+        :param keys: one key or an iterable of keys, the first set's first.
         :param args: further keys. Deprecated: give an iterable instead.
         :returns: fires with the number of members of the result.
 
@@ -175,12 +175,12 @@ class SetCommands(CommandHost):
         return self.execute_command("SMEMBERS", key, post_proc=as_set)
 
     def srandmember(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
-        """Read members picked at random, and leave them there.
+        """Get random members without removing them.
 
         :param key: key of the set.
-        :param count: how many at most, each once; a negative number: exactly so many, repeated if need be
-            (Redis 2.6). None means one.
-        :returns: fires with the member, or None if there is none; with *count*, with a list of members.
+        :param count: maximum number of different members (Redis 2.6). Negative: exact number of members, with
+            repetitions. None: one member.
+        :returns: fires with the member, or None if the set is empty; with *count*, with a list of members.
 
         https://redis.io/commands/srandmember/, since 1.0.0
         """
@@ -191,13 +191,13 @@ class SetCommands(CommandHost):
     def sscan(
         self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
     ) -> Deferred[list[Any]]:
-        """Walk through the members of a set, a part at each call.
+        """Iterate over the members of a set, some at each call.
 
         :param key: key of the set.
-        :param cursor: 0 to begin, then what the call before gave.
-        :param pattern: only members that match this glob-style pattern.
-        :param count: how much work a call should do; a hint, 10 on the server if None.
-        :returns: fires with ``[cursor, members]``. The walk ends with the cursor 0.
+        :param cursor: 0 to start, then the cursor that the previous call returned.
+        :param pattern: glob-style pattern that the members must match.
+        :param count: hint for the number of elements per call. None: the server's default, 10.
+        :returns: fires with ``[cursor, members]``; the cursor is an int. The iteration ends with the cursor 0.
 
         https://redis.io/commands/sscan/, since 2.8.0
         """

@@ -26,12 +26,13 @@ __all__ = ["SortedSetCommands"]
 class SortedSetCommands(CommandHost):
     """Commands of Redis's group "sorted-set".
 
-    Members are ordered by their score, those with the same score by their bytes. A rank counts from 0, the
-    lowest score; a negative one counts from the end.
+    Members are ordered by score; members with the same score are ordered by their bytes. Rank 0 is the member with the
+    lowest score, -1 the member with the highest one. A bound of a range of scores is a number, or text: ``"(1.5"``
+    excludes 1.5, ``"-inf"`` and ``"+inf"`` are no bound.
 
-    A score in a list is always a float. A score alone (:meth:`zscore`, :meth:`zincrby`) is what number
-    conversion makes of its text, ``5`` or ``1.5``; text that it leaves alone (``inf``, ``1e+20``, or any with
-    ``convertNumbers=False``) becomes a float, but whole digits an int in :meth:`zscore`.
+    A score in a list is always a float. A single score (:meth:`zscore`, :meth:`zincrby`) is an int or float by number
+    conversion, ``5`` or ``1.5``. Text that number conversion does not convert (``inf``, ``1e+20``, or any score with
+    ``convertNumbers=False``) becomes a float; :meth:`zscore` makes an int of text that has only digits.
     """
 
     __slots__ = ()
@@ -49,20 +50,20 @@ class SortedSetCommands(CommandHost):
         ch: bool = False,
         incr: bool = False,
     ) -> Deferred[Any]:
-        """Add members to a sorted set, which is made if it does not exist, or give members another score.
+        """Add members to a sorted set, which is created if it does not exist, or change the scores of members.
 
         :param key: key of the sorted set.
         :param score: the score; ``"inf"`` and ``"-inf"`` are scores too.
         :param member: the member.
-        :param args: further scores and members, by turns.
-        :param nx: only add, never change (this, *xx*, *ch* and *incr*: Redis 3.0.2).
-        :param xx: only change, never add.
-        :param gt: change only to a greater score (Redis 6.2).
-        :param lt: change only to a lower score (Redis 6.2).
-        :param ch: count members whose score changed as well.
-        :param incr: add *score* to the member's score, as :meth:`zincrby` does; one member only.
-        :returns: fires with the number of members that are new; with *incr*, with the new score, or None if
-            nothing was done. Fails with :exc:`.InvalidData` if a score has no member.
+        :param args: further scores and members, alternating.
+        :param nx: only add members, change none (*nx*, *xx*, *ch* and *incr*: Redis 3.0.2).
+        :param xx: only change members, add none.
+        :param gt: change a score only to a greater one (Redis 6.2).
+        :param lt: change a score only to a lower one (Redis 6.2).
+        :param ch: count changed members, too.
+        :param incr: add *score* to the member's score, as :meth:`zincrby` does; allows one member only.
+        :returns: fires with the number of new members; with *incr*, with the new score, or None if an option
+            prevented the change. Fails with :exc:`.InvalidData` if a score has no member.
 
         https://redis.io/commands/zadd/, since 1.2.0
         """
@@ -97,7 +98,7 @@ class SortedSetCommands(CommandHost):
         return self.zincrby(key, 1, member)
 
     def zdecr(self, key: Key, member: Argument) -> Deferred[Score]:
-        """Take 1 from the score of a member, as :meth:`zincrby` does.
+        """Subtract 1 from the score of a member, as :meth:`zincrby` does.
 
         :param key: key of the sorted set.
         :param member: the member.
@@ -108,10 +109,10 @@ class SortedSetCommands(CommandHost):
         return self.zincrby(key, -1, member)
 
     def zincrby(self, key: Key, increment: Number | str | bytes, member: Argument) -> Deferred[Score]:
-        """Add to the score of a member; one that does not exist is added with the score 0 first.
+        """Add to the score of a member; a missing member counts as 0 and is added.
 
         :param key: key of the sorted set.
-        :param increment: what to add.
+        :param increment: the number to add.
         :param member: the member.
         :returns: fires with the new score: an int if it is whole and numbers are converted, else a float.
 
@@ -120,34 +121,34 @@ class SortedSetCommands(CommandHost):
         return self.execute_command("ZINCRBY", key, increment, member, post_proc=as_float)
 
     def zrank(self, key: Key, member: Argument) -> Deferred[int | None]:
-        """Tell the rank of a member, from the lowest score.
+        """Get the rank of a member; the lowest score has rank 0.
 
         :param key: key of the sorted set.
         :param member: the member.
-        :returns: fires with the rank, or None if there is no such member.
+        :returns: fires with the rank, or None if the member does not exist.
 
         https://redis.io/commands/zrank/, since 2.0.0
         """
         return self.execute_command("ZRANK", key, member)
 
     def zrevrank(self, key: Key, member: Argument) -> Deferred[int | None]:
-        """Tell the rank of a member, from the highest score.
+        """Get the rank of a member; the highest score has rank 0.
 
         :param key: key of the sorted set.
         :param member: the member.
-        :returns: fires with the rank, or None if there is no such member.
+        :returns: fires with the rank, or None if the member does not exist.
 
         https://redis.io/commands/zrevrank/, since 2.0.0
         """
         return self.execute_command("ZREVRANK", key, member)
 
     def zrange(self, key: Key, start: int = 0, end: int = -1, withscores: bool = False) -> Deferred[Any]:
-        """Read a range of ranks, the lowest score first.
+        """Get the members in a range of ranks, the lowest score first.
 
         :param key: key of the sorted set.
         :param start: rank of the first member.
-        :param end: rank of the last one, which belongs to the range.
-        :param withscores: whether to give the scores too.
+        :param end: rank of the last member, included.
+        :param withscores: whether to return the scores, too.
         :returns: fires with a list of members, or, with *withscores*, of tuples ``(member, float)``.
 
         https://redis.io/commands/zrange/, since 1.2.0
@@ -155,12 +156,12 @@ class SortedSetCommands(CommandHost):
         return self._range("ZRANGE", key, start, end, withscores)
 
     def zrevrange(self, key: Key, start: int = 0, end: int = -1, withscores: bool = False) -> Deferred[Any]:
-        """Read a range of ranks, the highest score first.
+        """Get the members in a range of ranks, the highest score first.
 
         :param key: key of the sorted set.
-        :param start: rank of the first member, from the highest score.
-        :param end: rank of the last one, which belongs to the range.
-        :param withscores: whether to give the scores too.
+        :param start: rank of the first member; the highest score has rank 0.
+        :param end: rank of the last member, included.
+        :param withscores: whether to return the scores, too.
         :returns: fires with a list of members, or, with *withscores*, of tuples ``(member, float)``.
 
         https://redis.io/commands/zrevrange/, since 1.2.0
@@ -176,14 +177,14 @@ class SortedSetCommands(CommandHost):
         offset: int | None = None,
         count: int | None = None,
     ) -> Deferred[Any]:
-        """Read a range of scores, the lowest first.
+        """Get the members in a range of scores, the lowest score first.
 
         :param key: key of the sorted set.
         :param min: the lowest score.
         :param max: the highest score.
-        :param withscores: whether to give the scores too.
-        :param offset: how many members to leave out at the beginning; needs *count*.
-        :param count: how many members to take from there at most, all if negative; needs *offset*.
+        :param withscores: whether to return the scores, too.
+        :param offset: number of members to skip; needs *count*.
+        :param count: maximum number of members after these; negative: all; needs *offset*.
         :returns: fires with a list of members, or, with *withscores*, of tuples ``(member, float)``. Fails with
             :exc:`.InvalidData` if only one of *offset* and *count* is given.
 
@@ -200,14 +201,14 @@ class SortedSetCommands(CommandHost):
         offset: int | None = None,
         count: int | None = None,
     ) -> Deferred[Any]:
-        """Read a range of scores, the highest first. Mind that *max* comes before *min*.
+        """Get the members in a range of scores, the highest score first. Note that *max* precedes *min*.
 
         :param key: key of the sorted set.
         :param max: the highest score.
         :param min: the lowest score.
-        :param withscores: whether to give the scores too.
-        :param offset: how many members to leave out at the beginning; needs *count*.
-        :param count: how many members to take from there at most, all if negative; needs *offset*.
+        :param withscores: whether to return the scores, too.
+        :param offset: number of members to skip; needs *count*.
+        :param count: maximum number of members after these; negative: all; needs *offset*.
         :returns: fires with a list of members, or, with *withscores*, of tuples ``(member, float)``. Fails with
             :exc:`.InvalidData` if only one of *offset* and *count* is given.
 
@@ -216,12 +217,12 @@ class SortedSetCommands(CommandHost):
         return self._range("ZREVRANGEBYSCORE", key, max, min, withscores, offset, count)
 
     def zcount(self, key: Key, min: ScoreBound = "-inf", max: ScoreBound = "+inf") -> Deferred[int]:
-        """Count the members in a range of scores. The whole range is asked for as ZCARD, which is faster.
+        """Count the members in a range of scores. For the default range the command is ZCARD, which is faster.
 
         :param key: key of the sorted set.
         :param min: the lowest score.
         :param max: the highest score.
-        :returns: fires with their number.
+        :returns: fires with the number of members.
 
         https://redis.io/commands/zcount/, since 2.0.0
         """
@@ -230,7 +231,7 @@ class SortedSetCommands(CommandHost):
         return self.execute_command("ZCOUNT", key, min, max)
 
     def zcard(self, key: Key) -> Deferred[int]:
-        """Tell the number of members of a sorted set.
+        """Get the number of members of a sorted set.
 
         :param key: key of the sorted set.
         :returns: fires with the number, 0 if the key does not exist.
@@ -240,22 +241,22 @@ class SortedSetCommands(CommandHost):
         return self.execute_command("ZCARD", key)
 
     def zscore(self, key: Key, element: Argument) -> Deferred[Score | None]:
-        """Tell the score of a member.
+        """Get the score of a member.
 
         :param key: key of the sorted set.
         :param element: the member.
-        :returns: fires with the score, an int if it is whole, else a float; None if there is no such member.
+        :returns: fires with the score, an int if it is whole, else a float; None if the member does not exist.
 
         https://redis.io/commands/zscore/, since 1.2.0
         """
         return self.execute_command("ZSCORE", key, element, post_proc=as_score)
 
     def zremrangebyrank(self, key: Key, min: int = 0, max: int = -1) -> Deferred[int]:
-        """Remove a range of ranks.
+        """Remove the members in a range of ranks.
 
         :param key: key of the sorted set.
         :param min: rank of the first member.
-        :param max: rank of the last one, which belongs to the range.
+        :param max: rank of the last member, included.
         :returns: fires with the number of members removed.
 
         https://redis.io/commands/zremrangebyrank/, since 2.0.0
@@ -263,7 +264,7 @@ class SortedSetCommands(CommandHost):
         return self.execute_command("ZREMRANGEBYRANK", key, min, max)
 
     def zremrangebyscore(self, key: Key, min: ScoreBound = "-inf", max: ScoreBound = "+inf") -> Deferred[int]:
-        """Remove a range of scores.
+        """Remove the members in a range of scores.
 
         :param key: key of the sorted set.
         :param min: the lowest score.
@@ -276,14 +277,14 @@ class SortedSetCommands(CommandHost):
 
     @errors_to_deferred
     def zunionstore(self, dstkey: Key, keys: Weights, aggregate: Aggregate = None) -> Deferred[int]:
-        """Unite sorted sets and store the result.
+        """Compute the union of sorted sets and store it.
 
-        :param dstkey: key of the result; what it held before is lost.
-        :param keys: keys of the sorted sets; a mapping gives each key's weight, by which its scores are
+        :param dstkey: key of the result; an existing value is replaced.
+        :param keys: keys of the sorted sets, as an iterable; or a mapping of keys to weights, by which the scores are
             multiplied.
-        :param aggregate: how the scores of a member are combined: ``min``, ``max``, ``sum``, or their names.
-            None means the sum.
-        :returns: fires with the number of members of the result. Fails with :exc:`.InvalidData` on another
+        :param aggregate: how the scores of a member are combined: the function ``min``, ``max`` or ``sum``, or its
+            name. None: ``sum``.
+        :returns: fires with the number of members of the result. Fails with :exc:`.InvalidData` for another
             *aggregate*.
 
         https://redis.io/commands/zunionstore/, since 2.0.0
@@ -292,14 +293,14 @@ class SortedSetCommands(CommandHost):
 
     @errors_to_deferred
     def zinterstore(self, dstkey: Key, keys: Weights, aggregate: Aggregate = None) -> Deferred[int]:
-        """Intersect sorted sets and store the result.
+        """Compute the intersection of sorted sets and store it.
 
-        :param dstkey: key of the result; what it held before is lost.
-        :param keys: keys of the sorted sets; a mapping gives each key's weight, by which its scores are
+        :param dstkey: key of the result; an existing value is replaced.
+        :param keys: keys of the sorted sets, as an iterable; or a mapping of keys to weights, by which the scores are
             multiplied.
-        :param aggregate: how the scores of a member are combined: ``min``, ``max``, ``sum``, or their names.
-            None means the sum.
-        :returns: fires with the number of members of the result. Fails with :exc:`.InvalidData` on another
+        :param aggregate: how the scores of a member are combined: the function ``min``, ``max`` or ``sum``, or its
+            name. None: ``sum``.
+        :returns: fires with the number of members of the result. Fails with :exc:`.InvalidData` for another
             *aggregate*.
 
         https://redis.io/commands/zinterstore/, since 2.0.0
@@ -309,14 +310,14 @@ class SortedSetCommands(CommandHost):
     def zscan(
         self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
     ) -> Deferred[list[Any]]:
-        """Walk through the members of a sorted set, a part at each call.
+        """Iterate over the members of a sorted set, some at each call.
 
         :param key: key of the sorted set.
-        :param cursor: 0 to begin, then what the call before gave.
-        :param pattern: only members that match this glob-style pattern.
-        :param count: how much work a call should do; a hint, 10 on the server if None.
-        :returns: fires with ``[cursor, [member, score, member, score, ...]]``, the scores as the server sends
-            them. The walk ends with the cursor 0.
+        :param cursor: 0 to start, then the cursor that the previous call returned.
+        :param pattern: glob-style pattern that the members must match.
+        :param count: hint for the number of elements per call. None: the server's default, 10.
+        :returns: fires with ``[cursor, [member, score, member, score, ...]]``; the cursor is an int. A score
+            is converted like other data, ``5`` or ``1.5``. The iteration ends with the cursor 0.
 
         https://redis.io/commands/zscan/, since 2.8.0
         """

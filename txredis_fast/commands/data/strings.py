@@ -1,4 +1,4 @@
-"""Commands on strings, and on the numbers kept in them."""
+"""Commands on strings, and on numbers stored as strings."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ class StringCommands(CommandHost):
         exat: Number | None = None,
         pxat: Number | None = None,
     ) -> Deferred[Any]:
-        """Store a string, whatever the key held before.
+        """Set the string at a key; an existing value of any type is replaced.
 
         :param key: the key.
         :param value: the string.
-        :param expire: time to live in seconds, or a ``timedelta``; with a fraction it is sent in milliseconds. At most
-            one of this, *pexpire*, *exat*, *pxat* and *keepttl* may be given. None of them: the string lives for ever.
-        :param pexpire: time to live in milliseconds.
+        :param expire: time to live in seconds, or a ``timedelta``. A fraction is sent in milliseconds. At most one of
+            *expire*, *pexpire*, *exat*, *pxat* and *keepttl* may be given. None of them: the key never expires.
+        :param pexpire: time to live in milliseconds, or a ``timedelta``.
         :param only_if_not_exists: do nothing if the key exists.
         :param only_if_exists: do nothing unless the key exists.
-        :param keepttl: leave the key's time to live as it is (Redis 6.0).
-        :param get: fire with the string that the key held before (Redis 6.2).
-        :param exat: Unix time in seconds at which the key is removed (Redis 6.2).
-        :param pxat: Unix time in milliseconds at which the key is removed (Redis 6.2).
-        :returns: fires with ``"OK"``, or None if nothing was done; with *get*, with the string before, or None
-            if there was none. Fails with :exc:`.RedisError` if *only_if_not_exists* and *only_if_exists* are
-            both true.
+        :param keepttl: keep the key's time to live (Redis 6.0).
+        :param get: fire with the previous string of the key (Redis 6.2).
+        :param exat: Unix time in seconds at which the key expires (Redis 6.2).
+        :param pxat: Unix time in milliseconds at which the key expires (Redis 6.2).
+        :returns: fires with ``"OK"``, or None if the string was not set; with *get*, with the previous string, or
+            None if the key did not exist. Fails with :exc:`.RedisError` if *only_if_not_exists* and
+            *only_if_exists* are both true.
 
         https://redis.io/commands/set/, since 1.0.0
         """
         if expire is pexpire is exat is pxat is None and not (only_if_not_exists or only_if_exists or keepttl or get):
-            return self.execute_command("SET", key, value)  # by far the most frequent
+            return self.execute_command("SET", key, value)  # fast path: the commonest call
         arguments: list[Argument] = []
         try:
             if expire is not None:
@@ -80,7 +80,7 @@ class StringCommands(CommandHost):
         return self.execute_command("SET", key, value, *arguments)
 
     def get(self, key: Key) -> Deferred[Value | None]:
-        """Read a string.
+        """Get the string at a key.
 
         :param key: the key.
         :returns: fires with the string, or None if the key does not exist.
@@ -90,11 +90,11 @@ class StringCommands(CommandHost):
         return self.execute_command("GET", key)
 
     def getset(self, key: Key, value: Argument) -> Deferred[Value | None]:
-        """Store a string and read the one before.
+        """Set a string and return the previous one.
 
         :param key: the key.
         :param value: the new string.
-        :returns: fires with the string before, or None if the key did not exist.
+        :returns: fires with the previous string, or None if the key did not exist.
 
         https://redis.io/commands/getset/, since 1.0.0
         """
@@ -102,7 +102,7 @@ class StringCommands(CommandHost):
 
     @errors_to_deferred
     def mget(self, keys: Keys, *args: Key) -> Deferred[list[Value | None]]:
-        """Read several strings.
+        """Get the strings at several keys.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
@@ -113,22 +113,22 @@ class StringCommands(CommandHost):
         return self.execute_command("MGET", *list_or_args("mget", keys, args))
 
     def setnx(self, key: Key, value: Argument) -> Deferred[int]:
-        """Store a string unless the key exists.
+        """Set a string unless the key exists.
 
         :param key: the key.
         :param value: the string.
-        :returns: fires with 1 if it was stored, else 0.
+        :returns: fires with 1 if the string was set, else 0.
 
         https://redis.io/commands/setnx/, since 1.0.0
         """
         return self.execute_command("SETNX", key, value)
 
     def setex(self, key: Key, time: Seconds | datetime.timedelta, value: Argument) -> Deferred[Text]:
-        """Store a string that is removed after some time.
+        """Set a string and the key's time to live.
 
         :param key: the key.
-        :param time: time to live in seconds, above 0, or a ``timedelta``. Sent as PSETEX where it has a fraction, in
-            milliseconds (Redis 2.6).
+        :param time: time to live in seconds, above 0, or a ``timedelta``. A fraction is sent in milliseconds, as PSETEX
+            (Redis 2.6).
         :param value: the string.
         :returns: fires with ``"OK"``.
 
@@ -144,9 +144,9 @@ class StringCommands(CommandHost):
 
     @errors_to_deferred
     def mset(self, mapping: Pairs) -> Deferred[Text]:
-        """Store several strings at once.
+        """Set several strings atomically.
 
-        :param mapping: each key's string.
+        :param mapping: the keys and their strings.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/mset/, since 1.0.1
@@ -155,21 +155,21 @@ class StringCommands(CommandHost):
 
     @errors_to_deferred
     def msetnx(self, mapping: Pairs) -> Deferred[int]:
-        """Store several strings at once, all or none.
+        """Set several strings atomically, if none of the keys exists.
 
-        :param mapping: each key's string.
-        :returns: fires with 1 if they were stored, 0 if any of the keys existed.
+        :param mapping: the keys and their strings.
+        :returns: fires with 1 if the strings were set, 0 if any key existed.
 
         https://redis.io/commands/msetnx/, since 1.0.1
         """
         return self.execute_command("MSETNX", *flatten(mapping))
 
     def incr(self, key: Key, amount: int = 1) -> Deferred[int]:
-        """Add to the integer at a key; one that does not exist counts as 0.
+        """Add to the integer at a key; a missing key counts as 0.
 
         :param key: the key.
-        :param amount: what to add. Sent as INCRBY, whatever it is.
-        :returns: fires with the sum.
+        :param amount: the number to add. The command is always INCRBY.
+        :returns: fires with the new value.
 
         https://redis.io/commands/incrby/, since 1.0.0
         """
@@ -179,53 +179,53 @@ class StringCommands(CommandHost):
         """Add to the integer at a key, as :meth:`incr` does.
 
         :param key: the key.
-        :param amount: what to add.
-        :returns: fires with the sum.
+        :param amount: the number to add.
+        :returns: fires with the new value.
 
         https://redis.io/commands/incrby/, since 1.0.0
         """
         return self.incr(key, amount)
 
     def decr(self, key: Key, amount: int = 1) -> Deferred[int]:
-        """Take from the integer at a key; one that does not exist counts as 0.
+        """Subtract from the integer at a key; a missing key counts as 0.
 
         :param key: the key.
-        :param amount: what to take. Sent as DECRBY, whatever it is.
-        :returns: fires with the difference.
+        :param amount: the number to subtract. The command is always DECRBY.
+        :returns: fires with the new value.
 
         https://redis.io/commands/decrby/, since 1.0.0
         """
         return self.execute_command("DECRBY", key, amount)
 
     def decrby(self, key: Key, amount: int) -> Deferred[int]:
-        """Take from the integer at a key, as :meth:`decr` does.
+        """Subtract from the integer at a key, as :meth:`decr` does.
 
         :param key: the key.
-        :param amount: what to take.
-        :returns: fires with the difference.
+        :param amount: the number to subtract.
+        :returns: fires with the new value.
 
         https://redis.io/commands/decrby/, since 1.0.0
         """
         return self.decr(key, amount)
 
     def append(self, key: Key, value: Argument) -> Deferred[int]:
-        """Append to the string at a key; one that does not exist counts as empty.
+        """Append to the string at a key; a missing key counts as an empty string.
 
         :param key: the key.
-        :param value: what to append.
-        :returns: fires with the length of the string in bytes.
+        :param value: the text or bytes to append.
+        :returns: fires with the new length of the string in bytes.
 
         https://redis.io/commands/append/, since 2.0.0
         """
         return self.execute_command("APPEND", key, value)
 
     def substr(self, key: Key, start: int, end: int = -1) -> Deferred[Value]:
-        """Read a part of a string. An old name of GETRANGE.
+        """Get a part of a string. SUBSTR is an old name of GETRANGE.
 
         :param key: the key.
-        :param start: offset of the first byte; a negative one counts from the end.
-        :param end: offset of the last byte, which belongs to the part.
-        :returns: fires with the part, empty if there is none.
+        :param start: index of the first byte; a negative index counts from the end.
+        :param end: index of the last byte, included.
+        :returns: fires with the part, empty if the range is out of bounds or the key does not exist.
 
         https://redis.io/commands/substr/, since 1.0.0
         """
