@@ -18,10 +18,12 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from ..client.views import Host
+
 __all__ = ["HashRing", "Node", "hashed_part"]
 
 
-class Node(Protocol):
+class Node(Host, Protocol):
     """A connection handler, as this room needs it."""
 
     @property
