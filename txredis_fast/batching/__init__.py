@@ -1,4 +1,4 @@
-"""Several commands as one: transactions, pipelines, batches, and the replies that come back for them.
+"""Several commands as one unit: transactions, pipelines and batches, and the conversion of their replies.
 
 This room must not know where a connection comes from.
 """

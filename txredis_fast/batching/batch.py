@@ -1,6 +1,6 @@
-"""A batch: commands recorded once, sent in one write, answered by one Deferred with one list.
+"""A batch: commands that are recorded, then sent in one write; one Deferred fires with the list of their replies.
 
-The fastest way to send many commands: unlike a pipeline's, its commands have no Deferreds of their own.
+A batch is the fastest way to send many commands, because its commands have no Deferreds of their own.
 
 This module must not know how anything is sent.
 """
@@ -21,7 +21,7 @@ __all__ = ["Batch", "commands_of"]
 class Batch(Commands):
     """Records commands: ``batch = redis.Batch(); batch.get("a"); batch.incr("b")``, for ``rc.batch(batch)``.
 
-    It may be sent any number of times, to any connection. Its methods return None; wrong arguments raise at once.
+    A batch may be sent any number of times, to any connection. Its methods return None, and raise on wrong arguments.
     """
 
     _eval_by_hash = False
@@ -49,7 +49,7 @@ class Batch(Commands):
     ) -> None:
         """Record a command; see ``RedisProtocol.execute_command``.
 
-        :raises ValueError: it is a blocking one, which would hold up all that come after it.
+        :raises ValueError: the command may block, which would delay all later ones.
         """
         if blocking:
             raise ValueError(f"{args[0]} may block and cannot be part of a batch")

@@ -1,4 +1,4 @@
-"""Transactions and pipelines as context managers: what ``rc.transaction()`` and ``rc.pipelined()`` return.
+"""The asynchronous context managers of ``rc.transaction()`` and ``rc.pipelined()``.
 
 This module must not know of connections.
 """
@@ -13,7 +13,7 @@ __all__ = ["PipelineContext", "TransactionContext"]
 
 
 class TransactionContext:
-    """Commits what was queued when its block is left; an exception discards."""
+    """Commits the queued commands at the end of its block; an exception discards them."""
 
     def __init__(self, handler: Any, watch: Any) -> None:
         self._handler = handler
@@ -24,7 +24,7 @@ class TransactionContext:
         begun = self._handler.multi() if self._watch is None else self._handler.watch(self._watch)
         try:
             await begun.addCallback(self._begun)
-        except BaseException as raised:  # it has begun, or may yet begin, with nobody to end it
+        except BaseException as raised:  # the transaction may be open, or open later, and no __aexit__ follows
             if isinstance(raised, GeneratorExit):
                 call_from_finalizer(lambda: self._end_unused(begun))
             else:
@@ -36,14 +36,14 @@ class TransactionContext:
         self._transaction = transaction
 
     def _end_unused(self, begun: Any) -> None:
-        """End a transaction whose block is not entered."""
+        """Abandon a transaction whose block is not entered, at once or when it has opened."""
         if self._transaction is not None:
             self._transaction.abandon()
             return
 
         def end(transaction: Any) -> None:
             opened = self._transaction if transaction is None else transaction
-            if opened is not None:  # else it has failed, which was told
+            if opened is not None:  # else opening it has failed, and the caller has the error
                 opened.abandon()
 
         begun.addCallbacks(end, lambda _: None)
@@ -61,13 +61,13 @@ class TransactionContext:
             else:
                 await transaction.unwatch()
         except BaseException as raised:
-            if transaction.inTransaction:  # it was raised before that had begun
+            if transaction.inTransaction:  # raised before commit or unwatch was sent
                 _abandon(transaction, raised)
             raise
 
 
 class PipelineContext:
-    """Executes what was collected when its block is left; an exception sends nothing."""
+    """Executes the collected commands at the end of its block; after an exception, sends nothing."""
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
@@ -83,7 +83,7 @@ class PipelineContext:
 
 
 def _abandon(begun: Any, error: BaseException) -> None:
-    if isinstance(error, GeneratorExit):  # nobody runs this coroutine any more: it is being finalized
+    if isinstance(error, GeneratorExit):  # the coroutine is being finalized, in any thread
         call_from_finalizer(begun.abandon)
     else:
         begun.abandon()

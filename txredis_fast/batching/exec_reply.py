@@ -1,4 +1,4 @@
-"""EXEC's reply: a list, each element of which is made into what its own command would have answered.
+"""Conversion of EXEC's reply: each element of the list is converted as the reply of its own command.
 
 This module must not know who queued the commands.
 """
@@ -16,24 +16,26 @@ from .reply_order import ReplyOrder
 
 __all__ = ["ExecConverter", "Queued"]
 
-#: Of a queued command: its converter or None, and whether its reply is wanted raw.
+#: Of a queued command its converter or None, and whether its reply stays raw.
 Queued = tuple[Callable[[Any], Any] | None, bool]
 
 
 class ExecConverter(ListOfReplies):
     """The converter of EXEC's reply.
 
-    It raises :exc:`WatchError` where a watched key has changed. Error replies are values, and so is what a converter of
-    one element raises: it must not hide that the others were applied.
+    It raises :exc:`WatchError` if a watched key has changed. Error replies are values. An exception of an element's
+    converter is a value, too, because the other commands were executed.
     """
 
     def __init__(
         self, queued: Sequence[Queued], convert: Callable[[Any], Any], order: ReplyOrder | None = None
     ) -> None:
-        """Make it.
+        """Make one.
 
-        :param convert: charset and number conversion, for a reply that came raw because of one of its elements.
-        :param order: knows which elements are whose, where that is not simply their order.
+        :param queued: the queued commands, in their order.
+        :param convert: charset and number conversion. One raw command makes the whole reply raw, so ``convert`` is
+            applied to the elements of all others.
+        :param order: maps elements to commands if an override of ``execute_command`` may have changed their order.
         """
         self._queued = queued
         self._convert = convert
@@ -41,15 +43,15 @@ class ExecConverter(ListOfReplies):
         self._some_raw = any(raw for _, raw in queued)
 
     def __call__(self, reply: Any) -> list[Any]:
-        """The values, all at once."""
+        """Convert the whole reply at once."""
         return at_once(self.in_parts(reply))
 
     def in_order(self, order: ReplyOrder) -> ExecConverter:
-        """The same, for commands of which not each was sent, or others beside them."""
+        """Return a copy with an order, for commands of which some were not sent, or others were sent among them."""
         return ExecConverter(self._queued, self._convert, order)
 
     def in_parts(self, reply: Any) -> Generator[None, None, list[Any]]:
-        """The values, bit by bit."""
+        """Convert the reply in parts: a generator that returns the values."""
         if reply is None:
             raise WatchError("Transaction failed")
         if not isinstance(reply, list):

@@ -1,6 +1,6 @@
-"""A pipeline: commands that are collected, written at once and answered in order.
+"""A pipeline: commands that are collected, written together and answered in order.
 
-It takes no connection until it is executed, so an open or forgotten pipeline holds nothing up.
+It takes no connection until it is executed, so a pipeline that stays open occupies none.
 
 This module must not know of pools or of transports: it sends with a function.
 """
@@ -22,17 +22,17 @@ from .scope import Scope
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
 
-#: Arguments, converter or None, whether the reply is wanted raw.
+#: A command: its arguments, its converter or None, and whether its reply stays raw.
 Command = tuple[Sequence[Any], Callable[[Any], Any] | None, bool]
 
 
 class PipelineError(ResponseError, FirstError):
-    """A command of a pipeline was answered with an error; the others were executed all the same.
+    """A command of a pipeline was answered with an error; the other commands were executed nevertheless.
 
-    Also a ``defer.FirstError``, which is what txredisapi fails with there.
+    It is also a ``defer.FirstError``, the error of txredisapi's pipelines.
 
-    :ivar results: every reply in order, errors being values.
-    :ivar index: the place of the first error.
+    :ivar results: all replies in order, error replies as values.
+    :ivar index: index of the first error.
     :ivar subFailure: a Failure of the first error.
     """
 
@@ -42,7 +42,7 @@ class PipelineError(ResponseError, FirstError):
         self.results = results
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled and copied by what it is made of: its ``args`` are for who reads them."""
+        """Pickle and copy by the arguments of the constructor, which differ from ``args``."""
         return type(self), (self.results, self.index), _without(self, "results", "index", "subFailure")
 
     def __str__(self) -> str:
@@ -65,17 +65,17 @@ class PipelineLostError(MaybeExecutedError, FirstError):
 
 
 def _without(error: Exception, *names: str) -> dict[str, Any]:
-    """What was set on an exception beside what it is made with."""
+    """The attributes of an exception without those that its constructor sets."""
     return {name: value for name, value in vars(error).items() if name not in names}
 
 
 class Pipeline(Scope):
     """A pipeline, made by ``rc.pipeline()`` or ``rc.pipelined()``. Has every command.
 
-    Each command returns a Deferred that fires when the pipeline was executed. After that its commands are executed
+    Each command returns a Deferred that fires when the pipeline is executed. After that, the methods send commands
     at once, as those of the handler.
 
-    :ivar results: what the commands answered, once executed; else None.
+    :ivar results: the replies of the commands; None until the pipeline is executed.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class Pipeline(Scope):
         """Make one.
 
         :param connect: returns the connection that would be used now, or raises ``NotSentError``.
-        :param send: sends commands in one write, on a connection that nobody else uses meanwhile if its second
-            argument is True, within the seconds of its third, and fires with all replies, errors being values.
-        :param outside: has the command methods that are meant once the pipeline is over.
+        :param send: sends commands in one write; takes the commands, whether they need a connection of their own, and
+            a time limit in seconds or None. Its Deferred fires with all replies, error replies as values.
+        :param outside: object whose command methods are used after the pipeline.
         """
         self._connect = connect
         self._send_batch = send
@@ -98,7 +98,7 @@ class Pipeline(Scope):
         self._deferreds: list[Deferred[Any]] = []
         self._alone = False
         self._timeout: float | None = None
-        #: Index of the first command after MULTI while that is open.
+        #: Index of the first command after MULTI; None if no MULTI is open.
         self._multi_from: int | None = None
         self._open = True
         self.results: list[Any] | None = None
@@ -117,14 +117,14 @@ class Pipeline(Scope):
 
     @property
     def pipelining(self) -> bool:  # type: ignore[override]
-        """Whether commands are being collected."""
+        """Whether the pipeline still collects commands."""
         return self._open
 
     collects = pipelining
 
     @property
     def inTransaction(self) -> bool:  # type: ignore[override]
-        """Whether MULTI was given and neither EXEC nor DISCARD."""
+        """Whether MULTI is open: neither EXEC nor DISCARD followed."""
         return self._multi_from is not None
 
     @fast_path_of_pipeline
@@ -137,9 +137,9 @@ class Pipeline(Scope):
         raw: bool = False,
         timeout: float | None = None,
     ) -> Deferred[Any]:
-        """Add a command; see ``RedisProtocol.execute_command``. The shortest ``timeout`` is that of the pipeline.
+        """Add a command; see ``RedisProtocol.execute_command``. The shortest ``timeout`` applies to the pipeline.
 
-        :returns: fires with the reply when the pipeline was executed.
+        :returns: fires with the reply when the pipeline is executed.
         """
         if not self._open:
             return self._outside.execute_command(  # type: ignore[no-any-return]
@@ -159,7 +159,7 @@ class Pipeline(Scope):
     def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
         try:
             return add_command(self._commands, self._deferreds, args, post_proc, raw)
-        except Exception as error:  # whatever str() of an argument raises
+        except Exception as error:  # raised by str() of an argument
             return self._refuse(error)
 
     # -- a transaction inside the pipeline
@@ -167,8 +167,8 @@ class Pipeline(Scope):
     def multi(self, keys: Any = None) -> Deferred[Any]:
         """Add MULTI: the commands up to ``commit`` are executed as one transaction.
 
-        :param keys: must be None: what was watched could only have been read before the pipeline.
-        :returns: fires with this pipeline when it was executed.
+        :param keys: must be None. WATCH needs reads before MULTI, and a pipeline has no replies until it is executed.
+        :returns: fires with this pipeline when it is executed.
         """
         if not self._open:
             return self._outside.multi(keys)  # type: ignore[no-any-return]
@@ -184,20 +184,20 @@ class Pipeline(Scope):
     def commit(self) -> Deferred[Any]:
         """Add EXEC.
 
-        :returns: fires with the replies of the commands since ``multi`` when the pipeline was executed.
+        :returns: fires with the replies of the commands since ``multi`` when the pipeline is executed.
         """
         if not self._open or self._multi_from is None:
             return fail(RedisError("Not in transaction"))
         queued = [(post_proc, raw) for _, post_proc, raw in self._commands[self._multi_from :]]
         for index in range(self._multi_from, len(self._commands)):
-            self._commands[index] = (self._commands[index][0], None, False)  # these answer QUEUED
+            self._commands[index] = (self._commands[index][0], None, False)  # their own replies are QUEUED
         self._multi_from = None
         raw = any(raw for _, raw in queued)
         convert = ExecConverter(queued, lambda value: self._connect().tryConvertData(value))
         return self._add(("EXEC",), convert, raw)
 
     def discard(self) -> Deferred[Any]:
-        """Add DISCARD, of the commands since ``multi``."""
+        """Add DISCARD: the commands since ``multi`` are not executed."""
         if not self._open or self._multi_from is None:
             return fail(RedisError("Not in transaction"))
         for index in range(self._multi_from, len(self._commands)):
@@ -206,7 +206,7 @@ class Pipeline(Scope):
         return self._add(("DISCARD",), None, False)
 
     def watch(self, keys: Any) -> Deferred[Any]:
-        """Fails: what is watched could only have been read before the pipeline."""
+        """Fails: WATCH needs reads before MULTI, and a pipeline has no replies until it is executed."""
         return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
 
     def pipeline(self) -> Deferred[Any]:
@@ -218,13 +218,13 @@ class Pipeline(Scope):
     # -- the end
 
     def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
-        """Write all commands at once.
+        """Send all commands together.
 
         :param raise_on_error: False: error replies are values in the list.
-        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
+        :param timeout: seconds for the whole call; None: ``poolTimeout`` for a connection, then ``replyTimeout``.
         :returns: fires with the replies in order; fails with :exc:`PipelineError` if one is an error, with
-            :exc:`PipelineLostError` if the connection is lost before the last reply, with :exc:`NotSentError` or
-            :exc:`InvalidData` or what else a command was refused with if nothing was sent.
+            :exc:`PipelineLostError` if the connection is lost before the last reply. If nothing was sent, fails with
+            :exc:`NotSentError`, :exc:`InvalidData` or the error with which a command was refused.
         """
         if not self._open:
             return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
@@ -244,7 +244,7 @@ class Pipeline(Scope):
         return deferred.addCallbacks(self._answered, self._lost, callbackArgs=(raise_on_error,))
 
     def abandon(self) -> None:
-        """Execute nothing: the Deferreds of the commands fail with ``NotSentError``."""
+        """Close the pipeline without sending it: the Deferreds of its commands fail with ``NotSentError``."""
         if self._open:
             self._open = False
             self._fail_all(NotSentError("The pipeline was not executed"))
@@ -279,13 +279,13 @@ class Pipeline(Scope):
 
 
 def _fail_rest(deferreds: list[Deferred[Any]]) -> None:
-    """Fail those that have not fired, because something was raised while they did."""
+    """Fail the Deferreds that have not fired: one of the others has raised."""
     error = InvalidResponse("an exception was raised while the replies of the pipeline were handed on")
     fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
 
 
 def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Generator[None, None, int]:
-    """Fire each with its reply; the place of the first error, or -1."""
+    """Fire each Deferred with its reply, in parts; returns the index of the first error, or -1."""
     first_error = -1
     try:
         for at in range(0, len(replies), PIPELINE_PART_COMMANDS):
@@ -301,9 +301,9 @@ def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Gene
 
 
 def check_replies(replies: list[Any]) -> list[Any]:
-    """Return replies as they are.
+    """Return replies unchanged.
 
-    :raises PipelineError: one of them is an error.
+    :raises PipelineError: one of them is an error reply.
     """
     index = first_error(replies)
     if index >= 0:
@@ -312,7 +312,7 @@ def check_replies(replies: list[Any]) -> list[Any]:
 
 
 def _fail_quietly(deferred: Deferred[Any], error: Exception) -> None:
-    """Fail a Deferred that the caller may not look at: the pipeline's own tells of the error."""
+    """Fail a Deferred without a log entry if it stays unhandled: the pipeline's own Deferred reports the error."""
     if not deferred.called:
         deferred.errback(error)
         deferred.addErrback(lambda _: None)

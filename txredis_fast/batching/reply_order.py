@@ -1,7 +1,8 @@
-"""Which element of EXEC's reply belongs to which command, whatever a subclass makes of ``execute_command``.
+"""Match the elements of EXEC's reply to commands, even where a program overrides ``execute_command``.
 
-A program may override ``execute_command`` on its protocol class, and there answer a command itself, refuse it, or send
-others beside it. EXEC's reply has an element for each command that was *sent* since MULTI, so what was sent is counted.
+An override of ``execute_command`` on a protocol class may answer a command itself, refuse it, or send other commands
+with it. EXEC's reply has one element for each command *sent* since MULTI. So each command keeps the number under which
+it was sent on the connection.
 
 This module must not know how a command is sent.
 """
@@ -20,7 +21,7 @@ __all__ = ["ReplyOrder", "as_deferred"]
 
 
 def as_deferred(send: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-    """Call what may be overridden; what it raises is what the Deferred fails with, and a plain value is its result."""
+    """Call a function that a program may have overridden; make its exception or plain value a Deferred."""
     try:
         result = send(*args, **kwargs)
     except Exception:
@@ -29,28 +30,28 @@ def as_deferred(send: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
 
 
 class ReplyOrder:
-    """Counts what is sent on one connection between MULTI and EXEC."""
+    """Counts the commands sent on one connection between MULTI and EXEC."""
 
     def __init__(self, connection: Any) -> None:
         self._requests = getattr(getattr(connection, "link", None), "requests", None)
-        #: Number of the first command after MULTI, and of EXEC, among those of the connection.
+        #: Numbers of the first command after MULTI, and of EXEC, among all commands sent on the connection.
         self._first: int | None = None
         self._exec: int | None = None
-        #: Of each command that was given its number, None where it was not sent; and what it answered.
+        #: Of each queued command its number, or None if it was not sent; and its Deferred.
         self._numbers: list[int | None] = []
         self._answers: list[Deferred[Any]] = []
 
     @property
     def sent(self) -> int:
-        """How many commands were sent on the connection so far."""
+        """Number of commands sent on the connection so far."""
         return 0 if self._requests is None else int(self._requests.sent)
 
     def was_sent(self, before: int) -> bool:
-        """Whether anything was sent since :attr:`sent` was ``before``."""
+        """Whether a command was sent since :attr:`sent` was ``before``."""
         return self._requests is None or self._requests.sent > before
 
     def _number_of(self, before: int, deferred: Deferred[Any]) -> int | None:
-        """The number of the command that fires a Deferred, among those sent since ``before``."""
+        """The number of the command of a Deferred, sent since :attr:`sent` was ``before``; None if it was not sent."""
         count = self.sent - before
         if self._requests is not None and count > 1:
             for back, request in enumerate(islice(reversed(self._requests.waiting), count)):
@@ -59,31 +60,35 @@ class ReplyOrder:
         return before if self.was_sent(before) else None
 
     def begin(self, before: int, deferred: Deferred[Any]) -> None:
-        """MULTI was sent."""
+        """Note that MULTI was sent.
+
+        :param before: :attr:`sent` before that.
+        :param deferred: its Deferred.
+        """
         number = self._number_of(before, deferred)
         self._first = self.sent if number is None else number + 1
 
     def add(self, before: int, deferred: Deferred[Any]) -> bool:
-        """A command was given; returns whether it was sent."""
+        """Add a queued command, and return whether it was sent; parameters as of :meth:`begin`."""
         number = self._number_of(before, deferred)
         self._numbers.append(number)
         self._answers.append(deferred)
         return number is not None
 
     def drop_last(self) -> None:
-        """The last command was refused before it could be sent."""
+        """Remove the last command: it was refused before it was sent."""
         self._numbers.pop()
         self._answers.pop()
 
     def end(self, before: int, deferred: Deferred[Any]) -> None:
-        """EXEC was sent."""
+        """Note that EXEC was sent; parameters as of :meth:`begin`."""
         self._exec = self._number_of(before, deferred)
 
     def elements(self, reply: list[Any]) -> tuple[list[Any], list[int]]:
-        """What the commands have of EXEC's reply.
+        """Select the elements of EXEC's reply that belong to the added commands.
 
-        :returns: an element for each that was sent, in their order; and the places of the others.
-        :raises InvalidResponse: the reply has another length than commands were sent.
+        :returns: an element for each command that was sent, in their order; and the indexes of the other commands.
+        :raises InvalidResponse: the number of elements differs from the number of commands sent.
         """
         first, end = self._first, self._exec
         if self._requests is None or first is None or end is None:
@@ -94,6 +99,9 @@ class ReplyOrder:
         return [reply[number - first] for number in self._numbers if number is not None], own
 
     def own_answer(self, place: int) -> Any:
-        """What a command that was not sent was answered with."""
+        """The answer that an override gave to a command that was not sent.
+
+        :param place: index of the command.
+        """
         answer: Any = getattr(self._answers[place], "result", None)
         return answer.value if isinstance(answer, Failure) else answer

@@ -1,4 +1,4 @@
-"""What transactions and pipelines have in common: each is a set of commands that stands in for a connection.
+"""The common base of transactions and pipelines: an object with all commands, used in place of a connection.
 
 This module must not know what a scope does with its commands.
 """
@@ -19,25 +19,25 @@ _BOUND: dict[tuple[type, type], type[Any]] = {}
 
 
 class Scope(Commands):
-    """Commands over their own ``execute_command``; what else is asked of it is read from its connection."""
+    """All commands, over its own ``execute_command``; every other attribute is read from its connection."""
 
     _eval_by_hash = False
-    #: Whether WATCH or MULTI is open, and whether commands are being collected.
+    #: Whether WATCH or MULTI is open; and whether a pipeline is open.
     inTransaction = False
     pipelining = False
-    #: Whether commands are being collected, to be executed together.
+    #: Whether commands are being collected for execution as one unit.
     collects = False
-    #: The first command that was refused before it could be sent.
+    #: Error of the first command that was refused before it was sent.
     _refusal: Exception | None = None
 
     def _refuse(self, error: Exception) -> Deferred[Any]:
-        """Keep in mind that what was meant to happen together is not complete."""
+        """Fail a command that cannot be sent, and keep the error: the unit must not be executed without it."""
         if self._refusal is None and self.collects:
             self._refusal = error
         return fail(error)
 
     def _current_connection(self) -> Any:
-        """The connection that this stands in for."""
+        """The connection of this scope."""
         raise NotImplementedError
 
     def __getattr__(self, name: str) -> Any:
@@ -66,9 +66,9 @@ class Scope(Commands):
 
 
 def bind_scope_class(scope: type[_S], protocol: type) -> type[_S]:
-    """Make, once, the class of scopes over connections of a protocol class.
+    """Make the class of scopes over connections of a protocol class; it is cached.
 
-    It inherits from both, so that it has the commands that a protocol subclass adds or changes, and so that
+    It inherits from both classes. So it has the commands that a protocol subclass adds or changes, and
     ``isinstance(t, RedisProtocol)`` holds, as programs written for txredisapi expect.
     """
     key = scope, protocol

@@ -1,11 +1,11 @@
-"""WATCH, MULTI and EXEC: a transaction as an object of its own, over a connection that it has for itself.
+"""WATCH, MULTI and EXEC: a transaction as an object, over a connection that no other caller uses meanwhile.
 
-Theory of operation. A transaction takes a connection and gives it back exactly once, clean. Its state is one enum,
-and :data:`_TRANSITIONS` says what each verb does in each state: the next state, or the error that its Deferred fails
-with. Whatever goes wrong on the way (a refused command, a cancellation, a lost reference), :meth:`Transaction.abandon`
-writes what undoes it on the server, and only the reply to that releases the connection.
+Theory of operation. A transaction takes a connection and releases it exactly once, without an open MULTI or WATCH. Its
+state is one enum. The table :data:`_TRANSITIONS` has, for each verb in each state, the next state or the error of the
+verb's Deferred. After any failure (a refused command, a cancellation, a lost reference), :meth:`Transaction.abandon`
+sends DISCARD and UNWATCH, and the reply to these releases the connection.
 
-While MULTI is open the server answers each command with ``QUEUED``; the converter of a command is kept, and is
+While MULTI is open, the server answers each command with ``QUEUED``. The converter of the command is kept, and is
 applied to its element of EXEC's reply.
 
 This module must not know of pools or of transports: it sends with a function and releases with a function.
@@ -36,15 +36,15 @@ _log = Logger()
 
 
 class TransactionState(enum.Enum):
-    """Where a transaction is between WATCH and EXEC."""
+    """The phases of a transaction."""
 
-    #: Has a connection; nothing was sent.
+    #: The transaction has a connection; nothing is sent.
     READY = "ready"
-    #: WATCH was sent: commands are executed at once.
+    #: WATCH is sent: the server executes commands at once.
     WATCHING = "watching"
-    #: MULTI was sent: commands are queued by the server.
+    #: MULTI is sent: the server queues commands.
     QUEUING = "queuing"
-    #: Over: commands go where they would have gone without a transaction.
+    #: The transaction is over: its methods send commands as the handler does.
     CLOSED = "closed"
 
 
@@ -61,7 +61,7 @@ def _watch_inside() -> RedisError:
 
 
 _S = TransactionState
-#: (state, verb) -> the next state, or what makes the error. A verb that is not here is an ordinary command.
+#: (state, verb) -> the next state, or a function that makes the error. In other states, a verb is an ordinary command.
 _TRANSITIONS: dict[tuple[TransactionState, str], TransactionState | Callable[[], RedisError]] = {
     (_S.READY, "WATCH"): _S.WATCHING,
     (_S.READY, "MULTI"): _S.QUEUING,
@@ -84,9 +84,9 @@ _VERBS = frozenset({"WATCH", "MULTI", "EXEC", "DISCARD"})
 class Transaction(Scope):
     """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
 
-    After ``commit``, ``discard`` or ``unwatch`` its commands are executed at once, as those of the handler.
+    After ``commit``, ``discard`` or ``unwatch``, the methods send commands as those of the handler.
 
-    :ivar results: what EXEC answered, after a commit; else None.
+    :ivar results: the converted reply of EXEC, after a commit; else None.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class Transaction(Scope):
     ) -> None:
         """Make one.
 
-        :param connection: taken for this transaction alone.
+        :param connection: a connection that no other caller uses meanwhile.
         :param send: sends a command on it; called as ``execute_command``.
-        :param release: called once with the connection, when it is clean.
-        :param outside: has the command methods that are meant once the transaction is over.
-        :param guard: says what is wrong with a command on this connection, which others use afterwards.
+        :param release: called once with the connection, when MULTI and WATCH are closed.
+        :param outside: object whose command methods are used after the transaction.
+        :param guard: returns the error of a command that would change the connection for later callers, or None.
         """
-        self._order = ReplyOrder(connection)  # first, because it may raise: a finalizer looks for what follows
+        self._order = ReplyOrder(connection)  # first, because it may raise; __del__ reads the attributes below
         self._connection = connection
         self._send_on_connection = send
         self._release = release
@@ -113,7 +113,7 @@ class Transaction(Scope):
         self._guard = guard
         self._state = TransactionState.READY
         self._released = False
-        #: Whether DISCARD and UNWATCH have been sent to end it.
+        #: Whether DISCARD and UNWATCH are sent to clean the connection.
         self._cleaned = False
         self._queued: list[Queued] = []
         self.results: list[Any] | None = None
@@ -136,11 +136,11 @@ class Transaction(Scope):
 
     @property
     def transactions(self) -> int:
-        """How many commands are queued."""
+        """Number of queued commands."""
         return len(self._queued)
 
     def _enter(self, verb: str) -> RedisError | None:
-        """Take the transition that the table has for a verb; return the error if it has one of these."""
+        """Apply the table to a verb: enter the next state, or return the error."""
         target = _TRANSITIONS[self._state, verb]
         if isinstance(target, TransactionState):
             self._state = target
@@ -150,7 +150,7 @@ class Transaction(Scope):
     # -- verbs
 
     def pipeline(self) -> Deferred[Any]:
-        """Fails: commands queued by MULTI are executed together anyway."""
+        """Fails: EXEC executes the queued commands together anyway."""
         return fail(RedisError("A pipeline cannot be opened inside a transaction"))
 
     def watch(self, keys: Any) -> Deferred[Any]:
@@ -171,9 +171,9 @@ class Transaction(Scope):
         return self._send_verb("WATCH", *names).addCallback(lambda _: self)
 
     def multi(self, keys: Any = None) -> Deferred[Any]:
-        """Begin to queue commands. They answer ``"QUEUED"``, whatever their type, until ``commit``.
+        """Begin to queue commands. Until ``commit``, the Deferred of each command fires with ``"QUEUED"``.
 
-        :param keys: to watch before that.
+        :param keys: keys to watch first; None: no WATCH.
         :returns: fires with this transaction.
         """
         if self._state is TransactionState.CLOSED:
@@ -190,7 +190,7 @@ class Transaction(Scope):
         return begun.addCallbacks(lambda _: self, self._begin_failed)
 
     def _verb(self, verb: str, send: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
-        """Take a verb's transition and send it. What is raised on the way abandons the transaction."""
+        """Apply the table to a verb, and send it. An exception abandons the transaction."""
         try:
             error = self._enter(verb)
             return send(*args) if error is None else fail(error)
@@ -201,9 +201,9 @@ class Transaction(Scope):
             raise
 
     def commit(self) -> Deferred[list[Any]]:
-        """Execute what was queued.
+        """Execute the queued commands.
 
-        :returns: fires with the replies in order, error replies of single commands among them as values; fails with
+        :returns: fires with the replies in order, error replies of single commands as values; fails with
             :exc:`WatchError` if a watched key has changed, with :exc:`ExecAbortError` if a command was refused
             while being queued, with :exc:`RedisError` if MULTI is not open.
         """
@@ -211,7 +211,7 @@ class Transaction(Scope):
 
     def _exec(self) -> Deferred[list[Any]]:
         if self._refusal is not None:
-            # As the server does with what it refuses itself: all of it, or nothing.
+            # All commands or none, as where the server itself refuses one.
             self._clean()
             if isinstance(self._refusal, ConnectionError):
                 return fail(self._refusal)
@@ -226,7 +226,7 @@ class Transaction(Scope):
         return deferred.addCallback(self._keep_results).addBoth(self._ended, before)
 
     def discard(self) -> Deferred[Any]:
-        """Forget what was queued and what is watched.
+        """Drop the queued commands, and stop watching.
 
         :returns: fires with ``"OK"``; fails with :exc:`RedisError` if MULTI is not open.
         """
@@ -237,7 +237,7 @@ class Transaction(Scope):
         return as_deferred(self._send_on_connection, verb).addBoth(self._ended, before)
 
     def unwatch(self) -> Deferred[Any]:
-        """Stop watching, which ends the transaction; inside MULTI the command is queued, as the server has it.
+        """Stop watching, which ends the transaction. Inside MULTI, the server queues UNWATCH as any command.
 
         :returns: fires with ``"OK"``, or ``"QUEUED"``.
         """
@@ -256,7 +256,7 @@ class Transaction(Scope):
     ) -> Deferred[Any]:
         """Send a command within the transaction; see ``RedisProtocol.execute_command``.
 
-        MULTI, EXEC and the like, sent by name, are what the methods of these names are.
+        WATCH, MULTI, EXEC and DISCARD, sent by name, call the methods of these names.
 
         :returns: fires with ``"QUEUED"`` inside MULTI, with the reply otherwise.
         """
@@ -273,7 +273,7 @@ class Transaction(Scope):
         if self._guard is not None:
             try:
                 args = guarded_arguments(args, name)
-            except Exception as error:  # whatever str() of an argument raises
+            except Exception as error:  # raised by str() of an argument
                 return self._refuse(error)
             refused = self._guard(args, self._connection)
             if refused is not None:
@@ -291,7 +291,7 @@ class Transaction(Scope):
                 raw=raw,
                 timeout=timeout,
             )
-        # Inside MULTI no command blocks, and the direct answer is text, not data.
+        # Inside MULTI no command blocks, and its direct reply is the status QUEUED: neither converted nor raw.
         before = self._order.sent
         answered = as_deferred(self._send_on_connection, *args, apply_timeout=apply_timeout, timeout=timeout)
         was_sent = self._order.add(before, answered)
@@ -311,15 +311,17 @@ class Transaction(Scope):
     # -- begin and end
 
     def begin(self, keys: Any, multi: bool) -> Deferred[Any]:
-        """Open the transaction on its connection, which is given back if that fails or is cancelled.
+        """Open the transaction. If that fails or is cancelled, the connection is cleaned and released.
 
+        :param keys: keys to watch, or None.
+        :param multi: whether to send MULTI, too.
         :returns: fires with this transaction.
         """
         deferred = as_deferred(self.multi if multi else self.watch, keys)
         return deferred.addErrback(self._begin_failed)
 
     def abandon(self) -> None:
-        """End it without executing anything, whatever its state, and give the connection back when it is clean."""
+        """End the transaction in any state without EXEC; clean the connection, then release it."""
         if not self._released and not self._cleaned:
             self._state = TransactionState.CLOSED
             self._clean()
@@ -356,27 +358,27 @@ class Transaction(Scope):
         return None if link is None else link.full_error
 
     def _not_queued(self, failure: Failure, was_sent: bool) -> Failure:
-        # What was sent and refused by the server, the server knows of. What was sent and given up, it has queued. What
-        # is lost with its connection is lost with the others. All else the server does not know to be missing.
+        # EXEC handles three cases: the server itself refused the command, so EXEC fails; the caller cancelled it, and
+        # the server has queued it; the connection is lost. In all others the command is missing, unknown to the server.
         if not was_sent or not failure.check(ResponseError, CancelledError, ConnectionError):
             error = failure.value
             self._refusal = self._refusal or (error if isinstance(error, Exception) else RedisError(repr(error)))
         return failure
 
     def _ended(self, result: Any, before: int) -> Any:
-        """The reply to EXEC, DISCARD or UNWATCH has come, or something else than a reply."""
+        """Release the connection after EXEC, DISCARD or UNWATCH; clean it first if the command has failed."""
         try:
             if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
                 self._clean()
             else:
                 self._give_back_if_sent(before, 1)
         except BaseException as error:
-            self._connection.link.tear(error)  # else nobody would have it
+            self._connection.link.tear(error)  # else the pool would never get it back
             raise
         return result
 
     def _clean(self) -> None:
-        # Each refuses without harm what is not open; together they leave neither MULTI nor WATCH behind.
+        # After both, neither MULTI nor WATCH is open. DISCARD without MULTI only answers with an error.
         self._cleaned = True
         try:
             before = self._order.sent
@@ -387,7 +389,7 @@ class Transaction(Scope):
             raise
 
     def _give_back_if_sent(self, before: int, commands: int) -> None:
-        """Give the connection back, unless what ends the transaction on the server was never sent to it."""
+        """Release the connection; abort it first if the commands that end the transaction were not sent."""
         if not self._order.was_sent(before + commands - 1) and getattr(self._connection, "connected", False):
             self._connection.link.abort(ConnectionError("an override of execute_command left a transaction open"))
         self._give_back()
@@ -398,7 +400,7 @@ class Transaction(Scope):
             try:
                 self._release(self._connection)
             except BaseException as error:
-                self._connection.link.tear(error)  # else nobody would have it
+                self._connection.link.tear(error)  # else the pool would never get it back
                 raise
 
 

@@ -1,8 +1,9 @@
 """The write cork of one connection: one enum, and one table that says which state follows which event.
 
-A corked connection collects the commands given to it, so that they go out in one write: those that callbacks send
-while replies are delivered, those of a long burst, those of a block ``with corked():``. Commands that are more than
-one write's worth are drained: a producer hands them to the transport piece by piece, and later ones wait behind them.
+A write is a system call, so a corked connection collects commands and writes them together. Three holders cork it:
+the delivery of replies, whose callbacks send commands; a long burst of commands; a block ``with corked():``. Where the
+collected commands exceed ``WRITE_CHUNK_BYTES``, the cork is draining: a producer passes them to the transport in
+pieces, and later commands wait behind them.
 
 This module must not know of transports.
 """
@@ -15,30 +16,30 @@ __all__ = ["TRANSITIONS", "CorkEvent", "CorkState"]
 
 
 class CorkState(enum.Enum):
-    """What becomes of a command that is given now."""
+    """What the connection does with the next command."""
 
-    __hash__ = object.__hash__  # that of Enum is a Python function, and each delivery of replies looks twice
+    __hash__ = object.__hash__  # Enum's is a Python function, and each delivery of replies calls it twice
 
-    THROUGH = "through"  # it is written at once
-    CORKED = "corked"  # it is collected, for one write
-    DRAINING = "draining"  # it is collected, behind what a producer is writing
+    THROUGH = "through"  # write it at once
+    CORKED = "corked"  # collect it, for one write
+    DRAINING = "draining"  # collect it, behind the commands that a producer is writing
 
 
 class CorkEvent(enum.Enum):
-    """What happens to a cork."""
+    """What changes the state of a cork."""
 
     __hash__ = object.__hash__
 
-    HOLD = "hold"  # delivery of replies, a burst or a block begins
-    WRITTEN = "written"  # what was collected is written; the first of nested holders to end does it for all
-    OVERFLOW = "overflow"  # what was collected is more than one write's worth: a producer writes it
-    DRAINED = "drained"  # the producer has written all
-    DRAINED_HELD = "drained while held"  # the producer has written all, and delivery of replies goes on collecting
+    HOLD = "hold"  # a delivery of replies, a burst or a block begins
+    WRITTEN = "written"  # the collected commands are written; with nested holders, by the first that ends
+    OVERFLOW = "overflow"  # the collected commands exceed one write; a producer writes them
+    DRAINED = "drained"  # the producer has written everything
+    DRAINED_HELD = "drained while held"  # the same, and a delivery of replies is still collecting
 
 
 _THROUGH, _CORKED, _DRAINING = CorkState.THROUGH, CorkState.CORKED, CorkState.DRAINING
 
-#: The state that follows. An event that is not listed for a state leaves it as it is.
+#: The next state. An event that is not listed for a state does not change it.
 TRANSITIONS: dict[tuple[CorkState, CorkEvent], CorkState] = {
     (_THROUGH, CorkEvent.HOLD): _CORKED,
     (_CORKED, CorkEvent.WRITTEN): _THROUGH,

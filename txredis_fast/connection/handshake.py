@@ -1,7 +1,8 @@
-"""What is written on a new connection before anybody uses it: login, name, database; within a bound.
+"""The handshake of a new connection: AUTH, CLIENT SETNAME and SETINFO, SELECT; within a time limit.
 
-All of it is written before ``connectionMade`` returns, so that a program may write its own commands right after; but
-what a function of the program is yet to give (a password, by a Deferred) cannot be, and then all of it waits for that.
+All commands of the handshake are written before ``connectionMade`` returns, so that a program may write its own
+commands right after it. There is one exception: where a function of the program supplies the login asynchronously, the
+handshake is written when its Deferred has fired.
 
 This module must not know of pools.
 """
@@ -26,14 +27,14 @@ __all__ = ["Step", "begin", "write_steps"]
 
 _log = Logger()
 
-#: What to say if it fails, and the Deferred of the reply.
+#: The error message if the step fails, and the Deferred of its reply.
 Step = tuple[str, Deferred[Any]]
 
 
 def begin(protocol: Any) -> Deferred[None]:
-    """Write the handshake of a connection, and tell the protocol when it is done, or has failed.
+    """Write the handshake of a connection; then call the protocol's ``_become_ready`` or ``_handshake_failed``.
 
-    :returns: fires with None when the connection is usable or has been given up.
+    :returns: fires with None when the connection is usable, or the handshake has failed.
     """
     if callable(protocol.password) or callable(protocol.username):
         return _begin_later(protocol)
@@ -46,7 +47,7 @@ def begin(protocol: Any) -> Deferred[None]:
 
 def _begin_later(protocol: Any) -> Deferred[None]:
     asking = ask(protocol.username, protocol.password)
-    # Until they are known: what is to be kept out of texts is looked for there.
+    # Redaction takes the secrets from these attributes, and cannot use the functions.
     protocol.username = protocol.password = None
     protocol._awaits_login = True
 
@@ -67,8 +68,8 @@ def _begin_later(protocol: Any) -> Deferred[None]:
     def cancel(lost: Any) -> Any:
         try:
             asking.cancel()
-        except Exception:  # of the program's own canceller
-            _log.failure("cancelling what gives a user name or a password has failed")
+        except Exception:  # raised by the program's own canceller
+            _log.failure("cancelling the program's credentials function has failed")
         return lost
 
     if not asking.called:
@@ -82,7 +83,7 @@ def _answers(protocol: Any, steps: list[Step]) -> Deferred[None]:
 
 
 def _bounded(protocol: Any, done: Deferred[None], asks: bool = False) -> Deferred[None]:
-    """Abort the connection if that takes too long: a server that hangs accepts connections all the same."""
+    """Abort the connection if the handshake exceeds its time limit: the kernel accepts connections of a hung server."""
     reactor = getattr(protocol.transport, "reactor", None)
     if (done.called and not done.paused) or (reactor is None and not asks):
         return done
@@ -104,7 +105,7 @@ def _bounded(protocol: Any, done: Deferred[None], asks: bool = False) -> Deferre
 
 
 def write_steps(protocol: Any) -> list[Step]:
-    """Write what makes a connection usable, of which the login is known; of each step what to say if it fails."""
+    """Write the commands of the handshake, with a login that is known, and return its steps."""
     steps: list[Step] = []
     authenticated: Deferred[Any] | None = None
     if protocol.password is not None or protocol.username:
@@ -115,8 +116,8 @@ def write_steps(protocol: Any) -> list[Step]:
         steps += _introduce(protocol)
     steps += protocol._handshake_checks()
     if protocol.dbid is not None:
-        # Below a pool nobody else writes before the handshake is done, and SELECT waits for AUTH, as in
-        # txredisapi. A program that writes right after connectionMade has both before its own commands.
+        # In a pool, no other command is written before the handshake is done, so SELECT waits for AUTH's reply, as in
+        # txredisapi. A program that writes right after connectionMade needs SELECT written before its own commands.
         alone = protocol.factory is not None and not protocol._has_own_connectionMade
         if authenticated and alone:
             selected = _select_after(protocol, authenticated)
@@ -134,7 +135,7 @@ def _select_after(protocol: Any, authenticated: Deferred[Any]) -> Deferred[Any]:
         return reply
 
     def refused(failure: Failure) -> Failure:
-        selected.callback(None)  # AUTH's own step tells what went wrong
+        selected.callback(None)  # the step of AUTH reports the error
         return failure
 
     authenticated.addCallbacks(select, refused)
@@ -148,6 +149,6 @@ def _introduce(protocol: Any) -> list[Step]:
 
 
 def _asked(protocol: Any, arguments: tuple[str, ...]) -> Deferred[Any]:
-    # Servers before Redis 7.2 do not know SETINFO; an ACL may forbid both.
+    # An error reply is ignored: servers before Redis 7.2 do not know SETINFO, and an ACL may forbid both commands.
     answered = as_deferred(protocol.execute_command, "CLIENT", *arguments)
     return answered.addErrback(lambda failure: failure.trap(ResponseError) and None)

@@ -1,6 +1,6 @@
-"""txredisapi's parts that this package does not need itself, kept importable and working for programs that use them.
+"""txredisapi's helper classes, which this package keeps importable and working for programs that use them.
 
-:class:`LineReceiver` is also where ``callLater`` lives, the clock of reply timeouts, which tests patch.
+:class:`LineReceiver` also defines ``callLater``, the clock of reply timeouts, which tests of programs patch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["LineReceiver", "MultiBulkStorage", "ParsingSteps", "PeekableQueue", 
 
 
 class LineReceiver(Protocol, _PauseableMixin):
-    """Splits what comes into lines, or passes it on raw; calls :meth:`lineReceived` with each line as str."""
+    """Splits received bytes into lines, or passes them on raw; calls :meth:`lineReceived` with each line as str."""
 
     line_mode = 1
     delimiter = b"\r\n"
@@ -33,14 +33,14 @@ class LineReceiver(Protocol, _PauseableMixin):
         return current_reactor().callLater(delay, function, *args, **kwargs)
 
     def clearLineBuffer(self) -> bytes:
-        """Return and forget what was received and not yet passed on."""
+        """Remove the bytes that are not yet passed on from the buffer, and return them."""
         buffer, self._line_buffer = self._line_buffer, b""
         return buffer
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         """Take bytes from the transport.
 
-        :param unpause: put the data before what is buffered, and go on after a pause.
+        :param unpause: put ``data`` before the buffered bytes, and resume after a pause.
         """
         if unpause:
             self._line_buffer = data + self._line_buffer
@@ -63,14 +63,14 @@ class LineReceiver(Protocol, _PauseableMixin):
             self.rawDataReceived(self.clearLineBuffer())
 
     def setLineMode(self, extra: bytes = b"") -> None:
-        """Go back to lines; ``extra`` is handled in the next reactor turn."""
+        """Return to lines; ``extra`` is handled in the next reactor turn."""
         self.line_mode = 1
         if extra:
             self.pauseProducing()  # type: ignore[no-untyped-call]
             self.callLater(0, self.dataReceived, extra, True)
 
     def setRawMode(self) -> None:
-        """Pass what comes to :meth:`rawDataReceived`."""
+        """Pass all further bytes to :meth:`rawDataReceived`."""
         self.line_mode = 0
 
     def rawDataReceived(self, data: bytes) -> None:
@@ -82,18 +82,18 @@ class LineReceiver(Protocol, _PauseableMixin):
         raise NotImplementedError
 
     def sendLine(self, line: str | bytes) -> None:
-        """Write a line and the delimiter; str goes as UTF-8."""
+        """Write a line and the delimiter; a str is encoded as UTF-8."""
         if isinstance(line, str):
             line = line.encode()
         self.transport.write(line + self.delimiter)  # type: ignore[union-attr]
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """A line was longer than :attr:`MAX_LENGTH`: close the connection."""
+        """Close the connection: a line was longer than :attr:`MAX_LENGTH`."""
         self.transport.loseConnection()  # type: ignore[union-attr]
 
 
 class MultiBulkStorage:
-    """Collects the elements of an array reply, nested ones by way of ``parent``."""
+    """Collects the elements of an array reply; a nested array has a storage of its own, with this one as ``parent``."""
 
     def __init__(self, parent: MultiBulkStorage | None = None) -> None:
         self.items: Any = None
@@ -101,7 +101,7 @@ class MultiBulkStorage:
         self.parent = parent
 
     def set_pending(self, pending: int) -> MultiBulkStorage:
-        """Begin an array of ``pending`` elements, here or, if one is open here, below; -1 is the null array."""
+        """Begin an array of ``pending`` elements: here, or in a child if an array is open here; -1: a null array."""
         storage = self if self.pending is None else MultiBulkStorage(self)
         storage.items = None if pending < 0 else []
         storage.pending = max(pending, 0)
@@ -114,21 +114,21 @@ class MultiBulkStorage:
 
 
 class ReplyQueue(DeferredQueue[Any]):
-    """A DeferredQueue in which a cancelled ``get()`` keeps its place and swallows the item meant for it."""
+    """A DeferredQueue in which a cancelled ``get()`` keeps its place, and its item is dropped."""
 
     def _cancelGet(self, d: Deferred[Any]) -> None:
         self.waiting[self.waiting.index(d)] = Deferred()
 
 
 class PeekableQueue(DeferredQueue[Any]):
-    """A DeferredQueue whose items can also be looked at without being taken."""
+    """A DeferredQueue whose items can also be read without being removed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.peekers: list[Deferred[Any]] = []
 
     def peek(self) -> Deferred[Any]:
-        """Fire with any item, which stays in the queue; waits for one if there is none."""
+        """Fires with any item, which stays in the queue; if the queue is empty, with the next item."""
         if self.pending:
             return succeed(random.choice(self.pending))
         deferred: Deferred[Any] = Deferred(self.peekers.remove)
@@ -136,11 +136,11 @@ class PeekableQueue(DeferredQueue[Any]):
         return deferred
 
     def remove(self, item: Any) -> None:
-        """Take this item out."""
+        """Remove this item."""
         self.pending.remove(item)
 
     def put(self, obj: Any) -> None:
-        """Show the item to all that peek, then hand it to the first that waits for one."""
+        """Fire all Deferreds of ``peek`` with the item, then the oldest one of ``get``."""
         peekers, self.peekers = self.peekers, []
         for deferred in peekers:
             deferred.callback(obj)
@@ -148,7 +148,7 @@ class PeekableQueue(DeferredQueue[Any]):
 
 
 class ParsingSteps(LineReceiver):
-    """txredisapi's names for the steps of parsing, for programs that call them; the parser takes other roads."""
+    """txredisapi's names for the steps of parsing, for programs that call them; the parser does not."""
 
     _multi_bulk: MultiBulkStorage | None = None
 
@@ -161,7 +161,7 @@ class ParsingSteps(LineReceiver):
 
     @property
     def multi_bulk(self) -> MultiBulkStorage:
-        """The array that is being collected."""
+        """The innermost open array."""
         if self._multi_bulk is None:
             self._multi_bulk = MultiBulkStorage()
         return self._multi_bulk
@@ -189,7 +189,7 @@ class ParsingSteps(LineReceiver):
             self.multiBulkDataReceived()
 
     def multiBulkDataReceived(self) -> None:
-        """The array on ``multi_bulk`` is complete, or belongs into the one above it."""
+        """Append each complete array to its parent; pass a complete outermost array on as a reply."""
         while self.multi_bulk.parent is not None and not self.multi_bulk.pending:
             parent = self.multi_bulk.parent
             parent.append(self.multi_bulk.items)
@@ -199,7 +199,7 @@ class ParsingSteps(LineReceiver):
             self.replyReceived(self.handleTransactionData(reply))
 
     def handleTransactionData(self, reply: Any) -> Any:
-        """Return the reply as it is: a transaction converts its own."""
+        """Return the reply unchanged: a transaction converts its replies itself."""
         return reply
 
     @staticmethod
@@ -210,7 +210,7 @@ class ParsingSteps(LineReceiver):
         return r
 
     def tryConvertData(self, data: Any) -> Any:
-        """Convert a bulk string, or a list of them, as in a reply of this connection."""
+        """Convert a bulk string, or a list of them, by the connection's charset and number conversion."""
         if isinstance(data, list):
             return self._convert_list(data)
         if not isinstance(data, bytes | str):
@@ -222,7 +222,7 @@ class ParsingSteps(LineReceiver):
         return data if isinstance(data, str) and isinstance(converted, bytes) else converted
 
     def _convert_list(self, data: list[Any]) -> list[Any]:
-        """Convert a list, however deep the lists in it are: a reply may be deeper than Python's stack."""
+        """Convert a nested list without recursion: a reply may be deeper than Python's stack."""
         converted: list[Any] = []
         left = [(data, converted)]
         while left:

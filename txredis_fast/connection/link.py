@@ -1,8 +1,8 @@
-"""The life of one connection, as the rooms above see it: its state, how it is ended, and why it has ended.
+"""The life of one connection, as the rooms above see it: its state, how it is closed, and why it was closed.
 
-A protocol is made to be subclassed, so that a program may give its methods and attributes any name. What this package
-itself asks of a connection is therefore one object, its :attr:`~BaseRedisProtocol.link`: whether a pool may lend the
-connection, whether it is full, to abort it, to drain it.
+Programs subclass the protocol, and may add methods and attributes of any name. To avoid a clash of names, the package
+itself uses one attribute of a connection, :attr:`~BaseRedisProtocol.link`, for its questions (may a pool lend the
+connection, is it full) and its actions (abort, drain).
 
 This module must not know of pools or of single commands.
 """
@@ -38,11 +38,11 @@ __all__ = ["Link"]
 
 CRLF = b"\r\n"
 
-#: Members of the enums: on Python 3.11 looking one up in its class runs Python code, which costs, and may raise where
-#: an exception is being handled.
+#: Members of the enum. On Python 3.11, a look-up in the class runs Python code. That takes time, and near the end of
+#: the stack it raises, where an exception is being handled.
 NEW, ABORTING, LOST = (ConnectionState.NEW, ConnectionState.ABORTING, ConnectionState.LOST)
 
-#: Why a connection ends where that is not yet known, or cannot be said.
+#: Reason for closing while the actual one is unknown, or cannot be formatted.
 TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
 
 
@@ -50,24 +50,24 @@ class Link(Lifecycle):
     """One connection's life.
 
     :ivar protocol: the connection's protocol.
-    :ivar requests: its requests in flight.
-    :ivar reading: the part that takes bytes.
+    :ivar requests: the queue of its requests in flight.
+    :ivar reading: the part that receives bytes.
     :ivar writing: the part that writes commands.
     :ivar pushes: the handlers of RESP3 pushes, by first word.
-    :ivar execute_stock: ``execute_command`` as this package has it, whatever a subclass made of it.
+    :ivar execute_stock: ``execute_command`` of this package, without any override.
     :ivar end_reason: local reason for closing; None if the peer closed the connection, or it is up.
-    :ivar lost_because: why the connection was lost, in words.
-    :ivar handshake_begun: whether connectionMade was called, rather than overridden without chaining.
-    :ivar was_pooled: whether a pool has had the connection.
+    :ivar lost_because: why the connection was lost, as text; empty before.
+    :ivar handshake_begun: whether ``connectionMade`` was called; False if an override does not call the base method.
+    :ivar was_pooled: whether the connection was ever part of a pool.
     :ivar why_full: builds the text of QueueFullError; None if senders wait instead.
-    :ivar on_room: called with the protocol when it was full and has room again.
-    :ivar on_busy: called with the protocol when it has much in flight.
+    :ivar on_room: called with the protocol when the queue was full and has room again.
+    :ivar on_busy: called with the protocol while more than ``BUSY_MIN_REQUESTS`` are in flight.
     :ivar blocking_command: the arguments of the last blocking command that was sent.
     :ivar blocked_by: its Deferred.
-    :ivar login: which of the pool's logins the connection has made.
-    :ivar round: the round of attempts in which it was made; see :mod:`txredis_fast._roles`.
-    :ivar replica_error: why it is to end: an error reply told that it leads to a replica.
-    :ivar slot: what keeps the connection for a pool.
+    :ivar login: number of the pool's login that the connection has used, or None.
+    :ivar round: number of the round of attempts that made the connection; see :mod:`txredis_fast._roles`.
+    :ivar replica_error: the error reply that shows the server to be a replica; the pool then closes the connection.
+    :ivar slot: the pool's slot of this connection, or None.
     """
 
     def __init__(self, protocol: Any) -> None:
@@ -92,95 +92,95 @@ class Link(Lifecycle):
         self.round = 0
         self.replica_error: Exception | None = None
         self.slot: Any = None
-        #: Whether the connection was up, and not all steps of its end are done.
+        #: Whether the connection is lost, and not all steps of :meth:`lost` are done.
         self._ending = False
         self._drain_timer: TimeLimit | None = None
         self._drain_reason: Exception | None = None
 
-    # -- what is asked
+    # -- questions
 
     @property
     def is_lost(self) -> bool:
-        """Whether the transport has said that the connection is lost."""
+        """Whether the transport has reported the loss of the connection."""
         return self.state is LOST
 
     @property
     def full(self) -> bool:
-        """Whether it has as much in flight as it may; see ``ConnectionOptions.maxInFlight``."""
+        """Whether the commands in flight have reached a limit; see ``ConnectionOptions.maxInFlight``."""
         return self.requests.full
 
     @property
     def full_error(self) -> QueueFullError | None:
-        """What a command fails with that is meant for this connection alone, where it is full."""
+        """The error of a command that must use this connection, if it is full; None if not, or if senders wait."""
         return QueueFullError(self.why_full()) if self.why_full is not None and self.full else None
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for their reply; a batch is one."""
+        """Number of requests without a reply; a batch counts as one."""
         return len(self.requests.waiting)
 
     @property
     def reader(self) -> Reader | None:
-        """The parser of its replies; None before the first byte has come."""
+        """The parser of replies; None before the first byte is received."""
         return self.reading.reader
 
     @property
     def proved(self) -> bool:
-        """Whether the server has taken this side for a client, and said something that makes sense."""
+        """Whether a pool had the connection, and the server has answered in RESP without refusing it."""
         spoke = self.reader is not None and not self.reading.refused
         return self.was_pooled and spoke and not isinstance(self.end_reason, ProtocolError)
 
     @property
     def scope(self) -> Any:
-        """The transaction or pipeline that is open on the connection itself; None if there is none."""
+        """The transaction or pipeline that is open on the connection itself, or None."""
         return self._scope
 
     @scope.setter
     def scope(self, scope: Any) -> None:
-        # Without a call, which could raise in between: a command must not pass an open transaction.
+        # No call here: it could raise halfway, and then a command would bypass an open transaction.
         self._scope = scope
         self.collecting = scope is not None
         self.requests.accepting = self.state in ACCEPTING and not self.marked_down and scope is None
 
     def corked(self) -> AbstractContextManager[None]:
-        """Collect what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        """Collect the commands of the block, and write them together at its end. Blocks may be nested."""
         return self.writing.corked()
 
     @property
     def has_handshake(self) -> bool:
-        """Whether anything has to be told to the server before the connection is usable."""
+        """Whether the connection needs a handshake (login, name, database) before it is usable."""
         return self.protocol._has_handshake  # type: ignore[no-any-return]
 
     def start_deadline(self, timeout: float) -> float:
-        """Have the timer of the queue run; returns the absolute reactor time at which ``timeout`` seconds are over."""
+        """Start the queue's timer if it does not run; return the deadline: the reactor time in ``timeout`` seconds."""
         return self.protocol._deadline(timeout)  # type: ignore[no-any-return]
 
     def progress(self) -> tuple[int, int]:
-        """How many bytes have been received, and how many of these have been handed on."""
+        """Number of bytes received, and number of these passed to the parser."""
         reading = self.reading
         handed_on = 0 if reading.reader is None else reading.reader.fed
         return handed_on + (0 if reading.flood is None else reading.flood.left), handed_on
 
     def encode(self, *args: Any) -> bytes:
-        """Encode a command as it would be sent on this connection.
+        """Encode a command as this connection would send it.
 
         :raises InvalidData: an argument cannot be sent.
         """
         return self.protocol._build_command(*args)  # type: ignore[no-any-return]
 
     def encode_value(self, argument: Any) -> bytes:
-        """Encode one argument, without its length; errors as of :meth:`encode`."""
+        """Encode one argument, without its length; raises as :meth:`encode`."""
         payload = self.encode("", argument).split(CRLF, 4)[4]
         return payload[: -len(CRLF)]
 
-    # -- the end, at once
+    # -- immediate close
 
     def abort(self, reason: BaseException) -> None:
-        """End the connection at once, without waiting for what is still to be written.
+        """Close the connection at once, and discard data that is not yet written.
 
-        :param reason: told to the requests in flight, which fail when the transport reports the loss.
+        :param reason: part of the error of the requests in flight; they fail when the transport reports the loss.
         """
-        # Whatever is raised below: no reply is handed on any more, and no command is taken.
+        # First, because code below may raise: no more replies are delivered, and no more commands are accepted.
         self.requests.stopped = True
         self.requests.accepting = False
         if self.state is not LOST:
@@ -196,9 +196,9 @@ class Link(Lifecycle):
                 getattr(transport, "abortConnection", transport.loseConnection)()
 
     def tear(self, error: BaseException) -> None:
-        """End the connection, because something was raised in the middle of a change.
+        """Close the connection after an exception in the middle of a change of state.
 
-        In a turn of the reactor of its own, where there is one: the program may be deep in recursion.
+        Where there is a reactor, this happens in its next turn: the stack may be nearly exhausted now.
         """
         requests = self.requests
         requests.torn = requests.stopped = True
@@ -215,26 +215,27 @@ class Link(Lifecycle):
             reactor.callLater(0, self.abort, TORN)
 
     def end_if_torn(self) -> None:
-        """End the connection now, where something was raised that left no room to do so."""
+        """Close the connection if an exception has torn it and :meth:`tear` could not do it."""
         if self.requests.torn and self.state is not LOST:
             self.abort(TORN)
 
     def refuse(self, message: str) -> None:
-        """End a connection whose handshake has failed: its transport may still write what it has."""
+        """Close a connection whose handshake has failed; the transport may still write its buffer."""
         if self.end_reason is None:
             self.end_reason = ConnectionError(message)
         self.enter(ConnectionEvent.ABORT)
         if self.protocol.transport is not None:
             self.protocol.transport.loseConnection()
 
-    # -- the end in order
+    # -- graceful close
 
     def drain(self, timeout: float) -> None:
-        """Take no more commands, and close the connection when those in flight are answered.
+        """Accept no more commands, and close the connection when those in flight are answered.
 
-        A blocking command is not waited for: it may take for ever.
+        A blocking command in flight does not delay the close: its reply may never come.
 
-        :param timeout: seconds until the connection is aborted: the server does not answer, or does not let it close.
+        :param timeout: seconds until the connection is aborted if the server does not answer or the close does not
+            complete; 0: close without waiting for replies.
         """
         transport = self.protocol.transport
         if transport is None:
@@ -253,10 +254,10 @@ class Link(Lifecycle):
         self.close_if_idle()
 
     def drain_when_delivered(self, timeout: float, reason: Exception) -> None:
-        """As :meth:`drain`, for who is called in the middle of handing on replies: it is closed after that only.
+        """As :meth:`drain`, for a caller inside the delivery of replies: the close follows the end of the delivery.
 
-        :param timeout: seconds, above 0.
-        :param reason: why it ends.
+        :param timeout: seconds until the connection is aborted; above 0.
+        :param reason: the reason for closing.
         """
         self.enter(ConnectionEvent.DRAIN)
         self._drain_reason = reason
@@ -264,7 +265,7 @@ class Link(Lifecycle):
         self._abort_after(timeout, reason)
 
     def close_if_idle(self) -> None:
-        """Close a connection that is being drained, where nothing is in flight."""
+        """Close a connection that is being drained, if no request is in flight."""
         if not self.requests.waiting:
             self.end_reason = self.end_reason or self._drain_reason
             self.protocol.transport.loseConnection()
@@ -280,7 +281,10 @@ class Link(Lifecycle):
     # -- the transport is gone
 
     def lost(self, why: Failure) -> None:
-        """End, once: also called for a protocol whose ``connectionLost`` does not chain."""
+        """Clean up after the loss of the connection. Further calls do nothing.
+
+        Also called for a protocol that overrides ``connectionLost`` and does not call the base method.
+        """
         protocol = self.protocol
         if self.state not in (NEW, LOST):
             self._ending = True
@@ -303,7 +307,7 @@ class Link(Lifecycle):
                 self._fail_requests()
 
     def why_lost(self, why: Failure) -> str:
-        """Say why the connection was lost, and what it looks like."""
+        """Return the reason of the loss as text, with a hint if the server perhaps expects TLS."""
         if self.end_reason is not None:
             return str(self.end_reason)
         text = why.getErrorMessage()
@@ -318,7 +322,7 @@ class Link(Lifecycle):
         text = f"Lost connection: {self.lost_because}"
         kind: type[MaybeExecutedError] = MaybeExecutedError
         if isinstance(reason, ReplyTimeoutError):
-            # Those whose own time is not up: the one that was late stood before or behind them, if there was one.
+            # For requests whose own deadline has not passed: another request was overdue, or the server was silent.
             cause = str(reason) if reason.silent else f"another command's reply was overdue ({reason})"
             text = f"Lost connection: {cause}; this one may have been executed"
         elif isinstance(reason, ProtocolError):

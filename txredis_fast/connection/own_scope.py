@@ -1,6 +1,7 @@
-"""Transactions and pipelines begun on a connection itself, by programs that use a protocol without a handler.
+"""Transactions and pipelines on a connection itself, for programs that use a protocol without a handler.
 
-While one is open, the commands given to the connection go to it, as in txredisapi, where both are one object.
+In txredisapi, connection and transaction are one object. So, while a transaction or pipeline is open on a connection,
+``link.scope``, all commands of the connection go to that scope.
 
 This module must not know of transports or of replies.
 """
@@ -21,7 +22,7 @@ __all__ = ["OwnScope"]
 
 
 class OwnScope(Commands):
-    """The methods of a connection that open scopes on itself: ``link.scope`` is where commands go instead, then."""
+    """The methods of a connection that open, execute and end a scope on itself."""
 
     link: Link
 
@@ -36,16 +37,16 @@ class OwnScope(Commands):
 
     @property
     def transactions(self) -> int:
-        """How many commands are queued in the open transaction."""
+        """Number of commands queued in the open transaction."""
         return self.link.scope.transactions if isinstance(self.link.scope, Transaction) else 0
 
     @property
     def pipelining(self) -> bool:
-        """Whether commands are being collected."""
+        """Whether a pipeline is open."""
         return self.link.scope is not None and bool(self.link.scope.pipelining)
 
     def watch(self, keys: Any) -> Deferred[Any]:
-        """Watch keys on this connection; ends with ``unwatch``, ``commit`` or ``discard``.
+        """Watch keys on this connection, until ``unwatch``, ``commit`` or ``discard``.
 
         :returns: fires with this protocol.
         """
@@ -54,7 +55,7 @@ class OwnScope(Commands):
     def multi(self, keys: Any = None) -> Deferred[Any]:
         """Queue the commands on this connection until ``commit`` or ``discard``.
 
-        :param keys: to watch before that.
+        :param keys: keys to watch first; None: no WATCH.
         :returns: fires with this protocol.
         """
         return self._transaction("multi", keys)
@@ -71,11 +72,11 @@ class OwnScope(Commands):
         return self.execute_command("UNWATCH") if self.link.scope is None else self._leave("unwatch")
 
     def commit(self) -> Deferred[Any]:
-        """Execute what was queued; see ``Transaction.commit``."""
+        """Execute the queued commands; see ``Transaction.commit``."""
         return self._leave("commit")
 
     def discard(self) -> Deferred[Any]:
-        """Forget what was queued; see ``Transaction.discard``."""
+        """Drop the queued commands; see ``Transaction.discard``."""
         return self._leave("discard")
 
     def _leave(self, verb: str) -> Deferred[Any]:
@@ -88,7 +89,7 @@ class OwnScope(Commands):
         return left
 
     def pipeline(self) -> Deferred[Any]:
-        """Collect the commands given from here on, until ``execute_pipeline``.
+        """Collect all further commands, until ``execute_pipeline``.
 
         :returns: fires with this protocol.
         """
@@ -100,7 +101,7 @@ class OwnScope(Commands):
         return succeed(self)
 
     def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
-        """Write what was collected; see ``Pipeline.execute_pipeline``."""
+        """Send the collected commands; see ``Pipeline.execute_pipeline``."""
         scope = self.link.scope
         if not isinstance(scope, Pipeline):
             return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))

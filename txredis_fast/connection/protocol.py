@@ -1,15 +1,15 @@
 """One connection to a server: parse incoming bytes, match replies to pending requests, write commands.
 
 :class:`RedisProtocol` is a plain Twisted protocol. It works below a :class:`~txredis_fast.RedisFactory`, below any
-other factory, or by hand over a fake transport with no reactor running; and it is made to be subclassed:
+other factory, or by hand over a fake transport with no reactor running. Programs subclass it:
 
 * every command goes through :meth:`~BaseRedisProtocol.execute_command`, which may be overridden to log or to count;
 * every reply goes through :meth:`~BaseRedisProtocol.replyReceived`;
 * :meth:`~BaseRedisProtocol.connectionMade` writes AUTH and SELECT before it returns, so that a subclass may write
-  its own commands right after.
+  its own commands right after it.
 
-This module must not know of pools: a factory learns what it needs from ``whenConnected``, ``whenDisconnected`` and,
-where it has such a method, ``handshakeFailed``.
+This module must not know of pools: a factory uses ``whenConnected`` and ``whenDisconnected``, and may define
+``handshakeFailed``.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
 
 def _kept_by_queue(name: str) -> Any:
-    """An attribute that programs read and set on a connection, and that its queue of requests uses: kept there.
+    """A property of the connection whose value is stored in its request queue, which uses it for each command.
 
-    The getter has no Python code, so that it costs little more than an attribute.
+    The getter runs no Python code, so it costs little more than an attribute.
     """
 
     def set_on_queue(self: BaseRedisProtocol, value: Any) -> None:
@@ -61,31 +61,33 @@ def _kept_by_queue(name: str) -> Any:
 
 
 class BaseRedisProtocol(ParsingSteps, OwnScope):
-    """A connection that speaks RESP. See the module's docstring for what a subclass may override.
+    """A connection that speaks RESP. The module's docstring lists the methods that a subclass may override.
 
-    It is made of parts: ``link.reading``, ``link.writing`` and ``link.requests``, the queue of requests in flight.
+    Its parts are ``link.reading``, ``link.writing`` and ``link.requests``, the queue of requests in flight.
 
-    :ivar script_hashes: SHA1 digests of the scripts that the server is known to have.
+    :ivar script_hashes: SHA1 digests of scripts that the server has, as far as known.
     """
 
     #: Refuse arguments that have no natural encoding; see ``ConnectionOptions.strict``.
     strict = False
-    #: Limits of the reply parser; see ``ConnectionOptions.limits``. Takes effect before the first reply.
+    #: Limits of the reply parser; see ``ConnectionOptions.limits``. A change after the first reply has no effect.
     limits: Mapping[str, int] = {}
-    #: Seconds within which AUTH and SELECT have to be answered, over a real transport.
+    #: Time limit of the handshake in seconds; applies where the transport has a reactor.
     handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
-    #: Whether functions of the program are yet to give the user name or the password.
+    #: Whether the handshake waits for the program's credentials function.
     _awaits_login = False
-    #: Whether a PING may be sent at any time.
+    #: Whether the server answers PING on this connection at any time.
     answersPing = True
     factory: Any = None
-    #: What Twisted connects it to; a program may replace it.
-    transport: Any = _kept_by_queue("transport")
-    #: See ``ConnectionOptions.charset``. What has come is decoded as this was when the first reply came.
+    #: The transport that Twisted has connected; a program may replace it.
+    transport: Any = property(
+        attrgetter("_requests.transport"), lambda self, transport: self.link.writing.use(transport)
+    )
+    #: See ``ConnectionOptions.charset``. Replies are decoded with the value at the time of the first reply.
     charset: Any = _kept_by_queue("charset")
-    #: See ``ConnectionOptions.replyTimeout``; holds for commands given from then on.
+    #: See ``ConnectionOptions.replyTimeout``; a change applies to commands sent later.
     replyTimeout: Any = _kept_by_queue("reply_timeout")
 
     def __init__(
@@ -100,10 +102,10 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     ) -> None:
         """Make one.
 
-        :param errors: how a str that has no encoding in the charset is sent, as for :meth:`str.encode`.
-        :raises ValueError: a value is of a wrong type or out of its range; the error names it.
+        :param errors: error handler for a str that the charset cannot encode, as for :meth:`str.encode`.
+        :raises ValueError: a value has a wrong type or is out of range; the error names the parameter.
 
-        The others: see :class:`~txredis_fast.ConnectionOptions`.
+        For the other parameters see :class:`~txredis_fast.ConnectionOptions`.
         """
         check_error_handler(errors)
         self.link = self.makeLink()
@@ -121,16 +123,16 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self._waiting_for_disconnect: list[Deferred[Any]] = []
 
     def makeLink(self) -> Link:
-        """Make the object that has the life of this connection, and its parts."""
+        """Make the :class:`Link` of this connection: its state and its parts."""
         return Link(self)
 
     # -- life of the connection
 
     @property
     def connected(self) -> int:
-        """1 from the moment that the transport is there until it is lost, or this side begins to close it; else 0.
+        """1 while the connection accepts commands: from ``makeConnection`` until it is lost or being closed; else 0.
 
-        A program may set it to 0, to keep a connection from being given commands.
+        A program may set it to 0, so that the connection accepts no more commands.
         """
         return int(self.link.accepts)
 
@@ -139,7 +141,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self.link.mark(bool(value))
 
     def whenConnected(self) -> Deferred[Any]:
-        """Fires with this protocol once AUTH and SELECT, where wanted, have succeeded; never if they do not."""
+        """Fires with this protocol when the handshake has succeeded; never if it fails."""
         if self.link.state is ConnectionState.READY:
             return succeed(self)
         deferred: Deferred[Any] = Deferred()
@@ -153,25 +155,24 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         return deferred
 
     def makeConnection(self, transport: Any) -> None:
-        """The transport is there; on TCP, small commands are not to wait, and a dead peer is to be noticed."""
+        """Take the transport; on TCP, set TCP_NODELAY, so that commands are not delayed, and SO_KEEPALIVE."""
         for option in ("setTcpNoDelay", "setTcpKeepAlive"):
             set_option = getattr(transport, option, None)
             if set_option is not None:
                 with contextlib.suppress(OSError):  # older Twisted offers them on unix sockets, too
                     set_option(True)
-        self.link.writing.look_at(transport)
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
-        """Write AUTH and SELECT where wanted.
+        """Write the handshake: AUTH and SELECT where configured.
 
-        :returns: fires with None when the connection is usable or has been given up.
+        :returns: fires with None when the connection is usable, or the handshake has failed.
         """
         self.link.handshake_begun = True
         return begin(self)
 
     def _handshake(self) -> list[Step]:
-        """Write what makes the connection usable; of each step what to say if it fails, and its Deferred."""
+        """Write the commands of the handshake, and return its steps."""
         return write_steps(self)
 
     @property
@@ -184,7 +185,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         return type(self).connectionMade is not BaseRedisProtocol.connectionMade
 
     def _handshake_checks(self) -> list[Step]:
-        """Write what else the server has to answer for, after AUTH."""
+        """Write further commands of the handshake, which follow AUTH; a subclass overrides this."""
         return []
 
     def _handshake_done(self, results: list[tuple[bool, Any]], names: list[str]) -> None:
@@ -196,7 +197,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
 
     def _handshake_failed(self, step: str, failure: Failure) -> None:
         if failure.check(ConnectionError):
-            return  # the connection is lost already, which says more
+            return  # the connection is lost, which is reported with its own reason
         message = f"Redis error: {step}: {refusal(failure.value, step == 'could not auth', self)}"
         handshake_failed = getattr(self.factory, "handshakeFailed", None)
         if handshake_failed is not None:
@@ -208,17 +209,17 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def _become_ready(self) -> None:
         self.link.enter(ConnectionEvent.HANDSHAKEN)
         if self.link.state is not ConnectionState.READY:
-            return  # it is being ended
+            return  # the connection is being closed
         waiting, self._waiting_for_connect = self._waiting_for_connect, []
         for deferred in waiting:
             deferred.callback(self)
 
     def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
-        """The transport is gone: fail what was in flight with ``MaybeExecutedError``."""
+        """Fail the requests in flight with ``MaybeExecutedError``: the transport is gone."""
         try:
             self.link.lost(why)
         except BaseException:
-            self.link.lost(why)  # no step of it has to be left out; those that are done do nothing
+            self.link.lost(why)  # completes the steps that are left
             raise
 
     def _tell_disconnected(self) -> None:
@@ -241,25 +242,26 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         )
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Take bytes from the transport, and deliver each reply that they complete before returning.
+        """Parse bytes of the transport, and deliver each reply that they complete.
 
-        Where more than a thousand commands are in flight, some replies may wait for a later turn of the reactor.
+        Replies are delivered before this returns, unless more than a thousand commands are in flight. Then some are
+        delivered in later turns of the reactor.
         """
         self.link.reading.receive(data)
 
     @property
     def _receives_unseen(self) -> bool:
-        """Whether bytes may go to the parser without a call of ``dataReceived``: it is not overridden or patched."""
+        """Whether bytes may bypass ``dataReceived``: it is neither overridden nor patched."""
         return getattr(self.dataReceived, "__func__", None) in _STOCK_DATA_RECEIVED
 
     def deliverReplies(self, reader: Reader) -> None:
-        """Hand on every reply that is complete, by way of ``replyReceived`` where that was overridden."""
+        """Deliver every complete reply, through ``replyReceived`` if that is overridden."""
         take = self.replyReceived
         take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
         self._requests.deliver(reader, take_reply, self._deliver_push, take)
 
     def replyReceived(self, reply: Any) -> None:
-        """A complete reply has come; gives it to the oldest request. Override it to see or take replies."""
+        """Deliver a reply to the oldest request. Override it to observe or to consume replies."""
         if self._requests.owed:
             self._requests.answer(reply)
         else:
@@ -267,19 +269,19 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             self.link.abort(ProtocolError(f"a reply came {early}: {told(reply, self)}"))
 
     def pushReceived(self, push: Push) -> None:
-        """A RESP3 push message has come that nothing else takes; ignored here. Override it to use it.
+        """Handle a RESP3 push message that has no handler; ignored here. Override it to use such messages.
 
-        A subscriber takes messages and confirmations of subscriptions. ``link.pushes.register(b"invalidate", handler)``
-        takes all pushes that begin with that word.
+        A subscriber handles messages and confirmations of subscriptions. ``link.pushes.register(b"invalidate",
+        handler)`` registers a handler for all pushes whose first word is ``invalidate``.
         """
 
     def pauseProducing(self) -> None:
-        """Stop reading, and hand on nothing more until ``resumeProducing``."""
+        """Stop reading, and deliver no more replies until ``resumeProducing``."""
         super().pauseProducing()  # type: ignore[no-untyped-call]
         self._requests.stopped = True
 
     def resumeProducing(self) -> None:
-        """Go on after ``pauseProducing``: hand on what is complete already, then read on."""
+        """Resume after ``pauseProducing``: read, and deliver the replies that are already complete."""
         requests = self._requests
         requests.stopped = requests.torn or self.link.end_reason is not None or self.link.state not in DELIVERING
         super().resumeProducing()  # type: ignore[no-untyped-call]
@@ -300,15 +302,15 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         timeout: float | None = None,
         **kwargs: Any,
     ) -> Deferred[Any]:
-        """Send a command: the only road to the wire.
+        """Send a command. All commands go through this method.
 
         :param args: the command's name and its arguments.
-        :param post_proc: converts the reply, unless that is an error.
-        :param apply_timeout: False: ``replyTimeout`` does not limit this command.
-        :param blocking: the server may take its time to answer (BLPOP ...): up to the command's own time limit and
-            ``replyTimeout`` (or 10 seconds) more; cancelling closes the connection.
-        :param raw: leave the strings of this one reply as bytes.
-        :param timeout: seconds for this one reply, instead of ``replyTimeout`` or what a blocking command has.
+        :param post_proc: converts the reply, unless it is an error.
+        :param apply_timeout: False: ``replyTimeout`` does not apply to this command.
+        :param blocking: the command may block on the server (BLPOP ...). Its time limit is the timeout in its own
+            arguments plus ``replyTimeout`` (or 10 seconds). Cancelling it closes the connection.
+        :param raw: leave the strings of this reply as bytes.
+        :param timeout: time limit of this reply in seconds, instead of ``replyTimeout`` or that of a blocking command.
         :returns: fires with the reply; fails with :exc:`ResponseError`, :exc:`InvalidData` (an argument cannot be
             sent), :exc:`NotSentError` or :exc:`MaybeExecutedError`. Never raises.
         """
@@ -340,7 +342,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def _send_blocking(
         self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool, timeout: float | None
     ) -> Deferred[Any]:
-        """Send a command that the server may answer late: its time limit is its own, and some more."""
+        """Send a command that may block; its time limit is the timeout in its arguments plus a margin."""
         self.link.blocking_command = args
         wait = longest_wait(args)
         if timeout is None and wait is not None and wait != math.inf:
@@ -353,12 +355,12 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def execute_batch(
         self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]], timeout: float | None = None
     ) -> Deferred[list[Any]]:
-        """Send many commands in one write, or in as many as they need.
+        """Send many commands in one write, or in several if they exceed ``WRITE_CHUNK_BYTES``.
 
-        :param commands: of each its arguments, its converter or None, and whether its reply is wanted raw.
-        :param timeout: seconds for all replies, instead of ``replyTimeout``.
-        :returns: fires with all replies in order, errors being values; fails as a whole if an argument cannot be
-            sent (then none was) or the connection is lost (then any may have been executed).
+        :param commands: for each its arguments, its converter or None, and whether its reply stays raw.
+        :param timeout: time limit of all replies in seconds, instead of ``replyTimeout``.
+        :returns: fires with all replies in order, error replies as values. Fails if an argument cannot be encoded
+            (then no command was sent) or the connection is lost (then any may have been executed).
         """
         if not self.link.accepts:
             return fail(NotSentError("Not connected"))
@@ -386,7 +388,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         return SlicedBatch(slices).deferred
 
     def corked(self) -> AbstractContextManager[None]:
-        """Collect what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        """Collect the commands of the block, and write them together at its end. Blocks may be nested."""
         return self.link.corked()
 
     def _deadline(self, timeout: float) -> float:
@@ -400,7 +402,11 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         return self._requests.start_deadline(timeout, call_later, clock.seconds)
 
     def _host_later(self) -> Any:
-        """This connection, or the handler of its pool, where somebody may have the connection alone by then."""
+        """Host for follow-up commands (EVAL after NOSCRIPT), captured at send time.
+
+        It is the handler of the pool if the connection is free now, because the pool may have lent it to a caller by
+        the time of the follow-up; else this connection.
+        """
         queue = getattr(self.factory, "connectionQueue", None)
         return self.factory.handler if queue is not None and self in queue.pending else self
 
@@ -420,15 +426,15 @@ class RedisProtocol(BaseRedisProtocol):
     """The connection that factories make."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the arguments of :class:`BaseRedisProtocol`."""
+        """Make one; the arguments are those of :class:`BaseRedisProtocol`."""
         BaseRedisProtocol.__init__(self, *args, **kwargs)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-        """Take bytes from the transport, and deliver each reply that they complete before returning."""
+        """Parse bytes of the transport, and deliver each reply that they complete; see the base class."""
         self.link.reading.receive(data)
 
 
-#: Those that no subclass or program has replaced, so that nobody notices where data takes another way.
+#: Without an override or a patch, no program can observe that bytes bypass ``dataReceived``.
 _STOCK_DATA_RECEIVED = (BaseRedisProtocol.dataReceived, RedisProtocol.dataReceived)
 
 #: txredisapi's name for the protocol that parses with hiredis; here both are one, and need no hiredis.

@@ -1,7 +1,8 @@
-"""RESP3 push messages of one connection: each goes to the handler that is registered for its first word.
+"""RESP3 push messages of one connection, dispatched by their first word to registered handlers.
 
-A server sends pushes between replies: published messages, invalidated keys and whatever later versions add. The rooms
-above register for the words that they understand; what nobody takes is the program's, by ``pushReceived``.
+A server sends pushes between replies: published messages, invalidated keys and others in later versions. The rooms
+above register handlers for the words that they understand. A push without a handler goes to the program, through
+``pushReceived``.
 
 This module must not know what any word means.
 """
@@ -15,12 +16,12 @@ from ..resp import Push
 
 __all__ = ["PushHandler", "Pushes"]
 
-#: Is given a push; returns False where it does not understand that one, which ``pushReceived`` is given then.
+#: Takes a push; returns False if it does not understand it. Then ``pushReceived`` gets the push.
 PushHandler = Callable[[Push], bool]
 
 
 class _Program(Protocol):
-    """A connection's protocol, where pushes that no handler takes go."""
+    """The protocol of a connection: it gets the pushes that no handler takes."""
 
     def pushReceived(self, push: Push) -> object: ...
 
@@ -31,26 +32,26 @@ class Pushes:
     def __init__(self, program: _Program) -> None:
         """Make the registry, empty.
 
-        :param program: its ``pushReceived``, looked up for each push, is given what no handler takes.
+        :param program: its ``pushReceived``, looked up for each push, gets the pushes that no handler takes.
         """
         self._program = program
         self._handlers: dict[str | bytes, PushHandler] = {}
 
     def register(self, word: bytes, handler: PushHandler) -> None:
-        """Have all pushes that begin with a word given to a handler.
+        """Register a handler for all pushes whose first word is ``word``.
 
         :param word: as the server sends it; ASCII.
-        :param handler: an exception that it raises ends the connection, as one of ``pushReceived`` does.
-        :raises ValueError: the word has a handler.
+        :param handler: an exception that it raises closes the connection, as one of ``pushReceived`` does.
+        :raises ValueError: the word already has a handler.
         """
         text = word.decode("ascii")
         if word in self._handlers:
             raise ValueError(f"pushes {text!r} have a handler already")
-        # The reader leaves strings as bytes or decodes them, as the connection's charset says.
+        # Depending on the connection's charset, the reader returns the word as bytes or as str.
         self._handlers[word] = self._handlers[text] = handler
 
     def deliver(self, push: Push) -> None:
-        """Give a push to its handler; to the program where there is none, or where that does not take it."""
+        """Pass a push to its handler, or to ``pushReceived`` if there is none or the handler returns False."""
         word = push[0] if push else None
         handler = self._handlers.get(word) if isinstance(word, (str, bytes)) else None
         if handler is None or not handler(push):

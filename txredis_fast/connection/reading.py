@@ -1,7 +1,8 @@
-"""Reading of one connection: bytes from the transport to the parser, and replies to those that wait for them.
+"""The reading side of one connection: pass received bytes to the parser, and deliver the replies to the requests.
 
-Most bytes are parsed as they come. A flood of them is parsed over several turns of the reactor, and a large value is
-received directly into the buffer that becomes it.
+Bytes are usually parsed when they are received. There are two exceptions. A flood, a large chunk while many requests
+are in flight, is parsed over several turns of the reactor. A large value is received from the socket directly into the
+buffer that becomes the value.
 
 :class:`Reading` must not know of commands.
 """
@@ -31,25 +32,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading"]
 
-#: How servers begin what they say to a client that they accept only to tell it that they do not.
+#: Prefixes of the error that a server sends, before it closes, to a client that it refuses.
 REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
 
 DRAINING = ConnectionState.DRAINING
 
 
 class Reading:
-    """Takes bytes, and has the replies in them delivered.
+    """Parses received bytes, and delivers the replies in them.
 
-    :ivar reader: parses them; None before the first byte.
-    :ivar flood: the backlog being parsed over several reactor turns; None where there is none.
-    :ivar delivering: whether replies are being delivered: what callbacks send then is collected for one write.
-    :ivar refused: whether the server has refused the connection as such.
+    :ivar reader: the parser; None before the first byte.
+    :ivar flood: the backlog being parsed over several reactor turns, or None.
+    :ivar delivering: whether replies are being delivered; commands that their callbacks send are then corked.
+    :ivar refused: whether the server has refused the connection.
     """
 
     __slots__ = ("_link", "delivering", "flood", "reader", "refused")
 
     def __init__(self, link: Link) -> None:
-        """Make the part of a connection that reads."""
+        """Make the reading side of a connection."""
         self._link = link
         self.reader: Reader | None = None
         self.flood: Flood | None = None
@@ -57,7 +58,7 @@ class Reading:
         self.refused = False
 
     def receive(self, data: bytes) -> None:
-        """Take bytes, and deliver each reply that they complete before returning, unless they are a flood."""
+        """Parse bytes, and deliver each reply that they complete before returning, unless they are a flood."""
         if self.flood is not None or (
             len(data) > REPLY_CHUNK_BYTES and len(self._link.requests.waiting) > FLOOD_MIN_REQUESTS
         ):
@@ -90,7 +91,7 @@ class Reading:
             raise
 
     def _begin(self, data: bytes) -> Reader | None:
-        """Make the reader, when the first bytes have come; None if they are not what a server says to its client."""
+        """Make the reader for the first bytes; None if these are a TLS alert or a refusal."""
         link = self._link
         reader: Reader = link.protocol._make_reader()
         self.reader = reader
@@ -106,18 +107,18 @@ class Reading:
         return reader
 
     def _take_refusal(self, data: bytes) -> None:
-        """The server closes next, which would be all that is told to those that come later."""
+        """Keep the server's refusal as the reason for closing: the close that follows gives none."""
         self.refused = True
-        self._parse(data)  # a command that was given already is answered
+        self._parse(data)  # the refusal answers a command that is already in flight
         text = data[1:].partition(b"\r\n")[0].decode("utf-8", "replace")
         why = told(response_error(text), self._link.protocol)
         self._link.abort(ConnectionError(f"the server refused the connection: {why}"))
 
     def deliver(self, reader: Reader) -> None:
-        """Deliver every complete reply; what callbacks send meanwhile is written in one piece afterwards."""
+        """Deliver every complete reply, then write the commands that their callbacks have sent, together."""
         link = self._link
         requests, writing = link.requests, link.writing
-        nested = self.delivering  # by a transport that answers during write
+        nested = self.delivering  # a fake transport answers inside its write()
         try:
             self.delivering = True
             writing.hold()
@@ -127,7 +128,7 @@ class Reading:
                 link.abort(error)
             if not nested:
                 if requests.full and requests.has_room() and link.on_room is not None:
-                    link.on_room(link.protocol)  # what it gives goes out in the same write
+                    link.on_room(link.protocol)  # commands that this sends go out in the same write
                 self.delivering = False
                 writing.flush()
                 if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
@@ -142,14 +143,14 @@ class Reading:
     # -- large values and floods
 
     def _receive_rest(self, reader: Reader) -> None:
-        """Have the rest of a large value written to where it is collected, unless a subclass is to see the bytes."""
+        """Receive the rest of a large value into its buffer, unless ``dataReceived`` is overridden."""
         link = self._link
         transport = link.requests.transport
         if link.protocol._receives_unseen and receives_directly(transport, link.protocol):
             fill_from_socket(transport, reader, link.abort)
 
     def _take_flood(self, data: bytes) -> None:
-        """Parse in slices, where there is a reactor to go on with them."""
+        """Parse in slices, one a turn of the reactor; at once if the transport has no reactor."""
         transport = self._link.requests.transport
         if self.flood is None:
             if getattr(transport, "reactor", None) is None:
@@ -167,9 +168,10 @@ class Reading:
                 self._receive_rest(self.reader)
 
     def end(self) -> None:
-        """The connection is lost: parse the backlog; let go of what came, or went, in part.
+        """Parse the backlog of a lost connection; release buffers of incomplete replies and unsent commands.
 
-        That may be much, and the protocol is in cycles, so that it lives until the garbage collector has looked at all.
+        The protocol is part of reference cycles, so these buffers, which may be large, would else stay until the
+        garbage collector runs.
         """
         flood, self.flood = self.flood, None
         try:

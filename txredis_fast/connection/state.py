@@ -1,9 +1,9 @@
 """The life of a connection: one enum, and one table that says which state follows which event.
 
-A connection may be given a command where :attr:`Lifecycle.accepts` says so, and a pool may lend it where
-:attr:`Lifecycle.usable` does. Both follow from the state, and from a mark: a program may set ``connected`` to 0. The
-flag ``accepting`` of the request queue says whether a command may be written without a further question: it is
-accepted, and no transaction of the connection's own collects it.
+:attr:`Lifecycle.accepts` tells whether the connection accepts a command; :attr:`Lifecycle.usable` tells whether a pool
+may lend it. Both depend on the state and on ``marked_down``: a program may set ``connected`` to 0. Sending a command
+tests only one flag, ``accepting`` of the request queue. It is true if the connection accepts commands and no
+transaction or pipeline of its own collects them.
 
 This module must not know of transports or of replies.
 """
@@ -18,21 +18,21 @@ __all__ = ["ACCEPTING", "DELIVERING", "TRANSITIONS", "ConnectionEvent", "Connect
 
 
 class ConnectionState(enum.Enum):
-    """What a connection is at."""
+    """The phases of a connection's life."""
 
-    NEW = "new"  # it has no transport yet
-    HANDSHAKE = "handshake"  # login, name and database are being told; a program may write commands behind them
+    NEW = "new"  # no transport yet
+    HANDSHAKE = "handshake"  # AUTH, CLIENT and SELECT are in flight; a program may already write commands behind them
     READY = "ready"
-    DRAINING = "draining"  # it takes no command, and closes when those in flight have their replies
-    ABORTING = "aborting"  # this side ends it: nothing is written, and no reply is handed on
+    DRAINING = "draining"  # accepts no commands, and closes when those in flight are answered
+    ABORTING = "aborting"  # closed by this side: writes nothing, delivers no replies
     LOST = "lost"
 
 
 class ConnectionEvent(enum.Enum):
-    """What happens to a connection."""
+    """What changes the state of a connection."""
 
-    MADE = "made"  # the transport is there
-    HANDSHAKEN = "handshaken"  # the server has accepted the login and the database
+    MADE = "made"  # the transport is connected
+    HANDSHAKEN = "handshaken"  # the handshake has succeeded
     DRAIN = "drain"
     ABORT = "abort"
     LOST = "lost"
@@ -41,7 +41,7 @@ class ConnectionEvent(enum.Enum):
 _NEW, _HANDSHAKE, _READY = ConnectionState.NEW, ConnectionState.HANDSHAKE, ConnectionState.READY
 _DRAINING, _ABORTING, _LOST = ConnectionState.DRAINING, ConnectionState.ABORTING, ConnectionState.LOST
 
-#: The state that follows. An event that is not listed for a state leaves it as it is.
+#: The next state. An event that is not listed for a state does not change it.
 TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
     (_NEW, ConnectionEvent.MADE): _HANDSHAKE,
     (_NEW, ConnectionEvent.HANDSHAKEN): _READY,  # a program calls connectionMade itself
@@ -51,7 +51,7 @@ TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
     **{(state, ConnectionEvent.LOST): _LOST for state in (_NEW, _HANDSHAKE, _READY, _DRAINING, _ABORTING)},
 }
 
-#: The states in which a command may be given, and those in which replies are handed on.
+#: The states in which commands are accepted, and those in which replies are delivered.
 ACCEPTING = (_HANDSHAKE, _READY)
 DELIVERING = (_HANDSHAKE, _READY, _DRAINING)
 
@@ -59,15 +59,16 @@ DELIVERING = (_HANDSHAKE, _READY, _DRAINING)
 class Lifecycle:
     """The state of one connection.
 
-    :ivar state: changed by :meth:`enter`; in the middle of an exception, where no call is safe, by the connection.
+    :ivar state: changed by :meth:`enter`. While an exception is handled, when a call may raise, the connection sets it
+        directly.
     :ivar marked_down: whether a program has set ``connected`` to 0.
-    :ivar collecting: whether a transaction or pipeline of the connection's own is given the commands.
+    :ivar collecting: whether a transaction or pipeline on the connection itself gets the commands.
     """
 
     def __init__(self, requests: RequestQueue) -> None:
         """Make one.
 
-        :param requests: the connection's queue, whose ``accepting`` is kept up to date.
+        :param requests: the connection's queue; its ``accepting`` follows the state.
         """
         self.state = _NEW
         self.requests = requests
@@ -75,23 +76,23 @@ class Lifecycle:
 
     @property
     def accepts(self) -> bool:
-        """Whether a command may be given."""
+        """Whether the connection accepts commands."""
         return self.state in ACCEPTING and not self.marked_down and not self.requests.torn
 
     @property
     def usable(self) -> bool:
-        """Whether a pool may lend it: its handshake is done, and it is not being ended."""
+        """Whether a pool may lend the connection: its handshake is done, and it is not being closed."""
         return self.state is _READY and not self.marked_down and not self.requests.torn
 
     def enter(self, event: ConnectionEvent) -> None:
-        """Take the transition of an event, if the table has one."""
+        """Apply the transition of an event, if the table has one."""
         state = TRANSITIONS.get((self.state, event))
         if state is not None:
             self.state = state
             self._settle()
 
     def mark(self, up: bool) -> None:
-        """A program says whether the connection is up, by its attribute ``connected``."""
+        """Apply a value that a program has set ``connected`` to."""
         self.marked_down = not up
         if up:
             self.enter(ConnectionEvent.MADE)

@@ -1,6 +1,7 @@
-"""Writing of one connection: at once, corked for one write, or in pieces as the transport takes them.
+"""The writing side of one connection: write commands at once, corked in one write, or in pieces by a producer.
 
-:class:`Writing` is the only owner of the cork and of ``requests.outgoing``, which is None where commands go through.
+:class:`Writing` alone changes the cork's state and ``requests.outgoing``, the list of corked commands. That list is
+None while commands are written at once.
 This module must not know of commands, nor of replies.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
-from ..transport import Outlet, send, sends_directly
+from ..transport import Outlet, direct_sender
 from .cork import TRANSITIONS, CorkEvent, CorkState
 
 if TYPE_CHECKING:
@@ -26,38 +27,39 @@ DRAINED, DRAINED_HELD = CorkEvent.DRAINED, CorkEvent.DRAINED_HELD
 
 
 class Writing:
-    """Writes what the queue of requests has.
+    """Writes the commands of the request queue.
 
-    :ivar state: of the cork.
+    :ivar state: the state of the cork.
     """
 
-    __slots__ = ("_direct_transport", "_link", "_outlet", "state")
+    __slots__ = ("_link", "_outlet", "state")
 
     def __init__(self, link: Link) -> None:
-        """Make the part of a connection that writes."""
+        """Make the writing side of a connection."""
         self.state = CorkState.THROUGH
         self._link = link
-        #: The transport, where data may be handed to its socket at once.
-        self._direct_transport: Any = None
-        #: Writes what is too much for one write; None where nothing is.
+        #: The producer at work on commands that exceed one write, or None.
         self._outlet: Outlet | None = None
 
-    def look_at(self, transport: Any) -> None:
-        """Look whether a transport's socket may be handed data at once."""
-        self._direct_transport = transport if sends_directly(transport) else None
+    def use(self, transport: Any) -> None:
+        """Write all further commands to a transport."""
+        requests = self._link.requests
+        requests.send_now = None
+        requests.transport = transport
+        requests.send_now = direct_sender(transport)
 
     def write_in_burst(self, data: bytes) -> None:
-        """Write a command behind many that are in flight, issued outside of reply delivery.
+        """Write a command issued outside reply delivery while more than ``BURST_MIN_REQUESTS`` are in flight.
 
-        Twisted sends what is written before the next poll in one piece; in a long burst even the calls of
-        ``transport.write`` are saved.
+        Such a command is probably one of a burst. It is collected with the rest of the burst until the next turn of the
+        reactor, which saves calls of ``transport.write``.
         """
         link = self._link
         requests = link.requests
         transport = requests.transport
         if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
-        if transport is self._direct_transport:
+        if requests.send_now is not None:
             requests.outgoing = [data]
             self._enter(HOLD)
             transport.reactor.callLater(0, self.flush)
@@ -65,17 +67,17 @@ class Writing:
             transport.write(data)
 
     def hold(self) -> None:
-        """Collect the commands given from here on, until :meth:`flush`."""
+        """Collect all further commands, until :meth:`flush`."""
         requests = self._link.requests
         if requests.outgoing is None:
             requests.outgoing = []
             self.state = CORKED
 
     def flush(self) -> None:
-        """Write what was collected."""
+        """Write the collected commands, or leave them to a producer if they exceed one write."""
         link = self._link
         if link.end_reason is not None:
-            return  # what was not written by now never is, and fails as such
+            return  # the unwritten commands fail with NotSentError
         requests = link.requests
         outgoing = requests.outgoing
         try:
@@ -89,18 +91,17 @@ class Writing:
             self.state = TRANSITIONS.get((self.state, WRITTEN), self.state)
             if outgoing:
                 data = b"".join(outgoing) if len(outgoing) > 1 else outgoing[0]
-                transport = requests.transport
-                if transport is self._direct_transport:
-                    send(transport, data)
+                if requests.send_now is not None:
+                    requests.send_now(data)
                 else:
-                    transport.write(data)
+                    requests.transport.write(data)
         except BaseException as error:
             link.tear(error)
             raise
 
     @contextlib.contextmanager
     def corked(self) -> Generator[None, None, None]:
-        """Collect what is sent within the block, and write it in one piece at its end. Blocks may be nested."""
+        """Collect the commands of the block, and write them together at its end. Blocks may be nested."""
         if self._link.requests.outgoing is not None:
             yield
             return
@@ -109,13 +110,13 @@ class Writing:
             yield
         except BaseException as error:
             if self._link.requests.outgoing:
-                self._link.tear(error)  # some of it is not written, and never will be
+                self._link.tear(error)  # these commands are never written
             self._let_through(WRITTEN)
             raise
         self.flush()
 
     def stop(self) -> None:
-        """Write no more: the connection ends."""
+        """Stop writing: the connection is being closed, or is lost."""
         if self._outlet is not None:
             self._outlet.stop()
 
@@ -127,7 +128,7 @@ class Writing:
         self._enter(event)
 
     def _is_much(self, outgoing: list[bytes]) -> bool:
-        """Leave it to an outlet, if one is at work already or this is more than one write's worth."""
+        """Leave the commands to an outlet if one is at work, or if they exceed one write; return whether that is so."""
         if self._outlet is None:
             if len(outgoing) == 1 or sum(map(len, outgoing)) <= WRITE_CHUNK_BYTES:
                 return False
@@ -138,7 +139,7 @@ class Writing:
 
     def _all_written(self) -> None:
         self._outlet = None
-        # A transport that answers within its write may have had more collected, by a holder that flushes it.
+        # A fake transport answers inside its write(), and callbacks then send more; their delivery flushes it.
         if self._link.reading.delivering or self._link.requests.outgoing:
             self._enter(DRAINED_HELD)
         else:

@@ -1,7 +1,7 @@
-"""Who waits for which reply, and what goes out together: the exchange of commands and replies on one connection.
+"""The commands in flight on one connection: match each reply to its request, write commands together, limit the time.
 
-The requests are there twice, compiled and in pure Python, and :mod:`txredis_fast._implementation` chooses; the
-reference is :mod:`txredis_fast.inflight._pyrequest`.
+The request queue has two implementations, compiled and pure Python; :mod:`txredis_fast._implementation` chooses. The
+documentation is in :mod:`txredis_fast.inflight._pyrequest`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 # cython: language_level=3, freethreading_compatible=True
-"""Deferreds made and fired without running Twisted's own Python code for that, where nobody can tell the difference.
+"""Make and fire Deferreds in compiled code instead of Twisted's Python code, with the same observable behaviour.
 
-A Deferred is fired the short way where it has no callback or exactly one. Where that one is what Twisted adds for a
-coroutine (or generator) that awaits the Deferred, the coroutine is resumed from here, too.
+The compiled way handles Deferreds with at most one callback; Twisted fires all others. If the callback is the one that
+Twisted adds for a coroutine or generator that awaits the Deferred, the coroutine is resumed from here, too.
 
-This touches private parts of Twisted, so a probe tries it all when this is imported; where it does not come out as
-Twisted's own, that is used.
+This uses private parts of Twisted. So a probe at import compares the compiled way with Twisted's own; if they differ,
+Twisted's own is used.
 
 This module must not know of Redis.
 """
@@ -30,7 +30,7 @@ cdef extern from "Python.h":
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
     bint PyObject_TypeCheck(object value, PyTypeObject *kind)
-    # A cast that makes Cython take over a reference.
+    # A cast of a new reference, which Cython then owns.
     object owned "(PyObject *)"(PyObject *value)
     PyObject *PyDict_GetItemWithError(PyObject *items, object key) except? NULL
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
@@ -48,7 +48,7 @@ cdef extern from *:
     PyObject *TYPE_DICT(object kind)
     # As `kind.__new__(kind)`.
     object NEW_INSTANCE(object kind, tuple nothing)
-    # For a name that is written out. What is raised is left set.
+    # `name` must be a str literal. An exception stays set.
     int SET_ATTRIBUTE(object target, object name, object value) noexcept
 
 cdef object _Deferred = Deferred
@@ -56,34 +56,34 @@ cdef object _Failure = Failure
 cdef object _Context = Context
 cdef object _Coroutine = CoroutineType
 cdef object _Generator = GeneratorType
-#: What stands in for a callback in a Deferred that another one is chained to.
+#: Twisted's marker in place of a callback, in a Deferred that another Deferred is chained to.
 cdef object _CONTINUE = getattr(defer, "_CONTINUE", None)
-#: What Twisted adds to a Deferred that a coroutine awaits, and what that goes on with.
+#: The callback that Twisted adds to a Deferred awaited by a coroutine, and the function that resumes the coroutine.
 cdef object _GOT_RESULT = getattr(defer, "_gotResultInlineCallbacks", None)
 cdef object _GO_ON = getattr(defer, "_inlineCallbacks", None)
 cdef object _Returned = getattr(defer, "_DefGen_Return", None)
-#: The name of a Deferred's list of callbacks, which is not the same in all versions of Twisted.
+#: Name of the attribute that has a Deferred's list of callbacks; it depends on the version of Twisted.
 cdef str _CALLBACKS = "_callbacks" if "_callbacks" in vars(Deferred()) else "callbacks"
-#: The object, which a cast of the constant would not give: that is a null pointer.
+#: The object False: Cython compiles a cast of the constant, `<PyObject *>False`, to a null pointer.
 cdef object _FALSE = False
 cdef bint _private = False
-#: Whether this Twisted runs coroutines and generators that a generator yields; older ones hand them back as they are.
+#: Whether this Twisted runs coroutines and generators that a generator yields; older versions return them unchanged.
 cdef bint _runs_coroutines = False
 cdef bint _runs_generators = False
-#: Deferreds whose firing was cut short where the stack or the memory had come to an end, each with its thread, its
-#: value, and whether that is an error. They are fired where there is more room: further out, or with the next reply.
+#: Deferreds that could not be fired because the stack or the memory was exhausted, each with its thread, its value, and
+#: whether that is an error. They are fired later: further up the stack, or with the next reply.
 cdef list _cut_short = []
 
 cdef enum:
-    #: How many coroutines that end, each of which lets the next one go on, are resumed one inside the other.
+    #: Depth of recursion in a chain of coroutines in which the end of each resumes the next; beyond it, a loop is used.
     NESTED = 8
-    #: How many levels of a traceback are kept at its beginning, and at its end, where an error goes along a longer
-    #: chain. Older Twisted looks at all of them at each coroutine.
+    #: Number of entries kept at each end of a traceback whose exception passes a longer chain of coroutines. Older
+    #: versions of Twisted read the whole traceback at each coroutine, which takes quadratic time.
     KEPT_LEVELS = 50
 
 
 cdef inline bint _is_deferred(object value) noexcept:
-    """As ``isinstance``, which has to ask the abstract base class of Deferred."""
+    """As ``isinstance``, without the slow check of its metaclass ABCMeta."""
     return PyObject_TypeCheck(value, <PyTypeObject *>_Deferred)
 
 
@@ -93,7 +93,7 @@ cdef inline bint _is_failure(object value) noexcept:
 
 cdef object new_deferred(object canceller):
     """As ``Deferred(canceller)``."""
-    # As `_Deferred.debug`, which is asked once a command.
+    # As `_Deferred.debug`, faster; this runs for each command.
     if not _private or PyDict_GetItemWithError(TYPE_DICT(_Deferred), "debug") != <PyObject *>_FALSE:
         return _Deferred(canceller)
     cdef object deferred = NEW_INSTANCE(_Deferred, ())
@@ -105,7 +105,7 @@ cdef object new_deferred(object canceller):
 cdef int fire(object deferred, object value) except -1:
     """As ``deferred.callback(value)``, for a Deferred that has not been called.
 
-    Where this raises, the Deferred has been called, or is as it was.
+    If this raises, the Deferred has been called, or is unchanged.
     """
     _fire(deferred, value, 0)
     if _cut_short:
@@ -125,17 +125,17 @@ cdef int fire_error(object deferred, object error) except -1:
 
 
 cdef int _fire(object deferred, object value, int depth) except -1:
-    """Fire a Deferred, and those of coroutines that end by it, each of which may let the next one go on.
+    """Fire a Deferred. It may end a coroutine, whose own Deferred is then fired, which may end the next, and so on.
 
-    They are fired one inside the other, as Twisted does it, ``NESTED`` deep; further ones in a loop. Those that are
-    around are finished only afterwards, innermost first, so that callbacks added meanwhile run when they do in Twisted.
+    These Deferreds are fired by recursion, as in Twisted, to a depth of ``NESTED``; further ones in a loop. After
+    a loop, the Deferreds are finished innermost first, so that callbacks added meanwhile run in Twisted's order.
     """
     cdef tuple following = _fire_one(deferred, value, depth)
     return 0 if following is None else _fire_following(deferred, following, depth)
 
 
 cdef int _fire_following(object deferred, tuple following, int depth) except -1:
-    """As :func:`_fire`, for what comes after the first one."""
+    """Fire the Deferreds after the first, in a loop; then finish those before them, innermost first."""
     cdef list around = None
     cdef object value = None
     cdef object failed = None
@@ -148,7 +148,7 @@ cdef int _fire_following(object deferred, tuple following, int depth) except -1:
             following = _fire_one(deferred, value, depth)
     except BaseException as error:
         if following is not None:
-            # No memory to remember who is around.
+            # No memory to append to `around`.
             _fire_anyhow(following[0], following[1])
             _finish(deferred, getattr(deferred, _CALLBACKS), None)
         else:
@@ -157,7 +157,7 @@ cdef int _fire_following(object deferred, tuple following, int depth) except -1:
 
 
 cdef int _finish_around(list around, object deferred, object value, object failed) except -1:
-    """Finish those whose coroutines let the next ones go on; the innermost has failed where the last one raised."""
+    """Finish the outer Deferreds, innermost first; ``failed`` is the exception of the last firing, or None."""
     if failed is not None:
         _fire_anyhow(deferred, value)
     while around is not None and around:
@@ -173,7 +173,7 @@ cdef int _finish_around(list around, object deferred, object value, object faile
 
 
 cdef int _fire_anyhow(object deferred, object value) except -1:
-    """Firing has raised: if it has come to nothing, try once more, now or later."""
+    """Fire a Deferred whose firing has raised before it was called: once more now, and if that raises, later."""
     if deferred.called or _is_deferred(value):
         return 0
     try:
@@ -184,7 +184,7 @@ cdef int _fire_anyhow(object deferred, object value) except -1:
 
 
 cdef int _fire_cut_short() except -1:
-    """Fire what could not be fired further in, in this thread."""
+    """Fire the Deferreds of this thread that could not be fired when the stack or the memory was exhausted."""
     cdef tuple kept
     cdef object mine = PyThread_get_thread_ident()
     for kept in _cut_short[:]:
@@ -204,7 +204,10 @@ cdef int _fire_cut_short() except -1:
 
 
 cdef tuple _fire_one(object deferred, object value, int depth):
-    """Fire one; returns what is to be fired next, before this one is finished: a Deferred and its value."""
+    """Fire a single Deferred.
+
+    :returns: a Deferred and its value, to be fired next; the caller then finishes this one. None: it is finished.
+    """
     cdef list callbacks
     cdef tuple entry, call
     cdef tuple following = None
@@ -252,7 +255,7 @@ cdef tuple _fire_one(object deferred, object value, int depth):
 
 
 cdef inline int _set_result(object deferred, object value, bint running) except -1:
-    """Make a Deferred one that has been called, or leave it as it was."""
+    """Set the result of a Deferred and mark it as called; if that raises, leave the Deferred unchanged."""
     if (
         running and SET_ATTRIBUTE(deferred, "_runningCallbacks", True) < 0
         or SET_ATTRIBUTE(deferred, "result", value) < 0
@@ -264,7 +267,7 @@ cdef inline int _set_result(object deferred, object value, bint running) except 
 
 
 cdef int _undo(object deferred) except -1:
-    """Leave a Deferred as it was, and raise what has been set as raised."""
+    """Restore a Deferred, and raise the exception that is set."""
     cdef PyObject *kind = NULL
     cdef PyObject *error = NULL
     cdef PyObject *traceback = NULL
@@ -278,7 +281,7 @@ cdef int _undo(object deferred) except -1:
 
 
 cdef object _failure_of(object deferred, error):
-    """What a callback raised, as its result; where even that cannot be made, the Deferred keeps what it has."""
+    """Make the result of a callback that has raised; if even that raises, the Deferred keeps its former result."""
     try:
         return _Failure(error, type(error), error.__traceback__)
     except BaseException:
@@ -287,10 +290,10 @@ cdef object _failure_of(object deferred, error):
 
 
 cdef inline int _finish(object deferred, list callbacks, object result) except -1:
-    """A Deferred's only callback has returned; others may have been added meanwhile."""
+    """Set the result of a Deferred's only callback, and run callbacks that it has added."""
     deferred._runningCallbacks = False
     if _is_failure(result) or _is_deferred(result):
-        # Chaining and the record of unhandled errors are left to Twisted: it gets the result from a callback.
+        # Twisted itself chains Deferreds and records unhandled errors: a callback returns the result to it.
         deferred.result = None
         callbacks.insert(0, _plain_callback(result))
         deferred._runCallbacks()
@@ -302,7 +305,7 @@ cdef inline int _finish(object deferred, list callbacks, object result) except -
 
 
 cdef int fire_kept(list deferreds, Py_ssize_t index, object value) except -1:
-    """As :func:`fire`, for one that was kept for its maker, who may have forgotten it."""
+    """As :func:`fire`, for a Deferred in a list; it is skipped if the list has the only reference to it."""
     cdef PyObject *kept = PyList_GET_ITEM(<PyObject *>deferreds, index)
     cdef bint forgotten = Py_REFCNT(kept) == 1
     cdef object deferred = <object>kept
@@ -319,7 +322,7 @@ cdef tuple _plain_callback(object result):
 
 
 cdef bint _is_resumable(tuple call) except -1:
-    """Whether a coroutine waits for this call, rather than still being about to wait."""
+    """Whether this call resumes a coroutine that is suspended, and can be resumed from here."""
     cdef tuple args = call[1]
     if len(args) != 4 or call[2]:
         return False
@@ -331,7 +334,7 @@ cdef bint _is_resumable(tuple call) except -1:
 
 
 cdef object _step(object context, object gen, object value, bint *returned):
-    """Have a coroutine go on until it waits again or returns; what it raises is raised."""
+    """Resume a coroutine until it awaits again, returns (``returned`` is set) or raises."""
     cdef PyObject *result = NULL
     cdef PySendResult state
     if _is_failure(value):
@@ -350,10 +353,10 @@ cdef object _step(object context, object gen, object value, bint *returned):
 
 
 cdef tuple _resume(object value, tuple entry, int depth):
-    """As Twisted's ``_inlineCallbacks``: give a coroutine what it awaited, until it awaits what has no result yet.
+    """As Twisted's ``_inlineCallbacks``: resume a coroutine with a result, until it awaits a Deferred without a result.
 
-    :param entry: how it was waiting, which is also how it will wait.
-    :returns: as :func:`_end`, if it has ended.
+    :param entry: the callback entry by which it was waiting; added to the next Deferred that it awaits.
+    :returns: as :func:`_end` if the coroutine has ended; None if it waits.
     """
     cdef tuple args = (<tuple>entry[0])[1]
     cdef object gen = args[1]
@@ -390,12 +393,12 @@ cdef tuple _resume(object value, tuple entry, int depth):
                     awaited = waiting[1]
         except BaseException as error:
             if stepped:
-                # It could not be made to wait: it learns of that.
+                # The Deferred could not be awaited: the coroutine gets the exception.
                 value = _Failure(error)
                 continue
             traceback = _application_part(error.__traceback__)
             if isinstance(error, _Returned):
-                # Twisted looks at the traceback to see who called its returnValue.
+                # Twisted reads the traceback to find the caller of returnValue.
                 if traceback is not None:
                     traceback = traceback.tb_next
                 _GO_ON(None, _Raiser(error.with_traceback(traceback)), status, context)
@@ -414,9 +417,9 @@ cdef tuple _resume(object value, tuple entry, int depth):
 
 
 cdef tuple _end(object deferred, object value, int depth):
-    """A coroutine has ended: fire its Deferred, or return that and its value, to be fired by who called."""
+    """Fire the Deferred of a coroutine that has ended; at depth ``NESTED``, return it and its value to the caller."""
     if deferred.called:
-        deferred.callback(value)  # as Twisted does it: it raises, or the Deferred was cancelled
+        deferred.callback(value)  # as Twisted: it raises AlreadyCalledError, unless the Deferred was cancelled
         return None
     if depth >= NESTED:
         return _as_following(deferred, value)
@@ -436,14 +439,14 @@ cdef tuple _as_following(object deferred, object value):
 
 
 cdef object _application_part(object traceback):
-    """A traceback without the places in this module that come first."""
+    """A traceback without its first entries in this module."""
     while traceback is not None and traceback.tb_frame.f_code.co_filename.endswith("_cdeferred.pyx"):
         traceback = traceback.tb_next
     return traceback
 
 
 cdef int _shorten(object traceback) except -1:
-    """Take the middle out of a traceback that is long."""
+    """Remove the middle of a traceback with more than 2 * KEPT_LEVELS entries."""
     cdef Py_ssize_t length = 0
     cdef object at = traceback
     cdef object end
@@ -475,7 +478,7 @@ cdef class _Raiser:
 
 
 def uses_private_parts(wanted=None):
-    """Whether Deferreds are made and fired the short way; with an argument, set that, for tests."""
+    """Whether Deferreds are made and fired in the compiled way; with an argument, set it, for tests."""
     global _private
     if wanted is not None:
         _private = wanted
@@ -483,14 +486,14 @@ def uses_private_parts(wanted=None):
 
 
 cdef bint _runs(object inner):
-    """Whether a generator that yields this one gets its result."""
+    """Whether Twisted runs ``inner`` where a generator yields it."""
     cdef object result = defer.inlineCallbacks(yields)(inner).result
     inner.close()
     return result is not inner
 
 
 def _probe():
-    """Whether Deferreds made and fired the short way cannot be told from Twisted's own."""
+    """Whether Deferreds made and fired in the compiled way behave as Twisted's own."""
     plain = _Deferred(None)
     if type(vars(plain).get(_CALLBACKS)) is not list or vars(new_deferred(None)) != vars(plain):
         return False

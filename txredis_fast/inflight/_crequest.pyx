@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""The requests of one connection, compiled: name for name as in ``_pyrequest``, which has the documentation.
+"""The request queue of one connection, compiled. It has the names of ``_pyrequest``, which has the documentation.
 
 Deferreds are made and fired by ``_cdeferred``.
 """
@@ -32,7 +32,7 @@ cdef extern from "Python.h":
     object call_method "PyObject_VectorcallMethod"(object name, PyObject **args, size_t count, void *names)
 
 cdef enum:
-    #: Arguments of a method that are passed on without making a tuple.
+    #: Largest number of arguments that are passed to a method without a tuple.
     MAX_ARGUMENTS = 7
 
 cdef object _Push = Push
@@ -169,6 +169,7 @@ cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
     cdef public object transport
+    cdef public object send_now
     cdef public object charset
     cdef public object reply_timeout
     cdef readonly bint full
@@ -192,7 +193,7 @@ cdef class RequestQueue:
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
-        self.transport = None
+        self.transport = self.send_now = None
         self.charset = "utf-8"
         self.reply_timeout = None
         self.full = False
@@ -238,6 +239,8 @@ cdef class RequestQueue:
             (<list?>self.outgoing).append(data)
         elif self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
+        elif self.send_now is not None and len(self.waiting) == 1:
+            self.send_now(data)
         else:
             self.transport.write(data)
         if not self.full and not self.has_room() and self._on_full is not None:
@@ -384,7 +387,7 @@ cdef class RequestQueue:
         try:
             fail_each(waiting, fail, turns)
         except BaseException:
-            fail_each(waiting, fail, turns)  # those that have fired are passed over
+            fail_each(waiting, fail, turns)  # skips the requests whose Deferred has fired
             raise
 
     def start_deadline(self, timeout, call_later, seconds):
@@ -412,7 +415,7 @@ def compiled_fast_path(execute_command):
 
 
 cdef object _send_usual(object connection, tuple args, object post_proc):
-    """Send a command in the usual case; None: it is not the usual case."""
+    """Send a command in the usual case; return None in all other cases."""
     cdef object found = connection._requests
     cdef RequestQueue requests
     cdef object deadline = None
@@ -450,7 +453,7 @@ def fast_path_of_pool(str name not None, run_shared):
 
 
 cdef object _call(object host, str name, tuple args):
-    """Call a method with few arguments."""
+    """Call a method with at most MAX_ARGUMENTS arguments."""
     cdef PyObject *passed[MAX_ARGUMENTS + 2]
     cdef Py_ssize_t index
     passed[1] = <PyObject *>host
@@ -483,7 +486,7 @@ cdef inline object _add_command(list commands, list deferreds, object args, obje
 
 
 cdef inline tuple _fixed(tuple args):
-    """As ``fixed_arguments``, which is called where there is an argument that could be changed."""
+    """As ``fixed_arguments``, which is called only if an argument may be mutable."""
     cdef object value
     for value in args:
         if type(value) is not str and type(value) is not bytes and type(value) is not int and type(value) is not float:

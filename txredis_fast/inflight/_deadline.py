@@ -1,13 +1,14 @@
-"""The one timer of a connection's requests: both implementations of the queue use it.
+"""The timer of a connection's requests: one timer for all of them, used by both implementations of the queue.
 
-Each request has its deadline. The timer runs to the soonest one that it knows of; when it rings it looks for the
-soonest one that there is now, so that most requests, which are answered in time, cost it nothing.
+A timer for each request would cost more than the request, and most requests are answered in time. So one delayed call
+runs until the earliest known deadline. When it fires, it looks for the earliest deadline of the requests still in
+flight, and is started again for that.
 
-A reactor runs its timers before it reads. After a long turn of the program the timer therefore rings while replies that
-have come in time still lie in the socket. So a deadline that is found passed gives reading a turn first, and another
-one as long as that brings something (:class:`LastLook`).
+A reactor runs its timers before it reads. After a long turn of the program, the timer therefore fires while replies
+that were received in time are still unread in the socket. So after a deadline has passed, the reactor first gets turns
+to read, as long as it reads something (:class:`LastLook`).
 
-This module must not know what a request is, beside its ``deadline``.
+This module must not know anything of a request but its ``deadline``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["DeadlineTimer", "LastLook"]
 
 
 class _Deadline(float):
-    """A deadline that knows its time limit, where that is not the usual one."""
+    """A deadline with its time limit, if that differs from :attr:`DeadlineTimer.usual`."""
 
     __slots__ = ("timeout",)
     timeout: float
@@ -34,9 +35,9 @@ def _nothing_comes() -> tuple[int, int]:
 
 
 class LastLook:
-    """Waits, once a deadline has passed, until nothing more comes at once.
+    """After a deadline has passed, gives the reactor turns to read, until a turn receives nothing more.
 
-    :ivar timer: what is under way in the reactor; None: nothing is.
+    :ivar timer: the delayed call of the next turn, or None.
     """
 
     __slots__ = ("_begun_at", "_over", "_progress", "_seen", "timer")
@@ -44,8 +45,8 @@ class LastLook:
     def __init__(self, progress: Callable[[], tuple[int, int]] | None, over: Callable[..., object]) -> None:
         """Make one.
 
-        :param progress: tells how many bytes have been received, and how many of these have been handed on.
-        :param over: called when a turn of the reactor has brought nothing, with the arguments of :meth:`begin`.
+        :param progress: returns the number of bytes received, and the number of these passed to the parser.
+        :param over: called with the arguments of :meth:`begin` when a turn of the reactor has received nothing.
         """
         self._progress = progress or _nothing_comes
         self._over = over
@@ -54,9 +55,10 @@ class LastLook:
         self.timer: Any = None
 
     def begin(self, call_later: Callable[..., Any], *args: Any) -> None:
-        """Begin, with a turn in which the reactor reads.
+        """Begin, with one turn in which the reactor reads.
 
         :param call_later: as ``reactor.callLater``.
+        :param args: arguments of ``over``.
         """
         self._seen = self._progress()
         self._begun_at = self._seen[0]
@@ -66,24 +68,24 @@ class LastLook:
         self.timer = None
         seen, self._seen = self._seen, self._progress()
         received, handed_on = self._seen
-        in_memory = received > handed_on  # and is handed on in slices, a turn each
+        in_memory = received > handed_on  # the rest is parsed in slices, one a turn
         if in_memory or (received != seen[0] and received - self._begun_at <= SOCKET_BUFFER_MAX_BYTES):
             self.timer = call_later(0, self._look, call_later, args)
         else:
             self._over(*args)
 
     def stop(self) -> None:
-        """Leave nothing in the reactor."""
+        """Cancel the delayed call."""
         timer, self.timer = self.timer, None
         cancel_timer(timer)
 
 
 class DeadlineTimer:
-    """Calls when a deadline has passed.
+    """Calls ``on_overdue`` when the deadline of a request has passed.
 
-    :ivar running: whether there is something to stop.
-    :ivar usual: the time limit of the first request since there was none.
-    :ivar seconds: tells the time of the clock that it runs on.
+    :ivar running: whether the timer has to be stopped when no request is left.
+    :ivar usual: time limit in seconds of the request that started the timer; most others have the same.
+    :ivar seconds: returns the time of the clock that the timer uses.
     """
 
     __slots__ = (
@@ -106,20 +108,21 @@ class DeadlineTimer:
     ) -> None:
         """Make one.
 
-        :param on_overdue: called when a deadline has passed, and nothing more comes; it must end the connection.
-        :param progress: see :class:`LastLook`; None: nothing is known of what comes.
+        :param on_overdue: called with the error when a deadline has passed, and nothing more is received; it must close
+            the connection.
+        :param progress: see :class:`LastLook`; None: the number of received bytes is unknown.
         """
         self._on_overdue = on_overdue
         self._last_look = LastLook(progress, self._judge)
         self._call: Any = None
-        #: When the timer rings.
+        #: Reactor time at which the timer fires.
         self._due = 0.0
         self.usual = 0.0
-        #: How often replies have got more time, since one was in time.
+        #: Number of graces in succession: extensions of all deadlines after a long turn.
         self._graces = 0
-        #: Whether others came since, so that the oldest request need not have the soonest deadline.
+        #: Whether requests have different time limits, so that the oldest request may not have the earliest deadline.
         self._mixed = False
-        #: When a deadline was found to have passed; None before.
+        #: Reactor time at which ``on_overdue`` was called, or None.
         self._now: float | None = None
         self.running = False
         self.seconds: Callable[[], float] = float
@@ -131,12 +134,13 @@ class DeadlineTimer:
         seconds: Callable[[], float],
         waiting: Iterable[Any],
     ) -> float:
-        """Return the deadline of a request that is written now, and see that the timer runs.
+        """Return the deadline of a request that is written now, and start the timer if it does not run.
 
         :param timeout: in seconds.
         :param call_later: as ``reactor.callLater``.
-        :param seconds: tells the time of the same clock.
-        :param waiting: the requests, oldest first, to be looked at when the timer rings.
+        :param seconds: returns the time of the same clock.
+        :param waiting: the requests in flight, oldest first; read when the timer fires.
+        :returns: absolute reactor time in seconds.
         """
         now = seconds()
         deadline = now + timeout
@@ -157,12 +161,12 @@ class DeadlineTimer:
         return other
 
     def _run(self, delay: float, due: float, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
-        # What may raise comes first: a limit that the clock does not take leaves the timer as it was.
+        # First the call that may raise: where the clock refuses the delay, the timer stays as it was.
         self._call = call_later(delay, self._check, call_later, seconds, waiting)
         self._due = due
 
     def stop(self) -> None:
-        """Leave nothing in the reactor: no request is left."""
+        """Stop the timer: no request is left."""
         self.running = False
         self._graces = 0
         self._cancel()
@@ -189,8 +193,8 @@ class DeadlineTimer:
             self._graces = 0
             self._run(soonest - now, soonest, call_later, seconds, waiting)
         elif late > LATE_TURN_SECONDS and self._graces < MAX_GRACES:
-            # So long the reactor was kept from turning. What was given before that may have been written only now, or
-            # is in this turn: replies get as long again, before anybody is judged.
+            # A long turn of the program has kept the reactor from reading and writing, and commands may have been
+            # written only after it. So all replies get as much time again as the turn has cost.
             self._graces += 1
             grace = min(late, MAX_GRACE_SECONDS)
             self._run(grace, now + grace, call_later, seconds, waiting)
@@ -198,7 +202,7 @@ class DeadlineTimer:
             self._last_look.begin(call_later, call_later, seconds, waiting)
 
     def _judge(self, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
-        """What had come in time is answered now: whatever is overdue still, is late."""
+        """Report an overdue request: all replies that were received in time are delivered by now."""
         soonest = self._soonest(waiting)
         now = seconds()
         if soonest is None or soonest > now:
@@ -213,7 +217,7 @@ class DeadlineTimer:
         return ReplyTimeoutError(f"Not received Redis response in {getattr(deadline, 'timeout', self.usual)} seconds")
 
     def overdue(self, request: Any) -> ReplyTimeoutError | None:
-        """The error of a request whose own deadline had passed when the connection was ended for that; else None."""
+        """The error of a request that was itself overdue when the connection was closed for a timeout; else None."""
         deadline = request.deadline
         if self._now is None or deadline is None or deadline > self._now:
             return None

@@ -1,4 +1,4 @@
-"""Failing many requests: each of them, whatever one raises, and in as many turns of the reactor as that needs.
+"""Fail many requests: an exception in one errback does not keep the others pending, and no turn becomes too long.
 
 This module must not know what a request is.
 """
@@ -22,15 +22,15 @@ _T = TypeVar("_T")
 
 
 def fail_each(failing: Collection[_T], fail: Callable[[int, _T], object], turns: bool) -> None:
-    """Fail each of many, in their order.
+    """Fail all items, in their order.
 
-    :param fail: fails one; called with its place. What it raises keeps no other one from being failed: it is tried once
-        more, then logged.
-    :param turns: where there are very many, take as many turns of the reactor as they need.
+    :param fail: called with the index and the item. If it raises, it is called once more; a second exception is logged,
+        and the next item follows.
+    :param turns: fail more than ``FAIL_IN_TURNS_MIN_REQUESTS`` items in several turns of the reactor.
     """
     work = _fail_each(failing, fail)
     if turns and len(failing) > FAIL_IN_TURNS_MIN_REQUESTS:
-        in_turns(work).addErrback(lambda _: at_once(work))  # where there is no further turn to be had
+        in_turns(work).addErrback(lambda _: at_once(work))  # the reactor takes no delayed call
     else:
         at_once(work)
 
@@ -42,7 +42,7 @@ def _fail_each(failing: Collection[_T], fail: Callable[[int, _T], object]) -> Ge
         except BaseException:
             try:
                 fail(place, each)
-            except AlreadyCalledError:  # it had been, before what was raised
+            except AlreadyCalledError:  # the first call had fired it before it raised
                 pass
             except BaseException:
                 _log.failure("A Deferred could not be fired")
@@ -51,5 +51,5 @@ def _fail_each(failing: Collection[_T], fail: Callable[[int, _T], object]) -> Ge
 
 
 def as_exception(error: BaseException) -> Exception:
-    """An error as a value among replies: what is no ``Exception`` (asyncio's ``CancelledError``) becomes one."""
+    """Make an error a value of a list of replies; wrap it if it is no ``Exception`` (asyncio's ``CancelledError``)."""
     return error if isinstance(error, Exception) else RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""Replies that are long: their conversion is left to more than one turn of the reactor."""
+"""Conversion of long replies in several turns of the reactor, so that no turn becomes too long."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
 
 
 class ListOfReplies:
-    """Base of converters of a list whose elements are replies, and may be long where the list is short."""
+    """Base class of converters of a list of replies: a short list may have long elements."""
 
 
 def parts_of(convert: Callable[[Any], Any], reply: Any) -> Generator[None, None, Any] | None:
-    """The work of converting a reply that is long.
+    """Return a generator that converts a long reply in parts, and returns the value.
 
-    :param convert: a converter; one with ``in_parts`` (see ``commands.replies``) can do it in parts.
-    :returns: None if the reply is to be converted at once.
+    :param convert: a converter; it can convert in parts if it has ``in_parts`` (see ``commands.replies``).
+    :returns: None if the reply is short or the converter has no ``in_parts``: convert it at once.
     """
     if not isinstance(reply, list):
         return None
@@ -35,16 +35,16 @@ def parts_of(convert: Callable[[Any], Any], reply: Any) -> Generator[None, None,
 
 
 def convert_in_turns(work: Generator[None, None, Any], deferred: Deferred[Any]) -> None:
-    """Convert a long reply, in as many turns as that needs, then fire the Deferred."""
+    """Convert a long reply in several turns of the reactor, then fire the Deferred with the value."""
     in_turns(work).addBoth(_fire, deferred)
 
 
 def finish_in_turns(
     works: Iterable[tuple[int, Generator[None, None, Any]]], replies: list[Any], deferred: Deferred[list[Any]]
 ) -> None:
-    """Convert the long ones among many replies, in as many turns as that needs, then fire the Deferred with the list.
+    """Convert the long replies of a list in several turns of the reactor, then fire the Deferred with the list.
 
-    :param works: the place of each, and what converts it. An error becomes the value.
+    :param works: of each long reply its index, and the generator that converts it. An exception becomes the value.
     """
     in_turns(_convert_each(works, replies)).addBoth(_fire, deferred)
 
@@ -61,5 +61,5 @@ def _convert_each(
 
 
 def _fire(result: Any, deferred: Deferred[Any]) -> None:
-    if not deferred.called:  # cancelled meanwhile
+    if not deferred.called:  # else it was cancelled during the conversion
         deferred.callback(result)

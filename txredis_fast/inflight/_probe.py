@@ -1,6 +1,7 @@
-"""A story that Deferreds go through, told twice: fired by Twisted, and fired the short way of ``_cdeferred``.
+"""The scenario that checks whether ``_cdeferred`` fires Deferreds exactly as Twisted does.
 
-Where both come out alike, the short way is used. This module must not know what that is.
+It is run twice at import, with Deferreds of Twisted and with those of ``_cdeferred``. The compiled way is used only if
+both runs record the same events. This module must not know how ``_cdeferred`` works.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ __all__ = ["answering_coroutine", "answering_generator", "story", "yields"]
 
 
 def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callbacks: str) -> Any:
-    """Fire Deferreds in all ways that matter.
+    """Fire Deferreds in all ways that ``_cdeferred`` distinguishes.
 
-    :param make: makes a Deferred, given its canceller.
-    :param fire: fires one.
-    :param callbacks: the name of a Deferred's list of callbacks.
-    :returns: what happened.
+    :param make: makes a Deferred; takes its canceller.
+    :param fire: fires a Deferred with a value.
+    :param callbacks: name of the attribute that has a Deferred's list of callbacks.
+    :returns: the recorded events, for comparison.
     """
     seen: list[Any] = []
     inner: Any = Deferred()
@@ -67,12 +68,12 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
         fire(awaited[0], 1)
         seen.append((fired.called, awaited[0].result, "as it was" if fired.result is answer else repr(fired.result)))
         if hasattr(answer, "close"):
-            answer.close()  # it is not missed where Twisted does not run it
+            answer.close()  # else Python warns where Twisted has not run the coroutine
     return seen
 
 
 def yields(*values: Any) -> Generator[Any, Any, Any]:
-    """Yield values, and return what comes for the last one."""
+    """Yield values, and return the result of the last one."""
     got = None
     for value in values:
         got = yield value
@@ -91,7 +92,7 @@ def answering_generator() -> Generator[Any, Any, str]:
 
 
 class _Answers(Coroutine[Any, Any, str]):
-    """A coroutine of another make, as compiled code has."""
+    """A coroutine that is no native coroutine object, as in compiled code."""
 
     def send(self, value: Any) -> Any:
         raise StopIteration("of an object")

@@ -1,9 +1,9 @@
-"""The requests of one connection in pure Python: the reference for the compiled ``_crequest``.
+"""The request queue of one connection in pure Python: the reference for the compiled ``_crequest``.
 
-Redis answers in the order of the commands, so the reply that comes belongs to the oldest request. A request that
-was cancelled keeps its place, and its reply is dropped there: no reply ever moves to another request.
+Redis answers in the order of the commands, so each reply belongs to the oldest request. A cancelled request keeps its
+place in the queue, and its reply is dropped: no cancellation ever delivers a reply to the wrong caller.
 
-What callbacks send while replies are delivered is kept and written at once when the delivery ends.
+Commands that callbacks send during the delivery of replies are collected, and written together when the delivery ends.
 
 This module must not know of transports or of single commands.
 """
@@ -41,24 +41,28 @@ __all__ = [
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
-#: Converts a reply that is not an error; a command's own knowledge of its reply.
+#: A command's converter: makes the command's value from a reply that is not an error.
 PostProc = Callable[[Any], Any]
 
 
 def may_be_long(convert: PostProc, reply: Any) -> bool:
-    """Whether it may be long to convert a reply, at a glance."""
+    """Whether the conversion of a reply may take long: a cheap test before :func:`parts_of`."""
     return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
 
 
 class Request:
-    """One command's claim on one reply."""
+    """One command in flight: the claim on one reply."""
 
     __slots__ = ("deadline", "deferred", "post_proc", "raw", "size")
 
     def __init__(
         self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None, size: int
     ) -> None:
-        """Make one; ``size`` is how many bytes were written for it."""
+        """Make one.
+
+        :param deadline: absolute reactor time in seconds, or None.
+        :param size: bytes of the command.
+        """
         self.deferred = deferred
         self.post_proc = post_proc
         self.raw = raw
@@ -67,17 +71,19 @@ class Request:
 
     @property
     def remaining(self) -> int:
-        """How many replies are missing."""
+        """Number of replies still to come."""
         return 1
 
     def answer(self, reply: Any) -> bool:
-        """Take the reply, and return True: it was the last one. An error reply fails the Deferred.
+        """Fire the Deferred with the converted reply; an error reply fails it.
 
-        The Deferred fires now, or in a later turn of the reactor where the reply is long to convert.
+        A long reply is converted in later turns of the reactor, and the Deferred fires after that.
+
+        :returns: True: the request is complete.
         """
         deferred = self.deferred
         if deferred.called:
-            return True  # cancelled: the reply ends here
+            return True  # cancelled: the reply is dropped
         if isinstance(reply, Exception):
             deferred.errback(reply)
             return True
@@ -90,26 +96,25 @@ class Request:
                         convert_in_turns(work, deferred)
                         return True
                 reply = post_proc(reply)
-            except BaseException:  # as for a callback of the Deferred: asyncio.CancelledError is no Exception
+            except BaseException:  # as Twisted treats a callback; asyncio.CancelledError is no Exception
                 deferred.errback()
                 return True
         deferred.callback(reply)
         return True
 
     def fail(self, error: Exception) -> None:
-        """Fail without a reply."""
+        """Fail the Deferred: no reply will come."""
         if not self.deferred.called:
             self.deferred.errback(error)
 
 
 class BatchRequest:
-    """The claim of many commands, written together, on as many replies: one Deferred fires with the list.
+    """Many commands in flight, written together: the claim on as many replies. One Deferred fires with their list.
 
-    Its ``converters`` are tuples, of which the last two count: a command's converter, and whether its reply is wanted
-    raw.
+    Each of ``converters`` is a tuple; its last two items are the command's converter, and whether its reply stays raw.
 
-    Errors and failures of converters are values in the list, at their places. What is long to convert is left to the
-    end, and to later turns of the reactor.
+    Error replies and exceptions of converters are values in the list. Long replies are converted after the last reply,
+    in later turns of the reactor.
     """
 
     __slots__ = ("_converters", "_long", "deadline", "deferred", "replies", "size")
@@ -124,14 +129,14 @@ class BatchRequest:
         self.deferred = deferred
         self._converters = converters
         self.replies: list[Any] = []
-        #: The places of long replies, and the work that converts them.
+        #: Of each long reply its index, and the generator that converts it.
         self._long: list[tuple[int, Generator[None, None, Any]]] = []
         self.deadline = deadline
         self.size = size
 
     @property
     def raw(self) -> bool:
-        """Whether the next reply is wanted raw."""
+        """Whether the next reply stays raw."""
         return self._converters[len(self.replies)][-1]  # type: ignore[no-any-return]
 
     @property
@@ -141,23 +146,26 @@ class BatchRequest:
 
     @property
     def remaining(self) -> int:
-        """How many replies are missing."""
+        """Number of replies still to come."""
         return len(self._converters) - len(self.replies)
 
     @property
     def plain(self) -> int:
-        """How many replies are missing, if all replies are wanted as they come; else 0."""
+        """Number of replies still to come if no reply is converted or raw; else 0."""
         if any(converter[-2] is not None or converter[-1] for converter in self._converters):
             return 0
         return self.remaining
 
     def answer_many(self, replies: list[Any]) -> bool:
-        """Take the next replies, as they are; as :meth:`answer`."""
+        """Store the next replies, unconverted; returns as :meth:`answer`."""
         self.replies += replies
         return len(self.replies) == len(self._converters)
 
     def answer(self, reply: Any) -> bool:
-        """Take the next reply. True when it was the last one, which the caller then tells by :meth:`finish`."""
+        """Convert and store the next reply.
+
+        :returns: whether it was the last; then the caller calls :meth:`finish`.
+        """
         replies = self.replies
         post_proc = self._converters[len(replies)][-2]
         if post_proc is not None and not isinstance(reply, Exception):
@@ -173,7 +181,7 @@ class BatchRequest:
         return len(replies) == len(self._converters)
 
     def finish(self) -> None:
-        """Fire with the complete list."""
+        """Fire the Deferred with the complete list."""
         if self.deferred.called:
             return
         if self._long:
@@ -182,7 +190,7 @@ class BatchRequest:
             self.deferred.callback(self.replies)
 
     def fail(self, error: Exception) -> None:
-        """Fail as a whole: the connection was lost before the last reply."""
+        """Fail the Deferred: the connection was lost before the last reply."""
         if not self.deferred.called:
             self.deferred.errback(error)
 
@@ -190,21 +198,26 @@ class BatchRequest:
 class RequestQueue:
     """The requests of one connection, oldest first.
 
-    No half changes: whatever is raised between the two halves of a change (a command is queued, and not written; a
-    reply is taken, and not given to its request) leaves :attr:`torn` set and ends the connection. A request is in the
-    queue until its Deferred has fired, so that the end of the connection fails each that is left.
+    Some changes have two halves: a command is queued, then written; a reply is removed from the reader, then delivered.
+    An exception between the halves (no memory, stack exhausted) could shift all later replies to wrong requests. So it
+    sets :attr:`torn` and closes the connection. A request stays in the queue until its Deferred has fired, so the close
+    fails every request that is left.
 
-    :ivar waiting: the queue itself; ``waiting[0]`` is owed the next reply.
-    :ivar outgoing: commands that are to be written together; None: each is written when it is given.
-    :ivar transport: where a command is written when it is given; None: ``write`` does it.
-    :ivar charset: of the connection: see ``ConnectionOptions``; and :ivar reply_timeout: its ``replyTimeout``.
-    :ivar full: whether it has reached a limit (see :meth:`limit`), and was not found to have room again since.
-    :ivar accepting: whether a command may be written without a further question; set by the connection's state.
-    :ivar stopped: set it to end :meth:`deliver` after the reply that it is at.
-    :ivar torn: whether an exception has passed in the middle of a change, so that replies and requests may not match.
-    :ivar sent: how many commands were given to it, and :ivar bytes_out: of how many bytes.
-    :ivar in_flight: how many of these commands are not answered, and :ivar bytes_in_flight: of how many bytes.
-    :ivar cancelled: how many Deferreds of these were cancelled.
+    :ivar waiting: the queue itself; the next reply belongs to ``waiting[0]``.
+    :ivar outgoing: commands collected for one write; None: each command is written at once.
+    :ivar transport: transport that commands are written to at once; None: ``write`` writes them.
+    :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
+    :ivar charset: charset of the connection; see ``ConnectionOptions``.
+    :ivar reply_timeout: ``replyTimeout`` of the connection, in seconds or None.
+    :ivar full: whether a limit is reached (see :meth:`limit`); stays True until :meth:`has_room` finds room.
+    :ivar accepting: whether commands may be sent; the state of the connection sets it.
+    :ivar stopped: set it to end :meth:`deliver` after the current reply.
+    :ivar torn: whether an exception has interrupted a change, so that replies and requests may not match.
+    :ivar sent: number of commands sent or collected so far.
+    :ivar bytes_out: number of their bytes.
+    :ivar in_flight: number of these commands without a reply.
+    :ivar bytes_in_flight: number of their bytes.
+    :ivar cancelled: number of cancelled Deferreds.
     """
 
     __slots__ = (
@@ -225,6 +238,7 @@ class RequestQueue:
         "in_flight",
         "outgoing",
         "reply_timeout",
+        "send_now",
         "sent",
         "stopped",
         "torn",
@@ -241,15 +255,16 @@ class RequestQueue:
     ) -> None:
         """Make the queue of a connection.
 
-        :param write: writes a command where there is no ``transport``, or more than BURST_MIN_REQUESTS are in flight.
-        :param on_overdue: called when a request's deadline has passed; it must end the connection.
-        :param tear: called with what was raised in the middle of a change; it must end the connection. None: as
+        :param write: writes a command if ``transport`` is None, or more than ``BURST_MIN_REQUESTS`` are in flight.
+        :param on_overdue: called with the error when a request's deadline has passed; it must close the connection.
+        :param tear: called with the exception that has interrupted a change; it must close the connection. None:
             ``on_overdue``.
-        :param progress: tells how much has come on the connection; see :class:`DeadlineTimer`.
+        :param progress: returns the number of bytes received and parsed; see :class:`LastLook`.
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
         self.transport: Any = None
+        self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
         self.full = False
@@ -258,7 +273,7 @@ class RequestQueue:
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
         self._on_full: Callable[[], object] | None = None
-        #: How many replies may be given to requests: one while an override of ``replyReceived`` has one; -1: any.
+        #: Number of replies that :meth:`answer` accepts: 1 while an override of ``replyReceived`` runs; -1: any number.
         self._replies_left = -1
         self._timer = DeadlineTimer(on_overdue, progress)
         self._write = write
@@ -268,26 +283,26 @@ class RequestQueue:
         self.in_flight = 0
         self.bytes_in_flight = 0
         self.cancelled = 0
-        self._note_cancelled = self._cancelled  # made once, rather than with each command
+        self._note_cancelled = self._cancelled  # one bound method for all commands
 
     @property
     def owed(self) -> int:
-        """How many requests are written and wait for their replies: the oldest ones."""
+        """Number of requests that are written and unanswered; these are the oldest."""
         return len(self.waiting) - len(self.outgoing or ())
 
     def limit(self, max_in_flight: int | None, max_bytes: int | None, on_full: Callable[[], object]) -> None:
-        """Say when the queue is :attr:`full`. It takes commands all the same; who gives them is to look.
+        """Set the limits at which the queue is :attr:`full`. It does not refuse commands; the sender tests ``full``.
 
-        :param max_in_flight: so many commands, each of a batch counted; None: any number.
-        :param max_bytes: commands of so many bytes; None: any number.
-        :param on_full: called when a command has made it full.
+        :param max_in_flight: number of commands, each command of a batch counted; None: no limit.
+        :param max_bytes: number of bytes of these commands; None: no limit.
+        :param on_full: called when a command has made the queue full.
         """
         self._max_in_flight = maxsize if max_in_flight is None else max_in_flight
         self._max_bytes = maxsize if max_bytes is None else max_bytes
         self._on_full = on_full
 
     def has_room(self) -> bool:
-        """Look whether replies have made room; from then on it is not :attr:`full`."""
+        """Update and return whether the queue has room: whether it is not :attr:`full`."""
         self.full = self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes
         return not self.full
 
@@ -308,13 +323,14 @@ class RequestQueue:
         canceller: Callable[[Deferred[Any]], None] | None,
         deadline: float | None,
     ) -> Deferred[Any]:
-        """Write a command, or keep it for the next write.
+        """Queue a command, and write it or collect it for the next write.
 
-        :param data: the command.
-        :param post_proc: converts its reply, unless that is an error.
-        :param raw: whether its reply is wanted raw.
-        :param canceller: of the Deferred; it counts in :attr:`cancelled` itself.
-        :param deadline: as from :meth:`start_deadline`.
+        :param data: the encoded command.
+        :param post_proc: converts its reply, unless it is an error.
+        :param raw: whether its reply stays raw.
+        :param canceller: canceller of the Deferred, which counts in :attr:`cancelled` itself; None: the reply is
+            dropped.
+        :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the reply.
         """
         deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
@@ -336,20 +352,22 @@ class RequestQueue:
             self.outgoing.append(data)
         elif self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
             self._write(data)
+        elif len(self.waiting) == 1 and self.send_now is not None:
+            self.send_now(data)  # alone in flight, so probably no burst to be collected
         else:
             self.transport.write(data)
         if self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes:
             self._fill()
 
     def _torn_by(self, error: BaseException, request: Request | BatchRequest) -> NoReturn:
-        """A request was queued and is perhaps not written: end the connection, and raise.
+        """Close the connection, and raise: a request is queued, and its command is perhaps not written.
 
-        :raises MaybeExecutedError: ``error`` is an ``Exception``; else ``error`` itself is raised.
+        :raises MaybeExecutedError: ``error`` is an ``Exception``; otherwise ``error`` itself is raised.
         """
-        # Without a call, which could raise as well: a program that is deep in recursion gets here.
+        # First the assignments, which cannot raise: in a deep recursion, any call may.
         self.torn = self.stopped = True
         if request in self.waiting:
-            self.waiting.remove(request)  # its caller is told by what is raised
+            self.waiting.remove(request)  # its caller gets the exception
         self._tear(error)
         if not isinstance(error, Exception):
             raise error
@@ -361,9 +379,11 @@ class RequestQueue:
     def send_batch(
         self, data: bytes, converters: Sequence[tuple[Any, ...]], deadline: float | None
     ) -> Deferred[list[Any]]:
-        """Write many commands at once.
+        """Queue many commands as one request, and write them or collect them for the next write.
 
-        :param converters: of each command a tuple that ends with its converter, and whether its reply is wanted raw.
+        :param data: the encoded commands.
+        :param converters: for each command a tuple that ends with its converter, and whether its reply stays raw.
+        :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the list of replies.
         """
         deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
@@ -381,12 +401,13 @@ class RequestQueue:
         take_push: Callable[[Any], object],
         unasked: Callable[[Any], object],
     ) -> None:
-        """Hand on every complete reply, until :attr:`stopped`.
+        """Deliver every complete reply, until :attr:`stopped`.
 
-        :param take_reply: is given the replies; None: they are given to :meth:`answer`.
-        :param take_push: is given the push messages.
-        :param unasked: is given a reply that no request waits for, or that comes before its command was written.
-        :raises ProtocolError: what came next is not RESP.
+        :param reader: the parser that has the replies.
+        :param take_reply: called with each reply, an override of ``replyReceived``; None: :meth:`answer` is used.
+        :param take_push: called with each push message.
+        :param unasked: called with a reply without a request, or whose command is not yet written.
+        :raises ProtocolError: the received bytes are not RESP.
         """
         get = reader.get
         while not self.stopped:
@@ -411,7 +432,7 @@ class RequestQueue:
             self._timer.stop()
 
     def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Any], object]) -> None:
-        """Give the oldest request what has come of its replies."""
+        """Deliver those replies of the oldest request, a batch, that are complete."""
         replies = reader.get_many(request.plain)
         pushes = [reply for reply in replies if reply.__class__ is Push]
         if pushes:
@@ -432,9 +453,9 @@ class RequestQueue:
             raise
 
     def answer(self, reply: Any) -> None:
-        """Give a reply to the oldest request. There must be one.
+        """Deliver a reply to the oldest request. The queue must not be empty.
 
-        :raises RedisError: an override of ``replyReceived`` hands on a reply twice.
+        :raises RedisError: an override of ``replyReceived`` delivers a reply twice.
         """
         if self._replies_left >= 0:
             if not self._replies_left:
@@ -456,17 +477,19 @@ class RequestQueue:
             raise
 
     def _unanswered(self, request: Request | BatchRequest) -> None:
-        """Keep a request whose Deferred has not fired, for the end of the connection to fail it."""
+        """Return a request whose Deferred has not fired to the queue, so that the close of the connection fails it."""
         self.torn = self.stopped = True
         if not request.deferred.called:
             self.waiting.appendleft(request)
 
     def fail_all(self, make_error: Callable[[], Exception], turns: bool = False) -> None:
-        """Fail every request, oldest first; requests that their callbacks add are not among them.
+        """Fail every request, oldest first; requests that their errbacks add are not failed.
 
-        :param make_error: makes the error of a request that was written and whose own deadline has not passed. What
-            was not written fails with ``NotSentError``.
-        :param turns: many requests may be failed in as many turns of the reactor as they need.
+        A request that is not written fails with ``NotSentError``; a request whose own deadline has passed fails with
+        ``ReplyTimeoutError``.
+
+        :param make_error: makes the error of every other request.
+        :param turns: whether many requests may be failed in several turns of the reactor.
         """
         timer, sent = self._timer, self.owed
         timer.stop()
@@ -483,57 +506,57 @@ class RequestQueue:
         try:
             fail_each(waiting, fail, turns)
         except BaseException:
-            fail_each(waiting, fail, turns)  # those that have fired are passed over
+            fail_each(waiting, fail, turns)  # skips the requests whose Deferred has fired
             raise
 
     def start_deadline(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> float:
-        """Return the deadline of a request that is written now, and see that the timer runs.
+        """Return the deadline of a request that is written now, and start the timer if it does not run.
 
-        One timer serves the whole queue. It is stopped when no request is left, so that an idle connection leaves
-        nothing in the reactor.
+        One timer serves the whole queue. It is stopped when no request is left, so that an idle connection has no
+        delayed call in the reactor.
 
         :param timeout: in seconds.
         :param call_later: as ``reactor.callLater``.
-        :param seconds: tells the time of the same clock.
+        :param seconds: returns the time of the same clock.
+        :returns: absolute reactor time in seconds.
         """
         return self._timer.start(timeout, call_later, seconds, self.waiting)
 
     def usual_deadline(self, timeout: float) -> float | None:
-        """As :meth:`start_deadline`, where the timer runs with this time limit; else None."""
+        """As :meth:`start_deadline`, if the timer runs with this time limit; else None."""
         timer = self._timer
         return timer.seconds() + timeout if timer.running and timeout == timer.usual else None
 
 
 def compiled_fast_path(execute_command: _Method) -> _Method:
-    """Make a method of a connection that does the same faster, in the usual case.
+    """Decorate a connection's ``execute_command`` with a compiled path for the usual case.
 
-    Usual is a command without options, except a converter, on a connection that is up and in no transaction or
-    pipeline of its own, with arguments that need no Python code to be encoded. All else is left to the method given.
-    In pure Python nothing is faster than that.
+    In the usual case, the command has no option but a converter, its arguments are encoded without Python code, and
+    the queue is ``accepting``. In all other cases, the decorated method is called. In pure Python, it always is.
     """
     return execute_command
 
 
 def fast_path_of_pipeline(execute_command: _Method) -> _Method:
-    """As :func:`compiled_fast_path`, for that of a pipeline, which has ``_open``, ``_commands`` and ``_deferreds``."""
+    """As :func:`compiled_fast_path`, for a pipeline; uses its ``_open``, ``_commands`` and ``_deferreds``."""
     return execute_command
 
 
 def fast_path_of_batch(execute_command: _Method) -> _Method:
-    """As :func:`compiled_fast_path`, for that of a batch, which has ``_commands``."""
+    """As :func:`compiled_fast_path`, for a batch; uses its ``_commands``."""
     return execute_command
 
 
 def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
-    """As :func:`compiled_fast_path`, for a method of a handler that calls the shared connection's method of that name.
+    """As :func:`compiled_fast_path`, for a handler's method that calls the method ``name`` of the shared connection.
 
-    Usual are few arguments without names, and that there is such a connection, which accepts commands.
+    In the usual case, there are few arguments, all positional, and the shared connection accepts commands.
     """
     return run_shared
 
 
 def plain_commands(commands: Iterable[Sequence[Any]]) -> list[tuple[tuple[Any, ...], None, bool]]:
-    """Make commands without converters of sequences of arguments, which are kept as they are now."""
+    """Make commands without converters from sequences of arguments; mutable arguments are copied."""
     return [(fixed_arguments(tuple(args)), None, False) for args in commands]
 
 
@@ -544,11 +567,11 @@ def add_command(
     post_proc: PostProc | None = None,
     raw: bool = False,
 ) -> Deferred[Any]:
-    """Add a command to those that are to be sent together, and its Deferred to theirs.
+    """Append a command to the list of commands, and its new Deferred to the list of Deferreds.
 
-    Its arguments are kept as they are now. Whatever is raised, both lists stay of one length.
+    Mutable arguments are copied. If anything raises, both lists keep the same length.
 
-    :returns: that Deferred, to be fired by :func:`answer_each`.
+    :returns: the Deferred; :func:`answer_each` fires it.
     """
     command = fixed_arguments(tuple(args)), post_proc, raw
     deferred: Deferred[Any] = Deferred()
@@ -562,11 +585,11 @@ def add_command(
 
 
 def answer_each(deferreds: list[Deferred[Any]], replies: list[Any]) -> int:
-    """Fire Deferreds, each with its reply; where that is an error, nobody has to look at it.
+    """Fire each Deferred with its reply; an error reply fails it, and is not logged if it stays unhandled.
 
-    Only for Deferreds of :func:`add_command`, whose list is not used after this.
+    Only for Deferreds of :func:`add_command`; the caller must not use the list after this.
 
-    :returns: the place of the first error, or -1.
+    :returns: the index of the first error, or -1.
     """
     first_error = -1
     for index, (deferred, reply) in enumerate(zip(deferreds, replies, strict=True)):
@@ -583,5 +606,5 @@ def answer_each(deferreds: list[Deferred[Any]], replies: list[Any]) -> int:
 
 
 def first_error(replies: list[Any]) -> int:
-    """The place of the first reply that is an error, or -1."""
+    """The index of the first reply that is an error, or -1."""
     return next((index for index, reply in enumerate(replies) if isinstance(reply, Exception)), -1)

@@ -1,4 +1,4 @@
-"""Time limits of single calls, which cover the waiting for a connection and what is done with it then.
+"""Time limits of single calls. A limit covers the wait for a connection and the use of that connection.
 
 This module must not know of connections.
 """
@@ -25,18 +25,18 @@ _KIND = "a finite number of seconds"
 
 
 def check_timeout(seconds: Any) -> float:
-    """Return a time limit in seconds.
+    """Check and return a time limit in seconds.
 
-    :raises ValueError: it is not a number of seconds above 0, up to 10**9.
+    :raises ValueError: it is not a number above 0, up to 10**9.
     """
     return check_number("a timeout", seconds, exclusive=True, most=MAX_TIMEOUT_SECONDS, kind=_KIND)  # type: ignore[no-any-return]
 
 
 def limit_error(timeout: Any) -> Exception | None:
-    """What a call with this time limit fails with, before anything is sent; None: it is one, or there is none.
+    """Return the error of a call with this time limit, before anything is sent; None: the limit is valid, or None.
 
-    A limit of 0 or below is over already, as ``deadline - now`` is after a stall: :exc:`NotSentError`. What is no
-    finite number is a mistake: ``ValueError``.
+    A limit of 0 or below has already passed: programs compute ``deadline - now``. Its error is :exc:`NotSentError`.
+    The error of any value that is no finite number is ``ValueError``.
     """
     if timeout is None:
         return None
@@ -49,9 +49,9 @@ def limit_error(timeout: Any) -> Exception | None:
 
 
 class TimeLimit:
-    """Calls a function when a time is up, and one more turn of the reactor has brought nothing.
+    """Calls a function when a time is up, and one more turn of the reactor has received nothing.
 
-    A reactor runs its timers before it reads: what has come in time may still lie in a socket.
+    A reactor runs its timers before it reads: data that arrived in time may still be unread in a socket.
     """
 
     def __init__(
@@ -61,10 +61,11 @@ class TimeLimit:
         over: Callable[[], object],
         progress: Callable[[], tuple[int, int]] | None = None,
     ) -> None:
-        """Begin.
+        """Start the timer.
 
         :param clock: an ``IReactorTime``, or a connection with ``callLater``.
-        :param over: called without arguments, unless :meth:`stop` is called before.
+        :param seconds: the time limit.
+        :param over: called when the limit has passed, unless :meth:`stop` was called.
         :param progress: see :class:`~txredis_fast.inflight.LastLook`.
         """
         self._clock = clock
@@ -76,19 +77,19 @@ class TimeLimit:
         self._last_look.begin(self._clock.callLater)
 
     def stop(self) -> None:
-        """Leave nothing in the reactor."""
+        """Cancel the timer."""
         timer, self._timer = self._timer, None
         cancel_timer(timer)
         self._last_look.stop()
 
 
 def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], Any]) -> Deferred[Any]:
-    """Use a connection as soon as there is one, if that is in time.
+    """Wait for a connection at most ``timeout`` seconds, then use it.
 
-    :param getting: fires with the connection.
+    :param getting: fires with the connection; is cancelled when the time is up.
     :param timeout: in seconds.
-    :param use: called with the connection and the seconds that are left.
-    :returns: fires with what that returns; fails with :exc:`NotSentError` when the time is up before.
+    :param use: called with the connection and the remaining seconds.
+    :returns: fires with the result of ``use``; fails with :exc:`NotSentError` if the time is up before that.
     """
     reactor = current_reactor()
     deadline = reactor.seconds() + timeout

@@ -1,4 +1,4 @@
-"""Twisted's sockets, TLS, endpoints and turns of the reactor. This room must not know of Redis."""
+"""Twisted's sockets, TLS, endpoints, and turns of the reactor. This room must not know of Redis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .endpoints import endpoint_from, endpoint_of_connector, tcp_endpoint, unix_
 from .flood import Flood
 from .producer import Outlet, forget_unsent
 from .socket_read import fill_from_socket, fill_no_more, receives_directly
-from .socket_write import send, sends_directly
+from .socket_write import direct_sender
 from .threads import guard_connection, guard_factory
 from .timers import cancel_timer
 from .tls import ALERT, PEM, TLSSettings, is_encrypted
@@ -24,6 +24,7 @@ __all__ = [
     "at_once",
     "cancel_timer",
     "connect_for",
+    "direct_sender",
     "endpoint_from",
     "endpoint_of_connector",
     "fill_from_socket",
@@ -35,8 +36,6 @@ __all__ = [
     "is_encrypted",
     "name_of_peer",
     "receives_directly",
-    "send",
-    "sends_directly",
     "tcp_endpoint",
     "unix_endpoint",
 ]
