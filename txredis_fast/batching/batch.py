@@ -63,4 +63,4 @@ def commands_of(batch: Batch | Iterable[Sequence[Any]]) -> list[Command]:
     """Return the commands of a batch, or of an iterable of sequences such as ``("GET", "key")``."""
     if isinstance(batch, Batch):
         return list(batch)
-    return plain_commands(batch)  # type: ignore[return-value]
+    return plain_commands(batch)

@@ -56,7 +56,7 @@ class Writing:
         """
         link = self._link
         requests = link.requests
-        transport = requests.transport
+        transport: Any = requests.transport
         if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
         if requests.send_now is not None:
@@ -94,7 +94,7 @@ class Writing:
                 if requests.send_now is not None:
                     requests.send_now(data)
                 else:
-                    requests.transport.write(data)
+                    requests.transport.write(data)  # type: ignore[union-attr]
         except BaseException as error:
             link.tear(error)
             raise
