@@ -76,11 +76,11 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has the mark ``once``, where not everything is to be tried."""
+    """Leave out what has the mark ``once`` or ``self_check``, where not everything is to be tried."""
     if SHORT:
-        left_out = [item for item in items if item.get_closest_marker("once")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("once")]
+        left_out = {item for item in items if any(map(item.get_closest_marker, ("once", "self_check")))}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(tryfirst=True)

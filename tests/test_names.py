@@ -54,6 +54,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.self_check
 def test_names_in_the_documents_exist():
     names = mentioned()
     assert len(names) > 25
@@ -63,6 +64,7 @@ def test_names_in_the_documents_exist():
     assert [f"{names[name]}: {name}" for name in run.stdout.split()] == []
 
 
+@pytest.mark.self_check
 def test_a_name_that_does_not_exist_is_noticed():
     run = subprocess.run(
         [sys.executable, "-c", LOOK_UP, "otel.Tracing", "no_such"],
@@ -74,6 +76,7 @@ def test_a_name_that_does_not_exist_is_noticed():
     assert run.stdout.split() == ["no_such"]
 
 
+@pytest.mark.self_check
 def test_code_in_the_readme_is_python():
     text = (ROOT / "README.rst").read_text()
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", text)

@@ -264,7 +264,7 @@ redis.lazyConnection(whenFull="never")  # refused
 """
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_typed_program_may_give_a_factory_all_that_it_takes(tmp_path):
     api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
     given = {name for name in VALUES if name != "poolsize"}

@@ -104,12 +104,12 @@ def python(code: str, **environment: str) -> Any:
     return json.loads(ran.stdout)
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_every_layer_has_its_modules():
     assert {name for name, _ in modules()} == set(LAYERS)
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(PACKAGE))) for _, path in modules()])
 def test_imports_point_down_only(path):
     own = path.relative_to(PACKAGE).with_suffix("").parts[0]
@@ -144,11 +144,11 @@ def is_private(name: str) -> bool:
 NOT_OURS = {
     "_factory",
     *("_canceller", "_debugInfo", "_getframe", "_lib", "_ssl", "_tlsConnection", "_tempDataBuffer", "_tempDataLen"),
-    *("_writeDisconnected", "_blocking"),
+    *("_writeDisconnected", "_aggregator", "_blocking"),
 }
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_no_room_reads_a_private_attribute_of_another_rooms_objects():
     defined: dict[str, set[str]] = {}
     read: list[tuple[str, Path, str]] = []
@@ -160,7 +160,7 @@ def test_no_room_reads_a_private_attribute_of_another_rooms_objects():
     assert not foreign
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_command_layers_point_down_only():
     for path in sorted(PACKAGE.joinpath("commands").rglob("*.py")):
         own = path.relative_to(PACKAGE / "commands").with_suffix("").parts[0]
@@ -169,7 +169,7 @@ def test_command_layers_point_down_only():
         assert found <= {own, *below}, path
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_room_has_few_modules_and_says_what_it_is():
     assert len([path for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__")]) <= MOST_AT_THE_TOP
     for room in {path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}:
@@ -300,6 +300,7 @@ def test_without_the_switch_the_extensions_are_used_where_they_were_built(switch
     assert python(IMPLEMENTATION, **switch) == (COMPILED if every_extension_is_built() else PURE)
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not every_extension_is_built(), reason="the extensions are not built")
 @pytest.mark.parametrize("name", EXTENSIONS)
 @pytest.mark.parametrize("story", [WITHOUT, BROKEN], ids=["missing", "broken"])

@@ -128,7 +128,7 @@ def pure(monkeypatch):
     use_implementation(monkeypatch, "_pyresp")
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
     class GivesUp(_pyrequest.RequestQueue):
         def answer(self, reply: Any) -> None:
@@ -140,7 +140,7 @@ def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
     assert "instead of" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure, monkeypatch):
     class Forgets(_pyrequest.RequestQueue):
         def fail_all(self, make_error: Any, turns: bool = False) -> None:
@@ -152,7 +152,7 @@ def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure
     assert "never answered" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_command_that_is_sent_again_is_noticed(monkeypatch):
     send = RedisProtocol.execute_command
 
@@ -167,7 +167,7 @@ def test_a_command_that_is_sent_again_is_noticed(monkeypatch):
     noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
     send = RedisProtocol.execute_command
 
@@ -178,7 +178,7 @@ def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
     noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
     monkeypatch.setattr(
         "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
@@ -186,7 +186,7 @@ def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
     assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
     unblock = BlockingLane.unblock
 
@@ -198,7 +198,7 @@ def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
     assert re.search("somebody else has ended the wait|strangers were to be unblocked", noticed())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
     answered = BlockingCommand._answered
 
@@ -209,26 +209,26 @@ def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
     assert re.search("have never come out|or given it up", noticed())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monkeypatch):
     monkeypatch.setattr(BlockingLane, "unclaimed", lambda self, command, reply: None)
     assert "thrown away unread" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
     monkeypatch.setattr("txredis_fast.inflight._deadline.MAX_GRACES", 0)
     assert re.search("told as a timeout|thrown away unread", noticed())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_transaction_that_is_executed_in_part_is_noticed(monkeypatch):
     monkeypatch.setattr(Transaction, "_not_queued", lambda self, failure, was_sent: failure)
     assert "'refused'" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
     send = BaseRedisProtocol.execute_batch
 
@@ -244,7 +244,7 @@ def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
     assert re.search("instead of None|is no value of", noticed())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_noticed(pure, monkeypatch):
     def go_on(self: Any, error: BaseException) -> None:
         self.requests.torn = self.requests.stopped = False
@@ -253,37 +253,37 @@ def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_n
     noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_pool_that_is_not_told_the_new_password_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "loggedIn", lambda *_: None)
     assert "connections are up" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_pool_without_connections_that_cannot_be_told_the_new_password_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "logInNext", lambda *_: None)
     assert "connections are up" in noticed(120)
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_connection_that_is_not_logged_in_and_used_is_noticed(monkeypatch):
     monkeypatch.setattr(BaseRedisProtocol, "_handshake_failed", lambda self, *_: self._become_ready())
     assert "NOAUTH" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_pool_that_stays_with_a_replica_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "found_replica", lambda *_: None)
     assert "READONLY" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_what_a_converter_raises_and_nobody_is_told_is_noticed(pure, monkeypatch):
     monkeypatch.setattr(_pyrequest, "as_exception", lambda error: None)
     assert "False" in noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
     def started(hooks: Any, info: Any) -> Any:
         return [(hook, hook.command_started(info)) for hook in hooks]
@@ -292,7 +292,7 @@ def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
     noticed()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkeypatch):
     class Keeps(BlockingCommand):
         def _got(self, connection: Any) -> None:
@@ -307,7 +307,7 @@ def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkey
     assert "blocking commands are taken" in noticed(120)
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_a_limit_that_is_over_and_taken_for_one_is_noticed(monkeypatch):
     for module in (
         "connection.protocol",

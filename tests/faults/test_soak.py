@@ -90,7 +90,7 @@ async def test_over_tls_what_the_faults_hit_is_encrypted(server):
         await transport.stop()
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest_twisted.ensureDeferred
 async def test_a_wrong_reply_is_noticed(fresh_server, monkeypatch):
     feed = Way.feed
@@ -158,7 +158,7 @@ async def test_passwords_change_and_every_pool_goes_on(fresh_server, logged_erro
     assert set(session.happened) == {"password changed", "password changed, clients killed"}
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest_twisted.ensureDeferred
 async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monkeypatch):
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyPasswords)
@@ -169,7 +169,7 @@ async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monke
     assert any("connections have come back" in text or "could not be told" in text for text in session.verdict())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest_twisted.ensureDeferred
 async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monkeypatch):
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
@@ -195,7 +195,7 @@ def start_soak(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest_twisted.ensureDeferred
 async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fresh_server, pair, monkeypatch):
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
@@ -206,7 +206,7 @@ async def test_a_reply_that_is_told_as_late_although_it_had_come_is_noticed(fres
     assert "where nothing fails" in " ".join(session.verdict())
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_the_command_tells_what_it_found(tmp_path):
     out = tmp_path / "soak.json"
     with start_soak("--operations", "2000", "--faults", "4", "--seed", "3", "--json", str(out)) as process:
@@ -220,7 +220,7 @@ def test_the_command_tells_what_it_found(tmp_path):
     assert found["problems"] == []
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     with start_soak("--minutes", "10", "--every", "0.5") as process:
         time.sleep(8)
@@ -231,7 +231,7 @@ def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     assert told.splitlines()[-1] == "passed"
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -255,7 +255,7 @@ def test_wrong_options_give_one_clear_line(arguments, words, capsys):
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.once
+@pytest.mark.self_check
 @pytest.mark.parametrize("package", ["OpenSSL", "cryptography", "service_identity"])
 def test_tls_without_its_extra_gives_one_clear_line(package, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, package, None)

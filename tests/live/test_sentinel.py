@@ -87,6 +87,7 @@ def protected() -> Iterator[tuple[Server, list[Server], list[SentinelProcess]]]:
         yield group
 
 
+@pytest.mark.once
 @pytest_twisted.ensureDeferred
 async def test_master_and_replicas_are_found(closing: list[Any], sentinels: Any) -> None:
     master, (replica,), processes = sentinels
@@ -101,6 +102,7 @@ async def test_master_and_replicas_are_found(closing: list[Any], sentinels: Any)
         assert time.monotonic() - start < 2
 
 
+@pytest.mark.once
 @pytest_twisted.ensureDeferred
 async def test_handlers_reach_the_master_and_the_replica(closing: list[Any], sentinels: Any) -> None:
     master, (replica,), processes = sentinels
@@ -182,7 +184,9 @@ GOING = {
 }
 
 
-@pytest.mark.parametrize("go", GOING.values(), ids=GOING)
+@pytest.mark.parametrize(
+    "go", [pytest.param(go, id=name, marks=[] if name == "killed" else pytest.mark.once) for name, go in GOING.items()]
+)
 @pytest_twisted.ensureDeferred
 async def test_what_waits_in_a_blocking_command_ends_when_the_master_changes_and_the_next_is_on_the_new_one(
     closing: list[Any], sentinels: Any, go: Any
@@ -225,7 +229,7 @@ async def test_sentinels_and_servers_have_passwords_of_their_own(closing: list[A
             await client.discover_master(SERVICE)
 
 
-@pytest.mark.parametrize("lazy", [True, False])
+@pytest.mark.parametrize("lazy", [pytest.param(True, marks=pytest.mark.once), False])
 @pytest_twisted.ensureDeferred
 async def test_a_handler_with_sentinels_of_its_own_survives_a_fail_over(
     closing: list[Any], protected: Any, lazy: bool

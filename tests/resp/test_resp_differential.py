@@ -7,6 +7,7 @@ import warnings
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from testbed.extent import extent
 from testbed.wire import aggregate, bulk
 
 from txredis_fast.exceptions import ProtocolError
@@ -121,7 +122,7 @@ limits = st.fixed_dictionaries(
         "max_buffered": st.integers(1, 60),
     },
 )
-generously = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+generously = settings(max_examples=extent(100, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def transcript(module, shape, wire, cut, charset, numbers, options):

@@ -198,6 +198,18 @@ def test_a_hook_that_raises_harms_neither_the_command_nor_other_hooks(log, logge
     assert len(logged_errors.flush(RuntimeError)) == 2
 
 
+@pytest.mark.parametrize(("uuid", "server"), [("fake:1", ("fake", 1)), (b"fake:1", ("fake", 1))])
+def test_hooks_know_the_server_of_a_factory_that_was_named_by_text_or_bytes(uuid, server):
+    seen = Seen()
+    pool = Pool(connect=False, hooks=[seen])
+    pool.factory.uuid = uuid
+    pool.connect()
+    d = pool.handler.get("k")
+    assert [info.server for info in seen.started] == [server]
+    pool.answer(b"+v\r\n")
+    assert fired(d) == "v"
+
+
 def test_something_that_is_no_hook_is_refused():
     with pytest.raises(ValueError, match="a hook has command_started and command_ended; object has not"):
         redis.lazyConnection(hooks=[object()])

@@ -1,4 +1,4 @@
-"""What a program holds: the handler of a pool with its views, retries, and the factory that owns the pool.
+"""What a program holds: the handler that has the commands, its views and retries, and txredisapi's factory.
 
 This room must not know how many servers there are.
 """

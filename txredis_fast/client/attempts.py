@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
@@ -26,11 +27,12 @@ def execute_with_retries(
     marked: bool,
     useless: Callable[[], bool],
 ) -> Deferred[Any]:
-    """Send a command, again where the policy says so.
+    """Send a command, and send it again when it fails and the policy says so.
 
-    :param send: sends it once; called with the command and these options.
-    :param useless: tells whether no further attempt can succeed.
-    :returns: fires as the last attempt does. Cancelling it ends the attempt, and the waiting for the next.
+    :param send: called with ``args`` and ``options``; sends the command once.
+    :param marked: whether the caller has marked the command as safe to execute twice.
+    :param useless: returns whether no further attempt can succeed.
+    :returns: fires as the last attempt does. Cancelling it cancels the attempt, or the wait for the next one.
     """
     return _Attempts(policy, send, args, options, marked, useless).deferred
 
@@ -39,7 +41,13 @@ class _Attempts:
     """The attempts to execute one command."""
 
     def __init__(
-        self, policy: RetryPolicy, send: Any, args: Any, options: dict[str, Any], marked: bool, useless: Any
+        self,
+        policy: RetryPolicy,
+        send: Callable[..., Deferred[Any]],
+        args: Sequence[Any],
+        options: dict[str, Any],
+        marked: bool,
+        useless: Callable[[], bool],
     ) -> None:
         self.deferred: Deferred[Any] = Deferred(self._cancel)
         self._policy = policy
@@ -49,8 +57,8 @@ class _Attempts:
         self._marked = marked
         self._useless = useless
         self._number = 0
-        self._sent: Any = None
-        self._timer: Any = None
+        self._sent: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
         self._last_failure: Failure | None = None
         timeout = options.get("timeout")
         self._deadline = None if timeout is None else current_reactor().seconds() + timeout
@@ -77,7 +85,7 @@ class _Attempts:
         if not self.deferred.called:
             self.deferred.errback(failure)
 
-    def _succeeded(self, value: Any) -> None:
+    def _succeeded(self, value: object) -> None:
         if not self.deferred.called:
             self.deferred.callback(value)
 
@@ -85,8 +93,8 @@ class _Attempts:
         policy = self._policy
         if self.deferred.called:
             return  # cancelled
-        error: Any = failure.value
-        if self._number < policy.attempts and self._may_repeat(error):
+        error = failure.value
+        if self._number < policy.attempts and error is not None and self._may_repeat(error):
             delay = policy.delay_after(self._number)
             in_time = self._deadline is None or current_reactor().seconds() + delay < self._deadline
             if in_time and not self._useless():
@@ -104,5 +112,5 @@ class _Attempts:
         deferred.errback(CancelledError())
         if self._timer is not None:
             self._timer.cancel()
-        else:
+        elif self._sent is not None:
             self._sent.cancel()

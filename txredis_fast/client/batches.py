@@ -1,4 +1,4 @@
-"""Which connection a batch is sent on: the one that others share, one taken for it, or one for blocking commands.
+"""Choice of the connection for a batch: the shared one, one taken for the batch, or one for blocking commands.
 
 This module must not know how connections are made.
 """
@@ -26,8 +26,9 @@ def send_on_pool(
 ) -> Deferred[list[Any]]:
     """Send commands in one write, as soon as there is a connection.
 
-    :param alone: whether no command of another caller may come between them.
-    :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
+    :param alone: whether the commands need a connection of their own.
+    :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for the connection, then
+        ``replyTimeout`` for the replies.
     :returns: fires with the replies, error replies among them as values.
     """
     wrong = limit_error(timeout)
@@ -64,7 +65,7 @@ def send_on_pool(
 def send_batch(
     connection: RedisProtocol, commands: Sequence[Command], timeout: float | None = None
 ) -> Deferred[list[Any]]:
-    """Send commands in one write; by way of ``execute_command`` where a protocol subclass wants to see each."""
+    """Send commands in one write; each by ``execute_command`` if a protocol subclass overrides that."""
     if type(connection).execute_command is BaseRedisProtocol.execute_command:
         return connection.execute_batch(commands, timeout)
     return send_one_by_one(connection, commands, timeout)

@@ -1,4 +1,4 @@
-"""One call of a connection's method: with the arguments as they were given, and the connection given back after it.
+"""A call of a connection's method: copies of its arguments, its errors, and giving the connection back after it.
 
 This module must not know which connection a call goes to.
 """
@@ -20,7 +20,7 @@ __all__ = ["as_given", "call", "keys_as_given", "lend", "time_limit"]
 
 
 def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Deferred[Any]:
-    """Call a method of a connection; what it raises is what the Deferred fails with."""
+    """Call a method of a connection; the Deferred fails with the exception that the method raises."""
     try:
         result = getattr(connection, name)(*args, **kwargs)
     except Exception:
@@ -48,14 +48,17 @@ def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred
 
 
 def time_limit(name: str, kwargs: Mapping[str, Any]) -> float | None:
-    """The seconds that a call may take; of other methods ``timeout`` is an argument of the command: BLPOP's own."""
+    """Return the time limit of a call in seconds; None if it has none.
+
+    In calls of other methods than ``execute_command``, ``timeout`` is an argument of the command, such as BLPOP's.
+    """
     return kwargs.get("timeout") if name == "execute_command" else None
 
 
 def as_given(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Copies of a call's arguments, for a call that has to wait: the program may change them meanwhile.
+    """Return copies of the arguments of a call that has to wait, because the program may change them before it is sent.
 
-    A method that a program has added to its protocol gets its arguments unchanged: they need not be of a command.
+    A method that a program has added to its protocol gets its own arguments: they need not be those of a command.
     """
     if name == "execute_command":
         return fixed_arguments(args), kwargs
@@ -65,8 +68,9 @@ def as_given(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
 
 
 def keys_as_given(keys: Any) -> tuple[Any, ...]:
-    """Copies of keys to watch.
+    """Return copies of the keys to watch.
 
-    :raises TypeError: these are no keys.
+    :param keys: a key, or an iterable of keys.
+    :raises TypeError: ``keys`` is neither.
     """
     return tuple(map(fix_argument, one_or_many(keys)))

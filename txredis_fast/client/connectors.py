@@ -1,4 +1,4 @@
-"""Twisted's connectors below a factory, as ``reactor.connectTCP`` and the like make them: when each tries again.
+"""When Twisted's connectors, which ``reactor.connectTCP`` and the like make for a factory, connect again.
 
 This module must not know what the connections are for.
 """
@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IConnector, IDelayedCall, IStreamClientEndpoint
 
 from .._reactor import current_reactor
+from ..connection import RedisProtocol
 from ..transport import cancel_timer, endpoint_of_connector
+
+if TYPE_CHECKING:
+    from .factory import RedisFactory
 
 __all__ = ["Connectors"]
 
@@ -18,40 +24,40 @@ __all__ = ["Connectors"]
 class Connectors:
     """The connectors of one factory.
 
-    :ivar built: the protocols that the factory has built.
+    :ivar built: the protocols that the factory has built and no connector has lost.
     """
 
-    def __init__(self, factory: Any) -> None:
+    def __init__(self, factory: RedisFactory) -> None:
         self._factory = factory
-        self.built: weakref.WeakSet[Any] = weakref.WeakSet()
-        #: By connector: how many attempts have failed since its connection last proved usable.
-        self._failures: dict[Any, int] = {}
-        #: By connector: how many connections were lost without having proved usable since then.
-        self._dropped: dict[Any, int] = {}
-        #: By connector: when its last attempt began.
-        self._started_at: dict[Any, float] = {}
-        self._retries: set[Any] = set()
+        self.built: weakref.WeakSet[RedisProtocol] = weakref.WeakSet()
+        #: By connector: number of failed attempts since its connection last proved usable.
+        self._failures: dict[IConnector, int] = {}
+        #: By connector: number of connections since then that were lost without having proved usable.
+        self._dropped: dict[IConnector, int] = {}
+        #: By connector: reactor time at which its last attempt began.
+        self._started_at: dict[IConnector, float] = {}
+        self._retries: set[IDelayedCall] = set()
 
     @property
     def in_progress(self) -> bool:
-        """Whether one is connecting or connected."""
+        """Whether a connector is connecting or connected."""
         return any(getattr(connector, "state", "disconnected") != "disconnected" for connector in self._failures)
 
-    def endpoint(self) -> Any:
-        """Return an endpoint that leads where the first connector does; None if that is not known."""
+    def endpoint(self) -> IStreamClientEndpoint | None:
+        """Return an endpoint with the address of the first connector that tells its own; None if none does."""
         return next(filter(None, map(endpoint_of_connector, self._failures)), None)
 
-    def started(self, connector: Any) -> None:
+    def started(self, connector: IConnector) -> None:
         """A connector begins an attempt."""
         self._failures.setdefault(connector, 0)
         self._started_at[connector] = self._factory.reactor_seconds()
 
-    def protocols_of(self, connector: Any) -> list[Any]:
-        """The protocol that a connector made last. Its transport has forgotten that when the connection is lost."""
+    def protocols_of(self, connector: IConnector) -> list[RedisProtocol]:
+        """Return the protocols on a connector's transport, which itself forgets its protocol when it is lost."""
         transport = getattr(connector, "transport", None)
         return [built for built in self.built if transport is not None and built.transport is transport]
 
-    def count_failure(self, connector: Any) -> int:
+    def count_failure(self, connector: IConnector) -> int:
         """Count an attempt that failed, or a connection that was lost; returns the number of the next attempt."""
         factory = self._factory
         for protocol in self.protocols_of(connector):
@@ -62,10 +68,11 @@ class Connectors:
                 self._dropped[connector] = self._dropped.get(connector, 0) + 1
         return self._failures.get(connector, 0) + 1
 
-    def retry(self, connector: Any, attempt: int, connect: Callable[[Any], object]) -> None:
-        """Have a connector connect again, after its delay.
+    def retry(self, connector: IConnector, attempt: int, connect: Callable[[IConnector], object]) -> None:
+        """Have a connector connect again after its delay.
 
-        :param connect: called with it then.
+        :param attempt: the number of the attempt, from 1.
+        :param connect: called with the connector after the delay.
         """
         self._failures[connector] = attempt
         factory = self._factory
@@ -80,19 +87,19 @@ class Connectors:
         self._retries.add(call)
 
     def reset(self) -> None:
-        """The next attempts begin with the shortest delay."""
+        """Let the next attempts have the shortest delay."""
         self._dropped.clear()
         for connector in self._failures:
             self._failures[connector] = 0
 
     def cancel_retries(self) -> None:
-        """Make none of the attempts that wait for their delay."""
+        """Cancel the attempts that wait for their delay."""
         retries, self._retries = self._retries, set()
         for call in retries:
             cancel_timer(call)
 
     def stop_connecting(self) -> None:
-        """End the attempts in progress."""
+        """Cancel the attempts in progress."""
         for connector in list(self._failures):
             if getattr(connector, "state", "") == "connecting":
                 connector.stopConnecting()

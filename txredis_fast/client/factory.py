@@ -1,4 +1,4 @@
-"""The factory of connections, as txredisapi and Twisted know it: a pool with their interfaces.
+"""The factory: a pool with the interfaces of txredisapi and of Twisted's connectors.
 
 :class:`RedisFactory` has two ways to connect, because programs written for txredisapi use both:
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import IAddress, IConnector, IStreamClientEndpoint
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
@@ -76,11 +77,11 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         username: Credential | None = None,
         **more: Unpack[MoreFactoryOptions],
     ) -> None:
-        """Make one.
+        """Make a factory without connections.
 
         :param uuid: names the server in a ring of shards: ``"host:port"`` or the path of its socket.
-        :param isLazy: whether the caller has the handler already, so that failures are logged rather than told to
-            ``deferred``.
+        :param isLazy: whether the caller has the handler already, so that a failure of the first connections is logged
+            rather than awaited by ``deferred``.
         :param handler: makes the handler; called with this factory.
         :raises ValueError: ``dbid``, ``poolsize`` or another option has a wrong type.
 
@@ -104,7 +105,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
 
     @staticmethod
     def arguments(uuid: str | None, options: ConnectionOptions, isLazy: bool) -> dict[str, Any]:
-        """Keyword arguments for the constructor. ``reconnect`` is not among them, but an attribute."""
+        """Return keyword arguments for the constructor. ``reconnect`` is an attribute instead, as in txredisapi."""
         taken = ("dbid", "poolsize", *FactoryOptions.__annotations__)
         return {"uuid": uuid, "isLazy": isLazy} | {name: getattr(options, name) for name in taken}
 
@@ -118,30 +119,30 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         """Whether an attempt to connect is in progress, or a connection is up."""
         return super().attempts_in_progress or self.twisted_connectors.in_progress
 
-    def endpoint_of_lane(self) -> Any:
+    def endpoint_of_lane(self) -> IStreamClientEndpoint | None:
         """Return the endpoint for blocking commands; None if it is not known."""
         return super().endpoint_of_lane() or self.twisted_connectors.endpoint()
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = super().buildProtocol(addr)
         self.twisted_connectors.built.add(protocol)
         return protocol
 
-    def startedConnecting(self, connector: Any) -> None:
+    def startedConnecting(self, connector: IConnector) -> None:
         """A connector begins an attempt."""
         self.twisted_connectors.started(connector)
 
-    def clientConnectionFailed(self, connector: Any, reason: Failure) -> None:
-        """An attempt failed; try again after a delay, where wanted."""
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        """An attempt failed; try again after a delay if the factory reconnects."""
         self.noteReason(reason.getErrorMessage())
         if not self.keeps_trying:
             self.connectionError(f"Redis error: could not connect: {self.last_reason}")
         super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 
-    def clientConnectionLost(self, connector: Any, unused_reason: Failure) -> None:
-        """A connection was lost; make it again after a delay, where wanted."""
+    def clientConnectionLost(self, connector: IConnector, unused_reason: Failure) -> None:
+        """A connection was lost; make it again after a delay if the factory reconnects."""
         self.noteReason(unused_reason.getErrorMessage())
         for protocol in self.twisted_connectors.protocols_of(connector):
             if protocol.link.end_reason is not None:
@@ -152,8 +153,8 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         super().clientConnectionLost(connector, unused_reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 
-    def retry(self, connector: Any = None) -> None:
-        """Have a connector connect again, after its delay."""
+    def retry(self, connector: IConnector | None = None) -> None:
+        """Have a connector connect again after its delay, if the factory reconnects."""
         connector = self.connector if connector is None else connector
         if connector is None:
             raise ValueError("no connector to retry")
@@ -164,19 +165,19 @@ class RedisFactory(Pool, ReconnectingClientFactory):
             self.retries = attempt
             self.twisted_connectors.retry(connector, attempt, self.connect_again)
 
-    def connect_again(self, connector: Any) -> None:
-        """Begin the next attempt of a connector, whose delay is over."""
+    def connect_again(self, connector: IConnector) -> None:
+        """A connector's delay is over: begin its next attempt."""
         connector.connect()
 
     def resetDelay(self) -> None:
-        """The next attempts begin with the shortest delay."""
+        """Let the next attempts have the shortest delay."""
         super().resetDelay()
         self.retries = 0
         self.delay = self.initialDelay
         self.twisted_connectors.reset()
 
     def cancel_attempts(self, running: bool) -> None:
-        """Cancel what connectors have begun; see :meth:`.Pool.cancel_attempts`."""
+        """Cancel the attempts of connectors; see :meth:`.Pool.cancel_attempts`."""
         self.twisted_connectors.cancel_retries()
         if running:
             self.twisted_connectors.stop_connecting()

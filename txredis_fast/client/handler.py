@@ -1,7 +1,7 @@
-"""What a program holds: every command, sent on a connection of the factory's pool.
+"""The handler: every command, sent on a connection of the pool.
 
-Each command method is made once from the one of ``Commands`` and calls the method of the same name of a connection,
-so that what a protocol subclass overrides or adds is honoured. Without a usable connection a command waits in line.
+Each command method is generated once from that of ``Commands``, and calls the connection's method of the same name, so
+that a protocol subclass may override it. A command that finds no usable connection waits for one.
 
 This module must not know how connections are made.
 """
@@ -55,7 +55,7 @@ __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 
 
 class ConnectionHandler(Commands):
-    """The commands, over the connections of a factory. Constructors such as ``Connection()`` give you one."""
+    """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
     def __init__(self, factory: Pool) -> None:
         self._factory = factory
@@ -63,10 +63,11 @@ class ConnectionHandler(Commands):
         self._connected = factory.deferred
 
     def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
-        """Close all connections, once what is in flight is answered, and make no new ones.
+        """Close each connection after the replies to its commands in flight, and make no new ones.
 
-        :param timeout: seconds until they are closed all the same; None: as the option ``disconnectTimeout``.
-        :returns: fires when they are closed.
+        :param timeout: seconds until connections that are still open are aborted; None: the option
+            ``disconnectTimeout``.
+        :returns: fires with None when all are closed.
         """
         factory = self._factory
         return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)
@@ -74,9 +75,9 @@ class ConnectionHandler(Commands):
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
 
-        Keyword arguments are those of ``RedisProtocol.execute_command``, of which ``timeout`` bounds the waiting for
-        a connection too, and ``retry=True``, which is what :attr:`retrying` sets. What would change the connection
-        for all who share it is refused with what to use instead; SELECT and AUTH are for the whole pool.
+        Keyword arguments are those of ``RedisProtocol.execute_command``, whose ``timeout`` includes the wait for a
+        connection, and ``retry=True``, which :attr:`retrying` sets. A command that would change a shared connection for
+        other callers fails, with an error that names the alternative. SELECT and AUTH apply to the whole pool.
         """
         if kwargs.pop("retry", False):
             return self._repeat(args, kwargs, True)
@@ -108,7 +109,7 @@ class ConnectionHandler(Commands):
         return self._run_shared("execute_command", args, kwargs)
 
     def stats(self) -> Stats:
-        """Return what was counted since the handler was made, and what is going on; see :class:`Stats`."""
+        """Return the counters since the handler was made, and the present numbers of connections and commands."""
         return self._factory.stats()
 
     def _repeat(self, args: tuple[Any, ...], kwargs: dict[str, Any], marked: bool) -> Deferred[Any]:
@@ -130,25 +131,26 @@ class ConnectionHandler(Commands):
 
     @property
     def retrying(self) -> CommandView:
-        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+        """The same commands, marked as safe to execute twice: ``yield rc.retrying.set("k", 1)``.
 
-        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
+        They are sent again after a lost connection, by the policy of the option ``retry`` or, without it,
+        ``RetryPolicy()``.
         """
         return CommandView(self, {"retry": True})
 
     def withTimeout(self, seconds: float) -> CommandView:
-        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).get("key")``.
+        """The same commands, each with a time limit: ``yield rc.withTimeout(2).get("key")``.
 
-        :param seconds: for all of it. A command that has no connection by then fails with :exc:`NotSentError`; one
-            that was written fails with :exc:`ReplyTimeoutError`, and its connection is closed.
-        :raises ValueError: it is not a number above 0.
+        :param seconds: from the call to the reply, above 0. A command that has no connection by then fails with
+            :exc:`NotSentError`; one that was written fails with :exc:`ReplyTimeoutError`, and its connection is closed.
+        :raises ValueError: ``seconds`` is not a number above 0.
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
 
     def select(self, index: int) -> Deferred[Text]:
-        """Change the database of all connections of the pool, and of those that it will make.
+        """Change the database of all connections of the pool, and of later ones.
 
-        One that is taken by a transaction or a blocking command follows when it is given back.
+        A connection that is taken by a transaction or a blocking command follows when it is given back.
 
         :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
         """
@@ -165,15 +167,16 @@ class ConnectionHandler(Commands):
             connection.dbid = index
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
-        """Log in all connections of the pool, and those that it will make.
+        """Log in all connections of the pool, and later ones.
 
-        One that is taken by a transaction or a blocking command follows when it is given back.
+        A connection that is taken by a transaction or a blocking command follows when it is given back.
 
         :param password: the password.
         :param username: the ACL user (Redis 6.0). None or empty means the user ``default``.
-        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError`, and the next connections log in as
-            before, if they do not match. Where there is no connection, as when the server refuses the former password,
-            the next ones log in with this: fires when one has, fails with :exc:`NotSentError` when none has in time.
+        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError` if the server refuses the login, and then
+            later connections log in as before. If no connection is up, as when the server refuses the former password,
+            the next ones log in with this one: fires when one has; fails with :exc:`NotSentError` after
+            ``poolTimeout`` seconds without one.
         """
         try:
             password = check_credential("password", password, function_allowed=False)
@@ -196,9 +199,9 @@ class ConnectionHandler(Commands):
     # -- transactions and pipelines
 
     def multi(self, keys: Any = None) -> Deferred[Any]:
-        """Begin a transaction on a connection taken for it.
+        """Begin a transaction on a connection of its own.
 
-        :param keys: to watch before that: a key, or an iterable of keys.
+        :param keys: keys to watch before MULTI: a key, or an iterable of keys.
         :returns: fires with a :class:`Transaction`, whose commands answer ``"QUEUED"`` until its ``commit``.
         """
         return self._begin(keys, True)
@@ -236,24 +239,24 @@ class ConnectionHandler(Commands):
     def transaction(self, watch: Any = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
 
-        :param watch: keys to watch; then ``await t.multi()`` begins to queue. Without them MULTI is open at once.
+        :param watch: keys to watch; then ``await t.multi()`` begins to queue. None: MULTI is open at once.
 
-        Leaving the block commits what was queued, unless that was done; ``t.results`` has the replies. An exception
-        or a cancellation discards.
+        Leaving the block commits the queued commands, unless ``t.commit()`` was called; ``t.results`` has the replies.
+        An exception or a cancellation discards them.
         """
         return TransactionContext(self, None if watch is None else keys_as_given(watch))
 
     def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
-        """Run a transaction, again from its beginning whenever a watched key has changed meanwhile.
+        """Run a transaction; run it again from its beginning if a watched key has changed before EXEC.
 
-        Before each repeat it waits for a time at random: up to 2, 4, 8 ... 256 times as long as the run took, and 10
-        seconds at most.
+        Each repeat waits for a random time: up to 2, 4, 8 ... 256 times as long as the last run took, and 10 seconds at
+        most.
 
-        :param function: called with the transaction; reads what it needs, calls ``t.multi()`` (unless nothing is
-            watched) and gives the commands; may be a coroutine function. What it queued is committed for it.
+        :param function: called with the transaction; may be a coroutine function. It reads the keys, calls
+            ``t.multi()`` (unless no key is watched) and gives the commands, which are committed when it returns.
         :param watched: keys.
-        :param retries: how often it is run again before it fails.
-        :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last try.
+        :param retries: maximum number of repeats.
+        :returns: fires with EXEC's replies; fails with :exc:`WatchError` after the last repeat.
         """
         try:
             keys = keys_as_given(watched)
@@ -271,8 +274,8 @@ class ConnectionHandler(Commands):
     def pipelined(self) -> PipelineContext:
         """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
 
-        Leaving the block executes it, unless that was done; ``p.results`` has the replies. An exception or a
-        cancellation sends nothing.
+        Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. After an exception
+        or a cancellation no command is sent.
         """
         return PipelineContext(self._make_pipeline())
 
@@ -287,7 +290,8 @@ class ConnectionHandler(Commands):
 
         :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
         :param raise_on_error: False: error replies are values in the list.
-        :param timeout: seconds for all of it; None: ``poolTimeout``, then ``replyTimeout``.
+        :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for the connection, then
+            ``replyTimeout`` for the replies.
         :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does.
         """
         try:
@@ -337,7 +341,7 @@ class ConnectionHandler(Commands):
 
     def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
-            # These are about the writes of their own connection: the one that commands have shared.
+            # These wait for the writes of their own connection to be replicated, so they need the shared one.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
                 try:
@@ -377,7 +381,7 @@ class ConnectionHandler(Commands):
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
         )
 
-    # A name that is no command is not known to be wrong before a connection's class has been asked.
+    # An unknown name never raises on access, as in txredisapi: calling it fails, if the connection has no such method.
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -413,7 +417,7 @@ def _socket_path(name: Any) -> str:
 
 
 def _index(argument: Any) -> Any:
-    """The number of a database as a number, where it is one."""
+    """Return a database index as an int if it is one, else the argument itself."""
     try:
         return int(argument)
     except (TypeError, ValueError):
@@ -444,7 +448,7 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
     return fast_path_of_pool(name, run_shared)
 
 
-#: Name and function of each command that a handler passes on to a connection.
+#: By name: the function of each command that a handler passes on to a connection.
 COMMAND_METHODS: dict[str, Callable[..., Any]] = {
     name: getattr(Commands, name)
     for name in dir(Commands)

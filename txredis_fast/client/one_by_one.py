@@ -1,7 +1,7 @@
-"""A batch on a connection whose class overrides ``execute_command``: each command goes by way of that.
+"""A batch on a connection whose class overrides ``execute_command``: each command is sent by that override.
 
-All is written in one piece, and each place of the result has what its own command was answered with, whatever the
-override does: answers itself, raises, returns nothing, sends other commands beside it.
+All commands are written in one piece. Each place of the result has the reply to its own command, whatever the override
+does: answer by itself, raise, return None, or send other commands.
 
 This module must not know of pools.
 """
@@ -26,12 +26,14 @@ __all__ = ["send_one_by_one"]
 def send_one_by_one(
     connection: RedisProtocol, commands: Sequence[Command], timeout: float | None = None
 ) -> Deferred[list[Any]]:
-    """Send commands by way of ``connection.execute_command``; parameters and result as of ``execute_batch``."""
+    """Send each command by ``connection.execute_command``; parameters and result as of ``execute_batch``."""
     if not connection.connected:
         return fail(NotSentError("Not connected"))
     try:
         for args, _, _ in commands:
-            connection.link.encode(*args)  # what cannot be sent fails all of them, before anything is written
+            connection.link.encode(
+                *args
+            )  # an argument that cannot be encoded fails the batch before anything is written
     except Exception:
         return fail()
     sending = _OneByOne(connection, timeout)
@@ -47,9 +49,9 @@ class _OneByOne:
     def __init__(self, connection: RedisProtocol, timeout: float | None) -> None:
         self._connection = connection
         self._options = {} if timeout is None else {"timeout": timeout}
-        #: Of the transaction that is open.
+        #: The order of replies of the open transaction; None outside of MULTI.
         self._order: ReplyOrder | None = None
-        #: Why it is not to be executed.
+        #: Why the open transaction must not be executed; None if it may.
         self._refusal: BaseException | None = None
 
     def send(self, args: Sequence[Any], post_proc: Converter | None, raw: bool) -> Deferred[Any]:
@@ -78,7 +80,7 @@ class _OneByOne:
         self._order = None
         execute = self._connection.execute_command
         if self._refusal is not None:
-            # As the server does with what it refuses itself: all of it, or nothing.
+            # As the server does after it has refused a command: nothing of the transaction is executed.
             why = ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}")
             return as_deferred(execute, "DISCARD", **self._options).addCallback(lambda _: Failure(why))
         if isinstance(post_proc, ExecConverter):
@@ -89,14 +91,14 @@ class _OneByOne:
         return answer
 
     def results(self, answers: list[tuple[bool, Any]]) -> list[Any]:
-        """The replies in order, errors being values.
+        """Return the replies in order, with errors as values.
 
         :raises ConnectionError: the connection was lost before the last reply.
         """
         replies = [value if success else value.value for success, value in answers]
         lost = [reply for reply in replies if isinstance(reply, ConnectionError)]
         if lost and self._connection.connected:
-            return replies  # the override's own
+            return replies  # the override itself has made these errors
         if lost and len(lost) < len(replies):
             raise next((error for error in lost if isinstance(error, MaybeExecutedError)), _partly(lost[0]))
         if lost:

@@ -1,4 +1,4 @@
-"""Handlers that send commands again: made only where a factory has a retry policy, so that others pay nothing for it.
+"""Handlers that send commands again: a class of its own, so that handlers without a retry policy stay fast.
 
 This module must not know how a command is sent.
 """
@@ -18,12 +18,12 @@ __all__ = ["retrying_class"]
 
 
 def retrying_class(cls: Any) -> Any:
-    """Make the class of handlers that send commands again as their factory's policy says.
+    """Make the class of handlers that send commands again by their factory's policy.
 
-    :param cls: of the handler without that. What is no class stays as it is.
+    :param cls: the class of the handler without retries; anything but a class is returned unchanged.
 
-    A command that a protocol subclass overrides is executed as that has it, and scripts by their hash are: neither is
-    one command whose flags could be known. They are repeated where they are marked.
+    Commands that a protocol subclass overrides, and scripts by their hash, may send several commands, so that it is
+    unknown whether they are safe to repeat. They are repeated only if the caller marks them (``rc.retrying``).
     """
     if not isinstance(cls, type):
         return cls

@@ -1,4 +1,4 @@
-"""A transaction that is run again from its beginning when a watched key has changed.
+"""Repeats of a transaction whose watched keys have changed before its EXEC.
 
 This module must not know of connections.
 """
@@ -34,7 +34,7 @@ async def run_transaction(
         except WatchError:
             if attempt == retries:
                 raise
-            # Its connection is given back by now. The random pause keeps those that lost from meeting all again.
+            # The connection is given back by now. The random pause keeps callers in conflict from colliding again.
             await deferLater(current_reactor(), _pause(attempt, current_reactor().seconds() - begun))
         else:
             return transaction.results or []

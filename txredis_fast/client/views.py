@@ -1,4 +1,4 @@
-"""Views of a handler: the same commands, each sent with some option.
+"""Views of a handler: the same commands, each sent with options.
 
 They are combined by chaining: ``rc.raw.withTimeout(2).get("key")``.
 
@@ -7,21 +7,34 @@ This module must not know how a command is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
+from ..batching import Batch
 from ..commands import Commands
 from ..inflight import check_timeout
 
 __all__ = ["CommandView"]
 
 
+class Host(Protocol):
+    """What a view sends its commands with: a handler."""
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send a command."""
+
+    def batch(
+        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        """Send many commands in one write."""
+
+
 class CommandView(Commands):
     """The commands of a handler, with options of ``execute_command``."""
 
-    def __init__(self, host: Any, options: Mapping[str, Any]) -> None:
+    def __init__(self, host: Host, options: Mapping[str, Any]) -> None:
         self._host = host
         self._options = dict(options)
 
@@ -29,14 +42,12 @@ class CommandView(Commands):
         return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """As the handler's, with the options of this view."""
-        return self._host.execute_command(*args, **{**kwargs, **self._options})  # type: ignore[no-any-return]
+        """Send a command with the options of this view; else as the handler's."""
+        return self._host.execute_command(*args, **{**kwargs, **self._options})
 
-    def batch(self, commands: Any, *, raise_on_error: bool = True) -> Deferred[list[Any]]:
-        """As the handler's, within the time limit of this view."""
-        return self._host.batch(  # type: ignore[no-any-return]
-            commands, raise_on_error=raise_on_error, timeout=self._options.get("timeout")
-        )
+    def batch(self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True) -> Deferred[list[Any]]:
+        """Send many commands within the time limit of this view; else as the handler's."""
+        return self._host.batch(commands, raise_on_error=raise_on_error, timeout=self._options.get("timeout"))
 
     @property
     def raw(self) -> CommandView:

@@ -1,4 +1,4 @@
-"""The connections of one server: which are free, who waits for one, reconnecting, health, blocking commands.
+"""The connections of one server: the pool, its waiting callers, reconnecting, health checks, blocking commands.
 
 This room must not know of commands, nor of what a program holds.
 """

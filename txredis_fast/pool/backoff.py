@@ -1,8 +1,8 @@
 """When a lost connection is made again: the back-off of a pool.
 
-The delay starts anew only after a connection proved usable, and is spread at random. Otherwise a server that accepts
-connections and drops them would be attempted at full pace, and a thousand clients that lose one server in the same
-instant would all come back in one.
+The delay starts anew only after a connection proved usable, else a server that accepts connections and drops them
+would get attempts at full pace. The delay is random, else a thousand clients that lose one server in the same instant
+would all reconnect in the same instant.
 
 This module must not know what the connections are for.
 """

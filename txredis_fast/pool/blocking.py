@@ -1,20 +1,23 @@
-"""A lane for blocking commands: connections beyond the pool's, so that a BLPOP holds up nobody.
+"""The lane: connections beside the pool's for blocking commands, so that a BLPOP delays no other command.
 
-Theory of operation. A connection of the lane is made when a blocking command finds none idle, to the endpoint and with
-the protocol class of the pool, up to a number; it serves one command at a time, rests idle for a while and is then
-closed. It is in neither ``factory.pool`` nor ``factory.size``.
+Theory of operation. The lane opens a connection when a blocking command finds no idle one, up to
+``maxBlockingConnections``. It connects to the pool's endpoint, with the pool's protocol class. A connection serves one
+command at a time and is closed after ``blockingIdleTime`` seconds without one. It is in neither ``factory.pool`` nor
+``factory.size``.
 
-A command that is given up (cancelled, or out of its caller's time) has to leave the server as soon as possible, and
-without taking an element with it. Closing the connection could lose one that is on its way, so the server is told over
-another connection to unblock this one (``CLIENT UNBLOCK``), and the reply is waited for: nil, or an element that had
-been popped already, which goes to ``factory.onUnclaimedReply``. The server may see the UNBLOCK before the command
-itself, and says so; then it is told again, a bounded number of times, before the connection is closed after all. So it
-is where the connection is lost that was to tell it.
+A command that its caller has given up (cancelled, or beyond its time limit) must leave the server soon, and must not
+lose an element. Closing its connection could lose an element that the server has just sent. So the lane sends ``CLIENT
+UNBLOCK`` on another connection, the *messenger*, and awaits the command's reply. That is nil, or an element that the
+server had popped before, which goes to ``onUnclaimedReply``. The UNBLOCK may overtake the command on its way to the
+server, whose answer tells so; then the UNBLOCK is sent again. After ``UNBLOCK_MAX_TRIES`` of these the lane closes the
+command's connection. If the messenger is lost before it has the answer, nobody knows whether the server still acts on
+the UNBLOCK; then the command's connection is closed after the command's reply.
 
-UNBLOCK names a client by its number, and numbers are of one server. Behind a balancer, or a name with several
-addresses, the other connection may lead to another server, where the number is a stranger's. So each connection of the
-lane has a random name (``CLIENT SETNAME``), and the other one is asked first who that number is (``CLIENT LIST ID``).
-Where it is not this connection, or that cannot be asked, this connection is closed.
+UNBLOCK names a client by its ID, which is unique within one server only. Behind a load balancer, or a host name with
+several addresses, the messenger may be connected to another server, where the ID is another client's. So each
+connection of the lane has a random name (``CLIENT SETNAME``), and the messenger first asks its server for the name of
+that ID (``CLIENT LIST ID``). If the names differ, or the server does not tell, the lane closes the command's
+connection instead.
 
 This module must not know single commands, nor how an endpoint connects.
 """
@@ -52,37 +55,37 @@ _log = Logger()
 
 
 class BlockingLane:
-    """The connections of a factory that blocking commands have for themselves.
+    """The connections of a pool that only blocking commands use.
 
-    :ivar connections: all that are being made ready, idle or busy.
-    :ivar waiting: how many commands wait for one.
+    :ivar connections: all of them: in their handshake, idle or busy.
+    :ivar waiting: number of commands that wait for a connection.
     """
 
     def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint, limit: int) -> None:
-        """Make one.
+        """Make a lane without connections.
 
-        :param endpoint: where to connect to.
-        :param limit: how many connections there may be.
+        :param endpoint: of the server.
+        :param limit: maximum number of connections.
         """
         self._factory = factory
         self._endpoint = endpoint
         self._limit = limit
         self._queue = ConnectionQueue(self._timeout, self.why_not_connected, factory.reset_connection, factory.observer)
         self.connections: list[RedisProtocol] = []
-        #: By connection: its number at the server; None where the server does not tell.
+        #: By connection: its client ID at the server; None if the server does not tell.
         self._ids: dict[RedisProtocol, int | None] = {}
-        #: By connection: its name at the server, and the connections that are known to lead to the same server.
+        #: By connection: its name at the server, and the messengers known to be connected to the same server.
         self._names: dict[RedisProtocol, bytes] = {}
         self._same_server: dict[RedisProtocol, WeakSet[RedisProtocol]] = {}
-        #: By idle connection: since when.
+        #: By idle connection: reactor time at which it became idle.
         self._idle: dict[RedisProtocol, float] = {}
         self._attempts: set[Deferred[object]] = set()
         self.waiting = 0
-        #: Attempts that failed since one succeeded.
+        #: Number of attempts that failed since the last one that succeeded.
         self._failures = 0
-        #: How often a connection was made and lost before it could be used, since one could.
+        #: Number of connections that were lost before they were usable, since the last usable one.
         self._dropped = 0
-        #: Why the last of them did.
+        #: Why the last attempt failed.
         self._last_reason = ""
         self._retry: IDelayedCall | None = None
         self._idle_timer: IDelayedCall | None = None
@@ -97,17 +100,17 @@ class BlockingLane:
     ) -> Deferred[Any]:
         """Send a blocking command on a connection of its own.
 
-        :param send: sends it on the connection given, and returns the Deferred of its reply.
-        :param timeout: seconds that all of it may take; None: what ``poolTimeout`` and the command itself say.
-        :param batch: the commands, where it sends several whose replies come in one list.
-        :returns: fires as that Deferred does. Cancelling it gives the command up.
+        :param send: called with the connection; sends the command and returns the Deferred of its reply.
+        :param timeout: seconds from now to the reply; None: the limits are ``poolTimeout`` and the command's own.
+        :param batch: the commands, if ``send`` sends several, whose replies come as one list.
+        :returns: fires as the Deferred of ``send`` does. Cancelling it gives the command up.
         """
         return BlockingCommand(self, send, timeout, batch).deferred
 
     # -- connections for commands
 
     def get(self) -> Deferred[RedisProtocol]:
-        """Fires with a connection that nobody else uses until :meth:`put`."""
+        """Fires with a connection, which is the caller's alone until :meth:`put`."""
         if self._closing or not self._factory.may_wait:
             return fail(NotSentError("Not connected"))
         getting = self._queue.get()
@@ -127,15 +130,15 @@ class BlockingLane:
         try:
             if not isinstance(result, Failure):
                 self._idle.pop(result, None)
-                self._factory.reset_connection(result)  # again, for one that has rested
+                self._factory.reset_connection(result)  # the login may have changed while it was idle
         except BaseException as error:
             if not isinstance(result, Failure):
-                result.link.tear(error)  # nobody knows what state it is in
+                result.link.tear(error)  # its state is unknown
             raise
         return result
 
     def put(self, connection: RedisProtocol) -> None:
-        """A command has its reply: let the next one have the connection, or let it rest."""
+        """A command has its reply: give its connection to the next command, or let it idle."""
         if self._closing:
             return
         try:
@@ -146,24 +149,26 @@ class BlockingLane:
             elif self._idle_timer is None:
                 self._idle_timer = current_reactor().callLater(self._idle_time(), self._close_idle)
         except BaseException as error:
-            connection.link.tear(error)  # perhaps nobody has it, and it does not rest either
+            connection.link.tear(error)  # it may belong to no command and not be idle either
             raise
 
     def _timeout(self) -> float | None:
         timeout: float | None = self._factory.pool_timeout()
         if timeout == 0 and self._factory.size and len(self.connections) < self._limit:
-            return self._factory.connectTimeout or CONNECT_TIMEOUT_SECONDS  # one has to be made first
+            return (
+                self._factory.connectTimeout or CONNECT_TIMEOUT_SECONDS
+            )  # the command has to wait for a new connection
         return timeout
 
     def why_not_connected(self) -> str:
-        """What to tell who has waited in vain."""
+        """Return the text of the error for callers that got no connection."""
         if len(self.connections) >= self._limit:
             return f"Not connected: all {self._limit} connections for blocking commands are taken"
         if self._failures and self._last_reason:
             return f"Not connected: {self._last_reason}"
         return str(self._factory.why_not_connected())
 
-    # -- making and losing them
+    # -- making and losing connections
 
     def _connect_as_needed(self) -> None:
         if self._retry is not None or self._closing:
@@ -184,7 +189,7 @@ class BlockingLane:
         try:
             self._attempts.discard(attempt)
         except BaseException:
-            self._attempts.discard(attempt)  # while it is there, no other one is made
+            self._attempts.discard(attempt)  # an attempt that stays in the set keeps others from being begun
             raise
         if isinstance(result, Failure) and not self._closing:
             self._last_reason = result.getErrorMessage()
@@ -193,11 +198,11 @@ class BlockingLane:
         self._tell_if_closed()
 
     def made(self, connection: RedisProtocol) -> None:
-        """A protocol was built, whose transport is to come."""
+        """A protocol was built; its transport follows."""
         self.connections.append(connection)
 
     def ready(self, connection: RedisProtocol) -> None:
-        """The handshake of a connection is done: learn its number, for CLIENT UNBLOCK."""
+        """A connection's handshake is done: set its name and ask for its client ID, for CLIENT UNBLOCK."""
         self._failures = 0
         if self._closing:
             _close(connection)
@@ -205,7 +210,7 @@ class BlockingLane:
         try:
             name = f"{self._factory.clientName or 'txredis_fast'}-{secrets.token_hex(8)}"
             asked = [
-                # A server before Redis 5.0 does not tell, or an ACL forbids it.
+                # Redis before 5.0 does not know CLIENT ID, and an ACL may forbid it.
                 maybeDeferred(connection.execute_command, *command).addErrback(lambda failure: failure.trap(RedisError))
                 for command in (("CLIENT", "SETNAME", name), ("CLIENT", "ID"))
             ]
@@ -225,7 +230,7 @@ class BlockingLane:
             self.put(connection)
 
     def forsaken(self, connection: RedisProtocol) -> None:
-        """A protocol that was built will have no transport."""
+        """The attempt that a protocol was built for has failed: it gets no transport."""
         if connection in self.connections:
             self.connections.remove(connection)
 
@@ -246,7 +251,7 @@ class BlockingLane:
         self._tell_if_closed()
 
     def _failed(self, dropped: bool = False) -> None:
-        """An attempt failed: try again after a delay for those who wait, where the pool would."""
+        """An attempt failed: if commands wait and the pool reconnects, try again after a delay."""
         self._failures += 1
         if not self.waiting or self._retry is not None:
             return
@@ -277,19 +282,19 @@ class BlockingLane:
             self._idle_timer = current_reactor().callLater(oldest + limit - now, self._close_idle)
 
     def drop(self, reason: Exception) -> None:
-        """End every connection: they lead to a server that is no longer the right one."""
+        """Abort every connection: the server is no longer the right one."""
         for connection in list(self.connections):
             connection.link.abort(reason)
 
     def close_idle_now(self) -> None:
-        """Close what rests: the next ones log in anew."""
+        """Close the idle connections without waiting for ``blockingIdleTime``."""
         for connection in list(self._idle):
             self._idle[connection] = float("-inf")
         cancel_timer(self._idle_timer)
         self._close_idle()
 
     def close(self) -> Deferred[None]:
-        """Make no more connections and close all; waiting commands fail.
+        """Close all connections and make no more; waiting commands fail with ``NotSentError``.
 
         :returns: fires when all are closed.
         """
@@ -309,7 +314,7 @@ class BlockingLane:
         return deferred
 
     def fail_waiting(self, error: Exception) -> None:
-        """Fail all who wait for a connection."""
+        """Fail all commands that wait for a connection."""
         self._queue.fail_waiting(error)
 
     def _tell_if_closed(self) -> None:
@@ -321,14 +326,15 @@ class BlockingLane:
     # -- commands that were given up
 
     def messenger_for(self, connection: RedisProtocol) -> Deferred[RedisProtocol | None]:
-        """Find who can tell the server to end the command that a connection waits for.
+        """Find a messenger: another connection to the same server, to send CLIENT UNBLOCK on.
 
-        :returns: fires with another connection to the same server, or with None if one was lost while it was asked;
-            fails where there is none.
+        :param connection: the one whose command was given up.
+        :returns: fires with the messenger, or with None if it was lost while its server was asked; fails if there is
+            none.
         """
         if self._ids.get(connection) is None:
             return fail(ConnectionError("a blocking command was cancelled"))
-        # Waiting for a shared connection is better than closing this one, which may have an element on its way.
+        # Waiting for a shared connection is better than closing this one: an element may be on its way.
         idle = next(iter(self._idle), None)
         messenger = self._factory.connectionQueue.pick() or idle
         getting = self._factory.getConnection(True) if messenger is None else succeed(messenger)
@@ -355,30 +361,33 @@ class BlockingLane:
             same.add(messenger)
             return messenger
 
-        # Before Redis 6.2 there is only the list of all clients.
+        # Redis before 6.2 only lists all clients.
         asked = ask("ID", number).addErrback(lambda failure: failure.trap(ResponseError) and ask())
         return asked.addCallbacks(check, lambda failure: failure.trap(ConnectionError) and None)
 
     def _keep_idle(self, connection: RedisProtocol) -> None:
         if connection in self._idle:
-            self._idle[connection] = current_reactor().seconds()  # it is not to be closed meanwhile
+            self._idle[connection] = (
+                current_reactor().seconds()
+            )  # else it could be closed before it has sent the UNBLOCK
 
     def unblock(self, messenger: RedisProtocol, connection: RedisProtocol) -> Deferred[bool | None]:
-        """Tell the server to end the command that a connection waits for.
+        """Send CLIENT UNBLOCK for the command of a connection.
 
-        :param messenger: the connection to tell it on.
-        :returns: fires with False if the server has not seen it yet, or has answered it, or was not told; with None if
-            the connection was lost that was to tell it, and nobody knows; fails where it cannot be told.
+        :param messenger: the connection to send it on.
+        :returns: fires with True if the server has ended the command; with False if the command had not arrived or was
+            answered already, or the UNBLOCK was not sent; with None if the messenger was lost, so that the outcome is
+            unknown. Fails if the server refuses.
         """
         number = self._ids.get(connection)
         if number is None or not (messenger in self._idle or messenger in self._factory.connectionQueue.pending):
-            return succeed(False)  # somebody has taken it meanwhile
+            return succeed(False)  # another caller has taken the messenger
         self._keep_idle(messenger)
         answered: Deferred[Any] = maybeDeferred(messenger.execute_command, "CLIENT", "UNBLOCK", number)
         return answered.addCallbacks(bool, _not_answered)
 
     def unclaimed(self, command: Sequence[Any], reply: object) -> None:
-        """A command that was given up has its reply: hand on what it had taken out of the database."""
+        """A command that was given up has its reply: pass what the server popped to ``onUnclaimedReply``."""
         if reply is None or reply == [] or isinstance(reply, Failure) or is_read_only(command):
             return
         hook = self._factory.onUnclaimedReply
@@ -391,7 +400,7 @@ class BlockingLane:
             return
         try:
             hook(command, reply)
-        except Exception:  # the connection is not to suffer from it
+        except Exception:  # the connection stays usable
             _log.failure("onUnclaimedReply raised an exception")
 
 
@@ -413,6 +422,6 @@ def _not_answered(failure: Failure) -> bool | None:
 
 
 def _same_socket(one: RedisProtocol, other: RedisProtocol) -> bool:
-    """Whether two connections lead to one unix socket, and so to one server."""
+    """Whether two connections have the same unix socket as their peer, and so the same server."""
     peers = [getattr(each.transport, "getPeer", lambda: None)() for each in (one, other)]
     return isinstance(peers[0], UNIXAddress) and bool(peers[0].name) and peers[0] == peers[1]

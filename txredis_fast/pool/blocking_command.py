@@ -1,8 +1,8 @@
 """One blocking command in the lane, from waiting for a connection to its reply; and how it is given up.
 
-A command that is given up leaves the server by ``CLIENT UNBLOCK``, sent on another connection, a bounded number of
-times. :mod:`.blocking_state` has its states. No half changes: whatever is raised, the connection is given back or ends,
-and the caller's Deferred fires.
+A command that is given up is ended by ``CLIENT UNBLOCK``, sent on another connection up to ``UNBLOCK_MAX_TRIES`` times;
+:mod:`.blocking_state` has its states. Whatever is raised at any call, the connection is given back or closed, and the
+caller's Deferred fires.
 
 This module must not know how connections are made, nor which one may send an UNBLOCK.
 """
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["BlockingCommand"]
 
 
-# Names of this module: to look them up in the enum is a call, which may raise.
+# Module names, because looking a member up in its enum may be a call, and a call may raise.
 _WAITING, _SENT, _ANSWERED = BlockingState.WAITING, BlockingState.SENT, BlockingState.ANSWERED
 _TAINTED, _DONE = BlockingState.TAINTED, BlockingState.DONE
 _REPLIED = (_ANSWERED, _TAINTED, _DONE)
@@ -94,7 +94,7 @@ class BlockingCommand:
             self._answered(Failure())
 
     def _not_answered(self, failure: Failure) -> Failure:
-        """Raised before, or while, the reply was taken: nobody else would give back what this command has."""
+        """An exception came before or while the reply was handled: give the connection back all the same."""
         if self.state not in _REPLIED:
             self._answered(failure)
         return failure
@@ -128,7 +128,7 @@ class BlockingCommand:
         return [(command, reply) for command, reply in replies if command_name(command) in BLOCKING]
 
     def _release(self) -> None:
-        """Give the connection back, or end it, as the state has it: while an UNBLOCK is unanswered, neither."""
+        """Give the connection back in DONE, close it in TAINTED; in ANSWERED the answer to the UNBLOCK is awaited."""
         if self.state is _DONE:
             self._lane.put(self._connection)
         elif self.state is _TAINTED:
@@ -197,7 +197,7 @@ class BlockingCommand:
         self._timer = current_reactor().callLater(UNBLOCK_DELAY_SECONDS * 2**self._tries, self._unblock)
 
     def _cannot_tell(self, _: Failure) -> None:
-        if self.state not in (_TAINTED, _DONE):  # else the connection ends, or is another command's
+        if self.state not in (_TAINTED, _DONE):  # else it is closed already, or serves another command
             self._end_connection()
 
     def _end_connection(self) -> None:

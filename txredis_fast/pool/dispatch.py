@@ -1,9 +1,10 @@
-"""Which connections of a pool are free, and who waits for one, for how long.
+"""The free connections of a pool, and the callers that wait for one.
 
-A caller either *peeks*, to share a connection that stays free for others, or *gets* one for itself until it *puts*
-it back. Who waits is served in order, and at most ``timeout`` seconds later fails with ``NotSentError``.
+A caller either *peeks*, to share a connection that stays free for others, or *gets* one for itself until it *puts* it
+back. Waiting callers are served in the order of their calls; one that has waited for ``timeout`` seconds fails with
+``NotSentError``.
 
-No half changes: a connection is free, or somebody has it. Whatever is raised between the two gives it back.
+A connection is either free or lent to one caller; an exception raised while it is handed over gives it back.
 
 This module must not know how connections are made.
 """
@@ -29,9 +30,11 @@ __all__ = ["ConnectionQueue"]
 
 
 class ConnectionQueue:
-    """The free connections, and two lines of those who wait.
+    """The free connections, and two lines of waiting callers: those that peek, and those that get.
 
-    :ivar pending: the free connections.
+    :ivar pending: the free connections. (txredisapi's name, which its queue has from Twisted's ``DeferredQueue``.)
+    :ivar current: the connection that commands share now; None if they have to wait. Commands go to one connection
+        while it has little in flight, so that those of one burst are written together.
     """
 
     def __init__(
@@ -42,24 +45,24 @@ class ConnectionQueue:
         observer: Observer | None = None,
         fails_when_full: bool = False,
     ) -> None:
-        """Make one.
+        """Make a queue without connections.
 
-        :param timeout: seconds that one may wait, asked at each call; 0: fails at once; None: no limit.
-        :param why: the text of the error after that.
-        :param reset: called with each connection before others may use it.
-        :param observer: is told of waits that were long or in vain; see ``telemetry.Observer``.
-        :param fails_when_full: whether those fail who would have to wait because all free connections are full.
+        :param timeout: returns the seconds that a caller may wait, called at each call; 0: fail at once; None: no
+            limit.
+        :param why: returns the error's text for a caller that got no connection in time.
+        :param reset: called with each connection before it becomes free.
+        :param observer: notified of waits that were long or in vain; see ``telemetry.Observer``.
+        :param fails_when_full: whether callers fail rather than wait while every free connection has as much in flight
+            as it may.
         """
         self.pending: list[RedisProtocol] = []
-        #: The connection that commands share now, None if they have to wait. All go to the same one while it has
-        #: little to do, so that those given in one burst are written together.
         self.current: RedisProtocol | None = None
         self._closed = False
         self._timeout = timeout
         self._why = why
         self._reset = reset
         self.fails_when_full = fails_when_full
-        #: The turn of the reactor in which the rest of those who wait is served; and whether some are being served now.
+        #: The delayed call that serves the remaining callers, and whether callers are being served now.
         self._serving: IDelayedCall | None = None
         self._is_serving = False
         self._peekers = _Line(self._gave_up, observer)
@@ -67,34 +70,34 @@ class ConnectionQueue:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """Number of waiting callers."""
         return self._peekers.live + self._getters.live
 
     @property
     def full(self) -> bool:
-        """Whether there are free connections, and all are full."""
+        """Whether there are free connections, and each has as much in flight as it may."""
         return bool(self.pending) and all(connection.link.full for connection in self.pending)
 
     def pick(self) -> RedisProtocol | None:
-        """Return a free connection to share, or None if there is none or others have waited longer."""
+        """Return a free connection to share; None if there is none, or if other callers wait for one."""
         if self.current is None or not self.current.link.usable:
             self._choose()
         return self.current
 
     def rebalance(self, connection: RedisProtocol) -> None:
-        """A connection has much to do: let the next commands go to the one with the fewest requests in flight."""
+        """A connection has much in flight: share the one with the fewest requests in flight instead."""
         if connection is self.current and len(self.pending) > 1:
             self.current = min(
                 (free for free in self.pending if free.link.usable and not free.link.full), key=_in_flight, default=None
             )
 
     def filled(self, connection: RedisProtocol) -> None:
-        """A connection is full: the next commands go to another one, or wait until it has room."""
+        """A connection has as much in flight as it may: share another one, or let callers wait."""
         if connection is self.current:
             self._choose()
 
     def has_room(self, connection: RedisProtocol) -> None:
-        """A connection that was full is so no more."""
+        """A connection that was full accepts requests again."""
         if connection in self.pending:
             self._serve()
 
@@ -113,12 +116,12 @@ class ConnectionQueue:
         return next((connection for connection in self.pending if not connection.link.full), None)
 
     def peek(self) -> Deferred[RedisProtocol]:
-        """Fires with a free connection, which others may share."""
+        """Fires with a free connection, which other callers share."""
         connection = self.pick()
         return self._wait_in(self._peekers) if connection is None else succeed(connection)
 
     def get(self) -> Deferred[RedisProtocol]:
-        """Fires with a free connection, which nobody else is given until it is put back."""
+        """Fires with a connection that is the caller's alone until :meth:`put`."""
         self._choose()
         if self._getters.live or self._first_with_room() is None:
             return self._wait_in(self._getters)
@@ -135,7 +138,7 @@ class ConnectionQueue:
         return line.join(self._timeout(), self._why)
 
     def take_shared(self) -> RedisProtocol | None:
-        """Return the connection that commands share now, which nobody else is given until it is put back; or None."""
+        """Return the connection that commands share now, or None; it is the caller's alone until :meth:`put`."""
         connection = self.pick()
         if connection is not None:
             self._take_out(connection)
@@ -150,13 +153,13 @@ class ConnectionQueue:
             raise
 
     def put(self, connection: RedisProtocol) -> None:
-        """Add a connection, new or given back. One that was lost meanwhile is left out."""
+        """Add a connection that is new or given back; one that was lost or is closing is ignored."""
         if self._closed or not connection.link.usable or connection in self.pending:
             return
         try:
             self._reset(connection)
         except BaseException as error:
-            connection.link.tear(error)  # nobody knows what state it is in; another one is made
+            connection.link.tear(error)  # its state is unknown; the pool makes another one
             raise
         if not connection.link.usable:
             return
@@ -164,13 +167,13 @@ class ConnectionQueue:
         self._serve()
 
     def remove(self, connection: RedisProtocol) -> None:
-        """Take out a connection that was lost, if it is free."""
+        """Take out a lost connection, if it is free."""
         if connection in self.pending:
             self.pending.remove(connection)
         self._choose()
 
     def close(self, error: Exception) -> None:
-        """Give no connection out any more, and fail all who wait."""
+        """Lend no more connections, and fail all waiting callers."""
         self._closed = True
         self.pending = []
         self.current = None
@@ -180,7 +183,7 @@ class ConnectionQueue:
         self.fail_waiting(error)
 
     def fail_waiting(self, error: Exception) -> None:
-        """Fail all who wait."""
+        """Fail all waiting callers."""
         self._peekers.fail_all(error)
         self._getters.fail_all(error)
 
@@ -190,7 +193,7 @@ class ConnectionQueue:
         return connection
 
     def _serve(self) -> None:
-        if self._is_serving:  # by whoever was served just now, and gave its connection back at once
+        if self._is_serving:  # called by a caller that was just served and gave its connection back at once
             return
         self._is_serving = True
         try:
@@ -203,7 +206,7 @@ class ConnectionQueue:
             self._is_serving = False
 
     def _serve_some(self) -> None:
-        # Those who share go first: what they send is written before the connection is taken.
+        # Callers that share are served first: their commands are written before a caller takes the connection.
         self._choose()
         left = WAITERS_PER_TURN
         while left and self._peekers.live and (connection := self._first_with_room()) is not None:
@@ -231,11 +234,12 @@ class ConnectionQueue:
 
 
 class _Place:
-    """One place in a line.
+    """One caller's place in a line.
 
-    :ivar line: None once it has been served, failed or given up.
-    :ivar since: when the wait began, where it has a deadline.
-    :ivar context: in which what was asked for goes on, rather than in that of whoever gave the connection back.
+    :ivar line: None once the caller is served, has failed or has cancelled.
+    :ivar since: reactor time when the wait began; None if it has no deadline.
+    :ivar deadline: reactor time in seconds; None: no limit.
+    :ivar context: contextvars context of the waiting caller; its callbacks run in it.
     """
 
     __slots__ = ("context", "deadline", "deferred", "line", "since")
@@ -250,25 +254,25 @@ class _Place:
     def _leave(self, deferred: Deferred[RedisProtocol]) -> None:
         line, self.line = self.line, None
         if line is not None:
-            line.live -= 1  # with nothing called in between, which could raise
+            line.live -= 1  # no call between the two lines: a call may raise
             line.tidy()
 
 
 class _Line:
-    """Places in the order of their coming, with one timer for the oldest.
+    """Waiting callers in the order of their calls, with one timer for the earliest deadline.
 
-    One that is given up only counts as gone, and is taken out with others: its cost does not grow with the line. A
-    place that is taken is one less in ``live`` at once, with nothing called in between: both say the same, whatever is
-    raised.
+    A cancelled place is only marked, and removed later together with others, so that the cost of cancelling does not
+    grow with the line. A place is marked and ``live`` is decremented without a call between the two, so that they agree
+    whatever is raised.
 
-    :ivar live: how many wait.
+    :ivar live: number of callers that wait.
     """
 
     def __init__(self, make_error: Callable[[], Exception], observer: Observer | None) -> None:
         self.live = 0
         self._observer = observer
         self._places: deque[_Place] = deque()
-        #: Whether the deadlines come in the order of the places: they do while the timeout is not changed.
+        #: Whether the deadlines ascend along the line; they do unless a program has changed the timeout.
         self._sorted = True
         self._make_error = make_error
         self._timer: IDelayedCall | None = None
@@ -293,7 +297,7 @@ class _Line:
         return place.deferred
 
     def serve_first(self, connection: RedisProtocol) -> None:
-        """Give a connection to the one who has waited longest; what is raised has not given it to anybody."""
+        """Give a connection to the caller that has waited longest. If this raises, no caller has the connection."""
         places = self._places
         while places[0].line is None:
             places.popleft()
@@ -308,7 +312,7 @@ class _Line:
             place.context.run(place.deferred.callback, connection)
         except BaseException:
             if place.deferred.called:
-                return  # it has the connection
+                return  # the caller has the connection
             if place.line is None:
                 place.deferred.errback(self._make_error())
             raise
@@ -318,15 +322,15 @@ class _Line:
         self._fail(places, lambda: error)
 
     def tidy(self) -> None:
-        """Let go of places that nobody has any more."""
-        # Half of the line at a time, so that each place is looked at twice on average.
+        """Remove the places of callers that no longer wait."""
+        # Only when they are more than half of the line: so each place is looked at twice on average.
         if len(self._places) > 2 * self.live + 16:
             self._places = deque(place for place in self._places if place.line is not None)
         self._rest_if_empty()
 
     def _fail(self, places: list[_Place], make_error: Callable[[], Exception]) -> None:
         def fail_place(_: int, place: _Place) -> None:
-            if not place.deferred.called:  # the callbacks of another one may have cancelled it
+            if not place.deferred.called:  # a callback of another caller may have cancelled it
                 place.deferred.errback(make_error())
 
         for place in places:
@@ -350,16 +354,16 @@ class _Line:
         return next(deadlines, None) if self._sorted else min(deadlines, default=None)
 
     def _check(self, looked: bool = False) -> None:
-        """Fail those whose time is up.
+        """Fail the callers whose deadline is over.
 
-        :param looked: whether the reactor has read since that was found: a reply that lies in a socket may give back
-            the connection that they wait for.
+        :param looked: whether the reactor has read from its sockets since the deadline. A reply that lies there may
+            free a connection, so the callers fail one reactor turn later.
         """
         self._timer = None
         try:
             self._judge(looked)
         except BaseException:
-            if self._timer is None and self.live:  # else nobody would look any more
+            if self._timer is None and self.live:  # without a timer the other callers would wait for ever
                 self._timer = current_reactor().callLater(RECHECK_WAITERS_SECONDS, self._check)
             raise
 
@@ -382,13 +386,13 @@ class _Line:
 
     def _wait_for_next(self, now: float) -> None:
         timer, self._timer = self._timer, None
-        cancel_timer(timer)  # it was begun by one that came just now, behind others
+        cancel_timer(timer)  # a caller that joined during the failures has started it
         deadline = self._soonest()
         if deadline is not None:
             self._timer = current_reactor().callLater(max(0.0, deadline - now), self._check)
 
     def _overdue(self, now: float) -> list[_Place]:
-        """Return the places whose time is up; they are taken by what fails them."""
+        """Return the places whose deadline is over."""
         overdue = []
         for place in self._places:
             if place.line is not None and place.deadline is not None and place.deadline <= now:

@@ -1,7 +1,7 @@
-"""Dead links are noticed: by a PING where nothing else is going on, and by TCP itself where it can.
+"""Detection of dead links: by a PING on an idle connection, and by TCP keepalive.
 
-A link whose other end has vanished without a word looks like one on which nothing happens. :class:`HealthCheck` makes
-something happen on one connection, now and then, with one timer.
+A link whose other end has vanished without a FIN or RST looks like an idle one. :class:`HealthCheck` has one timer, for
+one connection, and sends a PING when nothing has been received for a while.
 
 This module must not know how connections are made or lost, nor single commands but PING.
 """
@@ -23,26 +23,26 @@ __all__ = ["HealthCheck", "keep_alive"]
 
 
 class HealthCheck:
-    """Sees to it that a connection which is dead is closed.
+    """Aborts a connection whose link is dead.
 
-    Where nothing has come for half of ``interval`` it asks for something, with a PING, unless a reply is due anyway;
-    and where nothing comes then within the time that a reply may take, the link is dead. Not asked and not judged are
-    connections that wait for a blocking command, and those whose reading this side has paused; not asked are those
-    that are taken, by a transaction, whose replies a PING would be among.
+    When nothing has been received for half of ``interval``, it sends a PING, unless a reply is due anyway. If nothing
+    is received within the time that a reply may take, the link counts as dead. Connections that wait for a blocking
+    command, and those whose reading this side has paused, are neither sent a PING nor aborted. A connection that is
+    lent, to a transaction, is sent no PING, whose reply would be among the transaction's.
     """
 
     def __init__(self, connection: RedisProtocol, interval: float, is_free: Callable[[RedisProtocol], bool]) -> None:
-        """Begin.
+        """Start the timer.
 
-        :param interval: in seconds; ``replyTimeout``, where that is shorter, is how long a reply may take.
-        :param is_free: tells whether nobody has taken the connection for himself.
+        :param interval: in seconds. A reply may take as long, or ``replyTimeout`` if that is shorter.
+        :param is_free: returns whether the connection is lent to no caller.
         """
         self._connection = connection
         self._half = interval / 2
         self._patience = min(interval, connection.replyTimeout or interval)
         self._pace = min(self._half, self._patience)
         self._is_free = is_free
-        #: How much had come at the last look, for how long nothing has, and for how long a reply has been due.
+        #: Bytes received at the last check; seconds since then without any; seconds that a reply has been due.
         self._heard = self._how_much_has_come()
         self._silent = 0.0
         self._due: float | None = None
@@ -63,7 +63,7 @@ class HealthCheck:
         self._timer = self._connection.callLater(self._pace, self._look)
 
     def _judge(self) -> None:
-        """What had come before the last look lay in the socket perhaps, after a long turn of the program."""
+        """Abort, unless the reactor has read something by now: after a long turn, data may have lain in the socket."""
         if self._how_much_has_come() != self._heard:
             self._look()
             return
@@ -72,13 +72,13 @@ class HealthCheck:
         self._connection.link.abort(error)
 
     def _goes_on(self) -> bool:
-        """Nothing has come: ask, or wait for what is due; False when that was long enough."""
+        """Nothing was received: send a PING or await the reply that is due; False if that took too long."""
         connection = self._connection
         waiting = connection.link.requests.waiting
         if not waiting:
             self._due = None
             if self._silent >= self._half and self._is_free(connection):
-                # Not by way of execute_command: who overrides that to count commands has not given this one.
+                # Not by execute_command: a program that overrides it to count commands did not send this one.
                 connection.link.execute_stock("PING").addErrback(lambda _: None)
                 self._due = 0.0
         elif self._due is None:
@@ -103,11 +103,11 @@ class HealthCheck:
 
 
 def keep_alive(transport: Any, interval: float) -> None:
-    """Have TCP itself find out about a dead link, where the platform lets it be told how soon.
+    """Turn on TCP keepalive, with times that fit the interval where the platform has options for them.
 
-    It does so while a blocking command is waited for, too.
+    It also works while a blocking command waits, when no PING is sent.
 
-    :param interval: seconds without a word before it asks.
+    :param interval: seconds without data before TCP sends a probe.
     """
     connected = _socket_of(transport)
     if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
@@ -132,5 +132,5 @@ def _socket_of(transport: Any) -> socket.socket | None:
         connected = getattr(transport, "socket", None)
         if isinstance(connected, socket.socket):
             return connected
-        transport = getattr(transport, "transport", None)  # the one below TLS
+        transport = getattr(transport, "transport", None)  # the transport below TLS
     return None

@@ -1,10 +1,11 @@
-"""The connections of one server: made, counted, lent, made again when they are lost, and closed.
+"""The pool: opens the connections to one server, lends them, reopens lost ones, and closes them.
 
-A pool stands on its own: ``Pool(options, endpoint)`` has connections after :meth:`Pool.startConnecting`.
+A pool is usable by itself: ``Pool(options, endpoint)``, then :meth:`Pool.startConnecting`.
 :class:`~txredis_fast.RedisFactory` is a pool with the interface of txredisapi, and that of Twisted's connectors.
 
-A usable connection is in the pool one reactor turn after its handshake, so that no user code runs in the middle of an
-endpoint's own bookkeeping. No half changes: a connection that is up is in the pool, or it ends.
+A connection over an endpoint joins the pool one reactor turn after its handshake, so that no user code runs in the
+middle of the endpoint's own bookkeeping. If an exception is raised while it joins, the connection is closed: it would
+be up and never used.
 
 This module must not know single commands.
 """
@@ -34,7 +35,7 @@ from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
 from .health import HealthCheck, keep_alive
 from .refusals import passes_by_itself
-from .reset import reset
+from .reset import end_in_order, reset
 from .slot import PoolSlot
 from .state import PoolEvent, PoolLife
 
@@ -45,13 +46,13 @@ class Pool(Backoff, Factory):
     """The connections of one server.
 
     :ivar pool: the usable connections; :ivar size: their number.
-    :ivar handler: what the handshakes and scripts of connections send follow-up commands with.
+    :ivar handler: what connections send follow-up commands with, such as EVAL after NOSCRIPT.
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     :ivar life: the pool's state; see :mod:`.state`.
-    :ivar login_number: how often the login has changed. A connection of another number has to log in again.
+    :ivar login_number: number of changes of the login; a connection with another number has to log in again.
     """
 
-    #: Seconds that a connection for blocking commands rests before it is closed.
+    #: Seconds that an idle connection for blocking commands stays open.
     blockingIdleTime = BLOCKING_IDLE_SECONDS
     #: Seconds for the handshake of a new connection; None: 30.
     connectTimeout: float | None = None
@@ -71,13 +72,14 @@ class Pool(Backoff, Factory):
         isLazy: bool = False,
         handler: Callable[[Any], Any] | None = None,
     ) -> None:
-        """Make one, which connects when it is started.
+        """Make a pool without connections; :meth:`startConnecting` opens them.
 
-        :param options: where to connect to is not among them.
+        :param options: all but the server's address.
         :param endpoint: an ``IStreamClientEndpoint`` of the server.
-        :param uuid: names the server.
-        :param isLazy: whether failures are logged rather than told to ``deferred``.
-        :param handler: makes the handler; called with the pool. None: the pool is its own handler.
+        :param uuid: the server's name, for logs and statistics.
+        :param isLazy: False: the caller waits for ``deferred``, which fails where a first connection fails for good.
+            True: such failures are logged, and attempts go on after a refused login.
+        :param handler: called with the pool to make the handler. None: the pool is its own handler.
         :raises ValueError: ``isLazy`` is neither True nor False.
         """
         self.uuid = uuid if isinstance(uuid, str | bytes | None) else shown(uuid)
@@ -101,7 +103,7 @@ class Pool(Backoff, Factory):
         self.handler = self if handler is None else handler(self)
 
     def _take_options(self, options: ConnectionOptions) -> None:
-        """Make attributes of the options, which programs may change from then on."""
+        """Copy the options to attributes, which programs may change from then on."""
         self.dbid = options.dbid
         self.poolsize = options.poolsize
         self.charset = options.charset
@@ -211,25 +213,22 @@ class Pool(Backoff, Factory):
 
     def _connection_ready(self, connection: RedisProtocol) -> None:
         try:
-            self._take_in(connection)
+            interval = seconds_or(self.healthCheckInterval, 0)
+            if interval:
+                keep_alive(connection.transport, interval)
+            slot = connection.link.slot
+            if slot is None:
+                self.addConnection(connection)
+            else:
+                current_reactor().callLater(0, slot.ready, connection)
         except BaseException as error:
-            connection.link.tear(error)  # else it would be up, and nobody would be given it
+            connection.link.tear(error)
             raise
-
-    def _take_in(self, connection: RedisProtocol) -> None:
-        interval = seconds_or(self.healthCheckInterval, 0)
-        if interval:
-            keep_alive(connection.transport, interval)
-        slot = connection.link.slot
-        if slot is None:
-            self.addConnection(connection)
-        else:
-            current_reactor().callLater(0, slot.ready, connection)
 
     def stopTrying(self) -> Deferred[Any]:
         """Make no further connection; those that are up stay until they are closed.
 
-        :returns: fires when nothing is being tried any more.
+        :returns: fires when no attempt is in progress any more.
         """
         self.reconnect = False
         self.cancel_attempts(False)
@@ -237,19 +236,20 @@ class Pool(Backoff, Factory):
         return gatherResults(stopping, consumeErrors=True)
 
     def cancel_attempts(self, running: bool) -> None:
-        """Cancel the attempts to connect that are not made by slots.
+        """Cancel the attempts to connect that slots do not make; a pool by itself has none.
 
-        :param running: also those in progress, rather than those only that wait for their delay.
+        :param running: True: also attempts in progress; False: only those that wait for their delay.
         """
 
     def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
-        """Make no further connection, and close each when it has the replies to what is in flight.
+        """Close each connection after the replies to its commands in flight, and make no further connection.
 
-        Commands given from here on, and those that wait for a connection, fail with ``NotSentError``. Blocking commands
-        are not waited for.
+        Later commands, and those that wait for a connection, fail with ``NotSentError``. Replies to blocking commands
+        are not awaited.
 
-        :param timeout: seconds until what is not closed is aborted; None: as the option ``disconnectTimeout``.
-        :returns: fires with None when the pool is empty.
+        :param timeout: seconds until connections that are still open are aborted; None: the option
+            ``disconnectTimeout``.
+        :returns: fires with None when the pool is empty; fails with ``ValueError`` if ``timeout`` is none.
         """
         if timeout is not None:
             try:
@@ -266,7 +266,7 @@ class Pool(Backoff, Factory):
         finishing = list(self.pool)
         for connection in finishing:
             connection.link.drain(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
-        # The others stop when their connections are closed.
+        # Slots of connections that drain are stopped when the pool is empty.
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self.lane is not None:
             ending.append(self.lane.close())
@@ -292,7 +292,7 @@ class Pool(Backoff, Factory):
         try:
             self._add(conn)
         except BaseException as error:
-            conn.link.tear(error)  # else it would be up, and nobody would be given it
+            conn.link.tear(error)
             raise
         if self.deferred is not None and self.size == self.poolsize:
             deferred, self.deferred = self.deferred, None
@@ -314,7 +314,7 @@ class Pool(Backoff, Factory):
         try:
             self._remove(conn)
         except BaseException:
-            self._remove(conn)  # no step of it has to be left out; those that are done do nothing
+            self._remove(conn)  # every step has to be done, and may be done twice
             raise
 
     def _remove(self, conn: RedisProtocol) -> None:
@@ -332,7 +332,7 @@ class Pool(Backoff, Factory):
             deferred.callback(None)
 
     def stats(self) -> Stats:
-        """Return what was counted so far."""
+        """Return the counters and the state of now."""
         return self.observer.stats()
 
     def waitForEmptyPool(self) -> Deferred[None]:
@@ -346,7 +346,7 @@ class Pool(Backoff, Factory):
     # -- what fails
 
     def connectionError(self, why: str) -> None:
-        """The first connection failed for good: tell ``deferred``, or the log if the caller has the handler."""
+        """The first connection failed for good: fail ``deferred``; if the pool is lazy, log it instead."""
         deferred, self.deferred = self.deferred, None
         if deferred is None:
             return
@@ -356,16 +356,16 @@ class Pool(Backoff, Factory):
             deferred.addErrback(lambda _: None)
 
     def noteReason(self, reason: str) -> None:
-        """Remember why the last attempt failed or the last connection was lost, for the errors of who waits."""
+        """Remember why the last attempt failed or the last connection was lost, for the errors of waiting callers."""
         self.last_reason = reason
 
     def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
-        """The only attempt of a slot failed: nothing will be tried again."""
+        """The only attempt of a slot failed, and the pool does not reconnect."""
         self.noteReason(failure.getErrorMessage())
         self.gaveUp(slot)
 
     def gaveUp(self, slot: PoolSlot) -> None:
-        """A slot has ended, for the last reason noted, while ``deferred`` waits for all of them."""
+        """A slot has ended. ``deferred`` fails with the last reason noted, if it waits for the first connections."""
         if self.deferred is None:
             return
         why = f"Redis error: could not connect: {self.last_reason}"
@@ -375,12 +375,12 @@ class Pool(Backoff, Factory):
                 self.fail_waiting(NotSentError(f"Not connected: {self.last_reason}"))
             self.connectionError(why)
         else:
-            # Nobody will get the handler, so nobody else could close what did connect.
+            # The caller gets no handler, so it could not close the connections that are up.
             self.connectionError(why)
             self.disconnect()
 
     def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
-        """AUTH, SELECT or another step after connecting was refused; the protocol closes the connection next.
+        """The server refused AUTH, SELECT or another step of a handshake; the protocol closes the connection next.
 
         A refusal that passes by itself (the server is loading, or has too many clients) changes nothing: the attempts
         go on. Any other fails the callers that wait. It ends the attempts where a constructor's caller waits for the
@@ -388,7 +388,7 @@ class Pool(Backoff, Factory):
         """
         self.noteReason(message)
         first = self.deferred is not None and not self.isLazy
-        # An attempt that was under way with the former password says nothing about the new one.
+        # A refusal of the former password says nothing about the new one.
         outdated = connection is not None and connection.link.login not in (None, self.login_number)
         if outdated or passes_by_itself(error, first):
             log.msg(message)
@@ -401,13 +401,14 @@ class Pool(Backoff, Factory):
             log.msg(message)
         self.fail_waiting(NotSentError(f"Not connected: {message}"))
 
-    # -- giving connections out
+    # -- lending connections
 
     def getConnection(self, peek: bool = False) -> Deferred[RedisProtocol]:
         """Fires with a usable connection, as soon as there is one.
 
-        :param peek: True: to share it. False: to have it alone, until ``connectionQueue.put(connection)``.
-        :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if none will come.
+        :param peek: True: a connection that other callers share. False: one that is the caller's alone until
+            ``connectionQueue.put(connection)``.
+        :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if no connection can come.
         """
         if not self.may_wait:
             return fail(NotSentError("Not connected"))
@@ -424,13 +425,13 @@ class Pool(Backoff, Factory):
         return getting.addCallback(lambda connection: connection.execute_command(*args, **kwargs))
 
     def pool_timeout(self) -> float | None:
-        """Seconds that a command may wait for a connection now; None: any time."""
+        """Return the seconds that a command may wait for a connection; None: no limit."""
         timeout = self.poolTimeout
         return timeout if timeout is None else float(seconds_or(timeout, DEFAULT_POOL_TIMEOUT))
 
     @property
     def blockingLane(self) -> BlockingLane | None:
-        """The connections for blocking commands; None where it is not known how to make any, or none are wanted."""
+        """The connections for blocking commands; None if the option turns them off or the endpoint is unknown."""
         if self.lane is None and self.maxBlockingConnections and not self.life.closing:
             endpoint = self.endpoint_of_lane()
             if endpoint is not None:
@@ -446,49 +447,45 @@ class Pool(Backoff, Factory):
         reset(self, connection)
 
     def found_replica(self, connection: RedisProtocol, error: ResponseError) -> None:
-        """An error reply told that a connection leads to a replica: end it in order, so that it is made anew.
+        """An error reply says that the server is a replica: close the connection gracefully, so that it is made anew.
 
-        Once in each round, see :mod:`.roles`. One that somebody has alone ends when it is given back.
+        Once in each round, see :mod:`txredis_fast._roles`. A connection that is lent is closed when it is given back.
         """
         if self.keeps_trying and self.rounds.replaces(connection.link.round):
             reason = ConnectionError(f"the server is a replica ({error.code})")
             connection.link.replica_error = reason
             if connection in self.connectionQueue.pending:
-                self.end_in_order(connection, reason)
-
-    def end_in_order(self, connection: RedisProtocol, reason: Exception) -> None:
-        """Close a connection that leads to a replica, once it has the replies to what is in flight."""
-        connection.link.drain_when_delivered(self.disconnectTimeout or 5.0, reason)
+                end_in_order(self, connection, reason)
 
     def loggedIn(self, password: Any, username: Any, connections: list[RedisProtocol]) -> None:
-        """``auth`` succeeded on these connections: log in the others, too, before they are used again."""
+        """``auth`` succeeded on these connections; the others log in before they are used again."""
         self.password, self.username = password, username
         self.login_number += 1
         for connection in connections:
             connection.link.login = self.login_number
 
     def logInNext(self, password: Any, username: Any) -> None:
-        """There is no connection: log in the next ones with this, without the delay that a refusal has brought."""
+        """No connection is up: log in the next ones with this, without the delay of a former refusal."""
         self.loggedIn(password, username, [])
         self.resetDelay()
 
     def resetDelay(self) -> None:
-        """The next attempts do not have the delay of a refused login."""
+        """Let the next attempt not wait for the longest delay, which follows a refused login."""
         self.life.enter(PoolEvent.NEW_LOGIN)
 
     def fail_waiting(self, error: Exception) -> None:
-        """Fail all who wait for a connection."""
+        """Fail all callers that wait for a connection."""
         self.connectionQueue.fail_waiting(error)
         if self.lane is not None:
             self.lane.fail_waiting(error)
 
     def failWaitingInVain(self) -> None:
-        """Fail who waits for a connection, if none may come any more."""
+        """Fail all callers that wait for a connection, if none can come any more."""
         if not self.may_wait:
             self.fail_waiting(NotSentError(self.why_not_connected()))
 
     def why_not_connected(self) -> str:
-        """What to tell who has waited in vain."""
+        """Return the text of the error for callers that got no connection."""
         if self.connectionQueue.full:
             return f"Every connection ({self.size}) has as much in flight as it may: {self._limits()}"
         if self.size:

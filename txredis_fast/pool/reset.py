@@ -1,9 +1,9 @@
-"""Bring a connection to its pool's state before others use it: nothing open on it, and the pool's login and database.
+"""Reset a connection before other callers use it: no transaction open, and the pool's login and database.
 
-The pool's login or database may have changed while the connection was made or lent; and whoever had it may have left a
-transaction open on it, or have selected another database.
+The pool's login or database may have changed while the connection was made or lent. The caller that had the connection
+may have left a transaction open, or have selected another database.
 
-This module must not know who waits for a connection.
+This module must not know which callers wait for a connection.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from ..connection import RedisProtocol
 if TYPE_CHECKING:
     from .pool import Pool
 
-__all__ = ["reset"]
+__all__ = ["end_in_order", "reset"]
 
 
 def reset(pool: Pool, connection: RedisProtocol) -> None:
-    """Write what brings a connection to the pool's state; the commands of its next user follow behind that.
+    """Write the commands that reset a connection; the next caller's commands follow them on the wire.
 
-    A connection that cannot be brought there is closed.
+    A connection that cannot be reset is closed.
     """
     link = connection.link
     scope, link.scope = link.scope, None
     if scope is not None:
         scope.abandon()
     if link.replica_error is not None:
-        pool.end_in_order(connection, link.replica_error)
+        end_in_order(pool, connection, link.replica_error)
         link.close_if_idle()
         return
-    if link.login == FOREIGN_LOGIN:  # the pool's login may not be known: "default" without a password, for instance
+    if link.login == FOREIGN_LOGIN:  # a pool without a password has no command to log in again
         link.drain(0)
         if connection.transport is not None:
             connection.transport.loseConnection()
@@ -49,6 +49,14 @@ def reset(pool: Pool, connection: RedisProtocol) -> None:
     if dbid is not None and connection.dbid != dbid:
         connection.dbid = dbid
         connection.select(dbid).addErrback(_abort, connection)
+
+
+def end_in_order(pool: Pool, connection: RedisProtocol, reason: Exception) -> None:
+    """Close a connection after the replies to its commands in flight.
+
+    :param reason: the error of the requests that are not answered within ``disconnectTimeout``.
+    """
+    connection.link.drain_when_delivered(pool.disconnectTimeout or 5.0, reason)
 
 
 def _abort(failure: Failure, connection: RedisProtocol) -> None:

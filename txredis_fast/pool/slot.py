@@ -1,7 +1,7 @@
 """One place in a pool: a Twisted ``ClientService`` that keeps one connection to an endpoint.
 
-It adds to the service what a pool needs: to stop for good, a back-off that begins anew only when a connection proved
-usable, and to notice a lost connection whose protocol does not chain ``connectionLost``.
+A slot adds three things to the service: it stops for good, it restarts the back-off only after a connection proved
+usable, and it notices a lost connection whose protocol does not chain ``connectionLost``.
 
 This module must not know commands or replies.
 """
@@ -38,13 +38,13 @@ class PoolSlot:
     def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint) -> None:
         self._factory = factory
         self._protocol: RedisProtocol | None = None
-        #: When that was made.
+        #: Reactor time when it was made.
         self._made_at = 0.0
-        #: Attempts that failed, and connections that were lost without having proved usable, since one had.
+        #: Failed attempts, and lost connections that had not proved usable, since a connection last proved usable.
         self._failures = 0
-        #: How many of these were connections that were lost.
+        #: The lost connections among them.
         self._dropped = 0
-        #: Fires when it has stopped; None before that is wanted.
+        #: Fires when the slot has stopped; None before :meth:`stop`.
         self._stopping: Deferred[Any] | None = None
         self._service = ClientService(
             _NotedAttempts(endpoint, factory),
@@ -55,7 +55,7 @@ class PoolSlot:
 
     @property
     def alive(self) -> bool:
-        """Whether it has a connection, or may still get one."""
+        """Whether the slot has a connection, or may still get one."""
         if self._stopping is not None:
             return False
         return self._protocol is None or bool(self._protocol.connected) or bool(self._factory.keeps_trying)
@@ -63,15 +63,18 @@ class PoolSlot:
     def start(self) -> None:
         """Begin to connect."""
         if not self._factory.keeps_trying:
-            # Asked for before the start, because an endpoint may fail at once.
+            # Before the start, because an endpoint may fail at once.
             self._service.whenConnected(failAfterFailures=1).addErrback(self._first_attempt_failed)
         self._service.startService()
 
     def stop_trying(self) -> Deferred[Any]:
-        """Stop once the connection that there is, if any, is closed; fires when an idle slot has stopped."""
+        """Make no further connection; one that is up stays.
+
+        :returns: fires at once if a connection is up, else when the slot has stopped.
+        """
         if self._protocol is not None:
             return succeed(None)
-        # Called from a connectionMade, this would stop an attempt that the endpoint is just completing.
+        # One turn later: called from connectionMade, it would stop an attempt that the endpoint is completing.
         return deferLater(current_reactor(), 0, self._stop_if_idle)
 
     def _stop_if_idle(self) -> Deferred[Any] | None:
@@ -80,17 +83,17 @@ class PoolSlot:
     def stop(self) -> Deferred[Any]:
         """Stop now and close the connection; fires when it is closed."""
         if self._stopping is None:
-            # Noted first: stopping may lose the connection at once. And once: a service that stops refuses to be.
+            # Set before the service stops, because that may lose the connection at once, which calls this again.
             self._stopping = Deferred()
             self._service.stopService().chainDeferred(self._stopping)
         return self._stopping
 
     def holds(self, connections: list[Any]) -> bool:
-        """Whether its connection is one of these, and up."""
+        """Whether the slot's connection is one of these."""
         return self._protocol is not None and self._protocol in connections
 
     def lost(self, protocol: RedisProtocol) -> None:
-        """The connection was lost; where it had proved usable, the back-off begins anew."""
+        """The connection was lost; if it had proved usable, the back-off restarts."""
         if self._protocol is protocol:
             self._protocol = None
             if self._factory.hasProved(protocol, self._made_at):
@@ -100,33 +103,33 @@ class PoolSlot:
             if not self._factory.keeps_trying and self._stopping is None:
                 self.stop()
                 self._factory.failWaitingInVain()
-                # Lost before it, or another one, became usable. (A program whose connectionMade does not chain never
-                # waits for that.)
+                # The first connections were never all usable. (Without a handshake, because a program's connectionMade
+                # does not chain, nobody waits for them.)
                 if self._factory.deferred is not None and protocol.link.handshake_begun:
                     current_reactor().callLater(0, self._factory.gaveUp, self)
 
     def forsaken(self, protocol: RedisProtocol) -> None:
-        """A protocol that was built will have no transport: the attempt has failed, which is told next."""
+        """The attempt that a protocol was built for has failed: it gets no transport."""
         if self._protocol is protocol:
             self._protocol = None
 
     def made(self, protocol: RedisProtocol) -> None:
-        """A protocol was built, whose transport is to come."""
+        """A protocol was built; its transport follows."""
         self._protocol = protocol
         self._made_at = current_reactor().seconds()
 
     def ready(self, protocol: RedisProtocol) -> None:
-        """The handshake of its connection is done."""
+        """The handshake of the slot's connection is done."""
         try:
             self._factory.addConnection(protocol)
         except BaseException as error:
-            protocol.link.tear(error)  # else it would be up, and nobody would be given it
+            protocol.link.tear(error)  # else it would be up and never used
             raise
 
     def _retry_delay(self, attempt: int) -> float:
         try:
             return self._delay_after_failure()
-        except BaseException:  # a service that cannot be told a delay never tries again
+        except BaseException:  # a ClientService whose retryPolicy raises never tries again
             _log.failure("The delay of the next attempt to connect cannot be told")
             return FALLBACK_RETRY_SECONDS
 
@@ -142,13 +145,16 @@ class PoolSlot:
 
     def _first_attempt_failed(self, failure: Failure) -> None:
         if not failure.check(CancelledError):
-            # The service is in the middle of a transition and cannot be stopped from here.
+            # One turn later: the service is in a transition and cannot be stopped from here.
             current_reactor().callLater(0, self._factory.firstAttemptFailed, self, failure)
 
 
 @implementer(IStreamClientEndpoint)
 class _NotedAttempts:
-    """An endpoint whose attempts end in time. It tells why one failed, which ClientService keeps to itself."""
+    """An endpoint with a time limit for each attempt, which tells the pool why an attempt failed.
+
+    ClientService does not tell.
+    """
 
     def __init__(self, endpoint: IStreamClientEndpoint, factory: Pool) -> None:
         self._endpoint = endpoint
@@ -162,7 +168,7 @@ class _NotedAttempts:
         try:
             attempt = connect_for(self._factory, self._endpoint, protocolFactory)
             return attempt.addErrback(self._failed)
-        except BaseException:  # a service whose endpoint raises is not in a state that it knows
+        except BaseException:  # an endpoint that raises would leave the service in a state without a way out
             failed = fail()
             if attempt is not None:
                 attempt.addErrback(lambda _: None)
@@ -170,16 +176,16 @@ class _NotedAttempts:
             return failed
 
     def _failed(self, failure: Failure) -> Failure:
-        if not failure.check(CancelledError):  # by ourselves
+        if not failure.check(CancelledError):  # this side cancels attempts when it stops
             self._factory.noteReason(failure.getErrorMessage())
         return failure
 
 
 class Keeper(Protocol):
-    """What keeps connections of a pool: a slot, or the lane for blocking commands."""
+    """What owns connections of a pool: a slot, or the lane for blocking commands."""
 
     def made(self, protocol: RedisProtocol, /) -> None:
-        """A protocol was built, whose transport is to come."""
+        """A protocol was built; its transport follows."""
 
     def ready(self, protocol: RedisProtocol, /) -> None:
         """The handshake of a connection is done."""
@@ -188,30 +194,27 @@ class Keeper(Protocol):
         """A connection was lost."""
 
     def forsaken(self, protocol: RedisProtocol, /) -> None:
-        """A protocol that was built will have no transport."""
+        """The attempt that a protocol was built for has failed: it gets no transport."""
 
 
 @implementer(IProtocolFactory)
 class PoolProtocols:
-    """The factory as an endpoint sees it: makes protocols that know what keeps them.
-
-    That is told when one is ``made``, ``ready`` and ``lost``, or ``forsaken`` before it had a connection.
-    """
+    """A protocol factory for an endpoint: builds the pool's protocols, and tells a keeper what happens to them."""
 
     def __init__(self, factory: Pool, slot: Keeper) -> None:
         self._factory = factory
         self._slot = slot
 
     def doStart(self) -> None:
-        """As the factory's."""
+        """As the pool's."""
         self._factory.doStart()  # type: ignore[no-untyped-call]
 
     def doStop(self) -> None:
-        """As the factory's."""
+        """As the pool's."""
         self._factory.doStop()  # type: ignore[no-untyped-call]
 
     def buildProtocol(self, address: IAddress) -> RedisProtocol | None:
-        """Make the protocol of a new connection; None where the factory does."""
+        """Make the protocol of a new connection; None if the pool's buildProtocol returns None."""
         slot = self._slot
         protocol: RedisProtocol | None = self._factory.buildProtocol(address)
         if protocol is None:
@@ -229,7 +232,7 @@ class PoolProtocols:
                 slot.lost(protocol)
 
         def forsake(reason: Failure) -> None:
-            """The attempt that it was made for has been given up."""
+            """The attempt that the protocol was built for has been given up."""
             if protocol.transport is None or protocol.link.is_lost:
                 slot.forsaken(protocol)
             else:

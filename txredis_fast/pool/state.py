@@ -18,26 +18,26 @@ __all__ = ["TRANSITIONS", "PoolEvent", "PoolLife", "PoolState"]
 
 
 class PoolState(enum.Enum):
-    """What a pool is at."""
+    """The states of a pool."""
 
     FIRST = "first"  # no connection has been usable yet
     UP = "up"  # at least one connection is usable
-    RETRYING = "retrying"  # there was one, there is none; attempts go on, where ``reconnect`` has it so
-    REFUSED = "refused"  # the server has refused the last handshake: the next attempts come at the slowest pace
-    CLOSING = "closing"  # disconnect() was called: commands are refused, connections close when they are idle
+    RETRYING = "retrying"  # the last usable connection was lost; attempts go on if ``reconnect`` says so
+    REFUSED = "refused"  # the server refused the last handshake: the next attempt waits for the longest delay
+    CLOSING = "closing"  # disconnect() was called: commands fail, connections close after their last replies
     CLOSED = "closed"
 
 
 class PoolEvent(enum.Enum):
     """What happens to a pool."""
 
-    ADDED = "added"  # a connection has become usable
+    ADDED = "added"  # a connection has joined the pool
     EMPTIED = "emptied"  # the last usable connection was lost
-    REFUSED = "refused"  # the server has refused a handshake, and would refuse the next one
-    NEW_LOGIN = "new login"  # the program has given another password: the refusal of the former one says nothing
-    CLOSE = "close"
+    REFUSED = "refused"  # the server refused a handshake for a reason that does not pass by itself
+    NEW_LOGIN = "new login"  # the program changed the password: the refusal of the former one is void
+    CLOSE = "close"  # disconnect()
     ENDED = "ended"  # the last connection is closed
-    REOPEN = "reopen"  # a program sets ``disconnectCalled`` back
+    REOPEN = "reopen"  # a program sets ``disconnectCalled`` to False
 
 
 _S, _E = PoolState, PoolEvent
@@ -64,12 +64,12 @@ class PoolLife:
 
     @property
     def closing(self) -> bool:
-        """Whether the pool was told to disconnect: it lends no connection, and makes none."""
+        """Whether :meth:`.Pool.disconnect` was called: the pool lends and makes no connections."""
         return self.state in _CLOSING
 
     @property
     def refused(self) -> bool:
-        """Whether the next attempt to connect has to wait for the longest delay."""
+        """Whether the server refused the last handshake."""
         return self.state is _S.REFUSED
 
     def enter(self, event: PoolEvent) -> None:

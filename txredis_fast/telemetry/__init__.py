@@ -1,4 +1,4 @@
-"""What is seen from outside: events, hooks, statistics; secrets are kept out of every text.
+"""Observability: events, hooks, statistics, and texts without secrets.
 
 This room must not know of connections.
 """

@@ -1,4 +1,4 @@
-"""What is told to the log: every event's text, level and fields, in one place.
+"""All events that are logged: text, level and fields.
 
 Events go through Twisted's structured logger with ``log_namespace="txredis_fast"`` and the name of the event in
 ``redis_event``, so that an observer can pick them. These names and fields are stable:
@@ -11,7 +11,7 @@ lost                info     ``reason``, ``unanswered`` (commands written and no
                              program disconnected
 retry               info     ``delay`` (seconds), ``attempt`` (from 1)
 timeout             warn     ``reason``, ``unanswered``
-pool_wait_over      warn     ``waited`` (how many gave up at that moment), ``reason``
+pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``
 slow_pool_wait      warn     ``seconds``
 subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
 slow_command        warn     ``command`` (its name), ``arguments`` (how many), ``seconds``
@@ -24,8 +24,6 @@ This module must not know connections or commands.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from twisted.logger import Logger, LogLevel
 
@@ -61,7 +59,7 @@ def connected(server: str, connections: int, poolsize: int) -> None:
 def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
     """A connection was lost.
 
-    :param wanted: whether the program disconnected.
+    :param wanted: whether the program had called ``disconnect()``.
     """
     _log.emit(
         LogLevel.debug if wanted else LogLevel.info,
@@ -74,7 +72,7 @@ def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
 
 
 def retry(server: str, delay: float, attempt: int) -> None:
-    """There will be another attempt to connect."""
+    """Another attempt to connect is scheduled."""
     _log.info(
         "Redis {server}: attempt {attempt} to connect again in {delay:.1f} seconds",
         redis_event="retry",
@@ -85,7 +83,7 @@ def retry(server: str, delay: float, attempt: int) -> None:
 
 
 def timeout(server: str, reason: str, unanswered: int) -> None:
-    """A reply did not come in time, so its connection is closed."""
+    """A reply was overdue, so the connection is closed."""
     _log.warn(
         "Redis {server}: {reason}; its connection is closed, with {unanswered} commands unanswered",
         redis_event="timeout",
@@ -96,7 +94,7 @@ def timeout(server: str, reason: str, unanswered: int) -> None:
 
 
 def pool_wait_over(server: str, waited: int, reason: str) -> None:
-    """Commands have waited for a connection in vain."""
+    """Commands have failed because no connection was free in time."""
     _log.warn(
         "Redis {server}: {waited} commands waited for a connection in vain: {reason}",
         redis_event="pool_wait_over",
@@ -107,7 +105,7 @@ def pool_wait_over(server: str, waited: int, reason: str) -> None:
 
 
 def slow_pool_wait(server: str, seconds: float) -> None:
-    """A command has waited long for a connection."""
+    """A command has waited for a connection longer than ``slowCommandThreshold``."""
     _log.warn(
         "Redis {server}: a command waited {seconds:.3f} seconds for a connection",
         redis_event="slow_pool_wait",
@@ -117,7 +115,7 @@ def slow_pool_wait(server: str, seconds: float) -> None:
 
 
 def subscription_gap(server: str, seconds: float, names: int) -> None:
-    """Subscriptions were made again; what was published meanwhile is lost."""
+    """Subscriptions are restored; messages published meanwhile are lost."""
     _log.warn(
         "Redis {server}: no messages for {seconds:.3f} seconds; subscribed again to {names} channels and patterns",
         redis_event="subscription_gap",
@@ -128,7 +126,7 @@ def subscription_gap(server: str, seconds: float, names: int) -> None:
 
 
 def slow_command(server: str, command: str, arguments: int, seconds: float) -> None:
-    """A command was answered late."""
+    """The reply to a command took longer than ``slowCommandThreshold``."""
     _log.warn(
         "Redis {server}: {command} with {arguments} arguments took {seconds:.3f} seconds",
         redis_event="slow_command",
@@ -139,6 +137,6 @@ def slow_command(server: str, command: str, arguments: int, seconds: float) -> N
     )
 
 
-def hook_failed(hook: Any) -> None:
-    """A hook has raised an exception, which is being handled."""
+def hook_failed(hook: object) -> None:
+    """A hook has raised the exception that is being handled."""
     _log.failure("Redis: a hook of class {hook} failed", redis_event="hook_failed", hook=type(hook).__name__)

@@ -1,8 +1,8 @@
 """Hooks around every command, which cost nothing where there are none.
 
-A factory that has hooks gives each protocol that it makes an ``execute_command`` and an ``execute_batch`` of its own,
-around those of its class; without hooks nothing is looked at. All roads to the wire lead through these two: methods,
-transactions, blocking commands; pipelines and batches through the second.
+A pool with hooks gives each protocol that it makes its own ``execute_command`` and ``execute_batch``, which wrap those
+of the class; a pool without hooks leaves the protocol alone. Every command passes one of the two: methods, transactions
+and blocking commands the first, pipelines and batches the second.
 
 This module must not know how commands are sent.
 """
@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 from .._reactor import current_reactor
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS
 from . import events
+from .observed import Connection
 from .redact import redacted, secrets_of
 
 __all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
@@ -26,55 +27,56 @@ __all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
 
 @dataclasses.dataclass(frozen=True)
 class CommandInfo:
-    """What a hook is told of a command: nothing that a user may have put into it."""
+    """Facts about a command, for hooks: nothing that comes from a user of the program."""
 
     #: Its name in capitals (``"GET"``); ``"PIPELINE"`` for a pipeline or a batch, which is one.
     name: str
-    #: How many arguments it has, its name not counted; of a pipeline all together.
+    #: How many arguments it has, its name not counted; of a pipeline: of all its commands together.
     arguments: int
-    #: How many commands these are: 1, but for a pipeline.
+    #: 1; of a pipeline: how many commands it has.
     commands: int
-    #: Whether the server may take its time to answer (``BLPOP``).
+    #: Whether the server may delay its reply (``BLPOP``).
     blocking: bool
-    #: Host and port, or the path of a socket and None; ("", None) where they are not known.
+    #: Host and port, or the path of a socket and None; ("", None) if they are not known.
     server: tuple[str, int | None]
     #: The database.
     database: int
 
 
 class CommandHook(Protocol):
-    """What a hook has. An exception that it raises is logged, and harms neither the command nor other hooks."""
+    """Interface of a hook. An exception that it raises is logged, and harms neither the command nor other hooks."""
 
     def command_started(self, command: CommandInfo) -> Any:
-        """A command is being given to a connection.
+        """A command is about to be sent.
 
-        :returns: anything, for ``command_ended``.
+        :returns: any object, which is passed to ``command_ended``.
         """
 
     def command_ended(self, token: Any, error: BaseException | None) -> None:
-        """A command was answered, refused, cancelled, or lost with its connection. Called before its own callbacks.
+        """A command was answered, refused, cancelled, or lost with its connection. Called before its callbacks.
 
         :param token: what ``command_started`` returned.
-        :param error: None: it was answered. Else what it fails with; of a pipeline, the first error reply.
+        :param error: None if it was answered; else the exception that it fails with; of a pipeline, the first error
+        reply.
         """
 
 
 class SlowCommands:
-    """The hook that logs commands that take long. Blocking ones do so on purpose, and are left out."""
+    """The hook that logs slow commands, except blocking ones, which are slow on purpose."""
 
     def __init__(self, threshold: float) -> None:
-        """Make one.
+        """Log slow commands.
 
         :param threshold: seconds from which on a command is slow.
         """
         self._threshold = threshold
 
-    def command_started(self, command: CommandInfo) -> Any:
-        """Note the time."""
+    def command_started(self, command: CommandInfo) -> tuple[CommandInfo, float]:
+        """Record the time."""
         return command, current_reactor().seconds()
 
     def command_ended(self, token: Any, error: BaseException | None) -> None:
-        """Look how long it took."""
+        """Log the command if it took too long."""
         command, started = token
         seconds = current_reactor().seconds() - started
         if seconds >= self._threshold and not command.blocking:
@@ -82,10 +84,12 @@ class SlowCommands:
             events.slow_command(host if port is None else f"{host}:{port}", command.name, command.arguments, seconds)
 
 
-def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[Any], tuple[str, int | None]]) -> None:
+def instrument(
+    protocol: Connection, hooks: Sequence[CommandHook], server: Callable[[Connection], tuple[str, int | None]]
+) -> None:
     """Have hooks called around every command of one connection.
 
-    :param server: tells the address of a connection, once it is made.
+    :param server: returns the address of a connection that is made.
     """
     execute, batch, stock = protocol.execute_command, protocol.execute_batch, protocol.link.execute_stock
 
@@ -93,7 +97,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
         name = _name_of(args[0]) if args else ""
         return CommandInfo(name, max(0, len(args) - 1), 1, blocking, server(protocol), protocol.dbid or 0)
 
-    def around(run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def around(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tokens = _started(hooks, told(args, bool(kwargs.get("blocking"))))
         try:
             result = run(*args, **kwargs)
@@ -103,7 +107,7 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
         return result.addBoth(_answered, tokens, protocol) if isinstance(result, Deferred) else result
 
     def execute_command(*args: Any, **kwargs: Any) -> Any:
-        if protocol.link.scope is not None:  # which gives it to one of the two others
+        if protocol.link.scope is not None:  # which passes it to one of the two others
             return execute(*args, **kwargs)
         return around(execute, args, kwargs)
 
@@ -115,12 +119,12 @@ def instrument(protocol: Any, hooks: Sequence[CommandHook], server: Callable[[An
         info = CommandInfo("PIPELINE", arguments, len(commands), False, server(protocol), protocol.dbid or 0)
         return batch(commands, *args, **kwargs).addBoth(_answered, _started(hooks, info), protocol)
 
-    protocol.execute_command = execute_command
+    protocol.execute_command = execute_command  # type: ignore[method-assign]
     protocol.link.execute_stock = execute_stock
-    protocol.execute_batch = execute_batch
+    protocol.execute_batch = execute_batch  # type: ignore[method-assign]
 
 
-def _name_of(name: Any) -> str:
+def _name_of(name: object) -> str:
     if isinstance(name, bytes | bytearray):
         name = bytes(name[:COMMAND_NAME_MAX_CHARACTERS]).decode("ascii", "backslashreplace")
     return name.partition(" ")[0][:COMMAND_NAME_MAX_CHARACTERS].upper() if isinstance(name, str) else "?"
@@ -139,7 +143,7 @@ def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
     return tokens
 
 
-def _answered(result: Any, tokens: list[_Token], protocol: Any) -> Any:
+def _answered(result: Any, tokens: list[_Token], protocol: Connection) -> Any:
     error = None
     if isinstance(result, Failure):
         error = result.value

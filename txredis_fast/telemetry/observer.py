@@ -1,6 +1,7 @@
-"""What a factory's connections do, as seen from outside: the events, counters and hooks of one factory.
+"""The events, counters and hooks of one pool.
 
-A factory tells it what happens; it decides what that is worth. This module must not change anything.
+The pool calls the observer for everything that happens; the observer counts it, and decides what is logged. This module
+must not change anything else.
 """
 
 from __future__ import annotations
@@ -13,49 +14,50 @@ from .._reactor import current_reactor
 from ..exceptions import ReplyTimeoutError
 from . import events
 from .hooks import CommandHook, SlowCommands, instrument
+from .observed import Connection, Pool
 from .stats import Counters, Stats
 
 __all__ = ["Observer"]
 
 
 class Observer:
-    """Observes the connections of a factory."""
+    """Observes the connections of a pool."""
 
-    def __init__(self, factory: Any, hooks: Sequence[CommandHook], slow: float | None) -> None:
-        """Make one.
+    def __init__(self, factory: Pool, hooks: Sequence[CommandHook], slow: float | None) -> None:
+        """Observe a pool.
 
         :param hooks: called around every command.
-        :param slow: seconds from which on a command is logged as slow; None: never.
+        :param slow: seconds from which on a command, or waiting for a connection, is logged as slow; None: never.
         """
         self._factory = factory
         self._hooks = [*hooks, *([] if slow is None else [SlowCommands(slow)])]
         self._slow = slow
-        #: The connections whose counts are not kept yet.
-        self._counted: dict[Any, None] = {}
+        #: The connections whose counts are not added to the counters yet.
+        self._counted: dict[Connection, None] = {}
         self._counters = Counters()
 
     @property
     def server(self) -> str:
-        """What to call the server: ``host:port``, a path, or the name of a service."""
+        """The server's name in events: ``host:port``, a path, or the name of a service."""
         factory = self._factory
         name = factory.uuid or getattr(factory, "service_name", None)
         if name is None:
             name = next((_peer(connection)[0] for connection in factory.pool), "")
         return as_text(name)
 
-    def built(self, protocol: Any) -> None:
-        """A protocol was made; its transport is to come."""
+    def built(self, protocol: Connection) -> None:
+        """A protocol was made; it has no transport yet."""
         if self._hooks:
             instrument(protocol, self._hooks, self._address)
         protocol.whenConnected().addCallback(self._usable)
         protocol.whenDisconnected().addCallback(self._lost)
 
-    def _usable(self, protocol: Any) -> None:
+    def _usable(self, protocol: Connection) -> None:
         self._counted[protocol] = None
         self._counters.connections_made += 1
         events.connected(self.server, len(self._counted), self._factory.poolsize)
 
-    def _lost(self, protocol: Any) -> None:
+    def _lost(self, protocol: Connection) -> None:
         unanswered, was_usable = self._counters.keep(protocol, self._counted)
         self._counters.connections_lost += was_usable
         if isinstance(protocol.link.end_reason, ReplyTimeoutError):
@@ -65,31 +67,38 @@ class Observer:
             events.lost(self.server, protocol.link.lost_because, unanswered, self._factory.disconnectCalled)
 
     def retry(self, delay: float, attempt: int) -> None:
-        """There will be another attempt to connect."""
+        """Another attempt to connect is scheduled."""
         self._counters.retries += 1
         events.retry(self.server, delay, attempt)
 
     def pool_wait_over(self, waited: int, reason: str) -> None:
-        """Commands have waited for a connection in vain."""
+        """Commands have failed because no connection was free in time."""
         self._counters.wait_timeouts += waited
         events.pool_wait_over(self.server, waited, reason)
 
     def waited(self, since: float) -> None:
-        """A command has got its connection, for which it waited since then."""
+        """A command that was waiting has a connection now.
+
+        :param since: absolute reactor time in seconds when it began to wait.
+        """
         if self._slow is not None:
             seconds = current_reactor().seconds() - since
             if seconds >= self._slow:
                 events.slow_pool_wait(self.server, seconds)
 
     def subscription_gap(self, seconds: float, names: int) -> None:
-        """Subscriptions were interrupted for so many seconds, and made again to so many names."""
+        """Subscriptions are restored.
+
+        :param seconds: for how long they were interrupted.
+        :param names: how many channels and patterns are restored.
+        """
         self._counters.subscription_gaps += 1
         events.subscription_gap(self.server, seconds, names)
 
     def stats(self) -> Stats:
         """Return a snapshot."""
         factory, queue = self._factory, self._factory.connectionQueue
-        lane = factory.lane  # not blockingLane, which makes one
+        lane = factory.lane  # not blockingLane, which creates it
         return self._counters.snapshot(
             self._counted,
             waiting=queue.waiting + (0 if lane is None else lane.waiting),
@@ -99,15 +108,15 @@ class Observer:
             free=len(queue.pending),
         )
 
-    def _address(self, protocol: Any) -> tuple[str, int | None]:
-        host, _, port = (self._factory.uuid or "").rpartition(":")
+    def _address(self, protocol: Connection) -> tuple[str, int | None]:
+        host, _, port = as_text(self._factory.uuid or "").rpartition(":")
         if host and port.isdigit():
             return host, int(port)
         return _peer(protocol)
 
 
-def _peer(protocol: Any) -> tuple[str, int | None]:
-    """Where a connection leads."""
+def _peer(protocol: Connection) -> tuple[str, int | None]:
+    """Host and port of a connection's peer, or the path of its socket and None."""
     peer: Any = protocol.transport.getPeer() if protocol.transport is not None else None
     if hasattr(peer, "host"):
         return str(peer.host), int(peer.port)

@@ -1,11 +1,12 @@
-"""Keep passwords out of texts that come from elsewhere: a server, or whatever answers there, may repeat what it got.
+"""Keep passwords out of texts that a server sends: it, or any other program that answers there, may repeat its input.
 
-Words of this package have no password in them, and are not searched. What a server says is searched once, for the whole
-secret; a text that is withheld for one leaves the error's code. Nothing here raises, and all of it is linear.
+Texts of this package contain no password, and are not searched. A server's text is searched for the whole secret.
+Nothing here raises, and the time is linear in the text.
 
-Stars where a word stood tell that word to whoever knows the rest of the text. So a secret that is short is not searched
-for, since it would be found everywhere; of what answers a command that had it the code is told, unless these are words
-that servers always use. And a secret that is a plain word or number takes the whole text with it.
+Stars in the place of a word reveal the word to a reader who knows the rest of the text. So a short secret is not
+searched for, because it would be found everywhere: if a command with such a secret fails, only the code of the error is
+shown, unless its text is one of those that servers use for every password. And if a secret is a plain word or number,
+the whole text is withheld except its code.
 
 This module must not know where texts go.
 """
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 
 from .._tunables import SECRET_MIN_CHARACTERS, SECRET_PART_MIN_BYTES, UNASKED_ERROR_MAX_CHARACTERS
 from ..exceptions import ProtocolError, RedisError, ResponseError
+from .observed import Secretive
 
 __all__ = ["kind_and_size", "redacted", "refusal", "secrets_of", "told", "without_secret"]
 
@@ -26,7 +28,7 @@ _E = TypeVar("_E", bound=BaseException)
 #: What to put in place of a secret.
 STARS = "***"
 
-#: What servers answer to AUTH in words that do not depend on it.
+#: Texts of servers about AUTH that do not depend on its arguments.
 _FIXED_ANSWERS = (
     "WRONGPASS invalid username-password pair or user is disabled.",
     "WRONGPASS invalid username-password pair",
@@ -42,17 +44,17 @@ _FIXED_ANSWERS = (
     "LOADING Valkey is loading the dataset in memory",
 )
 
-#: A code is told where it looks like one.
+#: The code of an error.
 _CODE = re.compile(r"[A-Z][A-Z0-9]{0,31}(?= |$)")
 
-#: A piece of what came, in an error of the parser.
+#: A fragment of received data, in an error of the parser.
 _PIECE = re.compile(r"""(?<=got )b(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
 
 
-def without_secret(text: str, *secrets: Any) -> str:
-    """Return what a server said without the secrets, as they are or as ``repr()`` shows them.
+def without_secret(text: str, *secrets: object) -> str:
+    """Return a server's text without the secrets, plain or as ``repr()`` shows them.
 
-    :param secrets: of any type; what is neither text, bytes nor a number (None, a callable) is none.
+    :param secrets: of any type; objects that are neither text, bytes nor numbers (None, a callable) are ignored.
     """
     for secret in secrets:
         plain = False
@@ -64,15 +66,15 @@ def without_secret(text: str, *secrets: Any) -> str:
     return text
 
 
-def secrets_of(connection: Any) -> tuple[Any, ...]:
-    """What is to be in no text that comes from a connection: its password, and the pool's, which may be a newer one."""
+def secrets_of(connection: Secretive) -> tuple[object, ...]:
+    """The secrets of a connection: its password, and that of its pool, which may be a newer one."""
     return connection.password, getattr(connection.factory, "password", None)
 
 
-def refusal(error: Any, had_secret: bool, connection: Any) -> str:
-    """Return the text of what a command failed with.
+def refusal(error: BaseException | None, had_secret: bool, connection: Secretive) -> str:
+    """Return the text of a failed command's error.
 
-    :param had_secret: whether the command had the password: then words of a server that may have it are left out.
+    :param had_secret: whether the password was among the command's arguments, so that the text may repeat it.
     """
     text, secrets = str(error), secrets_of(connection)
     if not isinstance(error, ResponseError) or text in _FIXED_ANSWERS:
@@ -84,10 +86,10 @@ def refusal(error: Any, had_secret: bool, connection: Any) -> str:
     return without_secret(text, *secrets)
 
 
-def redacted(error: _E, *secrets: Any) -> _E:
-    """Return an error whose text does not have the secrets: itself, or another one of its class where that can be made.
+def redacted(error: _E, *secrets: object) -> _E:
+    """Return an error whose text has no secrets: the same, or a new one, of the same class where one can be made.
 
-    Errors of this package that have words of its own only are returned as they are.
+    Errors whose texts are this package's own are returned as they are.
     """
     try:
         text = str(error)
@@ -97,7 +99,7 @@ def redacted(error: _E, *secrets: Any) -> _E:
             return error
         else:
             clean = without_secret(text, *secrets)
-    except Exception:  # an exception of the program's own, with a __str__ that fails: nobody will read its text
+    except Exception:  # an exception of the program's own whose __str__ raises, so that its text is never shown
         return error
     return error if clean == text else _with_text(error, clean)
 
@@ -109,20 +111,20 @@ def _with_text(error: Any, text: str) -> Any:
         other.args = (text,)
         if str(other) == text:
             return other
-    except Exception:  # made in a way of its own
+    except Exception:  # its class cannot be instantiated without arguments
         pass
     return (ResponseError if isinstance(error, ResponseError) else RedisError)(text)
 
 
-def told(reply: Any, connection: Any) -> str:
-    """Say what came that nobody had asked for: an error in its words, and of data what it is and how much."""
+def told(reply: object, connection: Secretive) -> str:
+    """Describe a reply that answers no command: the text of an error; of data only type and size."""
     if isinstance(reply, ResponseError):
         return refusal(reply, True, connection)[:UNASKED_ERROR_MAX_CHARACTERS]
     return kind_and_size(reply)
 
 
-def kind_and_size(reply: Any) -> str:
-    """Say what a reply is without telling it: it may be data of users, and be long."""
+def kind_and_size(reply: object) -> str:
+    """Describe a reply by type and size: it may be long, and confidential."""
     if isinstance(reply, (str, bytes)):
         return f"a string of {len(reply)} {'characters' if isinstance(reply, str) else 'bytes'}"
     if isinstance(reply, (list, tuple, dict, set, frozenset)):
@@ -135,8 +137,8 @@ def _code_only(text: str) -> str:
     return f"{code[0]} {STARS}" if code else STARS
 
 
-def _encodings(secret: Any) -> list[bytes]:
-    """The bytes that a secret may be sent as."""
+def _encodings(secret: object) -> list[bytes]:
+    """The encodings in which a secret may be sent."""
     if isinstance(secret, (bytes, bytearray, memoryview)):
         return [bytes(secret)]
     if isinstance(secret, (int, float)):
@@ -147,19 +149,19 @@ def _encodings(secret: Any) -> list[bytes]:
     return [utf_8] if secret.isascii() else [utf_8, secret.encode("latin-1", "replace")]
 
 
-def _spellings(secret: Any) -> list[str]:
-    """How a secret may look in a text, the longest first."""
+def _spellings(secret: object) -> list[str]:
+    """The forms that a secret may have in a text, the longest first."""
     try:
         known = {str(secret), repr(str(secret))[1:-1]} if isinstance(secret, (str, int, float)) else set()
         for data in _encodings(secret):
             known |= {data.decode("utf-8", "replace"), data.decode("utf-8", "surrogateescape"), repr(data)[2:-1]}
-    except Exception:  # released memory, a subclass of str with ways of its own
+    except Exception:  # a released memoryview, or a subclass of str whose methods raise
         return []
     return sorted(known, key=lambda spelling: (-len(spelling), spelling))
 
 
-def _has_part(piece: str, secrets: tuple[Any, ...]) -> bool:
-    """Whether a piece of what came, which was cut anywhere, has a part of a secret."""
+def _has_part(piece: str, secrets: tuple[object, ...]) -> bool:
+    """Whether a fragment of received data, cut at any place, has a part of a secret."""
     data = ast.literal_eval(piece)
     return any(_overlap(data, secret) for each in secrets for secret in _encodings(each) if secret)
 

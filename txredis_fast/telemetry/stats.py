@@ -1,9 +1,9 @@
-"""Counters, as a snapshot: :class:`Stats`, what ``rc.stats()`` returns.
+"""Counters, as a snapshot: :class:`Stats`, which ``rc.stats()`` returns.
 
-Nothing is counted a second time for it. Each connection's queue of requests and its reader count what passes through
-them (an increment each); a snapshot adds up the connections that there are and what was kept of those that are gone.
-It may be taken in any thread: nothing is iterated over that the reactor's thread may change, and what is counted moves
-from a connection to what is kept in one step. What passes meanwhile may be in one number and not yet in another.
+Each connection's queue of requests and its reader count commands, replies and bytes anyway. A snapshot adds up the
+present connections and the totals of the former ones. It may be taken in any thread: the code iterates over copies, and
+the counts of a lost connection move to the totals under a lock. A command that is sent meanwhile may be in one number
+and not yet in another.
 
 This module must not know how connections are made.
 """
@@ -15,11 +15,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+from .observed import Connection
+
 __all__ = ["Counters", "Stats"]
 
 
 class _Counts(dict[str, int]):
-    """A dict that does not change. Not a ``MappingProxyType``, which can be neither copied nor pickled."""
+    """An immutable dict. Unlike a ``MappingProxyType`` it can be copied and pickled."""
 
     __slots__ = ()
 
@@ -37,41 +39,41 @@ _NO_ERRORS: Mapping[str, int] = _Counts()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stats:
-    """How much a handler has done since it was made, and what it is doing. Immutable; ``a + b`` adds two up.
+    """What a handler has done since it was made, and what it is doing. Immutable; ``a + b`` adds two up.
 
-    Those that only grow: ``commands`` to ``subscription_gaps``. The others tell of now.
+    ``commands`` to ``subscription_gaps`` are totals, which only grow. The others are the present state.
     """
 
-    #: Commands given to connections, each of a batch or a pipeline counted.
+    #: Commands sent or about to be written, each of a batch or a pipeline counted.
     commands: int = 0
-    #: Commands that were answered, errors included, or whose answer was swallowed because they had been cancelled.
+    #: Replies received, errors and replies to cancelled commands included.
     replies: int = 0
-    #: Error replies by their code (``"WRONGTYPE"``); after 64 codes the others are counted as ``"other"``.
+    #: Error replies by their code (``"WRONGTYPE"``); codes beyond the first 64 are counted as ``"other"``.
     errors: Mapping[str, int] = dataclasses.field(default_factory=lambda: _NO_ERRORS)
-    #: Commands whose connection was lost before they were answered.
+    #: Commands whose connection was lost before their reply came.
     unanswered: int = 0
-    #: Commands that were cancelled after they had been given to a connection.
+    #: Commands that were cancelled after they were sent.
     cancelled: int = 0
-    #: Connections that were closed because a reply did not come in time.
+    #: Connections that were closed because a reply was overdue.
     timeouts: int = 0
-    #: Commands that waited for a connection in vain.
+    #: Commands that failed because no connection was free in time.
     wait_timeouts: int = 0
     #: Connections that became usable.
     connections_made: int = 0
-    #: Of these, how many were lost again, by whoever closed them.
+    #: Usable connections that were lost, whichever side closed them.
     connections_lost: int = 0
-    #: Attempts to connect again, after one that failed or a connection that was lost.
+    #: Attempts to reconnect that were scheduled, after a failed attempt or a lost connection.
     retries: int = 0
-    #: Bytes received and written, without what TLS adds.
+    #: Bytes received and written, before encryption by TLS.
     bytes_in: int = 0
     bytes_out: int = 0
-    #: How often subscriptions were interrupted and made again.
+    #: How often subscriptions were interrupted and restored.
     subscription_gaps: int = 0
-    #: Commands given to connections and not answered yet.
+    #: Commands sent that have no reply yet.
     in_flight: int = 0
     #: Commands waiting for a connection.
     waiting: int = 0
-    #: Usable connections of the pool, and how many there are to be.
+    #: Usable connections of the pool, and how many it is to have.
     connections: int = 0
     poolsize: int = 0
     #: Usable connections of the pool that no transaction or blocking command has taken.
@@ -92,7 +94,7 @@ class Stats:
 
 
 class Counters:
-    """What is kept of connections that are gone, and what no connection counts. Mutable, one for each factory."""
+    """Totals of a pool: of its lost connections, and of what no connection counts. Mutable."""
 
     def __init__(self) -> None:
         self.commands = 0
@@ -108,19 +110,19 @@ class Counters:
         self.bytes_out = 0
         self.subscription_gaps = 0
         self._errors: dict[str, int] = {}
-        #: Around what is counted once only if nobody looks in the middle. Reentrant: for signal handlers.
+        #: Held while counts move from a connection to the totals. Reentrant, for signal handlers.
         self._lock = threading.RLock()
 
-    def keep(self, protocol: Any, counted: dict[Any, None]) -> tuple[int, bool]:
-        """Take over the counts of a connection that is lost.
+    def keep(self, protocol: Connection, counted: dict[Connection, None]) -> tuple[int, bool]:
+        """Add the counts of a lost connection to the totals.
 
-        :param counted: the connections that there are, which is taken out of them.
-        :returns: how many of its commands are unanswered, and whether it was among them.
+        :param counted: the present connections, from which this one is removed.
+        :returns: how many of its commands have no reply, and whether it was among the present connections.
         """
         with self._lock:
             return self._keep(protocol), counted.pop(protocol, self) is None
 
-    def _keep(self, protocol: Any) -> int:
+    def _keep(self, protocol: Connection) -> int:
         requests, reader = protocol.link.requests, protocol.link.reader
         unanswered: int = requests.in_flight
         self.commands += requests.sent
@@ -134,16 +136,16 @@ class Counters:
                 self._errors = dict(_sum_of_errors((self._errors, reader.errors)))
         return unanswered
 
-    def snapshot(self, protocols: Iterable[Any], **now: int) -> Stats:
+    def snapshot(self, protocols: Iterable[Connection], **now: int) -> Stats:
         """Make a snapshot.
 
-        :param protocols: the connections that there are.
-        :param now: the fields that tell of now, but for ``in_flight``.
+        :param protocols: the present connections.
+        :param now: the fields of the present state, except ``in_flight``.
         """
         with self._lock:
             return self._snapshot(list(protocols), now)
 
-    def _snapshot(self, protocols: list[Any], now: dict[str, int]) -> Stats:
+    def _snapshot(self, protocols: list[Connection], now: dict[str, int]) -> Stats:
         kept = {name: count for name, count in dict(vars(self)).items() if not name.startswith("_")}
         total = Stats(errors=_sum_of_errors((self._errors,)), **kept, **now)
         for protocol in protocols:
@@ -164,6 +166,6 @@ class Counters:
 def _sum_of_errors(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
     total: dict[str, int] = {}
     for each in counts:
-        for code, count in dict(each).items():  # a copy: that of a reader grows
+        for code, count in dict(each).items():  # a copy: a reader's dict may grow meanwhile
             total[code] = total.get(code, 0) + count
     return _Counts(total)

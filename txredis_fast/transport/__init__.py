@@ -1,4 +1,4 @@
-"""Twisted's sockets, TLS, endpoints and turns of the reactor. This room must not know of Redis."""
+"""Twisted's sockets, TLS, endpoints, and turns of the reactor. This room must not know of Redis."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""One attempt to connect: it ends within a bound of ours, whatever its endpoint does, and leaves nothing behind.
+"""One attempt to connect: it ends within a time limit, whatever its endpoint does, and leaves nothing behind.
 
-An endpoint is code of others: its Deferred may never fire, may fire long after it was cancelled, may raise when it is
-cancelled. What it connects after the attempt was given up is closed, and never becomes a connection of a pool.
+An endpoint may be the program's own: its Deferred may never fire, may fire long after it was cancelled, or may raise
+when it is cancelled. A connection that it makes after the end of the attempt is closed, and never becomes one of a
+pool.
 
 This module must not know Redis, nor how an endpoint connects.
 """
@@ -11,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import TimeoutError
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -39,7 +40,7 @@ _log = Logger()
 
 
 class AttemptTimeoutError(TimeoutError):
-    """An attempt to connect was given up; its text says what has not happened, where, and in which time."""
+    """An attempt to connect took too long; the text says which step was not done, where, and in which time."""
 
     def __init__(self, text: str) -> None:
         super().__init__(string=text)  # type: ignore[no-untyped-call]
@@ -49,7 +50,7 @@ class AttemptTimeoutError(TimeoutError):
 
 
 class Stage(enum.Enum):
-    """How far an attempt has come."""
+    """How far an attempt has got."""
 
     BEGUN = enum.auto()
     CONNECTING = enum.auto()
@@ -57,23 +58,35 @@ class Stage(enum.Enum):
 
 
 def connect_within(
-    limit: float, endpoint: Any, protocol_factory: Any, complain: Callable[[Stage], str] | None = None
+    limit: float,
+    endpoint: IStreamClientEndpoint,
+    protocol_factory: IProtocolFactory,
+    complain: Callable[[Stage], str] | None = None,
 ) -> Deferred[Any]:
-    """Connect, or fail within a time.
+    """Connect, or fail after a time limit.
 
     :param limit: seconds for all that the endpoint does.
-    :param complain: says what has not happened in that time.
+    :param complain: makes the text of the error from the stage that was not finished in time.
     :returns: fires as the Deferred of ``endpoint.connect`` does; fails with :exc:`AttemptTimeoutError`. Cancelling it
         ends the attempt at once.
     """
     return _Attempt(limit, endpoint, protocol_factory, complain).deferred
 
 
-def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[Any]:
-    """Connect for a pool, within the limit that its endpoint names (``attempt_limit``), or else the pool.
+class HasConnectTimeout(Protocol):
+    """A pool, of which the limit of one attempt is asked; a program may have set it to anything."""
 
-    :param factory: the pool's; its ``connectTimeout`` is for one attempt, or where that is None, a minute.
-    :returns: as that of :func:`connect_within`.
+    @property
+    def connectTimeout(self) -> object:
+        """Seconds for one attempt; None: a minute."""
+
+
+def connect_for(
+    factory: HasConnectTimeout, endpoint: IStreamClientEndpoint, protocol_factory: IProtocolFactory
+) -> Deferred[Any]:
+    """Connect for a pool, within the endpoint's own ``attempt_limit`` or else the pool's ``connectTimeout``.
+
+    :returns: as :func:`connect_within`.
     """
     limit = seconds_or(getattr(endpoint, "attempt_limit", None), None)
     if limit is None:
@@ -82,14 +95,14 @@ def connect_for(factory: Any, endpoint: Any, protocol_factory: Any) -> Deferred[
     return connect_within(limit, endpoint, protocol_factory)
 
 
-def name_of_place(host: Any, port: Any) -> str:
+def name_of_place(host: str | bytes, port: int) -> str:
     """``host:port``, or ``[host]:port`` for an IPv6 address."""
     name = as_text(host)
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
 def name_of_peer(transport: Any) -> str | None:
-    """``host:port`` of the other end of a TCP connection; None for others, and where it cannot be told."""
+    """``host:port`` of the peer of a TCP connection; None for other connections, and where the peer is not known."""
     try:
         peer = transport.getPeer()
         return name_of_place(peer.host, peer.port)
@@ -103,22 +116,28 @@ class _Attempt:
     :ivar deferred: fires once, at the latest when the time is over.
     """
 
-    def __init__(self, limit: float, endpoint: Any, factory: Any, complain: Callable[[Stage], str] | None) -> None:
+    def __init__(
+        self,
+        limit: float,
+        endpoint: IStreamClientEndpoint,
+        factory: IProtocolFactory,
+        complain: Callable[[Stage], str] | None,
+    ) -> None:
         self.deferred: Deferred[Any] = Deferred(lambda _: self._end_with(Failure(CancelledError())))
         self._limit = limit
-        #: By name only: what else a program's own object would tell may raise.
+        #: The class name only: a ``repr()`` of the program's own may raise.
         self._endpoint_name = type(endpoint).__name__
         self._complain = complain
         self._over = False
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._protocols = OneAttempt(factory, self._end_with)
         self._connecting: Deferred[Any] = maybeDeferred(endpoint.connect, self._protocols)
         try:
             self._connecting.addCallbacks(self._connected, self._failed)
-            # Begun last, so that limits within, which are as long, are over first: they know more.
+            # Started last: a time limit of the endpoint itself that is as long ends first, and its error says more.
             if not self._over:
                 self._timer = current_reactor().callLater(limit, self._too_late)
-        except BaseException:  # nobody else knows of this attempt: what it brings is not to be used
+        except BaseException:  # the caller never gets the Deferred: a connection made later must be closed
             self._connecting.addCallbacks(self._connected, self._failed)
             self.deferred.addErrback(lambda _: None)
             self._end_with(Failure())
@@ -132,7 +151,7 @@ class _Attempt:
             self._end()
             self._protocols.succeeded()
             self.deferred.callback(protocol)
-        except BaseException:  # the attempt ends all the same, as one that has failed
+        except BaseException:  # the attempt ends nevertheless, as one that failed
             failure = Failure()
             self._protocols.forsake(failure)
             _abort(getattr(protocol, "transport", None))
@@ -158,14 +177,14 @@ class _Attempt:
         self._end_with(Failure(AttemptTimeoutError(text)))
 
     def _end_with(self, failure: Failure) -> None:
-        """Give it up."""
+        """End the attempt, and cancel what is under way."""
         if self._over:
-            return  # a Deferred that is cancelled fires itself
+            return  # cancelling the endpoint's Deferred fires it, which leads here again
         raised: BaseException | None = None
         for step in (self._end, lambda: self._protocols.forsake(failure), self._connecting.cancel):
             try:
                 step()
-            except Exception:  # of the program's own endpoint, perhaps; the other steps are taken all the same
+            except Exception:  # raised by the program's own endpoint, perhaps; the other steps are done nevertheless
                 _log.failure("{name} cannot be cancelled", name=self._endpoint_name)
             except BaseException as error:
                 raised = error
@@ -174,7 +193,7 @@ class _Attempt:
             raise raised
 
     def _fail(self, failure: Failure) -> None:
-        # Who was told that a connection is lost may have cancelled the attempt.
+        # A protocol that was told of the loss may have cancelled the attempt.
         if not self.deferred.called:
             self.deferred.errback(failure)
 
@@ -188,19 +207,19 @@ class _Attempt:
 class OneAttempt:
     """A factory as the endpoint of one attempt sees it: makes no more protocols once the attempt is over.
 
-    :ivar stage: how far it has come.
+    :ivar stage: how far the attempt has got.
     """
 
     stage = Stage.BEGUN
 
-    def __init__(self, factory: Any, on_lost: Callable[[Failure], None]) -> None:
-        """Make one, for another factory.
+    def __init__(self, factory: IProtocolFactory, on_lost: Callable[[Failure], None]) -> None:
+        """Wrap a factory.
 
-        :param on_lost: called when a connection is lost before its endpoint has said that it is there.
+        :param on_lost: called when a connection is lost before its endpoint has fired its Deferred with it.
         """
         self._factory = factory
         self._on_lost = on_lost
-        #: What was made, each with its own ``connectionLost``.
+        #: The protocols made, each with the ``connectionLost`` that was set on the instance, or None.
         self._built: list[tuple[Any, Any]] = []
         self._over = False
 
@@ -210,32 +229,32 @@ class OneAttempt:
         return getattr(self._factory, name)
 
     def doStart(self) -> None:
-        """As the factory's. An endpoint of Twisted's calls it when the address is known."""
+        """Call the factory's. Twisted's endpoints do so when the address is known."""
         self.stage = Stage.CONNECTING
         self._factory.doStart()
 
     def doStop(self) -> None:
-        """As the factory's."""
+        """Call the factory's."""
         self._factory.doStop()
 
-    def buildProtocol(self, address: Any) -> Any:
-        """Make the protocol of a connection; None, which ends that, when the attempt is over."""
+    def buildProtocol(self, address: IAddress) -> Any:
+        """Make the protocol of a connection; None, which closes the connection, when the attempt is over."""
         if self._over:
             return None
-        protocol = self._factory.buildProtocol(address)
+        protocol: Any = self._factory.buildProtocol(address)
         if protocol is not None:
             try:
                 self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
                 if hasattr(protocol, "attemptForsaken"):
-                    # Twisted's ClientService expects to hear of a loss only after it has heard of the connection.
+                    # Twisted's ClientService must not be told of a loss before it was told of the connection.
                     protocol.connectionLost = self._on_lost
             except BaseException:
-                _forsake(protocol, Failure())  # whoever keeps it knows of it already
+                _forsake(protocol, Failure())  # the factory may keep it already
                 raise
         return protocol
 
     def succeeded(self) -> None:
-        """The attempt is over, and what it has made is used."""
+        """The attempt is over, and its connection is used."""
         self._over = True
         while self._built:
             protocol, own = self._built[-1]
@@ -246,7 +265,7 @@ class OneAttempt:
             self._built.pop()
 
     def forsake(self, reason: Failure) -> None:
-        """The attempt is over, and what it has made is not to be used."""
+        """The attempt is over; connections that it made must not be used."""
         self._over = True
         built, self._built = self._built, []
         for protocol, _ in built:
@@ -257,9 +276,9 @@ def _forsake(protocol: Any, reason: Failure) -> None:
     transport = getattr(protocol, "transport", None)
     tell = getattr(protocol, "attemptForsaken", None)
     with contextlib.suppress(AttributeError):
-        protocol.makeConnection = _abort  # of one that has no transport yet
+        protocol.makeConnection = _abort  # where the protocol has no transport yet
     if tell is not None:
-        protocol.connectionLost = _ignore  # it is told now
+        protocol.connectionLost = _ignore  # attemptForsaken tells it now
         tell(reason)
     _abort(transport)
 

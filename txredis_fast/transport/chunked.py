@@ -1,4 +1,4 @@
-"""A batch that is too large for one write: sent in slices, answered by one Deferred all the same.
+"""A batch that is too large for one write: sent in slices, and answered by one Deferred.
 
 This module must not know how anything is sent.
 """
@@ -16,13 +16,13 @@ __all__ = ["SlicedBatch"]
 
 
 class SlicedBatch:
-    """Collects the replies to the slices of a batch, which come in their order.
+    """Collects the replies to the slices of a batch, which arrive in order.
 
     :ivar deferred: fires with all replies; fails with :exc:`NotSentError` only if no slice was written.
     """
 
     def __init__(self, slices: list[Deferred[list[Any]]]) -> None:
-        """Make one of what each slice fires with."""
+        """Collect the replies of the slices' Deferreds."""
         self._slices = slices
         self._left = len(slices)
         self._replies: list[Any] = []
@@ -45,4 +45,4 @@ class SlicedBatch:
         self.deferred.errback(error)
 
     def _cancel(self, deferred: Deferred[list[Any]]) -> None:
-        self._slices[-1].cancel()  # counts as one command's, and keeps its place
+        self._slices[-1].cancel()  # counts as one cancelled command; its reply is still awaited, and dropped

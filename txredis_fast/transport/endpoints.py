@@ -1,6 +1,6 @@
-"""Endpoints: where and how to connect, as Twisted knows it. TLS is imported only where TLS is asked for.
+"""Twisted's endpoints, bounded: one attempt ends within ``connectTimeout``, name lookup, connecting and TLS together.
 
-An attempt over one of them ends within ``connectTimeout``, all of it: resolving the name, connecting, TLS.
+TLS is imported only where it is asked for.
 
 This module must not know Redis.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost, SSLError, TimeoutError
-from twisted.internet.interfaces import IHandshakeListener, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,21 +22,23 @@ from zope.interface import implementer
 from .._reactor import current_reactor
 from .._tunables import CONNECT_TIMEOUT_SECONDS
 from .attempt import AttemptTimeoutError, OneAttempt, Stage, connect_within, name_of_place
-from .tls import NameCheck, NoCheck, TLSSettings, refusal
+from .tls import Check, NameCheck, NoCheck, TLSSettings, refusal
 
 __all__ = ["endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
 
-#: With which types of records a TLS server may answer: change of cipher, alert, handshake, data.
+#: The first byte of a TLS record: change of cipher, alert, handshake, data.
 TLS_RECORDS = b"\x14\x15\x16\x17"
 
 
-def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False) -> Any:
+def tcp_endpoint(
+    host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False
+) -> IStreamClientEndpoint:
     """Make an endpoint for a host name, which is resolved anew at each attempt, or for an IPv4 or IPv6 address.
 
     :param connect_timeout: seconds for one attempt, from resolving the name to the end of the TLS handshake; None: 30.
     :param ssl_context_factory: see :class:`~txredis_fast.ConnectionOptions`; or its ``tls_context``.
     :raises ImportError: TLS is wanted and the extra ``tls`` is not installed.
-    :raises ValueError: the port is none, or a certificate or a key cannot be used.
+    :raises ValueError: the port is not valid, or a certificate or a key cannot be used.
     """
     from twisted.internet import endpoints
 
@@ -45,7 +47,7 @@ def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl
     timeout = CONNECT_TIMEOUT_SECONDS if connect_timeout is None else connect_timeout
     place = name_of_place(host, port)
     address = host.decode("latin-1") if isinstance(host, bytes) else host
-    endpoint: Any
+    endpoint: IStreamClientEndpoint
     # An address needs no resolver, whose threads may all be busy.
     if isIPAddress(address):
         endpoint = endpoints.TCP4ClientEndpoint(current_reactor(), address, port, timeout=timeout)
@@ -59,7 +61,7 @@ def tcp_endpoint(host: str, port: int, connect_timeout: float | None = None, ssl
     return _BoundedEndpoint(endpoint, place, timeout, resolves)
 
 
-def unix_endpoint(path: str, connect_timeout: float | None = None) -> Any:
+def unix_endpoint(path: str, connect_timeout: float | None = None) -> IStreamClientEndpoint:
     """Make an endpoint for a unix socket.
 
     :param connect_timeout: seconds for one attempt; None: 30.
@@ -70,7 +72,7 @@ def unix_endpoint(path: str, connect_timeout: float | None = None) -> Any:
     return _BoundedEndpoint(UNIXClientEndpoint(current_reactor(), path, timeout=timeout), path, timeout, False)
 
 
-def endpoint_from(endpoint: Any) -> Any:
+def endpoint_from(endpoint: Any) -> IStreamClientEndpoint:
     """Return the endpoint itself, or the one that a string such as ``"tls:redis.example:6380"`` describes.
 
     :raises ValueError: it is neither.
@@ -79,11 +81,11 @@ def endpoint_from(endpoint: Any) -> Any:
         from twisted.internet.endpoints import clientFromString
 
         described = clientFromString(current_reactor(), endpoint)
-        # Twisted's own check of the name lets pass what it cannot read.
+        # Twisted's own check accepts a certificate whose names it cannot read.
         return _CheckedEndpoint(described, _tls_host(endpoint)) if endpoint.startswith("tls:") else described
     if not hasattr(endpoint, "connect"):
         raise ValueError(f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}")
-    return endpoint
+    return endpoint  # type: ignore[no-any-return]
 
 
 def _tls_host(description: str) -> str:
@@ -93,10 +95,10 @@ def _tls_host(description: str) -> str:
     return re.sub(r"\\(.)", r"\1", (named or parts)[0])
 
 
-def endpoint_of_connector(connector: Any) -> Any:
-    """Return an endpoint that leads where a connector of ``reactor.connectTCP`` and the like leads now.
+def endpoint_of_connector(connector: Any) -> IStreamClientEndpoint | None:
+    """Return an endpoint for the current destination of a connector, as ``reactor.connectTCP`` returns one.
 
-    :returns: None if that cannot be told: it is no connector of Twisted's own.
+    :returns: None if the destination is not known: the connector is not of Twisted's own classes.
     """
     from twisted.internet import endpoints
     from twisted.internet.address import IPv4Address, UNIXAddress
@@ -118,9 +120,9 @@ def endpoint_of_connector(connector: Any) -> Any:
 
 @implementer(IStreamClientEndpoint)
 class _BoundedEndpoint:
-    """Another endpoint, whose attempts end within a time, with words for what has not happened in it."""
+    """Bounds the attempts of another endpoint; the error names the step that took too long."""
 
-    def __init__(self, endpoint: Any, place: str, limit: float, resolves: bool) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, place: str, limit: float, resolves: bool) -> None:
         self._endpoint = endpoint
         self._place = place
         self._limit = limit
@@ -129,7 +131,7 @@ class _BoundedEndpoint:
     def __repr__(self) -> str:
         return repr(self._endpoint)
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         connecting = connect_within(self._limit, self._endpoint, protocolFactory, self._complain)
         return connecting.addErrback(self._failed)
 
@@ -142,12 +144,14 @@ class _BoundedEndpoint:
         return f"timeout: no connection {within}, to {self._place}"
 
     def _failed(self, failure: Failure) -> Failure:
-        if type(failure.value) is TimeoutError:  # Twisted's own limit for connecting, as long, says neither
+        if type(failure.value) is TimeoutError:  # Twisted's own error names neither step nor address
             return Failure(AttemptTimeoutError(self._complain(Stage.CONNECTING)))
         return failure
 
 
-def _tls_endpoint(endpoint: Any, host: str, place: str, context_factory: Any) -> Any:
+def _tls_endpoint(
+    endpoint: IStreamClientEndpoint, host: str, place: str, context_factory: Any
+) -> IStreamClientEndpoint:
     try:
         from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
         from twisted.internet.ssl import optionsForClientTLS  # noqa: F401  (needs pyOpenSSL and service_identity)
@@ -156,7 +160,7 @@ def _tls_endpoint(endpoint: Any, host: str, place: str, context_factory: Any) ->
         raise ImportError(f"TLS needs the extra 'tls': pip install 'txredis-fast[tls]' ({error})") from error
     settings = TLSSettings() if context_factory is True else context_factory
     if isinstance(settings, TLSSettings):
-        settings.context(host)  # raises now what is wrong with it
+        settings.context(host)  # raises now if a file cannot be used
         return _TLSEndpoint(endpoint, lambda: settings.context(host), TLSMemoryBIOFactory, place)
     if not IOpenSSLClientConnectionCreator.providedBy(context_factory) and not hasattr(context_factory, "getContext"):
         raise ValueError(
@@ -170,16 +174,21 @@ def _tls_endpoint(endpoint: Any, host: str, place: str, context_factory: Any) ->
 class _TLSEndpoint:
     """TLS over another endpoint.
 
-    Unlike ``wrapClientTLS`` it connects only when the handshake has succeeded, so that a certificate that is refused
-    is an attempt that failed, and it takes old-style context factories as well.
+    Unlike ``wrapClientTLS``, its Deferred fires only after the handshake, so that a refused certificate makes the
+    attempt fail; and it takes old-style context factories as well.
     """
 
     def __init__(
-        self, endpoint: Any, context_factory: Callable[[], Any], wrapper: Any, place: str, check: Any = None
+        self,
+        endpoint: IStreamClientEndpoint,
+        context_factory: Callable[[], Any],
+        wrapper: Callable[..., IProtocolFactory],
+        place: str,
+        check: Check | None = None,
     ) -> None:
-        """Make one.
+        """Wrap an endpoint.
 
-        :param check: tells what is wrong with a connection; None: the context does.
+        :param check: verifies each connection; None: the context does.
         """
         self._endpoint = endpoint
         self._context_factory = context_factory
@@ -190,7 +199,7 @@ class _TLSEndpoint:
     def __repr__(self) -> str:
         return f"<TLS over {self._endpoint!r}>"
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         context = self._context_factory()
         handshakes = _HandshakeFactory(protocolFactory, self._place, self._check or context)
         connecting: Deferred[Any] = self._endpoint.connect(self._wrapper(context, True, handshakes))
@@ -199,16 +208,16 @@ class _TLSEndpoint:
 
 @implementer(IStreamClientEndpoint)
 class _CheckedEndpoint:
-    """An endpoint of Twisted's that speaks TLS; it connects only when the name in the certificate is found right."""
+    """Another TLS endpoint, whose Deferred fires only if the server's certificate is for the right name."""
 
-    def __init__(self, endpoint: Any, host: str) -> None:
+    def __init__(self, endpoint: IStreamClientEndpoint, host: str) -> None:
         self._endpoint = endpoint
         self._host = host
 
     def __repr__(self) -> str:
         return repr(self._endpoint)
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         handshakes = _HandshakeFactory(protocolFactory, self._host, NameCheck(self._host))
         connecting: Deferred[Any] = self._endpoint.connect(handshakes)
         return connecting.addCallback(lambda _: handshakes.completed)
@@ -216,19 +225,18 @@ class _CheckedEndpoint:
 
 @implementer(IProtocolFactory)
 class _HandshakeFactory:
-    """Makes what stands in for a protocol of another factory during the handshake.
+    """Makes a :class:`_Handshake` for each connection, which makes the protocol of another factory after the handshake.
 
-    :ivar completed: that of the :class:`_Handshake` made last.
+    :ivar completed: ``completed`` of the :class:`_Handshake` made last.
     """
 
     completed: Deferred[Any]
 
-    def __init__(self, factory: Any, place: str, check: Any) -> None:
+    def __init__(self, factory: IProtocolFactory, place: str, check: Check) -> None:
         """Make one.
 
-        :param place: the server's, for the texts of errors.
-        :param check: its ``fault(transport)`` says what is wrong with a TLS connection; None: nothing. What that raises
-            is a reason to refuse it.
+        :param place: the server's address, for the texts of errors.
+        :param check: verifies each connection; one for which it raises is refused.
         """
         self._factory = factory
         self._place = place
@@ -240,7 +248,7 @@ class _HandshakeFactory:
     def doStop(self) -> None:
         self._factory.doStop()
 
-    def buildProtocol(self, address: Any) -> Any:
+    def buildProtocol(self, address: IAddress) -> _Handshake:
         if isinstance(self._factory, OneAttempt):
             self._factory.stage = Stage.TLS
         handshake = _Handshake(self._factory, address, self._place, self._check)
@@ -254,23 +262,23 @@ class _Handshake(Protocol):
 
     Until then nothing is written, least of all a password.
 
-    :ivar completed: fires with that protocol, or fails with the reason why there is none.
+    :ivar completed: fires with that protocol, or fails with the reason for refusing the connection.
     """
 
     transport: Any
 
-    def __init__(self, factory: Any, address: Any, place: str, check: Any) -> None:
+    def __init__(self, factory: IProtocolFactory, address: IAddress, place: str, check: Check) -> None:
         self._factory = factory
         self._address = address
         self._place = place
         self._check = check
         self._refusal: str | None = None
-        #: With what the other end begins; None: nothing has come.
+        #: The first bytes that the peer sent; None before that.
         self._first_bytes: bytes | None = None
         self.completed: Deferred[Any] = Deferred(lambda _: self._give_up())
 
     def connectionMade(self) -> None:
-        # Looked at from outside, because a plain server's words never come as far as here.
+        # TLS passes nothing on that is not encrypted, so a plain server's answer is seen only in front of it.
         transport = self.transport
         take = transport.dataReceived
 
@@ -282,7 +290,7 @@ class _Handshake(Protocol):
         transport.dataReceived = look
 
     def handshakeCompleted(self) -> None:
-        # Older versions of Twisted call this, too, when they have just refused the host name.
+        # Older versions of Twisted call this also after they have refused the host name.
         if self.completed.called or self.transport.disconnecting:
             return
         self._refusal = "certificate verify failed: looking at it was broken off"

@@ -1,10 +1,10 @@
-"""Hand on a flood of replies in slices, so that no turn of the reactor is long.
+"""Parse thousands of replies over several turns of the reactor, so that no turn is long.
 
-Where thousands of commands are in flight, one piece of data may complete thousands of replies, each with callbacks that
-take their time. It is then handed on bit by bit; what is left after a slice of time goes on in the next turn of the
-reactor, and meanwhile the transport reads nothing.
+With thousands of commands in flight, data of one read may complete thousands of replies, each with callbacks that take
+time. It is then passed to the parser in small chunks. When a slice of time is used up, the transport is paused, and the
+rest is parsed in the next turn.
 
-This module must not know of replies: it hands on bytes, in their order.
+This module must not know of replies: it passes on bytes, in their order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
+
+from twisted.internet.interfaces import IDelayedCall
 
 from .._tunables import REPLY_CHUNK_BYTES, REPLY_SLICE_SECONDS
 
@@ -22,7 +24,7 @@ seconds = monotonic
 
 
 class Flood:
-    """Data of one connection that has come and is not handed on yet."""
+    """The received data of one connection that is not parsed yet."""
 
     def __init__(
         self,
@@ -31,12 +33,12 @@ class Flood:
         done: Callable[[], object],
         failed: Callable[[BaseException], object],
     ) -> None:
-        """Make one.
+        """Make one, empty.
 
-        :param transport: has a ``reactor``.
-        :param hand_on: takes a piece.
-        :param done: called when nothing is left, once.
-        :param failed: called with what was raised in a later turn, where nobody else ends the connection for it.
+        :param transport: a transport of the reactor; it has a ``reactor``.
+        :param hand_on: parses a chunk.
+        :param done: called once, when nothing is left.
+        :param failed: called with an exception that was raised in a later turn, to end the connection.
         """
         self._transport = transport
         self._hand_on = hand_on
@@ -44,22 +46,22 @@ class Flood:
         self._failed = failed
         self._data = bytearray()
         self._at = 0
-        self._timer: Any = None
+        self._timer: IDelayedCall | None = None
         self._running = False
 
     @property
     def left(self) -> int:
-        """How many bytes are not handed on yet."""
+        """How many bytes are not parsed yet."""
         return max(0, len(self._data) - self._at)
 
     def add(self, data: bytes) -> None:
-        """Take more data, and hand on what there is time for; behind what waits for a later turn, that is nothing."""
+        """Append data, and parse as much as a slice of time allows; nothing if earlier data waits for a later turn."""
         self._data += data
         if self._timer is None and not self._running:
             self._run(seconds() + REPLY_SLICE_SECONDS)
 
     def finish(self) -> None:
-        """Hand on all that is left, now: the connection is lost."""
+        """Parse all that is left at once: the connection is lost."""
         if self._timer is not None:
             self._timer.cancel()
         if not self._running:

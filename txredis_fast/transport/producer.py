@@ -1,8 +1,8 @@
-"""Write what is more than one write's worth, as fast as the transport takes it.
+"""Write a large amount of data as fast as the transport takes it.
 
-A transport keeps whatever it is given, in memory, until its socket takes it. :class:`Outlet` gives it the next piece
-when it asks for more; until then commands stay where they are, each its own bytes, and what is given meanwhile waits
-behind them.
+A transport keeps all data written to it in memory until its socket takes it. :class:`Outlet` writes the next chunk when
+the transport asks for more. Until then commands stay in the list of encoded commands, and later ones are appended to
+it.
 
 This module must not know of commands or of replies.
 """
@@ -23,13 +23,13 @@ __all__ = ["Outlet", "forget_unsent"]
 
 @implementer(IPushProducer)
 class Outlet:
-    """Writes a list of data to a transport, piece by piece, and takes out of it what is written."""
+    """Writes a list of encoded commands to a transport, chunk by chunk, and removes from it what is written."""
 
     def __init__(self, transport: Any, outgoing: list[bytes], done: Callable[[], object]) -> None:
-        """Make one.
+        """Make one, which writes nothing before ``start()``.
 
-        :param outgoing: what to write; more may be appended until it is empty.
-        :param done: called when it is.
+        :param outgoing: the encoded commands; more may be appended until the list is empty.
+        :param done: called when the list is empty.
         """
         self._transport = transport
         self._outgoing = outgoing
@@ -39,7 +39,7 @@ class Outlet:
         self._open = True
 
     def start(self) -> None:
-        """Write the first pieces. A transport that has another producer, or knows of none, is given all at once."""
+        """Write the first chunks; or all at once if the transport has another producer, or does not support any."""
         if self._register():
             self.resumeProducing()
             return
@@ -54,7 +54,7 @@ class Outlet:
             return False
         try:
             register(self, True)
-        except RuntimeError:  # there is another one
+        except RuntimeError:  # there is another producer
             return False
         return True
 
@@ -69,7 +69,7 @@ class Outlet:
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """The transport takes more: write, until it has enough or nothing is left."""
+        """The transport asks for more: write until it pauses this producer, or nothing is left."""
         self._paused = False
         if self._writing:  # by a transport that asks for more within its write
             return
@@ -77,7 +77,7 @@ class Outlet:
         try:
             while self._open and not self._paused and self._outgoing:
                 if getattr(self._transport, "disconnecting", False):
-                    self.stop()  # it waits for that
+                    self.stop()  # Twisted closes the transport when its producer has unregistered
                     return
                 self._transport.write(self._take())
         finally:
@@ -91,7 +91,7 @@ class Outlet:
         self._open = False
 
     def _take(self) -> bytes:
-        """Take out the next piece: many short data or, as it is, a long one."""
+        """Remove the next chunk: many short commands joined, or one long command as it is."""
         size = end = 0
         for data in self._outgoing:
             if end and size + len(data) > WRITE_CHUNK_BYTES:
@@ -104,10 +104,10 @@ class Outlet:
 
 
 def forget_unsent(transport: Any) -> None:
-    """Let go of what a lost connection has not written.
+    """Free the data that a lost connection has not written.
 
-    Twisted's transports on sockets keep it, and are in cycles with what they served. These are private parts of them;
-    where they are not as they are known, nothing is done.
+    Twisted's transports keep it, and are in reference cycles, so that it would stay until a garbage collection. This
+    touches private attributes of Twisted; where they are missing, nothing is done.
     """
     abstract = sys.modules.get("twisted.internet.abstract")
     while abstract is not None and transport is not None:
@@ -118,5 +118,5 @@ def forget_unsent(transport: Any) -> None:
                 transport._tempDataBuffer = []
                 transport._tempDataLen = 0
             return
-        # What encrypts has the socket's transport below it.
+        # TLS has the socket's transport below it.
         transport = vars(transport).get("transport") if hasattr(transport, "__dict__") else None

@@ -1,19 +1,19 @@
-"""Receive the rest of a large value where it is collected, where the transport is Twisted's own on TCP or unix sockets.
+"""Receive the rest of a large value straight into its buffer, on Twisted's own TCP and unix transports.
 
-Twisted reads 64 KiB at a time, each into an object of its own, which is copied and forgotten: for a large value that
-costs several times what the value itself does. Meanwhile the transport reads by way of
-:meth:`~txredis_fast.resp.Reader.receive` instead. This touches private parts of Twisted (how a transport reads, what
-stands between it and the protocol), so :func:`receives_directly` looks whether they are as they are known, and every
-other transport is read in the public way.
+Twisted reads 64 KiB at a time into new objects, which are then copied: for a large value that costs several times the
+value itself. So the transport's ``doRead`` is replaced until the value is complete, by one that calls
+:meth:`~txredis_fast.resp.Reader.receive`. This touches private parts of Twisted (how a transport reads, and what stands
+between it and the protocol). :func:`receives_directly` checks that they match what this module expects; all other
+transports are read in the public way.
 
-This module must not know of Redis: the reader is anything that has ``awaited`` and ``receive``.
+This module must not know of Redis.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet import main
 
@@ -21,15 +21,26 @@ from .._tunables import DIRECT_READ_TURN_BYTES
 
 __all__ = ["fill_from_socket", "fill_no_more", "receives_directly"]
 
-#: What Twisted puts between a transport and a protocol, and passes on to it what comes: where that is kept.
+#: Twisted's wrappers between a transport and a protocol, and the attribute that holds the wrapped protocol.
 _WRAPPERS = {"_WrappingProtocol": "_wrappedProtocol", "_ReconnectingProtocolProxy": "_protocol"}
 
 #: Set it to False to receive in the public way only.
 enabled = True
 
 
-def receives_directly(transport: Any, protocol: Any) -> bool:
-    """Whether :func:`fill_from_socket` may be used on a transport, whose data must come to this protocol as it is."""
+class Receiver(Protocol):
+    """A parser that can receive the rest of a large value; :class:`~txredis_fast.Reader` is one."""
+
+    @property
+    def awaited(self) -> int:
+        """How many bytes of the value are missing; 0: there is no large value."""
+
+    def receive(self, receive_into: Callable[..., int], most: int) -> int:
+        """Receive some of them; returns how many."""
+
+
+def receives_directly(transport: object, protocol: object) -> bool:
+    """Whether :func:`fill_from_socket` may be used: a transport of Twisted's own that passes its data on unchanged."""
     tcp = sys.modules.get("twisted.internet.tcp")
     if not enabled or tcp is None or not isinstance(transport, tcp.Connection) or getattr(transport, "TLS", False):
         return False
@@ -39,13 +50,13 @@ def receives_directly(transport: Any, protocol: Any) -> bool:
         reads.append(getattr(getattr(unix, "_SendmsgMixin", None), "doRead", None))
     return (
         getattr(type(transport), "doRead", None) in reads
-        and "doRead" not in vars(transport)  # another one's, or that of a connection that is being aborted
+        and "doRead" not in vars(transport)  # set by another reader, or by abortConnection()
         and hasattr(transport, "socket")
         and _innermost(getattr(transport, "protocol", None)) is protocol
     )
 
 
-def _innermost(protocol: Any) -> Any:
+def _innermost(protocol: object) -> object:
     while True:
         kind = type(protocol)
         place = _WRAPPERS.get(kind.__name__) if kind.__module__.startswith("twisted.") else None
@@ -54,10 +65,10 @@ def _innermost(protocol: Any) -> Any:
         protocol = getattr(protocol, place, None)
 
 
-def fill_from_socket(transport: Any, reader: Any, failed: Callable[[Exception], object]) -> None:
-    """Receive what the reader awaits straight from the transport's socket; then let the transport read as ever.
+def fill_from_socket(transport: Any, reader: Receiver, failed: Callable[[Exception], object]) -> None:
+    """Receive the rest of the reader's large value straight from the socket; then let the transport read as usual.
 
-    :param failed: told what the reader raises; it must end the connection.
+    :param failed: called with an exception of the reader; it must end the connection.
     """
     protocol = transport.protocol
 
@@ -80,7 +91,7 @@ def fill_from_socket(transport: Any, reader: Any, failed: Callable[[Exception], 
             del transport.doRead
             return main.CONNECTION_DONE
         if not reader.awaited:
-            # What ends the value, and what follows it, has often come as well.
+            # The end of the value, and what follows it, has often been received, too.
             del transport.doRead
             return transport.doRead()
         return None
@@ -89,7 +100,7 @@ def fill_from_socket(transport: Any, reader: Any, failed: Callable[[Exception], 
 
 
 def fill_no_more(transport: Any) -> None:
-    """Undo :func:`fill_from_socket`, where it is in force: the reader is not kept by a transport that is lost."""
+    """Undo :func:`fill_from_socket`, if it is in force, so that a lost transport does not keep the reader alive."""
     read = getattr(transport, "__dict__", {}).get("doRead")
     if getattr(read, "__module__", None) == __name__:
         del transport.doRead

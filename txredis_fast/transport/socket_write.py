@@ -1,10 +1,9 @@
-"""Hand data to the socket at once, where the transport is Twisted's own over TCP or a unix socket, or TLS over these.
+"""Write data to the socket at once, on Twisted's own TCP and unix transports, and on its TLS over these.
 
-``transport.write`` waits for the next turn of the reactor, which a lone command feels: three more system calls to be
-told that the socket is writable, as it nearly always is. Twisted's TLS waits for a turn before that, so as to encrypt
-small writes together. This touches private parts of Twisted (what a transport still has to send, what gathers small
-writes of TLS), so :func:`direct_sender` looks whether they are there, and every other transport is written to in the
-public way.
+``transport.write`` waits for the next turn of the reactor. For a single command that costs three more system calls, to
+learn that the socket is writable, as it nearly always is. Twisted's TLS first waits for another turn, to encrypt small
+writes together. This touches private attributes of Twisted (the data that a transport still has to send, the buffer of
+small writes). :func:`direct_sender` checks that they exist; all other transports are written to in the public way.
 
 This module must not know of Redis.
 """
@@ -27,7 +26,7 @@ enabled = True
 
 
 def direct_sender(transport: Any) -> Callable[[bytes], object] | None:
-    """Return a function that writes to a transport and has its socket given the data at once; None: there is none."""
+    """Return a function that writes to a transport, down to its socket, at once; None if there is no such way."""
     if not enabled:
         return None
     if _is_plain(transport):
@@ -35,9 +34,9 @@ def direct_sender(transport: Any) -> Callable[[bytes], object] | None:
     socket = _socket_below(transport)
     if socket is None:
         return None
-    # What is encrypted comes here; else it would wait for the reactor.
+    # TLS writes what it has encrypted to this transport, which would leave it to the reactor.
     socket.write = partial(_send, socket, socket.write)
-    return partial(_encrypt, transport)
+    return partial(_encrypt, transport, super(type(transport), transport).write)
 
 
 def _is_plain(transport: Any) -> bool:
@@ -51,7 +50,7 @@ def _is_plain(transport: Any) -> bool:
 
 
 def _socket_below(transport: Any) -> Any:
-    """Return the plain transport below TLS, if both are as they are known and nobody has put others in place."""
+    """Return the TCP or unix transport below TLS; None if either is not Twisted's own as this module knows it."""
     tls = sys.modules.get("twisted.protocols.tls")
     if tls is None or type(transport) is not getattr(tls, "BufferingTLSTransport", None):
         return None
@@ -59,7 +58,7 @@ def _socket_below(transport: Any) -> Any:
     socket: Any = transport.transport
     known = (
         type(gathers) is getattr(tls, "_AggregateSmallWrites", None)
-        and all(hasattr(gathers, part) for part in ("_buffer", "_write", "flush"))
+        and all(hasattr(gathers, part) for part in ("_buffer", "flush"))
         and vars(transport).get("write") == gathers.write
         and _is_plain(socket)
         and "write" not in vars(socket)
@@ -67,20 +66,25 @@ def _socket_below(transport: Any) -> Any:
     return socket if known else None
 
 
-def _encrypt(transport: Any, data: bytes) -> None:
+def _encrypt(transport: Any, write: Callable[[bytes], object], data: bytes) -> None:
+    """Encrypt and send data now.
+
+    :param write: the transport's method that does so, below the buffer of small writes.
+    """
     gathers = transport._aggregator
     if getattr(gathers, "_buffer", None) == []:
-        gathers._write(data)
+        write(data)
         return
-    transport.write(data)  # it is lost, or a command of the same turn waits
+    transport.write(data)  # behind a small write of the same turn, or on a lost connection
     gathers.flush()
 
 
 def _send(transport: Any, write: Callable[[bytes], object] | None, data: bytes) -> None:
     """Send what the socket takes now, and leave the rest to the reactor.
 
-    :param write: the transport's own ``write``, where that has been replaced; None: it has not.
-    What goes wrong is left to the reactor as well, which finds it out for itself and tells the protocol.
+    An error is left to the reactor as well: it meets the same error, and tells the protocol.
+
+    :param write: the transport's own ``write`` if that is replaced by this function; None: ``transport.write``.
     """
     if (
         len(data) <= DIRECT_WRITE_MAX_BYTES

@@ -1,10 +1,9 @@
-"""Commands that are given in another thread than the reactor's are refused, in debug mode.
+"""Debug mode: commands that are issued in another thread than the reactor's are refused.
 
-Like all of Twisted, this package is used in the reactor's thread. A command from another one seems to work, and now and
-then two threads are in the middle of the same queue: then a reply reaches the wrong caller. Looking for that costs
-something with every command, so it is done in debug mode only: after ``twisted.internet.defer.setDebugging(True)``,
-or with ``TXREDIS_FAST_DEBUG=1`` in the environment, looked at when a factory or a connection is made. Otherwise
-nothing is looked at.
+Like all of Twisted, this package must be used in the reactor's thread. A command from another thread seems to work,
+until two threads change the same queue at the same time, and a reply reaches the wrong caller. The check costs time
+with every command, so it is made in debug mode only: after ``twisted.internet.defer.setDebugging(True)``, or with
+``TXREDIS_FAST_DEBUG=1`` in the environment. The mode is read when a factory or a connection is made.
 
 This module must not know how commands are sent.
 """
@@ -27,7 +26,7 @@ _SWITCH = "TXREDIS_FAST_DEBUG"
 
 
 def guard_connection(protocol: Any) -> None:
-    """Have a connection refuse what is given to it in another thread than the one that makes it, in debug mode."""
+    """In debug mode, make a connection refuse commands from another thread than the one that makes it."""
     if _wanted():
         home = threading.get_ident()
         _guard(protocol, ("execute_command", "execute_batch"), lambda: home)
@@ -35,9 +34,9 @@ def guard_connection(protocol: Any) -> None:
 
 
 def guard_factory(factory: Any) -> None:
-    """Have a pool refuse who would wait for a connection, or need one of his own, in another thread; in debug mode."""
+    """In debug mode, make a pool refuse commands from another thread that wait for a connection, or need their own."""
     if _wanted():
-        # The factory may be made anywhere, and before it is known which thread is the reactor's.
+        # The factory may be made in any thread, and before the reactor's thread is known.
         _guard(factory, ("getConnection",), lambda: threadable.ioThread)
         _guard(factory.handler, ("_run_blocking", "_send_batch"), lambda: threadable.ioThread)
 

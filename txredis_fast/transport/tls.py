@@ -1,11 +1,11 @@
-"""TLS as a client of a server wants it: chain and host name verified, TLS 1.2 at least, refusals that say why.
+"""TLS of a client: chain and host name verified, TLS 1.2 at least, errors that say what is wrong.
 
-Twisted verifies the name, too; but newer versions of it log what is raised while they do, and go on. So the verdict is
-ours: reached while OpenSSL verifies the chain, and once more when the handshake is complete, before anything is
-written. Only what is known to be right is right: whatever is missing, unreadable or raised is a refusal.
+Twisted verifies the host name, too; but its newer versions log an exception raised meanwhile, and go on. So this module
+decides itself: while OpenSSL verifies the chain, and once more after the handshake, before anything is written. A
+certificate or name that is missing or unreadable, or an exception, refuses the connection.
 
-There is no switch that turns verification off. A program that wants something else gives a context factory of its own
-(``ssl_context_factory``), and then answers for what that does.
+There is no switch that turns verification off. A program that needs other rules passes a context factory of its own
+(``ssl_context_factory``), and is responsible for its checks.
 
 This module must not know Redis. Only a call of :meth:`TLSSettings.context` needs pyOpenSSL (the extra ``tls``).
 """
@@ -17,16 +17,22 @@ import dataclasses
 import functools
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from zope.interface import implementer
 
-__all__ = ["ALERT", "PEM", "NameCheck", "NoCheck", "TLSSettings", "is_encrypted", "refusal"]
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as X509
+    from OpenSSL import SSL
+    from OpenSSL.crypto import X509 as OpenSSLCertificate
+    from twisted.internet.ssl import Certificate, PrivateCertificate
 
-#: How a TLS server begins what it answers to plain text: the header of an alert.
+__all__ = ["ALERT", "PEM", "Check", "NameCheck", "NoCheck", "TLSSettings", "is_encrypted", "refusal"]
+
+#: The first bytes of a TLS server's answer to plain text: the header of an alert.
 ALERT = b"\x15\x03"
 
 #: Certificates or keys in PEM: the path of a file, or its content as bytes.
@@ -34,7 +40,7 @@ PEM = str | bytes | os.PathLike[str]
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
-#: What OpenSSL has against a certificate, by its number; see X509_STORE_CTX_get_error(3).
+#: OpenSSL's verification errors, by number, in words; see X509_STORE_CTX_get_error(3).
 _FAULTS = {
     7: "its authority has not signed it",
     9: "it is not valid yet",
@@ -57,25 +63,25 @@ _FAULTS = {
 
 @dataclasses.dataclass(frozen=True)
 class TLSSettings:
-    """Whom to trust, and who to be. Immutable; keys are left out of its repr."""
+    """Trusted CAs and client identity. Immutable; certificate and key are left out of its repr."""
 
     #: Trusted authorities, in PEM; None: the platform's.
     ca: PEM | None = None
-    #: The client's own certificate, in PEM, with those of the authorities between behind it; None: none.
+    #: The client's certificate in PEM, followed by those of intermediate authorities; None: the client has none.
     certificate: PEM | None = dataclasses.field(default=None, repr=False)
     #: Its private key, in PEM and not encrypted; None: it is in the same PEM as the certificate.
     key: PEM | None = dataclasses.field(default=None, repr=False)
-    #: The name that the server's certificate has to be for; None: the host that is connected to.
+    #: The name that the server's certificate must be for; None: the host that the connection is made to.
     host: str | None = None
 
     def context(self, host: str) -> Any:
-        """Make what opens TLS connections: an ``IOpenSSLClientConnectionCreator`` that refuses in the handshake.
+        """Make an ``IOpenSSLClientConnectionCreator``, whose connections verify the server in the handshake.
 
         Files are read again when they have changed, so that a renewed certificate is used without a restart.
 
-        :param host: what is connected to.
+        :param host: the host that the connection is made to.
         :raises ImportError: the extra ``tls`` is not installed.
-        :raises ValueError: a PEM cannot be read or used; says which one, and never shows any of it.
+        :raises ValueError: a PEM cannot be read or used; the text names it and shows nothing of its content.
         """
         platform = os.environ.get("SSL_CERT_FILE") if self.ca is None else None
         files = (self.ca, self.certificate, self.key, platform)
@@ -83,13 +89,13 @@ class TLSSettings:
 
 
 def _stamp(pem: PEM | None) -> tuple[int, int] | None:
-    """What tells that a file has changed."""
+    """Modification time and size of a file, which differ when it has changed; None: no file, or an unreadable one."""
     if pem is None or isinstance(pem, bytes):
         return None
     try:
         status = os.stat(pem)
     except OSError:
-        return None  # reading it says why
+        return None  # reading it raises the reason
     return status.st_mtime_ns, status.st_size
 
 
@@ -100,7 +106,7 @@ def _context(settings: TLSSettings, host: str, platform: str | None, stamps: obj
 
     if not hasattr(SSL.Connection, "set_verify"):
         raise ImportError("TLS needs pyOpenSSL 22 or later")
-    chain: list[Any] = []
+    chain: list[Certificate] = []
     own = None
     if settings.certificate is not None:
         own, chain = _own_certificate(settings.certificate, settings.key)
@@ -114,37 +120,37 @@ def _context(settings: TLSSettings, host: str, platform: str | None, stamps: obj
 
 
 def _name_to_verify(host: str) -> str:
-    """What a certificate calls a host: without the zone of an IPv6 address, and the dot behind an absolute name."""
+    """A host as certificates have it: without the zone of an IPv6 address, and the dot behind an absolute name."""
     address, _, zone = host.partition("%")
     return address if zone and isIPv6Address(address) else host.removesuffix(".")
 
 
 @implementer(IOpenSSLClientConnectionCreator)
 class _VerifyingCreator:
-    """Opens TLS connections that fail unless the chain and the name of the server's certificate were found right."""
+    """Opens TLS connections that fail unless the chain and the name of the server's certificate are verified."""
 
     def __init__(self, options: Any, host: str) -> None:
         self._options = options
         self._host = host
-        #: By TLS protocol.
+        #: By Twisted's TLS protocol.
         self._verdicts: WeakKeyDictionary[Any, _Verdict] = WeakKeyDictionary()
 
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> Any:
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         from OpenSSL import SSL
 
-        connection = self._options.clientConnectionForTLS(tlsProtocol)
+        connection: SSL.Connection = self._options.clientConnectionForTLS(tlsProtocol)
         verdict = self._verdicts[tlsProtocol] = _Verdict(self._host)
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verdict.judge)
         return connection
 
     def fault(self, transport: Any) -> str | None:
-        """Say what is wrong with a connection whose handshake is complete; None: nothing, for certain.
+        """Return why a connection is to be refused whose handshake is complete; None: it is verified.
 
         :param transport: Twisted's TLS protocol.
         """
         verdict = self._verdicts.get(transport)
         if verdict is None:
-            return _refused("it has not been looked at")
+            return _refused("it has not been verified")
         if verdict.fault is not None:
             return verdict.fault
         certificate = transport.getHandle().get_peer_certificate()
@@ -152,32 +158,34 @@ class _VerifyingCreator:
             return _refused("the server has shown none")
         certificate = certificate.to_cryptography()
         if verdict.accepted is None or verdict.accepted != certificate:
-            return _refused("its chain has not been looked at")
+            return _refused("its chain has not been verified")
         return _name_fault(certificate, self._host)
 
     def known_fault(self, transport: Any) -> str | None:
-        """Say what was found wrong so far with a connection whose handshake may not be complete."""
+        """Return the reason found so far to refuse a connection whose handshake may not be complete; None: none yet."""
         verdict = self._verdicts.get(transport)
         return None if verdict is None else verdict.fault
 
 
 class _Verdict:
-    """What was found while OpenSSL verified the chain of one connection.
+    """Result of the verification of one connection's certificate chain, which OpenSSL drives.
 
-    :ivar fault: what is wrong, in words; None: nothing so far.
-    :ivar accepted: the server's own certificate, where the chain above it and its name are right.
+    :ivar fault: the first reason to refuse the connection, in words; None: none so far.
+    :ivar accepted: the server's own certificate, when the chain above it and its name are verified.
     """
 
     def __init__(self, host: str) -> None:
         self._host = host
         self.fault: str | None = None
-        self.accepted: Any = None
+        self.accepted: X509 | None = None
 
-    def judge(self, connection: Any, certificate: Any, number: int, depth: int, chain_is_right: int) -> bool:
-        """Judge one certificate of the chain, as OpenSSL asks for it: the server's own, of depth 0, comes last."""
+    def judge(
+        self, connection: SSL.Connection, certificate: OpenSSLCertificate, number: int, depth: int, chain_is_right: int
+    ) -> bool:
+        """Verify one certificate of the chain: OpenSSL's callback. The server's own, of depth 0, comes last."""
         fault = None if chain_is_right else _refused(_FAULTS.get(number, f"OpenSSL error {number}"))
         if fault is None and depth == 0:
-            server = certificate.to_cryptography()  # what this raises is a refusal, as pyOpenSSL has it
+            server = certificate.to_cryptography()  # if this raises, pyOpenSSL refuses the connection
             fault = _name_fault(server, self._host)
             self.accepted = server
         if fault is not None:
@@ -185,24 +193,34 @@ class _Verdict:
         return self.fault is None
 
 
+class Check(Protocol):
+    """Verifies a TLS connection; ``transport`` is Twisted's TLS protocol."""
+
+    def fault(self, transport: Any) -> str | None:
+        """Return why a connection is to be refused whose handshake is complete; None: it is verified."""
+
+    def known_fault(self, transport: Any) -> str | None:
+        """Return the reason found so far, during the handshake; None: none yet."""
+
+
 class NameCheck:
-    """Looks at the name only, for connections whose chain is verified by a context of Twisted's."""
+    """Verifies the name only, for connections whose chain a context of Twisted's verifies."""
 
     def __init__(self, host: str) -> None:
         """Make one.
 
-        :param host: that the certificate has to be for.
+        :param host: the host that the certificate must be for.
         """
         self._host = _name_to_verify(host)
 
     def fault(self, transport: Any) -> str | None:
-        """Say what is wrong with a connection whose handshake is complete; None: nothing."""
+        """Return why a connection is to be refused whose handshake is complete; None: it is verified."""
         from OpenSSL import SSL
 
         connection = transport.getHandle()
         certificate = connection.get_peer_certificate()
         if certificate is None or not connection.get_context().get_verify_mode() & SSL.VERIFY_PEER:
-            return _refused("its chain has not been looked at")
+            return _refused("its chain has not been verified")
         return _name_fault(certificate.to_cryptography(), self._host)
 
     def known_fault(self, transport: Any) -> str | None:
@@ -211,20 +229,17 @@ class NameCheck:
 
 
 class NoCheck:
-    """For the context factory of a program, which answers for what that does."""
+    """Accepts every connection: the program's own context factory is responsible for checks."""
 
     def fault(self, transport: Any) -> str | None:
-        """Find no fault."""
+        """Accept the connection."""
         return None
 
     known_fault = fault
 
 
-def _name_fault(certificate: Any, host: str) -> str | None:
-    """Say why a certificate is not for a host; None: it is.
-
-    :param certificate: as the package ``cryptography`` has it.
-    """
+def _name_fault(certificate: X509, host: str) -> str | None:
+    """Return why a certificate is not for a host; None: it is."""
     try:
         from cryptography.x509 import ExtensionNotFound, SubjectAlternativeName
         from service_identity import VerificationError
@@ -232,7 +247,7 @@ def _name_fault(certificate: Any, host: str) -> str | None:
     except ImportError as error:
         return _refused(f"its host names cannot be read ({error})")
     try:
-        # Asked for here, because older versions of service_identity make do with a common name.
+        # Required here, because older versions of service_identity accept a common name instead.
         certificate.extensions.get_extension_for_class(SubjectAlternativeName)
         if isIPAddress(host) or isIPv6Address(host):
             verify_certificate_ip_address(certificate, host)
@@ -272,8 +287,8 @@ def _read(name: str, pem: PEM) -> bytes:
         raise ValueError(f"{name} cannot be read: {error.strerror}: {os.fspath(pem)!r}") from None
 
 
-def _certificates(name: str, pem: PEM) -> list[Any]:
-    """The certificates in a PEM, as Twisted has them."""
+def _certificates(name: str, pem: PEM) -> list[Certificate]:
+    """The certificates in a PEM, as Twisted's objects."""
     from OpenSSL.crypto import Error
     from twisted.internet.ssl import Certificate
 
@@ -287,7 +302,7 @@ def _certificates(name: str, pem: PEM) -> list[Any]:
     return certificates
 
 
-def _own_certificate(certificate: PEM, key: PEM | None) -> tuple[Any, list[Any]]:
+def _own_certificate(certificate: PEM, key: PEM | None) -> tuple[PrivateCertificate, list[Certificate]]:
     """The client's certificate with its key, and the rest of its chain."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from OpenSSL.crypto import Error, PKey
@@ -316,9 +331,9 @@ def is_encrypted(transport: Any) -> bool:
 
 
 def refusal(error: BaseException | None, transport: Any) -> str | None:
-    """Say in words why a handshake failed; None: nothing is known that its own text does not say.
+    """Return in words why a handshake failed; None: no more is known than the error itself says.
 
-    :param error: what the connection was lost with.
+    :param error: the reason of the loss of the connection.
     :param transport: Twisted's TLS protocol.
     """
     if type(error).__name__ == "VerificationError":
@@ -335,10 +350,10 @@ def refusal(error: BaseException | None, transport: Any) -> str | None:
 
 
 def _fault(transport: Any) -> int:
-    """What OpenSSL has against the certificate, by number; 0: nothing, or it cannot be told.
+    """The number of OpenSSL's verification error; 0: no error, or it is not known.
 
-    pyOpenSSL tells only a callback, and that place is taken in a context of the program's own. So its private parts
-    are looked at, for words only.
+    pyOpenSSL passes it to a callback only, and in a program's own context that callback is the program's. So it is read
+    from private attributes of pyOpenSSL, for texts only.
     """
     with contextlib.suppress(Exception):
         from OpenSSL import SSL

@@ -1,4 +1,4 @@
-"""Work that would make one turn of the reactor too long, done in as many turns as it needs.
+"""Work that would make one turn of the reactor too long, spread over as many turns as it needs.
 
 This module must not know what the work is.
 """
@@ -20,7 +20,7 @@ _T = TypeVar("_T")
 
 
 def in_turns(work: Generator[None, None, _T]) -> Deferred[_T]:
-    """Run a generator to its end: now, as far as there is time for in this turn of the reactor, then in later ones.
+    """Run a generator to its end: for a slice of time now, then for one in each later turn of the reactor.
 
     :param work: yields where it may be interrupted, every few milliseconds.
     :returns: fires with what it returns, fails with what it raises. Cancelling does not end the work.
@@ -52,7 +52,7 @@ def _run(work: Generator[None, None, Any], done: Deferred[Any]) -> None:
                 return
     except StopIteration as stop:
         result = stop.value
-    except BaseException:  # there is nobody above who could tell
+    except BaseException:  # the caller is the reactor, so the Deferred must tell
         done.errback()
         return
     done.callback(result)
