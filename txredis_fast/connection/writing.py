@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import ITransport
+
 from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
 from ..transport import Outlet, direct_sender
 from .cork import TRANSITIONS, CorkEvent, CorkState
@@ -41,7 +43,7 @@ class Writing:
         #: The producer at work on commands that exceed one write, or None.
         self._outlet: Outlet | None = None
 
-    def use(self, transport: Any) -> None:
+    def use(self, transport: ITransport | None) -> None:
         """Write all further commands to a transport."""
         requests = self._link.requests
         requests.send_now = None
