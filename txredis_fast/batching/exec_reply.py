@@ -1,6 +1,6 @@
 """Conversion of EXEC's reply: each element of the list is converted as the reply of its own command.
 
-This module must not know who queued the commands.
+This module must not know of transactions or pipelines.
 """
 
 from __future__ import annotations

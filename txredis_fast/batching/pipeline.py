@@ -278,7 +278,7 @@ class Pipeline(Scope):
 
 def _fail_rest(deferreds: list[Deferred[Result]]) -> None:
     """Fail the Deferreds that have not fired: one of the others has raised."""
-    error = InvalidResponse("an exception was raised while the replies of the pipeline were handed on")
+    error = InvalidResponse("an exception was raised while the replies of the pipeline were delivered")
     fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
 
 

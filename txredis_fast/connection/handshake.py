@@ -95,9 +95,7 @@ def _bounded(protocol: BaseRedisProtocol, done: Deferred[None], asks: bool = Fal
         return done
     limit = seconds_or(protocol.handshakeTimeout, CONNECT_TIMEOUT_SECONDS)
     slow = (
-        "the user name and password were not given, or the server did not answer,"
-        if asks
-        else ("the server did not answer")
+        "the program did not supply the login, or the server did not answer," if asks else ("the server did not answer")
     )
     hangs = TimeoutError(f"{slow} within {limit} seconds of being connected")
     clock = protocol if reactor is None else reactor

@@ -48,7 +48,7 @@ CRLF = b"\r\n"
 NEW, ABORTING, LOST = (ConnectionState.NEW, ConnectionState.ABORTING, ConnectionState.LOST)
 
 #: Reason for closing while the actual one is unknown, or cannot be formatted.
-TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
+TORN = ConnectionError("an exception was raised while a command was sent or a reply was delivered")
 
 
 class Link(Lifecycle):
@@ -252,7 +252,7 @@ class Link(Lifecycle):
         if in_flight and not timeout:
             transport.loseConnection()
         elif in_flight or getattr(transport, "reactor", None) is not None:
-            reason = ConnectionError(f"disconnected, {timeout} seconds after that was wanted")
+            reason = ConnectionError(f"the graceful close took more than {timeout} seconds")
             self._abort_after(timeout or IDLE_CLOSE_SECONDS, reason)
         if blocked:
             transport.loseConnection()
