@@ -12,11 +12,12 @@ from .._implementation import IMPLEMENTATION
 from ._deadline import LastLook
 from ._failing import as_exception, fail_each
 from ._long import ListOfReplies, parts_of
-from ._pyrequest import PostProc
+from ._pyrequest import Command, PostProc
 from .time_limit import TimeLimit, check_timeout, limit_error, within
 
 __all__ = [
     "BatchRequest",
+    "Command",
     "LastLook",
     "ListOfReplies",
     "PostProc",

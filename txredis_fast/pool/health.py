@@ -13,6 +13,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+
 from .._tunables import KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
 from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
@@ -47,7 +49,7 @@ class HealthCheck:
         self._silent = 0.0
         self._due: float | None = None
         self._last_look = LastLook(connection.link.progress, self._judge)
-        self._timer = connection.callLater(self._pace, self._look)
+        self._timer: IDelayedCall | None = connection.callLater(self._pace, self._look)
         connection.whenDisconnected().addCallback(self._stop)
 
     def _look(self) -> None:
