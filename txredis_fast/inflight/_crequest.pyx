@@ -2,6 +2,9 @@
 """The request queue of one connection, compiled. It has the names of ``_pyrequest``, which has the documentation.
 
 Deferreds are made and fired by ``_cdeferred``.
+
+More than 500 lines, because the fast paths reach into C structures of the queue and of its requests, which have no
+declaration outside of this module.
 """
 
 from collections import deque

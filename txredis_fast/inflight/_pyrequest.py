@@ -6,6 +6,8 @@ place in the queue, and its reply is dropped: no cancellation ever delivers a re
 Commands that callbacks send during the delivery of replies are collected, and written together when the delivery ends.
 
 This module must not know of transports or of single commands.
+
+More than 500 lines, because the compiled twin is one module and this one has the documentation of both.
 """
 
 from __future__ import annotations
