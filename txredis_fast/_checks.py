@@ -1,10 +1,10 @@
-"""Values judged where they come in: options, limits, addresses, credentials.
+"""Check values where a program passes them in: options, limits, addresses, credentials.
 
-Each function returns a value as the rest of the package uses it, an exact ``int``, ``float``, ``str`` or ``bytes``, or
-raises ``ValueError`` that names it. What was judged here cannot raise later, in a timer or while a connection is made:
-objects of a program may raise whatever they like from whatever is asked of them, and are not asked again.
+Each function returns the value in the form that the package uses, an exact ``int``, ``float``, ``str`` or ``bytes``, or
+raises a ``ValueError`` that names it. A checked value cannot raise later, in a timer or while a connection is made: a
+program's own object may raise from any method, so none of its methods is called after the check.
 
-The value is shown in the error, where it cannot be a secret. This module must not know what is done with any of them.
+The text of the error shows the value, unless it may be a secret. This module must not know what a value is used for.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ __all__ = [
     "whole_number",
 ]
 
-#: A user name or a password, or a function that gives one, at once or by a Deferred, or that is a coroutine function.
+#: A user name or a password, or a function that returns one, a Deferred or a coroutine.
 Credential = str | bytes | int | Callable[[], Any]
 
 #: The longest path of a unix socket: what ``struct sockaddr_un`` has room for, less the byte that ends it.
 _LONGEST_PATH = 107 if sys.platform.startswith("linux") else 103
 
-#: What keywords and numbers in commands are written with.
+#: The characters of keywords and numbers in commands.
 _KEYWORDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 +-*()[]<>#=$._:"
 
 _HOST_NAME = re.compile(r"[^\x00-\x20\x7f/@:?#%\[\]\\\"<>^`{|}]+").fullmatch
@@ -62,8 +62,8 @@ _CLIENT_NAME = re.compile(r"[!-~]+").fullmatch
 _DIGITS = re.compile(r"[0-9]{1,5}").fullmatch
 
 
-def shown(value: Any) -> str:
-    """A value in words, whatever its ``repr()`` does."""
+def shown(value: object) -> str:
+    """A value as text for an error, even if its ``repr()`` raises."""
     try:
         text = repr(value)
     except Exception:
@@ -71,12 +71,12 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_VALUE_MAX_CHARACTERS else f"{text[:SHOWN_VALUE_MAX_CHARACTERS]}..."
 
 
-def as_text(value: Any) -> str:
-    """A name, an address or what a server sent, as text: bytes are decoded as UTF-8, as far as they are."""
+def as_text(value: object) -> str:
+    """A name, an address or a reply as text; bytes are decoded as UTF-8, and invalid bytes are replaced."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _is_a(value: Any, kinds: Any) -> bool:
+def _is_a(value: object, kinds: Any) -> bool:
     """``isinstance``, for objects whose ``__class__`` may raise."""
     try:
         return isinstance(value, kinds)
@@ -85,7 +85,7 @@ def _is_a(value: Any, kinds: Any) -> bool:
 
 
 def whole_number(value: Any) -> int | None:
-    """The int that a value of any type is (numpy's among them); None if it is none. A bool is none."""
+    """Convert a value of any integer type (numpy's, too) to int; None for other types, and for a bool."""
     try:
         return None if isinstance(value, bool) else operator.index(value)
     except Exception:
@@ -93,7 +93,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def real_number(value: Any) -> int | float | None:
-    """The int or float that a value of any type is (Decimal among them); None if it is none, or not finite."""
+    """Convert a finite value of any number type (Decimal, too) to int or float; None for others."""
     whole = whole_number(value)
     try:
         if whole is not None:
@@ -121,12 +121,12 @@ def check_number(
 ) -> Any:
     """Check a finite number.
 
-    :param exclusive: whether it has to be above ``least``.
+    :param exclusive: whether it must be above ``least``.
     :param none_allowed: whether it may be None.
-    :param most: the largest that it may be.
-    :param kind: what it is, for the error.
+    :param most: the largest value allowed.
+    :param kind: a description of it, for the error.
     :returns: an int or a float, or None.
-    :raises ValueError: it is something else; a bool is, and so is text.
+    :raises ValueError: it is of another type, such as a bool or text, or out of range.
     """
     if value is None and none_allowed:
         return None
@@ -144,7 +144,7 @@ def check_seconds(
     """Check a time: a finite number of seconds, or a ``timedelta``. Parameters: see :func:`check_number`.
 
     :returns: seconds as an int or a float, or None.
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     seconds = value.total_seconds() if type(value) is datetime.timedelta else value
     return check_number(
@@ -156,7 +156,7 @@ def check_count(name: str, value: Any, least: int = 0, *, none_allowed: bool = F
     """Check a whole number. Parameters: see :func:`check_number`.
 
     :returns: an int, or None.
-    :raises ValueError: it is something else; a bool is, and so is text.
+    :raises ValueError: it is of another type, such as a bool or text, or out of range.
     """
     if value is None and none_allowed:
         return None
@@ -169,29 +169,29 @@ def check_count(name: str, value: Any, least: int = 0, *, none_allowed: bool = F
 
 
 def seconds_or(value: Any, default: Any) -> Any:
-    """A time that a program may have set later, where it is usable: 0 or more seconds. Else the default."""
+    """A time in seconds, set as an attribute by a program, if it is finite and 0 or more; else the default."""
     seconds = value.total_seconds() if type(value) is datetime.timedelta else value
     return number_or(seconds, default)
 
 
 def number_or(value: Any, default: Any) -> Any:
-    """A number that a program may have set later, where it is usable: finite, 0 or more. Else the default."""
+    """A number, set as an attribute by a program, if it is finite and 0 or more; else the default."""
     number = real_number(value)
     return default if number is None or number < 0 else number
 
 
-def check_flag(name: str, value: Any) -> bool:
+def check_flag(name: str, value: object) -> bool:
     """Check that it is True or False.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     if value is not True and value is not False:
         raise ValueError(f"{name} must be True or False, not {shown(value)}")
     return bool(value)
 
 
-def check_truth(name: str, value: Any) -> bool:
-    """Whether a value counts as true, for options where txredisapi takes whatever does.
+def check_truth(name: str, value: object) -> bool:
+    """The truth value of an option, for those where txredisapi accepts a value of any type.
 
     :raises ValueError: it has no truth value.
     """
@@ -203,9 +203,9 @@ def check_truth(name: str, value: Any) -> bool:
 
 
 def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
-    """Check that it is one of some words.
+    """Check that it is one of several words.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     if _is_a(value, str) and str.__str__(value) in choices:
         return str.__str__(value)
@@ -215,7 +215,7 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
 def check_callable(name: str, value: Any) -> Any:
     """Check that it can be called, or is None.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     if value is not None and not callable(value):
         raise ValueError(f"{name} must be a function or None, not {shown(value)}")
@@ -230,7 +230,7 @@ def _charset_fault(charset: str) -> str:
             return "" if ascii_too and _KEYWORDS.encode("ascii").decode(charset) == _KEYWORDS else "contain ASCII"
     except UnicodeError:
         return "contain ASCII"
-    except Exception:  # not a codec, or one that fails
+    except Exception:  # there is no such codec, or it fails
         pass
     return "name"
 
@@ -238,9 +238,9 @@ def _charset_fault(charset: str) -> str:
 def check_charset(name: str, charset: Any) -> str | None:
     """Check the name of a text encoding, or None.
 
-    It has to contain ASCII: the words of commands are ASCII, and so is most of what servers answer by themselves.
+    It must contain ASCII: the words of commands are ASCII, and so are most texts of servers.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     if charset is None:
         return None
@@ -273,9 +273,9 @@ def check_error_handler(errors: Any) -> None:
 def check_credential(name: str, value: Any, *, function_allowed: bool = True) -> Any:
     """Check a user name or a password; never shown in the error.
 
-    :param function_allowed: whether it may be a function that gives one.
+    :param function_allowed: whether it may be a function that returns one.
     :returns: str that UTF-8 can encode (an int as its digits), bytes, the function, or None.
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     fault = f"not of type {type(value).__name__}"
     if value is None:
@@ -292,16 +292,16 @@ def check_credential(name: str, value: Any, *, function_allowed: bool = True) ->
             return str(number)
         if function_allowed and callable(value) and not isinstance(value, type):
             return value
-    except Exception:  # told below: what was caught may have the secret
+    except Exception:  # not chained: its text may have the secret
         pass
     kinds = "str, bytes, int, a function that returns one" if function_allowed else "str, bytes, int"
     raise ValueError(f"{name} must be {kinds}, or None, {fault}")
 
 
 def check_client_name(name: str, value: Any) -> str | None:
-    """Check what a server takes for the name of a connection: visible ASCII characters without spaces.
+    """Check the name of a connection: servers accept visible ASCII characters without spaces.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     if value is None:
         return None
@@ -311,9 +311,9 @@ def check_client_name(name: str, value: Any) -> str | None:
 
 
 def check_port(name: str, value: Any) -> int:
-    """Check a port from 1 to 65535; its digits as text will do.
+    """Check a port from 1 to 65535, which may be given as text.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     if _is_a(value, str) and _DIGITS(str.__str__(value)):
         value = int(str.__str__(value))
@@ -324,9 +324,9 @@ def check_port(name: str, value: Any) -> int:
 
 
 def check_host(name: str, value: Any) -> str:
-    """Check a host name, or an IPv4 or IPv6 address, without a port; never shown in the error: a URL may be given.
+    """Check a host name, or an IPv4 or IPv6 address, without a port; never shown in the error, as it may be a URL.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     host = str.__str__(value) if _is_a(value, str) else _ascii(value)
     if host is None:
@@ -374,7 +374,7 @@ def _has_good_labels(host: str) -> bool:
 def check_address(name: str, value: Any) -> tuple[str, int]:
     """Check a pair of host and port; see :func:`check_host` and :func:`check_port`.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     host: Any = None
     port: Any = None
@@ -389,9 +389,9 @@ def check_address(name: str, value: Any) -> tuple[str, int]:
 
 
 def check_path(name: str, value: Any) -> str:
-    """Check the path of a unix socket, which may not be long; one that begins with NUL is Linux's abstract name.
+    """Check the path of a unix socket, or an abstract name of Linux, which begins with NUL.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: it is not valid.
     """
     try:
         path = os.fsdecode(value)

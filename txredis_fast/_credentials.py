@@ -1,4 +1,4 @@
-"""User names and passwords that a program's functions give: asked for each new connection, as a token changes.
+"""User names and passwords that a program's functions return: called for each new connection, because tokens change.
 
 This module must not know connections.
 """
@@ -19,31 +19,32 @@ __all__ = ["CredentialsError", "ask", "sendable"]
 
 
 class CredentialsError(RedisError):
-    """The function that is to give a user name or a password did not."""
+    """The program's function for the user name or password has failed."""
 
 
 def sendable(credential: Any) -> Any:
-    """A user name or password as it is given to a command: UTF-8, whatever the charset is."""
+    """A user name or password as the argument of a command: in UTF-8, whatever the charset is."""
     if isinstance(credential, str) and not credential.isascii():
         try:
             return str.encode(credential, "utf-8")
         except UnicodeError:
-            pass  # refused where commands are encoded, in words without it
+            pass  # refused where commands are encoded, with a text that does not show it
     return credential
 
 
 def ask(username: Any, password: Any) -> Deferred[tuple[Any, Any]]:
-    """Ask for what to log in with.
+    """Get the user name and the password of a new connection.
 
-    :param username: the user name, or a function; and so is the password.
-    :returns: fires with both, at once where they are there at once; fails with :exc:`CredentialsError`, whose text has
-        nothing of what the functions gave or raised.
+    :param username: the user name, or a function that returns it.
+    :param password: the password, or a function that returns it.
+    :returns: fires with both, at once unless a function returns a Deferred or a coroutine; fails with
+        :exc:`CredentialsError`, whose text shows no result or exception of the functions.
     """
     return Deferred.fromCoroutine(_ask(username, password))
 
 
 async def _ask(username: Any, password: Any) -> tuple[Any, Any]:
-    # One after the other, so that a function that keeps both in hand fetches them once.
+    # One after the other, so that functions that share a cache fetch the credentials once.
     return await _current("username", username), await _current("password", password)
 
 
@@ -62,7 +63,7 @@ async def _current(name: str, given: Any) -> Any:
         raised = type(error).__name__
     else:
         return _checked(name, answer)
-    # Not raised while that is handled, nor with its text: it may have the secret.
+    # Neither chained to the exception nor with its text, which may have the secret.
     raise CredentialsError(f"the function given as {name} raised {raised}")
 
 

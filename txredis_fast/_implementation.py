@@ -1,8 +1,8 @@
-"""Which implementation is in use, compiled or pure Python: decided once, for all extensions together.
+"""The choice between the compiled and the pure-Python implementation, made once, for all extensions together.
 
-The compiled one is used where every extension is there and can be loaded, unless ``TXREDIS_FAST_PUREPYTHON=1`` is set
-in the environment. The rooms that have extensions take theirs from here, so that the two never mix. This module must
-not know what the extensions are for.
+The compiled one is chosen if every extension exists and can be loaded, unless ``TXREDIS_FAST_PUREPYTHON=1`` is set in
+the environment. All rooms with extensions follow this choice, so that the two are never mixed. This module must not
+know what the extensions are for.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ EXTENSIONS: Final = {
 
 
 def _can_be_loaded(room: str, name: str) -> bool:
-    """Whether an extension is there, and fits this interpreter and system.
+    """Whether an extension exists, and fits this interpreter and system.
 
-    A plain import would not do: it would first import the room, which asks this module.
+    A plain import is not possible: it would first import the room, which imports this module.
     """
     full_name = f"txredis_fast.{room}.{name}"
     if full_name in sys.modules:
@@ -35,7 +35,7 @@ def _can_be_loaded(room: str, name: str) -> bool:
         for finder in sys.meta_path:
             spec = finder.find_spec(full_name, [folder]) if hasattr(finder, "find_spec") else None
             if spec is not None:
-                module_from_spec(spec)  # this loads the library, and runs nothing of it yet
+                module_from_spec(spec)  # loads the library without running its code
                 return True
     except ImportError:
         pass

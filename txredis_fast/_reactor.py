@@ -1,7 +1,7 @@
-"""Which reactor to use: the package's ``reactor`` attribute, looked up at each use.
+"""The reactor: the package's ``reactor`` attribute, looked up at each use.
 
-Programs' tests put their own clock or memory reactor there (``txredis_fast.reactor = clock``), and a program may
-install another reactor after importing this package, so nothing may keep or import a reactor early.
+Tests of programs set it to a clock or a memory reactor (``txredis_fast.reactor = clock``), and a program may install
+another reactor after importing this package. So no module may import a reactor early, or keep it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any
 def current_reactor() -> Any:
     """Return ``txredis_fast.reactor``: the patched one, else the global reactor, imported only now.
 
-    ``Any``, because a reactor provides several interfaces at once, which Python's types cannot say.
+    ``Any``, because a reactor provides several interfaces, and Python has no type for their intersection.
     """
     return sys.modules["txredis_fast"].reactor
 
 
 def call_from_finalizer(function: Callable[[], Any]) -> None:
-    """Call it in a turn of the reactor of its own.
+    """Call a function in a later turn of the reactor, in the reactor's thread.
 
-    The garbage collector runs finalizers in any thread and in the middle of anything, which may be the reactor that
-    sorts its delayed calls. A clock that tests put in its place has no threads: there it is called at once. It is not
-    called at the end of the interpreter, when what it needs may be gone already; connections end there, too.
+    The garbage collector runs finalizers in any thread and at any instruction, even while the reactor sorts its delayed
+    calls. A test's clock has no ``callFromThread``; there the function is called at once. At the end of the interpreter
+    it is not called, because modules that it needs may be gone; connections end there, too.
     """
     if sys.is_finalizing():
         return

@@ -1,10 +1,10 @@
-"""What error replies tell of a server's role, and how often a connection to a wrong one is made anew.
+"""Detect by error replies that a server is a replica, and limit how often connections are replaced for that reason.
 
-Theory. After a fail-over that closes no connection, a pool goes on with a server that is a replica by now, and nothing
-but the replies to writes tells. A connection that was told so ends, once what is in flight on it is answered, so that
-the next one is made where the name leads, or the Sentinels say, by then. But a program may well use a replica, read
-from it and try a write now and then; and a managed service may take its time to move the name. So there are rounds: in
-each of them a connection is replaced at most once, and the next begins after a delay that grows as the back-off does.
+Theory. A fail-over may close no connection. Then a pool keeps using a server that is now a replica, and only error
+replies to writes show it. Such a connection is drained and closed, so that the next one resolves the name, or asks the
+Sentinels, anew. But a program may use a replica on purpose and try a write now and then, and a managed service may need
+time to change the name. So there are rounds: in each round a connection is replaced at most once, and the delay until
+the next round grows like the back-off.
 
 This module must not know how connections are made or closed.
 """
@@ -19,15 +19,15 @@ from .exceptions import ResponseError
 
 __all__ = ["Rounds", "is_of_replica", "telling_of_replica"]
 
-#: How a write is refused, where another error has that as its reason: EXECABORT, or that of a script before Redis 7.
+#: The text of a refused write inside other errors: EXECABORT, and errors of scripts before Redis 7.
 _REFUSED_WRITE = "READONLY You can't write against a read only "
 
-#: Why a blocking command was ended, where the server has become a replica; CLIENT UNBLOCK has another text.
+#: The text of UNBLOCKED if the server has become a replica; after CLIENT UNBLOCK it is another one.
 _UNBLOCKED = "instance state changed"
 
 
 def is_of_replica(error: ResponseError) -> bool:
-    """Whether an error reply tells that the server is a replica."""
+    """Whether an error reply shows that the server is a replica."""
     code = error.code
     if code in ("READONLY", "MASTERDOWN"):
         return True
@@ -38,9 +38,9 @@ def is_of_replica(error: ResponseError) -> bool:
 
 
 def telling_of_replica(protocol: Any) -> Callable[[ResponseError], None]:
-    """A reader's ``on_error``: tells the factory of a usable connection when an error reply is of a replica.
+    """Make the ``on_error`` of a reader: it calls the factory's ``found_replica`` when an error reply is a replica's.
 
-    It does not keep the protocol.
+    It keeps a weak reference to the protocol only.
     """
     known = weakref.ref(protocol)
 
@@ -55,17 +55,19 @@ def telling_of_replica(protocol: Any) -> Callable[[ResponseError], None]:
 
 
 class Rounds:
-    """When the connections of a factory are to be replaced that lead to a replica.
+    """Decides when a pool's connections that lead to a replica are replaced.
 
-    :ivar number: of this round. A connection is of the round that it was made in.
+    :ivar number: of the present round. A connection belongs to the round in which it was made.
     """
 
     def __init__(self, pause: Callable[[int], float], seconds: Callable[[], float], calm: Callable[[], float]) -> None:
-        """Make it.
+        """Begin the first round.
 
-        :param pause: seconds from the beginning of a round to the next, given how many came one upon the other.
-        :param seconds: tells the time.
-        :param calm: seconds without a reason for another round, after which the pauses begin with the shortest.
+        :param pause: returns the seconds from the beginning of a round to the next; called with the number of rounds in
+            succession.
+        :param seconds: returns the time in seconds.
+        :param calm: returns the seconds without a reason for another round, after which the shortest pause is used
+        again.
         """
         self.number = 0
         self._pause = pause
@@ -76,7 +78,10 @@ class Rounds:
         self._next: float | None = None
 
     def replaces(self, number: Any) -> bool:
-        """Whether a connection of this number is to be replaced, now that it was found to lead to a replica."""
+        """Whether a connection that leads to a replica is to be replaced now.
+
+        :param number: the round in which it was made.
+        """
         if number != self.number:
             return True
         now = self._seconds()

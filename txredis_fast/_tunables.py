@@ -157,6 +157,13 @@ TRANSACT_MAX_PAUSE_SECONDS: Final = 10.0
 #: SHA1 digests of scripts that a connection or pool remembers, 90 bytes each. Each further one displaces another, whose
 #: script is sent once more.
 SCRIPT_HASHES_KEPT: Final = 10_000
+#: Names of commands, as a program spells them, that ``execute_command`` of a handler need not examine again. Programs
+#: use few; after these, each call is examined.
+PLAIN_NAMES_KEPT: Final = 1000
+#: Scripts whose SHA1 digest is kept with their text, for the next ``eval``. Programs have few.
+SCRIPTS_KEPT: Final = 64
+#: Characters of a script that is kept so; longer ones are hashed each time.
+SCRIPT_CACHE_MAX_BYTES: Final = 16 * 1024
 
 # -- subscriptions
 

@@ -1,7 +1,7 @@
-"""What can go wrong: the exception hierarchy, and one table from a server's error code to its class.
+"""The exceptions, and the table from a server's error code to its class.
 
-This module must not know anything else of the package: every layer imports it.
-The names and bases are txredisapi's, with more specific classes below them.
+Names and bases are txredisapi's, with more specific classes below them. This module must not know anything else of the
+package, because every layer imports it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ConnectionError(RedisError):
 
 
 class TimeoutError(ConnectionError):
-    """Something took longer than its limit."""
+    """A time limit was exceeded."""
 
 
 class NotSentError(ConnectionError):
@@ -69,7 +69,7 @@ class MaybeExecutedError(ConnectionError):
 class ReplyTimeoutError(TimeoutError, MaybeExecutedError):
     """No reply came within ``replyTimeout`` seconds; the command may have been executed.
 
-    :ivar silent: whether it is the link that was given up, by a health check, rather than one command.
+    :ivar silent: True if a health check found the link dead; False if the reply to one command was overdue.
     """
 
     silent = False
@@ -78,7 +78,7 @@ class ReplyTimeoutError(TimeoutError, MaybeExecutedError):
 class ConnectionFailedError(ConnectionError, ValueError):
     """The first connection could not be made, or its AUTH or SELECT was refused.
 
-    Also a ``ValueError``, which is what txredisapi fails with there.
+    Also a ``ValueError``, because txredisapi fails with one there.
     """
 
 
@@ -133,7 +133,7 @@ class ReadOnlyError(ResponseError):
 
 
 class InvalidResponse(RedisError):
-    """What the server sent makes no sense."""
+    """The server sent something that is not valid here."""
 
 
 class InvalidData(RedisError):
@@ -141,11 +141,11 @@ class InvalidData(RedisError):
 
 
 class ProtocolError(InvalidData, InvalidResponse):
-    """The bytes received are not RESP, or exceed a limit; says what was expected and what came."""
+    """The received bytes are not RESP, or exceed a limit; the text says what was expected and what was received."""
 
 
 class GarbledReplyError(MaybeExecutedError, ProtocolError):
-    """The connection was ended because what came on it is not RESP; the command may have been executed."""
+    """The connection was closed because it received bytes that are not RESP; the command may have been executed."""
 
 
 class WatchError(RedisError):
@@ -172,10 +172,10 @@ _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
 }
 
 
-#: In the name of an unknown command: its arguments may be passwords.
+#: Parts of the name of a command whose arguments may be passwords, even if the server does not know it.
 _HAS_SECRETS = re.compile("acl|auth|config|hello|migrate|pass|secret|sentinel", re.IGNORECASE)
 
-#: Those whose subcommand, or only argument, tells that they have none.
+#: Of these, the ones whose subcommand, or only argument, shows that there is no password.
 _HAS_NONE = re.compile(
     r"['`](?:acl|config|sentinel)['`], with args beginning with: ['`](?:get[a-z-]*|list|whoami|users|cat|genpass|help|"
     r"rewrite|resetstat|log|save|load|masters?|slaves|replicas|sentinels|reset|failover|ckquorum|flushconfig|myid)['`]|"
@@ -183,7 +183,7 @@ _HAS_NONE = re.compile(
     re.IGNORECASE,
 )
 
-#: How the names of options look, and what an ACL rule without a password looks like.
+#: The form of an option's name, and of an ACL rule without a password.
 _OPTION = re.compile("[a-z][a-z-]*")
 _ACL_RULE = re.compile(
     r"[-+~&%@][^<>#!\s\"']*|on|off|nopass|resetpass|reset|(?:all|reset)(?:keys|channels|commands|dbs)|nocommands|clearselectors"
@@ -191,8 +191,8 @@ _ACL_RULE = re.compile(
 _HELLO_OPTION = re.compile("auth|setname", re.IGNORECASE)
 _NOTHING = re.compile("(?!)")
 
-#: Where servers repeat an argument that may be a password, or a part of one: the words before and behind it, and what
-#: it is where it is none.
+#: Errors in which servers repeat an argument that may be a password, or part of one: the words before and after it, and
+#: the form of an argument that is not one.
 _REPEATED = (
     ("ACL SETUSER modifier '", "': ", _ACL_RULE),
     ("acl selector starting at '", "'", _NOTHING),
@@ -205,7 +205,7 @@ _REPEATED = (
 _SECRET_OPTION = re.compile("auth|pass|secret", re.IGNORECASE)
 _ANYTHING = re.compile("")
 
-#: The same for the value of an option: the words before and behind it, and what is found behind where it is secret.
+#: The same for the value of an option: the words before and after it, and the option's name, which follows, if secret.
 _REPEATED_VALUES = (
     ("Invalid argument '", "' for CONFIG SET '", _SECRET_OPTION),
     ("Invalid argument '", "' for SENTINEL SET '", _SECRET_OPTION),
@@ -220,8 +220,9 @@ _STARS = "***"
 def response_error(text: str) -> ResponseError:
     """Make the exception for a server's error reply.
 
-    What a server repeats of arguments that may be passwords is left out: those of a command that it does not have or
-    understand (``AUTH``, ``CONFIG SET``), and what it refuses in ``ACL SETUSER``, ``HELLO`` or ``CONFIG SET``.
+    Arguments that may be passwords, and that the server's text repeats, are replaced by stars: those of a command that
+    it does not know or understand (``AUTH``, ``CONFIG SET``), and refused ones of ``ACL SETUSER``, ``HELLO`` or
+    ``CONFIG SET``.
 
     :param text: the error line without its type byte, such as ``"WRONGTYPE Operation against ..."``.
     """
@@ -229,7 +230,7 @@ def response_error(text: str) -> ResponseError:
 
 
 def _without_repeated_secrets(text: str) -> str:
-    # By hand: what a regular expression makes of a long text depends on who wrote the text.
+    # Without regular expressions on the whole text, whose time could be quadratic in a text that the server chooses.
     if "unknown command " in text:
         return _of_unknown_command(text)
     for before, behind, harmless in _REPEATED:
@@ -245,7 +246,7 @@ def _without_repeated_secrets(text: str) -> str:
 
 
 def _between(text: str, before: str, behind: str) -> tuple[int, int]:
-    """Where the part between some words begins, 0 if they are not there, and ends, -1 if it has no known end."""
+    """Begin and end of the part between two texts; begin is 0 without the first, and end is -1 without the second."""
     begin = text.find(before)
     if begin < 0:
         return 0, -1
@@ -261,12 +262,12 @@ def _of_unknown_command(text: str) -> str:
         return text
     name, arguments = text[begin:named], text[named + len(_ARGUMENTS) :]
     word, _, more = name.partition(" ")
-    if more:  # a whole command given as its name
+    if more:  # a whole command line in place of the name
         name = f"{word} {_STARS}{name[0] if name[0] in _QUOTES else ''}"
     return (
         text[:begin] + name + (_ARGUMENTS if named < len(text) else "") + (_STARS if arguments.strip() else arguments)
     )
 
 
-#: What servers put names in.
+#: The quotes that servers put around names.
 _QUOTES = "'`"

@@ -7,9 +7,9 @@
     rc = redis.lazyConnectionPool("redis.example", hooks=[Tracing()])
     observe(rc, name="sessions")
 
-Spans are clients' spans with the semantic conventions for databases: the name of the command, the server, the
-database, the kind of error; never an argument or a reply. A span's parent is the span that is current where the command
-is given, in coroutines and ``inlineCallbacks`` too, and also where the command has to wait for a connection.
+Spans have kind CLIENT and the attributes of the semantic conventions for databases: the name of the command, the
+server, the database, the type of the error; never an argument or a reply. A span's parent is the span that is current
+where the command is issued, in coroutines and ``inlineCallbacks``, too, and also if the command waits for a connection.
 
 This module must not know how commands are sent: it is a hook. OpenTelemetry is imported when it is used.
 """
@@ -31,7 +31,7 @@ class Tracing:
     """The hook that makes spans: ``hooks=[Tracing()]``."""
 
     def __init__(self, tracer_provider: Any = None) -> None:
-        """Make one.
+        """Make the hook.
 
         :param tracer_provider: None: OpenTelemetry's global one.
         :raises ImportError: the extra ``otel`` is not installed.
@@ -63,21 +63,21 @@ class Tracing:
         return self._tracer.start_span(command.name, kind=self._client, attributes=attributes)
 
     def command_ended(self, token: Any, error: BaseException | None) -> None:
-        """End it."""
+        """End the span."""
         if error is not None:
             if isinstance(error, ResponseError):
                 token.set_attribute("db.response.status_code", error.code)
             token.set_attribute("error.type", type(error).__name__)
-            # Without the text: a server may put into it what it was sent.
+            # Without the text, in which a server may repeat arguments.
             token.set_status(self._failed)
         token.end()
 
 
 def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> None:
-    """Have the meters of OpenTelemetry read ``handler.stats()`` whenever they are collected.
+    """Register OpenTelemetry meters that read ``handler.stats()`` at each collection.
 
-    :param handler: anything that has ``stats()``.
-    :param name: the pool's, told as ``db.client.connection.pool.name``.
+    :param handler: an object with a method ``stats()``.
+    :param name: of the pool, the attribute ``db.client.connection.pool.name``.
     :param meter_provider: None: OpenTelemetry's global one.
     :raises ImportError: the extra ``otel`` is not installed.
     """

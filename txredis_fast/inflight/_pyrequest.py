@@ -12,14 +12,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from sys import maxsize
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ITransport
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from .._types import Arguments, Converter, Reply, Result
+from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._deadline import CallLater, DeadlineTimer
@@ -35,6 +37,7 @@ __all__ = [
     "add_command",
     "answer_each",
     "compiled_fast_path",
+    "fast_path_by_name",
     "fast_path_of_batch",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
@@ -93,10 +96,15 @@ class Request:
         deferred = self.deferred
         if deferred.called:
             return True  # cancelled: the reply is dropped
+        post_proc = self.post_proc
+        if isinstance(post_proc, Recovery):
+            if isinstance(reply, Exception):
+                post_proc.recover(reply, deferred)
+                return True
+            post_proc = post_proc.convert
         if isinstance(reply, Exception):
             deferred.errback(reply)
             return True
-        post_proc = self.post_proc
         if post_proc is not None:
             try:
                 if may_be_long(post_proc, reply):
@@ -204,6 +212,12 @@ class BatchRequest:
             self.deferred.errback(error)
 
 
+class _Receiver(Protocol):
+    """A subscriber, as far as its queue calls it."""
+
+    def messageReceived(self, pattern: Reply, channel: Reply, message: Reply, /) -> Result: ...
+
+
 class RequestQueue:
     """The requests of one connection, oldest first.
 
@@ -214,6 +228,7 @@ class RequestQueue:
 
     :ivar waiting: the queue itself; the next reply belongs to ``waiting[0]``.
     :ivar outgoing: commands collected for one write; None: each command is written at once.
+    :ivar message_kind: type byte of the messages that :meth:`deliver_messages` delivers; None: it delivers none.
     :ivar transport: transport that commands are written to at once; None: ``write`` writes them.
     :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
     :ivar charset: charset of the connection; see ``ConnectionOptions``.
@@ -245,6 +260,7 @@ class RequestQueue:
         "charset",
         "full",
         "in_flight",
+        "message_kind",
         "outgoing",
         "reply_timeout",
         "send_now",
@@ -272,6 +288,7 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
+        self.message_kind: bytes | None = None
         self.transport: ITransport | None = None
         self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
@@ -342,6 +359,8 @@ class RequestQueue:
         :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the reply.
         """
+        if isinstance(post_proc, Recovery):
+            canceller = partial(post_proc.cancel, canceller or self._note_cancelled)
         deferred: Deferred[Result] = Deferred(canceller or self._note_cancelled)
         request = Request(deferred, post_proc, raw, deadline, len(data))
         try:
@@ -437,6 +456,27 @@ class RequestQueue:
                 unasked(reply)
         if self._timer.running and not self.waiting:
             self._timer.stop()
+
+    def deliver_messages(
+        self, reader: Reader, receiver: _Receiver, took: Callable[[Result], object], failed: Callable[[], object]
+    ) -> None:
+        """Call ``receiver.messageReceived`` for each complete published message, until a reply of another kind.
+
+        :param took: called with the result of such a call, if it is not None.
+        :param failed: called in the handler of an exception that such a call has raised.
+        """
+        get_message = reader.get_message
+        while self.message_kind is not None and not self.stopped:
+            message = get_message(self.message_kind)
+            if message is None:
+                break
+            try:
+                result = receiver.messageReceived(*message)
+            except Exception:
+                failed()
+            else:
+                if result is not None:
+                    took(result)
 
     def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Push], object]) -> None:
         """Deliver those replies of the oldest request, a batch, that are complete."""
@@ -560,6 +600,14 @@ def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
     In the usual case, there are few arguments, all positional, and the shared connection accepts commands.
     """
     return run_shared
+
+
+def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Method:
+    """As :func:`fast_path_of_pool`, for a handler's ``execute_command``.
+
+    :param plain_names: names of commands that need no check before they use the shared connection.
+    """
+    return execute_command
 
 
 def plain_commands(commands: Iterable[Arguments]) -> list[Command]:

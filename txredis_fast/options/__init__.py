@@ -1,6 +1,6 @@
-"""Every option of a connection, with its type, default and check; URLs; when a command is repeated.
+"""Every option of a connection, with its type, default and check; URLs; the policy for repeating commands.
 
-This room must not know what is done with an option.
+This room must not know what an option is used for.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Type checkers cannot read keyword arguments from a dataclass, so the types of :c
 more, in groups: each option in exactly one. A test holds that both agree. What a function takes is a sum of groups,
 because a typed dictionary may not repeat a parameter that the function names itself.
 
-This module must not know what is done with an option.
+This module must not know what an option is used for.
 """
 
 from __future__ import annotations

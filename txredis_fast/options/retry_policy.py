@@ -1,8 +1,8 @@
-"""Sending a command again, where a program asks for it: nothing is ever repeated otherwise.
+"""Repeat failed commands, if a program asks for it; otherwise no command is ever sent twice.
 
-Theory. A command that fails may or may not have been executed, and only that decides whether sending it again is safe:
+Theory. Whether a failed command may have been executed decides whether it is safe to send it again:
 
-* ``NotSentError``: it was never written. Sending it again is safe, whatever it is; a policy always does.
+* ``NotSentError``: it was never written. Sending it again is always safe, and every policy does it.
 * ``MaybeExecutedError``: it was written, and the reply is lost. Sending it again may execute it twice. For a command
   that only reads (the servers' own flag says which do) that does no harm, and ``read_only=True`` repeats those. Of a
   command that writes only the program knows (``SET k v`` is the same twice, ``INCR k`` is not): it marks the call,
@@ -34,13 +34,13 @@ from .option import documented, judge, option
 
 __all__ = ["RetryPolicy", "check_retry"]
 
-#: Codes of error replies that say: not now.
+#: Codes of error replies for a temporary refusal.
 _NOT_NOW = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
 
-#: What servers say before they execute anything, a script included.
+#: Texts of errors that a server sends before it executes anything, even a script.
 _BEFORE_SCRIPTS = re.compile(r"LOADING \w+ is loading |BUSY \w+ is busy running |READONLY Can not run script ")
 
-#: With a larger one the delay has long been the longest there is.
+#: With a larger exponent the delay is ``max_delay`` anyway, and the power may overflow.
 _LARGEST_EXPONENT = 100
 
 

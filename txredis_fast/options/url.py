@@ -1,8 +1,8 @@
 """URLs that say where to connect and with which options: :class:`RedisURL`.
 
-Any text at all may come in here, and a password may stand anywhere in it: where a character is missing or too much, a
-password looks like a host, a path or an option. So no error shows anything of what was given, but for the names of
-options that are close to one there is.
+The text of a URL may have a password at any place: if a character is missing or superfluous, a password looks like a
+host, a path or an option. So no error shows any part of the text, except names of options that are similar to an
+existing one.
 
 This module must not know what the options do.
 """
@@ -24,7 +24,7 @@ from .readers import digits
 
 __all__ = ["RedisURL"]
 
-#: A URL names at most these schemes.
+#: The schemes of URLs.
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 
 _ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
@@ -34,21 +34,21 @@ _ADDRESS = "cannot read the address in the URL: its port is a number up to 65535
 _SPLIT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL).fullmatch
 _ODD = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]").search
 
-#: What reads each option that a URL may set, by name.
+#: The reader of each option that a URL may set, by name.
 _READERS = {name: declared.read for name, declared in options_of(ConnectionOptions).items() if declared.read}
 
 
 @dataclasses.dataclass(frozen=True)
 class RedisURL:
-    """What a URL says: where to connect, and the options it sets."""
+    """A parsed URL: addresses, and options."""
 
     #: ``redis``, ``rediss``, ``unix`` or ``redis+sentinel``.
     scheme: str
-    #: Host and port of each address, one but for ``redis+sentinel``; empty for ``unix``.
+    #: Host and port of each address: one, or several for ``redis+sentinel``, or none for ``unix``.
     addresses: tuple[tuple[str, int], ...]
-    #: Path of the socket; "" but for ``unix``.
+    #: Path of the socket for ``unix``; else "".
     path: str
-    #: Name of the service that the Sentinels watch; "" but for ``redis+sentinel``.
+    #: Name of the service for ``redis+sentinel``; else "".
     service: str
     #: Fields of :class:`ConnectionOptions` by name.
     options: Mapping[str, Any] = dataclasses.field(repr=False)

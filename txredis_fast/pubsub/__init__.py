@@ -1,4 +1,4 @@
-"""Connections that the server talks to: subscriptions that survive a reconnect, and MONITOR."""
+"""Connections on which the server sends unasked: subscriptions, which are restored after a reconnect, and MONITOR."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What a program makes of messages: how its hook is called, and how many unfinished calls a slow one may pile up.
+"""Calls of a program's hooks, and a bound on the messages that a slow program has not finished with.
 
 :class:`Inbox` is for programs that set a bound. ``messageReceived`` may then return a Deferred or be a coroutine
-function, and the next message waits until it is done. Messages that wait or are being handled are *unfinished*; when
-there are as many as the bound, either nothing more is read until half of them are finished, so that what the server
-sends piles up there, or messages are dropped and counted.
+function, and the next message waits until it is done. Messages that wait or are being handled are *unfinished*. When
+there are as many as the bound, either reading stops until half of them are finished, so that further messages
+accumulate at the server, or messages are dropped and counted.
 
 This module must not know connections.
 """
@@ -21,17 +21,20 @@ from twisted.python.failure import Failure
 
 from .._checks import check_choice, check_count
 
-__all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
+__all__ = ["POLICIES", "Inbox", "Message", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
 
-#: What happens to messages that come while as many as allowed are unfinished.
+#: What happens to messages that are received while as many as allowed are unfinished.
 SlowConsumerPolicy = Literal["pause", "drop-oldest", "drop-newest"]
 POLICIES = ("pause", "drop-oldest", "drop-newest")
+
+#: Pattern or None, channel and text; converted as replies are.
+Message = tuple[Any, Any, Any]
 
 _log = Logger()
 
 
 def call_hook(hook: Callable[..., object], *args: Any) -> Any:
-    """Call a program's hook; what it raises is logged, and neither the connection nor what comes next suffers."""
+    """Call a program's hook; an exception is logged, and harms neither the connection nor later messages."""
     try:
         return hook(*args)
     except Exception:
@@ -40,10 +43,10 @@ def call_hook(hook: Callable[..., object], *args: Any) -> Any:
 
 
 def check_bounds(limit: int | None, at_once: int | None, policy: str | None) -> tuple[Any, Any, Any]:
-    """Refuse bounds that make no sense; None is one that is not given.
+    """Check the three options; None: not given.
 
-    :returns: the bounds, numbers as int.
-    :raises ValueError: names the option.
+    :returns: the options, numbers as int.
+    :raises ValueError: an option is wrong; the text names it.
     """
     return (
         check_count("maxPendingMessages", limit, 1, none_allowed=True),
@@ -56,16 +59,16 @@ def _log_failure(failure: Failure) -> None:
     _log.failure("what messageReceived returned has failed", failure)
 
 
-def run_coroutine(result: Any) -> None:
-    """If a hook was a coroutine function, run it; anything else that it returned is ignored."""
+def run_coroutine(result: object) -> None:
+    """Run the result of a hook if it is a coroutine; ignore any other."""
     if inspect.iscoroutine(result):
         Deferred.fromCoroutine(result).addErrback(_log_failure)
 
 
 class Inbox:
-    """The unfinished messages of one connection; handed on in the order they came.
+    """The unfinished messages of one connection, which are handled in the order in which they were received.
 
-    :ivar full: whether reading is held up, until messages are finished.
+    :ivar full: whether reading is paused until messages are finished.
     """
 
     def __init__(
@@ -74,19 +77,22 @@ class Inbox:
         at_once: int,
         policy: SlowConsumerPolicy,
         *,
-        receive: Callable[[Any, Any, Any], Any],
+        receive: Callable[..., object],
         hold: Callable[[], object],
         go_on: Callable[[], object],
         dropped: Callable[[int], object],
     ) -> None:
-        """Make one.
+        """Make one, empty.
 
         :param limit: how many messages may be unfinished.
         :param at_once: how many may be handled at the same time; the others wait.
-        :param receive: handles a message.
-        :param hold: stops reading; :param go_on: reads on.
-        :param dropped: told how many were dropped since it was told last, before the next message is handed on.
-        :raises ValueError: a limit or the policy makes no sense.
+        :param policy: what happens to further messages.
+        :param receive: handles a message; called with pattern or None, channel and text.
+        :param hold: stops reading.
+        :param go_on: resumes reading.
+        :param dropped: called before the next message is handled, with the number of messages dropped since its last
+            call.
+        :raises ValueError: a limit or the policy is wrong.
         """
         limit, at_once, policy = check_bounds(limit, at_once, policy)
         self.full = False
@@ -97,7 +103,7 @@ class Inbox:
         self._hold = hold
         self._go_on = go_on
         self._dropped = dropped
-        self._waiting: deque[tuple[Any, Any, Any]] = deque()
+        self._waiting: deque[Message] = deque()
         self._running = 0
         self._untold = 0
         self._handing_on = False
@@ -108,8 +114,8 @@ class Inbox:
         """How many messages wait or are being handled."""
         return self._running + len(self._waiting)
 
-    def put(self, message: tuple[Any, Any, Any]) -> None:
-        """Take a message: pattern or None, channel, text."""
+    def put(self, message: Message) -> None:
+        """Append a message, and handle it if fewer than ``at_once`` are being handled."""
         waiting = self._waiting
         waiting.append(message)
         self._hand_on()
@@ -126,7 +132,7 @@ class Inbox:
             self._untold += 1
 
     def close(self) -> None:
-        """The connection is lost: what waits is dropped, rather than told after what the next one receives."""
+        """The connection is lost: drop waiting messages, so that none is handled after those of the next connection."""
         self._closed = True
         self.full = False
         self._untold += len(self._waiting)
@@ -139,7 +145,7 @@ class Inbox:
             self._dropped(count)
 
     def _hand_on(self) -> None:
-        if self._handing_on:  # by the message before, which was finished at once
+        if self._handing_on:  # called by the previous message, which was finished at once
             return
         self._handing_on = True
         try:
@@ -149,7 +155,7 @@ class Inbox:
         finally:
             self._handing_on = False
 
-    def _begin(self, message: tuple[Any, Any, Any]) -> None:
+    def _begin(self, message: Message) -> None:
         result = call_hook(self._receive, *message)
         if result is None:
             return
@@ -159,7 +165,7 @@ class Inbox:
             self._running += 1
             result.addErrback(_log_failure).addCallback(self._finished)
 
-    def _finished(self, _: Any) -> None:
+    def _finished(self, _: object) -> None:
         self._running -= 1
         self._hand_on()
         if self.full and self.unfinished <= self._limit // 2:

@@ -1,4 +1,4 @@
-"""Monitors: connections that are told of every command that the server executes, and the factory that keeps one.
+"""Monitors: connections on which the server sends every command that it executes, and the factory that keeps one.
 
 This module must not know how connections are made.
 """
@@ -25,15 +25,15 @@ __all__ = ["MonitorFactory", "MonitorProtocol"]
 
 
 class _BeginsMonitor(Converter):
-    """Marks MONITOR."""
+    """Marks the MONITOR command."""
 
 
-#: What begins a line of a monitor: the time, the database and the client.
+#: The beginning of a line of a monitor: the time, the database and the client.
 _MONITOR_LINE = re.compile(r"[0-9]+\.[0-9]+ \[[0-9]+ ")
 
 
 class MonitorProtocol(RedisProtocol):
-    """A connection that is told of every command that the server executes: override :meth:`messageReceived`.
+    """A connection that receives every command that the server executes: override :meth:`messageReceived`.
 
     A monitor costs the server much of its speed.
     """
@@ -48,7 +48,7 @@ class MonitorProtocol(RedisProtocol):
         """
 
     def monitor(self) -> Deferred[Any]:
-        """Begin.
+        """Begin to receive commands.
 
         :returns: fires with ``"OK"``.
 
@@ -68,7 +68,7 @@ class MonitorProtocol(RedisProtocol):
         return super().execute_command(*args, post_proc=post_proc, **kwargs)
 
     def replyReceived(self, reply: Any) -> None:
-        """A line of the monitor has come, or the reply to a command."""
+        """Handle a line of the monitor, or the reply to a command."""
         waiting = self.link.requests.waiting
         if not waiting or (self._monitoring and _is_monitor_line(reply)):
             call_hook(self.messageReceived, reply)
@@ -80,7 +80,7 @@ class MonitorProtocol(RedisProtocol):
         super().replyReceived(reply)
 
 
-def _is_monitor_line(reply: Any) -> bool:
+def _is_monitor_line(reply: object) -> bool:
     text = reply.decode("latin-1") if isinstance(reply, bytes) else reply
     return isinstance(text, str) and _MONITOR_LINE.match(text) is not None
 

@@ -1,14 +1,14 @@
-"""What survives a subscriber's connection: what it wanted, and since when messages may have been missed.
+"""Subscriptions that outlive a connection: the names to subscribe to, and since when messages may have been missed.
 
-The next connection of the same factory takes that over, subscribes again, and tells of the gap.
+The next connection of the same factory takes both over, subscribes again, and reports the gap.
 
-This module must not know how connections are made, nor how messages are handed on.
+This module must not know how connections are made, nor how messages are handled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
@@ -26,41 +26,66 @@ __all__ = ["Refused", "Restorer", "is_restored"]
 _log = Logger()
 
 
+class Subscriber(Protocol):
+    """A subscriber's protocol, as this module needs it."""
+
+    @property
+    def connected(self) -> int:
+        """1 while the connection is up."""
+
+    @property
+    def factory(self) -> Any:
+        """Its factory."""
+
+    @property
+    def callLater(self) -> Any:
+        """Of its clock."""
+
+    def execute_command(self, *args: Any, post_proc: Any = None) -> Any:
+        """Send a command."""
+
+    def tryConvertData(self, data: Any) -> Any:
+        """Convert bytes as in replies."""
+
+    def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
+        """Report the gap to the program."""
+
+
 class Refused(NamedTuple):
-    """A name that could not be subscribed to again after a reconnection."""
+    """A name that the server refused after a reconnection."""
 
     #: ``"subscribe"``, ``"psubscribe"`` or ``"ssubscribe"``.
     command: str
-    #: The channel or pattern, converted as those of messages are.
+    #: The channel or pattern, converted as in messages.
     name: Any
-    #: What the server said.
+    #: The server's error reply.
     error: Exception
 
 
 class _Wanted:
-    """What a connection is wanted to be subscribed to, which its successor takes over.
+    """The names that a connection is to be subscribed to, which its successor takes over.
 
-    :ivar names: by kind, as they are sent, in the order they were first asked for.
+    :ivar names: by kind, encoded, in the order in which the program first subscribed to them.
     :ivar owner: the protocol of the connection.
-    :ivar lost_at: since when messages may have been missed, by the reactor's clock; None: none are.
+    :ivar lost_at: absolute reactor time in seconds since when messages may have been missed; None: there is no gap.
     :ivar dropped: how many messages were dropped because the program was slow.
     """
 
     def __init__(self) -> None:
         self.names: dict[Kind, dict[bytes, None]] = {kind: {} for kind in Kind}
-        self.owner: Any = None
+        self.owner: Subscriber | None = None
         self.lost_at: float | None = None
         self.dropped = 0
 
 
-def _taken_over(protocol: Any) -> _Wanted:
-    """What a lost connection of the protocol's factory wanted, if there is one without a successor."""
-    # Any RedisFactory may have subscribers as its protocol. Other factories need not mean one server, nor
-    # reconnect: what one of their connections wanted is nothing to the next.
+def _taken_over(protocol: Subscriber) -> _Wanted:
+    """The names of a lost connection of the same factory that has no successor yet; none if there is no such one."""
+    # Any RedisFactory may have subscribers as its protocol. Connections of other factories may lead to different
+    # servers, and need not replace each other.
     if not isinstance(protocol.factory, RedisFactory):
         return _Wanted()
     known: list[_Wanted] = vars(protocol.factory).setdefault("_subscriptions", [])
-    free = next((entry for entry in known if not entry.owner.connected), None)
+    free = next((entry for entry in known if entry.owner is None or not entry.owner.connected), None)
     if free is None:
         free = _Wanted()
         known.append(free)
@@ -69,29 +94,29 @@ def _taken_over(protocol: Any) -> _Wanted:
 
 
 def is_restored(reply: Any) -> Any:
-    """The converter that marks a SUBSCRIBE of this module's own, after a reconnection."""
+    """The converter of this module's own SUBSCRIBE commands, by which they are recognized."""
     return reply
 
 
 class Restorer:
-    """What one connection is wanted to be subscribed to, and has not got back yet.
+    """The subscriptions of one connection: wanted, asked for and confirmed; and the gap, if there is one.
 
-    :ivar asked: what the commands written so far have subscribed to.
-    :ivar confirmed: what the server has confirmed.
+    :ivar asked: by kind, the names in subscribing commands that were sent on this connection.
+    :ivar confirmed: by kind, the names that the server has confirmed.
     """
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: Subscriber) -> None:
         self.asked: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
         self.confirmed: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
         self._protocol = protocol
         self._wanted = _Wanted()
-        #: Kinds and names that are neither confirmed nor refused yet; None unless a gap is to be told.
+        #: Kinds and names that are neither confirmed nor refused yet; None if there is no gap to report.
         self._missing: set[tuple[Kind, bytes]] | None = None
         self._refused: list[Refused] = []
-        #: How many bytes have come, and when the last ones came.
+        #: How many bytes were received, and when the last of them.
         self._heard = 0
         self._heard_at: float | None = None
-        #: Since when reading was held up, now and then or still; and when it last went on, None while it is held up.
+        #: Since when reading is paused, or was paused again and again; and when it was last resumed, None while paused.
         self._behind_since: float | None = None
         self._went_on_at: float | None = None
 
@@ -105,17 +130,20 @@ class Restorer:
         self._wanted.dropped = count
 
     def take_over(self) -> None:
-        """The connection is made: want what the last one wanted."""
+        """The connection is made: take over the names of a lost one."""
         self._wanted = _taken_over(self._protocol)
 
     def heard(self, size: int) -> None:
-        """So many bytes have come from the server so far."""
+        """Record when data was last received.
+
+        :param size: bytes received so far on this connection.
+        """
         if size != self._heard and self._wanted.owner is self._protocol:
             self._heard = size
             self._heard_at = self._now()
 
     def held(self) -> None:
-        """Nothing is read for a while, while what the server sends piles up, and is gone if the connection is lost."""
+        """Reading is paused: data that accumulates meanwhile is lost if the connection is lost."""
         if self._wanted.owner is not self._protocol:
             return
         now = self._now()
@@ -124,7 +152,7 @@ class Restorer:
         self._went_on_at = None
 
     def went_on(self) -> None:
-        """It is read from again."""
+        """Reading is resumed."""
         if self._behind_since is not None:
             self._went_on_at = self._now()
 
@@ -139,7 +167,7 @@ class Restorer:
         if wanted.owner is not self._protocol or wanted.lost_at is not None or not any(wanted.names.values()):
             return
         now = self._now()
-        # A link that broke may have been dead for long. One that was closed has brought all there was.
+        # A broken link may have been dead for a long time. If the peer closed it, all data before that was received.
         closed = why.check(ConnectionDone) and not by_us
         since = now if closed or self._heard_at is None else self._heard_at
         wanted.lost_at = since if self._behind_since is None or self._caught_up(now) else self._behind_since
@@ -151,7 +179,7 @@ class Restorer:
         return float(clock.seconds())
 
     def note(self, kind: Kind, event: Event, names: tuple[bytes, ...]) -> None:
-        """A command is being written: remember what it means for what is wanted."""
+        """A command is being sent: add to, or remove from, the wanted names."""
         wanted = self._wanted.names
         if event is Event.SUBSCRIBE:
             self.asked[kind].update(names)
@@ -165,7 +193,7 @@ class Restorer:
             self.settled(each, unwanted)
 
     def begin(self) -> None:
-        """The connection is usable: subscribe to what is wanted and was not asked for on it."""
+        """The connection is usable: subscribe to those wanted names that the program has not subscribed to itself."""
         wanted = self._wanted
         if wanted.lost_at is not None:
             self._missing = {
@@ -178,7 +206,7 @@ class Restorer:
         self.settled(Kind.CHANNEL, ())
 
     def settled(self, kind: Kind, names: Iterable[bytes]) -> None:
-        """Names are confirmed, refused or not wanted any more: the gap ends with the last of them."""
+        """Names are confirmed, refused or not wanted any more; with the last of them the gap ends, and is reported."""
         missing, wanted = self._missing, self._wanted
         if missing is None:
             return
@@ -191,7 +219,7 @@ class Restorer:
             call_hook(self._protocol.connectionGap, seconds, self._refused)
 
     def refused(self, kind: Kind, name: bytes, error: Any) -> None:
-        """The server does not let this connection subscribe to a name, which is not wanted any more."""
+        """The server has refused a name, which is not wanted any more."""
         self.asked[kind].discard(name)
         self._wanted.names[kind].pop(name, None)
         self._note_refused(kind, name, error)
@@ -207,7 +235,7 @@ class Restorer:
 
     def _not_restored(self, failure: Failure, kind: Kind, names: list[bytes]) -> None:
         if not failure.check(ResponseError):
-            return  # the connection is lost: its successor's affair
+            return  # the connection is lost: its successor subscribes
         if len(names) == 1:
             _log.warn(
                 "Cannot subscribe again to {kind} {name}: {error}",
@@ -217,7 +245,7 @@ class Restorer:
             )
             self._note_refused(kind, names[0], failure.value)
             return
-        # One name that is refused takes the others of its command with it.
+        # The server refuses a whole command for one of its names, so each is tried alone.
         for name in names:
             if name in self._wanted.names[kind] and name not in self.asked[kind]:
                 self._subscribe_again(kind, [name])

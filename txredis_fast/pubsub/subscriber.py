@@ -1,21 +1,19 @@
-"""Subscribers: connections that the server sends published messages on, and the factory that keeps one.
+"""Subscribers: connections on which the server sends published messages, and the factory that keeps one.
 
-A :class:`SubscriberProtocol` hands published messages to its ``messageReceived``. Theory of operation:
+A :class:`SubscriberProtocol` calls its ``messageReceived`` for each message. Theory of operation:
 
-* Under RESP2 messages, confirmations and ordinary replies share one stream. What the server may send is known
-  from what was written and confirmed, so that an ordinary reply that merely looks like a message stays one.
-* A command that subscribes is answered by one confirmation for each of its names, and ``UNSUBSCRIBE`` without
-  names by one for each name there is, at least one. The command's converter keeps the count
-  (:class:`Confirmations`), and the request stays at the head of the queue until the last has come: later
-  replies are never shifted.
-* What a connection is wanted to be subscribed to outlives it: the next connection of the same factory takes
-  over what a lost one wanted (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to what its own
-  ``connectionMade`` did not. When the last name is confirmed, the program is told how long messages may have been
-  missed.
+* Under RESP2 messages, confirmations and ordinary replies share one stream. The commands sent and the names confirmed
+  tell whether a list may be a message, so that an ordinary reply that merely looks like one is not taken for it.
+* The server sends one confirmation for each name of a subscribing command, and for ``UNSUBSCRIBE`` without names one
+  for each subscribed name, at least one. The command's converter counts them (:class:`Confirmations`), and the request
+  stays at the head of the queue until the last has come, so that later replies reach their own requests.
+* Subscriptions outlive a connection: the next one of the same factory takes over the wanted names of a lost one
+  (:mod:`~txredis_fast.pubsub.restoring`), and subscribes to those that its own ``connectionMade`` did not subscribe to.
+  When the last of them is confirmed, ``connectionGap`` tells the program for how long messages may have been missed.
 * Under RESP3 messages and confirmations are pushes, which the connection routes here by their first word
   (:mod:`txredis_fast.connection.pushes`). No list is a message then.
-* Runs of messages take a short way from the reader to ``messageReceived``. All replies come through
-  ``replyReceived``, and so do messages under RESP2 where a subclass overrides it.
+* Messages are passed from the parser to ``messageReceived`` without a detour, as long as a subclass does not override
+  ``replyReceived``, which then gets all replies, and the messages of RESP2, too.
 
 This module must not know how connections are made.
 """
@@ -79,10 +77,8 @@ class SubscriberProtocol(RedisProtocol):
         self._wanted = Restorer(self)
         self._inbox: Inbox | None = None
         self._paused_by_program = False
-        #: Whether the server sends messages as RESP3 pushes, so that no list is one.
+        #: Whether the server sends messages as RESP3 pushes, so that no list is a message.
         self._uses_pushes = False
-        #: How a message begins, where what begins like one is sure to be one; else None.
-        self._message_kind: bytes | None = None
         for word in PUSH_WORDS:
             self.link.pushes.register(word, self._take_push)
 
@@ -193,12 +189,12 @@ class SubscriberProtocol(RedisProtocol):
         return self.execute_command("RESET")
 
     # The methods above may run on a transaction or pipeline over this class: they touch execute_command only.
-    def _subscription(self, name: str, names: Any) -> Deferred[Any]:
+    def _subscription(self, name: str, names: Keys | None) -> Deferred[Any]:
         try:
             arguments = () if names is None else one_or_many(names)
         except TypeError:
             return fail()
-        # As in txredisapi, replyTimeout limits what ends a subscription, and not what begins one.
+        # As in txredisapi, replyTimeout limits UNSUBSCRIBE, and not SUBSCRIBE.
         return self.execute_command(name, *arguments, apply_timeout="UNSUB" in name)
 
     def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
@@ -217,7 +213,7 @@ class SubscriberProtocol(RedisProtocol):
     # -- life of the connection
 
     def makeConnection(self, transport: Any) -> None:
-        """The transport is there; subscribe to what the last connection wanted, once this one is usable."""
+        """Connect; subscribe to the names of a lost connection when this one is usable."""
         self._wanted.take_over()
         if self.maxPendingMessages is not None:
             self._inbox = Inbox(
@@ -230,17 +226,17 @@ class SubscriberProtocol(RedisProtocol):
                 dropped=self._dropped,
             )
         super().makeConnection(transport)
-        # Only now, when a subclass's connectionMade has subscribed to what it likes.
+        # After a subclass's connectionMade, which may have subscribed, too.
         if not self.link.has_handshake:
             self._restore(self)  # even where connectionMade was overridden and does not chain
         else:
             self.whenConnected().addCallback(self._restore)
 
-    def _restore(self, connection: Any) -> None:
+    def _restore(self, connection: object) -> None:
         self._wanted.begin()
 
     def makeLink(self) -> Link:
-        """Make the life of a connection that has subscriptions."""
+        """Make the object that has the life of this connection."""
         return _SubscriberLink(self)
 
     def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
@@ -251,12 +247,12 @@ class SubscriberProtocol(RedisProtocol):
         call_hook(self.messagesDropped, count)
 
     def pauseProducing(self) -> None:
-        """Stop reading, and hand on nothing more until ``resumeProducing``."""
+        """Stop reading; no reply or message is delivered until ``resumeProducing``."""
         self._paused_by_program = True
         self._hold()
 
     def resumeProducing(self) -> None:
-        """Go on after ``pauseProducing``; where ``maxPendingMessages`` are unfinished, when they are not any more."""
+        """Resume reading after ``pauseProducing``, unless ``maxPendingMessages`` are unfinished: then later."""
         self._paused_by_program = False
         if self._inbox is None or not self._inbox.full:
             self._read_on()
@@ -273,36 +269,32 @@ class SubscriberProtocol(RedisProtocol):
     # -- replies
 
     def deliverReplies(self, reader: Reader) -> None:
-        """Hand on what is complete: runs of messages the short way, and the rest one by one."""
+        """Deliver all complete replies and messages."""
         self._wanted.heard(reader.fed)
         if getattr(self.replyReceived, "__func__", None) is _STOCK_REPLY:
-            requests, inbox, get_message = self.link.requests, self._inbox, reader.get_message
+            requests, inbox = self.link.requests, self._inbox
             while not requests.stopped:
-                message = None if self._message_kind is None else get_message(self._message_kind)
-                if message is None:
-                    waiting = requests.waiting
-                    reply = reader.get(bool(waiting) and waiting[0].raw)
-                    if reply is INCOMPLETE:
-                        break
-                    if reply.__class__ is Push:
-                        self.link.pushes.deliver(reply)
-                    else:
-                        self.replyReceived(reply)
-                elif inbox is not None:
-                    inbox.put(message)
+                if inbox is None:
+                    requests.deliver_messages(reader, self, run_coroutine, _log_failure)
+                elif requests.message_kind is not None:
+                    message = reader.get_message(requests.message_kind)
+                    if message is not None:
+                        inbox.put(message)
+                        continue
+                if requests.stopped:
+                    break
+                waiting = requests.waiting
+                reply = reader.get(bool(waiting) and waiting[0].raw)
+                if reply is INCOMPLETE:
+                    break
+                if reply.__class__ is Push:
+                    self.link.pushes.deliver(reply)
                 else:
-                    pattern, channel, text = message
-                    try:
-                        result = self.messageReceived(pattern, channel, text)
-                    except Exception:
-                        _log.failure("messageReceived raised an exception")
-                    else:
-                        if result is not None:
-                            run_coroutine(result)
+                    self.replyReceived(reply)
         super().deliverReplies(reader)
 
     def replyReceived(self, reply: Any) -> None:
-        """A message, a confirmation or an ordinary reply has come."""
+        """Handle a message, a confirmation or an ordinary reply."""
         if isinstance(reply, list) and self._in_subscribe_mode() and self._take(reply):
             return
         awaited = self._awaited()
@@ -315,17 +307,17 @@ class SubscriberProtocol(RedisProtocol):
         if not self._take(push):
             return False
         self._uses_pushes = True
-        self._message_kind = b">"
+        self.link.requests.message_kind = b">"
         return True
 
     def _awaited(self) -> Confirmations | None:
-        """What the oldest request is owed, if it is a command that changes subscriptions."""
+        """The confirmations that the oldest request waits for, if it is a command that changes subscriptions."""
         requests = self.link.requests
         converter = requests.waiting[0].post_proc if requests.owed else None
         return converter if isinstance(converter, Confirmations) else None
 
     def _in_subscribe_mode(self) -> bool:
-        """Whether a list may be a message or a confirmation, rather than the ordinary reply that is due."""
+        """Whether a list may be a message or a confirmation rather than an ordinary reply."""
         if self._uses_pushes:
             return False
         return not self.link.requests.waiting or any(self._wanted.confirmed.values()) or self._awaited() is not None
@@ -342,7 +334,7 @@ class SubscriberProtocol(RedisProtocol):
             self._confirmation(kind, event, reply)
             return True
         waiting = self.link.requests.waiting
-        if waiting and waiting[0].raw:  # meant for the reply that is due, and this is not it
+        if waiting and waiting[0].raw:  # the message was parsed as raw, as the next reply is to be
             reply = self.tryConvertData(reply)
         pattern = reply[1] if kind is Kind.PATTERN else None
         if self._inbox is not None:
@@ -354,7 +346,7 @@ class SubscriberProtocol(RedisProtocol):
     def _confirmation(self, kind: Kind, event: Event, reply: list[Any]) -> None:
         awaited = self._awaited()
         if awaited is None or awaited.kind is not kind or awaited.event is not event:
-            # Nobody asked. A cluster does this to a shard channel whose slot moves away.
+            # No command asked for it. A cluster does this to a shard channel whose slot moves away.
             if event is Event.UNSUBSCRIBE and reply[1] is not None:
                 self._wanted.confirmed[kind].discard(self.link.encode_value(reply[1]))
                 self._confirmed_changed()
@@ -376,10 +368,10 @@ class SubscriberProtocol(RedisProtocol):
 
     def _confirmed_changed(self) -> None:
         if not self._uses_pushes:
-            self._message_kind = b"*" if any(self._wanted.confirmed.values()) else None
+            self.link.requests.message_kind = b"*" if any(self._wanted.confirmed.values()) else None
 
-    def _answered_otherwise(self, awaited: Confirmations, reply: Any) -> None:
-        """A command that changes subscriptions was refused, queued by MULTI, or is RESET."""
+    def _answered_otherwise(self, awaited: Confirmations, reply: object) -> None:
+        """The reply to a command that changes subscriptions is not a confirmation: an error, QUEUED, or RESET's."""
         if awaited.event is Event.RESET and not isinstance(reply, Exception):
             self._uses_pushes = False
             for confirmed in self._wanted.confirmed.values():
@@ -398,13 +390,17 @@ class SubscriberProtocol(RedisProtocol):
 _STOCK_REPLY = SubscriberProtocol.replyReceived
 
 
+def _log_failure() -> None:
+    _log.failure("messageReceived raised an exception")
+
+
 class _SubscriberLink(Link):
-    """The life of a connection that has subscriptions."""
+    """The life of a subscriber's connection."""
 
     protocol: SubscriberProtocol
 
     def lost(self, why: Failure) -> None:
-        """End, once; what is wanted is left to the next connection."""
+        """End, once; the wanted names are left to the next connection."""
         protocol = self.protocol
         protocol._wanted.lost(why, self.end_reason is not None)
         super().lost(why)
@@ -412,10 +408,10 @@ class _SubscriberLink(Link):
             protocol._inbox.close()
 
     def abort(self, reason: BaseException) -> None:
-        """End the connection at once, unless the reason is that nothing came while nothing was read."""
+        """Abort the connection, unless the reason is an overdue reply while reading is paused."""
         protocol = self.protocol
         if protocol.paused and isinstance(reason, ReplyTimeoutError):
-            # Nothing is read, so no reply can come: look again when one may have.
+            # The reply cannot be received while reading is paused: check again later.
             self.start_deadline(protocol.replyTimeout or RECHECK_PAUSED_SECONDS)
             return
         super().abort(reason)

@@ -1,4 +1,4 @@
-"""What a connection is subscribed to, and what its subscribing commands are still owed: bookkeeping, no I/O.
+"""The commands that change subscriptions, and the replies to them: bookkeeping, no I/O.
 
 This module must not know connections; :mod:`txredis_fast.pubsub.subscriber` does.
 """
@@ -14,7 +14,7 @@ __all__ = ["PUSH_WORDS", "REPLIES", "VERBS", "Confirmations", "Converter", "Even
 
 
 class Kind(enum.Enum):
-    """What is subscribed to; the value is the prefix of its commands and replies."""
+    """Kind of a subscribed name; the value is the prefix of its commands and replies."""
 
     CHANNEL = ""
     PATTERN = "p"
@@ -22,7 +22,7 @@ class Kind(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What a reply in subscribe mode tells of a name, or what a command does; the value ends its words."""
+    """Meaning of a reply in subscribe mode, or of a command; the value is the end of its word."""
 
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
@@ -36,20 +36,20 @@ _WORDS = {
     for kind in Kind
     for event in (Event.SUBSCRIBE, Event.UNSUBSCRIBE, Event.MESSAGE)
 }
-#: First element of a reply, decoded or not -> what it is.
+#: First element of a reply, decoded or not -> its meaning.
 REPLIES: dict[str | bytes, tuple[Kind, Event]] = {
     **_WORDS,
     **{word.encode(): meaning for word, meaning in _WORDS.items()},
 }
 #: The first words of the RESP3 pushes that are messages or confirmations.
 PUSH_WORDS = tuple(word.encode() for word in _WORDS)
-#: Name of a command -> what it does.
+#: Name of a command -> its meaning.
 VERBS = {word: meaning for word, meaning in _WORDS.items() if meaning[1] is not Event.MESSAGE}
 VERBS["reset"] = (Kind.CHANNEL, Event.RESET)
 
 
 def command_name(args: tuple[Any, ...]) -> str:
-    """The name of the command that these arguments are, in lower case."""
+    """The name of a command in lower case."""
     name = args[0] if args else ""
     if isinstance(name, bytes):
         name = name.decode("ascii", "replace")
@@ -57,7 +57,7 @@ def command_name(args: tuple[Any, ...]) -> str:
 
 
 class Converter:
-    """A command's converter that also marks the command, for the protocol that awaits its reply."""
+    """A command's converter whose class marks the command, so that the protocol recognizes its reply."""
 
     def __init__(self, post_proc: PostProc | None) -> None:
         self.post_proc = post_proc
@@ -68,11 +68,11 @@ class Converter:
 
 
 class Confirmations(Converter):
-    """What a command that changes subscriptions is owed.
+    """The confirmations that a command which changes subscriptions is waiting for.
 
-    :ivar names: as they are sent; empty: all.
+    :ivar names: the command's names, encoded; empty: all.
     :ivar left: how many confirmations are still to come; None before the first.
-    :ivar first: the first one.
+    :ivar first: the first confirmation.
     """
 
     def __init__(self, kind: Kind, event: Event, names: tuple[bytes, ...], post_proc: PostProc | None) -> None:

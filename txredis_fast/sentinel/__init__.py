@@ -1,8 +1,8 @@
-"""Servers found by asking Sentinels: which one is the master now, and which are its replicas.
+"""Pools that find their server through Sentinels: the current master of a service, or its replicas.
 
-``survey`` asks all Sentinels at once and takes the first usable answer. ``factory`` asks so before each attempt to
-connect, so that a lost connection is made again where the master is by then, and makes sure that the server reached
-takes itself for the master too. ``manager`` has what a program holds: :class:`Sentinel`.
+``survey`` asks all Sentinels at the same time and takes the first usable answer. ``factory`` does so before each
+attempt to connect, so that a lost connection is made anew to the current master, and checks that the server itself has
+the role of a master. ``manager`` has the class that programs use: :class:`Sentinel`.
 
 This package must not know how a pool uses its connections.
 """

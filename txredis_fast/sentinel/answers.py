@@ -1,6 +1,6 @@
-"""What a Sentinel answers, read with distrust: it may be of any type, and name any host and port.
+"""Parse the replies of Sentinels, which may be of any type, and name any host and port.
 
-What cannot be read is a :exc:`.MasterNotFoundError` that says so in words; it counts as that Sentinel's answer.
+For an invalid reply :exc:`.MasterNotFoundError` is raised, whose text says why; it counts as that Sentinel's answer.
 
 This module must not know how a Sentinel is asked.
 """
@@ -22,20 +22,20 @@ __all__ = [
     "other_sentinels_of",
 ]
 
-#: Where a server is: host and port.
+#: Host and port.
 Address = tuple[str, int]
 
-#: No name of a host is longer.
-LONGEST_HOST = 255
+#: Characters of a host name; DNS allows no more.
+MAX_HOST_CHARACTERS = 255
 
-#: More digits than a number of ports or of Sentinels may have.
-MANY_DIGITS = 9
+#: Digits of a port or of a number of Sentinels: more cannot be meant.
+MAX_DIGITS = 9
 
-#: What a Sentinel names where it does not know a replica's host.
+#: The host of a replica whose address the Sentinel does not know.
 UNKNOWN_HOST = "?"
 
 
-def node_of(reply: Any) -> dict[str, Any]:
+def node_of(reply: object) -> dict[str, Any]:
     """The description of one node: its fields, and the ``is_...`` bools; see ``sentinel_masters``."""
     if not isinstance(reply, dict | list) or not reply or any(isinstance(part, list | dict) for part in reply):
         raise MasterNotFoundError(f"its answer describes no node: {_shown(reply)}")
@@ -43,8 +43,8 @@ def node_of(reply: Any) -> dict[str, Any]:
     return state
 
 
-def nodes_of(reply: Any) -> list[dict[str, Any]]:
-    """The descriptions of several nodes. Those that cannot be read are left out, unless none can."""
+def nodes_of(reply: object) -> list[dict[str, Any]]:
+    """The descriptions of several nodes. Invalid ones are left out, unless all are invalid."""
     if not isinstance(reply, list | tuple):
         raise MasterNotFoundError(f"its answer is no list of nodes: {_shown(reply)}")
     nodes = []
@@ -67,7 +67,7 @@ def address_of(state: Mapping[str, Any]) -> Address:
     if isinstance(host, bool) or not isinstance(host, str | bytes | int | float):
         raise MasterNotFoundError(f"names no host: {_shown(host)}")
     name = as_text(host)
-    if name in ("", UNKNOWN_HOST) or len(name) > LONGEST_HOST or not name.isprintable() or " " in name:
+    if name in ("", UNKNOWN_HOST) or len(name) > MAX_HOST_CHARACTERS or not name.isprintable() or " " in name:
         raise MasterNotFoundError(f"names no host: {_shown(host)}")
     if port is None or not 1 <= port <= 65535:
         raise MasterNotFoundError(f"names no port from 1 to 65535: {_shown(state['port'])}")
@@ -75,7 +75,7 @@ def address_of(state: Mapping[str, Any]) -> Address:
 
 
 def other_sentinels_of(state: Mapping[str, Any]) -> int:
-    """How many others the Sentinel knows that described a master."""
+    """How many other Sentinels the one knows that sent this description of a master."""
     field = "num-other-sentinels"
     number = _whole_number(state.get(field))
     if number is None:
@@ -83,15 +83,15 @@ def other_sentinels_of(state: Mapping[str, Any]) -> int:
     return number
 
 
-def _whole_number(value: Any) -> int | None:
-    """The number that a field is, or has the digits of; None if it is none, or a large one."""
+def _whole_number(value: object) -> int | None:
+    """The value of a field as an int; None if it is not a number, or has too many digits."""
     if isinstance(value, bool) or not isinstance(value, int | str | bytes):
         return None
     digits = as_text(value) if not isinstance(value, int) else value
     if isinstance(digits, int):
         return digits
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MANY_DIGITS else None
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS else None
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return f"{value!r:.40}" if isinstance(value, str | bytes | int | float | None) else type(value).__name__

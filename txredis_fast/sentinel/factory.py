@@ -1,17 +1,17 @@
-"""The connections to servers that Sentinels name: where to, and whether the server found is the right one.
+"""Pools whose server the Sentinels name; each connection checks that the server has the wanted role.
 
-A Sentinel may name a former master for a while after a fail-over, so each server is asked for its role too, and when
-the Sentinels name another master, whatever is connected to the former one is dropped.
+After a fail-over, a Sentinel may name the former master for some time. So each server is asked for its role, and when
+the Sentinels name another master, all connections to the former one are aborted.
 
 This module must not know how the Sentinels are asked.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -30,10 +30,10 @@ __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtoc
 
 
 class SentinelRedisProtocol(RedisProtocol):
-    """A connection that is used only if the server has the role that the factory wants."""
+    """A connection that becomes usable only if the server has the role that the factory wants."""
 
     handshakeTimeout = SENTINEL_CONNECT_TIMEOUT_SECONDS
-    #: Whether the server said that it is no master, where one is wanted.
+    #: Whether the server said that it is not a master, although a master is wanted.
     _is_no_master = False
 
     def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
@@ -41,36 +41,45 @@ class SentinelRedisProtocol(RedisProtocol):
             return []
         return [("could not use the server as master", self.role().addCallback(self._check_master))]
 
-    def _check_master(self, role: Any) -> None:
+    def _check_master(self, role: object) -> None:
         said = role[0] if isinstance(role, list) and role else role
         if said not in ("master", b"master"):
             self._is_no_master = True
             raise _NotMasterError(f"its role is {as_text(said):.40}")
 
 
-class SentinelConnectionFactory(RedisFactory):
-    """Keeps connections to a service's master, or to its replicas, wherever they are.
+class Manager(Protocol):
+    """Asks the Sentinels: a :class:`Sentinel`, or an object of the program's own."""
 
-    Made for ``startConnecting(SentinelEndpoint(factory))``; below a Twisted connector each attempt but the first goes
-    where the Sentinels say, too. Subclass it, and give the subclass to
-    :meth:`Sentinel.master_for`.
+    def discover_master(self, service_name: Argument) -> Deferred[Address]:
+        """Ask for a service's master."""
+
+    def discover_slaves(self, service_name: Argument) -> Deferred[list[Address]]:
+        """Ask for a service's replicas."""
+
+
+class SentinelConnectionFactory(RedisFactory):
+    """A pool of connections to a service's current master, or to its replicas.
+
+    Started by ``startConnecting(SentinelEndpoint(factory))``. Under a Twisted connector, each attempt except the first
+    goes to the address from the Sentinels, too. Programs may pass a subclass to :meth:`Sentinel.master_for`.
     """
 
     initialDelay = 0.1
-    #: The delay grows until this attempt and stays so, about 0.7 seconds: a new master is to be found soon.
+    #: The delay grows until this attempt, to about 0.7 seconds, and no further, to find a new master soon.
     longestDelayAttempt = 3
     protocol: Any = SentinelRedisProtocol
     #: See :class:`~txredis_fast.ConnectionOptions`.
     ssl_context_factory: Any = False
 
     def __init__(
-        self, sentinel_manager: Any, service_name: Argument, is_master: bool, *args: Any, **kwargs: Any
+        self, sentinel_manager: Manager, service_name: Argument, is_master: bool, *args: Any, **kwargs: Any
     ) -> None:
-        """Make one.
+        """Make one, which connects when it is started.
 
         :param sentinel_manager: the :class:`Sentinel` to ask.
         :param service_name: the service to ask for.
-        :param is_master: whether its master is wanted, or its replicas.
+        :param is_master: True: connect to its master; False: to its replicas.
 
         Further arguments are those of :class:`~txredis_fast.RedisFactory`.
         """
@@ -79,7 +88,7 @@ class SentinelConnectionFactory(RedisFactory):
         self.service_name = service_name
         self.is_master = is_master
         self._master: Address | None = None
-        #: How often the master has changed; tells connections to a former one.
+        #: How often the master has changed; a connection made in an earlier epoch leads to a former master.
         self._epoch = 0
         self._next_replica = 0
         self._searching = False
@@ -88,11 +97,14 @@ class SentinelConnectionFactory(RedisFactory):
 
     @property
     def connect_limit(self) -> float:
-        """``connectTimeout`` with its default."""
+        """``connectTimeout``, or its default, in seconds."""
         return SENTINEL_CONNECT_TIMEOUT_SECONDS if self.connectTimeout is None else self.connectTimeout
 
     def discover(self) -> Deferred[Address]:
-        """Fires with the host and port to connect to now; fails with :exc:`MasterNotFoundError`."""
+        """Ask for the address of the next connection.
+
+        :returns: fires with host and port; fails with :exc:`MasterNotFoundError`.
+        """
         if self.is_master:
             return self._discover_master()
         return self._asking_for_replicas.ask().addCallback(self._choose_replica)
@@ -102,10 +114,10 @@ class SentinelConnectionFactory(RedisFactory):
 
     def _ask_for_master(self) -> Deferred[Address]:
         discovered = self.sentinel_manager.discover_master(self.service_name)
-        return discovered.addCallbacks(self._master_found, self._master_not_found)  # type: ignore[no-any-return]
+        return discovered.addCallbacks(self._master_found, self._master_not_found)
 
     def _ask_for_replicas(self) -> Deferred[list[Address]]:
-        return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)  # type: ignore[no-any-return]
+        return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)
 
     def _replicas_found(self, addresses: list[Address]) -> list[Address]:
         if not addresses:
@@ -126,7 +138,7 @@ class SentinelConnectionFactory(RedisFactory):
             log.msg(f"Redis: the master of {as_text(self.service_name)} is now at {address[0]}:{address[1]}")
             self._epoch += 1
             for connection in list(self.pool):
-                # Not loseConnection, which waits until all is written: a lost machine never takes it.
+                # Not loseConnection, which waits until all data is written: a machine that is down never takes it.
                 connection.link.abort(_master_has_changed())
             if self.lane is not None:
                 self.lane.drop(_master_has_changed())
@@ -139,7 +151,7 @@ class SentinelConnectionFactory(RedisFactory):
         return failure
 
     def leads_elsewhere(self, address: Address) -> bool:
-        """Whether the master is known to be at another address than this one."""
+        """Whether the master is known to have another address than this one."""
         return self.is_master and self._master is not None and address != self._master
 
     def buildProtocol(self, addr: Any) -> Any:
@@ -149,19 +161,19 @@ class SentinelConnectionFactory(RedisFactory):
         return protocol
 
     def addConnection(self, conn: Any) -> None:
-        """A connection is usable: put it into the pool, unless the master has changed since it was begun."""
+        """Put a usable connection into the pool; abort it if the master has changed since it was made."""
         if getattr(conn, "_epoch", self._epoch) != self._epoch:
             conn.link.abort(_master_has_changed())
             return
         super().addConnection(conn)
-        watch = getattr(self.sentinel_manager, "watch", None)  # a program's own manager need not have it
+        watch = getattr(self.sentinel_manager, "watch", None)  # a program's own manager may lack it
         if watch is not None and self.is_master:
             watch(self)
 
     def found_replica(self, connection: Any, error: ResponseError) -> None:
-        """An error reply told that a connection leads to a replica. Where one is wanted, that is right.
+        """An error reply shows that a connection leads to a replica. Ignored if replicas are wanted.
 
-        Otherwise it is so for all connections, which lead to one server.
+        Otherwise all connections are ended, because they lead to the same server.
         """
         if self.is_master:
             others = [*self.pool, *(() if self.lane is None else self.lane.connections)]
@@ -170,13 +182,13 @@ class SentinelConnectionFactory(RedisFactory):
                     super().found_replica(each, error)
 
     def masterSwitched(self) -> None:
-        """A Sentinel told that the service has another master: ask where, and leave the former one."""
+        """A Sentinel has published a new master of the service: ask for its address, and drop the former master."""
         if not self.disconnectCalled and self.is_master:
-            # What fails is noted already; what is lost meanwhile is made again.
+            # A failure is logged already, and lost connections ask again.
             self._discover_master(anew=True).addErrback(lambda _: None)
 
     def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
-        """A step after connecting was refused. A wrong role passes by itself, once the Sentinels know better."""
+        """A step of the handshake failed. A wrong role is temporary: the Sentinels will name the new master soon."""
         if isinstance(error, _NotMasterError):
             self.noteReason(message)
             log.msg(message)
@@ -184,11 +196,11 @@ class SentinelConnectionFactory(RedisFactory):
             super().handshakeFailed(message, error, connection)
 
     def try_to_connect(self, connector: Any, force_master: bool = False, nodelay: bool = False) -> None:
-        """Have a Twisted connector, as ``reactor.connectTCP`` gives one, connect to where the Sentinels say.
+        """Have a Twisted connector, as ``reactor.connectTCP`` returns one, connect to the address from the Sentinels.
 
-        :param connector: has ``host`` and ``port`` to set, and ``connect()``.
-        :param force_master: the master, although replicas are wanted.
-        :param nodelay: at once, rather than after the delay of its next attempt.
+        :param connector: its ``host`` and ``port`` are set, and ``connect()`` is called.
+        :param force_master: True: connect to the master even if replicas are wanted.
+        :param nodelay: True: at once; False: after the delay of the next attempt.
         """
         if not self.keeps_trying:
             return
@@ -196,11 +208,11 @@ class SentinelConnectionFactory(RedisFactory):
             self.retry(connector)
             return
         found = self._discover_master() if force_master else self.discover()
-        # What failed is noted already.
+        # A failure is logged already.
         found.addCallbacks(self._lead, lambda _: self.retry(connector), callbackArgs=(connector,))
 
     def connect_again(self, connector: Any) -> None:
-        """Begin the next attempt of a connector: to where the Sentinels say by now."""
+        """Begin a connector's next attempt, to the address from the Sentinels."""
         self.try_to_connect(connector, nodelay=True)
 
     def _lead(self, address: Address, connector: Any) -> None:
@@ -209,9 +221,9 @@ class SentinelConnectionFactory(RedisFactory):
             connector.connect()
 
     def retryDelay(self, attempt: int) -> float:
-        """Seconds to wait before an attempt to connect: none before the first, for that may go to another server.
+        """Seconds to wait before an attempt to connect: 0 before the first, which may lead to another server.
 
-        :param attempt: how many have failed since a connection was last usable, from 1.
+        :param attempt: how many attempts have failed since a connection was last usable, from 1.
         """
         if self.handshake_refused:
             return super().retryDelay(attempt)
@@ -222,27 +234,27 @@ class SentinelConnectionFactory(RedisFactory):
         return min(delay * crowd, self.maxDelay)
 
     def delay_before(self, attempt: int, dropped: int) -> float:
-        """As :meth:`retryDelay`, after connections that were made and lost in vain: then the back-off has no early end.
+        """As :meth:`retryDelay`, but after connections lost before they were of use the back-off goes on growing.
 
-        The Sentinels name that server, and will name no other one soon.
+        The Sentinels name that server, and will not name another one soon.
         """
         delay = self.retryDelay(attempt)
         return max(delay, super().retryDelay(dropped)) if dropped else delay
 
     def was_dropped(self, protocol: Any) -> bool:
-        """Whether a connection was lost in vain. One that this side left, for another server, was not."""
+        """Whether a connection was lost before it was of use, except those that this side left for another server."""
         left = getattr(protocol, "_is_no_master", False) or isinstance(protocol.link.end_reason, _MasterChangedError)
         return not left
 
 
 @implementer(IStreamClientEndpoint)
 class SentinelEndpoint:
-    """Leads to where the Sentinels say, asking them anew at each attempt."""
+    """An endpoint that asks the Sentinels for the address at each attempt."""
 
     def __init__(self, factory: SentinelConnectionFactory) -> None:
         """Make one.
 
-        :param factory: knows the Sentinels, what to ask them for, and how to connect.
+        :param factory: the pool, which knows the Sentinels, the service, and the options of connections.
         """
         self._factory = factory
 
@@ -252,15 +264,15 @@ class SentinelEndpoint:
 
     @property
     def attempt_limit(self) -> float:
-        """Seconds for one attempt, should neither the Sentinels' nor the connection's own limit end it."""
+        """Seconds for one attempt, one more than the time limits of asking and of connecting together."""
         asking = getattr(self._factory.sentinel_manager, "discovery_timeout", SENTINEL_CONNECT_TIMEOUT_SECONDS)
         return float(asking) + self._factory.connect_limit + 1
 
-    def connect(self, protocolFactory: Any) -> Deferred[Any]:
-        """Ask, then connect; cancelling ends either."""
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        """Ask the Sentinels, then connect; cancelling ends either."""
         return self._factory.discover().addCallback(self._connect, protocolFactory)
 
-    def _connect(self, address: Address, protocolFactory: Any) -> Deferred[Any]:
+    def _connect(self, address: Address, protocolFactory: IProtocolFactory) -> Deferred[Any]:
         factory = self._factory
         endpoint = tcp_endpoint(*address, factory.connect_limit, factory.ssl_context_factory)
         connecting: Deferred[Any] = endpoint.connect(protocolFactory)
@@ -273,11 +285,11 @@ class SentinelEndpoint:
 
 
 class _NotMasterError(RedisError):
-    """The server reached is not the master."""
+    """The server is not the master."""
 
 
 class _MasterChangedError(ConnectionError):
-    """This side has ended a connection to a former master."""
+    """This side has ended the connection, to a former master."""
 
 
 def _master_has_changed() -> ConnectionError:

@@ -1,4 +1,4 @@
-"""What a program holds: :class:`Sentinel`, which asks the Sentinels and makes handlers for what they watch.
+""":class:`Sentinel`, which asks the Sentinels, and makes handlers for the services that they watch.
 
 This module must not know how a connection is checked.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, fail, gatherResults
@@ -33,15 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Sentinel", "connect_through_sentinels"]
 
-#: Options that become attributes of a :class:`SentinelConnectionFactory`; its constructor does not take them.
+_Answer = TypeVar("_Answer")
+
+#: Options that are set as attributes of a :class:`SentinelConnectionFactory`: its constructor does not take them.
 _ATTRIBUTES = ("connectTimeout", "reconnect")
 
 
 class Sentinel:
     """Knows the Sentinels, and makes handlers for the services that they watch.
 
-    :ivar sentinels: a handler for each Sentinel; one that answers first moves to the front.
-    :ivar min_other_sentinels: how many others a Sentinel must know for its answer to count.
+    :ivar sentinels: a handler for each Sentinel; the one that answers first moves to the front.
+    :ivar min_other_sentinels: how many other Sentinels a Sentinel must know for its answer to be used.
     """
 
     #: Seconds within which the Sentinels must answer. Set it on the class or an instance.
@@ -53,27 +55,27 @@ class Sentinel:
         min_other_sentinels: int = 0,
         **connection_kwargs: Unpack[SentinelOptions],
     ) -> None:
-        """Make one.
+        """Connect to the Sentinels.
 
         :param sentinel_addresses: host and port of each Sentinel.
         :param min_other_sentinels: ignore a Sentinel that knows fewer others: it may be cut off from them.
         :param connection_kwargs: fields of :class:`~txredis_fast.ConnectionOptions`, for the connections to the
-            Sentinels themselves (``password`` where they ask for one of their own). ``replyTimeout`` is
-            ``discovery_timeout`` where it is not given.
+            Sentinels themselves (such as their own ``password``). ``replyTimeout`` is ``discovery_timeout`` unless it
+            is given.
         :raises ValueError: an option is wrong.
         """
-        # A Sentinel that hangs is given up, so that unanswered questions do not pile up on its connection.
+        # So that requests without a reply do not accumulate on the connection to a Sentinel that hangs.
         connection_kwargs.setdefault("replyTimeout", self._limit())
         self._options = ConnectionOptions(poolsize=1, **connection_kwargs)
         self._addresses = _addresses(sentinel_addresses)
         self.min_other_sentinels = check_count("min_other_sentinels", min_other_sentinels)
-        self.sentinels: list[Any] = [
+        self.sentinels: list[ConnectionHandler] = [
             _start_sentinel(_sentinel_factory(address, self._options), address, self._options)
             for address in self._addresses
         ]
         self._questions = Questions()
-        self._watching: WeakSet[Any] = WeakSet()
-        self._listeners: list[Any] = []
+        self._watching: WeakSet[SentinelConnectionFactory] = WeakSet()
+        self._listeners: list[ConnectionHandler] = []
         self._disconnected = False
 
     def __repr__(self) -> str:
@@ -83,19 +85,19 @@ class Sentinel:
         return float(seconds_or(self.discovery_timeout, Sentinel.discovery_timeout) or Sentinel.discovery_timeout)
 
     def disconnect(self) -> Deferred[Any]:
-        """Close the connections to the Sentinels. Handlers made by :meth:`master_for` stay, but find no new master.
+        """Close the connections to the Sentinels. Handlers stay connected, but find no new master any more.
 
         :returns: fires when they are closed.
         """
         self._disconnected = True
         handlers = [*self.sentinels, *self._listeners]
-        # What a Sentinel has not answered is of no use to anybody any more.
+        # No caller needs the outstanding answers any more.
         return gatherResults([handler.disconnect(timeout=0) for handler in handlers], consumeErrors=True)
 
     def watch(self, factory: SentinelConnectionFactory) -> None:
-        """Have a factory told of each change of its service's master, by ``masterSwitched()``, while it exists.
+        """Call a factory's ``masterSwitched()`` at each change of its service's master, as long as the factory exists.
 
-        The first call makes one more connection to each Sentinel, to listen on.
+        The first call makes one more connection to each Sentinel, which subscribes to its messages.
         """
         if self._disconnected:
             return
@@ -115,7 +117,7 @@ class Sentinel:
                 factory.masterSwitched()
 
     def check_master_state(self, state: Mapping[str, Any]) -> bool:
-        """Whether what a Sentinel says of a master makes that usable. Override it to be more choosy.
+        """Whether a master is usable, by a Sentinel's description. Override it to demand more.
 
         :param state: the fields that the Sentinel sends and the ``is_...`` bools; see ``sentinel_masters``.
         """
@@ -126,11 +128,11 @@ class Sentinel:
     def discover_master(self, service_name: Argument) -> Deferred[Address]:
         """Ask all Sentinels for a service's master.
 
-        :returns: fires with host and port, by the first usable answer; fails with :exc:`MasterNotFoundError`, which
-            says what each Sentinel answered, when all have answered, but no later than after ``discovery_timeout``.
+        :returns: fires with host and port from the first usable answer; fails with :exc:`MasterNotFoundError`, whose
+            text has each Sentinel's answer, when all have answered or ``discovery_timeout`` seconds are over.
         """
 
-        def ask(sentinel: Any) -> Deferred[Any]:
+        def ask(sentinel: ConnectionHandler) -> Deferred[dict[str, Any]]:
             counts = self.min_other_sentinels > 0 or type(self).check_master_state is not Sentinel.check_master_state
             return self._questions.master(sentinel, service_name, counts)
 
@@ -144,9 +146,9 @@ class Sentinel:
 
     @staticmethod
     def filter_slaves(slaves: Iterable[Mapping[str, Any]]) -> list[Address]:
-        """Host and port of each replica that is not down. One without a usable address is left out.
+        """Host and port of each replica that is not down; replicas without a usable address are left out.
 
-        :param slaves: what a Sentinel says of each; see ``sentinel_slaves``.
+        :param slaves: a Sentinel's descriptions of them; see ``sentinel_slaves``.
         """
         addresses = []
         for slave in slaves:
@@ -158,11 +160,11 @@ class Sentinel:
     def discover_slaves(self, service_name: Argument) -> Deferred[list[Address]]:
         """Ask all Sentinels for the replicas of a service's master.
 
-        :returns: fires with host and port of each that is up, by the first Sentinel that knows one; with ``[]`` if
-            none does, no later than after ``discovery_timeout``.
+        :returns: fires with host and port of each replica that is up, from the first Sentinel that knows one; with
+            ``[]`` if none does, at the latest after ``discovery_timeout`` seconds.
         """
 
-        def read(states: Any) -> list[Address]:
+        def read(states: list[dict[str, Any]]) -> list[Address]:
             slaves = self.filter_slaves(states)
             if not slaves:
                 raise MasterNotFoundError("knows no replica that is up")
@@ -175,7 +177,9 @@ class Sentinel:
         asked = self._ask(lambda sentinel: self._questions.replicas(sentinel, service_name), read, "No replica found")
         return asked.addErrback(nobody_knows)
 
-    def _ask(self, ask: Callable[[Any], Any], read: Callable[[Any], Any], complaint: str) -> Deferred[Any]:
+    def _ask(
+        self, ask: Callable[[ConnectionHandler], Deferred[Any]], read: Callable[[Any], _Answer], complaint: str
+    ) -> Deferred[_Answer]:
         try:
             check_timeout(self.discovery_timeout)
         except ValueError as error:
@@ -183,7 +187,7 @@ class Sentinel:
         survey = Survey(list(self.sentinels), ask, read, self.discovery_timeout, complaint)
         return survey.result.addCallback(self._answered)
 
-    def _answered(self, answer: tuple[Any, Any]) -> Any:
+    def _answered(self, answer: tuple[ConnectionHandler, _Answer]) -> _Answer:
         sentinel, value = answer
         if sentinel in self.sentinels:
             self.sentinels.remove(sentinel)
@@ -198,13 +202,13 @@ class Sentinel:
         poolsize: int = 1,
         **connection_kwargs: Any,
     ) -> Any:
-        """Connect to the master of a service, wherever it is at the time.
+        """Connect to the current master of a service, and after a fail-over to the new one.
 
-        :param service_name: the name that the Sentinels watch it under.
+        :param service_name: its name in the Sentinels' configuration.
         :param factory_class: a subclass of :class:`SentinelConnectionFactory`.
         :param connection_kwargs: further fields of :class:`~txredis_fast.ConnectionOptions`, for the connections to
-            the master. ``tls=True`` verifies against the host that the Sentinels name, or ``tls_host``;
-            ``connectTimeout`` is 10 seconds where it is not given, and bounds the handshake too.
+            the master. ``tls=True`` verifies the host name from the Sentinels, or ``tls_host``; ``connectTimeout``,
+            10 seconds by default, limits the handshake, too.
         :returns: the handler, at once. Its commands wait until there is a connection, as those of a lazy pool.
         :raises ValueError: an option is wrong.
         """
@@ -218,7 +222,7 @@ class Sentinel:
         poolsize: int = 1,
         **connection_kwargs: Any,
     ) -> Any:
-        """Connect to the replicas of a service by turns, or to its master while no replica is up.
+        """Connect to the replicas of a service in turn, or to its master while no replica is up.
 
         Parameters and result are those of :meth:`master_for`.
         """
@@ -251,8 +255,8 @@ class Sentinel:
             **options,
         )
         if not is_lazy:
-            # Set here, because a subclass' constructor need not know it: who calls has the handler, so a refused
-            # handshake is told to those who wait, and does not end the attempts.
+            # Set here, because a subclass' constructor may not take it. The caller has the handler already, so a
+            # refused handshake fails the commands that wait, and does not end the attempts.
             factory.isLazy = True
         for name, value in beside.items():
             setattr(factory, name, value)
@@ -266,14 +270,15 @@ def connect_through_sentinels(
     isLazy: bool,
     sentinel_options: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Connect to a service's master by way of Sentinels that nobody else uses.
+    """Connect to a service's master through Sentinels, with connections to these that are the handler's own.
 
-    :param options: for the connections to the master. The Sentinels are reached with its ``connectTimeout`` and
-        its TLS, and without its password.
-    :param sentinel_options: fields of :class:`~txredis_fast.ConnectionOptions` that are to be other ones for the
-        Sentinels, such as their own ``password``.
+    :param options: for the connections to the master. Its ``connectTimeout`` and its TLS options hold for the
+    Sentinels,
+        too, and its password does not.
+    :param sentinel_options: fields of :class:`~txredis_fast.ConnectionOptions` that differ for the Sentinels, such as
+        their own ``password``.
     :returns: a Deferred that fires with the handler, or with ``isLazy`` the handler. Its ``disconnect`` closes the
-        connections to the Sentinels too.
+        connections to the Sentinels, too.
     """
     shared: dict[str, Any] = {"connectTimeout": options.connectTimeout}
     if not any(name in (sentinel_options or {}) for name in TLS_OPTIONS):
@@ -292,7 +297,9 @@ def connect_through_sentinels(
 
 
 class _OwningFactory(SentinelConnectionFactory):
-    """Has its :class:`Sentinel` for itself, and takes that with it when it ends."""
+    """Owns its :class:`Sentinel`, and disconnects it, too."""
+
+    sentinel_manager: Sentinel
 
     def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
         closing = super().disconnect(timeout=timeout)
@@ -301,12 +308,12 @@ class _OwningFactory(SentinelConnectionFactory):
     def connectionError(self, why: str) -> None:
         super().connectionError(why)
         if not self.isLazy:
-            # Nobody will get the handler. In a turn of its own, because a connection is just being refused.
+            # The program never gets the handler. In a later turn, because a connection is just being refused.
             current_reactor().callLater(0, self.disconnect)
 
 
-def _service(name: Any) -> Argument:
-    number = whole_number(name)  # some give a name as a number, as replies have it
+def _service(name: object) -> Argument:
+    number = whole_number(name)  # a name may be a number, as replies have it
     if number is not None and number.bit_length() < 1000:
         return number
     if not isinstance(name, str | bytes):
@@ -326,7 +333,7 @@ def _addresses(given: Any) -> list[Address]:
 
 def _start(factory: Any) -> Any:
     if factory.ssl_context_factory:
-        tcp_endpoint("localhost", 0, None, factory.ssl_context_factory)  # raises now what is wrong with it
+        tcp_endpoint("localhost", 0, None, factory.ssl_context_factory)  # raises now if it cannot be used
     factory.startConnecting(SentinelEndpoint(factory))
     return factory.handler
 

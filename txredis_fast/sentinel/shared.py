@@ -1,7 +1,7 @@
-"""One question for all who ask it at the same time.
+"""One question to the Sentinels for all connections that need the answer at the same time.
 
-All connections of a pool that are lost together ask the same. One question goes out, and all are told its answer. Nor
-are there ever more than so many questions a second, whatever becomes of the connections that are made upon them.
+Connections of a pool that are lost together need the same address. One question is sent, and each of them gets the
+answer. The rate of questions is limited, whatever happens to the connections that are made with the answers.
 
 This module must not know what is asked.
 """
@@ -12,39 +12,41 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import SENTINEL_QUESTION_BURST, SENTINEL_QUESTIONS_PER_SECOND
+from ..transport import cancel_timer
 
 __all__ = ["SharedQuestion"]
 
 
 class SharedQuestion:
-    """Puts a question, one at a time, for any number who ask."""
+    """Asks a question, at most one at a time, for any number of callers."""
 
     def __init__(self, ask: Callable[[], Deferred[Any]]) -> None:
-        """Make it.
+        """Make one, which asks nothing yet.
 
-        :param ask: puts it.
+        :param ask: sends the question.
         """
         self._ask = ask
         self._waiting: list[Deferred[Any]] = []
-        #: Whether a question is out, of which number, and what it fires.
+        #: Whether a question is under way, its number, and its Deferred.
         self._is_out = False
         self._number = 0
         self._question: Deferred[Any] | None = None
-        #: Whether the answer that is awaited is out of date already.
+        #: Whether the answer to the question under way will be out of date, so that it must be asked again.
         self._outdated = False
-        self._timer: Any = None
-        #: How many questions may be put at once, as of then.
+        self._timer: IDelayedCall | None = None
+        #: Token bucket: how many questions were allowed at the time ``_since``.
         self._left = float(SENTINEL_QUESTION_BURST)
         self._since = 0.0
 
     def ask(self, *, anew: bool = False) -> Deferred[Any]:
-        """Fires with the answer; all who ask meanwhile are given the same.
+        """Fires with the answer; all callers until then get the same.
 
-        :param anew: an answer to what was asked before this is of no use.
+        :param anew: an answer to a question sent before this call must not be used.
         """
         waiting: Deferred[Any] = Deferred(self._leave)
         self._waiting.append(waiting)
@@ -60,7 +62,7 @@ class SharedQuestion:
         self._left = min(self._left + (now - self._since) * SENTINEL_QUESTIONS_PER_SECOND, SENTINEL_QUESTION_BURST)
         self._since = now
         if self._left < 1:
-            # A little longer than it takes, so that no rounding makes it wait once more.
+            # 1 % longer than needed, so that rounding does not make it wait once more.
             self._timer = current_reactor().callLater((1.01 - self._left) / SENTINEL_QUESTIONS_PER_SECOND, self._put)
             return
         self._left -= 1
@@ -75,7 +77,7 @@ class SharedQuestion:
 
     def _answered(self, answer: Any, number: int) -> None:
         if not self._is_out or number != self._number:
-            return  # nobody waits for this one any more
+            return  # all callers of this question have cancelled
         self._is_out = False
         self._question = None
         if self._outdated:
@@ -84,7 +86,7 @@ class SharedQuestion:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             if each.called:
-                continue  # cancelled by what another one did with the answer
+                continue  # cancelled by a callback of another caller
             if isinstance(answer, Failure):
                 each.errback(answer.value)
             else:
@@ -96,8 +98,7 @@ class SharedQuestion:
         if self._waiting:
             return
         timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+        cancel_timer(timer)
         question, self._question = self._question, None
         self._is_out = False
         if question is not None:

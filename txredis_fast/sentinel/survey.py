@@ -1,4 +1,4 @@
-"""One question to all Sentinels at once: the first usable answer counts, and nothing is left behind.
+"""One question to all Sentinels at the same time: the first usable answer counts, and the others are cancelled.
 
 This module must not know what is asked.
 """
@@ -6,47 +6,53 @@ This module must not know what is asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import SENTINEL_GRACE_SECONDS
+from ..client import ConnectionHandler
 from ..exceptions import ConnectionError, MasterNotFoundError, RedisError
 from ..transport import cancel_timer
 
 __all__ = ["Survey", "name_of"]
 
+#: The reply of a Sentinel, which may be of any type.
+_Reply = Any
+_Answer = TypeVar("_Answer")
 
-class Survey:
-    """One question to all Sentinels at once; the first usable answer ends it.
 
-    :ivar result: fires with the Sentinel and what was read from its answer; fails with ``MasterNotFoundError``.
+class Survey(Generic[_Answer]):
+    """One question to all Sentinels at the same time; the first usable answer ends it.
+
+    :ivar result: fires with the Sentinel and the result of ``read``; fails with ``MasterNotFoundError``.
     """
 
     def __init__(
         self,
-        sentinels: list[Any],
-        ask: Callable[[Any], Any],
-        read: Callable[[Any], Any],
+        sentinels: list[ConnectionHandler],
+        ask: Callable[[ConnectionHandler], Deferred[_Reply]],
+        read: Callable[[_Reply], _Answer],
         timeout: float,
         complaint: str,
     ) -> None:
-        """Make one.
+        """Send the question.
 
-        :param ask: puts the question to one; returns a Deferred.
-        :param read: makes the result of an answer; raises ``MasterNotFoundError`` if it is of no use.
+        :param ask: sends it to one Sentinel.
+        :param read: makes the result from a reply; raises ``MasterNotFoundError`` if the reply is not usable.
+        :param timeout: seconds for all answers together.
         :param complaint: begins the text of the error.
         """
-        self.result: Deferred[Any] = Deferred(lambda _: self._end())
+        self.result: Deferred[tuple[ConnectionHandler, _Answer]] = Deferred(lambda _: self._end())
         self._sentinels = sentinels
         self._complaint = complaint
-        self._refusals: dict[Any, str] = {}
-        self._asked: dict[Any, Deferred[Any] | None] = dict.fromkeys(sentinels)
+        self._refusals: dict[ConnectionHandler, str] = {}
+        self._asked: dict[ConnectionHandler, Deferred[_Reply] | None] = dict.fromkeys(sentinels)
         self._timers = [current_reactor().callLater(timeout, self._give_up)]
         for sentinel in sentinels:
-            if sentinel in self._asked:  # else an answer that came at once has ended it
+            if sentinel in self._asked:  # else an earlier one has answered at once, which ended the survey
                 asked = self._asked[sentinel] = maybeDeferred(ask, sentinel)
                 asked.addCallback(read).addCallbacks(
                     self._answered, self._refused, callbackArgs=(sentinel,), errbackArgs=(sentinel,)
@@ -54,12 +60,12 @@ class Survey:
         if not sentinels:
             self._give_up()
 
-    def _answered(self, value: Any, sentinel: Any) -> None:
+    def _answered(self, value: _Answer, sentinel: ConnectionHandler) -> None:
         if sentinel in self._asked:
             self._end()
             self.result.callback((sentinel, value))
 
-    def _refused(self, failure: Failure, sentinel: Any) -> None:
+    def _refused(self, failure: Failure, sentinel: ConnectionHandler) -> None:
         if sentinel not in self._asked:
             return
         del self._asked[sentinel]
@@ -98,10 +104,10 @@ class Survey:
                 question.cancel()
 
 
-def _silence_of(sentinel: Any) -> str:
+def _silence_of(sentinel: ConnectionHandler) -> str:
     return "did not answer in time" if sentinel._factory.size else sentinel._factory.why_not_connected()
 
 
-def name_of(sentinel: Any) -> str:
+def name_of(sentinel: ConnectionHandler) -> str:
     """Host and port of a Sentinel's handler."""
     return str(sentinel._factory.uuid)

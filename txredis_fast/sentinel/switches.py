@@ -1,14 +1,12 @@
-"""What Sentinels tell unasked: that a service has another master from now on.
+"""Subscribe to the Sentinels' messages about a new master.
 
-A planned fail-over leaves the former master running for some seconds, and what is written there is lost; a master
-that hangs answers nobody. Neither shows on the connections, so the Sentinels' own messages are listened to.
+During a planned fail-over the former master runs on for some seconds, and data written to it is lost; a master that
+hangs does not answer. In neither case are connections closed, so the Sentinels' own messages are needed.
 
-This module must not know what is done about it.
+This module must not know what happens upon a change.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python import log
@@ -32,11 +30,11 @@ class SwitchListener(SubscriberProtocol):
         self.subscribe(CHANNEL).addErrback(_refused)
         return made
 
-    def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
-        """A master has changed."""
+    def messageReceived(self, pattern: object, channel: object, message: object) -> None:
+        """A service has a new master."""
         self.factory.on_switch(as_text(message).split(" ", 1)[0])
 
 
 def _refused(failure: Failure) -> None:
-    # Without it a fail-over is noticed when connections are lost, as it is by clients that do not listen.
+    # Without the subscription, a fail-over is noticed when connections are lost.
     log.msg(f"Redis: cannot listen to a Sentinel: {failure.getErrorMessage()}")

@@ -1,23 +1,21 @@
-"""The addresses that the sharded constructors take, ``hosts`` and ``paths``, and what is wrong with them.
+"""Check the addresses that the sharded constructors take: ``hosts`` and ``paths``.
 
-This module must not know what is done with an address.
+This module must not know what an address is used for.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from .._checks import check_host, check_path, check_port
 
 __all__ = ["parse_hosts", "parse_paths"]
 
 
-def parse_hosts(hosts: Any) -> list[tuple[str, int]]:
-    """Read the ``hosts`` of the sharded constructors.
+def parse_hosts(hosts: object) -> list[tuple[str, int]]:
+    """Parse the ``hosts`` of the sharded constructors.
 
-    :param hosts: a list or tuple of ``"host:port"``; an IPv6 address stands in brackets, ``"[::1]:6379"``.
-    :returns: the hosts, without brackets, and ports.
-    :raises ValueError: it is something else.
+    :param hosts: a list or tuple of ``"host:port"``; an IPv6 address has brackets, ``"[::1]:6379"``.
+    :returns: pairs of host, without brackets, and port.
+    :raises ValueError: it is of another form.
     """
     wrong = ValueError("Please use a list or tuple of host:port for sharded connections")
     if not isinstance(hosts, (list, tuple)):
@@ -40,11 +38,11 @@ def parse_hosts(hosts: Any) -> list[tuple[str, int]]:
     return parsed
 
 
-def parse_paths(paths: Any) -> list[str]:
-    """Read the ``paths`` of the sharded constructors for unix sockets.
+def parse_paths(paths: object) -> list[str]:
+    """Check the ``paths`` of the sharded constructors for unix sockets.
 
     :param paths: a list or tuple of paths.
-    :raises ValueError: it is something else.
+    :raises ValueError: it is of another form.
     """
     if not isinstance(paths, (list, tuple)):
         raise ValueError("Please use a list or tuple of paths for sharded unix connections")

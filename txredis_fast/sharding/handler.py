@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
@@ -21,7 +21,7 @@ from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
 from ..inflight import check_timeout
 from ..telemetry import Stats
-from .ring import HashRing, hashed_part
+from .ring import HashRing, Node, hashed_part
 
 __all__ = [
     "NotShardableError",
@@ -30,6 +30,9 @@ __all__ = [
     "ShardedUnixConnectionHandler",
     "connect_shards",
 ]
+
+#: Node -> its keys, each with its index in the caller's list.
+Groups = dict[Node, list[tuple[int, Any]]]
 
 _SHARDED = """
     decr delete exists expire get get_type getset hdel hexists hget hgetall hincrby hkeys hlen hmget hmset
@@ -45,19 +48,19 @@ ShardedMethods = frozenset(_SHARDED.split())
 class NotShardableError(NotImplementedError, AttributeError):
     """A sharded handler has no such method.
 
-    Also an ``AttributeError``, so that ``hasattr`` says so instead of raising.
+    Also an ``AttributeError``, so that ``hasattr`` returns False instead of raising.
     """
 
 
 class _ShardedCommands:
-    """The commands of :data:`ShardedMethods` and MGET, each sent to the nodes of its keys; and views of them."""
+    """The commands of :data:`ShardedMethods` and MGET, each sent to the nodes of its keys; and their views."""
 
     #: The names of the commands that can be sharded; MGET is one more.
     ShardedMethods = ShardedMethods
 
     #: The nodes; None until they are connected.
     _ring: HashRing | None
-    #: Of ``execute_command``, for each command.
+    #: Options of ``execute_command``, for each command.
     _options: Mapping[str, Any] = {}
 
     @property
@@ -67,29 +70,29 @@ class _ShardedCommands:
 
     @property
     def retrying(self) -> ShardedView:
-        """The same commands, marked as doing no harm when they are executed twice: ``yield rc.retrying.set("k", 1)``.
+        """The same commands, marked as safe to be executed twice: ``yield rc.retrying.set("k", 1)``.
 
-        They are sent again when a connection is lost, as the option ``retry`` says, else as ``RetryPolicy()``.
+        They are sent again when a connection is lost, by the option ``retry``, or else by ``RetryPolicy()``.
         """
         return self._with("retry", True)
 
     def withTimeout(self, seconds: float) -> ShardedView:
-        """The same commands, within a time limit of their own: ``yield rc.withTimeout(2).mget(keys)``.
+        """The same commands, with a time limit for each call: ``yield rc.withTimeout(2).mget(keys)``.
 
-        :param seconds: for all of it, as :meth:`txredis_fast.ConnectionHandler.withTimeout` says; where several nodes
-            are asked, that is at the same time.
+        :param seconds: for the whole call, as in :meth:`txredis_fast.ConnectionHandler.withTimeout`. Several nodes are
+            asked at the same time.
         :raises ValueError: it is not a number above 0.
         """
         return self._with("timeout", check_timeout(seconds))
 
-    def _with(self, name: str, value: Any) -> ShardedView:
+    def _with(self, name: str, value: object) -> ShardedView:
         return ShardedView(self, {name: value})
 
-    def _on(self, node: Any) -> Any:
-        """The commands of a node, with the options."""
+    def _on(self, node: Node) -> Any:
+        """The commands of a node, with the options of this view."""
         return CommandView(node, self._options) if self._options else node
 
-    def pipeline(self) -> Any:
+    def pipeline(self) -> NoReturn:
         """Not possible.
 
         :raises NotImplementedError: always.
@@ -98,12 +101,12 @@ class _ShardedCommands:
 
     @errors_to_deferred
     def mget(self, keys: Keys, *args: Key) -> Deferred[list[Value | None]]:
-        """Get the values of keys. Each node with some of them is asked once, all at the same time.
+        """Get the values of keys, with one command for each node that has some of them, all at the same time.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
-        :returns: fires with a value for each key, in the order of the keys, None for those that do not exist.
-            If one node fails, fails with its error: there is no value that could stand for what it holds.
+        :returns: fires with a value for each key, in the order of the keys, None for those that do not exist. If one
+            node fails, fails with its error, because its values are not known.
 
         https://redis.io/commands/mget/, since 1.0.0
         """
@@ -112,7 +115,7 @@ class _ShardedCommands:
 
     @errors_to_deferred
     def delete(self, keys: Keys, *args: Key) -> Deferred[int]:
-        """Remove keys, each from its node; those that do not exist are passed over.
+        """Remove keys, each from its node; keys that do not exist are ignored.
 
         :param keys: one key or an iterable of keys.
         :param args: further keys. Deprecated: give an iterable instead.
@@ -128,12 +131,12 @@ class _ShardedCommands:
 
     @errors_to_deferred
     def rename(self, oldkey: Key, newkey: Key) -> Deferred[Any]:
-        """Rename a key, if both names belong to the same node, as they do if they have the same hash tag.
+        """Rename a key, if both names belong to the same node, as they do with the same hash tag.
 
         :param oldkey: the key.
         :param newkey: its new name.
-        :returns: fires with ``"OK"``; fails with ``NotImplementedError`` if the names belong to different
-            nodes, where the value would be out of sight after the renaming.
+        :returns: fires with ``"OK"``; fails with ``NotImplementedError`` if the names belong to different nodes: the
+            value could not be found after the renaming.
 
         https://redis.io/commands/rename/, since 1.0.0
         """
@@ -143,38 +146,37 @@ class _ShardedCommands:
                 "Method 'rename' cannot be sharded when the keys are on different nodes; "
                 "the same hash tag in braces keeps them together"
             )
-        renaming: Deferred[Any] = self._on(node).rename(oldkey, newkey)
-        return renaming
+        return self._on(node).rename(oldkey, newkey)  # type: ignore[no-any-return]
 
     @errors_to_deferred
     def get_type(self, key: Key) -> Deferred[Any]:
-        """Tell the type of a key's value: :meth:`~txredis_fast.ConnectionHandler.type`, by its name here.
+        """Get the type of a key's value; the same as :meth:`~txredis_fast.ConnectionHandler.type`.
 
         :param key: the key.
         :returns: fires with ``"string"``, ``"list"`` and so on, or ``"none"`` if it does not exist.
 
         https://redis.io/commands/type/, since 1.0.0
         """
-        telling: Deferred[Any] = self._on(self._node("get_type", key)).type(key)
-        return telling
+        return self._on(self._node("get_type", key)).type(key)  # type: ignore[no-any-return]
 
-    def _node(self, method: str, *args: Any) -> Any:
-        """The node of the key that is the first of a method's arguments."""
+    def _node(self, method: str, *args: object) -> Node:
+        """The node of the key, which is the first of a method's arguments."""
         if not args or not isinstance(args[0], (str, bytes, bytearray, memoryview)):
             raise _key_required(method)
         if self._ring is None or not self._ring.nodes:
             raise NotSentError("Not connected")
-        return self._ring(hashed_part(args[0]))
+        node: Node = self._ring(hashed_part(args[0]))
+        return node
 
-    def _group(self, method: str, keys: Iterable[Any]) -> dict[Any, list[tuple[int, Any]]]:
+    def _group(self, method: str, keys: Iterable[object]) -> Groups:
         """Node -> its keys among *keys*, each with its index."""
-        groups: dict[Any, list[tuple[int, Any]]] = {}
+        groups: Groups = {}
         for index, key in enumerate(keys):
             groups.setdefault(self._node(method, key), []).append((index, key))
         return groups
 
-    def _ask(self, method: str, groups: dict[Any, list[tuple[int, Any]]]) -> Deferred[list[Any]]:
-        """Call a method of every node with the list of its keys; fires with their values in order."""
+    def _ask(self, method: str, groups: Groups) -> Deferred[list[Any]]:
+        """Call a method of every node with the list of its keys; fires with their results in order."""
         asked = [
             defer.maybeDeferred(getattr(self._on(node), method), [key for _, key in group])
             for node, group in groups.items()
@@ -191,19 +193,18 @@ class _ShardedCommands:
 class ShardedConnectionHandler(_ShardedCommands):
     """The commands of :data:`ShardedMethods` and MGET over several servers, each key on one of them.
 
-    Its commands have the parameters and values of :class:`~txredis_fast.ConnectionHandler`, and its views: ``raw``,
+    Its commands have the parameters and results of :class:`~txredis_fast.ConnectionHandler`, and its views: ``raw``,
     ``retrying`` and ``withTimeout``. The first argument must be the key, a ``str`` or bytes-like object, and be
-    given by position: else the Deferred fails with ``ValueError``. A server that is down fails the commands for
-    its own keys only.
+    positional; otherwise the Deferred fails with ``ValueError``. If a server is down, only commands for its keys fail.
     """
 
-    def __init__(self, connections: Deferred[Any] | Iterable[Any], *, names: Sequence[str] = ()) -> None:
+    def __init__(self, connections: Deferred[Any] | Iterable[Node], *, names: Sequence[str] = ()) -> None:
         """Make the handler of several nodes.
 
-        :param connections: the nodes' connection handlers; or a ``DeferredList`` of the Deferreds that fire
-            with them, which then itself fires with this handler. If one of them fails, it fails with
+        :param connections: the nodes' connection handlers; or a ``DeferredList`` of the Deferreds that fire with them,
+            which then fires with this handler. If one of them fails, it fails with
             :exc:`~txredis_fast.ConnectionFailedError`, after the others have been disconnected.
-        :param names: what to call each node when it cannot be connected to, in the same order.
+        :param names: a name of each node for error texts, in the same order.
         """
         self._ring: HashRing | None = None
         self._names = names
@@ -226,20 +227,20 @@ class ShardedConnectionHandler(_ShardedCommands):
         def fail(_: object) -> Any:
             raise error
 
-        # How the disconnecting went does not matter: the reason to fail is the one above.
+        # Errors of disconnecting do not matter.
         return _disconnect_all(nodes).addCallback(fail)
 
     def disconnect(self) -> Deferred[bool]:
         """Disconnect from every node.
 
-        :returns: fires with True when all are disconnected; fails with the first error, when all are done.
+        :returns: fires with True when all are disconnected; if one fails, fails with its error when all have ended.
         """
         if self._ring is None:
             return defer.fail(ConnectionError("Not connected"))
         return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
 
     def stats(self) -> Stats:
-        """Return the sum of what was counted at all nodes; see :class:`~txredis_fast.Stats`."""
+        """Return the sum of all nodes' statistics; see :class:`~txredis_fast.Stats`."""
         nodes = self._ring.nodes if self._ring is not None else ()
         return sum((node.stats() for node in nodes), Stats())
 
@@ -252,7 +253,7 @@ class ShardedConnectionHandler(_ShardedCommands):
 
 
 class ShardedView(_ShardedCommands):
-    """The commands of a sharded handler, with options of ``execute_command``; made by ``rc.raw`` and the like."""
+    """The commands of a sharded handler with options of ``execute_command``; ``rc.raw``, for one."""
 
     def __init__(self, host: _ShardedCommands, options: Mapping[str, Any]) -> None:
         self._host = host
@@ -262,7 +263,7 @@ class ShardedView(_ShardedCommands):
     def _ring(self) -> HashRing | None:  # type: ignore[override]
         return self._host._ring
 
-    def _with(self, name: str, value: Any) -> ShardedView:
+    def _with(self, name: str, value: object) -> ShardedView:
         return ShardedView(self._host, {**self._options, name: value})
 
     def __repr__(self) -> str:
@@ -277,7 +278,7 @@ def _key_required(method: str) -> ValueError:
     return ValueError(f"Method '{method}' requires a key as the first argument")
 
 
-def _disconnect_all(nodes: Iterable[Any]) -> Deferred[Any]:
+def _disconnect_all(nodes: Iterable[Node]) -> Deferred[list[tuple[bool, Any]]]:
     return DeferredList([defer.maybeDeferred(node.disconnect) for node in nodes], consumeErrors=True)
 
 
@@ -289,7 +290,7 @@ def _unwrap_first_error(failure: Failure) -> Failure:
     return failure.value.subFailure if isinstance(failure.value, defer.FirstError) else failure
 
 
-def _in_order(answers: list[list[Any]], groups: dict[Any, list[tuple[int, Any]]]) -> list[Any]:
+def _in_order(answers: list[list[Any]], groups: Groups) -> list[Any]:
     values = {
         index: value
         for answer, group in zip(answers, groups.values(), strict=True)
@@ -299,7 +300,7 @@ def _in_order(answers: list[list[Any]], groups: dict[Any, list[tuple[int, Any]]]
 
 
 def _sharded(name: str) -> Callable[..., Deferred[Any]]:
-    """The method that sends a command to the node of its key; it has the command's name and description."""
+    """Make the method that sends a command to the node of its key, with the command's name and docstring."""
 
     @errors_to_deferred
     def method(self: _ShardedCommands, *args: Any, **kwargs: Any) -> Deferred[Any]:
@@ -310,7 +311,7 @@ def _sharded(name: str) -> Callable[..., Deferred[Any]]:
     return method if described is None else wraps(described)(method)
 
 
-# Real methods, made once, so that help and completion know them.
+# Real methods, so that help() and completion show them.
 for _name in ShardedMethods - vars(_ShardedCommands).keys():
     setattr(_ShardedCommands, _name, _sharded(_name))
 
@@ -320,13 +321,13 @@ def connect_shards(
     names: Sequence[str],
     handler: type[ShardedConnectionHandler] = ShardedConnectionHandler,
 ) -> Deferred[Any]:
-    """Make a sharded handler of connections under way.
+    """Make a sharded handler of connections that are being made.
 
     :param connections: Deferreds that fire with connection handlers.
-    :param names: what to call each in an error, such as ``"10.0.0.1:6379"``.
-    :param handler: the class to make.
+    :param names: a name of each for error texts, such as ``"10.0.0.1:6379"``.
+    :param handler: the handler's class.
     :returns: a ``DeferredList`` that fires with the handler. If some connections cannot be made it fails with
-        :exc:`~txredis_fast.ConnectionFailedError`, which names them, when the others are disconnected again.
+        :exc:`~txredis_fast.ConnectionFailedError`, which names them, after the others have been disconnected.
     """
     shards: Deferred[Any] = DeferredList(connections, consumeErrors=True)
     handler(shards, names=names)

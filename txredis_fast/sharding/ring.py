@@ -1,15 +1,14 @@
-"""Which node a key belongs to: consistent hashing, as txredisapi has it.
+"""The ring: which node a key belongs to, by consistent hashing.
 
-**Placement** is fixed for ever, since data that is stored could not be found otherwise: a key lies where txredisapi put
-it under Python 2. A node has ``replicas`` places on the ring, the CRC-32 of ``uuid:0``, ``uuid:1`` and so on;
-a key belongs to the first place above its own CRC-32. Two peculiarities are part of it: CRC-32 counts as a
-*signed* number, as Python 2 gave it, so the ring starts at -2**31; and a key beyond the last place belongs to
-that last place instead of the first.
+**Placement** never changes, because stored data could not be found afterwards. It is that of txredisapi under Python 2.
+A node has ``replicas`` places on the ring: the CRC-32 of ``uuid:0``, ``uuid:1`` and so on. A key belongs to the first
+place above its own CRC-32. Two peculiarities are part of it: CRC-32 is a *signed* number, as in Python 2, so the ring
+starts at -2**31; and a key beyond the last place belongs to that last place instead of the first.
 
-**Hash tag**: of a key with braces after its first character, only what is inside them counts, so
+**Hash tag**: of a key with braces after its first character, only the part inside them is hashed, so that
 ``cart{user:1}`` and ``name{user:1}`` are on one node. Text is hashed as UTF-8, whatever the charset.
 
-This module must not know connections: a node has a ``_factory.uuid``, and nothing else is asked of it.
+This module must not know connections: of a node it needs only ``_factory.uuid``.
 """
 
 from __future__ import annotations
@@ -17,9 +16,24 @@ from __future__ import annotations
 import bisect
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["HashRing", "hashed_part"]
+from ..client.views import Host
+
+__all__ = ["HashRing", "Node", "hashed_part"]
+
+
+class Node(Host, Protocol):
+    """A connection handler, as this room needs it."""
+
+    @property
+    def _factory(self) -> Any: ...
+
+    def disconnect(self) -> Any:
+        """Close its connections."""
+
+    def stats(self) -> Any:
+        """Its statistics."""
 
 
 def place_of(data: bytes) -> int:
@@ -28,15 +42,15 @@ def place_of(data: bytes) -> int:
 
 
 def _to_bytes(key: Any) -> bytes:
-    # A lone surrogate has a place too: whether it can be sent is for the node to say.
+    # A lone surrogate has a place, too; the node refuses to send it.
     return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else bytes(key)
 
 
 def hashed_part(key: Any) -> bytes:
-    """What decides on a key's node: its hash tag, or all of it.
+    """The part of a key that is hashed: its hash tag, or else the whole key.
 
-    The tag begins after the last opening brace that is not the first character and that a closing brace
-    follows, ends before the last closing brace, and may be empty. Braces beyond the first line do not count.
+    The tag begins after the last opening brace that is not the first character and that is followed by a closing brace.
+    It ends before the last closing brace, and may be empty. Braces beyond the first line do not count.
     """
     data = _to_bytes(key)
     line = data.partition(b"\n")[0]
@@ -46,7 +60,7 @@ def hashed_part(key: Any) -> bytes:
 
 
 class HashRing:
-    """Consistent hash: gives each key one of the nodes, and moves few keys when a node is added or removed.
+    """Consistent hashing: maps each key to a node, and moves few keys when a node is added or removed.
 
     :ivar nodes: the nodes, in the order they were added.
     :ivar replicas: the number of each node's places on the ring.
@@ -54,21 +68,21 @@ class HashRing:
     :ivar sorted_keys: the places in ascending order.
     """
 
-    def __init__(self, nodes: Iterable[Any] = [], replicas: int = 160) -> None:
+    def __init__(self, nodes: Iterable[Node] = [], replicas: int = 160) -> None:
         """Make a ring.
 
-        :param nodes: connection handlers; each one's ``_factory.uuid`` decides on its places.
+        :param nodes: connection handlers; the places of each follow from its ``_factory.uuid``.
         :param replicas: the number of places for each node.
         """
-        self.nodes: list[Any] = []
+        self.nodes: list[Node] = []
         self.replicas = replicas
-        self.ring: dict[int, Any] = {}
+        self.ring: dict[int, Node] = {}
         self.sorted_keys: list[int] = []
         for node in nodes:
             self.add_node(node)
 
-    def add_node(self, node: Any) -> None:
-        """Add a node. Of *N* nodes then, it takes about 1/*N* of the keys, and no others move."""
+    def add_node(self, node: Node) -> None:
+        """Add a node. With *N* nodes then, about 1/*N* of the keys move, all of them to it."""
         self.nodes.append(node)
         uuid = _to_bytes(node._factory.uuid)
         for number in range(self.replicas):
@@ -77,20 +91,20 @@ class HashRing:
             self.sorted_keys.append(place)
         self.sorted_keys.sort()
 
-    def remove_node(self, node: Any) -> None:
-        """Remove a node; its keys go to the others.
+    def remove_node(self, node: Node) -> None:
+        """Remove a node; its keys move to the others.
 
         :raises ValueError: it is not one of :attr:`nodes`.
         """
         self.nodes.remove(node)
         nodes, self.nodes = self.nodes, []
-        # Made anew, because the nodes that are left may have lost places to this one.
+        # Rebuilt, because this node may have taken places of the others.
         self.ring, self.sorted_keys = {}, []
         for left in nodes:
             self.add_node(left)
 
     def get_node(self, key: str | bytes) -> Any:
-        """The node that *key* belongs to, None on an empty ring. Hash tags are not looked at."""
+        """The node that *key* belongs to; None on an empty ring. Hash tags are ignored."""
         return self.get_node_pos(key)[0]
 
     def get_node_pos(self, key: str | bytes) -> list[Any]:
@@ -105,7 +119,7 @@ class HashRing:
         return [self.ring[self.sorted_keys[index]], index]
 
     def iter_nodes(self, key: str | bytes) -> Iterator[tuple[int | None, Any]]:
-        """Each place from that of *key*'s node up to the ring's end, with the node there.
+        """Each place from that of *key*'s node to the end of the ring, with its node.
 
         On an empty ring, ``(None, None)`` once.
         """
