@@ -145,6 +145,9 @@ BLOCKING_IDLE_SECONDS: Final = 30.0
 UNBLOCK_DELAY_SECONDS: Final = 0.01
 #: How often it is sent: over 2.5 seconds, then the connection is closed.
 UNBLOCK_MAX_TRIES: Final = 8
+#: How often the timer for the health of a pool's connections rings, at most, while each of them is examined once. More
+#: would spread the PINGs better, and cost more turns of the reactor.
+HEALTH_TURNS: Final = 16
 #: Seconds without data until TCP sends a probe, at most: Linux allows no more.
 KEEPALIVE_MAX_IDLE_SECONDS: Final = 32_767
 #: Probes of TCP without an answer until a link is lost.
@@ -157,6 +160,13 @@ TRANSACT_MAX_PAUSE_SECONDS: Final = 10.0
 #: SHA1 digests of scripts that a connection or pool remembers, 90 bytes each. Each further one displaces another, whose
 #: script is sent once more.
 SCRIPT_HASHES_KEPT: Final = 10_000
+#: Names of commands, as a program spells them, that ``execute_command`` of a handler need not examine again. Programs
+#: use few; after these, each call is examined.
+PLAIN_NAMES_KEPT: Final = 1000
+#: Scripts whose SHA1 digest is kept with their text, for the next ``eval``. Programs have few.
+SCRIPTS_KEPT: Final = 64
+#: Characters of a script that is kept so; longer ones are hashed each time.
+SCRIPT_CACHE_MAX_BYTES: Final = 16 * 1024
 
 # -- subscriptions
 

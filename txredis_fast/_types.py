@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 __all__ = [
     "Aggregate",
     "Argument",
+    "Arguments",
     "Converter",
     "Field",
     "Items",
@@ -19,6 +20,7 @@ __all__ = [
     "Number",
     "Pairs",
     "Reply",
+    "Result",
     "Score",
     "ScoreBound",
     "ScoredMembers",
@@ -30,6 +32,10 @@ __all__ = [
 
 Argument: TypeAlias = str | bytes | bytearray | memoryview | int | float
 """What can be sent: text is encoded with the connection's charset, bytes go as they are, numbers as their digits."""
+
+Arguments: TypeAlias = Sequence[Any]
+"""A command's name and its arguments, of any type: unless ``strict`` is set, ``str()`` of an argument that is no
+:data:`Argument` is sent."""
 
 Key: TypeAlias = Argument
 """The name of a key."""
@@ -76,6 +82,10 @@ Aggregate: TypeAlias = Callable[..., Any] | Literal["min", "max", "sum", "MIN", 
 
 Reply: TypeAlias = Any
 """Whatever a server can answer: a :data:`Value`, ``None``, or a list of replies to any depth."""
+
+Result: TypeAlias = Any
+"""What the Deferred of a command fires with: its reply, or whatever its converter, which a program may supply, returns.
+No type of this package can say more where commands of all kinds pass through."""
 
 Converter: TypeAlias = Callable[[Any], Any]
 """Makes a command's value from its reply. Is never given an error reply, may be given ``None``."""

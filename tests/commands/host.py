@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 
 from txredis_fast.commands import Commands
+from txredis_fast.commands._parts import Recovery
 from txredis_fast.exceptions import ResponseError
 
 
@@ -26,7 +29,8 @@ class Host(Commands):
     def execute_command(self, *args, post_proc=None, **options):
         self.sent += self._resp.encode_command(args, self._charset)
         self.options.append(options)
-        deferred = Deferred()
+        recovers = isinstance(post_proc, Recovery)
+        deferred = Deferred(partial(post_proc.cancel, lambda _: None) if recovers else None)
         self._waiting.append((deferred, post_proc))
         return deferred
 
@@ -40,7 +44,9 @@ class Host(Commands):
         self._reader.feed(data)
         (reply,) = self._reader.get_all()
         deferred, post_proc = self._waiting.pop(0)
-        if isinstance(reply, ResponseError):
+        if isinstance(reply, ResponseError) and isinstance(post_proc, Recovery):
+            post_proc.recover(reply, deferred)
+        elif isinstance(reply, ResponseError):
             deferred.errback(reply)
         else:
             deferred.callback(reply if post_proc is None else post_proc(reply))

@@ -279,10 +279,10 @@ def test_a_password_that_never_comes_is_waited_for_as_long_as_a_handshake_may_ta
     waiting = factory.handler.get("k")
     server.clock.advance(2)
     settle(server.clock)
-    assert not server.endpoint.alive and "were not given" in factory.why_not_connected()
+    assert not server.endpoint.alive and "did not supply" in factory.why_not_connected()
     assert tokens[0].called  # it was cancelled
     server.wait(6)
-    assert "were not given" in str(failed(waiting, redis.NotSentError))
+    assert "did not supply" in str(failed(waiting, redis.NotSentError))
     factory.disconnect()
     settle(server.clock)
     assert not server.clock.getDelayedCalls()

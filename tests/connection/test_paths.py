@@ -6,7 +6,9 @@ import re
 
 import pytest
 from testbed.paths import PACKAGE, record_pure, recorded
-from testbed.support import Pool
+from testbed.support import Pool, connected
+from testbed.wire import command
+from twisted.internet.defer import CancelledError
 
 import txredis_fast
 
@@ -43,3 +45,61 @@ def test_neither_does_one_with_a_reply_timeout_while_the_timer_runs(clock):
     for _ in range(5):
         clock.advance(0.5)
     assert not connection.connected  # the second one is overdue
+
+
+@pytest.mark.skipif(txredis_fast.IMPLEMENTATION != "cython", reason="the extension is not in use")
+def test_a_command_by_its_name_runs_no_python_code_once_the_name_is_known():
+    pool = Pool()
+    pool.handler.execute_command("OBJECT", "FREQ", "key")
+    pool.written()
+    path = recorded(lambda: pool.handler.execute_command("OBJECT", "FREQ", "key"), str(PACKAGE))
+    assert path == []
+    assert pool.written() == b"*3\r\n$6\r\nOBJECT\r\n$4\r\nFREQ\r\n$3\r\nkey\r\n"
+
+
+@pytest.mark.skipif(txredis_fast.IMPLEMENTATION != "cython", reason="the extension is not in use")
+def test_the_reply_to_a_script_fires_its_deferred_without_an_errback_of_ours():
+    pool = Pool()
+    pool.handler.eval("return 1", [], [])
+    (connection,) = pool.factory.pool
+    connection.dataReceived(b":1\r\n")
+    deferred = pool.handler.eval("return 1", [], [])
+    assert b"EVALSHA" in pool.written()
+    assert [value for name, value in vars(deferred).items() if name.endswith("callbacks")] == [[]]
+    connection.dataReceived(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
+    assert b"EVAL\r\n" in pool.written() and not deferred.called
+    connection.dataReceived(b":2\r\n")
+    assert deferred.result == 2
+
+
+def test_a_script_that_is_cancelled_before_its_second_try_is_answered_cancels_that():
+    pool = Pool()
+    pool.handler.eval("return 1", [], [])
+    (connection,) = pool.factory.pool
+    connection.dataReceived(b":1\r\n")
+    deferred = pool.handler.eval("return 1", [], [])
+    waits = pool.handler._factory.getConnection()  # taken: the second try waits for a connection
+    assert waits.result is connection
+    connection.dataReceived(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
+    pool.written()
+    deferred.addErrback(lambda failure: failure.trap(CancelledError))
+    deferred.cancel()
+    assert deferred.result is CancelledError
+    pool.factory.connectionQueue.put(connection)
+    assert pool.written() == b"", "what was cancelled is not sent"
+
+
+def test_messages_go_to_the_method_that_the_subscriber_has_when_they_come():
+    seen = []
+
+    class Subscriber(txredis_fast.SubscriberProtocol):
+        def messageReceived(self, pattern, channel, message):
+            seen.append(("first", message))
+            self.messageReceived = lambda *args: seen.append(("second", args[-1]))
+            raise ValueError("of the program, which is logged")
+
+    protocol, _ = connected(Subscriber)
+    protocol.subscribe("news")
+    protocol.dataReceived(b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n")
+    protocol.dataReceived(command("message", "news", "a") + command("message", "news", "b"))
+    assert seen == [("first", "a"), ("second", "b")]

@@ -194,3 +194,30 @@ def test_it_closes_in_order(make, clock):
     assert fired(answered) == "v" and fired(closed) is None
     assert pool.life.state is S.CLOSED and pool.disconnectCalled and pool.size == 0
     assert not clock.getDelayedCalls()
+
+
+def test_a_program_may_set_disconnectCalled(make, clock):
+    pool = make(isLazy=True)
+    pool.startConnecting()
+    settle(clock)
+    pool.disconnectCalled = True
+    assert pool.life.state is S.CLOSING and not pool.keeps_trying and not pool.may_wait
+    failed(pool.getConnection(True), redis.NotSentError)
+    pool.disconnectCalled = False
+    assert pool.keeps_trying and fired(pool.getConnection(True)) in pool.pool
+
+
+def test_one_without_an_endpoint_says_so_when_it_is_started():
+    pool = Pool(redis.ConnectionOptions())
+    with pytest.raises(ValueError, match="no endpoint"):
+        pool.startConnecting()
+
+
+def test_a_factory_is_a_pool_of_the_same_states():
+    factory = redis.RedisFactory(None, None, 1, isLazy=True)
+    assert isinstance(factory, Pool) and factory.life.state is S.FIRST
+    factory.deferred = None
+    factory.handshakeFailed("refused", redis.AuthenticationError("WRONGPASS no"))
+    assert factory.life.state is S.REFUSED and factory.retryDelay(1) > factory.initialDelay
+    factory.resetDelay()
+    assert factory.life.state is S.RETRYING

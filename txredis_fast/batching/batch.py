@@ -7,13 +7,13 @@ This module must not know how anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
 
+from .._types import Arguments, Converter
 from ..commands import Commands
-from ..inflight import fast_path_of_batch, plain_commands
+from ..inflight import Command, fast_path_of_batch, plain_commands
 from ..resp import fixed_arguments
-from .pipeline import Command
 
 __all__ = ["Batch", "commands_of"]
 
@@ -42,7 +42,7 @@ class Batch(Commands):
     def execute_command(  # type: ignore[override]
         self,
         *args: Any,
-        post_proc: Callable[[Any], Any] | None = None,
+        post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,
         raw: bool = False,
@@ -55,12 +55,12 @@ class Batch(Commands):
             raise ValueError(f"{args[0]} may block and cannot be part of a batch")
         self._commands.append((fixed_arguments(args), post_proc, raw))
 
-    def _refuse(self, error: Exception) -> Any:
+    def _refuse(self, error: Exception) -> NoReturn:
         raise error
 
 
-def commands_of(batch: Batch | Iterable[Sequence[Any]]) -> list[Command]:
+def commands_of(batch: Batch | Iterable[Arguments]) -> list[Command]:
     """Return the commands of a batch, or of an iterable of sequences such as ``("GET", "key")``."""
     if isinstance(batch, Batch):
         return list(batch)
-    return plain_commands(batch)  # type: ignore[return-value]
+    return plain_commands(batch)

@@ -5,17 +5,30 @@ This module must not know of connections.
 
 from __future__ import annotations
 
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
 
 from .._reactor import call_from_finalizer
+from .._types import Keys
+from .pipeline import Pipeline
+from .transaction import Transaction
 
 __all__ = ["PipelineContext", "TransactionContext"]
+
+
+class _Handler(Protocol):
+    """The object that opens transactions."""
+
+    def multi(self) -> Deferred[Any]: ...
+    def watch(self, keys: Keys, /) -> Deferred[Any]: ...
 
 
 class TransactionContext:
     """Commits the queued commands at the end of its block; an exception discards them."""
 
-    def __init__(self, handler: Any, watch: Any) -> None:
+    def __init__(self, handler: _Handler, watch: Keys | None) -> None:
         self._handler = handler
         self._watch = watch
         self._transaction: Any = None
@@ -32,16 +45,16 @@ class TransactionContext:
             raise
         return self._transaction
 
-    def _begun(self, transaction: Any) -> None:
+    def _begun(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    def _end_unused(self, begun: Any) -> None:
+    def _end_unused(self, begun: Deferred[Any]) -> None:
         """Abandon a transaction whose block is not entered, at once or when it has opened."""
         if self._transaction is not None:
             self._transaction.abandon()
             return
 
-        def end(transaction: Any) -> None:
+        def end(transaction: Transaction | None) -> None:
             opened = self._transaction if transaction is None else transaction
             if opened is not None:  # else opening it has failed, and the caller has the error
                 opened.abandon()
@@ -49,7 +62,9 @@ class TransactionContext:
         begun.addCallbacks(end, lambda _: None)
         begun.cancel()
 
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         transaction = self._transaction
         try:
             if not transaction.inTransaction:
@@ -69,20 +84,22 @@ class TransactionContext:
 class PipelineContext:
     """Executes the collected commands at the end of its block; after an exception, sends nothing."""
 
-    def __init__(self, pipeline: Any) -> None:
+    def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
     async def __aenter__(self) -> Any:
         return self._pipeline
 
-    async def __aexit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if error is not None:
             _abandon(self._pipeline, error)
         elif self._pipeline.pipelining:
             await self._pipeline.execute_pipeline()
 
 
-def _abandon(begun: Any, error: BaseException) -> None:
+def _abandon(begun: Transaction | Pipeline, error: BaseException) -> None:
     if isinstance(error, GeneratorExit):  # the coroutine is being finalized, in any thread
         call_from_finalizer(begun.abandon)
     else:

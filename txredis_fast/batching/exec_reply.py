@@ -1,14 +1,14 @@
 """Conversion of EXEC's reply: each element of the list is converted as the reply of its own command.
 
-This module must not know who queued the commands.
+This module must not know of transactions or pipelines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
 
 from .._tunables import EXEC_PART_ELEMENTS
+from .._types import Converter, Reply, Result
 from ..exceptions import InvalidResponse, WatchError
 from ..inflight import ListOfReplies, as_exception, parts_of
 from ..transport import at_once
@@ -17,7 +17,7 @@ from .reply_order import ReplyOrder
 __all__ = ["ExecConverter", "Queued"]
 
 #: Of a queued command its converter or None, and whether its reply stays raw.
-Queued = tuple[Callable[[Any], Any] | None, bool]
+Queued = tuple[Converter | None, bool]
 
 
 class ExecConverter(ListOfReplies):
@@ -27,9 +27,7 @@ class ExecConverter(ListOfReplies):
     converter is a value, too, because the other commands were executed.
     """
 
-    def __init__(
-        self, queued: Sequence[Queued], convert: Callable[[Any], Any], order: ReplyOrder | None = None
-    ) -> None:
+    def __init__(self, queued: Sequence[Queued], convert: Converter, order: ReplyOrder | None = None) -> None:
         """Make one.
 
         :param queued: the queued commands, in their order.
@@ -42,7 +40,7 @@ class ExecConverter(ListOfReplies):
         self._order = order
         self._some_raw = any(raw for _, raw in queued)
 
-    def __call__(self, reply: Any) -> list[Any]:
+    def __call__(self, reply: Reply) -> list[Result]:
         """Convert the whole reply at once."""
         return at_once(self.in_parts(reply))
 
@@ -50,7 +48,7 @@ class ExecConverter(ListOfReplies):
         """Return a copy with an order, for commands of which some were not sent, or others were sent among them."""
         return ExecConverter(self._queued, self._convert, order)
 
-    def in_parts(self, reply: Any) -> Generator[None, None, list[Any]]:
+    def in_parts(self, reply: Reply) -> Generator[None, None, list[Result]]:
         """Convert the reply in parts: a generator that returns the values."""
         if reply is None:
             raise WatchError("Transaction failed")
@@ -62,7 +60,7 @@ class ExecConverter(ListOfReplies):
             queued = [entry for place, entry in enumerate(queued) if place not in own] if own else queued
         if len(reply) != len(queued):
             raise InvalidResponse(f"EXEC answered {len(reply)} replies to {len(queued)} commands")
-        values: list[Any] = []
+        values: list[Result] = []
         done = 0
         for (post_proc, raw), value in zip(queued, reply, strict=True):
             done += 1 + (len(value) if isinstance(value, list) else 0)

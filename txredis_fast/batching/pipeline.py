@@ -8,22 +8,20 @@ This module must not know of pools or of transports: it sends with a function.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
 from .._tunables import LONG_PIPELINE_MIN_COMMANDS, PIPELINE_PART_COMMANDS
+from .._types import Arguments, Converter, Keys, Reply, Result
 from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..inflight import add_command, answer_each, fail_each, fast_path_of_pipeline, first_error, limit_error
+from ..inflight import Command, add_command, answer_each, fail_each, fast_path_of_pipeline, first_error, limit_error
 from ..transport import in_turns
 from .exec_reply import ExecConverter
-from .scope import Scope
+from .scope import Outside, Scope
 
 __all__ = ["Command", "Pipeline", "PipelineError", "PipelineLostError"]
-
-#: A command: its arguments, its converter or None, and whether its reply stays raw.
-Command = tuple[Sequence[Any], Callable[[Any], Any] | None, bool]
 
 
 class PipelineError(ResponseError, FirstError):
@@ -36,7 +34,7 @@ class PipelineError(ResponseError, FirstError):
     :ivar subFailure: a Failure of the first error.
     """
 
-    def __init__(self, results: list[Any], index: int) -> None:
+    def __init__(self, results: list[Reply], index: int) -> None:
         FirstError.__init__(self, Failure(results[index]), index)
         self.args = (str(results[index]), index)
         self.results = results
@@ -81,8 +79,8 @@ class Pipeline(Scope):
     def __init__(
         self,
         connect: Callable[[], Any],
-        send: Callable[[Sequence[Command], bool, float | None], Deferred[list[Any]]],
-        outside: Any,
+        send: Callable[[Sequence[Command], bool, float | None], Deferred[list[Result]]],
+        outside: Outside,
     ) -> None:
         """Make one.
 
@@ -95,13 +93,13 @@ class Pipeline(Scope):
         self._send_batch = send
         self._outside = outside
         self._commands: list[Command] = []
-        self._deferreds: list[Deferred[Any]] = []
+        self._deferreds: list[Deferred[Result]] = []
         self._alone = False
         self._timeout: float | None = None
         #: Index of the first command after MULTI; None if no MULTI is open.
         self._multi_from: int | None = None
         self._open = True
-        self.results: list[Any] | None = None
+        self.results: list[Result] | None = None
 
     def _current_connection(self) -> Any:
         return self._connect()
@@ -131,18 +129,18 @@ class Pipeline(Scope):
     def execute_command(
         self,
         *args: Any,
-        post_proc: Callable[[Any], Any] | None = None,
+        post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,
         raw: bool = False,
         timeout: float | None = None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[Result]:
         """Add a command; see ``RedisProtocol.execute_command``. The shortest ``timeout`` applies to the pipeline.
 
         :returns: fires with the reply when the pipeline is executed.
         """
         if not self._open:
-            return self._outside.execute_command(  # type: ignore[no-any-return]
+            return self._outside.execute_command(
                 *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         wrong = limit_error(timeout)
@@ -156,7 +154,7 @@ class Pipeline(Scope):
         if timeout is not None:
             self._timeout = timeout if self._timeout is None else min(timeout, self._timeout)
 
-    def _add(self, args: Sequence[Any], post_proc: Callable[[Any], Any] | None, raw: bool) -> Deferred[Any]:
+    def _add(self, args: Arguments, post_proc: Converter | None, raw: bool) -> Deferred[Result]:
         try:
             return add_command(self._commands, self._deferreds, args, post_proc, raw)
         except Exception as error:  # raised by str() of an argument
@@ -164,14 +162,14 @@ class Pipeline(Scope):
 
     # -- a transaction inside the pipeline
 
-    def multi(self, keys: Any = None) -> Deferred[Any]:
+    def multi(self, keys: Keys | None = None) -> Deferred[Result]:
         """Add MULTI: the commands up to ``commit`` are executed as one transaction.
 
         :param keys: must be None. WATCH needs reads before MULTI, and a pipeline has no replies until it is executed.
         :returns: fires with this pipeline when it is executed.
         """
         if not self._open:
-            return self._outside.multi(keys)  # type: ignore[no-any-return]
+            return self._outside.multi(keys)
         if keys is not None:
             return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
         if self._multi_from is not None:
@@ -181,7 +179,7 @@ class Pipeline(Scope):
         self._alone = True
         return deferred.addCallback(lambda _: self)
 
-    def commit(self) -> Deferred[Any]:
+    def commit(self) -> Deferred[Result]:
         """Add EXEC.
 
         :returns: fires with the replies of the commands since ``multi`` when the pipeline is executed.
@@ -196,7 +194,7 @@ class Pipeline(Scope):
         convert = ExecConverter(queued, lambda value: self._connect().tryConvertData(value))
         return self._add(("EXEC",), convert, raw)
 
-    def discard(self) -> Deferred[Any]:
+    def discard(self) -> Deferred[Result]:
         """Add DISCARD: the commands since ``multi`` are not executed."""
         if not self._open or self._multi_from is None:
             return fail(RedisError("Not in transaction"))
@@ -205,19 +203,19 @@ class Pipeline(Scope):
         self._multi_from = None
         return self._add(("DISCARD",), None, False)
 
-    def watch(self, keys: Any) -> Deferred[Any]:
+    def watch(self, keys: Keys) -> Deferred[Result]:
         """Fails: WATCH needs reads before MULTI, and a pipeline has no replies until it is executed."""
         return fail(RedisError("A pipeline cannot watch keys; use rc.watch() or rc.transaction()"))
 
-    def pipeline(self) -> Deferred[Any]:
+    def pipeline(self) -> Deferred[Result]:
         """Fails while the pipeline is open."""
         if not self._open:
-            return self._outside.pipeline()  # type: ignore[no-any-return]
+            return self._outside.pipeline()
         return fail(RedisError("Already pipelining commands"))
 
     # -- the end
 
-    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
+    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Result]]:
         """Send all commands together.
 
         :param raise_on_error: False: error replies are values in the list.
@@ -249,7 +247,7 @@ class Pipeline(Scope):
             self._open = False
             self._fail_all(NotSentError("The pipeline was not executed"))
 
-    def _answered(self, replies: list[Any], raise_on_error: bool) -> Any:
+    def _answered(self, replies: list[Result], raise_on_error: bool) -> list[Result] | Deferred[list[Result]]:
         self.results = replies
         deferreds, self._deferreds = self._deferreds, []
         if len(replies) > LONG_PIPELINE_MIN_COMMANDS:
@@ -261,12 +259,12 @@ class Pipeline(Scope):
             raise
         return self._judge(index, replies, raise_on_error)
 
-    def _judge(self, index: int, replies: list[Any], raise_on_error: bool) -> list[Any]:
+    def _judge(self, index: int, replies: list[Result], raise_on_error: bool) -> list[Result]:
         if raise_on_error and index >= 0:
             raise PipelineError(replies, index)
         return replies
 
-    def _lost(self, failure: Failure) -> Any:
+    def _lost(self, failure: Failure) -> NoReturn:
         error: Any = failure.value
         if isinstance(error, MaybeExecutedError):
             error = PipelineLostError(error)
@@ -278,13 +276,13 @@ class Pipeline(Scope):
         fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
 
 
-def _fail_rest(deferreds: list[Deferred[Any]]) -> None:
+def _fail_rest(deferreds: list[Deferred[Result]]) -> None:
     """Fail the Deferreds that have not fired: one of the others has raised."""
-    error = InvalidResponse("an exception was raised while the replies of the pipeline were handed on")
+    error = InvalidResponse("an exception was raised while the replies of the pipeline were delivered")
     fail_each(deferreds, lambda _, deferred: _fail_quietly(deferred, error), True)
 
 
-def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Generator[None, None, int]:
+def _answer_in_parts(deferreds: list[Deferred[Result]], replies: list[Result]) -> Generator[None, None, int]:
     """Fire each Deferred with its reply, in parts; returns the index of the first error, or -1."""
     first_error = -1
     try:
@@ -300,7 +298,7 @@ def _answer_in_parts(deferreds: list[Deferred[Any]], replies: list[Any]) -> Gene
     return first_error
 
 
-def check_replies(replies: list[Any]) -> list[Any]:
+def check_replies(replies: list[Result]) -> list[Result]:
     """Return replies unchanged.
 
     :raises PipelineError: one of them is an error reply.
@@ -311,7 +309,7 @@ def check_replies(replies: list[Any]) -> list[Any]:
     return replies
 
 
-def _fail_quietly(deferred: Deferred[Any], error: Exception) -> None:
+def _fail_quietly(deferred: Deferred[Result], error: Exception) -> None:
     """Fail a Deferred without a log entry if it stays unhandled: the pipeline's own Deferred reports the error."""
     if not deferred.called:
         deferred.errback(error)

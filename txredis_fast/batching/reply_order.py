@@ -9,18 +9,21 @@ This module must not know how a command is sent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 
+from .._types import Reply, Result
 from ..exceptions import InvalidResponse
+from ..inflight import RequestQueue
 
 __all__ = ["ReplyOrder", "as_deferred"]
 
 
-def as_deferred(send: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+def as_deferred(send: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Result]:
     """Call a function that a program may have overridden; make its exception or plain value a Deferred."""
     try:
         result = send(*args, **kwargs)
@@ -32,14 +35,14 @@ def as_deferred(send: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
 class ReplyOrder:
     """Counts the commands sent on one connection between MULTI and EXEC."""
 
-    def __init__(self, connection: Any) -> None:
-        self._requests = getattr(getattr(connection, "link", None), "requests", None)
+    def __init__(self, connection: object) -> None:
+        self._requests: RequestQueue | None = getattr(getattr(connection, "link", None), "requests", None)
         #: Numbers of the first command after MULTI, and of EXEC, among all commands sent on the connection.
         self._first: int | None = None
         self._exec: int | None = None
         #: Of each queued command its number, or None if it was not sent; and its Deferred.
         self._numbers: list[int | None] = []
-        self._answers: list[Deferred[Any]] = []
+        self._answers: list[Deferred[Result]] = []
 
     @property
     def sent(self) -> int:
@@ -50,7 +53,7 @@ class ReplyOrder:
         """Whether a command was sent since :attr:`sent` was ``before``."""
         return self._requests is None or self._requests.sent > before
 
-    def _number_of(self, before: int, deferred: Deferred[Any]) -> int | None:
+    def _number_of(self, before: int, deferred: Deferred[Result]) -> int | None:
         """The number of the command of a Deferred, sent since :attr:`sent` was ``before``; None if it was not sent."""
         count = self.sent - before
         if self._requests is not None and count > 1:
@@ -59,7 +62,7 @@ class ReplyOrder:
                     return self.sent - 1 - back
         return before if self.was_sent(before) else None
 
-    def begin(self, before: int, deferred: Deferred[Any]) -> None:
+    def begin(self, before: int, deferred: Deferred[Result]) -> None:
         """Note that MULTI was sent.
 
         :param before: :attr:`sent` before that.
@@ -68,7 +71,7 @@ class ReplyOrder:
         number = self._number_of(before, deferred)
         self._first = self.sent if number is None else number + 1
 
-    def add(self, before: int, deferred: Deferred[Any]) -> bool:
+    def add(self, before: int, deferred: Deferred[Result]) -> bool:
         """Add a queued command, and return whether it was sent; parameters as of :meth:`begin`."""
         number = self._number_of(before, deferred)
         self._numbers.append(number)
@@ -80,11 +83,11 @@ class ReplyOrder:
         self._numbers.pop()
         self._answers.pop()
 
-    def end(self, before: int, deferred: Deferred[Any]) -> None:
+    def end(self, before: int, deferred: Deferred[Result]) -> None:
         """Note that EXEC was sent; parameters as of :meth:`begin`."""
         self._exec = self._number_of(before, deferred)
 
-    def elements(self, reply: list[Any]) -> tuple[list[Any], list[int]]:
+    def elements(self, reply: list[Reply]) -> tuple[list[Reply], list[int]]:
         """Select the elements of EXEC's reply that belong to the added commands.
 
         :returns: an element for each command that was sent, in their order; and the indexes of the other commands.
@@ -98,10 +101,10 @@ class ReplyOrder:
         own = [place for place, number in enumerate(self._numbers) if number is None]
         return [reply[number - first] for number in self._numbers if number is not None], own
 
-    def own_answer(self, place: int) -> Any:
+    def own_answer(self, place: int) -> Result:
         """The answer that an override gave to a command that was not sent.
 
         :param place: index of the command.
         """
-        answer: Any = getattr(self._answers[place], "result", None)
+        answer: Result = getattr(self._answers[place], "result", None)
         return answer.value if isinstance(answer, Failure) else answer

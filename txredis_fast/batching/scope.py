@@ -5,17 +5,36 @@ This module must not know what a scope does with its commands.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
+from .._types import Keys, Result
 from ..commands import Commands
 
-__all__ = ["Scope", "bind_scope_class"]
+__all__ = ["Outside", "Scope", "bind_scope_class"]
 
 _S = TypeVar("_S", bound="Scope")
 
 _BOUND: dict[tuple[type, type], type[Any]] = {}
+
+
+class Outside(Protocol):
+    """The object whose methods a scope calls when it is over: a handler, or the connection."""
+
+    @property
+    def execute_command(self) -> Callable[..., Deferred[Result]]:
+        """Send a command."""
+
+    def multi(self, keys: Keys | None, /) -> Deferred[Any]:
+        """Begin another transaction."""
+
+    def watch(self, keys: Keys, /) -> Deferred[Any]:
+        """Begin another transaction by WATCH."""
+
+    def pipeline(self) -> Deferred[Any]:
+        """Begin another pipeline."""
 
 
 class Scope(Commands):
@@ -30,7 +49,7 @@ class Scope(Commands):
     #: Error of the first command that was refused before it was sent.
     _refusal: Exception | None = None
 
-    def _refuse(self, error: Exception) -> Deferred[Any]:
+    def _refuse(self, error: Exception) -> Deferred[Result]:
         """Fail a command that cannot be sent, and keep the error: the unit must not be executed without it."""
         if self._refusal is None and self.collects:
             self._refusal = error

@@ -14,21 +14,22 @@ This module must not know of pools or of transports: it sends with a function an
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import call_from_finalizer
+from .._types import Arguments, Converter, Keys, Reply, Result
 from ..commands._parts import command_name, guarded_arguments, one_or_many
 from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseError, WatchError
 from ..inflight import limit_error
 from ..telemetry import kind_and_size
 from .exec_reply import ExecConverter, Queued
 from .reply_order import ReplyOrder, as_deferred
-from .scope import Scope
+from .scope import Outside, Scope
 
 __all__ = ["Transaction", "TransactionState"]
 
@@ -81,6 +82,22 @@ _TRANSITIONS: dict[tuple[TransactionState, str], TransactionState | Callable[[],
 _VERBS = frozenset({"WATCH", "MULTI", "EXEC", "DISCARD"})
 
 
+class _Link(Protocol):
+    """The life of a connection, as far as a transaction asks for it."""
+
+    @property
+    def full_error(self) -> RedisError | None: ...
+    def abort(self, reason: BaseException, /) -> None: ...
+    def tear(self, error: BaseException, /) -> None: ...
+
+
+class _Connection(Protocol):
+    """A connection, as far as a transaction uses it beside sending commands."""
+
+    @property
+    def link(self) -> _Link: ...
+
+
 class Transaction(Scope):
     """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
 
@@ -91,11 +108,11 @@ class Transaction(Scope):
 
     def __init__(
         self,
-        connection: Any,
-        send: Callable[..., Deferred[Any]],
+        connection: _Connection,
+        send: Callable[..., Deferred[Result]],
         release: Callable[[Any], object],
-        outside: Any,
-        guard: Callable[[Sequence[Any], Any], RedisError | None] | None = None,
+        outside: Outside,
+        guard: Callable[[Arguments, Any], RedisError | None] | None = None,
     ) -> None:
         """Make one.
 
@@ -116,7 +133,7 @@ class Transaction(Scope):
         #: Whether DISCARD and UNWATCH are sent to clean the connection.
         self._cleaned = False
         self._queued: list[Queued] = []
-        self.results: list[Any] | None = None
+        self.results: list[Result] | None = None
 
     def _current_connection(self) -> Any:
         return self._connection
@@ -149,47 +166,47 @@ class Transaction(Scope):
 
     # -- verbs
 
-    def pipeline(self) -> Deferred[Any]:
+    def pipeline(self) -> Deferred[Result]:
         """Fails: EXEC executes the queued commands together anyway."""
         return fail(RedisError("A pipeline cannot be opened inside a transaction"))
 
-    def watch(self, keys: Any) -> Deferred[Any]:
+    def watch(self, keys: Keys) -> Deferred[Result]:
         """Watch more keys: EXEC fails with ``WatchError`` if one of them changes before it.
 
         :param keys: a key, or an iterable of keys.
         :returns: fires with this transaction.
         """
         if self._state is TransactionState.CLOSED:
-            return self._outside.watch(keys)  # type: ignore[no-any-return]
+            return self._outside.watch(keys)
         try:
             names = one_or_many(keys)
         except TypeError:
             return fail()
         return self._verb("WATCH", self._watch, names)
 
-    def _watch(self, names: Sequence[Any]) -> Deferred[Any]:
+    def _watch(self, names: Arguments) -> Deferred[Result]:
         return self._send_verb("WATCH", *names).addCallback(lambda _: self)
 
-    def multi(self, keys: Any = None) -> Deferred[Any]:
+    def multi(self, keys: Keys | None = None) -> Deferred[Result]:
         """Begin to queue commands. Until ``commit``, the Deferred of each command fires with ``"QUEUED"``.
 
         :param keys: keys to watch first; None: no WATCH.
         :returns: fires with this transaction.
         """
         if self._state is TransactionState.CLOSED:
-            return self._outside.multi(keys)  # type: ignore[no-any-return]
+            return self._outside.multi(keys)
         if keys is None or self._state is TransactionState.QUEUING:
             return self._verb("MULTI", self._multi)
         steps = DeferredList([self.watch(keys), self.multi()], fireOnOneErrback=True, consumeErrors=True)
         return steps.addCallbacks(lambda _: self, _first_error)
 
-    def _multi(self) -> Deferred[Any]:
+    def _multi(self) -> Deferred[Result]:
         before = self._order.sent
         begun = self._send_verb("MULTI")
         self._order.begin(before, begun)
         return begun.addCallbacks(lambda _: self, self._begin_failed)
 
-    def _verb(self, verb: str, send: Callable[..., Deferred[Any]], *args: Any) -> Deferred[Any]:
+    def _verb(self, verb: str, send: Callable[..., Deferred[Result]], *args: Any) -> Deferred[Result]:
         """Apply the table to a verb, and send it. An exception abandons the transaction."""
         try:
             error = self._enter(verb)
@@ -200,7 +217,7 @@ class Transaction(Scope):
                 return fail(raised)
             raise
 
-    def commit(self) -> Deferred[list[Any]]:
+    def commit(self) -> Deferred[list[Result]]:
         """Execute the queued commands.
 
         :returns: fires with the replies in order, error replies of single commands as values; fails with
@@ -209,7 +226,7 @@ class Transaction(Scope):
         """
         return self._verb("EXEC", self._exec)
 
-    def _exec(self) -> Deferred[list[Any]]:
+    def _exec(self) -> Deferred[list[Result]]:
         if self._refusal is not None:
             # All commands or none, as where the server itself refuses one.
             self._clean()
@@ -225,18 +242,18 @@ class Transaction(Scope):
         self._order.end(before, deferred)
         return deferred.addCallback(self._keep_results).addBoth(self._ended, before)
 
-    def discard(self) -> Deferred[Any]:
+    def discard(self) -> Deferred[Result]:
         """Drop the queued commands, and stop watching.
 
         :returns: fires with ``"OK"``; fails with :exc:`RedisError` if MULTI is not open.
         """
         return self._verb("DISCARD", self._end, "DISCARD")
 
-    def _end(self, verb: str) -> Deferred[Any]:
+    def _end(self, verb: str) -> Deferred[Result]:
         before = self._order.sent
         return as_deferred(self._send_on_connection, verb).addBoth(self._ended, before)
 
-    def unwatch(self) -> Deferred[Any]:
+    def unwatch(self) -> Deferred[Result]:
         """Stop watching, which ends the transaction. Inside MULTI, the server queues UNWATCH as any command.
 
         :returns: fires with ``"OK"``, or ``"QUEUED"``.
@@ -248,12 +265,12 @@ class Transaction(Scope):
     def execute_command(
         self,
         *args: Any,
-        post_proc: Callable[[Any], Any] | None = None,
+        post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,
         raw: bool = False,
         timeout: float | None = None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[Result]:
         """Send a command within the transaction; see ``RedisProtocol.execute_command``.
 
         WATCH, MULTI, EXEC and DISCARD, sent by name, call the methods of these names.
@@ -261,7 +278,7 @@ class Transaction(Scope):
         :returns: fires with ``"QUEUED"`` inside MULTI, with the reply otherwise.
         """
         if self._state is TransactionState.CLOSED:
-            return self._outside.execute_command(  # type: ignore[no-any-return]
+            return self._outside.execute_command(
                 *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         name = command_name(args)
@@ -301,7 +318,7 @@ class Transaction(Scope):
             self._queued.append((post_proc, raw))
         return answered.addErrback(self._not_queued, was_sent)
 
-    def _verb_by_name(self, name: str, arguments: Sequence[Any]) -> Deferred[Any]:
+    def _verb_by_name(self, name: str, arguments: Arguments) -> Deferred[Result]:
         if name == "WATCH":
             return self.watch(list(arguments))
         if name == "MULTI":
@@ -310,7 +327,7 @@ class Transaction(Scope):
 
     # -- begin and end
 
-    def begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+    def begin(self, keys: Keys | None, multi: bool) -> Deferred[Result]:
         """Open the transaction. If that fails or is cancelled, the connection is cleaned and released.
 
         :param keys: keys to watch, or None.
@@ -339,17 +356,17 @@ class Transaction(Scope):
         self.abandon()
         return failure
 
-    def _send_verb(self, *args: Any) -> Deferred[Any]:
+    def _send_verb(self, *args: Any) -> Deferred[Result]:
         before = self._order.sent
 
-        def check(reply: Any) -> Any:
+        def check(reply: Reply) -> Reply:
             if not self._order.was_sent(before):
                 raise RedisError(f"{args[0]} was not sent: an override of execute_command has answered it")
             return _check_ok(reply)
 
         return as_deferred(self._send_on_connection, *args).addCallback(check)
 
-    def _keep_results(self, results: list[Any]) -> list[Any]:
+    def _keep_results(self, results: list[Result]) -> list[Result]:
         self.results = results
         return results
 
@@ -365,7 +382,7 @@ class Transaction(Scope):
             self._refusal = self._refusal or (error if isinstance(error, Exception) else RedisError(repr(error)))
         return failure
 
-    def _ended(self, result: Any, before: int) -> Any:
+    def _ended(self, result: Result, before: int) -> Result:
         """Release the connection after EXEC, DISCARD or UNWATCH; clean it first if the command has failed."""
         try:
             if isinstance(result, Failure) and not result.check(WatchError, ExecAbortError):
@@ -404,7 +421,7 @@ class Transaction(Scope):
                 raise
 
 
-def _check_ok(reply: Any) -> Any:
+def _check_ok(reply: Reply) -> Reply:
     if reply not in ("OK", b"OK"):
         raise RedisError(f"Invalid response: {kind_and_size(reply)} instead of OK")
     return reply

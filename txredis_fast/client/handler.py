@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import as_text, check_credential
+from .._tunables import PLAIN_NAMES_KEPT
 from .._types import Argument, Text
 from ..batching import (
     Batch,
@@ -39,7 +40,7 @@ from ..commands._parts import (
 )
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
-from ..inflight import check_timeout, fast_path_of_pool, limit_error, within
+from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..pool import Pool
 from ..resp import fixed_arguments
@@ -52,6 +53,11 @@ from .views import CommandView
 from .whole_pool import tell_all
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
+
+
+#: Commands that :meth:`ConnectionHandler.execute_command` examines, and the names of others that it was given before.
+_LOOKED_AT = BLOCKING | GUARDED
+_plain_names: set[str] = set()
 
 
 class ConnectionHandler(Commands):
@@ -72,6 +78,7 @@ class ConnectionHandler(Commands):
         factory = self._factory
         return factory.disconnect() if timeout is None else factory.disconnect(timeout=timeout)
 
+    @functools.partial(fast_path_by_name, _plain_names)
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
 
@@ -85,6 +92,8 @@ class ConnectionHandler(Commands):
 
     def _execute(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         name = command_name(args)
+        if type(args[0] if args else None) is str and name not in _LOOKED_AT and len(_plain_names) < PLAIN_NAMES_KEPT:
+            _plain_names.add(args[0])
         if kwargs:
             wrong = limit_error(kwargs.get("timeout"))
             if wrong is not None:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue, succeed
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Protocol
 from twisted.protocols.basic import _PauseableMixin
 
 from .._reactor import current_reactor
+from .._types import Reply
 from ..resp import Reader
 
 __all__ = ["LineReceiver", "MultiBulkStorage", "ParsingSteps", "PeekableQueue", "ReplyQueue"]
@@ -28,9 +30,9 @@ class LineReceiver(Protocol, _PauseableMixin):
     MAX_LENGTH = 16384
     _line_buffer = b""
 
-    def callLater(self, delay: float, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+    def callLater(self, delay: float, function: Callable[..., object], *args: Any, **kwargs: Any) -> IDelayedCall:
         """Call a function in ``delay`` seconds. Patch it, on the class or an instance, to use another clock."""
-        return current_reactor().callLater(delay, function, *args, **kwargs)
+        return current_reactor().callLater(delay, function, *args, **kwargs)  # type: ignore[no-any-return]
 
     def clearLineBuffer(self) -> bytes:
         """Remove the bytes that are not yet passed on from the buffer, and return them."""
@@ -107,39 +109,39 @@ class MultiBulkStorage:
         storage.pending = max(pending, 0)
         return storage
 
-    def append(self, item: Any) -> None:
+    def append(self, item: Reply) -> None:
         """Add the next element."""
         self.pending -= 1
         self.items.append(item)
 
 
-class ReplyQueue(DeferredQueue[Any]):
+class ReplyQueue(DeferredQueue[Reply]):
     """A DeferredQueue in which a cancelled ``get()`` keeps its place, and its item is dropped."""
 
-    def _cancelGet(self, d: Deferred[Any]) -> None:
+    def _cancelGet(self, d: Deferred[Reply]) -> None:
         self.waiting[self.waiting.index(d)] = Deferred()
 
 
-class PeekableQueue(DeferredQueue[Any]):
+class PeekableQueue(DeferredQueue[Reply]):
     """A DeferredQueue whose items can also be read without being removed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.peekers: list[Deferred[Any]] = []
+        self.peekers: list[Deferred[Reply]] = []
 
-    def peek(self) -> Deferred[Any]:
+    def peek(self) -> Deferred[Reply]:
         """Fires with any item, which stays in the queue; if the queue is empty, with the next item."""
         if self.pending:
             return succeed(random.choice(self.pending))
-        deferred: Deferred[Any] = Deferred(self.peekers.remove)
+        deferred: Deferred[Reply] = Deferred(self.peekers.remove)
         self.peekers.append(deferred)
         return deferred
 
-    def remove(self, item: Any) -> None:
+    def remove(self, item: Reply) -> None:
         """Remove this item."""
         self.pending.remove(item)
 
-    def put(self, obj: Any) -> None:
+    def put(self, obj: Reply) -> None:
         """Fire all Deferreds of ``peek`` with the item, then the oldest one of ``get``."""
         peekers, self.peekers = self.peekers, []
         for deferred in peekers:
@@ -155,7 +157,7 @@ class ParsingSteps(LineReceiver):
     def _make_reader(self) -> Reader:
         raise NotImplementedError
 
-    def replyReceived(self, reply: Any) -> None:
+    def replyReceived(self, reply: Reply) -> None:
         """Take a complete reply."""
         raise NotImplementedError
 
@@ -182,7 +184,7 @@ class ParsingSteps(LineReceiver):
         """Take the bytes of a bulk string that is a whole reply, not yet converted."""
         self.replyReceived(self.tryConvertData(data))
 
-    def handleMultiBulkElement(self, element: Any) -> None:
+    def handleMultiBulkElement(self, element: Reply) -> None:
         """Take the next element of the array begun on ``multi_bulk``."""
         self.multi_bulk.append(element)
         if not self.multi_bulk.pending:
@@ -198,18 +200,18 @@ class ParsingSteps(LineReceiver):
             reply, self.multi_bulk = self.multi_bulk.items, MultiBulkStorage()
             self.replyReceived(self.handleTransactionData(reply))
 
-    def handleTransactionData(self, reply: Any) -> Any:
+    def handleTransactionData(self, reply: Reply) -> Reply:
         """Return the reply unchanged: a transaction converts its replies itself."""
         return reply
 
     @staticmethod
-    def handle_reply(r: Any) -> Any:
+    def handle_reply(r: Reply) -> Reply:
         """Raise the reply if it is an error, else return it."""
         if isinstance(r, Exception):
             raise r
         return r
 
-    def tryConvertData(self, data: Any) -> Any:
+    def tryConvertData(self, data: Reply) -> Reply:
         """Convert a bulk string, or a list of them, by the connection's charset and number conversion."""
         if isinstance(data, list):
             return self._convert_list(data)
@@ -221,15 +223,15 @@ class ParsingSteps(LineReceiver):
         converted = reader.get()
         return data if isinstance(data, str) and isinstance(converted, bytes) else converted
 
-    def _convert_list(self, data: list[Any]) -> list[Any]:
+    def _convert_list(self, data: list[Reply]) -> list[Reply]:
         """Convert a nested list without recursion: a reply may be deeper than Python's stack."""
-        converted: list[Any] = []
+        converted: list[Reply] = []
         left = [(data, converted)]
         while left:
             items, made = left.pop()
             for item in items:
                 if isinstance(item, list):
-                    inner: list[Any] = []
+                    inner: list[Reply] = []
                     left.append((item, inner))
                     made.append(inner)
                 else:

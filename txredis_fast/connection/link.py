@@ -9,14 +9,17 @@ This module must not know of pools or of single commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .._reactor import current_reactor
 from .._tunables import IDLE_CLOSE_SECONDS
+from .._types import Argument, Arguments, Result
+from ..batching import Pipeline, Transaction
 from ..exceptions import (
     ConnectionError,
     GarbledReplyError,
@@ -34,6 +37,9 @@ from .reading import Reading
 from .state import ACCEPTING, ConnectionEvent, ConnectionState, Lifecycle
 from .writing import Writing
 
+if TYPE_CHECKING:
+    from .protocol import BaseRedisProtocol
+
 __all__ = ["Link"]
 
 CRLF = b"\r\n"
@@ -43,7 +49,7 @@ CRLF = b"\r\n"
 NEW, ABORTING, LOST = (ConnectionState.NEW, ConnectionState.ABORTING, ConnectionState.LOST)
 
 #: Reason for closing while the actual one is unknown, or cannot be formatted.
-TORN = ConnectionError("an exception was raised in the middle of sending or of handing on a reply")
+TORN = ConnectionError("an exception was raised while a command was sent or a reply was delivered")
 
 
 class Link(Lifecycle):
@@ -70,24 +76,24 @@ class Link(Lifecycle):
     :ivar slot: the pool's slot of this connection, or None.
     """
 
-    def __init__(self, protocol: Any) -> None:
+    def __init__(self, protocol: BaseRedisProtocol) -> None:
         """Make the life of a protocol's connection, and its parts."""
         self.writing = Writing(self)
         self.reading = Reading(self)
         super().__init__(RequestQueue(self.writing.write_in_burst, self.abort, self.tear, self.progress))
         self.protocol = protocol
-        self._scope: Any = None
+        self._scope: Transaction | Pipeline | None = None
         self.pushes = Pushes(protocol)
-        self.execute_stock: Callable[..., Deferred[Any]] = protocol._execute_stock
+        self.execute_stock: Callable[..., Deferred[Result]] = protocol._execute_stock
         self.end_reason: Exception | None = None
         self.lost_because = ""
         self.handshake_begun = False
         self.was_pooled = False
         self.why_full: Callable[[], str] | None = None
-        self.on_room: Callable[[Any], object] | None = None
-        self.on_busy: Callable[[Any], object] | None = None
-        self.blocking_command: Sequence[Any] = ()
-        self.blocked_by: Deferred[Any] | None = None
+        self.on_room: Callable[[BaseRedisProtocol], object] | None = None
+        self.on_busy: Callable[[BaseRedisProtocol], object] | None = None
+        self.blocking_command: Arguments = ()
+        self.blocked_by: Deferred[Result] | None = None
         self.login: int | None = None
         self.round = 0
         self.replica_error: Exception | None = None
@@ -131,12 +137,12 @@ class Link(Lifecycle):
         return self.was_pooled and spoke and not isinstance(self.end_reason, ProtocolError)
 
     @property
-    def scope(self) -> Any:
+    def scope(self) -> Transaction | Pipeline | None:
         """The transaction or pipeline that is open on the connection itself, or None."""
         return self._scope
 
     @scope.setter
-    def scope(self, scope: Any) -> None:
+    def scope(self, scope: Transaction | Pipeline | None) -> None:
         # No call here: it could raise halfway, and then a command would bypass an open transaction.
         self._scope = scope
         self.collecting = scope is not None
@@ -149,11 +155,19 @@ class Link(Lifecycle):
     @property
     def has_handshake(self) -> bool:
         """Whether the connection needs a handshake (login, name, database) before it is usable."""
-        return self.protocol._has_handshake  # type: ignore[no-any-return]
+        return self.protocol._has_handshake
 
     def start_deadline(self, timeout: float) -> float:
         """Start the queue's timer if it does not run; return the deadline: the reactor time in ``timeout`` seconds."""
-        return self.protocol._deadline(timeout)  # type: ignore[no-any-return]
+        return self.protocol._deadline(timeout)
+
+    @property
+    def clock_seconds(self) -> Callable[[], float]:
+        """Tells the time of the clock that the protocol's ``callLater`` runs on."""
+        clock: Any = getattr(self.protocol.callLater, "__self__", None)
+        if clock is self.protocol or not hasattr(clock, "seconds"):
+            clock = current_reactor()
+        return clock.seconds  # type: ignore[no-any-return]
 
     def progress(self) -> tuple[int, int]:
         """Number of bytes received, and number of these passed to the parser."""
@@ -161,14 +175,14 @@ class Link(Lifecycle):
         handed_on = 0 if reading.reader is None else reading.reader.fed
         return handed_on + (0 if reading.flood is None else reading.flood.left), handed_on
 
-    def encode(self, *args: Any) -> bytes:
+    def encode(self, *args: Argument) -> bytes:
         """Encode a command as this connection would send it.
 
         :raises InvalidData: an argument cannot be sent.
         """
-        return self.protocol._build_command(*args)  # type: ignore[no-any-return]
+        return self.protocol._build_command(*args)
 
-    def encode_value(self, argument: Any) -> bytes:
+    def encode_value(self, argument: Argument) -> bytes:
         """Encode one argument, without its length; raises as :meth:`encode`."""
         payload = self.encode("", argument).split(CRLF, 4)[4]
         return payload[: -len(CRLF)]
@@ -247,7 +261,7 @@ class Link(Lifecycle):
         if in_flight and not timeout:
             transport.loseConnection()
         elif in_flight or getattr(transport, "reactor", None) is not None:
-            reason = ConnectionError(f"disconnected, {timeout} seconds after that was wanted")
+            reason = ConnectionError(f"the graceful close took more than {timeout} seconds")
             self._abort_after(timeout or IDLE_CLOSE_SECONDS, reason)
         if blocked:
             transport.loseConnection()

@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
+from .._types import Keys, Result
 from ..batching import Command, Pipeline, Transaction
 from ..commands import Commands
 from ..exceptions import RedisError
@@ -26,7 +27,7 @@ class OwnScope(Commands):
 
     link: Link
 
-    def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Any]]:
+    def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Result]]:
         """Send many commands in one write."""
         raise NotImplementedError
 
@@ -45,14 +46,14 @@ class OwnScope(Commands):
         """Whether a pipeline is open."""
         return self.link.scope is not None and bool(self.link.scope.pipelining)
 
-    def watch(self, keys: Any) -> Deferred[Any]:
+    def watch(self, keys: Keys) -> Deferred[Result]:
         """Watch keys on this connection, until ``unwatch``, ``commit`` or ``discard``.
 
         :returns: fires with this protocol.
         """
         return self._transaction("watch", keys)
 
-    def multi(self, keys: Any = None) -> Deferred[Any]:
+    def multi(self, keys: Keys | None = None) -> Deferred[Result]:
         """Queue the commands on this connection until ``commit`` or ``discard``.
 
         :param keys: keys to watch first; None: no WATCH.
@@ -60,35 +61,35 @@ class OwnScope(Commands):
         """
         return self._transaction("multi", keys)
 
-    def _transaction(self, verb: str, keys: Any) -> Deferred[Any]:
+    def _transaction(self, verb: str, keys: Keys | None) -> Deferred[Result]:
         scope = self.link.scope
         if scope is None:
             scope = self.link.scope = Transaction(self, self._send_outside_scope, self._scope_ended, self)
-        begun: Deferred[Any] = getattr(scope, verb)(keys)
+        begun: Deferred[Result] = getattr(scope, verb)(keys)
         return begun.addCallback(lambda _: self)
 
-    def unwatch(self) -> Deferred[Any]:
+    def unwatch(self) -> Deferred[Result]:
         """Stop watching; fires with ``"OK"``, or with ``"QUEUED"`` inside MULTI."""
         return self.execute_command("UNWATCH") if self.link.scope is None else self._leave("unwatch")
 
-    def commit(self) -> Deferred[Any]:
+    def commit(self) -> Deferred[Result]:
         """Execute the queued commands; see ``Transaction.commit``."""
         return self._leave("commit")
 
-    def discard(self) -> Deferred[Any]:
+    def discard(self) -> Deferred[Result]:
         """Drop the queued commands; see ``Transaction.discard``."""
         return self._leave("discard")
 
-    def _leave(self, verb: str) -> Deferred[Any]:
+    def _leave(self, verb: str) -> Deferred[Result]:
         scope = self.link.scope
         if scope is None:
             return fail(RedisError("Not in transaction"))
-        left: Deferred[Any] = getattr(scope, verb)()
+        left: Deferred[Result] = getattr(scope, verb)()
         if not scope.inTransaction and not scope.pipelining:
             self.link.scope = None
         return left
 
-    def pipeline(self) -> Deferred[Any]:
+    def pipeline(self) -> Deferred[Result]:
         """Collect all further commands, until ``execute_pipeline``.
 
         :returns: fires with this protocol.
@@ -100,7 +101,7 @@ class OwnScope(Commands):
         )
         return succeed(self)
 
-    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Any]]:
+    def execute_pipeline(self, *, raise_on_error: bool = True, timeout: float | None = None) -> Deferred[list[Result]]:
         """Send the collected commands; see ``Pipeline.execute_pipeline``."""
         scope = self.link.scope
         if not isinstance(scope, Pipeline):
@@ -108,13 +109,13 @@ class OwnScope(Commands):
         self.link.scope = None
         return scope.execute_pipeline(raise_on_error=raise_on_error, timeout=timeout)
 
-    def _send_batch(self, commands: Sequence[Command], alone: bool, timeout: float | None) -> Deferred[list[Any]]:
+    def _send_batch(self, commands: Sequence[Command], alone: bool, timeout: float | None) -> Deferred[list[Result]]:
         return self.execute_batch(commands, timeout)
 
-    def _scope_ended(self, connection: Any) -> None:
+    def _scope_ended(self, connection: object) -> None:
         self.link.scope = None
 
-    def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Result]:
         scope, self.link.scope = self.link.scope, None
         try:
             return self.link.execute_stock(*args, **kwargs)

@@ -19,22 +19,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.interfaces import ITransport
 from twisted.python import log
 from twisted.python.failure import Failure
 
 from .._checks import Credential, check_error_handler
-from .._reactor import current_reactor
 from .._tunables import BLOCKING_SLACK_SECONDS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
+from .._types import Arguments, Reply, Result
 from ..commands._parts import longest_wait
 from ..exceptions import (
     ConnectionError,
     NotSentError,
     ProtocolError,
 )
-from ..inflight import PostProc, compiled_fast_path, limit_error
+from ..inflight import Command, PostProc, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
@@ -47,6 +48,8 @@ from .state import DELIVERING, ConnectionEvent, ConnectionState
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
 
+_Self = TypeVar("_Self", bound="BaseRedisProtocol")
+
 
 def _kept_by_queue(name: str) -> Any:
     """A property of the connection whose value is stored in its request queue, which uses it for each command.
@@ -54,7 +57,7 @@ def _kept_by_queue(name: str) -> Any:
     The getter runs no Python code, so it costs little more than an attribute.
     """
 
-    def set_on_queue(self: BaseRedisProtocol, value: Any) -> None:
+    def set_on_queue(self: BaseRedisProtocol, value: object) -> None:
         setattr(self._requests, name, value)
 
     return property(attrgetter(f"_requests.{name}"), set_on_queue)
@@ -86,9 +89,9 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         attrgetter("_requests.transport"), lambda self, transport: self.link.writing.use(transport)
     )
     #: See ``ConnectionOptions.charset``. Replies are decoded with the value at the time of the first reply.
-    charset: Any = _kept_by_queue("charset")
+    charset: str | None = _kept_by_queue("charset")
     #: See ``ConnectionOptions.replyTimeout``; a change applies to commands sent later.
-    replyTimeout: Any = _kept_by_queue("reply_timeout")
+    replyTimeout: float | None = _kept_by_queue("reply_timeout")
 
     def __init__(
         self,
@@ -113,10 +116,10 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self.charset = check_option("charset", charset)
         self.errors = errors
         self.replyTimeout = check_option("replyTimeout", replyTimeout)
-        self.password: Any = check_option("password", password)
+        self.password: Credential | None = check_option("password", password)
         self.dbid: int | None = check_option("dbid", dbid)
         self.convertNumbers = check_option("convertNumbers", convertNumbers)
-        self.username: Any = check_option("username", username)
+        self.username: Credential | None = check_option("username", username)
         self.script_hashes: set[str] = set()
         self._deliver_push = self.link.pushes.deliver
         self._waiting_for_connect: list[Deferred[Any]] = []
@@ -140,21 +143,21 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def connected(self, value: int) -> None:
         self.link.mark(bool(value))
 
-    def whenConnected(self) -> Deferred[Any]:
+    def whenConnected(self: _Self) -> Deferred[_Self]:
         """Fires with this protocol when the handshake has succeeded; never if it fails."""
         if self.link.state is ConnectionState.READY:
             return succeed(self)
-        deferred: Deferred[Any] = Deferred()
+        deferred: Deferred[_Self] = Deferred()
         self._waiting_for_connect.append(deferred)
         return deferred
 
-    def whenDisconnected(self) -> Deferred[Any]:
+    def whenDisconnected(self: _Self) -> Deferred[_Self]:
         """Fires with this protocol when the connection is lost."""
-        deferred: Deferred[Any] = Deferred()
+        deferred: Deferred[_Self] = Deferred()
         self._waiting_for_disconnect.append(deferred)
         return deferred
 
-    def makeConnection(self, transport: Any) -> None:
+    def makeConnection(self, transport: ITransport) -> None:
         """Take the transport; on TCP, set TCP_NODELAY, so that commands are not delayed, and SO_KEEPALIVE."""
         for option in ("setTcpNoDelay", "setTcpKeepAlive"):
             set_option = getattr(transport, option, None)
@@ -188,7 +191,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         """Write further commands of the handshake, which follow AUTH; a subclass overrides this."""
         return []
 
-    def _handshake_done(self, results: list[tuple[bool, Any]], names: list[str]) -> None:
+    def _handshake_done(self, results: list[tuple[bool, Result]], names: list[str]) -> None:
         for (success, result), name in zip(results, names, strict=True):
             if not success:
                 self._handshake_failed(name, result)
@@ -260,7 +263,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         take_reply = None if getattr(take, "__func__", None) is _STOCK_REPLY_RECEIVED else take
         self._requests.deliver(reader, take_reply, self._deliver_push, take)
 
-    def replyReceived(self, reply: Any) -> None:
+    def replyReceived(self, reply: Reply) -> None:
         """Deliver a reply to the oldest request. Override it to observe or to consume replies."""
         if self._requests.owed:
             self._requests.answer(reply)
@@ -301,7 +304,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         raw: bool = False,
         timeout: float | None = None,
         **kwargs: Any,
-    ) -> Deferred[Any]:
+    ) -> Deferred[Result]:
         """Send a command. All commands go through this method.
 
         :param args: the command's name and its arguments.
@@ -316,7 +319,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         """
         requests = self._requests
         if not requests.accepting and self.link.scope is not None:
-            return self.link.scope.execute_command(  # type: ignore[no-any-return]
+            return self.link.scope.execute_command(
                 *args, post_proc=post_proc, apply_timeout=apply_timeout, blocking=blocking, raw=raw, timeout=timeout
             )
         if kwargs:
@@ -340,8 +343,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     _execute_stock = execute_command
 
     def _send_blocking(
-        self, data: bytes, args: Any, post_proc: PostProc | None, raw: bool, timeout: float | None
-    ) -> Deferred[Any]:
+        self, data: bytes, args: Arguments, post_proc: PostProc | None, raw: bool, timeout: float | None
+    ) -> Deferred[Result]:
         """Send a command that may block; its time limit is the timeout in its arguments plus a margin."""
         self.link.blocking_command = args
         wait = longest_wait(args)
@@ -352,9 +355,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self.link.blocked_by = blocked_by
         return blocked_by
 
-    def execute_batch(
-        self, commands: Sequence[tuple[Sequence[Any], PostProc | None, bool]], timeout: float | None = None
-    ) -> Deferred[list[Any]]:
+    def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Result]]:
         """Send many commands in one write, or in several if they exceed ``WRITE_CHUNK_BYTES``.
 
         :param commands: for each its arguments, its converter or None, and whether its reply stays raw.
@@ -395,11 +396,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         deadline = self._requests.usual_deadline(timeout)
         if deadline is not None:
             return deadline
-        call_later = self.callLater
-        clock: Any = getattr(call_later, "__self__", None)
-        if clock is self or not hasattr(clock, "seconds"):
-            clock = current_reactor()
-        return self._requests.start_deadline(timeout, call_later, clock.seconds)
+        return self._requests.start_deadline(timeout, self.callLater, self.link.clock_seconds)
 
     def _host_later(self) -> Any:
         """Host for follow-up commands (EVAL after NOSCRIPT), captured at send time.
@@ -410,7 +407,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         queue = getattr(self.factory, "connectionQueue", None)
         return self.factory.handler if queue is not None and self in queue.pending else self
 
-    def _cancel_blocking(self, deferred: Deferred[Any]) -> None:
+    def _cancel_blocking(self, deferred: Deferred[Result]) -> None:
         self._requests.cancelled += 1
         deferred.errback(CancelledError())
         self.link.abort(ConnectionError("a blocking command was cancelled"))

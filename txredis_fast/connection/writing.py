@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.interfaces import ITransport
+
 from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
 from ..transport import Outlet, direct_sender
 from .cork import TRANSITIONS, CorkEvent, CorkState
@@ -41,7 +43,7 @@ class Writing:
         #: The producer at work on commands that exceed one write, or None.
         self._outlet: Outlet | None = None
 
-    def use(self, transport: Any) -> None:
+    def use(self, transport: ITransport | None) -> None:
         """Write all further commands to a transport."""
         requests = self._link.requests
         requests.send_now = None
@@ -56,7 +58,7 @@ class Writing:
         """
         link = self._link
         requests = link.requests
-        transport = requests.transport
+        transport: Any = requests.transport
         if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
         if requests.send_now is not None:
@@ -94,7 +96,7 @@ class Writing:
                 if requests.send_now is not None:
                     requests.send_now(data)
                 else:
-                    requests.transport.write(data)
+                    requests.transport.write(data)  # type: ignore[union-attr]
         except BaseException as error:
             link.tear(error)
             raise

@@ -12,11 +12,12 @@ from .._implementation import IMPLEMENTATION
 from ._deadline import LastLook
 from ._failing import as_exception, fail_each
 from ._long import ListOfReplies, parts_of
-from ._pyrequest import PostProc
+from ._pyrequest import Command, PostProc
 from .time_limit import TimeLimit, check_timeout, limit_error, within
 
 __all__ = [
     "BatchRequest",
+    "Command",
     "LastLook",
     "ListOfReplies",
     "PostProc",
@@ -29,6 +30,7 @@ __all__ = [
     "check_timeout",
     "compiled_fast_path",
     "fail_each",
+    "fast_path_by_name",
     "fast_path_of_batch",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
@@ -47,6 +49,7 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         add_command,
         answer_each,
         compiled_fast_path,
+        fast_path_by_name,
         fast_path_of_batch,
         fast_path_of_pipeline,
         fast_path_of_pool,
@@ -61,6 +64,7 @@ else:
         add_command,
         answer_each,
         compiled_fast_path,
+        fast_path_by_name,
         fast_path_of_batch,
         fast_path_of_pipeline,
         fast_path_of_pool,

@@ -8,6 +8,8 @@ This uses private parts of Twisted. So a probe at import compares the compiled w
 Twisted's own is used.
 
 This module must not know of Redis.
+
+More than 500 lines, because making, firing and resuming call each other in C for each reply.
 """
 
 from contextvars import Context

@@ -2,17 +2,21 @@
 """The request queue of one connection, compiled. It has the names of ``_pyrequest``, which has the documentation.
 
 Deferreds are made and fired by ``_cdeferred``.
+
+More than 500 lines, because the fast paths reach into C structures of the queue and of its requests, which have no
+declaration outside of this module.
 """
 
 from collections import deque
-from functools import wraps
+from functools import partial, wraps
 from sys import maxsize
 
 from cpython.object cimport PyObject
 
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 
 from txredis_fast._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
+from txredis_fast.commands._parts import Recovery
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
 from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.inflight._deadline import DeadlineTimer
@@ -22,8 +26,9 @@ from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 
 __all__ = [
-    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "compiled_fast_path", "fast_path_of_batch",
-    "fast_path_of_pipeline", "fast_path_of_pool", "first_error", "plain_commands"
+    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "compiled_fast_path",
+    "fast_path_by_name", "fast_path_of_batch", "fast_path_of_pipeline", "fast_path_of_pool", "first_error",
+    "plain_commands"
 ]
 
 cdef extern from "Python.h":
@@ -35,10 +40,12 @@ cdef enum:
     #: Largest number of arguments that are passed to a method without a tuple.
     MAX_ARGUMENTS = 7
 
+cdef object _Deferred = Deferred
 cdef object _Push = Push
 cdef object _INCOMPLETE = INCOMPLETE
 cdef Py_ssize_t _LONG = LONG_REPLY_MIN_ELEMENTS
 cdef Py_ssize_t _BURST = BURST_MIN_REQUESTS
+cdef object _Recovery = Recovery
 cdef object _ListOfReplies = ListOfReplies
 
 
@@ -69,17 +76,23 @@ cdef class Request:
         cdef object work
         if deferred.called:
             return True
+        cdef object post_proc = self.post_proc
+        if type(post_proc) is _Recovery:
+            if isinstance(reply, Exception):
+                post_proc.recover(reply, deferred)
+                return True
+            post_proc = post_proc.convert
         if isinstance(reply, Exception):
             fire_error(deferred, reply)
             return True
-        if self.post_proc is not None:
+        if post_proc is not None:
             try:
-                if may_be_long(self.post_proc, reply):
-                    work = parts_of(self.post_proc, reply)
+                if may_be_long(post_proc, reply):
+                    work = parts_of(post_proc, reply)
                     if work is not None:
                         convert_in_turns(work, deferred)
                         return True
-                reply = self.post_proc(reply)
+                reply = post_proc(reply)
             except BaseException:
                 deferred.errback()
                 return True
@@ -168,6 +181,7 @@ cdef class BatchRequest:
 cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
+    cdef public object message_kind
     cdef public object transport
     cdef public object send_now
     cdef public object charset
@@ -193,7 +207,7 @@ cdef class RequestQueue:
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
-        self.transport = self.send_now = None
+        self.message_kind = self.transport = self.send_now = None
         self.charset = "utf-8"
         self.reply_timeout = None
         self.full = False
@@ -251,7 +265,11 @@ cdef class RequestQueue:
         return self._send(data, post_proc, raw, canceller, deadline)
 
     cdef object _send(self, bytes data, object post_proc, bint raw, object canceller, object deadline):
-        cdef object deferred = new_deferred(self._note_cancelled if canceller is None else canceller)
+        if canceller is None:
+            canceller = self._note_cancelled
+        if type(post_proc) is _Recovery:
+            canceller = partial(post_proc.cancel, canceller)
+        cdef object deferred = new_deferred(canceller)
         cdef Request request = Request.__new__(Request)
         request.deferred = deferred
         request.post_proc = post_proc
@@ -312,6 +330,21 @@ cdef class RequestQueue:
                 unasked(reply)
         if not self.waiting and self._timer.running:
             self._timer.stop()
+
+    def deliver_messages(self, reader, receiver, took, failed):
+        cdef object get_message = reader.get_message
+        cdef object message, result
+        while self.message_kind is not None and not self.stopped:
+            message = get_message(self.message_kind)
+            if message is None:
+                break
+            try:
+                result = _call(receiver, "messageReceived", <tuple?>message)
+            except Exception:
+                failed()
+            else:
+                if result is not None:
+                    took(result)
 
     cdef int _deliver_batch(self, BatchRequest request, object reader, object take_push) except -1:
         cdef list replies = reader.get_many(request.plain)
@@ -448,6 +481,23 @@ def fast_path_of_pool(str name not None, run_shared):
                 except Exception:
                     return fail()
         return run_shared(self, *args, **kwargs)
+
+    return fast_path
+
+
+def fast_path_by_name(set plain_names not None, execute_command):
+    @wraps(execute_command)
+    def fast_path(self, *args, **kwargs):
+        cdef object result
+        if not kwargs and args and len(args) <= MAX_ARGUMENTS and type(args[0]) is str and args[0] in plain_names:
+            connection = self._factory.connectionQueue.current
+            if connection is not None and connection.link.requests.accepting:
+                try:
+                    result = _call(connection, "execute_command", args)
+                except Exception:
+                    return fail()
+                return result if type(result) is _Deferred else maybeDeferred(lambda: result)
+        return execute_command(self, *args, **kwargs)
 
     return fast_path
 

@@ -14,13 +14,25 @@ This module must not know anything of a request but its ``deadline``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
 
 from .._tunables import LATE_TURN_SECONDS, MAX_GRACE_SECONDS, MAX_GRACES, SOCKET_BUFFER_MAX_BYTES
 from ..exceptions import ReplyTimeoutError
 from ..transport import cancel_timer
 
-__all__ = ["DeadlineTimer", "LastLook"]
+__all__ = ["CallLater", "DeadlineTimer", "LastLook"]
+
+#: As ``reactor.callLater``.
+CallLater = Callable[..., IDelayedCall]
+
+
+class _Limited(Protocol):
+    """A request, as far as the timer knows it."""
+
+    @property
+    def deadline(self) -> float | None: ...
 
 
 class _Deadline(float):
@@ -52,9 +64,9 @@ class LastLook:
         self._over = over
         self._seen = (0, 0)
         self._begun_at = 0
-        self.timer: Any = None
+        self.timer: IDelayedCall | None = None
 
-    def begin(self, call_later: Callable[..., Any], *args: Any) -> None:
+    def begin(self, call_later: CallLater, *args: object) -> None:
         """Begin, with one turn in which the reactor reads.
 
         :param call_later: as ``reactor.callLater``.
@@ -64,7 +76,7 @@ class LastLook:
         self._begun_at = self._seen[0]
         self.timer = call_later(0, self._look, call_later, args)
 
-    def _look(self, call_later: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def _look(self, call_later: CallLater, args: tuple[object, ...]) -> None:
         self.timer = None
         seen, self._seen = self._seen, self._progress()
         received, handed_on = self._seen
@@ -114,7 +126,7 @@ class DeadlineTimer:
         """
         self._on_overdue = on_overdue
         self._last_look = LastLook(progress, self._judge)
-        self._call: Any = None
+        self._call: IDelayedCall | None = None
         #: Reactor time at which the timer fires.
         self._due = 0.0
         self.usual = 0.0
@@ -130,9 +142,9 @@ class DeadlineTimer:
     def start(
         self,
         timeout: float,
-        call_later: Callable[..., Any],
+        call_later: CallLater,
         seconds: Callable[[], float],
-        waiting: Iterable[Any],
+        waiting: Iterable[_Limited],
     ) -> float:
         """Return the deadline of a request that is written now, and start the timer if it does not run.
 
@@ -160,7 +172,14 @@ class DeadlineTimer:
         other.timeout = timeout
         return other
 
-    def _run(self, delay: float, due: float, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
+    def _run(
+        self,
+        delay: float,
+        due: float,
+        call_later: CallLater,
+        seconds: Callable[[], float],
+        waiting: Iterable[_Limited],
+    ) -> None:
         # First the call that may raise: where the clock refuses the delay, the timer stays as it was.
         self._call = call_later(delay, self._check, call_later, seconds, waiting)
         self._due = due
@@ -176,11 +195,11 @@ class DeadlineTimer:
         cancel_timer(call)
         self._last_look.stop()
 
-    def _soonest(self, waiting: Iterable[Any]) -> float | None:
+    def _soonest(self, waiting: Iterable[_Limited]) -> float | None:
         deadlines = (request.deadline for request in waiting if request.deadline is not None)
         return min(deadlines, default=None) if self._mixed else next(deadlines, None)
 
-    def _check(self, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
+    def _check(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         self._call = None
         soonest = self._soonest(waiting)
         if soonest is None:
@@ -201,7 +220,7 @@ class DeadlineTimer:
         else:
             self._last_look.begin(call_later, call_later, seconds, waiting)
 
-    def _judge(self, call_later: Any, seconds: Any, waiting: Iterable[Any]) -> None:
+    def _judge(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         """Report an overdue request: all replies that were received in time are delivered by now."""
         soonest = self._soonest(waiting)
         now = seconds()
@@ -216,7 +235,7 @@ class DeadlineTimer:
     def _error(self, deadline: float) -> ReplyTimeoutError:
         return ReplyTimeoutError(f"Not received Redis response in {getattr(deadline, 'timeout', self.usual)} seconds")
 
-    def overdue(self, request: Any) -> ReplyTimeoutError | None:
+    def overdue(self, request: _Limited) -> ReplyTimeoutError | None:
         """The error of a request that was itself overdue when the connection was closed for a timeout; else None."""
         deadline = request.deadline
         if self._now is None or deadline is None or deadline > self._now:

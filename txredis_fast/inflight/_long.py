@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import Any
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 
 from .._tunables import LONG_REPLY_MIN_ELEMENTS
+from .._types import Converter, Reply, Result
 from ..transport import in_turns
 
-__all__ = ["ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
+__all__ = ["Conversion", "ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
+
+#: Converts a long reply in parts: yields after each part, and returns the value.
+Conversion: TypeAlias = Generator[None, None, Result]
 
 
 class ListOfReplies:
     """Base class of converters of a list of replies: a short list may have long elements."""
 
 
-def parts_of(convert: Callable[[Any], Any], reply: Any) -> Generator[None, None, Any] | None:
+def parts_of(convert: Converter, reply: Reply) -> Conversion | None:
     """Return a generator that converts a long reply in parts, and returns the value.
 
     :param convert: a converter; it can convert in parts if it has ``in_parts`` (see ``commands.replies``).
@@ -25,7 +29,7 @@ def parts_of(convert: Callable[[Any], Any], reply: Any) -> Generator[None, None,
     """
     if not isinstance(reply, list):
         return None
-    in_parts: Callable[[list[Any]], Generator[None, None, Any]] | None = getattr(convert, "in_parts", None)
+    in_parts: Callable[[list[Reply]], Conversion] | None = getattr(convert, "in_parts", None)
     if in_parts is None:
         return None
     size = len(reply)
@@ -34,13 +38,13 @@ def parts_of(convert: Callable[[Any], Any], reply: Any) -> Generator[None, None,
     return in_parts(reply) if size > LONG_REPLY_MIN_ELEMENTS else None
 
 
-def convert_in_turns(work: Generator[None, None, Any], deferred: Deferred[Any]) -> None:
+def convert_in_turns(work: Conversion, deferred: Deferred[Result]) -> None:
     """Convert a long reply in several turns of the reactor, then fire the Deferred with the value."""
     in_turns(work).addBoth(_fire, deferred)
 
 
 def finish_in_turns(
-    works: Iterable[tuple[int, Generator[None, None, Any]]], replies: list[Any], deferred: Deferred[list[Any]]
+    works: Iterable[tuple[int, Conversion]], replies: list[Result], deferred: Deferred[list[Result]]
 ) -> None:
     """Convert the long replies of a list in several turns of the reactor, then fire the Deferred with the list.
 
@@ -50,8 +54,8 @@ def finish_in_turns(
 
 
 def _convert_each(
-    works: Iterable[tuple[int, Generator[None, None, Any]]], replies: list[Any]
-) -> Generator[None, None, list[Any]]:
+    works: Iterable[tuple[int, Conversion]], replies: list[Result]
+) -> Generator[None, None, list[Result]]:
     for place, work in works:
         try:
             replies[place] = yield from work
@@ -60,6 +64,6 @@ def _convert_each(
     return replies
 
 
-def _fire(result: Any, deferred: Deferred[Any]) -> None:
+def _fire(result: Result, deferred: Deferred[Result]) -> None:
     if not deferred.called:  # else it was cancelled during the conversion
         deferred.callback(result)

@@ -6,32 +6,40 @@ place in the queue, and its reply is dropped: no cancellation ever delivers a re
 Commands that callbacks send during the delivery of replies are collected, and written together when the delivery ends.
 
 This module must not know of transports or of single commands.
+
+More than 500 lines, because the compiled twin is one module and this one has the documentation of both.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from sys import maxsize
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ITransport
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
-from ..exceptions import MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
+from .._types import Arguments, Converter, Reply, Result
+from ..commands._parts import Recovery
+from ..exceptions import MaybeExecutedError, NotSentError, RedisError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
-from ._deadline import DeadlineTimer
+from ._deadline import CallLater, DeadlineTimer
 from ._failing import as_exception, fail_each
-from ._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
     "BatchRequest",
+    "Command",
     "PostProc",
     "Request",
     "RequestQueue",
     "add_command",
     "answer_each",
     "compiled_fast_path",
+    "fast_path_by_name",
     "fast_path_of_batch",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
@@ -39,13 +47,25 @@ __all__ = [
     "plain_commands",
 ]
 
-_Method = TypeVar("_Method", bound=Callable[..., Any])
+_Method = TypeVar("_Method", bound=Callable[..., object])
 
 #: A command's converter: makes the command's value from a reply that is not an error.
-PostProc = Callable[[Any], Any]
+PostProc: TypeAlias = Converter
+
+#: A command: its arguments, its converter or None, and whether its reply stays raw.
+Command: TypeAlias = tuple[Arguments, PostProc | None, bool]
+
+#: What a batch needs of its commands: the converters, and whether the replies stay raw.
+_Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, bool]]
 
 
-def may_be_long(convert: PostProc, reply: Any) -> bool:
+class _Receiver(Protocol):
+    """A subscriber."""
+
+    def messageReceived(self, pattern: Reply, channel: Reply, message: Reply) -> Result: ...
+
+
+def may_be_long(convert: PostProc, reply: Reply) -> bool:
     """Whether the conversion of a reply may take long: a cheap test before :func:`parts_of`."""
     return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
 
@@ -56,7 +76,7 @@ class Request:
     __slots__ = ("deadline", "deferred", "post_proc", "raw", "size")
 
     def __init__(
-        self, deferred: Deferred[Any], post_proc: PostProc | None, raw: bool, deadline: float | None, size: int
+        self, deferred: Deferred[Result], post_proc: PostProc | None, raw: bool, deadline: float | None, size: int
     ) -> None:
         """Make one.
 
@@ -74,7 +94,7 @@ class Request:
         """Number of replies still to come."""
         return 1
 
-    def answer(self, reply: Any) -> bool:
+    def answer(self, reply: Reply) -> bool:
         """Fire the Deferred with the converted reply; an error reply fails it.
 
         A long reply is converted in later turns of the reactor, and the Deferred fires after that.
@@ -84,10 +104,15 @@ class Request:
         deferred = self.deferred
         if deferred.called:
             return True  # cancelled: the reply is dropped
+        post_proc = self.post_proc
+        if isinstance(post_proc, Recovery):
+            if isinstance(reply, Exception):
+                post_proc.recover(reply, deferred)
+                return True
+            post_proc = post_proc.convert
         if isinstance(reply, Exception):
             deferred.errback(reply)
             return True
-        post_proc = self.post_proc
         if post_proc is not None:
             try:
                 if may_be_long(post_proc, reply):
@@ -121,28 +146,28 @@ class BatchRequest:
 
     def __init__(
         self,
-        deferred: Deferred[list[Any]],
-        converters: Sequence[tuple[Any, ...]],
+        deferred: Deferred[list[Result]],
+        converters: _Converters,
         deadline: float | None,
         size: int,
     ) -> None:
         self.deferred = deferred
         self._converters = converters
-        self.replies: list[Any] = []
+        self.replies: list[Result] = []
         #: Of each long reply its index, and the generator that converts it.
-        self._long: list[tuple[int, Generator[None, None, Any]]] = []
+        self._long: list[tuple[int, Conversion]] = []
         self.deadline = deadline
         self.size = size
 
     @property
     def raw(self) -> bool:
         """Whether the next reply stays raw."""
-        return self._converters[len(self.replies)][-1]  # type: ignore[no-any-return]
+        return self._converters[len(self.replies)][-1]
 
     @property
     def post_proc(self) -> PostProc | None:
         """The converter of the next reply."""
-        return self._converters[len(self.replies)][-2]  # type: ignore[no-any-return]
+        return self._converters[len(self.replies)][-2]
 
     @property
     def remaining(self) -> int:
@@ -156,12 +181,12 @@ class BatchRequest:
             return 0
         return self.remaining
 
-    def answer_many(self, replies: list[Any]) -> bool:
+    def answer_many(self, replies: list[Reply]) -> bool:
         """Store the next replies, unconverted; returns as :meth:`answer`."""
         self.replies += replies
         return len(self.replies) == len(self._converters)
 
-    def answer(self, reply: Any) -> bool:
+    def answer(self, reply: Reply) -> bool:
         """Convert and store the next reply.
 
         :returns: whether it was the last; then the caller calls :meth:`finish`.
@@ -195,6 +220,12 @@ class BatchRequest:
             self.deferred.errback(error)
 
 
+class _Receiver(Protocol):
+    """A subscriber, as far as its queue calls it."""
+
+    def messageReceived(self, pattern: Reply, channel: Reply, message: Reply, /) -> Result: ...
+
+
 class RequestQueue:
     """The requests of one connection, oldest first.
 
@@ -205,6 +236,7 @@ class RequestQueue:
 
     :ivar waiting: the queue itself; the next reply belongs to ``waiting[0]``.
     :ivar outgoing: commands collected for one write; None: each command is written at once.
+    :ivar message_kind: type byte of the messages that :meth:`deliver_messages` delivers; None: it delivers none.
     :ivar transport: transport that commands are written to at once; None: ``write`` writes them.
     :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
     :ivar charset: charset of the connection; see ``ConnectionOptions``.
@@ -236,6 +268,7 @@ class RequestQueue:
         "charset",
         "full",
         "in_flight",
+        "message_kind",
         "outgoing",
         "reply_timeout",
         "send_now",
@@ -249,9 +282,9 @@ class RequestQueue:
     def __init__(
         self,
         write: Callable[[bytes], object],
-        on_overdue: Callable[[ReplyTimeoutError], object],
-        tear: Callable[[Any], object] | None = None,
-        progress: Callable[[], Any] | None = None,
+        on_overdue: Callable[[BaseException], object],
+        tear: Callable[[BaseException], object] | None = None,
+        progress: Callable[[], tuple[int, int]] | None = None,
     ) -> None:
         """Make the queue of a connection.
 
@@ -263,7 +296,8 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
-        self.transport: Any = None
+        self.message_kind: bytes | None = None
+        self.transport: ITransport | None = None
         self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
@@ -277,7 +311,7 @@ class RequestQueue:
         self._replies_left = -1
         self._timer = DeadlineTimer(on_overdue, progress)
         self._write = write
-        self._tear: Callable[[Any], object] = tear or on_overdue
+        self._tear = tear or on_overdue
         self.sent = 0
         self.bytes_out = 0
         self.in_flight = 0
@@ -306,7 +340,7 @@ class RequestQueue:
         self.full = self.in_flight >= self._max_in_flight or self.bytes_in_flight >= self._max_bytes
         return not self.full
 
-    def _cancelled(self, deferred: Deferred[Any]) -> None:
+    def _cancelled(self, deferred: Deferred[Result]) -> None:
         self.cancelled += 1
 
     def _fill(self) -> None:
@@ -320,9 +354,9 @@ class RequestQueue:
         data: bytes,
         post_proc: PostProc | None,
         raw: bool,
-        canceller: Callable[[Deferred[Any]], None] | None,
+        canceller: Callable[[Deferred[Result]], None] | None,
         deadline: float | None,
-    ) -> Deferred[Any]:
+    ) -> Deferred[Result]:
         """Queue a command, and write it or collect it for the next write.
 
         :param data: the encoded command.
@@ -333,7 +367,9 @@ class RequestQueue:
         :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the reply.
         """
-        deferred: Deferred[Any] = Deferred(canceller or self._note_cancelled)
+        if isinstance(post_proc, Recovery):
+            canceller = partial(post_proc.cancel, canceller or self._note_cancelled)
+        deferred: Deferred[Result] = Deferred(canceller or self._note_cancelled)
         request = Request(deferred, post_proc, raw, deadline, len(data))
         try:
             self._add(request, 1, data)
@@ -376,9 +412,7 @@ class RequestQueue:
             "it may have been executed"
         ) from error
 
-    def send_batch(
-        self, data: bytes, converters: Sequence[tuple[Any, ...]], deadline: float | None
-    ) -> Deferred[list[Any]]:
+    def send_batch(self, data: bytes, converters: _Converters, deadline: float | None) -> Deferred[list[Result]]:
         """Queue many commands as one request, and write them or collect them for the next write.
 
         :param data: the encoded commands.
@@ -386,7 +420,7 @@ class RequestQueue:
         :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the list of replies.
         """
-        deferred: Deferred[list[Any]] = Deferred(self._note_cancelled)
+        deferred: Deferred[list[Result]] = Deferred(self._note_cancelled)
         request = BatchRequest(deferred, converters, deadline, len(data))
         try:
             self._add(request, len(converters), data)
@@ -397,9 +431,9 @@ class RequestQueue:
     def deliver(
         self,
         reader: Reader,
-        take_reply: Callable[[Any], object] | None,
-        take_push: Callable[[Any], object],
-        unasked: Callable[[Any], object],
+        take_reply: Callable[[Reply], object] | None,
+        take_push: Callable[[Push], object],
+        unasked: Callable[[Reply], object],
     ) -> None:
         """Deliver every complete reply, until :attr:`stopped`.
 
@@ -431,7 +465,28 @@ class RequestQueue:
         if self._timer.running and not self.waiting:
             self._timer.stop()
 
-    def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Any], object]) -> None:
+    def deliver_messages(
+        self, reader: Reader, receiver: _Receiver, took: Callable[[Result], object], failed: Callable[[], object]
+    ) -> None:
+        """Call ``receiver.messageReceived`` for each complete published message, until a reply of another kind.
+
+        :param took: called with the result of such a call, if it is not None.
+        :param failed: called in the handler of an exception that such a call has raised.
+        """
+        get_message = reader.get_message
+        while self.message_kind is not None and not self.stopped:
+            message = get_message(self.message_kind)
+            if message is None:
+                break
+            try:
+                result = receiver.messageReceived(*message)
+            except Exception:
+                failed()
+            else:
+                if result is not None:
+                    took(result)
+
+    def _deliver_batch(self, request: BatchRequest, reader: Reader, take_push: Callable[[Push], object]) -> None:
         """Deliver those replies of the oldest request, a batch, that are complete."""
         replies = reader.get_many(request.plain)
         pushes = [reply for reply in replies if reply.__class__ is Push]
@@ -452,7 +507,7 @@ class RequestQueue:
                 self._unanswered(request)
             raise
 
-    def answer(self, reply: Any) -> None:
+    def answer(self, reply: Reply) -> None:
         """Deliver a reply to the oldest request. The queue must not be empty.
 
         :raises RedisError: an override of ``replyReceived`` delivers a reply twice.
@@ -509,7 +564,7 @@ class RequestQueue:
             fail_each(waiting, fail, turns)  # skips the requests whose Deferred has fired
             raise
 
-    def start_deadline(self, timeout: float, call_later: Callable[..., Any], seconds: Callable[[], float]) -> float:
+    def start_deadline(self, timeout: float, call_later: CallLater, seconds: Callable[[], float]) -> float:
         """Return the deadline of a request that is written now, and start the timer if it does not run.
 
         One timer serves the whole queue. It is stopped when no request is left, so that an idle connection has no
@@ -555,18 +610,26 @@ def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
     return run_shared
 
 
-def plain_commands(commands: Iterable[Sequence[Any]]) -> list[tuple[tuple[Any, ...], None, bool]]:
+def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Method:
+    """As :func:`fast_path_of_pool`, for a handler's ``execute_command``.
+
+    :param plain_names: names of commands that need no check before they use the shared connection.
+    """
+    return execute_command
+
+
+def plain_commands(commands: Iterable[Arguments]) -> list[Command]:
     """Make commands without converters from sequences of arguments; mutable arguments are copied."""
     return [(fixed_arguments(tuple(args)), None, False) for args in commands]
 
 
 def add_command(
-    commands: list[Any],
-    deferreds: list[Deferred[Any]],
-    args: Sequence[Any],
+    commands: list[Command],
+    deferreds: list[Deferred[Result]],
+    args: Arguments,
     post_proc: PostProc | None = None,
     raw: bool = False,
-) -> Deferred[Any]:
+) -> Deferred[Result]:
     """Append a command to the list of commands, and its new Deferred to the list of Deferreds.
 
     Mutable arguments are copied. If anything raises, both lists keep the same length.
@@ -574,7 +637,7 @@ def add_command(
     :returns: the Deferred; :func:`answer_each` fires it.
     """
     command = fixed_arguments(tuple(args)), post_proc, raw
-    deferred: Deferred[Any] = Deferred()
+    deferred: Deferred[Result] = Deferred()
     commands.append(command)
     try:
         deferreds.append(deferred)
@@ -584,7 +647,7 @@ def add_command(
     return deferred
 
 
-def answer_each(deferreds: list[Deferred[Any]], replies: list[Any]) -> int:
+def answer_each(deferreds: list[Deferred[Result]], replies: list[Reply]) -> int:
     """Fire each Deferred with its reply; an error reply fails it, and is not logged if it stays unhandled.
 
     Only for Deferreds of :func:`add_command`; the caller must not use the list after this.
@@ -605,6 +668,6 @@ def answer_each(deferreds: list[Deferred[Any]], replies: list[Any]) -> int:
     return first_error
 
 
-def first_error(replies: list[Any]) -> int:
+def first_error(replies: list[Reply]) -> int:
     """The index of the first reply that is an error, or -1."""
     return next((index for index, reply in enumerate(replies) if isinstance(reply, Exception)), -1)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from .._checks import check_number, shown
 from .._reactor import current_reactor
 from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
+from .._types import Result
 from ..exceptions import NotSentError
 from ..transport import cancel_timer
 from . import LastLook
@@ -23,8 +25,16 @@ __all__ = ["TimeLimit", "check_timeout", "limit_error", "within"]
 
 _KIND = "a finite number of seconds"
 
+_Connection = TypeVar("_Connection")
 
-def check_timeout(seconds: Any) -> float:
+
+class _Clock(Protocol):
+    """A clock: an ``IReactorTime``, or a connection."""
+
+    def callLater(self, delay: float, function: Callable[..., object], /) -> IDelayedCall: ...
+
+
+def check_timeout(seconds: object) -> float:
     """Check and return a time limit in seconds.
 
     :raises ValueError: it is not a number above 0, up to 10**9.
@@ -56,7 +66,7 @@ class TimeLimit:
 
     def __init__(
         self,
-        clock: Any,
+        clock: _Clock,
         seconds: float,
         over: Callable[[], object],
         progress: Callable[[], tuple[int, int]] | None = None,
@@ -70,7 +80,7 @@ class TimeLimit:
         """
         self._clock = clock
         self._last_look = LastLook(progress, over)
-        self._timer: Any = clock.callLater(seconds, self._up)
+        self._timer: IDelayedCall | None = clock.callLater(seconds, self._up)
 
     def _up(self) -> None:
         self._timer = None
@@ -83,7 +93,9 @@ class TimeLimit:
         self._last_look.stop()
 
 
-def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], Any]) -> Deferred[Any]:
+def within(
+    getting: Deferred[_Connection], timeout: float, use: Callable[[_Connection, float], Result]
+) -> Deferred[Result]:
     """Wait for a connection at most ``timeout`` seconds, then use it.
 
     :param getting: fires with the connection; is cancelled when the time is up.
@@ -102,11 +114,11 @@ def within(getting: Deferred[Any], timeout: float, use: Callable[[Any, float], A
 
     limit = TimeLimit(reactor, timeout, over)
 
-    def got(connection: Any) -> Any:
+    def got(connection: _Connection) -> Result:
         limit.stop()
         return use(connection, max(deadline - reactor.seconds(), MIN_TIMEOUT_SECONDS))
 
-    def failed(failure: Failure) -> Any:
+    def failed(failure: Failure) -> Failure:
         limit.stop()
         if is_over and failure.check(CancelledError):
             raise NotSentError(f"Not connected: no connection was free within {timeout} seconds")

@@ -79,8 +79,6 @@ class SubscriberProtocol(RedisProtocol):
         self._paused_by_program = False
         #: Whether the server sends messages as RESP3 pushes, so that no list is a message.
         self._uses_pushes = False
-        #: The first byte of messages, ``*`` or ``>``, while their words cannot begin an ordinary reply; else None.
-        self._message_kind: bytes | None = None
         for word in PUSH_WORDS:
             self.link.pushes.register(word, self._take_push)
 
@@ -274,29 +272,25 @@ class SubscriberProtocol(RedisProtocol):
         """Deliver all complete replies and messages."""
         self._wanted.heard(reader.fed)
         if getattr(self.replyReceived, "__func__", None) is _STOCK_REPLY:
-            requests, inbox, get_message = self.link.requests, self._inbox, reader.get_message
+            requests, inbox = self.link.requests, self._inbox
             while not requests.stopped:
-                message = None if self._message_kind is None else get_message(self._message_kind)
-                if message is None:
-                    waiting = requests.waiting
-                    reply = reader.get(bool(waiting) and waiting[0].raw)
-                    if reply is INCOMPLETE:
-                        break
-                    if reply.__class__ is Push:
-                        self.link.pushes.deliver(reply)
-                    else:
-                        self.replyReceived(reply)
-                elif inbox is not None:
-                    inbox.put(message)
+                if inbox is None:
+                    requests.deliver_messages(reader, self, run_coroutine, _log_failure)
+                elif requests.message_kind is not None:
+                    message = reader.get_message(requests.message_kind)
+                    if message is not None:
+                        inbox.put(message)
+                        continue
+                if requests.stopped:
+                    break
+                waiting = requests.waiting
+                reply = reader.get(bool(waiting) and waiting[0].raw)
+                if reply is INCOMPLETE:
+                    break
+                if reply.__class__ is Push:
+                    self.link.pushes.deliver(reply)
                 else:
-                    pattern, channel, text = message
-                    try:
-                        result = self.messageReceived(pattern, channel, text)
-                    except Exception:
-                        _log.failure("messageReceived raised an exception")
-                    else:
-                        if result is not None:
-                            run_coroutine(result)
+                    self.replyReceived(reply)
         super().deliverReplies(reader)
 
     def replyReceived(self, reply: Any) -> None:
@@ -313,7 +307,7 @@ class SubscriberProtocol(RedisProtocol):
         if not self._take(push):
             return False
         self._uses_pushes = True
-        self._message_kind = b">"
+        self.link.requests.message_kind = b">"
         return True
 
     def _awaited(self) -> Confirmations | None:
@@ -374,7 +368,7 @@ class SubscriberProtocol(RedisProtocol):
 
     def _confirmed_changed(self) -> None:
         if not self._uses_pushes:
-            self._message_kind = b"*" if any(self._wanted.confirmed.values()) else None
+            self.link.requests.message_kind = b"*" if any(self._wanted.confirmed.values()) else None
 
     def _answered_otherwise(self, awaited: Confirmations, reply: object) -> None:
         """The reply to a command that changes subscriptions is not a confirmation: an error, QUEUED, or RESET's."""
@@ -394,6 +388,10 @@ class SubscriberProtocol(RedisProtocol):
 
 
 _STOCK_REPLY = SubscriberProtocol.replyReceived
+
+
+def _log_failure() -> None:
+    _log.failure("messageReceived raised an exception")
 
 
 class _SubscriberLink(Link):

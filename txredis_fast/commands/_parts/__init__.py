@@ -16,7 +16,7 @@ from .arguments import (
     scan_arguments,
     waiting_time,
 )
-from .base import CommandHost, blocking, errors_to_deferred
+from .base import CommandHost, Recovery, blocking, errors_to_deferred
 from .guards import (
     FOREIGN_LOGIN,
     GUARDED,
@@ -49,6 +49,7 @@ __all__ = [
     "SCRIPTS",
     "UNKNOWN_DATABASE",
     "CommandHost",
+    "Recovery",
     "aggregate_arguments",
     "as_dict",
     "as_float",

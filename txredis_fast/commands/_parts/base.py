@@ -14,9 +14,9 @@ from typing import Any, ParamSpec, TypeVar
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Converter
+from ..._types import Argument, Converter, Reply
 
-__all__ = ["CommandHost", "blocking", "errors_to_deferred"]
+__all__ = ["CommandHost", "Recovery", "blocking", "errors_to_deferred"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -61,6 +61,62 @@ class CommandHost:
     def _refuse(self, error: Exception) -> Deferred[Any]:
         """Make the failed Deferred that a command method returns for wrong arguments."""
         return defer.fail(error)
+
+
+class Recovery:
+    """A converter that is also called for an error reply, and may answer the request by another command.
+
+    This replaces an errback on the request's Deferred: with one, firing the Deferred takes Twisted's long way, for each
+    reply. Hosts that call it as a converter ignore the recovery.
+
+    :ivar convert: the converter of replies that are no error; None: they stay.
+    """
+
+    __slots__ = ("_again", "_sent", "convert")
+
+    def __init__(self, convert: Converter | None, again: Callable[[Exception], Deferred[Any] | None]) -> None:
+        """Make the converter of one request.
+
+        :param again: is given the error; returns the Deferred of the other command, or None: the request fails.
+        """
+        self.convert = convert
+        self._again = again
+        #: The Deferred of the other command.
+        self._sent: Deferred[Any] | None = None
+
+    def __call__(self, reply: Reply) -> Reply:
+        return reply if self.convert is None else self.convert(reply)
+
+    def recover(self, error: Exception, deferred: Deferred[Any]) -> None:
+        """Answer a request whose reply is an error.
+
+        :param deferred: the request's, not called yet.
+        """
+        try:
+            sent = self._again(error)
+        except BaseException:
+            deferred.errback()
+            return
+        if sent is None:
+            deferred.errback(error)
+        else:
+            self._sent = sent
+            sent.addBoth(_forward, deferred)
+
+    def cancel(self, note: Callable[[Deferred[Any]], None], deferred: Deferred[Any]) -> None:
+        """The canceller of the request's Deferred.
+
+        :param note: the request's own canceller, before the other command is sent.
+        """
+        if self._sent is None:
+            note(deferred)
+        else:
+            self._sent.cancel()
+
+
+def _forward(result: Any, deferred: Deferred[Any]) -> None:
+    if not deferred.called:
+        deferred.callback(result)  # a Failure fails it
 
 
 def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Deferred[_T]]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..._tunables import SCRIPT_HASHES_KEPT
+from ..._tunables import SCRIPT_CACHE_MAX_BYTES, SCRIPT_HASHES_KEPT, SCRIPTS_KEPT
 from ..._types import Argument, Items, Key, Keys, Reply, Text
 from ...exceptions import NoScriptRunning, ScriptDoesNotExist
-from .._parts import CommandHost, errors_to_deferred, one_or_many, truth_values
+from .._parts import CommandHost, Recovery, errors_to_deferred, one_or_many, truth_values
 
 __all__ = ["ScriptingCommands"]
 
@@ -32,7 +32,6 @@ class ScriptingCommands(CommandHost):
 
     __slots__ = ()
 
-    @errors_to_deferred
     def eval(
         self,
         script: str | bytes | bytearray | memoryview,
@@ -49,14 +48,20 @@ class ScriptingCommands(CommandHost):
 
         https://redis.io/commands/eval/, since 2.6.0
         """
-        script = script.encode() if isinstance(script, str) else bytes(script)
-        sha1_hash = hashlib.sha1(script).hexdigest()
-        tail = _keys_and_args(keys, args)
+        try:
+            if type(script) is str and len(script) <= SCRIPT_CACHE_MAX_BYTES:
+                script, sha1_hash = _hash_of_text(script)
+            else:
+                script, sha1_hash = _with_hash(script)
+            tail = _keys_and_args(keys, args)
+        except Exception as error:
+            return self._refuse(error)
         known = getattr(self, "script_hashes", None)
-        if not self._eval_by_hash or (known is not None and sha1_hash not in known):
-            return self._execute_script("EVAL", script, sha1_hash, tail)
-        deferred = self._execute_script("EVALSHA", sha1_hash, sha1_hash, tail)
-        return deferred.addErrback(self._eval_whole, script, sha1_hash, tail, self._host_later())
+        remember = None if known is None or sha1_hash in known else partial(_remember, known, sha1_hash)
+        if not self._eval_by_hash or remember is not None:
+            return self.execute_command("EVAL", script, *tail, post_proc=remember)
+        again = partial(self._eval_whole, script, sha1_hash, tail, self._host_later())
+        return self.execute_command("EVALSHA", sha1_hash, *tail, post_proc=Recovery(None, again))
 
     @errors_to_deferred
     def evalsha(
@@ -125,10 +130,10 @@ class ScriptingCommands(CommandHost):
         return self.execute_command(command, script, *tail, post_proc=partial(_remember, known, sha1_hash))
 
     def _eval_whole(
-        self, failure: Failure, script: bytes, sha1_hash: str, tail: tuple[Argument, ...], host: Any
-    ) -> Failure | Deferred[Any]:
-        if not isinstance(failure.value, ScriptDoesNotExist):
-            return failure
+        self, script: bytes, sha1_hash: str, tail: tuple[Argument, ...], host: Any, error: Exception
+    ) -> Deferred[Any] | None:
+        if not isinstance(error, ScriptDoesNotExist):
+            return None
         self._forget(sha1_hash)
         sent: Deferred[Any]
         if host is self:
@@ -159,9 +164,29 @@ class ScriptingCommands(CommandHost):
         return deferred.addErrback(errback, *args) if self._eval_by_hash else deferred
 
 
+def _with_hash(script: str | bytes | bytearray | memoryview) -> tuple[bytes, str]:
+    """Return a script as bytes, and its SHA-1 hash in hexadecimal digits."""
+    if type(script) is bytes and len(script) <= SCRIPT_CACHE_MAX_BYTES:
+        return _hash_of_bytes(script)
+    return _hashed(script.encode() if isinstance(script, str) else bytes(script))
+
+
+def _hashed(script: bytes) -> tuple[bytes, str]:
+    return script, hashlib.sha1(script).hexdigest()
+
+
+#: The scripts of the last calls. Two caches, because Python may warn where str and bytes are compared.
+_hash_of_bytes = lru_cache(SCRIPTS_KEPT)(_hashed)
+
+
+@lru_cache(SCRIPTS_KEPT)
+def _hash_of_text(script: str) -> tuple[bytes, str]:
+    return _hashed(script.encode())
+
+
 def _keys_and_args(keys: Keys, args: Argument | Items) -> tuple[Argument, ...]:
-    names: tuple[Key, ...] = one_or_many(keys)
-    return (len(names), *names, *one_or_many(args))
+    names: list[Key] | tuple[Key, ...] = keys if type(keys) is list else one_or_many(keys)
+    return (len(names), *names, *(args if type(args) is list else one_or_many(args)))
 
 
 def _remember(known: set[Text], sha1_hash: Text, reply: Reply) -> Reply:
