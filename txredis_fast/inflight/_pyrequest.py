@@ -59,12 +59,6 @@ Command: TypeAlias = tuple[Arguments, PostProc | None, bool]
 _Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, bool]]
 
 
-class _Receiver(Protocol):
-    """A subscriber."""
-
-    def messageReceived(self, pattern: Reply, channel: Reply, message: Reply) -> Result: ...
-
-
 def may_be_long(convert: PostProc, reply: Reply) -> bool:
     """Whether the conversion of a reply may take long: a cheap test before :func:`parts_of`."""
     return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
