@@ -51,11 +51,6 @@ class Link:
             if then_reads:
                 self.reads()
 
-    def takes(self):
-        """The other end reads the commands that were written."""
-        self.other.settimeout(5)
-        self.other.recv(100_000)
-
     def reads(self):
         """What a reactor does once the socket is readable."""
         for _ in range(20):
