@@ -63,6 +63,10 @@ def _kept_by_queue(name: str) -> Any:
     return property(attrgetter(f"_requests.{name}"), set_on_queue)
 
 
+#: The attributes of a connection that are such properties.
+_KEPT_BY_QUEUE = ("transport", "charset", "replyTimeout")
+
+
 class BaseRedisProtocol(ParsingSteps, OwnScope):
     """A connection that speaks RESP. The module's docstring lists the methods that a subclass may override.
 
@@ -92,6 +96,18 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     charset: str | None = _kept_by_queue("charset")
     #: See ``ConnectionOptions.replyTimeout``; a change applies to commands sent later.
     replyTimeout: float | None = _kept_by_queue("reply_timeout")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Restore a property that a plain class attribute hides, such as ``transport = None`` of a subclass or mixin.
+
+        In txredisapi such an attribute has no effect, because the instance's hides it. Here the queue would not be told
+        of the value.
+        """
+        super().__init_subclass__(**kwargs)
+        for name in _KEPT_BY_QUEUE:
+            nearest = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
+            if not hasattr(nearest, "__set__"):
+                setattr(cls, name, vars(BaseRedisProtocol)[name])
 
     def __init__(
         self,
