@@ -614,3 +614,16 @@ def test_what_gives_a_connection_up_while_it_is_lost_leaves_its_transport_alone(
     transport.loseConnection()
     assert fired(lost) is None
     assert not transport.aborted
+
+
+def test_a_subclass_may_look_at_its_attributes_before_it_calls_the_base_class():
+    seen = []
+
+    class Early(redis.RedisProtocol):
+        def __init__(self):
+            seen.append((self.transport, self.charset, self.replyTimeout))
+            super().__init__(charset=None, replyTimeout=3)
+            seen.append((self.transport, self.charset, self.replyTimeout))
+
+    Early()
+    assert seen == [(None, "utf-8", None), (None, None, 3)]
