@@ -9,7 +9,7 @@ import pytest_twisted
 from testbed.live import bounded, opened
 from testbed.memory import Memory
 from testbed.proxy import proxied
-from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.scripted import MemoryEndpoint, MemoryLink, Session, answering, settle
 from testbed.support import connect, connected, failed, fired, pending
 from testbed.ways import Fault
 from twisted.internet.defer import Deferred
@@ -130,6 +130,21 @@ def test_the_timer_of_a_large_pool_rings_a_bounded_number_of_times(both, clock, 
     memory.vanish()
     memory.let_pass(10)
     assert memory.factory.size == 0 or len(memory.endpoint.links) == 200
+    memory.close()
+
+
+def test_a_shorter_interval_set_later_holds_for_later_connections_beside_those_with_the_longer_one(clock):
+    memory = Links(clock, healthCheckInterval=600)
+    memory.factory.healthCheckInterval = 1
+    second = memory.factory.buildProtocol(None)
+    link = MemoryLink(second, Session(answering(ANSWERS), clock), clock)
+    settle(clock)
+    assert memory.factory.size == 2
+    memory.let_pass(299.75)
+    link.up.fault = link.down.fault = Fault(stop_after=0)
+    memory.let_pass(3)
+    assert memory.factory.size == 1, "the first connection's check, due at 300, does not delay the second's"
+    memory.factory.stopTrying()
     memory.close()
 
 
