@@ -329,3 +329,26 @@ async def test_lost_replies_never_give_a_second_execution(server):
         assert lost >= LOST_REPLIES
         assert set(counts) <= {b"1", None}
         assert counts.count(b"1") > 0.9 * lost, "they were executed: only the replies are lost"
+
+
+def test_a_script_that_the_server_does_not_have_has_the_attempts_of_one_command(clock):
+    sent = []
+
+    def script(session):
+        while True:
+            args = yield
+            sent.append(args[0].decode())
+            if args[0] == b"EVALSHA":
+                session.send(b"-NOSCRIPT No matching script.\r\n")
+            else:
+                session.reset()
+
+    factory = RedisFactory("memory", None, 1, True)
+    factory.initialDelay = factory.maxDelay = 0.01
+    factory.startConnecting(MemoryEndpoint(lambda: Session(script, clock), clock))
+    settle(clock)
+    deferred = factory.handler.retrying.eval("return 1")
+    for _ in range(1000):
+        clock.advance(0.1)
+    failed(deferred, redis.MaybeExecutedError)
+    assert sent == ["EVALSHA"] + ["EVAL"] * redis.RetryPolicy().attempts

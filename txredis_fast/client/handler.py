@@ -32,6 +32,7 @@ from ..commands import Commands
 from ..commands._parts import (
     BLOCKING,
     GUARDED,
+    Recovery,
     check_alone,
     command_name,
     guarded_arguments,
@@ -131,7 +132,11 @@ class ConnectionHandler(Commands):
             args = fixed_arguments(args)
         except Exception:  # whatever str() of an argument raises
             return fail()
-        return execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
+        recovery = kwargs.get("post_proc")
+        if isinstance(recovery, Recovery):  # the other command, after the last attempt, has attempts of its own
+            kwargs["post_proc"] = recovery.convert
+        sent = execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
+        return sent.addErrback(recovery.after) if isinstance(recovery, Recovery) else sent
 
     @property
     def raw(self) -> CommandView:

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ..._types import Argument, Converter, Reply
 
@@ -94,6 +95,8 @@ class Recovery:
         """
         try:
             sent = self._again(error)
+            if sent is not None and not isinstance(sent, Deferred):  # of a program's execute_command
+                sent = defer.maybeDeferred(lambda: sent)
         except BaseException:
             deferred.errback()
             return
@@ -102,6 +105,21 @@ class Recovery:
         else:
             self._sent = sent
             sent.addBoth(_forward, deferred)
+
+    def after(self, failure: Failure) -> Any:
+        """As :meth:`recover`, as an errback: for a host that may send the command several times before."""
+        error = failure.value
+        sent = self._again(error) if isinstance(error, Exception) else None
+        return failure if sent is None else sent
+
+    def noting(self, note: Callable[[Exception], object]) -> Recovery:
+        """Return the same, but that a function is called with the error first."""
+
+        def again(error: Exception) -> Deferred[Any] | None:
+            note(error)
+            return self._again(error)
+
+        return Recovery(self.convert, again)
 
     def cancel(self, note: Callable[[Deferred[Any]], None], deferred: Deferred[Any]) -> None:
         """The canceller of the request's Deferred.
