@@ -136,13 +136,14 @@ def test_the_timer_of_a_large_pool_rings_a_bounded_number_of_times(both, clock, 
 def test_a_shorter_interval_set_later_holds_for_later_connections_beside_those_with_the_longer_one(clock):
     memory = Links(clock, healthCheckInterval=600)
     memory.factory.healthCheckInterval = 1
+    memory.let_pass(0.1, 0.1)
     second = memory.factory.buildProtocol(None)
     link = MemoryLink(second, Session(answering(ANSWERS), clock), clock)
     settle(clock)
     assert memory.factory.size == 2
-    memory.let_pass(299.75)
+    memory.let_pass(299.65)
     link.up.fault = link.down.fault = Fault(stop_after=0)
-    memory.let_pass(3)
+    memory.let_pass(3, 0.05)
     assert memory.factory.size == 1, "the first connection's check, due at 300, does not delay the second's"
     memory.factory.stopTrying()
     memory.close()
