@@ -12,6 +12,7 @@ from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
+from txredis_fast.client import handler
 from txredis_fast.commands import Commands
 
 pytestmark = pytest.mark.usefixtures("both", "clock")
@@ -261,3 +262,12 @@ def test_a_refused_select_changes_nothing():
     failed(d, redis.ResponseError)
     assert pool.factory.dbid is None
     assert pool.connect().take() == b""
+
+
+def test_a_long_name_of_a_command_is_not_kept():
+    pool = Pool()
+    long = "x" * 1000
+    pool.handler.execute_command(long)
+    pool.handler.execute_command("OBJECT", "HELP")
+    assert long not in handler._plain_names
+    assert "OBJECT" in handler._plain_names

@@ -89,6 +89,31 @@ def test_a_script_that_is_cancelled_before_its_second_try_is_answered_cancels_th
     assert pool.written() == b"", "what was cancelled is not sent"
 
 
+def test_a_program_whose_execute_command_returns_a_plain_value_keeps_its_connection():
+    connection, _ = connected()
+    connection.eval("return 1")
+    connection.dataReceived(b":1\r\n")
+    deferred = connection.eval("return 1")
+    connection.execute_command = lambda *args, **kwargs: "from a cache"
+    connection.dataReceived(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
+    assert deferred.result == "from a cache"
+    assert connection.connected
+
+
+def test_a_script_in_a_transaction_on_the_connection_itself_is_sent_whole():
+    connection, _ = connected()
+    connection.eval("return 1")
+    connection.dataReceived(b":1\r\n")
+    connection.multi()
+    connection.dataReceived(b"+OK\r\n")
+    connection.transport.clear()
+    queued = connection.eval("return 1")
+    assert connection.transport.value().startswith(b"*3\r\n$4\r\nEVAL\r\n")
+    done = connection.commit()
+    connection.dataReceived(b"+QUEUED\r\n*1\r\n:1\r\n")
+    assert (queued.result, done.result) == ("QUEUED", [1])
+
+
 def test_messages_go_to_the_method_that_the_subscriber_has_when_they_come():
     seen = []
 

@@ -9,7 +9,7 @@ import pytest_twisted
 from testbed.live import bounded, opened
 from testbed.memory import Memory
 from testbed.proxy import proxied
-from testbed.scripted import MemoryEndpoint, Session, answering, settle
+from testbed.scripted import MemoryEndpoint, MemoryLink, Session, answering, settle
 from testbed.support import connect, connected, failed, fired, pending
 from testbed.ways import Fault
 from twisted.internet.defer import Deferred
@@ -154,6 +154,22 @@ class Fake:
     def execute_stock(self, *args):
         self.pinged.append(self.clock.seconds())
         return Deferred()
+
+
+def test_a_shorter_interval_set_later_holds_for_later_connections_beside_those_with_the_longer_one(clock):
+    memory = Links(clock, healthCheckInterval=600)
+    memory.factory.healthCheckInterval = 1
+    memory.let_pass(0.1, 0.1)
+    second = memory.factory.buildProtocol(None)
+    link = MemoryLink(second, Session(answering(ANSWERS), clock), clock)
+    settle(clock)
+    assert memory.factory.size == 2
+    memory.let_pass(299.65)
+    link.up.fault = link.down.fault = Fault(stop_after=0)
+    memory.let_pass(3, 0.05)
+    assert memory.factory.size == 1, "the first connection's check, due at 300, does not delay the second's"
+    memory.factory.stopTrying()
+    memory.close()
 
 
 def test_connections_that_come_at_different_times_are_examined_in_their_turns(clock):

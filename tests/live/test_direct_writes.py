@@ -8,7 +8,7 @@ import pytest
 import pytest_twisted
 from testbed.live import bounded, opened
 from testbed.tls import TLSProxy
-from twisted.internet import reactor
+from twisted.internet import reactor, ssl
 from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 
@@ -27,9 +27,7 @@ class Writes:
         self.socket = getattr(transport, "transport", None) or transport
         self._note(self.socket, "startWriting", monkeypatch)
         if self.socket is not transport:
-            self._note(transport._aggregator, "write", monkeypatch)
-            if "write" in vars(transport):
-                monkeypatch.setattr(transport, "write", transport._aggregator.write)
+            self._note(transport._aggregator, "flush", monkeypatch)
 
     def _note(self, target: Any, name: str, monkeypatch: Any) -> None:
         method = getattr(target, name)
@@ -176,4 +174,65 @@ async def test_after_startTLS_nothing_is_written_in_plain_text(server, certifica
             assert b"marked" not in b"".join(plain)
     finally:
         factory.stopTrying()
+        await end.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_write_that_a_program_has_replaced_gets_all_commands(connect, monkeypatch):
+    async with opened(connect()) as rc:
+        (connection,) = rc._factory.pool
+        seen: list[bytes] = []
+        own = connection.transport.write
+
+        def write(data: bytes) -> None:
+            seen.append(data)
+            own(data)
+
+        monkeypatch.setattr(connection.transport, "write", write)
+        assert await bounded(rc.ping()) == "PONG"
+        assert seen == [b"*1\r\n$4\r\nPING\r\n"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_transport_of_a_class_with_its_own_write_is_written_to_in_the_public_way(server):
+    from twisted.internet import tcp
+
+    seen: list[bytes] = []
+
+    class OwnClient(tcp.Client):
+        def write(self, data: bytes) -> None:
+            seen.append(data)
+            super().write(data)
+
+    class OwnConnector(tcp.Connector):
+        def _makeTransport(self) -> Any:
+            return OwnClient(self.host, self.port, self.bindAddress, self, self.reactor)
+
+    factory = redis.RedisFactory(None, None, 1, False)
+    OwnConnector(server.host, server.port, factory, 5, None, reactor).connect()
+    async with opened(factory.deferred) as rc:
+        assert await bounded(rc.ping()) == "PONG"
+        assert seen == [b"*1\r\n$4\r\nPING\r\n"]
+
+
+class _StartsTLS(redis.RedisProtocol):
+    """Begins to encrypt when it is connected."""
+
+    def connectionMade(self) -> Any:
+        self.transport.startTLS(ssl.CertificateOptions())
+        return super().connectionMade()
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_starttls_no_command_is_sent_in_plain(server, certificates):
+    end = TLSProxy(server.host, server.port, certificates)
+    factory = redis.RedisFactory(None, None, 1, False)
+    factory.protocol = _StartsTLS
+    reactor.connectTCP("127.0.0.1", end.port, factory)
+    try:
+        async with opened(factory.deferred) as rc:
+            for _ in range(3):
+                await deferLater(reactor, 0)
+                assert await bounded(rc.ping()) == "PONG"
+    finally:
         await end.stop()

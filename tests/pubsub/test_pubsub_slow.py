@@ -272,3 +272,20 @@ def test_messages_of_a_subclass_that_takes_replies_itself_are_bounded_too():
     protocol.dataReceived(numbered(range(5)))
     assert protocol.messages == [0]
     assert transport.producerState == "paused"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_a_program_that_pauses_and_resumes_within_messageReceived_gets_every_message(limit):
+    class Brief(redis.SubscriberProtocol):
+        maxPendingMessages = limit
+
+        def messageReceived(self, pattern, channel, message):
+            received.append(message)
+            self.pauseProducing()
+            self.resumeProducing()
+
+    received = []
+    protocol, _ = subscriber("a", cls=Brief)
+    protocol.dataReceived(numbered(range(2000)))
+    assert received == list(range(2000))
+    assert not protocol.paused

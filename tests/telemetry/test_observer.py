@@ -468,3 +468,18 @@ def test_a_snapshot_may_be_taken_in_any_thread_while_the_reactor_works():
         sys.setswitchinterval(interval)
     assert reads[0] > 5
     assert not wrong, wrong[0]
+
+
+def test_a_script_that_the_server_does_not_have_is_two_commands_that_do_not_overlap():
+    hook = Seen()
+    pool = Pool(hooks=[hook])
+    pool.handler.eval("return 1")
+    (connection,) = pool.factory.pool
+    connection.dataReceived(b":1\r\n")
+    hook.take()
+    deferred = pool.handler.eval("return 1")
+    connection.dataReceived(b"-NOSCRIPT No matching script.\r\n")
+    assert hook.take() == [("EVALSHA", "ScriptDoesNotExist")]
+    connection.dataReceived(b":2\r\n")
+    assert hook.take() == [("EVAL", "OK")]
+    assert fired(deferred) == 2

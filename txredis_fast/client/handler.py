@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import as_text, check_credential
-from .._tunables import PLAIN_NAMES_KEPT
+from .._tunables import COMMAND_NAME_MAX_CHARACTERS, PLAIN_NAMES_KEPT
 from .._types import Argument, Text
 from ..batching import (
     Batch,
@@ -104,7 +104,8 @@ class ConnectionHandler(Commands):
 
     def _execute(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         name = command_name(args)
-        if type(args[0] if args else None) is str and name not in _LOOKED_AT and len(_plain_names) < PLAIN_NAMES_KEPT:
+        is_plain = 0 < len(name) <= COMMAND_NAME_MAX_CHARACTERS and type(args[0]) is str and name not in _LOOKED_AT
+        if is_plain and len(_plain_names) < PLAIN_NAMES_KEPT:
             _plain_names.add(args[0])
         if kwargs:
             wrong = limit_error(kwargs.get("timeout"))

@@ -27,6 +27,10 @@ class OwnScope(Commands):
 
     link: Link
 
+    @property
+    def _eval_by_hash(self) -> bool:  # type: ignore[override]
+        return self.link.scope is None
+
     def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Result]]:
         """Send many commands in one write."""
         raise NotImplementedError

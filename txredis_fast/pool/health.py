@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+import math
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,8 @@ class HealthChecks:
     connection that is lent, to a transaction, is sent no PING, whose reply would be among the transaction's.
 
     The connections are examined in the order in which it is their turn, several of them when the timer rings: it rings
-    at most ``HEALTH_TURNS`` times in the time from one examination of a connection to the next.
+    at most ``HEALTH_TURNS`` times in the time from one examination of a connection to the next. Where a program changes
+    the interval, connections that are up keep theirs, and that time is the shortest of all.
     """
 
     def __init__(self, is_free: Callable[[RedisProtocol], bool]) -> None:
@@ -48,6 +50,8 @@ class HealthChecks:
         self._turns: list[tuple[float, int, _Check]] = []
         self._numbers = itertools.count()
         self._live = 0
+        #: The shortest time from one examination of a connection to the next, in seconds.
+        self._pace = math.inf
         self._timer: IDelayedCall | None = None
 
     def add(self, connection: RedisProtocol, interval: float) -> None:
@@ -59,6 +63,7 @@ class HealthChecks:
         self._live += 1
         try:
             self._queue(check)
+            self._pace = min(self._pace, check.pace)
             if self._timer is None or self._turns[0][2] is check:
                 self._start_timer(0.0)
             connection.whenDisconnected().addCallback(self._remove, check)
@@ -89,7 +94,7 @@ class HealthChecks:
                 if not self._turns or self._turns[0][0] > self._turns[0][2].seconds():
                     break
                 _, _, check = heapq.heappop(self._turns)
-                least = check.pace / HEALTH_TURNS
+                least = self._pace / HEALTH_TURNS
                 if check.connection is not None:
                     self._queue(check)
                     check.look(check.connection)
@@ -104,6 +109,7 @@ class HealthChecks:
         check.stop()
         if not self._live:
             self._turns.clear()
+            self._pace = math.inf
             self._start_timer(0.0)
         elif len(self._turns) > 2 * self._live + 16:
             # Only when they are the most: so the end of many connections costs no more than that of each.

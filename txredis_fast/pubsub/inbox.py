@@ -149,9 +149,14 @@ class Inbox:
             return
         self._handing_on = True
         try:
-            while self._waiting and self._running < self._at_once:
-                self._tell()
-                self._begin(self._waiting.popleft())
+            while True:
+                while self._waiting and self._running < self._at_once:
+                    self._tell()
+                    self._begin(self._waiting.popleft())
+                if not self.full or self.unfinished > self._limit // 2:
+                    break
+                self.full = False
+                self._go_on()  # what this delivers is appended, and handled by this loop
         finally:
             self._handing_on = False
 
@@ -168,6 +173,3 @@ class Inbox:
     def _finished(self, _: object) -> None:
         self._running -= 1
         self._hand_on()
-        if self.full and self.unfinished <= self._limit // 2:
-            self.full = False
-            self._go_on()

@@ -99,6 +99,10 @@ def instrument(
 
     def around(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tokens = _started(hooks, told(args, bool(kwargs.get("blocking"))))
+        # A converter that answers an error reply by another command: this command ends with the error.
+        noting = getattr(kwargs.get("post_proc"), "noting", None)
+        if noting is not None:
+            kwargs = {**kwargs, "post_proc": noting(lambda error: _answered(Failure(error), tokens, protocol))}
         try:
             result = run(*args, **kwargs)
         except Exception as error:
@@ -154,7 +158,9 @@ def _answered(result: Any, tokens: list[_Token], protocol: Connection) -> Any:
 
 
 def _ended(error: BaseException | None, tokens: list[_Token]) -> None:
-    for hook, token in reversed(tokens):
+    """Tell the hooks, once."""
+    while tokens:
+        hook, token = tokens.pop()
         try:
             hook.command_ended(token, error)
         except Exception:

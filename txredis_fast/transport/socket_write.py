@@ -26,17 +26,20 @@ enabled = True
 
 
 def direct_sender(transport: Any) -> Callable[[bytes], object] | None:
-    """Return a function that writes to a transport, down to its socket, at once; None if there is no such way."""
+    """Return a function that writes to a transport, down to its socket, at once; None if there is no such way.
+
+    The function writes in the public way once ``transport.write`` is replaced by a program, and after ``startTLS``.
+    """
     if not enabled:
         return None
     if _is_plain(transport):
-        return partial(_send, transport, None)
+        return _sender(transport, False)
     socket = _socket_below(transport)
     if socket is None:
         return None
     # TLS writes what it has encrypted to this transport, which would leave it to the reactor.
-    socket.write = partial(_send, socket, socket.write)
-    return partial(_encrypt, transport, super(type(transport), transport).write)
+    socket.write = _sender(socket, True)
+    return partial(_encrypt, transport, transport.write, super(type(transport), transport).write)
 
 
 def _is_plain(transport: Any) -> bool:
@@ -44,8 +47,10 @@ def _is_plain(transport: Any) -> bool:
     return (
         tcp is not None
         and isinstance(transport, tcp.Connection)
-        and not getattr(transport, "TLS", False)
+        and not getattr(transport, "TLS", True)
         and all(hasattr(transport, part) for part in _PARTS)
+        and type(transport).write is tcp.Connection.write
+        and "write" not in vars(transport)
     )
 
 
@@ -61,46 +66,53 @@ def _socket_below(transport: Any) -> Any:
         and all(hasattr(gathers, part) for part in ("_buffer", "flush"))
         and vars(transport).get("write") == gathers.write
         and _is_plain(socket)
-        and "write" not in vars(socket)
     )
     return socket if known else None
 
 
-def _encrypt(transport: Any, write: Callable[[bytes], object], data: bytes) -> None:
+def _encrypt(transport: Any, own: Callable[[bytes], object], write: Callable[[bytes], object], data: bytes) -> None:
     """Encrypt and send data now.
 
-    :param write: the transport's method that does so, below the buffer of small writes.
+    :param own: the transport's ``write``, which gathers small writes.
+    :param write: the transport's method below that, which encrypts at once.
     """
     gathers = transport._aggregator
-    if getattr(gathers, "_buffer", None) == []:
+    if getattr(gathers, "_buffer", None) == [] and transport.write is own:
         write(data)
         return
-    transport.write(data)  # behind a small write of the same turn, or on a lost connection
+    transport.write(data)  # behind a small write of the same turn, by a program's own write, or on a lost connection
     gathers.flush()
 
 
-def _send(transport: Any, write: Callable[[bytes], object] | None, data: bytes) -> None:
-    """Send what the socket takes now, and leave the rest to the reactor.
+def _sender(transport: Any, below_tls: bool) -> Callable[[bytes], object]:
+    """Return the function that sends what the socket takes now, and leaves the rest to the reactor.
 
-    An error is left to the reactor as well: it meets the same error, and tells the protocol.
+    It leaves an error to the reactor as well, which meets the same error, and tells the protocol.
 
-    :param write: the transport's own ``write`` if that is replaced by this function; None: ``transport.write``.
+    :param below_tls: the function replaces ``transport.write``.
     """
-    if (
-        len(data) <= DIRECT_WRITE_MAX_BYTES
-        and transport.connected
-        and not transport.disconnecting
-        and not transport.dataBuffer
-        and not transport._tempDataBuffer
-        and not transport._writeDisconnected
-        and not transport.TLS  # a program may call startTLS at any time
-    ):
-        sent = transport.writeSomeData(data)
-        if sent.__class__ is int:
-            if sent == len(data):
-                return
-            data = data[sent:]
-    if write is None:
-        transport.write(data)
-    else:
-        write(data)
+    own = transport.write
+
+    def send(data: bytes) -> None:
+        if (
+            len(data) <= DIRECT_WRITE_MAX_BYTES
+            and transport.connected
+            and not transport.disconnecting
+            and not transport.dataBuffer
+            and not transport._tempDataBuffer
+            and not transport._writeDisconnected
+            and not transport.TLS
+            and transport.write == expected
+        ):
+            sent = transport.writeSomeData(data)
+            if sent.__class__ is int:
+                if sent == len(data):
+                    return
+                data = data[sent:]
+        if below_tls:
+            own(data)
+        else:
+            transport.write(data)
+
+    expected = send if below_tls else own
+    return send

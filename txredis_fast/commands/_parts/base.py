@@ -95,6 +95,8 @@ class Recovery:
         """
         try:
             sent = self._again(error)
+            if sent is not None and not isinstance(sent, Deferred):  # of a program's execute_command
+                sent = defer.maybeDeferred(lambda: sent)
         except BaseException:
             deferred.errback()
             return
@@ -109,6 +111,15 @@ class Recovery:
         error = failure.value
         sent = self._again(error) if isinstance(error, Exception) else None
         return failure if sent is None else sent
+
+    def noting(self, note: Callable[[Exception], object]) -> Recovery:
+        """Return the same, but that a function is called with the error first."""
+
+        def again(error: Exception) -> Deferred[Any] | None:
+            note(error)
+            return self._again(error)
+
+        return Recovery(self.convert, again)
 
     def cancel(self, note: Callable[[Deferred[Any]], None], deferred: Deferred[Any]) -> None:
         """The canceller of the request's Deferred.
