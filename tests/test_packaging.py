@@ -352,3 +352,14 @@ def test_every_public_name_of_a_subpackage_exists(name):
 
 def test_the_package_says_that_it_is_typed():
     assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.once
+def test_a_module_of_more_than_500_lines_says_why():
+    long = []
+    for path in sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyx")]):
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > 500:
+            long.append(path.name)
+            assert "ore than 500 lines" in text.split('"""')[1], path
+    assert len(long) < 9, long

@@ -4,6 +4,8 @@ Each constructor is one line over the ``make...`` function of its kind. Further 
 documented on :class:`~txredis_fast.ConnectionOptions`. Those whose name begins with ``lazy`` return the handler at
 once and connect in the background; the others return a Deferred that fires with the handler once all connections are
 up, and fails with :exc:`ConnectionFailedError` when that is given up. Wrong arguments raise ``ValueError``.
+
+More than 500 lines, because the sixteen signatures of txredisapi are written out.
 """
 
 from __future__ import annotations

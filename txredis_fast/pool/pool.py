@@ -7,6 +7,8 @@ A connection over an endpoint joins the pool one reactor turn after its handshak
 middle of the endpoint's own bookkeeping. If an exception is raised while it joins, the connection is closed: it would
 be up and never used.
 
+More than 500 lines, because a pool is one class: each of its steps reads or changes the same state.
+
 This module must not know single commands.
 """
 
