@@ -180,7 +180,7 @@ def test_a_room_has_few_modules_and_says_what_it_is():
 #: How the name of a tunable says its unit, or what it counts.
 UNIT = re.compile(
     r"_(BYTES|SECONDS|PER_SECOND|PER_TURN|CHARACTERS|REQUESTS|COMMANDS|ELEMENTS|KEYS|AGGREGATES|CONNECTIONS)$"
-    r"|_(DEPTH|GRACES|PROBES|TRIES|BURST|COUNTED|KEPT)$"
+    r"|_(DEPTH|GRACES|PROBES|TRIES|TURNS|BURST|COUNTED|KEPT)$"
 )
 
 

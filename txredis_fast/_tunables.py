@@ -145,6 +145,9 @@ BLOCKING_IDLE_SECONDS: Final = 30.0
 UNBLOCK_DELAY_SECONDS: Final = 0.01
 #: How often it is sent: over 2.5 seconds, then the connection is closed.
 UNBLOCK_MAX_TRIES: Final = 8
+#: How often the timer for the health of a pool's connections rings, at most, while each of them is examined once. More
+#: would spread the PINGs better, and cost more turns of the reactor.
+HEALTH_TURNS: Final = 16
 #: Seconds without data until TCP sends a probe, at most: Linux allows no more.
 KEEPALIVE_MAX_IDLE_SECONDS: Final = 32_767
 #: Probes of TCP without an answer until a link is lost.

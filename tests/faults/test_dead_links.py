@@ -12,9 +12,11 @@ from testbed.proxy import proxied
 from testbed.scripted import MemoryEndpoint, Session, answering, settle
 from testbed.support import connect, connected, failed, fired, pending
 from testbed.ways import Fault
+from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
-from txredis_fast.pool.health import keep_alive
+from txredis_fast._tunables import HEALTH_TURNS
+from txredis_fast.pool.health import HealthChecks, keep_alive
 
 pytestmark = pytest.mark.promise(
     "With ``healthCheckInterval`` a half-open connection is detected within that interval plus the limit of a reply",
@@ -108,12 +110,64 @@ def test_an_idle_connection_stays_and_one_that_is_used_is_not_asked(both, clock)
     memory.close()
 
 
-def test_each_connection_has_one_timer_that_ends_with_it(both, clock):
+def test_a_pool_has_one_timer_that_ends_with_its_last_connection(both, clock):
     memory = Links(clock, size=5, healthCheckInterval=4)
-    assert len(clock.getDelayedCalls()) == 5
+    assert len(clock.getDelayedCalls()) == 1
     memory.let_pass(50)
-    assert len(clock.getDelayedCalls()) == 5
+    assert len(clock.getDelayedCalls()) == 1
     memory.close()
+    assert not clock.getDelayedCalls()
+
+
+def test_the_timer_of_a_large_pool_rings_a_bounded_number_of_times(both, clock, monkeypatch):
+    rings = []
+    examine = HealthChecks._examine
+    monkeypatch.setattr(HealthChecks, "_examine", lambda self: (rings.append(clock.seconds()), examine(self)))
+    memory = Links(clock, size=100, healthCheckInterval=4)
+    memory.let_pass(40)
+    assert len(rings) <= 20 * HEALTH_TURNS + 1
+    assert memory.pings() >= 100 * 8, "each connection was examined"
+    memory.vanish()
+    memory.let_pass(10)
+    assert memory.factory.size == 0 or len(memory.endpoint.links) == 200
+    memory.close()
+
+
+def test_connections_that_come_at_different_times_are_examined_in_their_turns(clock):
+    class Fake:
+        def __init__(self):
+            self.replyTimeout = None
+            self.paused = False
+            self.callLater = clock.callLater
+            self.lost = Deferred()
+            self.whenDisconnected = lambda: self.lost
+            self.pinged = []
+            self.link = self
+            self.clock_seconds = clock.seconds
+            self.reader = self.blocked_by = None
+            self.requests = self
+            self.waiting = ()
+            self.progress = None
+
+        def execute_stock(self, *args):
+            self.pinged.append(clock.seconds())
+            return Deferred()
+
+    checks = HealthChecks(lambda connection: True)
+    fakes = []
+    for _ in range(3):
+        fakes.append(Fake())
+        checks.add(fakes[-1], 4)
+        clock.advance(0.5)
+    fakes[1].lost.callback(fakes[1])
+    for _ in range(80):
+        clock.advance(0.1)
+    assert fakes[1].pinged == []
+    for number, late in ((0, 0), (2, 1.0)):
+        assert [round(each - late) for each in fakes[number].pinged[:3]] == [2, 4, 6], fakes[number].pinged
+    fakes[0].lost.callback(fakes[0])
+    fakes[2].lost.callback(fakes[2])
+    assert not clock.getDelayedCalls()
 
 
 def test_a_transaction_that_rests_gets_no_PING_among_its_replies(both, clock):

@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 from testbed.scripted import listening
 from testbed.support import failed, fired, pending, use_implementation
-from testbed.wire import bulk
+from testbed.wire import bulk, command
 from twisted.internet import tcp
 from twisted.internet.endpoints import _WrappingProtocol
 from twisted.internet.error import ConnectionDone
@@ -126,6 +126,7 @@ def test_a_list_of_large_values(both, enabled, link_of):
 def test_a_connection_lost_in_the_middle(both, enabled, link_of, ending):
     link = link_of()
     deferred = link.protocol.get("key")
+    assert link.other.recv(100) == command("GET", "key")  # closed with this unread, it would be reset, too
     link.sends(b"$%d\r\n" % SIZE + VALUE[: SIZE // 2])
     if ending == "reset":
         link.other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .._reactor import current_reactor
 from .._tunables import IDLE_CLOSE_SECONDS
 from .._types import Argument, Arguments, Result
 from ..batching import Pipeline, Transaction
@@ -159,6 +160,14 @@ class Link(Lifecycle):
     def start_deadline(self, timeout: float) -> float:
         """Start the queue's timer if it does not run; return the deadline: the reactor time in ``timeout`` seconds."""
         return self.protocol._deadline(timeout)
+
+    @property
+    def clock_seconds(self) -> Callable[[], float]:
+        """Tells the time of the clock that the protocol's ``callLater`` runs on."""
+        clock: Any = getattr(self.protocol.callLater, "__self__", None)
+        if clock is self.protocol or not hasattr(clock, "seconds"):
+            clock = current_reactor()
+        return clock.seconds  # type: ignore[no-any-return]
 
     def progress(self) -> tuple[int, int]:
         """Number of bytes received, and number of these passed to the parser."""

@@ -27,7 +27,6 @@ from twisted.python import log
 from twisted.python.failure import Failure
 
 from .._checks import Credential, check_error_handler
-from .._reactor import current_reactor
 from .._tunables import BLOCKING_SLACK_SECONDS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
 from .._types import Arguments, Reply, Result
 from ..commands._parts import longest_wait
@@ -397,11 +396,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         deadline = self._requests.usual_deadline(timeout)
         if deadline is not None:
             return deadline
-        call_later = self.callLater
-        clock: Any = getattr(call_later, "__self__", None)
-        if clock is self or not hasattr(clock, "seconds"):
-            clock = current_reactor()
-        return self._requests.start_deadline(timeout, call_later, clock.seconds)
+        return self._requests.start_deadline(timeout, self.callLater, self.link.clock_seconds)
 
     def _host_later(self) -> Any:
         """Host for follow-up commands (EVAL after NOSCRIPT), captured at send time.

@@ -59,12 +59,6 @@ Command: TypeAlias = tuple[Arguments, PostProc | None, bool]
 _Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, bool]]
 
 
-class _Receiver(Protocol):
-    """A subscriber."""
-
-    def messageReceived(self, pattern: Reply, channel: Reply, message: Reply) -> Result: ...
-
-
 def may_be_long(convert: PostProc, reply: Reply) -> bool:
     """Whether the conversion of a reply may take long: a cheap test before :func:`parts_of`."""
     return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
@@ -220,6 +214,12 @@ class BatchRequest:
             self.deferred.errback(error)
 
 
+class _Receiver(Protocol):
+    """A subscriber, as far as its queue calls it."""
+
+    def messageReceived(self, pattern: Reply, channel: Reply, message: Reply, /) -> Result: ...
+
+
 class RequestQueue:
     """The requests of one connection, oldest first.
 
@@ -230,6 +230,7 @@ class RequestQueue:
 
     :ivar waiting: the queue itself; the next reply belongs to ``waiting[0]``.
     :ivar outgoing: commands collected for one write; None: each command is written at once.
+    :ivar message_kind: type byte of the messages that :meth:`deliver_messages` delivers; None: it delivers none.
     :ivar transport: transport that commands are written to at once; None: ``write`` writes them.
     :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
     :ivar charset: charset of the connection; see ``ConnectionOptions``.
@@ -461,10 +462,10 @@ class RequestQueue:
     def deliver_messages(
         self, reader: Reader, receiver: _Receiver, took: Callable[[Result], object], failed: Callable[[], object]
     ) -> None:
-        """Call ``receiver.messageReceived`` for each published message that comes next, until :attr:`stopped`.
+        """Call ``receiver.messageReceived`` for each complete published message, until a reply of another kind.
 
-        :param took: is given what a call returned, if that is not None.
-        :param failed: is called while an exception that a call raised is handled.
+        :param took: called with the result of such a call, if it is not None.
+        :param failed: called in the handler of an exception that such a call has raised.
         """
         get_message = reader.get_message
         while self.message_kind is not None and not self.stopped:
@@ -604,9 +605,9 @@ def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
 
 
 def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Method:
-    """As :func:`fast_path_of_pool`, for a handler's method that is given the name of a command.
+    """As :func:`fast_path_of_pool`, for a handler's ``execute_command``.
 
-    :param plain_names: names of commands that the shared connection may be given without a further look.
+    :param plain_names: names of commands that need no check before they use the shared connection.
     """
     return execute_command
 

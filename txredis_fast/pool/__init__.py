@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
-from .health import HealthCheck, keep_alive
+from .health import HealthChecks, keep_alive
 from .pool import Pool
 from .slot import PoolSlot
 
 __all__ = [
     "BlockingLane",
     "ConnectionQueue",
-    "HealthCheck",
+    "HealthChecks",
     "Pool",
     "PoolSlot",
     "keep_alive",

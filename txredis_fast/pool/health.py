@@ -1,7 +1,7 @@
 """Detection of dead links: by a PING on an idle connection, and by TCP keepalive.
 
-A link whose other end has vanished without a FIN or RST looks like an idle one. :class:`HealthCheck` has one timer, for
-one connection, and sends a PING when nothing has been received for a while.
+A link whose other end has vanished without a FIN or RST looks like an idle one. :class:`HealthChecks` has one timer for
+all connections of a pool, and sends a PING on each on which nothing has been received for a while.
 
 This module must not know how connections are made or lost, nor single commands but PING.
 """
@@ -9,73 +9,145 @@ This module must not know how connections are made or lost, nor single commands 
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
-from .._tunables import KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
+from .._tunables import HEALTH_TURNS, KEEPALIVE_MAX_IDLE_SECONDS, KEEPALIVE_PROBES
 from ..connection import RedisProtocol
 from ..exceptions import ReplyTimeoutError
 from ..inflight import LastLook
 from ..transport import cancel_timer
 
-__all__ = ["HealthCheck", "keep_alive"]
+__all__ = ["HealthChecks", "keep_alive"]
 
 
-class HealthCheck:
-    """Aborts a connection whose link is dead.
+class HealthChecks:
+    """Aborts the connections of a pool whose links are dead.
 
-    When nothing has been received for half of ``interval``, it sends a PING, unless a reply is due anyway. If nothing
-    is received within the time that a reply may take, the link counts as dead. Connections that wait for a blocking
-    command, and those whose reading this side has paused, are neither sent a PING nor aborted. A connection that is
-    lent, to a transaction, is sent no PING, whose reply would be among the transaction's.
+    When nothing has been received on a connection for half of ``interval``, it is sent a PING, unless a reply is due
+    anyway. If nothing is received within the time that a reply may take, the link counts as dead. Connections that wait
+    for a blocking command, and those whose reading this side has paused, are neither sent a PING nor aborted. A
+    connection that is lent, to a transaction, is sent no PING, whose reply would be among the transaction's.
+
+    The connections are examined in the order in which it is their turn, several of them when the timer rings: it rings
+    at most ``HEALTH_TURNS`` times in the time from one examination of a connection to the next.
+    """
+
+    def __init__(self, is_free: Callable[[RedisProtocol], bool]) -> None:
+        """Begin with no connections.
+
+        :param is_free: returns whether a connection is lent to no caller.
+        """
+        self._is_free = is_free
+        #: Of each connection: when it is its turn, a number that tells equal times apart, and its check.
+        self._turns: list[tuple[float, int, _Check]] = []
+        self._numbers = itertools.count()
+        self._live = 0
+        self._timer: IDelayedCall | None = None
+
+    def add(self, connection: RedisProtocol, interval: float) -> None:
+        """Examine a connection until it is lost.
+
+        :param interval: in seconds. A reply may take as long, or ``replyTimeout`` if that is shorter.
+        """
+        check = _Check(connection, interval, self._is_free)
+        self._queue(check)
+        self._live += 1
+        if self._timer is None or self._turns[0][2] is check:
+            self._start_timer(0.0)
+        connection.whenDisconnected().addCallback(self._remove, check)
+
+    def _queue(self, check: _Check) -> None:
+        heapq.heappush(self._turns, (check.seconds() + check.pace, next(self._numbers), check))
+
+    def _start_timer(self, least: float) -> None:
+        """Start the timer for the first turn.
+
+        :param least: seconds from now at least.
+        """
+        cancel_timer(self._timer)
+        self._timer = None
+        if self._turns:
+            due, _, check = self._turns[0]
+            self._timer = check.call_later(max(least, due - check.seconds()), self._examine)
+
+    def _examine(self) -> None:
+        self._timer = None
+        least = 0.0
+        try:
+            while self._turns and self._turns[0][0] <= self._turns[0][2].seconds():
+                _, _, check = heapq.heappop(self._turns)
+                least = check.pace / HEALTH_TURNS
+                if check.connection is not None:
+                    self._queue(check)
+                    check.look(check.connection)
+        finally:
+            self._start_timer(least)
+
+    def _remove(self, connection: RedisProtocol, check: _Check) -> RedisProtocol:
+        check.stop()  # it is taken out when its turn comes, so that the end of many costs no more than that of each
+        self._live -= 1
+        if not self._live:
+            self._turns.clear()
+            self._start_timer(0.0)
+        return connection
+
+
+class _Check:
+    """What is known of one connection.
+
+    :ivar connection: None once it is lost.
+    :ivar pace: seconds from one examination to the next.
+    :ivar call_later: of the connection's clock, whose time :ivar seconds: tells.
     """
 
     def __init__(self, connection: RedisProtocol, interval: float, is_free: Callable[[RedisProtocol], bool]) -> None:
-        """Start the timer.
-
-        :param interval: in seconds. A reply may take as long, or ``replyTimeout`` if that is shorter.
-        :param is_free: returns whether the connection is lent to no caller.
-        """
-        self._connection = connection
+        self.connection: RedisProtocol | None = connection
+        self.call_later = connection.callLater
+        self.seconds = connection.link.clock_seconds
         self._half = interval / 2
         self._patience = min(interval, connection.replyTimeout or interval)
-        self._pace = min(self._half, self._patience)
+        self.pace = min(self._half, self._patience)
         self._is_free = is_free
         #: Bytes received at the last check; seconds since then without any; seconds that a reply has been due.
-        self._heard = self._how_much_has_come()
+        self._heard = _how_much_has_come(connection)
         self._silent = 0.0
         self._due: float | None = None
+        #: The last look at a link that seems to be dead; while it is under way, there are no others.
         self._last_look = LastLook(connection.link.progress, self._judge)
-        self._timer: IDelayedCall | None = connection.callLater(self._pace, self._look)
-        connection.whenDisconnected().addCallback(self._stop)
 
-    def _look(self) -> None:
-        self._timer = None
-        heard = self._how_much_has_come()
-        if heard != self._heard or self._cannot_be_judged():
+    def look(self, connection: RedisProtocol) -> None:
+        """Examine the connection, when it is its turn."""
+        if self._last_look.timer is not None:
+            return
+        heard = _how_much_has_come(connection)
+        if heard != self._heard or _cannot_be_judged(connection):
             self._heard, self._silent, self._due = heard, 0.0, None
         else:
-            self._silent += self._pace
-            if not self._goes_on():
-                self._last_look.begin(self._connection.callLater)
-                return
-        self._timer = self._connection.callLater(self._pace, self._look)
+            self._silent += self.pace
+            if not self._goes_on(connection):
+                self._last_look.begin(connection.callLater)
 
     def _judge(self) -> None:
         """Abort, unless the reactor has read something by now: after a long turn, data may have lain in the socket."""
-        if self._how_much_has_come() != self._heard:
-            self._look()
+        connection = self.connection
+        if connection is None:
+            return
+        heard = _how_much_has_come(connection)
+        if heard != self._heard:
+            self._heard, self._silent, self._due = heard, 0.0, None
             return
         error = ReplyTimeoutError(f"Nothing came from the server for {self._silent:g} seconds")
         error.silent = True
-        self._connection.link.abort(error)
+        connection.link.abort(error)
 
-    def _goes_on(self) -> bool:
+    def _goes_on(self, connection: RedisProtocol) -> bool:
         """Nothing was received: send a PING or await the reply that is due; False if that took too long."""
-        connection = self._connection
         waiting = connection.link.requests.waiting
         if not waiting:
             self._due = None
@@ -86,22 +158,23 @@ class HealthCheck:
         elif self._due is None:
             self._due = 0.0
         else:
-            self._due += self._pace
+            self._due += self.pace
         return self._due is None or self._due < self._patience
 
-    def _cannot_be_judged(self) -> bool:
-        blocked_by = self._connection.link.blocked_by
-        return self._connection.paused or (blocked_by is not None and not blocked_by.called)
-
-    def _how_much_has_come(self) -> tuple[int, int]:
-        reader = self._connection.link.reader
-        return (0, 0) if reader is None else (reader.fed, reader.awaited)
-
-    def _stop(self, connection: RedisProtocol) -> Any:
-        timer, self._timer = self._timer, None
-        cancel_timer(timer)
+    def stop(self) -> None:
+        """Leave nothing in the reactor: the connection is lost."""
+        self.connection = None
         self._last_look.stop()
-        return connection
+
+
+def _cannot_be_judged(connection: RedisProtocol) -> bool:
+    blocked_by = connection.link.blocked_by
+    return connection.paused or (blocked_by is not None and not blocked_by.called)
+
+
+def _how_much_has_come(connection: RedisProtocol) -> tuple[int, int]:
+    reader = connection.link.reader
+    return (0, 0) if reader is None else (reader.fed, reader.awaited)
 
 
 def keep_alive(transport: Any, interval: float) -> None:

@@ -33,7 +33,7 @@ from ..transport import guard_connection
 from .backoff import Backoff
 from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
-from .health import HealthCheck, keep_alive
+from .health import HealthChecks, keep_alive
 from .refusals import passes_by_itself
 from .reset import end_in_order, reset
 from .slot import PoolSlot
@@ -93,6 +93,7 @@ class Pool(Backoff, Factory):
         self.connectionQueue = ConnectionQueue(
             self.pool_timeout, self.why_not_connected, self.reset_connection, self.observer, options.whenFull == "fail"
         )
+        self._health = HealthChecks(lambda connection: connection in self.connectionQueue.pending)
         self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
         self.login_number = 0
         self.lane: BlockingLane | None = None
@@ -306,7 +307,7 @@ class Pool(Backoff, Factory):
         conn.link.was_pooled = True
         interval = seconds_or(self.healthCheckInterval, 0)
         if interval and conn.answersPing:
-            HealthCheck(conn, interval, lambda each: each in self.connectionQueue.pending)
+            self._health.add(conn, interval)
         self.connectionQueue.put(conn)
 
     def delConnection(self, conn: RedisProtocol) -> None:

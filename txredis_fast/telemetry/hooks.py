@@ -57,7 +57,7 @@ class CommandHook(Protocol):
 
         :param token: what ``command_started`` returned.
         :param error: None if it was answered; else the exception that it fails with; of a pipeline, the first error
-        reply.
+            reply.
         """
 
 
