@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,28 +120,27 @@ class Roads(contextlib.ExitStack):
                 self._tls = self.enter_context(embedded_tls_server())
             except UsageError as error:
                 self._no_tls = str(error)
-            self._counted = self.count([name for name in instructions.ROADS if name in self.limits])
+            self._counted = self.count([name for name in instructions.ROADS if name in self.limits], 0)
+            again = [name for name in self._counted if self.exceeded(name)]
+            more = [self.count(again, layout) for layout in range(1, instructions.LAYOUTS)] if again else []
+            for name_ in again:  # one layout of memory can cost 5 %; a regression costs that in all of them
+                self._counted[name_] = statistics.median([self._counted[name_], *(counts[name_] for counts in more)])
         if name not in self._counted:
             pytest.skip(self._no_tls)
 
-    def count(self, names: list[str]) -> dict[str, float]:
-        """Count the instructions of some kinds of work, in a process of their own."""
+    def count(self, names: list[str], layout: int) -> dict[str, float]:
+        """Count the instructions of some kinds of work, in one process."""
         workloads = [workload for name, workload in by_name(make_workloads()).items() if name in names]
         workloads = [workload for workload in workloads if self._tls is not None or not workload.spec.tls]
         workloads.sort(key=lambda workload: instructions.ROADS.index(workload.name))
         drivers = [find_driver(budget.DRIVER)]
-        counted = instructions.count(self._address, self._tls, "default", workloads, drivers)
+        counted = instructions.count(self._address, self._tls, "default", workloads, drivers, layout)
         return {workload: figure for workload, _, figure in counted}
 
     def exceeded(self, name: str) -> str | None:
-        """What exceeds the budget, counted up to three times: the layout of memory can cost 2 %, but not every time."""
+        """A sentence if the work exceeds its budget."""
         assert self._counted is not None
-        limit = self.limits[name]
-        for _ in range(2):
-            if budget.exceeded(name, self._counted[name], limit) is None:
-                return None
-            self._counted[name] = min(self._counted[name], self.count([name])[name])
-        return budget.exceeded(name, self._counted[name], limit)
+        return budget.exceeded(name, self._counted[name], self.limits[name])
 
 
 @pytest.mark.speed
