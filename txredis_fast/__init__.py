@@ -4,12 +4,15 @@
 
     import txredis_fast as redis
 
-    rc = await redis.ConnectionPool()
-    await rc.set("greeting", "hello")
-    await rc.get("greeting")  # 'hello'
+    async with redis.connect("redis://localhost:6379") as rc:
+        await rc.set("greeting", "hello")
+        await rc.get("greeting")  # 'hello'
 
-There are ten ways in. The first eight make a handler, which has every command as a method; :class:`ConnectionOptions`
-documents the options that they share.
+``connect`` is the way in for new programs: it takes every URL and option, fails with the server and the reason if there
+is no server, and guesses no numbers.
+
+There are ten more ways in. The first eight make a handler, which has every command as a method.
+:class:`ConnectionOptions` documents the options that they share.
 
 - ``Connection``, ``lazyConnection``: one TCP connection to a server.
 - ``ConnectionPool``, ``lazyConnectionPool``: a pool of TCP connections to a server.
@@ -33,6 +36,7 @@ from typing import Any
 
 from ._implementation import IMPLEMENTATION
 from .api import (
+    Connecting,
     Connection,
     ConnectionPool,
     ShardedConnection,
@@ -41,6 +45,7 @@ from .api import (
     ShardedUnixConnectionPool,
     UnixConnection,
     UnixConnectionPool,
+    connect,
     from_endpoint,
     from_url,
     install,
@@ -112,6 +117,7 @@ __all__ = [
     "BusyError",
     "CommandHook",
     "CommandInfo",
+    "Connecting",
     "Connection",
     "ConnectionFailedError",
     "ConnectionHandler",
@@ -171,6 +177,7 @@ __all__ = [
     "UnixConnectionPool",
     "WatchError",
     "WrongTypeError",
+    "connect",
     "encode_command",
     "from_endpoint",
     "from_url",

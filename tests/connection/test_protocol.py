@@ -443,6 +443,46 @@ def test_while_paused_nothing_is_delivered():
     assert fired(d) == "a"
 
 
+def test_a_batch_whose_callback_pauses_is_the_last_that_is_delivered():
+    protocol, _ = connected()
+    batch = protocol.execute_batch([(("GET", key), None, False) for key in "ab"])
+    after = protocol.get("c")
+    batch.addCallback(lambda replies: protocol.pauseProducing() or replies)
+    protocol.dataReceived(b"$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n")
+    assert fired(batch) == ["a", "b"]
+    assert pending(after)
+    protocol.resumeProducing()
+    assert fired(after) == "c"
+
+
+class Declares:
+    """A program's mixin, whose attributes have the names of a connection's."""
+
+    transport = None
+    charset = "latin-1"
+    replyTimeout = None
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        type("Subclass", (redis.RedisProtocol,), {"transport": None, "charset": "latin-1", "replyTimeout": None}),
+        type("Mixed", (Declares, redis.RedisProtocol), {}),
+        type("Later", (type("Earlier", (Declares, redis.SubscriberProtocol), {}),), {}),
+    ],
+)
+def test_a_class_attribute_does_not_hide_an_attribute_of_the_connection(cls):
+    clock = Clock()
+    protocol = cls(charset="utf-8", replyTimeout=3)
+    protocol.callLater = clock.callLater
+    transport = connect(protocol)
+    d = protocol.get("k\xe9")
+    assert transport.take() == command("GET", "k\xe9".encode())
+    clock.advance(3)
+    clock.advance(0)
+    failed(d, redis.ReplyTimeoutError)
+
+
 # -- transactions and pipelines on the object itself
 
 
@@ -574,3 +614,16 @@ def test_what_gives_a_connection_up_while_it_is_lost_leaves_its_transport_alone(
     transport.loseConnection()
     assert fired(lost) is None
     assert not transport.aborted
+
+
+def test_a_subclass_may_look_at_its_attributes_before_it_calls_the_base_class():
+    seen = []
+
+    class Early(redis.RedisProtocol):
+        def __init__(self):
+            seen.append((self.transport, self.charset, self.replyTimeout))
+            super().__init__(charset=None, replyTimeout=3)
+            seen.append((self.transport, self.charset, self.replyTimeout))
+
+    Early()
+    assert seen == [(None, "utf-8", None), (None, None, 3)]

@@ -617,3 +617,27 @@ def test_the_keyword_timeout_of_a_command_is_its_own_without_a_lane_too(clock):
     assert outcomes == []
     assert pool.answer(b"*-1\r\n") == command("BRPOP", "q", 2)
     assert outcomes == [None]
+
+
+def raises(*args):
+    raise RuntimeError("injected")
+
+
+@pytest.mark.parametrize("how", ["cancelled", "overdue"])
+def test_the_caller_of_a_command_given_up_is_told_whatever_is_raised_meanwhile(lane, clock, monkeypatch, how):
+    a = lane()
+    d = a.rc.execute_command("BLPOP", "q", 0, timeout=3)
+    a.settle()
+    monkeypatch.setattr(a.factory.blockingLane, "messenger_for", raises)
+    with pytest.raises(RuntimeError, match="injected"):
+        d.cancel() if how == "cancelled" else clock.pump([3, 0, 0])
+    failed(d, CancelledError if how == "cancelled" else redis.ReplyTimeoutError)
+
+
+def test_a_command_that_cannot_begin_to_wait_leaves_no_timer(lane, clock, monkeypatch):
+    a = lane()
+    before = len(clock.getDelayedCalls())
+    monkeypatch.setattr(a.factory.blockingLane, "get", raises)
+    with pytest.raises(RuntimeError, match="injected"):
+        a.rc.execute_command("BLPOP", "q", 0, timeout=3)
+    assert len(clock.getDelayedCalls()) == before

@@ -133,30 +133,34 @@ def test_the_timer_of_a_large_pool_rings_a_bounded_number_of_times(both, clock, 
     memory.close()
 
 
+class Fake:
+    """A connection, as far as its checks know it."""
+
+    def __init__(self, clock):
+        self.replyTimeout = None
+        self.paused = False
+        self.callLater = clock.callLater
+        self.lost = Deferred()
+        self.whenDisconnected = lambda: self.lost
+        self.clock = clock
+        self.pinged = []
+        self.link = self
+        self.clock_seconds = clock.seconds
+        self.reader = self.blocked_by = None
+        self.requests = self
+        self.waiting = ()
+        self.progress = None
+
+    def execute_stock(self, *args):
+        self.pinged.append(self.clock.seconds())
+        return Deferred()
+
+
 def test_connections_that_come_at_different_times_are_examined_in_their_turns(clock):
-    class Fake:
-        def __init__(self):
-            self.replyTimeout = None
-            self.paused = False
-            self.callLater = clock.callLater
-            self.lost = Deferred()
-            self.whenDisconnected = lambda: self.lost
-            self.pinged = []
-            self.link = self
-            self.clock_seconds = clock.seconds
-            self.reader = self.blocked_by = None
-            self.requests = self
-            self.waiting = ()
-            self.progress = None
-
-        def execute_stock(self, *args):
-            self.pinged.append(clock.seconds())
-            return Deferred()
-
     checks = HealthChecks(lambda connection: True)
     fakes = []
     for _ in range(3):
-        fakes.append(Fake())
+        fakes.append(Fake(clock))
         checks.add(fakes[-1], 4)
         clock.advance(0.5)
     fakes[1].lost.callback(fakes[1])
@@ -167,6 +171,50 @@ def test_connections_that_come_at_different_times_are_examined_in_their_turns(cl
         assert [round(each - late) for each in fakes[number].pinged[:3]] == [2, 4, 6], fakes[number].pinged
     fakes[0].lost.callback(fakes[0])
     fakes[2].lost.callback(fakes[2])
+    assert not clock.getDelayedCalls()
+
+
+def test_an_examination_that_takes_longer_than_the_pace_ends(clock, monkeypatch):
+    checks = HealthChecks(lambda connection: True)
+    fakes = [Fake(clock) for _ in range(10)]
+    for fake in fakes:
+        checks.add(fake, 4)
+
+    def slowly(fake, *args):
+        fake.pinged.append(args)
+        clock.rightNow += 1
+        assert len(fake.pinged) < 10, "the reactor gets no turn"
+        return Deferred()
+
+    monkeypatch.setattr(Fake, "execute_stock", slowly)
+    clock.advance(2)
+    assert [len(fake.pinged) for fake in fakes] == [1] * 10
+    for fake in fakes:
+        fake.lost.callback(fake)
+    assert not clock.getDelayedCalls()
+
+
+def test_lost_connections_are_not_kept_until_it_is_their_turn(clock):
+    checks = HealthChecks(lambda connection: True)
+    stays = Fake(clock)
+    checks.add(stays, 600)
+    for _ in range(100):
+        fake = Fake(clock)
+        checks.add(fake, 600)
+        fake.lost.callback(fake)
+    assert len(checks._turns) <= 20
+    clock.advance(300)
+    assert len(stays.pinged) == 1
+    stays.lost.callback(stays)
+    assert not clock.getDelayedCalls()
+
+
+def test_a_connection_that_cannot_be_added_leaves_no_timer(clock):
+    checks = HealthChecks(lambda connection: True)
+    fake = Fake(clock)
+    fake.whenDisconnected = None
+    with pytest.raises(TypeError):
+        checks.add(fake, 4)
     assert not clock.getDelayedCalls()
 
 

@@ -329,3 +329,34 @@ async def test_lost_replies_never_give_a_second_execution(server):
         assert lost >= LOST_REPLIES
         assert set(counts) <= {b"1", None}
         assert counts.count(b"1") > 0.9 * lost, "they were executed: only the replies are lost"
+
+
+def test_a_script_that_the_server_lacks_gets_no_more_attempts_than_any_command(clock):
+    sent = []
+
+    def script(session):
+        while True:
+            args = yield
+            sent.append(args[0])
+            if args[0] != b"EVALSHA":
+                session.reset()
+                return
+            session.send(b"-NOSCRIPT No matching script\r\n")
+
+    factory = RedisFactory("memory", None, 1, retry=EAGER)
+    factory.initialDelay = factory.maxDelay = 0.01
+    factory.startConnecting(MemoryEndpoint(lambda: Session(script, clock), clock))
+    settle(clock)
+    d = factory.handler.retrying.eval("return 1")
+    clock.pump([0.01] * 500)
+    failed(d, redis.MaybeExecutedError)
+    assert sent == [b"EVALSHA"] + [b"EVAL"] * EAGER.attempts
+    factory.disconnect()
+
+
+def test_a_script_that_the_server_lacks_is_sent_whole_by_a_view(clock):
+    pool = Pool(retry=EAGER)
+    d = pool.handler.raw.eval("return 1")
+    pool.answer(b"-NOSCRIPT No matching script\r\n")
+    assert pool.answer(b"$1\r\n1\r\n").startswith(b"*3\r\n$4\r\nEVAL\r\n")
+    assert fired(d) == b"1"

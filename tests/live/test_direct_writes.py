@@ -148,3 +148,32 @@ async def test_a_transport_whose_write_is_another_ones_is_written_to_in_the_publ
         assert await bounded(rc.ping()) == "PONG"
         assert seen == [b"*1\r\n$4\r\nPING\r\n"]
         connection.transport = inner
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_startTLS_nothing_is_written_in_plain_text(server, certificates, monkeypatch):
+    from twisted.internet.ssl import optionsForClientTLS
+
+    plain: list[bytes] = []
+
+    class StartsTLS(redis.RedisProtocol):
+        def connectionMade(self) -> Any:
+            send = self.transport.writeSomeData
+            monkeypatch.setattr(self.transport, "writeSomeData", lambda data: plain.append(data) or send(data))
+            self.transport.startTLS(optionsForClientTLS("localhost", certificates.trust_root()))
+            return super().connectionMade()
+
+    end = TLSProxy(server.host, server.port, certificates)
+    factory = redis.RedisFactory(None, None, 1)
+    factory.protocol = StartsTLS
+    factory.clientName = "marked"
+    try:
+        reactor.connectTCP("localhost", end.port, factory)  # type: ignore[attr-defined]
+        async with opened(factory.deferred) as rc:
+            assert await bounded(rc.set("key", "marked")) == "OK"
+            await bounded(gatherResults([rc.get("key") for _ in range(10)]))
+            assert plain
+            assert b"marked" not in b"".join(plain)
+    finally:
+        factory.stopTrying()
+        await end.stop()

@@ -18,7 +18,7 @@ from twisted.internet import ssl, task
 from twisted.internet.protocol import Factory
 
 import txredis_fast as redis
-from txredis_fast.sentinel import Sentinel, connect_through_sentinels
+from txredis_fast.sentinel import Sentinel, open_through_sentinels
 
 SERVICE = "mymaster"
 
@@ -236,7 +236,8 @@ async def test_a_handler_with_sentinels_of_its_own_survives_a_fail_over(
 ) -> None:
     master, (replica,), processes = protected
     options = redis.ConnectionOptions(password="pw", poolsize=2, dbid=1)
-    made = connect_through_sentinels(addresses_of(processes), SERVICE, options, lazy, {"password": "pw"})
+    opened_ = open_through_sentinels(addresses_of(processes), SERVICE, options, lazy, {"password": "pw"})
+    made = opened_[0 if lazy else 1]
     rc = made if lazy else await made
     closing.append(rc)
     assert await rc.set("key", 1) == "OK"

@@ -180,9 +180,9 @@ class World:
     def __init__(self, clock, monkeypatch):
         self.clock = clock
         self.endpoint = TurnedEndpoint(lambda: Session(server, clock), clock)
-        for module in ("api", "sentinel.manager", "sentinel.factory"):
+        for module in ("api.constructors", "sentinel.manager", "sentinel.factory"):
             monkeypatch.setattr(f"txredis_fast.{module}.tcp_endpoint", lambda *args: self.endpoint)
-        monkeypatch.setattr("txredis_fast.api.unix_endpoint", lambda *args: self.endpoint)
+        monkeypatch.setattr("txredis_fast.api.constructors.unix_endpoint", lambda *args: self.endpoint)
 
     def pass_time(self, seconds, step=0.5):
         for _ in range(round(seconds / step)):

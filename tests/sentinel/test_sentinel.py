@@ -21,7 +21,7 @@ from txredis_fast.sentinel import (
     Sentinel,
     SentinelConnectionFactory,
     SentinelRedisProtocol,
-    connect_through_sentinels,
+    open_through_sentinels,
 )
 
 pytestmark = [
@@ -1136,7 +1136,8 @@ def test_the_class_attributes_are_those_of_txredisapi():
 
 def through(setting, isLazy, sentinel_options=None, **options):
     addresses = [(HOST, sentinel.port) for sentinel in setting.sentinels]
-    made = connect_through_sentinels(addresses, SERVICE, redis.ConnectionOptions(**options), isLazy, sentinel_options)
+    opened = open_through_sentinels(addresses, SERVICE, redis.ConnectionOptions(**options), isLazy, sentinel_options)
+    made = opened[0 if isLazy else 1]
     setting.network.settle()
     return made
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -32,6 +33,7 @@ from ..commands import Commands
 from ..commands._parts import (
     BLOCKING,
     GUARDED,
+    Recovery,
     check_alone,
     command_name,
     guarded_arguments,
@@ -55,6 +57,8 @@ from .whole_pool import tell_all
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 
 
+_Self = TypeVar("_Self", bound="ConnectionHandler")
+
 #: Commands that :meth:`ConnectionHandler.execute_command` examines, and the names of others that it was given before.
 _LOOKED_AT = BLOCKING | GUARDED
 _plain_names: set[str] = set()
@@ -67,6 +71,14 @@ class ConnectionHandler(Commands):
         self._factory = factory
         #: The factory's ``deferred``, which fires with this handler when all its connections are up.
         self._connected = factory.deferred
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.disconnect()
 
     def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
         """Close each connection after the replies to its commands in flight, and make no new ones.
@@ -131,7 +143,12 @@ class ConnectionHandler(Commands):
             args = fixed_arguments(args)
         except Exception:  # whatever str() of an argument raises
             return fail()
-        return execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
+        recovery = kwargs.get("post_proc")
+        if isinstance(recovery, Recovery):
+            # After the last attempt: within each, the attempts of the other command would be multiplied by these.
+            kwargs = {**kwargs, "post_proc": recovery.convert}
+        sent = execute_with_retries(policy, self._execute, args, kwargs, marked, lambda: factory.disconnectCalled)
+        return sent.addErrback(recovery.errback) if isinstance(recovery, Recovery) else sent
 
     @property
     def raw(self) -> CommandView:

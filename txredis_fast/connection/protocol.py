@@ -35,7 +35,7 @@ from ..exceptions import (
     NotSentError,
     ProtocolError,
 )
-from ..inflight import Command, PostProc, compiled_fast_path, limit_error
+from ..inflight import Command, PostProc, RequestQueue, compiled_fast_path, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
@@ -63,6 +63,18 @@ def _kept_by_queue(name: str) -> Any:
     return property(attrgetter(f"_requests.{name}"), set_on_queue)
 
 
+class _NoQueue:
+    """The values of these properties before ``__init__``, as a subclass may read them."""
+
+    transport: Any = None
+    charset: str | None = "utf-8"
+    reply_timeout: float | None = None
+
+
+#: The attributes of a connection that are such properties.
+_KEPT_BY_QUEUE = ("transport", "charset", "replyTimeout")
+
+
 class BaseRedisProtocol(ParsingSteps, OwnScope):
     """A connection that speaks RESP. The module's docstring lists the methods that a subclass may override.
 
@@ -84,6 +96,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     #: Whether the server answers PING on this connection at any time.
     answersPing = True
     factory: Any = None
+    _requests: RequestQueue = _NoQueue()  # type: ignore[assignment]
     #: The transport that Twisted has connected; a program may replace it.
     transport: Any = property(
         attrgetter("_requests.transport"), lambda self, transport: self.link.writing.use(transport)
@@ -92,6 +105,18 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     charset: str | None = _kept_by_queue("charset")
     #: See ``ConnectionOptions.replyTimeout``; a change applies to commands sent later.
     replyTimeout: float | None = _kept_by_queue("reply_timeout")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Restore a property that a plain class attribute hides, such as ``transport = None`` of a subclass or mixin.
+
+        In txredisapi such an attribute has no effect, because the instance's hides it. Here the queue would not be told
+        of the value.
+        """
+        super().__init_subclass__(**kwargs)
+        for name in _KEPT_BY_QUEUE:
+            nearest = next(vars(base)[name] for base in cls.__mro__ if name in vars(base))
+            if not hasattr(nearest, "__set__"):
+                setattr(cls, name, vars(BaseRedisProtocol)[name])
 
     def __init__(
         self,

@@ -314,6 +314,8 @@ cdef class RequestQueue:
                 and (<BatchRequest>request).plain
             ):
                 self._deliver_batch(<BatchRequest>request, reader, take_push)
+                if self.stopped:
+                    break
                 request = self.waiting[0] if self.waiting else None
             reply = get(request is not None and request.raw)
             if reply is _INCOMPLETE:

@@ -443,6 +443,8 @@ class RequestQueue:
             request = waiting[0] if waiting else None
             if take_reply is None and isinstance(request, BatchRequest) and self.owed and request.plain:
                 self._deliver_batch(request, reader, take_push)
+                if self.stopped:  # by a callback of the batch, or of a push
+                    break
             reply = get(waiting[0].raw if waiting else False)
             if reply is INCOMPLETE:
                 break

@@ -25,7 +25,10 @@ from .readers import digits
 __all__ = ["RedisURL"]
 
 #: The schemes of URLs.
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
+SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix", "redis+sentinel")
+
+#: Valkey's names of schemes.
+_SAME = {"valkey": "redis", "valkeys": "rediss"}
 
 _ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
 _DATABASE = "cannot read the value of dbid in the URL: behind the host, as /0, stands the number of a database"
@@ -59,7 +62,8 @@ class RedisURL:
 
         ``redis://[user[:password]@]host[:port][/db][?option=value&...]``, ``rediss://`` the same over TLS,
         ``unix://[user[:password]@]/path[?db=2&...]``, and
-        ``redis+sentinel://[user[:password]@]host:port,host:port/service[/db]``. Options are the fields of
+        ``redis+sentinel://[user[:password]@]host:port,host:port/service[/db]``; ``valkey://`` and ``valkeys://`` are
+        ``redis://`` and ``rediss://``. Options are the fields of
         :class:`ConnectionOptions`, each given once; user, password and path are percent-encoded. A user or a password
         that is not UTF-8 then is bytes. An IPv6 address stands in brackets, with its zone behind ``%25``:
         ``[fe80::1%25eth0]``.
@@ -121,7 +125,7 @@ def _take_apart(url: object) -> tuple[str, str, str, str, str]:
         raise ValueError(f"{_ENCODED}, [ is %5B, ] is %5D")
     if parts[5]:
         raise ValueError(_ENCODED if "@" in parts[5] else "a Redis URL has no fragment: # is %23")
-    return scheme, credentials, hosts, parts[3], parts[4] or ""
+    return _SAME.get(scheme, scheme), credentials, hosts, parts[3], parts[4] or ""
 
 
 def _is_utf8(text: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -54,7 +54,7 @@ class BlockingCommand:
         batch: Sequence[Sequence[Any]] | None,
     ) -> None:
         """Wait for a connection of the lane; the parameters are those of :meth:`BlockingLane.run`."""
-        self.deferred: Deferred[Any] = Deferred(lambda _: self._give_up())
+        self.deferred: Deferred[Any] = Deferred(lambda _: self._cancelled())
         self.state = _WAITING
         self._lane = lane
         self._send = send
@@ -64,7 +64,11 @@ class BlockingCommand:
         self._limit: TimeLimit | None = None
         if timeout is not None:
             self._limit = TimeLimit(current_reactor(), timeout, lambda: self._overdue(timeout), self._progress)
-        self._getting = lane.get()
+        try:
+            self._getting = lane.get()
+        except BaseException:
+            self._stop_timer()
+            raise
         try:
             self._getting.addCallbacks(self._got, self._got_none)
         except BaseException:
@@ -140,13 +144,22 @@ class BlockingCommand:
         return (0, 0) if self.state is _WAITING else self._connection.link.progress()
 
     def _overdue(self, timeout: float) -> None:
-        waiting = self.state is _WAITING
-        why = self._lane.why_not_connected()
-        self._give_up()
-        if waiting:
-            self.deferred.errback(NotSentError(f"{why} (waited {timeout} seconds)"))
-        else:
-            self.deferred.errback(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
+        error: Exception = ReplyTimeoutError(f"Not received Redis response in {timeout} seconds")
+        try:
+            if self.state is _WAITING:
+                error = NotSentError(f"{self._lane.why_not_connected()} (waited {timeout} seconds)")
+        finally:
+            try:
+                self._give_up()
+            finally:
+                self.deferred.errback(error)
+
+    def _cancelled(self) -> None:
+        try:
+            self._give_up()
+        except BaseException:
+            self.deferred.errback(CancelledError())
+            raise
 
     def _give_up(self) -> None:
         waiting = self.state is _WAITING

@@ -56,11 +56,15 @@ class HealthChecks:
         :param interval: in seconds. A reply may take as long, or ``replyTimeout`` if that is shorter.
         """
         check = _Check(connection, interval, self._is_free)
-        self._queue(check)
         self._live += 1
-        if self._timer is None or self._turns[0][2] is check:
-            self._start_timer(0.0)
-        connection.whenDisconnected().addCallback(self._remove, check)
+        try:
+            self._queue(check)
+            if self._timer is None or self._turns[0][2] is check:
+                self._start_timer(0.0)
+            connection.whenDisconnected().addCallback(self._remove, check)
+        except BaseException:
+            self._remove(connection, check)
+            raise
 
     def _queue(self, check: _Check) -> None:
         heapq.heappush(self._turns, (check.seconds() + check.pace, next(self._numbers), check))
@@ -80,7 +84,10 @@ class HealthChecks:
         self._timer = None
         least = 0.0
         try:
-            while self._turns and self._turns[0][0] <= self._turns[0][2].seconds():
+            # Each at most once: else, where this takes longer than the pace, the reactor would get no turn any more.
+            for _ in range(len(self._turns)):
+                if not self._turns or self._turns[0][0] > self._turns[0][2].seconds():
+                    break
                 _, _, check = heapq.heappop(self._turns)
                 least = check.pace / HEALTH_TURNS
                 if check.connection is not None:
@@ -90,11 +97,18 @@ class HealthChecks:
             self._start_timer(least)
 
     def _remove(self, connection: RedisProtocol, check: _Check) -> RedisProtocol:
-        check.stop()  # it is taken out when its turn comes, so that the end of many costs no more than that of each
-        self._live -= 1
+        if check.connection is None:
+            return connection
+        check.connection = None
+        self._live -= 1  # no call between the two lines: a call may raise
+        check.stop()
         if not self._live:
             self._turns.clear()
             self._start_timer(0.0)
+        elif len(self._turns) > 2 * self._live + 16:
+            # Only when they are the most: so the end of many connections costs no more than that of each.
+            self._turns = [turn for turn in self._turns if turn[2].connection is not None]
+            heapq.heapify(self._turns)
         return connection
 
 
@@ -163,7 +177,6 @@ class _Check:
 
     def stop(self) -> None:
         """Leave nothing in the reactor: the connection is lost."""
-        self.connection = None
         self._last_look.stop()
 
 

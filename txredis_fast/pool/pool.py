@@ -176,9 +176,21 @@ class Pool(Backoff, Factory):
         if self._endpoint is None:
             raise ValueError("there is no endpoint to connect to")
         for _ in range(self.poolsize):
-            slot = PoolSlot(self, self._endpoint)
-            self.slots.append(slot)
-            slot.start()
+            self._add_slot(self._endpoint)
+
+    def grow(self, poolsize: int) -> None:
+        """Keep more connections from here on.
+
+        :param poolsize: how many.
+        """
+        self.poolsize = poolsize
+        while self._endpoint is not None and not self.life.closing and len(self.slots) < poolsize:
+            self._add_slot(self._endpoint)
+
+    def _add_slot(self, endpoint: IStreamClientEndpoint) -> None:
+        slot = PoolSlot(self, endpoint)
+        self.slots.append(slot)
+        slot.start()
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""

@@ -10,12 +10,12 @@ This package must not know how a pool uses its connections.
 from __future__ import annotations
 
 from .factory import SentinelConnectionFactory, SentinelEndpoint, SentinelRedisProtocol
-from .manager import Sentinel, connect_through_sentinels
+from .manager import Sentinel, open_through_sentinels
 
 __all__ = [
     "Sentinel",
     "SentinelConnectionFactory",
     "SentinelEndpoint",
     "SentinelRedisProtocol",
-    "connect_through_sentinels",
+    "open_through_sentinels",
 ]

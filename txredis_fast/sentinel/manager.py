@@ -31,7 +31,7 @@ from .switches import SwitchListener
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Sentinel", "connect_through_sentinels"]
+__all__ = ["Sentinel", "open_through_sentinels"]
 
 _Answer = TypeVar("_Answer")
 
@@ -263,13 +263,13 @@ class Sentinel:
         return _start(factory)
 
 
-def connect_through_sentinels(
+def open_through_sentinels(
     addresses: Iterable[Address],
     service: str,
     options: ConnectionOptions,
     isLazy: bool,
     sentinel_options: Mapping[str, Any] | None = None,
-) -> Any:
+) -> tuple[ConnectionHandler, Deferred[ConnectionHandler]]:
     """Connect to a service's master through Sentinels, with connections to these that are the handler's own.
 
     :param options: for the connections to the master. Its ``connectTimeout`` and its TLS options hold for the
@@ -277,7 +277,7 @@ def connect_through_sentinels(
         too, and its password does not.
     :param sentinel_options: fields of :class:`~txredis_fast.ConnectionOptions` that differ for the Sentinels, such as
         their own ``password``.
-    :returns: a Deferred that fires with the handler, or with ``isLazy`` the handler. Its ``disconnect`` closes the
+    :returns: the handler, and a Deferred that fires with it when it is connected. Its ``disconnect`` closes the
         connections to the Sentinels, too.
     """
     shared: dict[str, Any] = {"connectTimeout": options.connectTimeout}
@@ -291,9 +291,8 @@ def connect_through_sentinels(
     )
     factory.reconnect = options.reconnect
     factory.ssl_context_factory = options.tls_context
-    connected = factory.deferred
-    handler = _start(factory)
-    return handler if isLazy else connected
+    connected: Any = factory.deferred
+    return _start(factory), connected
 
 
 class _OwningFactory(SentinelConnectionFactory):

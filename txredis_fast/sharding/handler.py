@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
@@ -190,6 +191,9 @@ class _ShardedCommands:
         raise NotShardableError(f"Method '{name}' cannot be sharded")
 
 
+_Self = TypeVar("_Self", bound="ShardedConnectionHandler")
+
+
 class ShardedConnectionHandler(_ShardedCommands):
     """The commands of :data:`ShardedMethods` and MGET over several servers, each key on one of them.
 
@@ -229,6 +233,14 @@ class ShardedConnectionHandler(_ShardedCommands):
 
         # Errors of disconnecting do not matter.
         return _disconnect_all(nodes).addCallback(fail)
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.disconnect()
 
     def disconnect(self) -> Deferred[bool]:
         """Disconnect from every node.

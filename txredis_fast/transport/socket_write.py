@@ -19,7 +19,7 @@ from .._tunables import DIRECT_WRITE_MAX_BYTES
 
 __all__ = ["direct_sender"]
 
-_PARTS = ("writeSomeData", "dataBuffer", "_tempDataBuffer", "disconnecting", "_writeDisconnected")
+_PARTS = ("writeSomeData", "dataBuffer", "_tempDataBuffer", "disconnecting", "_writeDisconnected", "TLS")
 
 #: Set it to False to write in the public way only.
 enabled = True
@@ -93,6 +93,7 @@ def _send(transport: Any, write: Callable[[bytes], object] | None, data: bytes) 
         and not transport.dataBuffer
         and not transport._tempDataBuffer
         and not transport._writeDisconnected
+        and not transport.TLS  # a program may call startTLS at any time
     ):
         sent = transport.writeSomeData(data)
         if sent.__class__ is int:

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from ..._types import Argument, Converter, Reply
 
@@ -102,6 +103,12 @@ class Recovery:
         else:
             self._sent = sent
             sent.addBoth(_forward, deferred)
+
+    def errback(self, failure: Failure) -> Failure | Deferred[Any]:
+        """Recover on a host that sends the command several times: an errback of the Deferred of its last attempt."""
+        error = failure.value
+        sent = self._again(error) if isinstance(error, Exception) else None
+        return failure if sent is None else sent
 
     def cancel(self, note: Callable[[Deferred[Any]], None], deferred: Deferred[Any]) -> None:
         """The canceller of the request's Deferred.

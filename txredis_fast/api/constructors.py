@@ -1,4 +1,4 @@
-"""The ways in: txredisapi's constructors with their exact signatures, URLs, endpoints, and ``install()``.
+"""txredisapi's constructors with their exact signatures, URLs, endpoints, and ``install()``.
 
 Each constructor is one line over the ``make...`` function of its kind. Further options are keywords; all are
 documented on :class:`~txredis_fast.ConnectionOptions`. Those whose name begins with ``lazy`` return the handler at
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import Deferred
 
-from ._checks import Credential, check_host, check_path, check_port, check_truth, shown
-from .client import ConnectionHandler, RedisFactory, UnixConnectionHandler
-from .options import (
+from .._checks import Credential, check_host, check_path, check_port, check_truth, shown
+from ..client import ConnectionHandler, RedisFactory, UnixConnectionHandler
+from ..options import (
     AllOptions,
     ConnectionOptions,
     ConvertNumbers,
@@ -25,13 +25,40 @@ from .options import (
     RedisURL,
     shows_options,
 )
-from .sentinel import connect_through_sentinels
-from .sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
-from .transport import endpoint_from, tcp_endpoint, unix_endpoint
+from ..sentinel import open_through_sentinels
+from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
+from ..transport import endpoint_from, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+
+__all__ = [
+    "Connection",
+    "ConnectionPool",
+    "ShardedConnection",
+    "ShardedConnectionPool",
+    "ShardedUnixConnection",
+    "ShardedUnixConnectionPool",
+    "UnixConnection",
+    "UnixConnectionPool",
+    "from_endpoint",
+    "from_url",
+    "install",
+    "lazyConnection",
+    "lazyConnectionPool",
+    "lazyShardedConnection",
+    "lazyShardedConnectionPool",
+    "lazyShardedUnixConnection",
+    "lazyShardedUnixConnectionPool",
+    "lazyUnixConnection",
+    "lazyUnixConnectionPool",
+    "makeConnection",
+    "makeShardedConnection",
+    "makeShardedUnixConnection",
+    "makeUnixConnection",
+    "open_url",
+]
 
 # fmt: off
 # (signatures are read side by side here, several parameters a line)
@@ -78,12 +105,19 @@ def _refuse_tls(options: ConnectionOptions) -> None:
 def _connect(
     endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
 ) -> Any:
+    made, connected = _begin(endpoint, uuid, options, isLazy, handler)
+    return made if isLazy else connected
+
+
+def _begin(
+    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+) -> tuple[Any, Any]:
     isLazy = check_truth("isLazy", isLazy)
     factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))
     factory.reconnect = options.reconnect
     connected = factory.deferred
     factory.startConnecting(endpoint)
-    return factory.handler if isLazy else connected
+    return factory.handler, connected
 
 
 def _shard(
@@ -449,17 +483,29 @@ def from_url(
     isLazy = check_truth("isLazy", isLazy)
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
+    handler, connected = open_url(parsed, chosen, isLazy, sentinel_options)
+    return handler if isLazy else connected
+
+
+def open_url(
+    parsed: RedisURL, chosen: ConnectionOptions, isLazy: bool, sentinel_options: Mapping[str, Any] | None
+) -> tuple[Any, Any]:
+    """Begin to connect to what a URL names.
+
+    :param chosen: the options, those of the URL among them.
+    :returns: the handler, and the Deferred that fires with it when all connections are up.
+    """
     if parsed.scheme == "rediss" and not chosen.tls_context:
         raise ValueError("a rediss:// URL asks for TLS, which an option switches off; redis:// is without it")
     if parsed.scheme == "redis+sentinel":
-        return connect_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
+        return open_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
         _refuse_tls(chosen)
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
-        return _connect(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)
+        return _begin(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)
     (host, port), = parsed.addresses
     endpoint = tcp_endpoint(host, port, chosen.connectTimeout, chosen.tls_context)
-    return _connect(endpoint, f"{host}:{port}", chosen, isLazy, ConnectionHandler)
+    return _begin(endpoint, f"{host}:{port}", chosen, isLazy, ConnectionHandler)
 
 
 def install() -> None:

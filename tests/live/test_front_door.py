@@ -1,0 +1,152 @@
+"""``connect()``: every URL, its defaults, its errors, and the context manager."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+import pytest_twisted
+from testbed.live import bounded, until
+from testbed.servers import Server
+from twisted.internet import defer
+
+import txredis_fast as redis
+
+pytestmark = pytest.mark.promise(
+    "connect() fails with the server and the reason when its first attempt fails; afterwards it reconnects",
+    about="Connections",
+)
+
+
+@pytest.fixture
+def nothing_listens() -> Any:
+    """A port that is taken, and on which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_block_has_the_handler_and_closes_it(server):
+    async with redis.connect(f"redis://{server.host}:{server.port}/0") as rc:
+        assert await rc.set("key", "7") == "OK"
+        assert await rc.get("key") == "7", "numbers are not guessed"
+    with pytest.raises(redis.NotSentError):
+        await bounded(rc.get("key"))
+    assert rc._factory.size == 0
+
+
+@pytest.mark.parametrize("scheme", ["redis", "valkey"])
+@pytest_twisted.ensureDeferred
+async def test_it_is_a_deferred_that_fires_with_the_handler(server, scheme):
+    rc = await bounded(redis.connect(f"{scheme}://{server.host}:{server.port}"))
+    assert isinstance(rc, redis.ConnectionHandler)
+    await until(lambda: rc._factory.size == 10, "the other connections follow")
+    await rc.disconnect()
+
+
+@pytest_twisted.ensureDeferred
+async def test_host_and_port_may_be_given_instead_and_options_win(server):
+    async with redis.connect(host=server.host, port=server.port, poolsize=2, convertNumbers=True) as rc:
+        await rc.set("key", 7)
+        assert await rc.get("key") == 7
+    async with redis.connect(f"redis://{server.host}:{server.port}?convertNumbers=exact&poolsize=3", poolsize=1) as rc:
+        await rc.set("key", "1.0")
+        assert await rc.get("key") == "1.0"
+        assert rc._factory.poolsize == 1 and rc._factory.convertNumbers == "exact"
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_environment_has_the_url_where_none_is_given(server, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", f"redis://{server.host}:{server.port}/3")
+    async with redis.connect() as rc:
+        assert rc._factory.dbid == 3
+        assert await rc.ping() == "PONG"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_handler_may_be_had_at_once(server):
+    async with redis.connect(f"redis://{server.host}:{server.port}", lazy=True) as rc:
+        assert isinstance(rc, redis.ConnectionHandler)
+        assert await bounded(rc.ping()) == "PONG"
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_a_server_it_fails_at_once_and_names_it(nothing_listens):
+    for call in (
+        lambda: redis.connect(f"redis://127.0.0.1:{nothing_listens}"),
+        lambda: redis.connect(host="127.0.0.1", port=nothing_listens),
+    ):
+        with pytest.raises(redis.ConnectionFailedError) as failed:
+            await bounded(call(), 5)
+        assert str(failed.value) == f"127.0.0.1:{nothing_listens}: connection refused"
+    with pytest.raises(redis.ConnectionFailedError, match=f"^127.0.0.1:{nothing_listens}: connection refused$"):
+        async with redis.connect(f"redis://127.0.0.1:{nothing_listens}"):
+            raise AssertionError("there is no handler")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_missing_socket_is_named(tmp_path):
+    path = tmp_path / "no.sock"
+    with pytest.raises(redis.ConnectionFailedError, match=str(path)):
+        await bounded(redis.connect(f"unix://{path}"), 5)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_refused_login_fails_and_says_so(fresh_server):
+    with Server(password="secret") as server:
+        for url in (f"redis://:wrong@{server.host}:{server.port}", f"redis://{server.host}:{server.port}/1"):
+            with pytest.raises(redis.ConnectionFailedError) as failed:
+                await bounded(redis.connect(url), 5)
+            assert str(failed.value).startswith(f"{server.host}:{server.port}: could not "), failed.value
+            assert "wrong@" not in str(failed.value)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_server_that_hangs_is_waited_for_as_long_as_connectTimeout_says():
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        port = hangs.getsockname()[1]
+        with pytest.raises(redis.ConnectionFailedError, match=rf"^127.0.0.1:{port}: .*0.3 seconds"):
+            await bounded(redis.connect(f"redis://127.0.0.1:{port}/1", connectTimeout=0.3), 5)
+
+
+@pytest_twisted.ensureDeferred
+async def test_once_connected_it_reconnects(fresh_server):
+    async with redis.connect(f"redis://{fresh_server.host}:{fresh_server.port}", poolsize=2) as rc:
+        rc._factory.initialDelay = rc._factory.maxDelay = 0.05
+        await until(lambda: rc._factory.size == 2, "both connections are up")
+        first = list(rc._factory.pool)
+        fresh_server.command("CLIENT", "KILL", "TYPE", "normal")
+        await until(lambda: not any(each in rc._factory.pool for each in first), "the loss is noticed")
+        await until(lambda: rc._factory.size == 2, "both connections are made again")
+        assert await bounded(rc.ping()) == "PONG"
+
+
+@pytest_twisted.ensureDeferred
+async def test_cancelling_it_ends_the_attempt():
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        connecting = redis.connect(f"redis://127.0.0.1:{hangs.getsockname()[1]}/1")
+        connecting.cancel()
+        with pytest.raises(defer.CancelledError):
+            await connecting
+
+
+def test_wrong_arguments_raise_at_once():
+    for wrong in (
+        lambda: redis.connect("http://localhost"),
+        lambda: redis.connect("redis://localhost", host="localhost"),
+        lambda: redis.connect(port=70000),
+        lambda: redis.connect(poolsize=0),
+    ):
+        with pytest.raises(ValueError):
+            wrong()
+    with pytest.raises(TypeError):
+        redis.connect(pool_size=3)
+
+
+@pytest_twisted.ensureDeferred
+async def test_arguments_without_an_encoding_are_refused(server):
+    async with redis.connect(host=server.host, port=server.port) as rc:
+        with pytest.raises(redis.InvalidData):
+            await rc.set("key", None)

@@ -1,0 +1,61 @@
+"""The ways in: ``connect()`` for new programs, txredisapi's constructors for those written for it.
+
+This room must not know how connections are kept.
+"""
+
+from __future__ import annotations
+
+from .constructors import (
+    Connection,
+    ConnectionPool,
+    ShardedConnection,
+    ShardedConnectionPool,
+    ShardedUnixConnection,
+    ShardedUnixConnectionPool,
+    UnixConnection,
+    UnixConnectionPool,
+    from_endpoint,
+    from_url,
+    install,
+    lazyConnection,
+    lazyConnectionPool,
+    lazyShardedConnection,
+    lazyShardedConnectionPool,
+    lazyShardedUnixConnection,
+    lazyShardedUnixConnectionPool,
+    lazyUnixConnection,
+    lazyUnixConnectionPool,
+    makeConnection,
+    makeShardedConnection,
+    makeShardedUnixConnection,
+    makeUnixConnection,
+)
+from .front_door import Connecting, connect
+
+__all__ = [
+    "Connecting",
+    "Connection",
+    "ConnectionPool",
+    "ShardedConnection",
+    "ShardedConnectionPool",
+    "ShardedUnixConnection",
+    "ShardedUnixConnectionPool",
+    "UnixConnection",
+    "UnixConnectionPool",
+    "connect",
+    "from_endpoint",
+    "from_url",
+    "install",
+    "lazyConnection",
+    "lazyConnectionPool",
+    "lazyShardedConnection",
+    "lazyShardedConnectionPool",
+    "lazyShardedUnixConnection",
+    "lazyShardedUnixConnectionPool",
+    "lazyUnixConnection",
+    "lazyUnixConnectionPool",
+    "makeConnection",
+    "makeShardedConnection",
+    "makeShardedUnixConnection",
+    "makeUnixConnection",
+]

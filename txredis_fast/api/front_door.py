@@ -1,0 +1,176 @@
+"""``connect()``: the front door for programs that are not written for txredisapi.
+
+It differs from txredisapi's constructors where these surprise:
+
+- The first connection gets one attempt. If that fails, so does the call, and says which server and why; txredisapi's
+  constructors try for ever. Once it is up, lost connections are made again for ever.
+- Numbers are not guessed: bulk strings stay text, unless the option ``convertNumbers`` is given.
+- Arguments without a natural encoding (``None``, a list) are refused.
+
+This module must not know how connections are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from .._checks import check_host, check_port, check_truth
+from .._reactor import current_reactor
+from .._tunables import CONNECT_TIMEOUT_SECONDS
+from ..client import ConnectionHandler
+from ..exceptions import ConnectionFailedError
+from ..options import AllOptions, ConnectionOptions, RedisURL, shows_options
+from .constructors import open_url
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Connecting", "connect"]
+
+#: Defaults of options where they differ from txredisapi's.
+DEFAULTS: Mapping[str, Any] = {"convertNumbers": False, "strict": True, "poolsize": 10}
+
+#: What the URL is where a program gives none.
+ENVIRONMENT = "REDIS_URL"
+LOCAL = "redis://localhost:6379"
+
+#: How Twisted begins the text of a refused attempt; and what every text of this package's begins with.
+_REFUSED = "Connection was refused by other side"
+_PREFIX = "Redis error: "
+
+
+class Connecting(Deferred[ConnectionHandler]):
+    """Fires with the handler when the first connection is up; also a context manager, which closes the handler.
+
+    It fails with :exc:`ConnectionFailedError`: the server, and the reason.
+    """
+
+    _handler: ConnectionHandler | None = None
+
+    async def __aenter__(self) -> ConnectionHandler:
+        self._handler = await self
+        return self._handler
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._handler is not None:
+            await self._handler.disconnect()
+
+
+@overload
+def connect(
+    url: str | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    lazy: Literal[False] = False,
+    sentinel_options: Mapping[str, Any] | None = None,
+    **options: Unpack[AllOptions],
+) -> Connecting: ...
+
+
+@overload
+def connect(
+    url: str | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    lazy: Literal[True],
+    sentinel_options: Mapping[str, Any] | None = None,
+    **options: Unpack[AllOptions],
+) -> ConnectionHandler: ...
+
+
+@shows_options(AllOptions)
+def connect(
+    url: str | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    lazy: bool = False,
+    sentinel_options: Mapping[str, Any] | None = None,
+    **options: Unpack[AllOptions],
+) -> Connecting | ConnectionHandler:
+    """Connect to a server, to a unix socket, or to the master of a Sentinel service.
+
+    ``async with redis.connect("redis://localhost:6379/0") as rc:`` or ``rc = await redis.connect(host="localhost")``.
+
+    :param url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``unix`` or ``redis+sentinel``, see
+        :meth:`RedisURL.parse`. None: the host and port given; if there are none, the environment's ``REDIS_URL``; if
+        that is empty, ``redis://localhost:6379``.
+    :param host: a host instead of a URL; ``localhost`` where only a port is given.
+    :param port: its port; 6379 where only a host is given.
+    :param lazy: return the handler at once, and connect in the background. A command then waits for a connection, as
+        the option ``poolTimeout`` says.
+    :param sentinel_options: options of the connections to the Sentinels, such as their own ``password``.
+    :param options: fields of :class:`~txredis_fast.ConnectionOptions`, which win over those in the URL. Other defaults
+        than there: ``convertNumbers`` False, ``strict`` True, ``poolsize`` 10.
+    :returns: a :class:`Connecting`, which fires with the handler when the first connection is up. There is one attempt,
+        of ``connectTimeout`` seconds (30) at most, handshake included. It fails with :exc:`ConnectionFailedError`.
+        ``lazy``: the handler.
+    :raises ValueError: the URL, the address or an option is wrong.
+    """
+    lazy = check_truth("lazy", lazy)
+    parsed = _address(url, host, port)
+    chosen = ConnectionOptions(**{**DEFAULTS, **parsed.options, **options})
+    if lazy:
+        handler: ConnectionHandler = open_url(parsed, chosen, True, sentinel_options)[0]
+        return handler
+    # One connection and one attempt at first; the others follow when it is up.
+    one = dataclasses.replace(chosen, reconnect=False, poolsize=1)
+    first: Deferred[Any]
+    handler, first = open_url(parsed, one, False, sentinel_options)
+    factory: Any = handler._factory
+    connecting = Connecting(lambda _: first.cancel())
+    server = _named(parsed)
+    limit = chosen.connectTimeout or CONNECT_TIMEOUT_SECONDS
+    first.addTimeout(limit, current_reactor(), lambda _, seconds: _too_long(server, seconds))
+
+    def up(handler: ConnectionHandler) -> None:
+        factory.reconnect = chosen.reconnect
+        factory.grow(chosen.poolsize)
+        connecting.callback(handler)
+
+    def failed(failure: Failure) -> None:
+        if not connecting.called:
+            connecting.errback(failure if failure.check(CancelledError) else _in_words(server, failure))
+
+    first.addCallback(up).addErrback(failed)
+    return connecting
+
+
+def _address(url: str | None, host: str | None, port: int | None) -> RedisURL:
+    if host is not None or port is not None:
+        if url is not None:
+            raise ValueError("give either a URL, or host and port")
+        at = check_host("host", "localhost" if host is None else host), check_port("port", port or 6379)
+        return RedisURL("redis", (at,), "", "", {})
+    return RedisURL.parse(url if url is not None else os.environ.get(ENVIRONMENT) or LOCAL)
+
+
+def _named(parsed: RedisURL) -> str:
+    if parsed.path:
+        return parsed.path
+    places = ", ".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in parsed.addresses)
+    return f"service {parsed.service} of the Sentinels {places}" if parsed.service else places
+
+
+def _too_long(server: str, seconds: float) -> Any:
+    raise ConnectionFailedError(f"{server}: no connection was usable within {seconds:g} seconds")
+
+
+def _in_words(server: str, failure: Failure) -> Exception:
+    """The error of the caller: the server, and the reason without what every text says."""
+    text = failure.getErrorMessage()
+    text = text.removeprefix(_PREFIX).removeprefix("could not connect: ")
+    if text.startswith(_REFUSED):
+        text = "connection refused"
+    return ConnectionFailedError(text if text.startswith(server) else f"{server}: {text}")
