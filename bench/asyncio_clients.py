@@ -7,24 +7,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from testbed import wire
 
-from .server import Address
-from .workloads import Spec, list_values
+from .server import Address, TLSAddress
+from .workloads import SCRIPT, Spec, list_values
 
 #: redis-py gives every command in flight a connection of its own. With 50, 50 coroutines cost it least.
 _REDIS_PY_CONNECTIONS = 50
 
 
 class AsyncioClient:
-    """Base class of the adapters."""
+    """Base class of the adapters.
+
+    :ivar turn: returns an awaitable that ends in the next turn of the loop.
+    """
 
     rc: Any = None
+    turn = staticmethod(partial(asyncio.sleep, 0))
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, tls: TLSAddress | None = None) -> None:
         self.address = address
+        self.tls = tls
+
+    def where(self, spec: Spec) -> Address | TLSAddress:
+        """Return the address of the server of a spec."""
+        if not spec.tls:
+            return self.address
+        assert self.tls is not None
+        return self.tls
+
+    def authority(self, spec: Spec) -> str | None:
+        """Return the path of the authority to trust; None: no TLS."""
+        return self.tls.authority if self.tls is not None and spec.tls else None
 
     @staticmethod
     def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> Awaitable[Any]:
@@ -45,7 +63,12 @@ class AsyncioClient:
 
     def command(self, spec: Spec) -> Callable[..., Any]:
         """Return the driver's method for a command."""
-        return getattr(self.rc, spec.command)  # type: ignore[no-any-return]
+        name = "execute_command" if spec.command == "by_name" else spec.command
+        return getattr(self.rc, name)  # type: ignore[no-any-return]
+
+    def arguments(self, spec: Spec) -> tuple[Any, ...]:
+        """Return the arguments of the driver's method."""
+        return spec.arguments
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
         """The driver's fastest way to issue many commands: its pipeline."""
@@ -60,19 +83,25 @@ class RedisPy(AsyncioClient):
     """redis-py's asyncio client."""
 
     def _client(self, spec: Spec) -> Any:
-        from redis.asyncio import BlockingConnectionPool, Redis
+        from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 
-        address = self.address
+        address, where = self.address, self.where(spec)
+        more = {"connection_class": SSLConnection, "ssl_ca_certs": self.authority(spec)} if spec.tls else {}
         pool = BlockingConnectionPool(
-            max_connections=_REDIS_PY_CONNECTIONS if spec.pool == 1 else spec.pool, timeout=None, host=address.host,
-            port=address.port, db=address.db, username=address.username, password=address.password,
-            decode_responses=spec.text, socket_timeout=None,
+            max_connections=_REDIS_PY_CONNECTIONS if spec.pool == 1 else spec.pool, timeout=None, host=where.host,
+            port=where.port, db=address.db, username=address.username, password=address.password,
+            decode_responses=spec.text, socket_timeout=spec.timeout, socket_connect_timeout=60,
+            **more,
         )  # fmt: skip
         return Redis(connection_pool=pool)
 
     async def open(self, spec: Spec) -> None:
         """Connect."""
         self.rc = self._client(spec)
+
+    def arguments(self, spec: Spec) -> tuple[Any, ...]:
+        """Return the arguments of the driver's method."""
+        return (SCRIPT, 1, spec.key) if spec.command == "eval" else spec.arguments
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
         """A pipeline of GETs, as a program would write it."""
@@ -100,16 +129,30 @@ class Coredis(AsyncioClient):
     def _client(self, spec: Spec) -> Any:
         import coredis
 
-        address = self.address
+        address, where = self.address, self.where(spec)
         return coredis.Redis(
-            address.host, address.port, address.db, username=address.username, password=address.password,
-            decode_responses=spec.text, max_connections=spec.pool,
+            where.host, where.port, address.db, username=address.username, password=address.password,
+            decode_responses=spec.text, max_connections=spec.pool, stream_timeout=spec.timeout, ssl=spec.tls,
+            ssl_ca_certs=self.authority(spec),
         )  # fmt: skip
 
     async def open(self, spec: Spec) -> None:
         """Connect."""
         self.rc = self._client(spec)
         await self.rc.__aenter__()
+
+    def command(self, spec: Spec) -> Callable[..., Any]:
+        """Return the driver's method for a command."""
+        if spec.command == "by_name":  # execute_command takes a request
+            return partial(self.rc.create_request, callback=lambda reply, **_: reply)
+        return super().command(spec)
+
+    def arguments(self, spec: Spec) -> tuple[Any, ...]:
+        """Return the arguments of the driver's method."""
+        if spec.command == "by_name":
+            name, *arguments = spec.arguments
+            return name.encode(), *arguments
+        return spec.arguments
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
         """A pipeline of GETs, as a program would write it."""
@@ -142,14 +185,18 @@ class Coredis(AsyncioClient):
 class Glide(AsyncioClient):
     """valkey-glide. Its replies are always bytes."""
 
-    def _configuration(self, **more: Any) -> Any:
+    def _configuration(self, spec: Spec, **more: Any) -> Any:
         import glide
 
-        address = self.address
+        address, where, authority = self.address, self.where(spec), self.authority(spec)
+        if authority is not None:
+            trusted = glide.TlsAdvancedConfiguration(root_pem_cacerts=Path(authority).read_bytes())
+            more |= {"use_tls": True, "advanced_config": glide.AdvancedGlideClientConfiguration(tls_config=trusted)}
         if address.password is not None:
             more["credentials"] = glide.ServerCredentials(password=address.password, username=address.username)
         return glide.GlideClientConfiguration(
-            [glide.NodeAddress(address.host, address.port)], database_id=address.db, request_timeout=60_000,
+            [glide.NodeAddress(where.host, where.port)], database_id=address.db,
+            request_timeout=int(1000 * (spec.timeout or 60)),  # it always has one
             inflight_requests_limit=100_000, **more,
         )  # fmt: skip
 
@@ -157,7 +204,19 @@ class Glide(AsyncioClient):
         """Connect."""
         import glide
 
-        self.rc = await glide.GlideClient.create(self._configuration())
+        self.rc = await glide.GlideClient.create(self._configuration(spec))
+        self._script = glide.Script(SCRIPT)
+
+    def command(self, spec: Spec) -> Callable[..., Any]:
+        """Return the driver's method for a command."""
+        names = {"eval": "invoke_script", "by_name": "custom_command"}
+        return getattr(self.rc, names.get(spec.command, spec.command))  # type: ignore[no-any-return]
+
+    def arguments(self, spec: Spec) -> tuple[Any, ...]:
+        """Return the arguments of the driver's method."""
+        if spec.command == "by_name":
+            return (list(spec.arguments),)
+        return (self._script, [spec.key]) if spec.command == "eval" else spec.arguments
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[Any]]:
         """A batch of GETs, as a program would write it."""
@@ -181,7 +240,7 @@ class Glide(AsyncioClient):
         subscriptions = glide.GlideClientConfiguration.PubSubSubscriptions(
             {modes.Exact: {spec.channel}}, callback=None, context=None
         )
-        client = await glide.GlideClient.create(self._configuration(pubsub_subscriptions=subscriptions))
+        client = await glide.GlideClient.create(self._configuration(spec, pubsub_subscriptions=subscriptions))
 
         async def expect(count: int) -> None:
             for _ in range(count):

@@ -28,7 +28,7 @@ def run(address: Address, spec: Spec, cpu: int | None) -> dict[str, float]:
         command += ["--user", address.username]
     depth = spec.batch if spec.scenario == "batched" else 1
     command += ["-c", str(spec.concurrency), "-P", str(depth), "-n", str(spec.count), "--csv"]
-    command += [spec.command.upper(), *map(str, spec.arguments)]
+    command += map(str, spec.words)
     environment = dict(os.environ)
     if address.password is not None:
         environment["REDISCLI_AUTH"] = address.password  # on a command line everyone could read it

@@ -20,7 +20,7 @@ from . import growth, instructions
 from .drivers import DISTRIBUTIONS, REACTORS, Driver, choose, driver_names, find_driver
 from .machine import environment, other_cpus
 from .report import environment_lines, target_lines, workload_lines
-from .server import Address, embedded_server, server_version
+from .server import Address, TLSAddress, embedded_server, embedded_tls_server, server_version
 from .session import Plan, Session
 from .targets import TARGETS
 from .workloads import Workload, by_name, make_workloads
@@ -77,6 +77,8 @@ def make_parser() -> argparse.ArgumentParser:
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--growth", action="store_true", help="measure how cost grows with the amount of work instead")
     modes.add_argument("--instructions", action="store_true", help="count instructions instead, with valgrind")
+    add("--write-expected", action="store_true",
+        help="with --instructions: write the budgets of bench/expected.json for this Python and Twisted")  # fmt: skip
     return parser
 
 
@@ -99,6 +101,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         from . import charts
 
         charts.require()
+    if options.write_expected and not options.instructions:
+        raise UsageError("--write-expected needs --instructions")
     for path in filter(None, [options.json]):
         if not path.absolute().parent.is_dir():
             raise UsageError(f"--json: there is no folder {path.absolute().parent}")
@@ -109,6 +113,8 @@ def chosen_workloads(options: argparse.Namespace) -> list[Workload]:
     """Return the workloads of a session."""
     messages = _QUICK_MESSAGES if options.quick else 100_000
     workloads = by_name(make_workloads(options.value_size, options.concurrency, messages))
+    if options.workloads is None and options.instructions:
+        return [workloads[name] for name in instructions.ROADS]
     if options.workloads is None:
         return [w for w in workloads.values() if not w.optional and (w.quick or not options.quick)]
     unknown = [name for name in options.workloads if name not in workloads]
@@ -149,20 +155,43 @@ def server(options: argparse.Namespace) -> Iterator[Address]:
         yield address
 
 
+@contextlib.contextmanager
+def tls_server(options: argparse.Namespace, workloads: Sequence[Workload]) -> Iterator[tuple[TLSAddress | None, str]]:
+    """Run a server with TLS for the session if a workload needs one; else, or if there is none, None and the reason."""
+    why = ""
+    with contextlib.ExitStack() as stack:
+        tls: TLSAddress | None = None
+        if any(workload.spec.tls for workload in workloads):
+            try:
+                if options.url is not None:
+                    raise UsageError("TLS is measured on an embedded server only, without --url")
+                tls = stack.enter_context(embedded_tls_server(other_cpus(options.cpu)))
+            except UsageError as error:
+                why = str(error)
+                if options.workloads is not None:  # the user named it
+                    raise
+        yield tls, why
+
+
 def run(options: argparse.Namespace) -> None:
     """Run a session: measure, print, write files."""
     drivers, missing = chosen_drivers(options)
-    workloads = chosen_workloads(options)
+    workloads = [] if options.growth else chosen_workloads(options)
     start = time.monotonic()
-    with server(options) as address:
+    with server(options) as address, tls_server(options, workloads) as (tls, why):
+        if tls is None:
+            missing += [f"{workload.name}: {why}" for workload in workloads if workload.spec.tls]
+            workloads = [workload for workload in workloads if not workload.spec.tls]
         about = environment(server_version(address), DISTRIBUTIONS)
+        if tls is not None:
+            about["TLS"] = server_version(tls.plain)
         about["command"] = " ".join(["python -m bench", *sys.argv[1:]])
         print("\n".join(environment_lines(about)))
         for line in missing:
             print(f"missing:   {line}")
         sys.stdout.flush()
         if options.instructions:
-            instructions.run(options, address, workloads, drivers)
+            instructions.run(options, address, tls, workloads, drivers)
             return
         if options.growth:
             growth.run(options, address, drivers, about)
@@ -178,7 +207,7 @@ def run(options: argparse.Namespace) -> None:
             variants=options.drivers is None,
         )
         with Progress() as progress:
-            session = Session(plan, address, progress)
+            session = Session(plan, address, progress, tls)
             session.run()
     report(options, session, workloads, about)
     print(f"\nMeasured in {time.monotonic() - start:.0f} s.")

@@ -13,7 +13,24 @@ from .server import benchmark_program
 #: Event loops. ``default``: Twisted's own choice, and asyncio's own loop.
 REACTORS = ("default", "select", "asyncio", "uvloop")
 
-_EVERYTHING = frozenset({"get", "set", "lrange", "pool", "gather", "pipeline", "batch", "large", "messages", "import"})
+_EVERYTHING = frozenset(
+    {
+        "get",
+        "set",
+        "lrange",
+        "hgetall",
+        "eval",
+        "by-name",
+        "pool",
+        "gather",
+        "lone",
+        "tls",
+        "pipeline",
+        "batch",
+        "large",
+    }
+    | {"messages", "import"}
+)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from testbed.terminal import UsageError
 
 from .drivers import Driver
 from .machine import affinity
-from .server import Address
+from .server import Address, TLSAddress
 from .workloads import Spec
 
 #: Time limit of a round, in seconds.
@@ -45,11 +45,20 @@ def worker_command(driver: Driver, reactor: str) -> list[str]:
 class WorkerProcess:
     """A worker process and the conversation with it.
 
+    :param tls: a server with TLS, where there is one.
     :param before: words before its command line, such as valgrind and its options.
+    :param more: further variables of its environment.
     """
 
     def __init__(
-        self, driver: Driver, address: Address, reactor: str, cpu: int | None, before: Sequence[str] = ()
+        self,
+        driver: Driver,
+        address: Address,
+        tls: TLSAddress | None,
+        reactor: str,
+        cpu: int | None,
+        before: Sequence[str] = (),
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.driver = driver
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
@@ -60,10 +69,10 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
-                env=environment_of(driver),
+                env={**environment_of(driver), **(more or {})},
             )
         try:
-            self._tell(address.as_json())
+            self._tell({"address": address.as_json(), "tls": tls.as_json() if tls else None})
             self.identity = self._hear()
         except BaseException:
             self.stop()

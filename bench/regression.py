@@ -71,7 +71,7 @@ async def measure(address: Address, prefix: str) -> dict[str, float]:
     ours, floor = TxredisFast(address), Floor(address)
     for client in (ours, floor):
         await client.open(specs["get"])
-    with data(address, list(specs.values()), prefix):
+    with data(address, None, list(specs.values()), prefix):
         base = await ready(floor, specs["get"])
         return {name: await ratio(await ready(ours, spec), base) for name, spec in specs.items()}
 

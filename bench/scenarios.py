@@ -16,7 +16,7 @@ Scenario = Callable[[Any, Spec], Awaitable[None]]
 
 async def awaited(client: Any, spec: Spec) -> None:
     """Coroutines that await one command after the other."""
-    call, arguments = client.command(spec), spec.arguments
+    call, arguments = client.command(spec), client.arguments(spec)
     share = spec.count // spec.concurrency
 
     async def one() -> None:
@@ -29,9 +29,17 @@ async def awaited(client: Any, spec: Spec) -> None:
         await client.together([one() for _ in range(spec.concurrency)])
 
 
+async def lone(client: Any, spec: Spec) -> None:
+    """Each command in a turn of the reactor of its own, as the handlers of web requests issue them."""
+    call, arguments, turn = client.command(spec), client.arguments(spec), client.turn
+    for _ in range(spec.count):
+        await turn()
+        await call(*arguments)
+
+
 async def gathered(client: Any, spec: Spec) -> None:
     """Issue many commands at once, and wait for all of them together."""
-    call, arguments = client.command(spec), spec.arguments
+    call, arguments = client.command(spec), client.arguments(spec)
     for _ in range(spec.count // spec.batch):
         await client.gather([call(*arguments) for _ in range(spec.batch)])
 
@@ -52,6 +60,7 @@ async def batched(client: Any, spec: Spec) -> None:
 
 SCENARIOS: dict[str, Scenario] = {
     "awaited": awaited,
+    "lone": lone,
     "gathered": gathered,
     "pipelined": pipelined,
     "batched": batched,
@@ -68,7 +77,7 @@ async def check(client: Any, spec: Spec) -> None:
     elif spec.scenario == "batched":
         replies = await client.batch(spec)()
     else:
-        replies = [await client.command(spec)(*spec.arguments)]
+        replies = [await client.command(spec)(*client.arguments(spec))]
     if replies is None or spec.expected is None:
         return
     wrong = [reply for reply in replies if reply is not None and _as_text(reply) != _as_text(spec.expected)]
@@ -77,6 +86,8 @@ async def check(client: Any, spec: Spec) -> None:
 
 
 def _as_text(reply: Any) -> Any:
+    if isinstance(reply, dict):
+        return {_as_text(name): _as_text(value) for name, value in reply.items()}
     if isinstance(reply, list):
         return [_as_text(item) for item in reply]
     return reply.decode() if isinstance(reply, bytes) else reply

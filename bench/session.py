@@ -23,8 +23,8 @@ from . import c_client
 from .drivers import VARIANTS, Driver
 from .figures import Figures, Sample, calibrate
 from .process import WorkerError, WorkerProcess, environment_of
-from .server import Address
-from .workloads import Spec, Workload, list_values
+from .server import Address, TLSAddress
+from .workloads import SCRIPT, Spec, Workload, hash_values, list_values
 
 #: Duration of a calibrating round as a fraction of a round.
 _WARM_UP = 0.3
@@ -79,11 +79,12 @@ class Session:
     :ivar problems: a line for each driver that failed in a workload.
     """
 
-    def __init__(self, plan: Plan, address: Address, progress: Progress) -> None:
+    def __init__(self, plan: Plan, address: Address, progress: Progress, tls: TLSAddress | None = None) -> None:
         self.figures = Figures()
         self.problems: list[str] = []
         self._plan = plan
         self._address = address
+        self._tls = tls
         self._progress = progress
         self._workers: dict[str, WorkerProcess] = {}
         self._counts: dict[tuple[str, str], int] = {}
@@ -141,7 +142,7 @@ class Session:
             return
         spec = replace(workload.spec, prefix=self._prefix)
         if driver.family != "program" and spec.scenario != "messages":
-            self._worker(driver).check(spec)
+            self._worker(driver, spec).check(spec)
         if workload.fixed is not None:
             self._counts[cell] = workload.fixed
             few = max(1, workload.fixed // 20)
@@ -186,34 +187,49 @@ class Session:
         spec = spec_for(workload, driver, count, self._prefix)
         if driver.family == "program":
             return c_client.run(self._address, spec, self._plan.cpu)
-        return self._worker(driver).run(spec, self._publisher)
+        return self._worker(driver, spec).run(spec, self._publisher)
 
-    def _worker(self, driver: Driver) -> WorkerProcess:
+    def _worker(self, driver: Driver, spec: Spec) -> WorkerProcess:
         if driver.name not in self._workers:
-            self._workers[driver.name] = self._new_worker(driver)
+            self._workers[driver.name] = worker = self._new_worker(driver)
+            if spec.scenario != "messages":
+                worker.check(spec)  # of a driver that failed in another workload: no round is to include connecting
         return self._workers[driver.name]
 
     def _new_worker(self, driver: Driver) -> WorkerProcess:
-        return WorkerProcess(driver, self._address, self._plan.reactor, self._plan.cpu)
+        return WorkerProcess(driver, self._address, self._tls, self._plan.reactor, self._plan.cpu)
 
     @contextlib.contextmanager
     def _data(self) -> Iterator[None]:
-        with data(self._address, [workload.spec for workload in self._plan.workloads], self._prefix):
+        with data(self._address, self._tls, [workload.spec for workload in self._plan.workloads], self._prefix):
             yield
 
 
 @contextlib.contextmanager
-def data(address: Address, specs: Sequence[Spec], prefix: str) -> Iterator[None]:
-    """Write the data that workloads read, and delete it at the end."""
+def data(address: Address, tls: TLSAddress | None, specs: Sequence[Spec], prefix: str) -> Iterator[None]:
+    """Write the data that workloads read to the servers, and delete it at the end."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_data_on(address, [spec for spec in specs if not spec.tls], prefix))
+        if tls is not None:
+            stack.enter_context(_data_on(tls.plain, [spec for spec in specs if spec.tls], prefix))
+        yield
+
+
+@contextlib.contextmanager
+def _data_on(address: Address, specs: Sequence[Spec], prefix: str) -> Iterator[None]:
     keys = set()
     connection = address.connect()
     try:
         for spec in (replace(spec, prefix=prefix) for spec in specs):
+            if spec.command == "eval":
+                connection.call("SCRIPT", "LOAD", SCRIPT)  # for the floor, which knows no NOSCRIPT
             if spec.key in keys:
                 continue
             keys.add(spec.key)
-            if spec.command == "get":
+            if spec.command in ("get", "eval"):
                 connection.call("SET", spec.key, spec.value)
+            elif spec.command == "hgetall":
+                connection.call("HSET", spec.key, *(word for pair in hash_values().items() for word in pair))
             elif spec.command == "lrange":
                 connection.call("RPUSH", spec.key, *list_values())
         yield

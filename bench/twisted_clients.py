@@ -5,21 +5,47 @@ A scenario awaits the driver's own method thousands of times, never a wrapper of
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from testbed import wire
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.task import deferLater
 
 from .floor import CountingProtocol, FloorProtocol
-from .server import Address
-from .workloads import Spec, list_values
+from .server import Address, TLSAddress
+from .workloads import Spec, hash_values, list_values
 
 
 class TwistedClient:
-    """Base class of the adapters."""
+    """Base class of the adapters.
+
+    :ivar turn: returns an awaitable that ends in the next turn of the reactor.
+    """
+
+    turn = staticmethod(partial(deferLater, reactor, 0))
+
+    def __init__(self, address: Address, tls: TLSAddress | None = None) -> None:
+        self.address = address
+        self.tls = tls
+
+    def where(self, spec: Spec) -> Address | TLSAddress:
+        """Return the address of the server of a spec."""
+        if not spec.tls:
+            return self.address
+        assert self.tls is not None
+        return self.tls
+
+    @staticmethod
+    def arguments(spec: Spec) -> tuple[Any, ...]:
+        """Return the arguments of the driver's method."""
+        return spec.arguments
 
     @staticmethod
     def together(coroutines: Iterable[Coroutine[Any, Any, Any]]) -> Awaitable[Any]:
@@ -41,27 +67,43 @@ def endpoint(address: Address) -> TCP4ClientEndpoint:
     return TCP4ClientEndpoint(reactor, address.host, address.port)
 
 
+def tls_endpoint(tls: TLSAddress) -> IStreamClientEndpoint:
+    """Return the endpoint of a server whose certificate is verified."""
+    from twisted.internet.endpoints import wrapClientTLS
+    from twisted.internet.ssl import Certificate, optionsForClientTLS
+
+    authority = Certificate.loadPEM(Path(tls.authority).read_bytes())
+    options = optionsForClientTLS(tls.host, trustRoot=authority)
+    return wrapClientTLS(options, TCP4ClientEndpoint(reactor, tls.host, tls.port))
+
+
 class Txredisapi(TwistedClient):
     """txredisapi, and drivers with its interface."""
 
-    def __init__(self, address: Address) -> None:
-        import txredisapi
+    module = "txredisapi"
 
-        self.redis: Any = txredisapi
-        self.address = address
+    def __init__(self, address: Address, tls: TLSAddress | None = None) -> None:
+        super().__init__(address, tls)
+        self.redis: Any = importlib.import_module(self.module)
         self.rc: Any = None
+
+    def security(self) -> dict[str, Any]:
+        """Return the options for TLS. txredisapi's own context verifies nothing."""
+        return {"ssl_context_factory": True}
 
     async def open(self, spec: Spec) -> None:
         """Connect."""
-        address = self.address
+        address, where = self.address, self.where(spec)
         self.rc = await self.redis.ConnectionPool(
-            address.host, address.port, address.db or None, spec.pool, password=address.password,
-            username=address.username, charset="utf-8" if spec.text else None,
+            where.host, where.port, address.db or None, spec.pool, password=address.password,
+            username=address.username, charset="utf-8" if spec.text else None, replyTimeout=spec.timeout,
+            **(self.security() if spec.tls else {}),
         )  # fmt: skip
 
     def command(self, spec: Spec) -> Callable[..., Any]:
         """Return the driver's method for a command."""
-        return getattr(self.rc, spec.command)  # type: ignore[no-any-return]
+        name = "execute_command" if spec.command == "by_name" else spec.command
+        return getattr(self.rc, name)  # type: ignore[no-any-return]
 
     def pipeline(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
         """A pipeline of GETs, as a program would write it."""
@@ -112,11 +154,12 @@ class Txredisapi(TwistedClient):
 class TxredisFast(Txredisapi):
     """This package."""
 
-    def __init__(self, address: Address) -> None:
-        import txredis_fast
+    module = "txredis_fast"
 
-        super().__init__(address)
-        self.redis = txredis_fast
+    def security(self) -> dict[str, Any]:
+        """Return the options for TLS."""
+        assert self.tls is not None
+        return {"tls": True, "tls_ca": self.tls.authority}
 
     def batch(self, spec: Spec) -> Callable[[], Awaitable[list[Any]]]:
         """The driver's fastest way to issue many commands: a batch."""
@@ -131,12 +174,14 @@ class TxredisFast(Txredisapi):
 class Floor(TwistedClient):
     """The Twisted floor."""
 
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self.protocol: Any = None
+    protocol: Any = None
 
     async def open(self, spec: Spec) -> None:
         """Connect."""
+        if spec.tls:
+            assert self.tls is not None
+            self.protocol = await connectProtocol(tls_endpoint(self.tls), FloorProtocol())
+            return
         self.protocol = await connectProtocol(endpoint(self.address), FloorProtocol())
         for command in self.address.handshake():
             await self.protocol.request(wire.command(*command), len(b"+OK\r\n"))
@@ -165,12 +210,14 @@ class Floor(TwistedClient):
 
 
 def _request(spec: Spec) -> bytes:
-    return wire.command(spec.command.upper(), *spec.arguments)
+    return wire.command(*spec.words)
 
 
 def _reply_size(spec: Spec) -> int:
-    if spec.command == "set":
+    if spec.command in ("set", "by_name"):
         return len(b"+OK\r\n")
+    if spec.command == "hgetall":
+        return len(wire.command(*(word for pair in hash_values().items() for word in pair)))
     if spec.command == "lrange":
         return len(wire.command(*list_values()))
     return len(b"$%d\r\n\r\n" % spec.size) + spec.size

@@ -19,11 +19,26 @@ from typing import Any
 
 from .drivers import Driver, find_driver
 from .scenarios import SCENARIOS, check
-from .server import Address
+from .server import Address, TLSAddress
 from .workloads import Spec
 
 #: Number of commands between two measurements of the memory.
 _SOAK_PARTS = 10
+
+#: Set in the environment of a worker whose instructions are counted.
+COUNTED = "BENCH_COUNTED"
+
+
+def _count_from_here() -> None:
+    """Tell callgrind, which is told by a call of :data:`bench.instructions.FROM`, a function of libc."""
+    if COUNTED in os.environ:
+        os.getsid(0)
+
+
+def _count_to_here() -> None:
+    """Tell callgrind, which is told by a call of :data:`bench.instructions.TO`."""
+    if COUNTED in os.environ:
+        os.getpgid(0)
 
 
 class Worker:
@@ -32,18 +47,21 @@ class Worker:
     :ivar say: writes a message to the parent.
     """
 
-    def __init__(self, make_client: Callable[[Address], Any], address: Address, say: Callable[[Any], None]) -> None:
+    def __init__(
+        self, make_client: Callable[..., Any], address: Address, tls: TLSAddress | None, say: Callable[[Any], None]
+    ) -> None:
         self._make_client = make_client
         self._address = address
+        self._tls = tls
         self._say = say
         self._clients: dict[Any, Any] = {}
         self._subscribers: dict[str, Any] = {}
 
     async def client(self, spec: Spec) -> Any:
         """Return the connected client of a spec."""
-        wanted = (spec.pool, spec.text)
+        wanted = spec.connection
         if wanted not in self._clients:
-            client = self._make_client(self._address)
+            client = self._make_client(self._address, self._tls)
             await client.open(spec)
             self._clients[wanted] = client
         return self._clients[wanted]
@@ -79,7 +97,9 @@ async def measured(action: Callable[[], Any]) -> dict[str, float]:
     gc.freeze()  # objects that outlive the round must not be traversed in it
     before = reset_peak()
     cpu, wall = time.process_time(), time.perf_counter()
+    _count_from_here()
     await action()
+    _count_to_here()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     peak = peak_memory() - before
     gc.unfreeze()
@@ -88,7 +108,7 @@ async def measured(action: Callable[[], Any]) -> dict[str, float]:
 
 async def in_flight(client: Any, spec: Spec) -> dict[str, float]:
     """Measure the memory of commands in flight."""
-    call, arguments = client.command(spec), spec.arguments
+    call, arguments = client.command(spec), client.arguments(spec)
     calls: list[Any] = [None] * spec.count
     gc.collect()
     before = memory()
@@ -146,7 +166,9 @@ async def serve(driver: Driver, say: Callable[[Any], None]) -> None:
         from . import twisted_clients as clients
     else:
         from . import asyncio_clients as clients  # type: ignore[no-redef]
-    worker = Worker(getattr(clients, driver.client), Address(**json.loads(sys.stdin.readline())), say)
+    where = json.loads(sys.stdin.readline())
+    tls = TLSAddress.from_json(where["tls"]) if where["tls"] else None
+    worker = Worker(getattr(clients, driver.client), Address(**where["address"]), tls, say)
     say({"event": "ready", **identity(driver)})
     for line in sys.stdin:
         request = json.loads(line)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 MEGABYTE = 1_000_000
 
-#: Number of strings in the list that LRANGE reads.
-LIST_LENGTH = 1000
+#: Number of strings in the list that LRANGE reads, and of fields in the hash that HGETALL reads.
+LIST_LENGTH, HASH_LENGTH = 1000, 100
+
+#: What EVAL runs.
+SCRIPT = "return redis.call('GET', KEYS[1])"
+
+#: Seconds that a reply may take, where a workload limits that.
+REPLY_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
@@ -17,13 +24,16 @@ class Spec:
     """The order for one round.
 
     :ivar scenario: name of a function of :mod:`bench.scenarios`.
-    :ivar command: ``get``, ``set`` or ``lrange``.
+    :ivar command: ``get``, ``set``, ``lrange``, ``hgetall``, ``eval``, or ``by_name``: a SET through the driver's
+        function for any command.
     :ivar count: number of commands (messages) in the round; a multiple of :attr:`step`.
     :ivar concurrency: number of coroutines that await concurrently.
     :ivar pool: number of connections.
     :ivar batch: number of commands in one pipeline, batch or gather.
     :ivar size: bytes of a value.
     :ivar text: whether replies are str; else bytes.
+    :ivar timeout: seconds that a reply may take, by the driver's own option; None: no limit.
+    :ivar tls: whether connections are encrypted.
     :ivar prefix: prefix of every key.
     """
 
@@ -35,7 +45,14 @@ class Spec:
     batch: int = 1
     size: int = 10
     text: bool = True
+    timeout: float | None = None
+    tls: bool = False
     prefix: str = ""
+
+    @property
+    def connection(self) -> tuple[Any, ...]:
+        """Everything that a connection depends on: specs with the same value share a client."""
+        return self.pool, self.text, self.timeout, self.tls
 
     @property
     def step(self) -> int:
@@ -45,7 +62,9 @@ class Spec:
     @property
     def key(self) -> str:
         """The key to read or write."""
-        names = {"get": f"value:{self.size}", "set": "written", "lrange": "list"}
+        value = f"value:{self.size}"
+        names = {"get": value, "eval": value, "set": "written", "by_name": "written", "lrange": "list"}
+        names["hgetall"] = "hash"
         return f"{self.prefix}:{names[self.command]}"
 
     @property
@@ -61,16 +80,28 @@ class Spec:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """The arguments of the driver's method."""
-        if self.command == "set":
-            return self.key, self.value  # built only for SET: building a large value costs more than reading it
+        """The arguments of the method of txredisapi and this package; other drivers may have others."""
+        if self.command in ("set", "by_name"):  # not for GET: building a large value costs more than reading it
+            value = (self.key, self.value)
+            return value if self.command == "set" else ("SET", *value, "KEEPTTL")
+        if self.command == "eval":
+            return SCRIPT, [self.key], []
         return (self.key, 0, -1) if self.command == "lrange" else (self.key,)
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        """The command as it is sent."""
+        if self.command == "eval":
+            return "EVALSHA", hashlib.sha1(SCRIPT.encode()).hexdigest(), 1, self.key
+        return self.arguments if self.command == "by_name" else (self.command.upper(), *self.arguments)
 
     @property
     def expected(self) -> Any:
         """The expected reply; None: any reply."""
-        if self.command == "get":
+        if self.command in ("get", "eval"):
             return self.value if self.text else self.value.encode()
+        if self.command == "hgetall":
+            return hash_values()
         return list_values() if self.command == "lrange" else None
 
     def as_json(self) -> dict[str, Any]:
@@ -120,6 +151,11 @@ def list_values() -> list[str]:
     return [f"value:{number}" for number in range(LIST_LENGTH)]
 
 
+def hash_values() -> dict[str, str]:
+    """Return the reply to HGETALL."""
+    return {f"field:{number:02}": f"value:{number:02}" for number in range(HASH_LENGTH)}
+
+
 def make_workloads(value_size: int = 10, concurrency: int = 50, messages: int = 100_000) -> list[Workload]:
     """Return all workloads, in the order of the report."""
     small: dict[str, Any] = {"size": value_size}
@@ -134,15 +170,30 @@ def make_workloads(value_size: int = 10, concurrency: int = 50, messages: int = 
                  needs("set"), group="awaited-set", variants=True, quick=False),
         Workload("pool-set", f"{times} SET of {bytes_}, a pool of 10", Spec("awaited", "set", pool=10, **many),
                  needs("set", "pool"), group="awaited-set", quick=False),
+        Workload("get-timeout", f"{times} GET of {bytes_}, a reply timeout of {REPLY_TIMEOUT:g} s",
+                 Spec("awaited", timeout=REPLY_TIMEOUT, **many), needs("get"), group="awaited-timeout"),
+        Workload("eval", f"{times} a script that GETs {bytes_}", Spec("awaited", "eval", **many), needs("eval")),
+        Workload("by-name", f"{times} SET of {bytes_} by the function for any command",
+                 Spec("awaited", "by_name", **many), needs("by-name"), quick=False),
         Workload("gather", f"1,000 GETs of {bytes_} gathered", Spec("gathered", batch=1000, **small),
                  needs("get", "gather")),
         Workload("sequential", f"GET of {bytes_}, one at a time", Spec("awaited", **small), needs("get")),
+        Workload("lone", f"GET of {bytes_}, each in a turn of the reactor of its own", Spec("lone", **small),
+                 needs("get", "lone")),
+        Workload("tls", f"GET of {bytes_} over TLS, one at a time", Spec("awaited", tls=True, **small),
+                 needs("get", "tls"), group="tls"),
+        Workload("tls-50", f"{times} GET of {bytes_} over TLS", Spec("awaited", tls=True, **many),
+                 needs("get", "tls"), group="tls", quick=False),
         Workload("pipeline", f"pipeline of 100 GETs of {bytes_}, as in txredisapi",
                  Spec("pipelined", batch=100, **small), needs("pipeline"), group="pipeline"),
         Workload("batch-100", f"batch of 100 GETs of {bytes_}, the fastest way", Spec("batched", batch=100, **small),
                  needs("batch"), group="pipeline"),
         Workload("batch-1000", f"batch of 1,000 GETs of {bytes_}, the fastest way",
                  Spec("batched", batch=1000, **small), needs("batch"), group="pipeline"),
+        Workload("pipeline-10000", f"pipeline of 10,000 GETs of {bytes_}, as in txredisapi",
+                 Spec("pipelined", batch=10_000, **small), needs("pipeline"), quick=False),
+        Workload("hgetall", f"HGETALL of {HASH_LENGTH} fields, one at a time", Spec("awaited", "hgetall"),
+                 needs("hgetall"), unit="call"),
         Workload("lrange", "LRANGE of 1,000 short strings, one at a time", Spec("awaited", "lrange"),
                  needs("lrange"), unit="call"),
         Workload("get-1mb", "GET of 1 MB, text, one at a time", Spec("awaited", size=MEGABYTE),

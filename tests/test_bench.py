@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
+from pathlib import Path
 
 import pytest
 from testbed.terminal import UsageError, bar
 from testbed.wire import command
 
-from bench import c_client, command_line, report
+from bench import budget, c_client, command_line, instructions, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
 from bench.figures import CPU, WALL, Figures, calibrate, figure
 from bench.server import Address
@@ -172,6 +174,8 @@ def test_the_progress_bar_fits_its_line() -> None:
         (["--url", "http://localhost"], "--url must look like redis://"),
         (["--url", "redis://localhost:99999"], "--url must look like redis://"),
         (["--growth", "--instructions"], "not allowed with"),
+        (["--write-expected"], "--write-expected needs --instructions"),
+        (["--url", "redis://127.0.0.1:1", "--workloads", "tls"], "TLS is measured on an embedded server only"),
         (["--frobnicate"], "--frobnicate"),
     ],
 )
@@ -211,6 +215,47 @@ def test_a_url_is_read_in_all_its_parts() -> None:
     assert Address.from_url("redis://me:p%40ss@example:6380/2") == Address("example", 6380, "me", "p@ss", 2)
     assert Address.from_url("redis://example") == Address("example")
     assert Address("h", 1, "me", "secret", 2).handshake() == [("AUTH", "me", "secret"), ("SELECT", "2")]
+
+
+# -- budgets of instructions
+
+HERE = {"python": "CPython 3.11.7", "twisted": "26.10.0", "cryptography": "50.0.2"}
+EXPECTED = {"instructions": [{"environment": HERE, "roads": {"get": 1000, "tls": 2000}}]}
+
+
+def test_a_budget_holds_where_everything_is_as_it_was_measured() -> None:
+    assert budget.read(HERE, EXPECTED)[0] == {"get": 1000, "tls": 2000}
+    assert budget.read({**HERE, "cryptography": "51"}, EXPECTED)[0] == {"get": 1000}
+    roads, reason = budget.read({**HERE, "python": "CPython 3.11.8"}, EXPECTED)
+    assert roads == {}
+    assert reason == "budgets are for CPython 3.11.7; here is CPython 3.11.8, 26.10.0, 50.0.2"
+
+
+def test_a_road_may_take_three_percent_more_than_its_budget() -> None:
+    assert budget.exceeded("get", 1030, 1000) is None
+    assert (
+        budget.exceeded("get", 1031, 1000) == "get takes 1,031 instructions per command, +3.1 % of its budget of 1,000"
+    )
+
+
+def test_budgets_of_other_environments_and_roads_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "expected.json"
+    path.write_text(json.dumps({"floor": {"cython": {}}, **EXPECTED}))
+    there = {**HERE, "python": "CPython 3.13.0"}
+    budget.write(HERE, {"get": 900}, path)
+    budget.write(there, {"get": 800}, path)
+    expected = json.loads(path.read_text())
+    assert expected["floor"] == {"cython": {}}
+    assert budget.read(HERE, expected)[0] == {"get": 900, "tls": 2000}
+    assert budget.read(there, expected)[0] == {"get": 800}
+
+
+def test_every_road_has_a_budget_in_each_environment_that_was_measured() -> None:
+    entries = json.loads(budget.EXPECTED.read_text())["instructions"]
+    assert entries
+    for entry in entries:
+        assert set(entry["environment"]) == set(budget.environment())
+        assert set(entry["roads"]) == set(instructions.ROADS)
 
 
 # -- plans

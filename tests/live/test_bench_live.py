@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from testbed.servers import Server, request
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +29,9 @@ def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_quick_run_measures_every_kind_of_workload(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    workloads = "get,pool-get,gather,pipeline,batch-100,lrange,messages,import,memory"
+    workloads = (
+        "get,pool-get,get-timeout,eval,by-name,gather,lone,pipeline,batch-100,hgetall,lrange,messages,import,memory"
+    )
     drivers = "txredis_fast-pure,floor,txredisapi-hiredis"
     ran = run_bench(
         *("--quick", "--rounds", "1", "--workloads", workloads, "--drivers", drivers, "--base", "floor"),
@@ -49,6 +53,35 @@ def test_it_measures_against_a_server_that_is_named_and_leaves_nothing_there(ser
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "50 coroutines awaiting SET" in ran.stdout
     assert request(server.address, ("SELECT", 3), ("DBSIZE",)) == 0
+
+
+def test_work_over_tls_is_measured_where_a_server_speaks_it(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    arguments = (
+        "--quick",
+        "--rounds",
+        "1",
+        "--json",
+        str(out),
+        "--drivers",
+        "txredis_fast-pure,floor,txredisapi-hiredis",
+    )
+    ran = run_bench(*arguments, "--workloads", "tls,tls-50")
+    if ran.returncode == 2:
+        assert ran.stderr.startswith("bench: no server that speaks TLS is installed here")
+        pytest.skip("no server that speaks TLS is installed here")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "failed:" not in ran.stdout
+    assert len(json.loads(out.read_text())["figures"]) == 6
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed here")
+def test_instructions_are_counted() -> None:
+    ran = run_bench("--instructions", "--workloads", "get,messages", "--drivers", "floor", "--base", "floor")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    counted = {line.split()[0]: line.split()[2] for line in ran.stdout.splitlines() if line.split()[1:2] == ["floor"]}
+    assert 5000 < int(counted["get"].replace(",", "")) < 100_000
+    assert 0 < int(counted["messages"].replace(",", "")) < 5000
 
 
 def test_no_server_is_one_clear_line() -> None:
