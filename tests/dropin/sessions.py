@@ -509,8 +509,8 @@ async def reply_timeout(s):
 
 @session
 async def a_blocking_command_given_by_its_name(s):
-    rc = await s.connect(replyTimeout=0.5)
-    return await outcome_of(lambda: rc.execute_command("BLPOP", "nothing", 1))
+    rc = await s.connect(replyTimeout=0.3)
+    return await outcome_of(lambda: rc.execute_command("BLPOP", "nothing", 0.5))
 
 
 @session
