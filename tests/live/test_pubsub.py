@@ -274,7 +274,10 @@ async def test_a_program_over_connectTCP_with_txredisapis_own_example_comes_back
     connector = reactor.connectTCP(*fresh_server.address, factory)
     try:
         for turn in range(3):
-            await until(lambda: subscribed(fresh_server, "zz"), "subscribed")
+            # (Two commands: the first one is sent at once, the second one with what else is given in the same turn.)
+            await until(
+                lambda: subscribed(fresh_server, "zz") and fresh_server.command("PUBSUB", "NUMPAT"), "subscribed"
+            )
             fresh_server.command("PUBLISH", "foo.bar", turn)
             assert await bounded(told.get()) == ("foo.*", "foo.bar", turn)
             connector.transport.protocol.subscribe("later").addErrback(lambda _: None)
