@@ -495,7 +495,7 @@ async def blocking_pops(s):
 
 @session
 async def blocking_pops_with_a_reply_timeout(s):
-    rc = await s.connect(replyTimeout=0.1)
+    rc = await s.connect(replyTimeout=0.4)
     return [await rc.blpop("nothing", 0.2), await rc.ping()]
 
 
