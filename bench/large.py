@@ -109,20 +109,26 @@ ASKED: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def serve(listener: socket.socket, wire: bytes) -> None:
-    """Send the reply to the first command of one connection."""
+def serve(listener: socket.socket, wire: bytes, asked: int) -> None:
+    """Send the reply on one connection.
+
+    :param asked: bytes of commands to wait for: a reply before its command would be refused.
+    """
     connection, _ = listener.accept()
     with connection, contextlib.suppress(ConnectionError):  # the client may close the connection early
-        if connection.recv(65536):
-            connection.sendall(wire)
-            while connection.recv(65536):
-                pass
+        while asked > 0 and (data := connection.recv(65536)):
+            asked -= len(data)
+        connection.sendall(wire)
+        while connection.recv(65536):
+            pass
 
 
 def measure(name: str, size: int) -> dict[str, Any]:
     """Measure a row; return its figures."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=serve, args=(listener, ROWS[name].wire(size)), daemon=True)
+        row = ROWS[name]
+        asked = len(wire.command("GET", "key")) * REPLIES if row.of == "many" else 1
+        server = threading.Thread(target=serve, args=(listener, row.wire(size), asked), daemon=True)
         server.start()
         port = listener.getsockname()[1]
         command = [sys.executable, "-m", "bench.large", "--client", str(port), name, "--size", str(size)]
