@@ -70,11 +70,15 @@ class Strangers:
             self.look()
             return
         for address in self._addresses:
-            connection = socket.create_connection(address, timeout=5)
-            self.connections.append(connection)
-            self.came += 1
-            connection.sendall(_WAITS)
-            connection.setblocking(False)
+            self.come_to(address)
+
+    def come_to(self, address: tuple[str, int]) -> None:
+        """Let one come to a server."""
+        connection = socket.create_connection(address, timeout=5)
+        self.connections.append(connection)
+        self.came += 1
+        connection.sendall(_WAITS)
+        connection.setblocking(False)
 
     def look(self) -> None:
         """Note those whose wait was ended, which nobody may do."""
