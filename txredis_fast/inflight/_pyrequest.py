@@ -41,6 +41,7 @@ __all__ = [
     "compiled_fast_path",
     "fast_path_by_name",
     "fast_path_of_batch",
+    "fast_path_of_eval",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
     "first_error",
@@ -612,6 +613,15 @@ def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Metho
     :param plain_names: names of commands that need no check before they use the shared connection.
     """
     return execute_command
+
+
+def fast_path_of_eval(eval: _Method, execute_command: Callable[..., object], hash_of_text: object) -> _Method:
+    """As :func:`compiled_fast_path`, for a connection's ``eval``.
+
+    :param execute_command: the stock function of that name, for which the compiled way stands.
+    :param hash_of_text: returns a script as bytes, and its hash.
+    """
+    return eval
 
 
 def plain_commands(commands: Iterable[Arguments]) -> list[Command]:

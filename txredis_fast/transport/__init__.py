@@ -7,7 +7,7 @@ from .chunked import SlicedBatch
 from .endpoints import endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
 from .flood import Flood
 from .producer import Outlet, forget_unsent
-from .socket_read import fill_from_socket, fill_no_more, receives_directly
+from .socket_read import fill_from_socket, fill_no_more, read_compiled, receives_directly
 from .socket_write import direct_sender
 from .threads import guard_connection, guard_factory
 from .timers import cancel_timer
@@ -35,6 +35,7 @@ __all__ = [
     "in_turns",
     "is_encrypted",
     "name_of_peer",
+    "read_compiled",
     "receives_directly",
     "tcp_endpoint",
     "unix_endpoint",

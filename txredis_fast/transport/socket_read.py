@@ -13,13 +13,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import main
 
+from .._implementation import IMPLEMENTATION
 from .._tunables import DIRECT_READ_TURN_BYTES
+from .socket_probe import is_as_expected
 
-__all__ = ["fill_from_socket", "fill_no_more", "receives_directly"]
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    SocketReader: Any = None
+    has_sockets: Any = None
+else:
+    from ._csocket import SocketReader, has_sockets
+
+__all__ = ["fill_from_socket", "fill_no_more", "read_compiled", "receives_directly"]
 
 #: Twisted's wrappers between a transport and a protocol, and the attribute that holds the wrapped protocol.
 _WRAPPERS = {"_WrappingProtocol": "_wrappedProtocol", "_ReconnectingProtocolProxy": "_protocol"}
@@ -50,10 +58,38 @@ def receives_directly(transport: object, protocol: object) -> bool:
         reads.append(getattr(getattr(unix, "_SendmsgMixin", None), "doRead", None))
     return (
         getattr(type(transport), "doRead", None) in reads
-        and "doRead" not in vars(transport)  # set by another reader, or by abortConnection()
+        and _is_stock_or_ours(vars(transport).get("doRead"))
         and hasattr(transport, "socket")
         and _innermost(getattr(transport, "protocol", None)) is protocol
     )
+
+
+def _is_stock_or_ours(read: object) -> bool:
+    """Whether a transport's own ``doRead`` is none or compiled, not that of another reader or abortConnection()."""
+    return read is None or (SocketReader is not None and type(read) is SocketReader)
+
+
+def read_compiled(
+    transport: Any, protocol: object, receive: Callable[[bytes], object], stock: tuple[object, ...]
+) -> None:
+    """Let compiled code receive what comes on a transport, if there is such code, and it fits this transport.
+
+    :param receive: called with data instead of the protocol's ``dataReceived``.
+    :param stock: the functions for which ``receive`` stands: data is passed on in the public way while the protocol's
+        ``dataReceived`` is another one.
+    """
+    if SocketReader is None or not receives_directly(transport, protocol):
+        return
+    tcp = sys.modules["twisted.internet.tcp"].Connection
+    kind = type(transport)
+    if (
+        kind.doRead is tcp.doRead
+        and kind._dataReceived is tcp._dataReceived
+        and "doRead" not in vars(transport)
+        and is_as_expected()
+        and has_sockets(tcp)
+    ):
+        transport.doRead = SocketReader(transport, protocol, receive, stock)
 
 
 def _innermost(protocol: object) -> object:
@@ -71,36 +107,50 @@ def fill_from_socket(transport: Any, reader: Receiver, failed: Callable[[Excepti
     :param failed: called with an exception of the reader; it must end the connection.
     """
     protocol = transport.protocol
+    before = vars(transport).get("doRead")
+
+    def end() -> None:
+        del transport.doRead
+        if before is not None:
+            transport.doRead = before
 
     def read() -> Any:
         if not reader.awaited or transport.protocol is not protocol:
-            del transport.doRead
+            end()
             return transport.doRead()
         try:
             received = reader.receive(transport.socket.recv_into, DIRECT_READ_TURN_BYTES)
         except BlockingIOError:
             return None
         except OSError:
-            del transport.doRead
+            end()
             return main.CONNECTION_LOST
         except Exception as error:
-            del transport.doRead
+            end()
             failed(error)
             return None
         if not received:
-            del transport.doRead
+            end()
             return main.CONNECTION_DONE
         if not reader.awaited:
             # The end of the value, and what follows it, has often been received, too.
-            del transport.doRead
+            end()
             return transport.doRead()
         return None
 
     transport.doRead = read
 
 
+def is_filling(transport: object) -> bool:
+    """Whether :func:`fill_from_socket` is in force."""
+    return getattr(getattr(transport, "__dict__", {}).get("doRead"), "__module__", None) == __name__
+
+
 def fill_no_more(transport: Any) -> None:
-    """Undo :func:`fill_from_socket`, if it is in force, so that a lost transport does not keep the reader alive."""
+    """Undo what is in force of :func:`read_compiled` and :func:`fill_from_socket`.
+
+    Else a lost transport would keep the reader alive.
+    """
     read = getattr(transport, "__dict__", {}).get("doRead")
-    if getattr(read, "__module__", None) == __name__:
+    if read is not None and (is_filling(transport) or _is_stock_or_ours(read)):
         del transport.doRead

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .connection import ConnectionCommands
 from .pubsub import PubSubCommands
-from .scripting import ScriptingCommands
+from .scripting import ScriptingCommands, hash_of_text
 from .sentinel import SentinelCommands
 from .server import ServerCommands
 
@@ -14,4 +14,5 @@ __all__ = [
     "ScriptingCommands",
     "SentinelCommands",
     "ServerCommands",
+    "hash_of_text",
 ]
