@@ -180,6 +180,9 @@ def compared(name: str, fake: bytes, real: bytes, queued: list[str]) -> bool:
         return all(
             repr(ours) == repr(theirs) or each in loose for ours, theirs, each in zip(*replies, queued, strict=True)
         )
+    # Versions differ in which of two errors they tell.
+    if name == "GETEX" and fake[:1] == real[:1] == b"-":
+        return True
     if name in FLEETING and fake[:1] == real[:1] == b":" and min(decoded(fake), decoded(real)) > 0:
         return bool(
             abs(decoded(fake) - decoded(real)) < (FLEETING_SECONDS if name == "TTL" else FLEETING_SECONDS * 1000)
@@ -189,7 +192,10 @@ def compared(name: str, fake: bytes, real: bytes, queued: list[str]) -> bool:
 
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("seed", range(extent(10, 2)))
-def test_random_commands_get_the_replies_of_a_real_server(clients, seed, protocol):
+def test_random_commands_get_the_replies_of_a_real_server(clients, server, seed, protocol):
+    name, version = server.version
+    if int(version.partition(".")[0]) < 7:
+        pytest.skip(f"{name} {version} has other texts and fewer options")
     chooser = Chooser(seed)
     three = [clients() for _ in range(3)]
     queued: dict[Both, list[str]] = {}
