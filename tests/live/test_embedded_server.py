@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from testbed.documents import ROOT, python_blocks
 from testbed.live import bounded
 from testbed.servers import wait_until
 
@@ -300,6 +301,8 @@ def test_without_a_server_the_fixture_fails_in_words(tmp_path):
 
 # -- trial
 
+TRIAL = "import sys; sys.argv[0] = 'trial'; from twisted.scripts.trial import run; run()"
+
 
 @pytest.mark.once
 def test_the_mixin_of_trial(tmp_path):
@@ -332,8 +335,21 @@ def test_the_mixin_of_trial(tmp_path):
                     print(f"port={self.redis_server.port}")
         """,
     )
-    trial = "import sys; sys.argv[0] = 'trial'; from twisted.scripts.trial import run; run()"
-    output = run(tmp_path, "-c", trial, "test_program")
+    output = run(tmp_path, "-c", TRIAL, "test_program")
     assert "PASSED (successes=3)" in output
     [port] = ports_in(output)
     assert not accepts(port)
+
+
+# -- what the how-to guide says
+
+
+@pytest.mark.once
+def test_the_tests_of_the_guide_pass(tmp_path):
+    words = ("pytest_plugins =", "import pytest_twisted", "import RedisTestMixin")
+    texts = [block.text for block in python_blocks(ROOT / "docs" / "howto" / "tests.rst")]
+    conftest, for_pytest, for_trial = [next(text for text in texts if word in text) for word in words]
+    write(tmp_path, conftest=conftest, test_by_pytest=for_pytest, test_by_trial=for_trial)
+    options = ("-W", "error", "-p", "no:cacheprovider", "--rootdir", str(tmp_path))
+    assert "4 passed" in run(tmp_path, "-m", "pytest", *options, "test_by_pytest.py")
+    assert "PASSED (successes=1)" in run(tmp_path, "-c", TRIAL, "test_by_trial")
