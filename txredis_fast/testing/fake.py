@@ -240,8 +240,8 @@ class FakeServer:
         """Script the reply of a command, also of one that this server does not have.
 
         :param command: its name.
-        :param reply: None, int, float, str, bytes, list or dict; a :exc:`~txredis_fast.ResponseError`; or a function of the
-            arguments, as bytes, that returns or raises one of these.
+        :param reply: None, int, float, str, bytes, list or dict; a :exc:`~txredis_fast.ResponseError`; or a function of
+            the arguments, as bytes, that returns or raises one of these.
         """
         function = reply if callable(reply) else lambda *unused: reply
 
