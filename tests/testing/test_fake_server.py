@@ -372,6 +372,12 @@ def test_replies_are_scripted(server, rc):
         server.execute("GET", "k")
 
 
+@pytest.mark.parametrize("name", ["EVAL", "XADD", "CONFIG", "ZUNION", "HPEXPIREAT", "WAIT"])
+def test_a_command_that_only_real_servers_have_says_what_to_do(server, rc, name):
+    with pytest.raises(redis.ResponseError, match=rf"FakeServer does not have {name}, .* answer\('{name}', \.\.\.\)"):
+        server.result(rc.execute_command(name, "x"))
+
+
 def test_the_commands_that_came_are_kept(server, rc):
     server.result(rc.set("k", "v"))
     assert server.commands[-1] == [b"SET", b"k", b"v"]

@@ -5,6 +5,7 @@ This module must not know what the commands do.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _QUEUED = Status("QUEUED")
+#: Commands of real servers, for which it would mislead to say that they are unknown.
+_ON_REAL_SERVERS = re.compile(
+    "EVAL(SHA)?(_RO)?|FCALL(_RO)?|SCRIPT|FUNCTION|X[A-Z]+|GEO[A-Z_]+|PF[A-Z]+|BIT[A-Z]+(_RO)?|SORT(_RO)?|ACL|CONFIG"
+    "|CLUSTER(SCAN)?|SENTINEL|MONITOR|S(UN)?SUBSCRIBE|SPUBLISH|COMMAND(LOG)?|MEMORY|MSETEX|DELIFEQ|OBJECT|SLOWLOG|LATENCY|DEBUG|WAIT(AOF)?"
+    "|B?[LZ]MPOP|[SZ]INTERCARD|Z(UNION|INTER|DIFF|DIFFSTORE|RANGESTORE|RANDMEMBER|REMRANGEBYLEX|REVRANGEBYLEX)"
+    "|H(RANDFIELD|GETDEL|GETEX|SETEX|P?EXPIRE(AT|TIME)?|P?TTL|PERSIST)|LCS|SWAPDB|DUMP|RESTORE|MIGRATE|SAVE|BGSAVE"
+    "|BGREWRITEAOF|LASTSAVE|SHUTDOWN|REPLICAOF|SLAVEOF|FAILOVER|MODULE|LOLWUT|PSYNC|SYNC|READONLY|READWRITE|ASKING"
+)
 #: What is executed at once inside of MULTI.
 _NOT_QUEUED = ("EXEC", "DISCARD", "MULTI", "WATCH", "QUIT", "RESET")
 #: What a connection of RESP2 may do while it has subscriptions.
@@ -175,6 +184,11 @@ class Session:
         """Return the command, if it may be executed now."""
         try:
             command = self.server.scripted.get(name) or COMMANDS.get(name)
+            if command is None and _ON_REAL_SERVERS.fullmatch(name):
+                raise ReplyError(
+                    f"ERR FakeServer does not have {name}, which real servers have: script its reply with "
+                    f"answer({name!r}, ...), or test on a real server (EmbeddedServer)"
+                )
             if command is None or (name == "HELLO" and not self.server.accepts_hello):
                 # A server takes the words for C strings, which end at a zero.
                 shown = "".join(f"'{_text(each).partition(chr(0))[0]}' " for each in args[1:])
