@@ -221,7 +221,19 @@ def test_random_commands_get_the_replies_of_a_real_server(clients, server, seed,
 def test_every_command_but_those_of_sessions_is_compared():
     from txredis_fast.testing.commands import COMMANDS
 
-    by_sessions = {"SUBSCRIBE", "PSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "PUBSUB", "HELLO", "QUIT", "RESET"}
+    by_sessions = {
+        "SSUBSCRIBE",
+        "SUNSUBSCRIBE",
+        "SPUBLISH",
+        "SUBSCRIBE",
+        "PSUBSCRIBE",
+        "UNSUBSCRIBE",
+        "PUNSUBSCRIBE",
+        "PUBSUB",
+        "HELLO",
+        "QUIT",
+        "RESET",
+    }
     # Random, changing, or other words for the same.
     elsewhere = {"RANDOMKEY", "TIME", "INFO", "ROLE", "FLUSHALL", "TOUCH", "SUBSTR", "EXPIRETIME", "PEXPIRETIME"}
     assert COMMANDS.keys() - TABLE.keys() == by_sessions | elsewhere
@@ -251,6 +263,14 @@ def test_messages_and_confirmations_are_those_of_a_real_server(clients, protocol
     subscriber.same(b"PUNSUBSCRIBE")
     subscriber.same(b"GET", b"k")
     publisher.same(b"PUBLISH", b"news", b"text")
+    subscriber.same(b"SSUBSCRIBE", b"shard")
+    subscriber.same(b"SUBSCRIBE", b"news")
+    publisher.same(b"SPUBLISH", b"shard", b"text")
+    assert b"smessage" in subscriber.same_arrives()
+    subscriber.same(b"SUNSUBSCRIBE", b"shard")
+    subscriber.same(b"SUNSUBSCRIBE")
+    subscriber.same(b"UNSUBSCRIBE")
+    subscriber.same(b"GET", b"k")
 
 
 def test_a_pop_that_waits_gets_what_another_client_pushes(clients):

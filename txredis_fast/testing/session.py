@@ -27,7 +27,8 @@ _QUEUED = Status("QUEUED")
 #: Commands of real servers, for which it would mislead to say that they are unknown.
 _ON_REAL_SERVERS = re.compile(
     "EVAL(SHA)?(_RO)?|FCALL(_RO)?|SCRIPT|FUNCTION|X[A-Z]+|GEO[A-Z_]+|PF[A-Z]+|BIT[A-Z]+(_RO)?|SORT(_RO)?|ACL|CONFIG"
-    "|CLUSTER(SCAN)?|SENTINEL|MONITOR|S(UN)?SUBSCRIBE|SPUBLISH|COMMAND(LOG)?|MEMORY|MSETEX|DELIFEQ|OBJECT|SLOWLOG|LATENCY|DEBUG|WAIT(AOF)?"
+    "|CLUSTER(SCAN)?|SENTINEL|MONITOR|COMMAND(LOG)?|MEMORY|MSETEX|DELIFEQ"
+    "|OBJECT|SLOWLOG|LATENCY|DEBUG|WAIT(AOF)?"
     "|B?[LZ]MPOP|[SZ]INTERCARD|Z(UNION|INTER|DIFF|DIFFSTORE|RANGESTORE|RANDMEMBER|REMRANGEBYLEX|REVRANGEBYLEX)"
     "|H(RANDFIELD|GETDEL|GETEX|SETEX|P?EXPIRE(AT|TIME)?|P?TTL|PERSIST)|LCS|SWAPDB|DUMP|RESTORE|MIGRATE|SAVE|BGSAVE"
     "|BGREWRITEAOF|LASTSAVE|SHUTDOWN|REPLICAOF|SLAVEOF|FAILOVER|MODULE|LOLWUT|PSYNC|SYNC|READONLY|READWRITE|ASKING"
@@ -35,7 +36,10 @@ _ON_REAL_SERVERS = re.compile(
 #: What is executed at once inside of MULTI.
 _NOT_QUEUED = ("EXEC", "DISCARD", "MULTI", "WATCH", "QUIT", "RESET")
 #: What a connection of RESP2 may do while it has subscriptions.
-_SUBSCRIBED = ("SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "PING", "QUIT", "RESET")
+_SUBSCRIBED = (
+    *("SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"),
+    *("PING", "QUIT", "RESET"),
+)
 
 
 class Session:
@@ -69,6 +73,7 @@ class Session:
         self.conflict = False
         self.channels: dict[bytes, None] = {}
         self.patterns: dict[bytes, None] = {}
+        self.shard_channels: dict[bytes, None] = {}
         self.wait: Wait | None = None
         self._wait_timer: IDelayedCall | None = None
         self._reader = Reader(charset=None, convert_numbers=False)
@@ -84,8 +89,8 @@ class Session:
 
     @property
     def subscriptions(self) -> int:
-        """The number of channels and patterns."""
-        return len(self.channels) + len(self.patterns)
+        """The number of channels, sharded ones too, and patterns."""
+        return len(self.channels) + len(self.patterns) + len(self.shard_channels)
 
     # -- bytes
 

@@ -119,6 +119,7 @@ def reset(session: Session) -> Any:
     session.unwatch()
     session.channels.clear()
     session.patterns.clear()
+    session.shard_channels.clear()
     session.protocol, session.index, session.name = 2, 0, b""
     session.logged_in = session.server.password is None
     return Status("RESET")

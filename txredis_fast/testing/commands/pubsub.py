@@ -19,7 +19,9 @@ def _alone(session: Session) -> None:
 
 
 def _confirm(session: Session, word: bytes, name: bytes | None) -> None:
-    session.send(Push([word, name, session.subscriptions]))
+    sharded = word in (b"ssubscribe", b"sunsubscribe")
+    count = len(session.shard_channels) if sharded else len(session.channels) + len(session.patterns)
+    session.send(Push([word, name, count]))
 
 
 @command("SUBSCRIBE", -2)
@@ -39,6 +41,16 @@ def psubscribe(session: Session, *patterns: bytes) -> Any:
     for pattern in patterns:
         session.patterns[pattern] = None
         _confirm(session, b"psubscribe", pattern)
+    return NO_REPLY
+
+
+@command("SSUBSCRIBE", -2)
+def ssubscribe(session: Session, *channels: bytes) -> Any:
+    """Subscribe to sharded channels; each is confirmed."""
+    _alone(session)
+    for channel in channels:
+        session.shard_channels[channel] = None
+        _confirm(session, b"ssubscribe", channel)
     return NO_REPLY
 
 
@@ -63,6 +75,21 @@ def unsubscribe(session: Session, *channels: bytes) -> Any:
 def punsubscribe(session: Session, *patterns: bytes) -> Any:
     """Leave patterns, all if none is named."""
     return _leave(session, b"punsubscribe", session.patterns, patterns)
+
+
+@command("SUNSUBSCRIBE", -1)
+def sunsubscribe(session: Session, *channels: bytes) -> Any:
+    """Leave sharded channels, all if none is named."""
+    return _leave(session, b"sunsubscribe", session.shard_channels, channels)
+
+
+@command("SPUBLISH", 3)
+def spublish(session: Session, channel: bytes, message: bytes) -> Any:
+    """Send a message to a sharded channel; return how many got it."""
+    receivers = [other for other in session.server.sessions if channel in other.shard_channels]
+    for other in receivers:
+        other.send(Push([b"smessage", channel, message]))
+    return len(receivers)
 
 
 @command("PUBLISH", 3)
