@@ -334,12 +334,13 @@ def all_examples() -> set[str]:
 
 
 def test_login_guard(server):
-    assert output("login_guard.py", url_of(server)) == [
+    *lines, last = output("login_guard.py", url_of(server))
+    assert lines == [
         "looking-glass: wrong password",
         "wonderland: welcome",
         *(f"{number}: wrong password" for number in (1, 2, 3)),
-        "wonderland: locked for 60 s",
     ]
+    assert re.fullmatch("wonderland: locked for (60|[45][0-9]) s", last)
     assert left_behind(server) == []
 
 
@@ -377,9 +378,17 @@ def test_web_api(server):
         wait_until(lambda: any(line.startswith("listening on ") for line in program.lines), "it listens", LIMIT)
         base = program.lines[0].removeprefix("listening on ")
         assert factors(base, 99)[::2] == (200, {"n": 99, "factors": [3, 3, 11], "cached": False})
-        wait_until(lambda: server.command("EXISTS", "example:requests:127.0.0.1"), "it is connected", LIMIT)
-        server.command("FLUSHALL")
-        answers = [factors(base, 99) for _ in range(6)]
+        wait_until(
+            lambda: factors(base, 99) and server.command("EXISTS", "example:requests:127.0.0.1"),
+            "it is connected",
+            LIMIT,
+        )
+        for _ in range(5):
+            began = time.monotonic()
+            server.command("FLUSHALL")
+            answers = [factors(base, 99) for _ in range(6)]
+            if time.monotonic() - began < 8:  # within one span of the limiter, unless the machine is very busy
+                break
         assert [status for status, _, _ in answers] == [200] * 5 + [429]
         assert [body["cached"] for _, _, body in answers[:5]] == [False, True, True, True, True]
         assert 1 <= int(answers[5][1]["Retry-After"]) <= 10
