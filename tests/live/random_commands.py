@@ -156,7 +156,7 @@ TABLE: dict[str, Callable[[Chooser], Words]] = {
     "SETNX": lambda c: [string(c), c.one(*VALUES)],
     "GETSET": lambda c: [string(c), c.one(*VALUES)],
     "GETDEL": lambda c: [string(c)],
-    "GETEX": lambda c: [string(c), *c.maybe(b"EX", c.one(*SECONDS)), *c.maybe(b"PERSIST", chance=0.2)],
+    "GETEX": lambda c: [string(c), *c.maybe(b"EX", c.one(b"1000", b"5000")), *c.maybe(b"PERSIST", chance=0.2)],
     "MGET": lambda c: c.some(KEYS),
     "MSET": lambda c: [string(c), c.one(*VALUES), *c.maybe(string(c), c.one(*VALUES)), *c.maybe(b"odd", chance=0.1)],
     "MSETNX": lambda c: [string(c), c.one(*VALUES), *c.maybe(b"k2", c.one(*VALUES))],

@@ -120,14 +120,12 @@ def getdel(session: Session, key: bytes) -> Any:
 def getex(session: Session, key: bytes, *options: bytes) -> Any:
     """Return the value and change its time to live."""
     word = options[0].upper().decode(errors="replace") if options else ""
-    expiry = None
-    if word in _EXPIRY and len(options) == 2:
-        expiry = _expiry(session, "getex", word, options[1])
-    elif options and (word != "PERSIST" or len(options) > 1):
+    expires = word in _EXPIRY and len(options) == 2
+    if options and not expires and (word != "PERSIST" or len(options) > 1):
         raise ReplyError(SYNTAX_ERROR)
     value = _get(session.database, key)
-    if value is not None and (word == "PERSIST" or expiry is not None):
-        session.database.expire(key, expiry)
+    if value is not None and options:
+        session.database.expire(key, _expiry(session, "getex", word, options[1]) if expires else None)
     return value
 
 
