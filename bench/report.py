@@ -111,8 +111,8 @@ def _memory_lines(figures: Figures, workload: Workload) -> list[str]:
 def target_lines(figures: Figures, targets: Sequence[Target]) -> list[str]:
     """Return the table of the targets that the session measured. A star marks the deciding figure.
 
-    A single round decides nothing about times: its verdict is "indicative". Where the table would be too wide it has the deciding
-    figures only, and then no spreads.
+    A single round decides nothing about times: its verdict is "indicative". Where the table would be too wide, it has
+    the deciding figures only, and then no spreads.
     """
     shown = [(target, verdict) for target in targets if (verdict := _verdict(figures, target))]
     if not shown:
