@@ -319,6 +319,16 @@ def test_keys_are_deleted_although_the_connections_were_lost(server):
     assert server.command("DBSIZE") == 0
 
 
+def test_a_server_that_dies_in_the_middle_is_told_of_in_one_line(fresh_server):
+    with running("--url", "--timeout", "2", REDIS_URL=f"redis://:@127.0.0.1:{fresh_server.port}") as process:
+        fresh_server.kill()
+        _, err = process.communicate(timeout=LIMIT)
+        assert process.returncode == 1
+        assert err.startswith("python -m txredis_fast: lost the server: ")
+        assert "they expire within" in err
+        assert err.count("\n") == 1
+
+
 def test_a_server_that_stops_answering_is_told_of_in_time(fresh_server):
     with running("--url", f"redis://127.0.0.1:{fresh_server.port}", "--timeout", "0.5") as process:
         fresh_server.pause()

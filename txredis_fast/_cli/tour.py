@@ -274,8 +274,9 @@ class Tour:
         screen = self._screen
         screen.line()
         if self._embedded is not None:
-            screen.line("Next: --url redis://host:6379 takes the tour on your own server (--url alone: on that of")
-            screen.line("$REDIS_URL), run program.py runs a program written for txredisapi; --help tells more.")
+            screen.line("Next: --url redis://host:6379 takes the tour on your own server (--url alone:")
+            screen.line("that of $REDIS_URL), run program.py runs a program written for txredisapi;")
+            screen.line("--help tells more.")
             return
         if self._refused:
             screen.line(f"The server answers, but refused {self._refused} step{'s' if self._refused > 1 else ''}.")
