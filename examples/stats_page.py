@@ -46,7 +46,7 @@ async def main(reactor: Any) -> None:
     rc = redis.connect(URL, lazy=True, poolTimeout=0)  # lazy: the page is there even if the server is not
     work = LoopingCall(lambda: rc.ping().addErrback(lambda _: None))  # in place of what the program does
     work.start(0.1)
-    root = Resource()
+    root: Any = Resource()  # Any: pyright does not know that a Resource is an IResource
     root.putChild(b"stats", StatsPage(rc))
     port = await endpoints.TCP4ServerEndpoint(reactor, PORT, interface="127.0.0.1").listen(Site(root))
     print(f"listening on http://127.0.0.1:{port.getHost().port}/stats", flush=True)

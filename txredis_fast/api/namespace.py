@@ -11,8 +11,8 @@ This module must not know what the names mean.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -39,12 +39,10 @@ def attributes(
             from twisted.internet import reactor
 
             return reactor
-        if name == "otel":  # most programs do not need it
-            return importlib.import_module(f"{package}.otel")
-        try:
-            return sys.modules[f"{package}.{name}"]
-        except KeyError:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+        full_name = f"{package}.{name}"
+        if not name.isidentifier() or name.startswith("_") or find_spec(full_name) is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return importlib.import_module(full_name)  # now, if it is one that most programs do not need, such as `otel`
 
     def names() -> list[str]:
         return sorted({*namespace, *builtins})
