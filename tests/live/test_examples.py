@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import re
@@ -310,6 +311,41 @@ def test_http_service_starts_while_the_server_is_down(fresh_server):
         wait_until(lambda: http("GET", f"{base}/text/key")[0] == 404, "it is connected")
 
 
+def numbers(url: str) -> dict[str, Any]:
+    status, body, _ = http("GET", url)
+    assert status == 200
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def test_stats_page_has_the_numbers_also_while_the_server_is_down(fresh_server):
+    with running("stats_page.py", url_of(fresh_server), "0") as program:
+        wait_until(lambda: program.lines or program.process.poll() is not None, "it listens", LIMIT)
+        url = program.lines[0].removeprefix("listening on ")
+        wait_until(lambda: numbers(url)["connections"] == 10 and numbers(url)["replies"] > 10, "it is at work", LIMIT)
+        assert set(numbers(url)) == {field.name for field in dataclasses.fields(txredis_fast.Stats)}
+        assert (numbers(url)["poolsize"], numbers(url)["errors"]) == (10, {})
+        fresh_server.kill()
+        wait_until(lambda: numbers(url)["connections"] == 0, "the loss is counted", LIMIT)
+        assert numbers(url)["connections_lost"] == numbers(url)["connections_made"] >= 10
+        assert program.interrupt() == 0
+        assert program.lines[1:] == []
+
+
+#: Most of Twisted has no annotations, and its interfaces are zope's.
+TWISTED_UNTYPED = "plugins = mypy_zope:plugin\ndisallow_untyped_calls = False\n"
+
+
+@pytest.mark.self_check
+def test_stats_page_is_typed(tmp_path):
+    api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
+    config = tmp_path / "mypy.ini"
+    config.write_text("[mypy]\nstrict = True\nfollow_imports = silent\n" + TWISTED_UNTYPED)
+    arguments = ["--config-file", str(config), "--cache-dir", str(tmp_path)]
+    out, problems, _ = api.run([*arguments, str(EXAMPLES / "stats_page.py")])
+    assert (problems, out) == ("", "Success: no issues found in 1 source file\n")
+
+
 #: How each program that has an end is told of a server that is not there.
 WITHOUT_SERVER = {
     "single_connection.py": "redis://127.0.0.1:{port}",
@@ -327,6 +363,8 @@ WITHOUT_SERVER = {
 
 #: Programs with annotations, which are written in one style; mypy checks them.
 TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py"}
+#: What is so short besides the point that a second style would hide it.
+IN_ONE_STYLE = {"stats_page.py"}
 
 
 def all_examples() -> set[str]:
@@ -418,14 +456,14 @@ def test_programs_with_annotations_are_checked_by_mypy():
 
 
 def test_every_program_is_tested_described_and_written_in_both_styles():
-    assert all_examples() == {*WITHOUT_SERVER, "http_service.py", *TYPED}
+    assert all_examples() == {*WITHOUT_SERVER, "http_service.py", *TYPED, *IN_ONE_STYLE}
     readme = (EXAMPLES / "README.rst").read_text()
     for name in all_examples():
         assert f"``{name}``" in readme
         assert any(test.startswith(f"test_{Path(name).stem}") for test in globals())
         source = (EXAMPLES / name).read_text()
         assert "await " in source or name.startswith("test_")
-        assert "@inlineCallbacks" in source or name in TYPED
+        assert ("@inlineCallbacks" in source) == (name not in TYPED | IN_ONE_STYLE)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from testbed.support import Pool, connect, failed, fired
 from testbed.wire import command
 from twisted.internet import defer
 from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
@@ -297,6 +298,46 @@ def test_a_snapshot_cannot_be_changed_and_adds_up():
     assert double.connections == 2
     one, other = redis.Stats(errors={"A": 1, "B": 1}), redis.Stats(errors={"B": 2})
     assert (one + other).errors == {"A": 1, "B": 3}
+
+
+def handlers_of_every_kind() -> dict[str, Any]:
+    """A handler of each kind, as its constructor or factory makes it, without a connection or over a fake one."""
+    nodes = [Pool(), Pool(2)]
+    for number, pool in enumerate(nodes):
+        pool.factory.uuid = f"fake:{number}"
+    sentinel = redis.Sentinel([("localhost", 1)])
+    return {
+        "pool": Pool(2).handler,
+        "front door": redis.connect("redis://localhost:1", lazy=True),
+        "connection": redis.lazyConnection("localhost", 1),
+        "unix": redis.lazyUnixConnectionPool("/no/such/socket"),
+        "sharded": redis.ShardedConnectionHandler([pool.handler for pool in nodes]),
+        "sharded by hosts": redis.lazyShardedConnectionPool(["localhost:1", "localhost:2"]),
+        "sharded unix": redis.lazyShardedUnixConnection(["/no/such/one", "/no/such/two"]),
+        "sentinel": sentinel.master_for("mymaster"),
+        "replicas": sentinel.slave_for("mymaster"),
+    }
+
+
+def test_the_numbers_of_every_kind_of_handler_are_ready_for_json(monkeypatch):
+    monkeypatch.setattr(redis, "reactor", MemoryReactorClock(), raising=False)
+    names = [field.name for field in dataclasses.fields(redis.Stats)]
+    handlers = handlers_of_every_kind()
+    for kind, handler in handlers.items():
+        stats = handler.stats()
+        numbers = json.loads(json.dumps(stats.as_dict()))
+        assert list(numbers) == names, kind
+        assert redis.Stats(**numbers) == stats, kind
+        assert {type(value) for name, value in stats.as_dict().items() if name != "errors"} == {int}, kind
+    assert handlers["sharded"].stats().as_dict()["connections"] == 3
+
+
+def test_numbers_for_json_are_a_copy():
+    stats = redis.Stats(errors={"ERR": 1}, commands=2)
+    numbers = stats.as_dict()
+    assert (numbers["commands"], type(numbers["errors"])) == (2, dict)
+    numbers["errors"]["ERR"] += 1
+    assert stats.errors == {"ERR": 1}
 
 
 def test_a_sharded_handler_sums_its_nodes():
