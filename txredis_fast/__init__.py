@@ -26,7 +26,7 @@ There are ten more ways in. The first eight make a handler, which has every comm
 - ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
 
 A ``lazy`` constructor returns its handler at once and connects in the background. The others return a Deferred that
-fires with the handler once all connections are up. ``install()`` puts this package in the place of txredisapi.
+fires with the handler when all connections are usable. ``install()`` puts this package in the place of txredisapi.
 """
 
 from __future__ import annotations
