@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from .._checks import Credential, check_host, check_path, check_port, check_truth, shown
 from ..client import ConnectionHandler, RedisFactory, UnixConnectionHandler
@@ -112,14 +113,16 @@ def _refuse_tls(options: ConnectionOptions) -> None:
 
 
 def _connect(
-    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+    endpoint: IStreamClientEndpoint, uuid: str, options: ConnectionOptions, isLazy: bool,
+    handler: type[ConnectionHandler],
 ) -> Any:
     made, connected = _begin(endpoint, uuid, options, isLazy, handler)
     return made if isLazy else connected
 
 
 def _begin(
-    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+    endpoint: IStreamClientEndpoint, uuid: str, options: ConnectionOptions, isLazy: bool,
+    handler: type[ConnectionHandler],
 ) -> tuple[Any, Any]:
     isLazy = check_truth("isLazy", isLazy)
     factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))

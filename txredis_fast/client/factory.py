@@ -43,10 +43,10 @@ __all__ = ["RedisFactory"]
 class _Reconnect:
     """``reconnect``: another name for ``continueTrying``, which programs set, replace or make a descriptor."""
 
-    def __get__(self, factory: Any, owner: Any = None) -> bool:
+    def __get__(self, factory: RedisFactory | None, owner: type[RedisFactory]) -> bool:
         return bool((owner if factory is None else factory).continueTrying)
 
-    def __set__(self, factory: Any, value: object) -> None:
+    def __set__(self, factory: RedisFactory, value: object) -> None:
         factory.continueTrying = value
         factory.reconnect_changed()
 
@@ -59,7 +59,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     """
 
-    continueTrying = Reconnect(1)
+    continueTrying: Any = Reconnect(1)
     reconnect = _Reconnect()
     protocol: Any
     clock: Any

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
 from .._checks import number_or
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 __all__ = ["Backoff", "Reconnect"]
 
@@ -109,9 +112,9 @@ class Reconnect:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, pool: Any, owner: Any = None) -> Any:
+    def __get__(self, pool: Pool | None, owner: type[Pool] | None = None) -> object:
         return self._default if pool is None else vars(pool).get(self._name, self._default)
 
-    def __set__(self, pool: Any, value: object) -> None:
+    def __set__(self, pool: Pool, value: object) -> None:
         vars(pool)[self._name] = value
         pool.reconnect_changed()

@@ -453,7 +453,7 @@ class Pool(Backoff, Factory):
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command on a connection that others share, as soon as there is one.
 
         Parameters and result: see ``RedisProtocol.execute_command``. A handler does more: it refuses what would change
