@@ -19,7 +19,7 @@ Further ways in
 Programs written for txredisapi
     ``Connection``, ``ConnectionPool``; ``UnixConnection``, ``UnixConnectionPool``; ``ShardedConnection``,
     ``ShardedConnectionPool``, ``ShardedUnixConnection``, ``ShardedUnixConnectionPool``, which spread keys over several
-    servers. Each returns a Deferred that fires with a handler once all connections are up. Each has a ``lazy`` form
+    servers. Each returns a Deferred that fires with a handler when all connections are usable. Each has a ``lazy`` form
     (``lazyConnectionPool``), which returns the handler at once and connects in the background.
     ``install()`` puts this package in the place of txredisapi.
 What a program holds

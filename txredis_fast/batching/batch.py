@@ -8,7 +8,7 @@ This module must not know how anything is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .._types import Arguments, Converter
 from ..commands import Commands
@@ -41,7 +41,7 @@ class Batch(Commands):
     @fast_path_of_batch
     def execute_command(  # type: ignore[override]
         self,
-        *args: Any,
+        *args: object,
         post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,

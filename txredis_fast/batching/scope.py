@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import ITransport
 
 from .._types import Keys, Result
 from ..commands import Commands
@@ -80,7 +81,7 @@ class Scope(Commands):
         return self._current_connection().transport
 
     @transport.setter
-    def transport(self, transport: Any) -> None:
+    def transport(self, transport: ITransport | None) -> None:
         self._current_connection().transport = transport
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 
+from .._types import Result
 from ..commands import Commands
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
@@ -36,7 +37,7 @@ def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred
     """
     put = pool.connectionQueue.put
 
-    def give_back(result: Any) -> Any:
+    def give_back(result: Result) -> Result:
         put(connection)
         return result
 

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import as_text, check_credential
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS, PLAIN_NAMES_KEPT
-from .._types import Argument, Text
+from .._types import Argument, Keys, Text
 from ..batching import (
     Batch,
     Command,
@@ -225,7 +225,7 @@ class ConnectionHandler(Commands):
 
     # -- transactions and pipelines
 
-    def multi(self, keys: Any = None) -> Deferred[Any]:
+    def multi(self, keys: Keys | None = None) -> Deferred[Any]:
         """Begin a transaction on a connection of its own.
 
         :param keys: keys to watch before MULTI: a key, or an iterable of keys.
@@ -233,7 +233,7 @@ class ConnectionHandler(Commands):
         """
         return self._begin(keys, True)
 
-    def watch(self, keys: Any) -> Deferred[Any]:
+    def watch(self, keys: Keys) -> Deferred[Any]:
         """Begin a transaction by watching keys.
 
         :param keys: a key, or an iterable of keys.
@@ -241,7 +241,7 @@ class ConnectionHandler(Commands):
         """
         return self._begin(keys, False)
 
-    def _begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin(self, keys: Keys | None, multi: bool) -> Deferred[Any]:
         try:
             keys = None if keys is None and multi else keys_as_given(keys)
         except Exception:
@@ -253,7 +253,7 @@ class ConnectionHandler(Commands):
             getting.addCallback(self._factory.connectionQueue.put)
             raise
 
-    def _begin_on(self, connection: RedisProtocol, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin_on(self, connection: RedisProtocol, keys: Keys | None, multi: bool) -> Deferred[Any]:
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
@@ -263,7 +263,7 @@ class ConnectionHandler(Commands):
             self._factory.connectionQueue.put(connection)
             raise
 
-    def transaction(self, watch: Any = None) -> TransactionContext:
+    def transaction(self, watch: Keys | None = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
 
         :param watch: keys to watch; then ``await t.multi()`` begins to queue. None: MULTI is open at once.
@@ -273,7 +273,7 @@ class ConnectionHandler(Commands):
         """
         return TransactionContext(self, None if watch is None else keys_as_given(watch))
 
-    def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
+    def transact(self, function: Callable[[Any], Any], *watched: Keys, retries: int = 16) -> Deferred[list[Any]]:
         """Run a transaction; run it again from its beginning if a watched key has changed before EXEC.
 
         Each repeat waits for a random time: up to 2, 4, 8 ... 256 times as long as the last run took, and 10 seconds at
@@ -386,7 +386,7 @@ class ConnectionHandler(Commands):
                 return fail()
             return self._factory.blockingLane.run(lambda connection: call(connection, name, args, kwargs), timeout)
 
-        def take(connection: RedisProtocol, *more: Any) -> Deferred[Any]:
+        def take(connection: RedisProtocol, *more: object) -> Deferred[Any]:
             return lend(self._factory, connection, call, *more)
 
         return self._when_connected(False, take, name, args, kwargs)
@@ -439,7 +439,7 @@ class UnixConnectionHandler(ConnectionHandler):
         return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
 
 
-def _socket_path(name: Any) -> str:
+def _socket_path(name: object) -> str:
     return as_text(name)
 
 

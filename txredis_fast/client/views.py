@@ -22,7 +22,7 @@ __all__ = ["CommandView"]
 class Host(Protocol):
     """What a view sends its commands with: a handler."""
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command."""
 
     def batch(
@@ -41,7 +41,7 @@ class CommandView(Commands):
     def __repr__(self) -> str:
         return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command with the options of this view; else as the handler's."""
         return self._host.execute_command(*args, **{**kwargs, **self._options})
 

@@ -32,7 +32,7 @@ from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, R
 from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
 from ..telemetry import Observer, Stats
 from ..transport import guard_connection
-from .backoff import Backoff
+from .backoff import Backoff, Reconnect
 from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
 from .health import HealthChecks, keep_alive
@@ -58,8 +58,8 @@ class Pool(Backoff, Factory):
     blockingIdleTime = BLOCKING_IDLE_SECONDS
     #: Seconds for the handshake of a new connection; None: 30.
     connectTimeout: float | None = None
-    #: Whether a lost connection is made again.
-    reconnect: Any = True
+    #: Whether a lost connection is made again. Set to True, it also makes those that were lost while it was False.
+    reconnect: Any = Reconnect(True)
     noisy = False
     protocol: Any = RedisProtocol
     handler: Any
@@ -193,6 +193,30 @@ class Pool(Backoff, Factory):
         slot = PoolSlot(self, endpoint)
         self.slots.append(slot)
         slot.start()
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a connection was lost that is not made again, because ``reconnect`` was False then."""
+        return any(not slot.alive for slot in self.slots)
+
+    def reconnect_changed(self) -> None:
+        """``reconnect`` was set: if it is True, make the connections again that were lost while it was False.
+
+        One turn later, because a program may set it while a connection is being lost.
+        """
+        if hasattr(self, "slots") and self.keeps_trying and self.has_given_up:
+            current_reactor().callLater(0, self._connect_given_up)
+
+    def _connect_given_up(self) -> None:
+        if self.keeps_trying:
+            self.connect_given_up()
+
+    def connect_given_up(self) -> None:
+        """Make the connections again that were lost while ``reconnect`` was False."""
+        given_up = [slot for slot in self.slots if not slot.alive]
+        for slot in given_up:
+            self.slots.remove(slot)
+            self._add_slot(slot.endpoint)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
@@ -429,7 +453,7 @@ class Pool(Backoff, Factory):
             return fail(NotSentError("Not connected"))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command on a connection that others share, as soon as there is one.
 
         Parameters and result: see ``RedisProtocol.execute_command``. A handler does more: it refuses what would change

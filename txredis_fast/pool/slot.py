@@ -33,10 +33,14 @@ _log = Logger()
 
 
 class PoolSlot:
-    """Keeps one connection of a factory to an endpoint."""
+    """Keeps one connection of a factory to an endpoint.
+
+    :ivar endpoint: the endpoint.
+    """
 
     def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint) -> None:
         self._factory = factory
+        self.endpoint = endpoint
         self._protocol: RedisProtocol | None = None
         #: Reactor time when it was made.
         self._made_at = 0.0
@@ -78,7 +82,7 @@ class PoolSlot:
         return deferLater(current_reactor(), 0, self._stop_if_idle)
 
     def _stop_if_idle(self) -> Deferred[Any] | None:
-        return None if self._protocol is not None else self.stop()
+        return None if self._protocol is not None or self._factory.keeps_trying else self.stop()
 
     def stop(self) -> Deferred[Any]:
         """Stop now and close the connection; fires when it is closed."""

@@ -8,10 +8,10 @@ This module must not know how the Sentinels are asked.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IConnector, IProtocolFactory, IStreamClientEndpoint
 from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,6 +27,9 @@ from .answers import Address
 from .shared import SharedQuestion
 
 __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
+
+
+_P = TypeVar("_P", bound=RedisProtocol)
 
 
 class SentinelRedisProtocol(RedisProtocol):
@@ -154,13 +157,13 @@ class SentinelConnectionFactory(RedisFactory):
         """Whether the master is known to have another address than this one."""
         return self.is_master and self._master is not None and address != self._master
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = super().buildProtocol(addr)
         protocol._epoch = self._epoch
         return protocol
 
-    def addConnection(self, conn: Any) -> None:
+    def addConnection(self, conn: RedisProtocol) -> None:
         """Put a usable connection into the pool; abort it if the master has changed since it was made."""
         if getattr(conn, "_epoch", self._epoch) != self._epoch:
             conn.link.abort(_master_has_changed())
@@ -170,7 +173,7 @@ class SentinelConnectionFactory(RedisFactory):
         if watch is not None and self.is_master:
             watch(self)
 
-    def found_replica(self, connection: Any, error: ResponseError) -> None:
+    def found_replica(self, connection: RedisProtocol, error: ResponseError) -> None:
         """An error reply shows that a connection leads to a replica. Ignored if replicas are wanted.
 
         Otherwise all connections are ended, because they lead to the same server.
@@ -187,7 +190,7 @@ class SentinelConnectionFactory(RedisFactory):
             # A failure is logged already, and lost connections ask again.
             self._discover_master(anew=True).addErrback(lambda _: None)
 
-    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
         """A step of the handshake failed. A wrong role is temporary: the Sentinels will name the new master soon."""
         if isinstance(error, _NotMasterError):
             self.noteReason(message)
@@ -195,7 +198,7 @@ class SentinelConnectionFactory(RedisFactory):
         else:
             super().handshakeFailed(message, error, connection)
 
-    def try_to_connect(self, connector: Any, force_master: bool = False, nodelay: bool = False) -> None:
+    def try_to_connect(self, connector: IConnector, force_master: bool = False, nodelay: bool = False) -> None:
         """Have a Twisted connector, as ``reactor.connectTCP`` returns one, connect to the address from the Sentinels.
 
         :param connector: its ``host`` and ``port`` are set, and ``connect()`` is called.
@@ -211,7 +214,7 @@ class SentinelConnectionFactory(RedisFactory):
         # A failure is logged already.
         found.addCallbacks(self._lead, lambda _: self.retry(connector), callbackArgs=(connector,))
 
-    def connect_again(self, connector: Any) -> None:
+    def connect_again(self, connector: IConnector) -> None:
         """Begin a connector's next attempt, to the address from the Sentinels."""
         self.try_to_connect(connector, nodelay=True)
 
@@ -241,7 +244,7 @@ class SentinelConnectionFactory(RedisFactory):
         delay = self.retryDelay(attempt)
         return max(delay, super().retryDelay(dropped)) if dropped else delay
 
-    def was_dropped(self, protocol: Any) -> bool:
+    def was_dropped(self, protocol: RedisProtocol) -> bool:
         """Whether a connection was lost before it was of use, except those that this side left for another server."""
         left = getattr(protocol, "_is_no_master", False) or isinstance(protocol.link.end_reason, _MasterChangedError)
         return not left
@@ -278,7 +281,7 @@ class SentinelEndpoint:
         connecting: Deferred[Any] = endpoint.connect(protocolFactory)
         return connecting.addCallback(self._connected, address)
 
-    def _connected(self, protocol: Any, address: Address) -> Any:
+    def _connected(self, protocol: _P, address: Address) -> _P:
         if self._factory.leads_elsewhere(address):
             protocol.link.abort(_master_has_changed())
         return protocol

@@ -132,7 +132,7 @@ class Recovery:
             self._sent.cancel()
 
 
-def _forward(result: Any, deferred: Deferred[Any]) -> None:
+def _forward(result: object, deferred: Deferred[Any]) -> None:
     if not deferred.called:
         deferred.callback(result)  # a Failure fails it
 

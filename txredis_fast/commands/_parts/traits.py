@@ -64,7 +64,7 @@ def command_name(args: Sequence[Any]) -> str:
     return _text(args[0]) if args else ""
 
 
-def _text(argument: Any) -> str:
+def _text(argument: object) -> str:
     # With the methods of the base types, as the encoder does: a subclass may override them.
     if isinstance(argument, bytes | bytearray | memoryview):
         return str(memoryview(argument), "ascii", "replace").upper()
