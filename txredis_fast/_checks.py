@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import datetime
+import difflib
 import functools
 import ipaddress
 import math
@@ -18,7 +19,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from ._tunables import SHOWN_VALUE_MAX_CHARACTERS
@@ -41,6 +42,7 @@ __all__ = [
     "check_port",
     "check_seconds",
     "check_truth",
+    "nearest",
     "number_or",
     "real_number",
     "seconds_or",
@@ -74,6 +76,12 @@ def shown(value: object) -> str:
 def as_text(value: object) -> str:
     """A name, an address or a reply as text; bytes are decoded as UTF-8, and invalid bytes are replaced."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The names that are most like a wrong one, the best first; three at most. Case does not matter."""
+    spelled = {each.lower(): each for each in sorted(known)}
+    return [spelled[each] for each in difflib.get_close_matches(name.lower(), spelled, 3)]
 
 
 def _is_a(value: object, kinds: Any) -> bool:

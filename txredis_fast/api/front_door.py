@@ -26,7 +26,7 @@ from .._reactor import current_reactor
 from .._tunables import CONNECT_TIMEOUT_SECONDS
 from ..client import ConnectionHandler
 from ..exceptions import ConnectionFailedError
-from ..options import AllOptions, ConnectionOptions, RedisURL, shows_options
+from ..options import AllOptions, ConnectionOptions, RedisURL, refuse_others, shows_options
 from .constructors import open_url
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def connect(
         ``lazy``: the handler.
     :raises ValueError: the URL, the address or an option is wrong.
     """
+    refuse_others("connect()", options, AllOptions)
     lazy = check_truth("lazy", lazy)
     parsed = _address(url, host, port)
     chosen = ConnectionOptions(**{**DEFAULTS, **parsed.options, **options})

@@ -15,8 +15,9 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
+from .._checks import nearest
 from .._types import Key, Keys, Value
-from ..client import CommandView
+from ..client import CommandView, ConnectionHandler
 from ..commands import Commands
 from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
@@ -188,7 +189,7 @@ class _ShardedCommands:
         return defer.fail(error)
 
     def __getattr__(self, name: str) -> Any:
-        raise NotShardableError(f"Method '{name}' cannot be sharded")
+        raise NotShardableError(f"Method '{name}' cannot be sharded{_advice(name)}")
 
 
 _Self = TypeVar("_Self", bound="ShardedConnectionHandler")
@@ -284,6 +285,14 @@ class ShardedView(_ShardedCommands):
 
 class ShardedUnixConnectionHandler(ShardedConnectionHandler):
     """A :class:`ShardedConnectionHandler` over unix sockets."""
+
+
+def _advice(name: str) -> str:
+    """What to use instead of a name that no command has."""
+    if name.startswith("_") or hasattr(ConnectionHandler, name):
+        return ""
+    close = nearest(name, {"mget", *ShardedMethods})
+    return f": there is no such command; the nearest: {', '.join(close)}" if close else ": there is no such command"
 
 
 def _key_required(method: str) -> ValueError:

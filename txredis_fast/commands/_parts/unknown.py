@@ -1,0 +1,33 @@
+"""The error for a name that an object with commands does not have.
+
+This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ..._checks import nearest
+
+__all__ = ["unknown_name"]
+
+
+def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
+    """Make the error: it names the nearest names that exist, and the method that sends any command.
+
+    :param owner: the object that lacks the name.
+    :param classes: further classes whose public names the object has.
+    """
+    text = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("_"):
+        text += _advice(name, type(owner), *classes)
+    return AttributeError(text, name=name, obj=owner)
+
+
+# Cached, because a search takes about a millisecond, and a program may ask hasattr() often.
+@functools.lru_cache(maxsize=64)
+def _advice(name: str, *classes: type) -> str:
+    known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
+    close = nearest(name, known)
+    sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
+    return (f"; the nearest: {', '.join(close)}" if close else "") + sends
