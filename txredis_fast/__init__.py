@@ -11,7 +11,7 @@
 ``connect`` is the way in for new programs: it takes every URL and option, fails with the server and the reason if there
 is no server, and guesses no numbers.
 
-There are ten more ways in. The first eight make a handler, which has every command as a method.
+There are eleven more ways in. The first eight make a handler, which has every command as a method.
 :class:`ConnectionOptions` documents the options that they share.
 
 - ``Connection``, ``lazyConnection``: one TCP connection to a server.
@@ -23,6 +23,7 @@ There are ten more ways in. The first eight make a handler, which has every comm
 - ``from_endpoint``: a pool over a Twisted endpoint, given as an object or as a string.
 - ``Sentinel``: pools that follow the master or the replicas of a service.
 - ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR.
+- ``RedisService``: a service of a Twisted application, whose ``rc`` is connected while it runs.
 - ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
 
 A ``lazy`` constructor returns its handler at once and connects in the background. The others return a Deferred that
@@ -39,6 +40,7 @@ from .api import (
     Connecting,
     Connection,
     ConnectionPool,
+    RedisService,
     ShardedConnection,
     ShardedConnectionPool,
     ShardedUnixConnection,
@@ -152,6 +154,7 @@ __all__ = [
     "RedisError",
     "RedisFactory",
     "RedisProtocol",
+    "RedisService",
     "RedisURL",
     "ReplyQueue",
     "ReplyTimeoutError",

@@ -346,11 +346,11 @@ def check_host(name: str, value: Any) -> str:
     if _is_ipv6(host):
         return host
     if "://" in host or "@" in host or "/" in host:
-        raise ValueError(f"{name} must be a host name or an address; from_url() takes URLs")
+        raise ValueError(f"{name} must be a host name or an address; connect() and from_url() take URLs")
     if ":" in host:
         raise ValueError(
             f"{name} must be a host name or an address; the port is an argument of its own, "
-            "or from_url() takes both: redis://host:port"
+            "or connect() and from_url() take both: redis://host:port"
         )
     if not _HOST_NAME(host) or not _has_good_labels(host):
         raise ValueError(f"{name} must be a host name or an address; there is none of these characters or this length")
@@ -406,6 +406,10 @@ def check_path(name: str, value: Any) -> str:
         size = len(os.fsencode(path))
     except Exception:
         path, size = "", 0
+    if "://" in path and path[0] != "/":
+        raise ValueError(
+            f"{name} must be the path of a socket; connect() and from_url() take URLs, such as unix:///path"
+        )
     if not size or "\0" in path[1:]:
         raise ValueError(f"{name} must be the path of a socket, not {shown(value)}")
     if size > _LONGEST_PATH:

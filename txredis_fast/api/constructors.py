@@ -29,7 +29,7 @@ from ..options import (
 )
 from ..sentinel import open_through_sentinels
 from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
-from ..transport import endpoint_from, tcp_endpoint, unix_endpoint
+from ..transport import endpoint_from, place_of, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -444,7 +444,7 @@ def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[E
         raise ValueError(
             f"an endpoint is an IStreamClientEndpoint, or its description as a str ({kind}: {shown(endpoint)})"
         )
-    uuid = endpoint if isinstance(endpoint, str) else shown(endpoint)
+    uuid = endpoint if isinstance(endpoint, str) else place_of(endpoint) or shown(endpoint)
     return _connect(found, uuid, chosen, isLazy, ConnectionHandler)
 
 

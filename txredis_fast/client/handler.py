@@ -407,6 +407,7 @@ class ConnectionHandler(Commands):
             getting,
             timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
+            self._factory.why_not_connected,
         )
 
     # For the methods that a program's protocol adds.

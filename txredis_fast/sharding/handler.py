@@ -225,7 +225,7 @@ class ShardedConnectionHandler(_ShardedCommands):
             return self
         names = self._names or [f"shard {number}" for number in range(1, len(results) + 1)]
         failures = [(name, why) for name, (success, why) in zip(names, results, strict=True) if not success]
-        reasons = ", ".join(f"{name} ({failure.getErrorMessage()})" for name, failure in failures)
+        reasons = ", ".join(f"{name} ({_reason(failure, name)})" for name, failure in failures)
         error = ConnectionFailedError(f"Could not connect to {reasons}")
         error.__cause__ = failures[0][1].value
 
@@ -285,6 +285,12 @@ class ShardedView(_ShardedCommands):
 
 class ShardedUnixConnectionHandler(ShardedConnectionHandler):
     """A :class:`ShardedConnectionHandler` over unix sockets."""
+
+
+def _reason(failure: Failure, name: str) -> str:
+    """Why a node could not be connected, without what stands before it already."""
+    text = failure.getErrorMessage().removeprefix("Redis error: ").removeprefix("could not connect: ")
+    return text.removeprefix(f"{name}: ").removesuffix(f" ({name})")
 
 
 def _advice(name: str) -> str:

@@ -7,9 +7,12 @@ Events go through Twisted's structured logger with ``log_namespace="txredis_fast
 ``redis_event``     level    fields beside ``server``
 =================== ======== ============================================================================
 connected           debug    ``connections``, ``poolsize``
-lost                info     ``reason``, ``unanswered`` (commands written and not answered); debug where the
-                             program disconnected
-retry               info     ``delay`` (seconds), ``attempt`` (from 1)
+lost                debug    ``reason``, ``unanswered`` (commands written and not answered)
+retry               debug    ``delay`` (seconds), ``attempt`` (from 1)
+attempt_failed      debug    ``reason``
+outage              warn     ``reason``, ``tries_again``; when no connection to the server is usable
+outage_over         info     ``seconds`` (since the outage began)
+refused             warn     ``reason``; when the server refuses a connection while others are usable
 timeout             warn     ``reason``, ``unanswered``
 pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``
 slow_pool_wait      warn     ``seconds``
@@ -25,14 +28,20 @@ This module must not know connections or commands.
 
 from __future__ import annotations
 
-from twisted.logger import Logger, LogLevel
+import sys
+
+from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 
 __all__ = [
     "NAMESPACE",
+    "attempt_failed",
     "connected",
     "hook_failed",
     "lost",
+    "outage",
+    "outage_over",
     "pool_wait_over",
+    "refused",
     "retry",
     "slow_command",
     "slow_pool_wait",
@@ -56,13 +65,9 @@ def connected(server: str, connections: int, poolsize: int) -> None:
     )
 
 
-def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
-    """A connection was lost.
-
-    :param wanted: whether the program had called ``disconnect()``.
-    """
-    _log.emit(
-        LogLevel.debug if wanted else LogLevel.info,
+def lost(server: str, reason: str, unanswered: int) -> None:
+    """A connection was lost."""
+    _log.debug(
         "Redis {server}: connection lost with {unanswered} commands unanswered: {reason}",
         redis_event="lost",
         server=server,
@@ -73,13 +78,69 @@ def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
 
 def retry(server: str, delay: float, attempt: int) -> None:
     """Another attempt to connect is scheduled."""
-    _log.info(
+    _log.debug(
         "Redis {server}: attempt {attempt} to connect again in {delay:.1f} seconds",
         redis_event="retry",
         server=server,
         delay=delay,
         attempt=attempt,
     )
+
+
+def attempt_failed(server: str, reason: str) -> None:
+    """An attempt to connect failed."""
+    _log.debug(
+        "Redis {server}: an attempt to connect failed: {reason}",
+        redis_event="attempt_failed",
+        server=server,
+        reason=reason,
+    )
+
+
+def outage(server: str, reason: str, tries_again: bool, awaited: bool) -> None:
+    """No connection to a server is usable.
+
+    :param awaited: whether a program waits for its first connection. Then the line goes to stderr, too, if Twisted's
+        log has no observer: else a program without a log would hang without a word.
+    """
+    after = "trying to connect until it is reachable" if tries_again else "not trying again (reconnect is off)"
+    _log.warn(
+        "Redis {server}: not connected: {reason}; {after}",
+        redis_event="outage",
+        server=server,
+        reason=reason,
+        tries_again=tries_again,
+        after=after,
+    )
+    if awaited and not _has_observer():
+        sys.stderr.write(f"Redis {server}: not connected: {reason}; {after}\n")
+
+
+def outage_over(server: str, seconds: float) -> None:
+    """A connection to the server is usable again, or for the first time."""
+    _log.info(
+        "Redis {server}: connected after {seconds:.1f} seconds without a connection",
+        redis_event="outage_over",
+        server=server,
+        seconds=seconds,
+    )
+
+
+def refused(server: str, reason: str) -> None:
+    """The server refuses a connection while others are usable."""
+    _log.warn(
+        "Redis {server}: the server refuses a further connection: {reason}",
+        redis_event="refused",
+        server=server,
+        reason=reason,
+    )
+
+
+def _has_observer() -> bool:
+    """Whether the program observes Twisted's log; until then, Twisted keeps the events in a buffer."""
+    buffer = getattr(globalLogBeginner, "_temporaryObserver", None)
+    observers = getattr(globalLogPublisher, "_observers", None)
+    return observers is None or any(each is not buffer for each in observers)
 
 
 def timeout(server: str, reason: str, unanswered: int) -> None:

@@ -6,6 +6,8 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 import functools
+from collections.abc import Hashable, Sequence
+from typing import cast
 
 from ..._checks import nearest
 
@@ -20,13 +22,13 @@ def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
     """
     text = f"{type(owner).__name__!r} object has no attribute {name!r}"
     if not name.startswith("_"):
-        text += _advice(name, type(owner), *classes)
+        text += _advice(name, *cast(Sequence[Hashable], (type(owner), *classes)))
     return AttributeError(text, name=name, obj=owner)
 
 
 # Cached, because a search takes about a millisecond, and a program may ask hasattr() often.
 @functools.lru_cache(maxsize=64)
-def _advice(name: str, *classes: type) -> str:
+def _advice(name: str, *classes: Hashable) -> str:
     known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
     close = nearest(name, known)
     sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
