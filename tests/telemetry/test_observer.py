@@ -60,7 +60,7 @@ def log(monkeypatch):
 
     def observe(event: Any) -> None:
         if event.get("log_namespace") == events.NAMESPACE:
-            assert formatEvent(event)
+            assert bool(formatEvent(event)) is (event["log_level"] > LogLevel.debug)
             seen.append(event)
 
     globalLogPublisher.addObserver(observe)

@@ -81,7 +81,7 @@ def start(endpoint: Any, size: int = 1, lazy: bool = True, uuid: str | None = "r
 
 
 BEGUN = "warn: Redis r:1: not connected: connection refused; trying to connect until it is reachable"
-LOST = "warn: Redis r:1: not connected: Connection was closed cleanly.; trying to connect until it is reachable"
+LOST = "warn: Redis r:1: not connected: Connection was closed cleanly; trying to connect until it is reachable"
 
 
 def test_a_pool_of_ten_writes_one_line_when_its_server_goes_and_one_when_it_is_back(clock, endpoint, lines):
@@ -173,7 +173,7 @@ def test_a_pool_that_does_not_reconnect_says_so(clock, endpoint, lines):
     clock.advance(0)
     endpoint.close()
     assert lines == [
-        "warn: Redis r:1: not connected: Connection was closed cleanly.; not trying again (reconnect is off)"
+        "warn: Redis r:1: not connected: Connection was closed cleanly; not trying again (reconnect is off)"
     ]
     text = str(failed(factory.handler.get("a"), redis.NotSentError))
     assert text == "Not connected: r:1: Connection was closed cleanly."
@@ -304,6 +304,24 @@ def test_an_attempt_is_told_at_debug(clock, endpoint, lines):
     told = [(event.get("redis_event"), event["log_level"].name) for event in seen]
     assert told.count(("attempt_failed", "debug")) == told.count(("retry", "debug")) == 2
     assert {event["log_namespace"] for event in seen} == {"txredis_fast"}, "Twisted's ClientService is silent"
+    assert [formatEvent(event) for event in seen if event["log_level"] is LogLevel.debug] == [""] * 4
+
+
+def test_the_debug_mode_writes_what_is_debug(clock, endpoint, monkeypatch):
+    monkeypatch.setattr(events, "_SHOWS_DETAILS", True)
+    seen: list[str] = []
+
+    def observe(event: Any) -> None:
+        seen.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(observe)
+    try:
+        factory = start(endpoint)
+        endpoint.refuse()
+        factory.disconnect()
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert "Redis r:1: an attempt to connect failed: connection refused" in seen
 
 
 def test_waiting_without_an_attempt_that_has_ended_names_the_server(clock, endpoint):

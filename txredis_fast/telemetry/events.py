@@ -14,12 +14,15 @@ outage              warn     ``reason``, ``tries_again``; when no connection to 
 outage_over         info     ``seconds`` (since the outage began)
 refused             warn     ``reason``; when the server refuses a connection while others are usable
 timeout             warn     ``reason``, ``unanswered``
-pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``
+pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``; debug in an outage
 slow_pool_wait      warn     ``seconds``
 subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
 slow_command        warn     ``command`` (its name), ``arguments`` (how many), ``seconds``
 hook_failed         critical ``hook`` (its class); with the exception
 =================== ======== ============================================================================
+
+Twisted's text logs, such as twistd's, write what is debug, too. So the debug events have no text there, and are for
+observers; with ``TXREDIS_FAST_DEBUG=1`` in the environment they have one.
 
 No event has an argument, a reply or a password.
 
@@ -28,6 +31,7 @@ This module must not know connections or commands.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
@@ -53,10 +57,17 @@ NAMESPACE = "txredis_fast"
 
 _log = Logger(namespace=NAMESPACE)
 
+#: Whether single connections and attempts have lines in text logs.
+_SHOWS_DETAILS = os.environ.get("TXREDIS_FAST_DEBUG", "") not in ("", "0")
+
+
+def _detail(text: str, **fields: object) -> None:
+    _log.debug(text if _SHOWS_DETAILS else None, **fields)
+
 
 def connected(server: str, connections: int, poolsize: int) -> None:
     """A connection is usable."""
-    _log.debug(
+    _detail(
         "Redis {server}: connected ({connections} of {poolsize})",
         redis_event="connected",
         server=server,
@@ -67,7 +78,7 @@ def connected(server: str, connections: int, poolsize: int) -> None:
 
 def lost(server: str, reason: str, unanswered: int) -> None:
     """A connection was lost."""
-    _log.debug(
+    _detail(
         "Redis {server}: connection lost with {unanswered} commands unanswered: {reason}",
         redis_event="lost",
         server=server,
@@ -78,7 +89,7 @@ def lost(server: str, reason: str, unanswered: int) -> None:
 
 def retry(server: str, delay: float, attempt: int) -> None:
     """Another attempt to connect is scheduled."""
-    _log.debug(
+    _detail(
         "Redis {server}: attempt {attempt} to connect again in {delay:.1f} seconds",
         redis_event="retry",
         server=server,
@@ -89,7 +100,7 @@ def retry(server: str, delay: float, attempt: int) -> None:
 
 def attempt_failed(server: str, reason: str) -> None:
     """An attempt to connect failed."""
-    _log.debug(
+    _detail(
         "Redis {server}: an attempt to connect failed: {reason}",
         redis_event="attempt_failed",
         server=server,
@@ -154,9 +165,13 @@ def timeout(server: str, reason: str, unanswered: int) -> None:
     )
 
 
-def pool_wait_over(server: str, waited: int, reason: str) -> None:
-    """Commands have failed because no connection was free in time."""
-    _log.warn(
+def pool_wait_over(server: str, waited: int, reason: str, in_outage: bool) -> None:
+    """Commands have failed because no connection was free in time.
+
+    :param in_outage: whether an outage is logged already, so that this is a detail.
+    """
+    emit = _detail if in_outage else _log.warn
+    emit(
         "Redis {server}: {waited} commands waited for a connection in vain: {reason}",
         redis_event="pool_wait_over",
         server=server,

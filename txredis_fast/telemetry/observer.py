@@ -112,7 +112,7 @@ class Observer:
     def pool_wait_over(self, waited: int, reason: str) -> None:
         """Commands have failed because no connection was free in time."""
         self._counters.wait_timeouts += waited
-        events.pool_wait_over(self.server, waited, reason)
+        events.pool_wait_over(self.server, waited, reason, self._outage.is_on)
 
     def waited(self, since: float) -> None:
         """A command that was waiting has a connection now.
@@ -164,7 +164,7 @@ _IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%\w+)?").fullmatch
 
 def _without(server: str, reason: str) -> str:
     """A reason without the server's name, which the text of the event has already."""
-    return reason.removeprefix(f"{server}: ") if server else reason
+    return (reason.removeprefix(f"{server}: ") if server else reason).rstrip(".")
 
 
 def _peer(protocol: Connection) -> tuple[str, int | None]:

@@ -34,6 +34,11 @@ class Outage:
     def __init__(self) -> None:
         self._key: tuple[str, str] | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the pool has an outage."""
+        return self._key is not None
+
     def begin(self, server: str, reason: str, always: bool) -> bool:
         """The pool has no usable connection.
 
