@@ -341,7 +341,7 @@ def test_a_timeout_and_what_it_leaves_unanswered(log, clock):
     clock.advance(2)
     for deferred in sent:
         failed(deferred, redis.ReplyTimeoutError)
-    assert names(log) == ["connected", "timeout"]
+    assert names(log) == ["connected", "timeout", "outage"]
     assert (log[1]["log_level"], log[1]["unanswered"]) == (LogLevel.warn, 2)
     assert pool.handler.stats().timeouts == 1
 

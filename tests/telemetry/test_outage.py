@@ -214,6 +214,23 @@ def test_a_refusal_while_other_connections_are_usable_is_one_line(clock, endpoin
     factory.disconnect()
 
 
+def test_a_server_that_hangs_is_one_overdue_reply_and_one_outage(clock, endpoint, lines):
+    factory = start(endpoint, 3, replyTimeout=2)
+    endpoint.accept()
+    clock.advance(0)
+    asked = [connection.get("a") for connection in factory.pool]
+    for _ in range(3):
+        clock.advance(1)
+    for each in asked:
+        failed(each, redis.ReplyTimeoutError)
+    reason = "Not received Redis response in 2 seconds"
+    assert lines == [
+        f"warn: Redis r:1: {reason}; its connection is closed, with 1 commands unanswered",
+        f"warn: Redis r:1: not connected: {reason}; trying to connect until it is reachable",
+    ]
+    factory.disconnect()
+
+
 def test_a_refused_login_of_a_lazy_pool_is_one_line_with_its_reason(clock, endpoint, lines):
     factory = start(endpoint, 3, password="secret")
     waiting = factory.handler.get("a")

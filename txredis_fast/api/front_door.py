@@ -132,7 +132,7 @@ def connect(
     connecting = Connecting(lambda _: first.cancel())
     server, known = _named(parsed), factory.observer.server
     limit = chosen.connectTimeout or CONNECT_TIMEOUT_SECONDS
-    first.addTimeout(limit, current_reactor(), lambda _, seconds: _too_long(factory.last_reason, seconds))
+    first.addTimeout(limit, current_reactor(), lambda _, seconds: _too_long(factory.known_reason(), seconds))
 
     def up(handler: ConnectionHandler) -> None:
         factory.reconnect = chosen.reconnect

@@ -539,8 +539,12 @@ class Pool(Backoff, Factory):
             return f"Every connection ({self.size}) has as much in flight as it may: {self._limits()}"
         if self.size:
             return f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
-        why = self.last_reason or ("no attempt to connect has ended yet" if self.attempts_in_progress else "")
+        why = self.known_reason()
         return f"Not connected: {named(self.observer.server, why)}" if why else "Not connected"
+
+    def known_reason(self) -> str:
+        """Why there is no connection, as far as it is known; empty if nothing is."""
+        return self.last_reason or ("no attempt to connect has ended yet" if self.attempts_in_progress else "")
 
     def _limits(self) -> str:
         limits = {"maxInFlight": self.maxInFlight, "maxQueuedBytes": self.maxQueuedBytes}

@@ -22,7 +22,7 @@ from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
-from ..transport import tcp_endpoint
+from ..transport import named, tcp_endpoint
 from .answers import Address
 from .shared import SharedQuestion
 
@@ -147,6 +147,14 @@ class SentinelConnectionFactory(RedisFactory):
     def _master_not_found(self, failure: Failure) -> Failure:
         # Logged as what it is for the pool: an attempt that failed, and perhaps an outage.
         return failure
+
+    def known_reason(self) -> str:
+        """Why there is no connection, as far as it is known; before the first answer, why no Sentinel has answered."""
+        asked = getattr(self.sentinel_manager, "sentinels", ())  # a program's own manager may lack it
+        told = [named(str(each._factory.uuid), each._factory.known_reason()) for each in asked]
+        if self.last_reason or not told:
+            return super().known_reason()
+        return f"no Sentinel has answered yet: {'; '.join(f'Sentinel {each}' for each in told)}"
 
     def leads_elsewhere(self, address: Address) -> bool:
         """Whether the master is known to have another address than this one."""

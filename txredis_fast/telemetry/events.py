@@ -13,7 +13,7 @@ attempt_failed      debug    ``reason``
 outage              warn     ``reason``, ``tries_again``; when no connection to the server is usable
 outage_over         info     ``seconds`` (since the outage began)
 refused             warn     ``reason``; when the server refuses a connection while others are usable
-timeout             warn     ``reason``, ``unanswered``
+timeout             warn     ``reason``, ``unanswered``; debug for further ones before a new connection is usable
 pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``; debug in an outage
 slow_pool_wait      warn     ``seconds``
 subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
@@ -154,9 +154,13 @@ def _has_observer() -> bool:
     return observers is None or any(each is not buffer for each in observers)
 
 
-def timeout(server: str, reason: str, unanswered: int) -> None:
-    """A reply was overdue, so the connection is closed."""
-    _log.warn(
+def timeout(server: str, reason: str, unanswered: int, told: bool) -> None:
+    """A reply was overdue, so the connection is closed.
+
+    :param told: whether this is logged of another connection already, and no connection was made since.
+    """
+    emit = _detail if told else _log.warn
+    emit(
         "Redis {server}: {reason}; its connection is closed, with {unanswered} commands unanswered",
         redis_event="timeout",
         server=server,

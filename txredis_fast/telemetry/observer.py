@@ -40,6 +40,8 @@ class Observer:
         self._outage = Outage()
         #: The reason for which the server last refused a handshake, since a connection was last usable.
         self._refusal = ""
+        #: Whether an overdue reply was logged since then: a server that hangs makes one on each connection.
+        self._has_told_timeout = False
 
     @property
     def server(self) -> str:
@@ -58,6 +60,7 @@ class Observer:
         self._counted[protocol] = None
         self._counters.connections_made += 1
         self._refusal = ""
+        self._has_told_timeout = False
         events.connected(self.server, len(self._counted), self._factory.poolsize)
 
     def _lost(self, protocol: Connection) -> None:
@@ -65,7 +68,8 @@ class Observer:
         self._counters.connections_lost += was_usable
         if isinstance(protocol.link.end_reason, ReplyTimeoutError):
             self._counters.timeouts += 1
-            events.timeout(self.server, str(protocol.link.end_reason), unanswered)
+            events.timeout(self.server, str(protocol.link.end_reason), unanswered, self._has_told_timeout)
+            self._has_told_timeout = True
         elif was_usable:
             events.lost(self.server, protocol.link.lost_because, unanswered)
 
