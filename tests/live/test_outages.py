@@ -16,8 +16,7 @@ import txredis_fast as redis
 from txredis_fast.telemetry import outage
 
 pytestmark = pytest.mark.promise(
-    "An outage is one line of the log when it begins and one when it ends, whatever the size of the pool",
-    about="Observability",
+    "An outage is one line of the log when it begins and one when it ends, whatever the size of the pool"
 )
 
 
