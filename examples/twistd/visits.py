@@ -5,12 +5,15 @@
 While the Redis server is down it responds 503, and recovers by itself.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from twisted.application import internet, service
 from twisted.internet import endpoints
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python import usage
 from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Site
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
 import txredis_fast as redis
 
@@ -22,17 +25,17 @@ class Visits(Resource):
 
     isLeaf = True
 
-    def __init__(self, store):
+    def __init__(self, store: redis.RedisService) -> None:
         super().__init__()
         self.store = store
 
-    def render_GET(self, request):
+    def render_GET(self, request: Request) -> int:
         answered = Deferred.fromCoroutine(self.answer(request))
         request.notifyFinish().addErrback(lambda _: answered.cancel())  # the client has hung up
         answered.addErrback(lambda failure: failure.trap(CancelledError))
         return NOT_DONE_YET
 
-    async def answer(self, request):
+    async def answer(self, request: Request) -> None:
         try:
             text = f"visit {await self.store.rc.incr('example:visits')}\n"
         except redis.ConnectionError as error:
@@ -51,7 +54,7 @@ class Options(usage.Options):
     ]
 
 
-def makeService(options):
+def makeService(options: Mapping[str, Any]) -> service.MultiService:
     """Make the application's services: the connections to Redis, then what uses them."""
     from twisted.internet import reactor  # now that twistd has chosen one
 
