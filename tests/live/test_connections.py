@@ -121,10 +121,10 @@ async def test_a_server_that_hangs_up_at_once_fails_the_only_attempt(size):
     options = {"poolsize": size, "password": "secret", "reconnect": False}
     address = "127.0.0.1", port.getHost().port
     try:
-        with pytest.raises(redis.ConnectionFailedError, match=r"could not connect: 127\.0\.0\.1:\d+: Connection"):
+        with pytest.raises(redis.ConnectionFailedError, match="could not connect: Connection"):
             await bounded(redis.ConnectionPool(*address, **options), 5)
         async with opened(redis.lazyConnectionPool(*address, **options)) as rc:
-            with pytest.raises(redis.NotSentError, match=r"Not connected: 127\.0\.0\.1:\d+: Connection"):
+            with pytest.raises(redis.NotSentError, match="Not connected: Connection"):
                 await bounded(rc.ping(), 5)
     finally:
         await port.stopListening()

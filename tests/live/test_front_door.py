@@ -177,8 +177,19 @@ def test_a_url_in_place_of_paths_or_shards_is_refused_with_what_takes_it():
 
 
 def test_an_unknown_option_is_refused_with_the_nearest():
-    with pytest.raises(TypeError, match="'replytimeout'; the nearest: replyTimeout"):
-        redis.connect(replytimeout=3)
+    wrong: Any = {"replytimeout": 3}
+    for taker in (
+        redis.connect,
+        redis.RedisService,
+        redis.ConnectionPool,
+        redis.lazyConnection,
+        lambda **options: redis.UnixConnection("/run/redis.sock", **options),
+        lambda **options: redis.ShardedConnection(["localhost:6379"], **options),
+        lambda **options: redis.from_url("redis://localhost", **options),
+        lambda **options: redis.from_endpoint("tcp:localhost:6379", **options),
+    ):
+        with pytest.raises(TypeError, match=r"'replytimeout'; the nearest: [a-zA-Z, ]*Timeout"):
+            taker(**wrong)
     with pytest.raises(ValueError, match="unknown option 'replytimeout'"):
         redis.connect("redis://localhost?replytimeout=3")
 

@@ -25,6 +25,7 @@ from ..options import (
     EndpointOptions,
     MoreOptions,
     RedisURL,
+    refuse_others,
     shows_options,
 )
 from ..sentinel import open_through_sentinels
@@ -73,6 +74,7 @@ def makeConnection(
     **more: Unpack[MoreOptions],
 ) -> Any:
     """What the four constructors over TCP call."""
+    refuse_others("the constructor", more, MoreOptions)
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         ssl_context_factory=ssl_context_factory, connectTimeout=connectTimeout, replyTimeout=replyTimeout,
@@ -90,6 +92,7 @@ def makeUnixConnection(
     convertNumbers: ConvertNumbers, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Any:
     """What the four constructors over unix sockets call."""
+    refuse_others("the constructor", more, MoreOptions)
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
@@ -434,6 +437,7 @@ def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[E
     for name in options:
         if name in AllOptions.__annotations__.keys() - EndpointOptions.__annotations__.keys():
             raise ValueError(f"{name} is a property of the endpoint; make the endpoint with it")
+    refuse_others("from_endpoint()", options, EndpointOptions)
     chosen = ConnectionOptions(**options)
     try:
         found = endpoint_from(endpoint)
@@ -482,6 +486,7 @@ def from_url(
     :returns: a Deferred that fires with the handler, or the handler.
     :raises ValueError: the URL or an option is wrong.
     """
+    refuse_others("from_url()", options, AllOptions)
     isLazy = check_truth("isLazy", isLazy)
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
