@@ -298,7 +298,7 @@ def _advice(name: str) -> str:
     if name.startswith("_") or hasattr(ConnectionHandler, name):
         return ""
     close = nearest(name, {"mget", *ShardedMethods})
-    return f": there is no such command; the nearest: {', '.join(close)}" if close else ": there is no such command"
+    return f"; the nearest that can: {', '.join(close)}" if close else ""
 
 
 def _key_required(method: str) -> ValueError:

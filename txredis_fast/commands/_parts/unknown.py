@@ -14,6 +14,10 @@ from ..._checks import nearest
 __all__ = ["unknown_name"]
 
 
+#: The commands of subscribers, which change what a connection is for.
+_OF_SUBSCRIBERS = {f"{kind}{verb}" for kind in ("", "p", "s") for verb in ("subscribe", "unsubscribe")}
+
+
 def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
     """Make the error: it names the nearest names that exist, and the method that sends any command.
 
@@ -29,6 +33,8 @@ def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
 # Cached, because a search takes about a millisecond, and a program may ask hasattr() often.
 @functools.lru_cache(maxsize=64)
 def _advice(name: str, *classes: Hashable) -> str:
+    if name.lower() in _OF_SUBSCRIBERS:
+        return "; it needs a connection of its own: see SubscriberFactory"
     known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
     close = nearest(name, known)
     sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
