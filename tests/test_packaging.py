@@ -26,6 +26,7 @@ LAYERS = [
     *(
         "__main__",
         "_cli",
+        "testing",
         "__init__",
         "api",
         "sharding",

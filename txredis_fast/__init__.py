@@ -210,6 +210,6 @@ def __getattr__(name: str) -> Any:
         from twisted.internet import reactor
 
         return reactor
-    if name == "otel":  # imported at first use: most programs do not need it
-        return importlib.import_module(f"{__name__}.otel")
+    if name in ("otel", "testing"):  # imported at first use: most programs do not need them
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

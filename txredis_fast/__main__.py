@@ -115,7 +115,8 @@ def _tour(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         embedded = None
         if options.url is None:
-            embedded = stack.enter_context(EmbeddedServer())
+            embedded = EmbeddedServer()
+            stack.enter_context(embedded)
             address = Address(f"redis://{embedded.host}:{embedded.port}")
         else:
             address = Address(options.url)

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from txredis_fast import ConnectionError, ResponseError, __version__
 from txredis_fast.__main__ import main, make_parser
-from txredis_fast._cli import CommandLineError, server
+from txredis_fast._cli import CommandLineError
 from txredis_fast._cli.address import Address
 from txredis_fast._cli.keys import Keys
 from txredis_fast._cli.reasons import Reason, tls_failure
@@ -21,6 +21,7 @@ from txredis_fast._cli.speed.measure import Sample
 from txredis_fast._cli.speed.table import table
 from txredis_fast.batching.pipeline import PipelineError
 from txredis_fast.exceptions import ProtocolError, ReplyTimeoutError, response_error
+from txredis_fast.testing import embedded
 
 SECRET = "s3cr/t"
 
@@ -115,7 +116,7 @@ def test_the_version_is_the_packages(capsys):
 
 
 def test_without_any_server_the_tour_says_how_to_get_one(monkeypatch, capsys):
-    monkeypatch.setattr(server, "_PACKAGES", ())
+    monkeypatch.setattr(embedded, "_PACKAGES", ())
     monkeypatch.setenv("PATH", "")
     assert main([]) == 1
     out, err = capsys.readouterr()

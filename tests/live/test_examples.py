@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -324,19 +325,107 @@ WITHOUT_SERVER = {
 }
 
 
+#: Programs with annotations, which are written in one style; mypy checks them.
+TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py"}
+
+
 def all_examples() -> set[str]:
     return {path.name for path in EXAMPLES.glob("*.py")}
 
 
+def test_login_guard(server):
+    *lines, last = output("login_guard.py", url_of(server))
+    assert lines == [
+        "looking-glass: wrong password",
+        "wonderland: welcome",
+        *(f"{number}: wrong password" for number in (1, 2, 3)),
+    ]
+    assert re.fullmatch("wonderland: locked for (60|[45][0-9]) s", last)
+    assert left_behind(server) == []
+
+
+def test_login_guard_says_that_there_is_no_server(port_of_nobody):
+    done = run("login_guard.py", f"redis://127.0.0.1:{port_of_nobody}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch("no connection to Redis: .*refused\n", done.stderr)
+
+
+def test_test_login_guard():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_login_guard.py"],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT * 5,
+        check=False,
+        env=environment(),
+    )
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
+
+
+def factors(base: str, number: object) -> tuple[int, dict[str, str], Any]:
+    """Status, headers and answer."""
+    try:
+        with urllib.request.urlopen(f"{base}?n={number}", timeout=LIMIT) as response:
+            return response.status, dict(response.headers), json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), json.load(error)
+
+
+def test_web_api(server):
+    with running("web_api.py", url_of(server), "0") as program:
+        wait_until(lambda: any(line.startswith("listening on ") for line in program.lines), "it listens", LIMIT)
+        base = program.lines[0].removeprefix("listening on ")
+        assert factors(base, 99)[::2] == (200, {"n": 99, "factors": [3, 3, 11], "cached": False})
+        wait_until(
+            lambda: factors(base, 99) and server.command("EXISTS", "example:requests:127.0.0.1"),
+            "it is connected",
+            LIMIT,
+        )
+        for _ in range(5):
+            began = time.monotonic()
+            server.command("FLUSHALL")
+            answers = [factors(base, 99) for _ in range(6)]
+            if time.monotonic() - began < 8:  # within one span of the limiter, unless the machine is very busy
+                break
+        assert [status for status, _, _ in answers] == [200] * 5 + [429]
+        assert [body["cached"] for _, _, body in answers[:5]] == [False, True, True, True, True]
+        assert 1 <= int(answers[5][1]["Retry-After"]) <= 10
+        server.command("DEL", "example:requests:127.0.0.1")
+        assert factors(base, "many")[0] == 400
+        assert factors(base, 99)[2]["cached"]
+        assert 0 < server.command("TTL", "example:factors:99") <= 60
+        assert program.interrupt() == 0
+
+
+def test_web_api_without_a_server(fresh_server):
+    fresh_server.kill()
+    with running("web_api.py", url_of(fresh_server), "0") as program:
+        wait_until(lambda: any(line.startswith("listening on ") for line in program.lines), "it listens", LIMIT)
+        base = program.lines[0].removeprefix("listening on ")
+        for _ in range(7):
+            assert factors(base, 99)[::2] == (200, {"n": 99, "factors": [3, 3, 11], "cached": False})
+        fresh_server.start()
+        wait_until(lambda: factors(base, 99)[0] == 429, "it is connected", LIMIT)
+        assert program.interrupt() == 0
+
+
+def test_programs_with_annotations_are_checked_by_mypy():
+    settings = (EXAMPLES.parent / "pyproject.toml").read_text(encoding="utf-8")
+    [files] = re.findall(r"^files = \[(.*)\]$", settings, re.MULTILINE)
+    assert {f'"examples/{name}"' for name in TYPED} <= set(files.split(", "))
+
+
 def test_every_program_is_tested_described_and_written_in_both_styles():
-    assert all_examples() == {*WITHOUT_SERVER, "http_service.py"}
+    assert all_examples() == {*WITHOUT_SERVER, "http_service.py", *TYPED}
     readme = (EXAMPLES / "README.rst").read_text()
     for name in all_examples():
         assert f"``{name}``" in readme
         assert any(test.startswith(f"test_{Path(name).stem}") for test in globals())
         source = (EXAMPLES / name).read_text()
-        assert "await " in source
-        assert "@inlineCallbacks" in source
+        assert "await " in source or name.startswith("test_")
+        assert "@inlineCallbacks" in source or name in TYPED
 
 
 @pytest.fixture(scope="module")
