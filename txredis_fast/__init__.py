@@ -15,6 +15,7 @@ Further ways in
     ``from_url``, ``from_endpoint``: the same with txredisapi's defaults, or over a Twisted endpoint.
     ``Sentinel``: pools that follow the master or the replicas of a service.
     ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR.
+    ``RedisService``: a service of a Twisted application, whose ``rc`` is connected while it runs.
     ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
 Programs written for txredisapi
     ``Connection``, ``ConnectionPool``; ``UnixConnection``, ``UnixConnectionPool``; ``ShardedConnection``,
@@ -44,6 +45,7 @@ from .api import (
     Connecting,
     Connection,
     ConnectionPool,
+    RedisService,
     ShardedConnection,
     ShardedConnectionPool,
     ShardedUnixConnection,
@@ -170,6 +172,7 @@ if _typing.TYPE_CHECKING:
         "RedisError",
         "RedisFactory",
         "RedisProtocol",
+        "RedisService",
         "RedisURL",
         "ReplyQueue",
         "ReplyTimeoutError",

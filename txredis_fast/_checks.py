@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import datetime
+import difflib
 import functools
 import ipaddress
 import math
@@ -18,7 +19,7 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, SupportsFloat, SupportsIndex, TypeGuard, TypeVar, cast
 
 from ._tunables import SHOWN_VALUE_MAX_CHARACTERS
@@ -41,6 +42,7 @@ __all__ = [
     "check_port",
     "check_seconds",
     "check_truth",
+    "nearest",
     "number_or",
     "real_number",
     "seconds_or",
@@ -76,6 +78,12 @@ def shown(value: object) -> str:
 def as_text(value: object) -> str:
     """A name, an address or a reply as text; bytes are decoded as UTF-8, and invalid bytes are replaced."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The names that are most like a wrong one, the best first; three at most. Case does not matter."""
+    spelled = {each.lower(): each for each in sorted(known)}
+    return [spelled[each] for each in difflib.get_close_matches(name.lower(), spelled, 3)]
 
 
 def _is_a(value: object, kind: type[_T]) -> TypeGuard[_T]:
@@ -346,11 +354,11 @@ def check_host(name: str, value: object) -> str:
     if _is_ipv6(host):
         return host
     if "://" in host or "@" in host or "/" in host:
-        raise ValueError(f"{name} must be a host name or an address; from_url() takes URLs")
+        raise ValueError(f"{name} must be a host name or an address; connect() and from_url() take URLs")
     if ":" in host:
         raise ValueError(
             f"{name} must be a host name or an address; the port is an argument of its own, "
-            "or from_url() takes both: redis://host:port"
+            "or connect() and from_url() take both: redis://host:port"
         )
     if not _HOST_NAME(host) or not _has_good_labels(host):
         raise ValueError(f"{name} must be a host name or an address; there is none of these characters or this length")
@@ -406,6 +414,10 @@ def check_path(name: str, value: object) -> str:
         size = len(os.fsencode(path))
     except Exception:
         path, size = "", 0
+    if "://" in path and path[0] != "/":
+        raise ValueError(
+            f"{name} must be the path of a socket; connect() and from_url() take URLs, such as unix:///path"
+        )
     if not size or "\0" in path[1:]:
         raise ValueError(f"{name} must be the path of a socket, not {shown(value)}")
     if size > _LONGEST_PATH:

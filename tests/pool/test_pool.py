@@ -145,7 +145,9 @@ def test_without_reconnect_a_lost_connection_ends_it(clock, endpoint):
     failed(waiting, redis.MaybeExecutedError)
     clock.advance(100)
     assert endpoint.attempts == []
-    assert str(failed(handler.get("a"), redis.NotSentError)) == "Not connected"
+    assert str(failed(handler.get("a"), redis.NotSentError)).startswith(
+        "Not connected: fake:6379: Connection was closed"
+    )
 
 
 def test_connectionLost_that_does_not_chain_still_frees_the_place(clock, endpoint):

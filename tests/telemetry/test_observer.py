@@ -21,7 +21,7 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.telemetry import events
+from txredis_fast.telemetry import events, outage
 
 pytestmark = [
     pytest.mark.usefixtures("both"),
@@ -54,13 +54,14 @@ class Seen:
 
 
 @pytest.fixture
-def log():
+def log(monkeypatch):
     """Every event of the package's log, by name."""
+    monkeypatch.setattr(outage, "_groups", {})
     seen: list[dict[str, Any]] = []
 
     def observe(event: Any) -> None:
         if event.get("log_namespace") == events.NAMESPACE:
-            assert formatEvent(event)
+            assert bool(formatEvent(event)) is (event["log_level"] > LogLevel.debug)
             seen.append(event)
 
     globalLogPublisher.addObserver(observe)
@@ -354,15 +355,15 @@ def test_a_sharded_handler_sums_its_nodes():
 
 
 def test_a_connection_that_comes_and_goes_is_told_at_low_levels(log):
-    pool = Pool()
+    pool = Pool(size=2)
     pool.transports[0].protocol.connectionLost(Failure(ConnectionLost()))
-    connected, lost = log
+    connected, _, lost = log
     assert (connected["redis_event"], connected["log_level"], connected["server"]) == (
         "connected",
         LogLevel.debug,
         "fake:6379",
     )
-    assert (lost["redis_event"], lost["log_level"], lost["unanswered"]) == ("lost", LogLevel.info, 0)
+    assert (lost["redis_event"], lost["log_level"], lost["unanswered"]) == ("lost", LogLevel.debug, 0)
     assert "non-clean" in lost["reason"]
 
 
@@ -381,7 +382,7 @@ def test_a_timeout_and_what_it_leaves_unanswered(log, clock):
     clock.advance(2)
     for deferred in sent:
         failed(deferred, redis.ReplyTimeoutError)
-    assert names(log) == ["connected", "timeout"]
+    assert names(log) == ["connected", "timeout", "outage"]
     assert (log[1]["log_level"], log[1]["unanswered"]) == (LogLevel.warn, 2)
     assert pool.handler.stats().timeouts == 1
 

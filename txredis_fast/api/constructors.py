@@ -27,11 +27,12 @@ from ..options import (
     EndpointOptions,
     MoreOptions,
     RedisURL,
+    refuse_others,
     shows_options,
 )
 from ..sentinel import open_through_sentinels
 from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
-from ..transport import endpoint_from, tcp_endpoint, unix_endpoint
+from ..transport import endpoint_from, place_of, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -78,6 +79,7 @@ def makeConnection(
 
     :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable.
     """
+    refuse_others("the constructor", more, MoreOptions)
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         ssl_context_factory=ssl_context_factory, connectTimeout=connectTimeout, replyTimeout=replyTimeout,
@@ -98,6 +100,7 @@ def makeUnixConnection(
 
     :returns: as :func:`makeConnection`.
     """
+    refuse_others("the constructor", more, MoreOptions)
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
@@ -465,6 +468,7 @@ def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[E
     for name in options:
         if name in AllOptions.__annotations__.keys() - EndpointOptions.__annotations__.keys():
             raise ValueError(f"{name} is a property of the endpoint: give it to the endpoint, not to from_endpoint()")
+    refuse_others("from_endpoint()", options, EndpointOptions)
     chosen = ConnectionOptions(**options)
     try:
         found = endpoint_from(endpoint)
@@ -476,7 +480,7 @@ def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[E
             "endpoint must be an IStreamClientEndpoint or its description, such as 'tcp:localhost:6379', "
             f"not {shown(endpoint)} ({kind})"
         )
-    uuid = endpoint if isinstance(endpoint, str) else shown(endpoint)
+    uuid = endpoint if isinstance(endpoint, str) else place_of(endpoint) or shown(endpoint)
     return _connect(found, uuid, chosen, isLazy, ConnectionHandler)
 
 
@@ -517,6 +521,7 @@ def from_url(
         with :exc:`ConnectionFailedError`.
     :raises ValueError: the URL or an option is wrong; the error names it.
     """
+    refuse_others("from_url()", options, AllOptions)
     isLazy = check_truth("isLazy", isLazy)
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})

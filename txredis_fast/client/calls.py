@@ -17,7 +17,7 @@ from ..connection import RedisProtocol
 from ..pool import Pool
 from ..resp import fix_argument, fixed_arguments, fixed_values
 
-__all__ = ["as_given", "call", "keys_as_given", "lend", "time_limit"]
+__all__ = ["as_given", "call", "has_method", "keys_as_given", "lend", "time_limit"]
 
 
 def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Deferred[Any]:
@@ -27,6 +27,20 @@ def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapp
     except Exception:
         return fail()
     return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
+
+
+def has_method(pool: Pool, name: str) -> bool:
+    """Whether the pool's connections may have a method that the handler does not have: one that a program has added.
+
+    It may be in the program's protocol class, in connections that its ``buildProtocol`` prepares, or made on demand by
+    a ``__getattr__``. While no connection is up, only the first is certain, so the others get the benefit of the doubt.
+    """
+    protocol = pool.protocol
+    if not isinstance(protocol, type) or hasattr(protocol, name) or hasattr(protocol, "__getattr__"):
+        return True
+    if pool.pool:
+        return any(hasattr(connection, name) for connection in pool.pool)
+    return not getattr(pool.buildProtocol, "__module__", "").startswith(f"{__package__.partition('.')[0]}.")
 
 
 def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred[Any]], *args: object) -> Deferred[Any]:

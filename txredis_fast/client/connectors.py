@@ -9,11 +9,13 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IConnector, IDelayedCall, IStreamClientEndpoint
 
+from .._checks import as_text
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..transport import cancel_timer, endpoint_of_connector
+from ..transport import cancel_timer, endpoint_of_connector, name_of_place
 
 if TYPE_CHECKING:
     from .factory import RedisFactory
@@ -56,6 +58,23 @@ class Connectors:
     def endpoint(self) -> IStreamClientEndpoint | None:
         """Return an endpoint with the address of the first connector that tells its own; None if none does."""
         return next(filter(None, map(endpoint_of_connector, self._failures)), None)
+
+    def place(self) -> str:
+        """Where the first connector that tells it leads, for texts; empty if none does."""
+        return next(filter(None, map(self.place_of, self._failures)), "")
+
+    @staticmethod
+    def place_of(connector: IConnector) -> str:
+        """Where a connector leads, for texts; empty if it does not tell."""
+        try:
+            destination = connector.getDestination()
+        except Exception:  # a connector of the program's own, or of a test
+            return ""
+        if isinstance(destination, UNIXAddress):
+            return as_text(destination.name or "")
+        if isinstance(destination, IPv4Address | IPv6Address):
+            return name_of_place(destination.host, destination.port)
+        return ""
 
     def started(self, connector: IConnector) -> None:
         """A connector begins an attempt."""

@@ -29,7 +29,7 @@ from ..options import (
     shows_options,
 )
 from ..pool import Pool, Reconnect
-from ..transport import guard_factory
+from ..transport import at_place, guard_factory, named, reason_of
 from .connectors import Connectors
 from .handler import ConnectionHandler
 from .retrying import retrying_class
@@ -132,6 +132,10 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         for connector in self.twisted_connectors.given_up:
             self.connect_again(connector)
 
+    def place_of_server(self) -> str:
+        """Where the endpoint leads, or the connectors, for texts; empty if neither is known."""
+        return super().place_of_server() or self.twisted_connectors.place()
+
     def endpoint_of_lane(self) -> IStreamClientEndpoint | None:
         """Return the endpoint for blocking commands; None if it is not known."""
         return super().endpoint_of_lane() or self.twisted_connectors.endpoint()
@@ -148,9 +152,9 @@ class RedisFactory(Pool, ReconnectingClientFactory):
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """An attempt failed; try again after a delay if the factory reconnects."""
-        self.noteReason(reason.getErrorMessage())
+        self.attemptFailed(reason_of(at_place(reason, self.twisted_connectors.place_of(connector))))
         if not self.keeps_trying:
-            self.connectionError(f"Redis error: could not connect: {self.last_reason}")
+            self.connectionError(f"Redis error: could not connect: {named(self.observer.server, self.last_reason)}")
         super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 

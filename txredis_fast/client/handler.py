@@ -39,6 +39,7 @@ from ..commands._parts import (
     guarded_arguments,
     longest_wait,
     refusal,
+    unknown_name,
 )
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
@@ -49,7 +50,7 @@ from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
-from .calls import as_given, call, keys_as_given, lend, time_limit
+from .calls import as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
 from .views import CommandView
 from .whole_pool import tell_all
@@ -406,12 +407,16 @@ class ConnectionHandler(Commands):
             getting,
             timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
+            self._factory.why_not_connected,
         )
 
-    # An unknown name never raises on access, as in txredisapi: calling it fails, if the connection has no such method.
+    # For the methods that a program's protocol adds.
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_"):  # also before __init__, as copy.copy() looks them up
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not has_method(self._factory, name):
+            protocol = self._factory.protocol
+            raise unknown_name(self, name, *([protocol] if isinstance(protocol, type) else ()))
         method = getattr(self._factory.protocol, name, None)
         run = self._run_blocking if getattr(method, "_blocking", False) else self._run_shared
 

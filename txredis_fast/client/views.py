@@ -8,12 +8,13 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from twisted.internet.defer import Deferred
 
 from ..batching import Batch
 from ..commands import Commands
+from ..commands._parts import unknown_name
 from ..inflight import check_timeout
 
 __all__ = ["CommandView"]
@@ -62,3 +63,8 @@ class CommandView(Commands):
     def withTimeout(self, seconds: float) -> CommandView:
         """As the handler's."""
         return CommandView(self._host, {**self._options, "timeout": check_timeout(seconds)})
+
+    if not TYPE_CHECKING:  # type checkers report an unknown name themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise unknown_name(self, name)

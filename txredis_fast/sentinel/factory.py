@@ -22,7 +22,7 @@ from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
-from ..transport import tcp_endpoint
+from ..transport import named, tcp_endpoint
 from .answers import Address
 from .shared import SharedQuestion
 
@@ -94,7 +94,7 @@ class SentinelConnectionFactory(RedisFactory):
         #: How often the master has changed; a connection made in an earlier epoch leads to a former master.
         self._epoch = 0
         self._next_replica = 0
-        self._searching = False
+        self._has_told_no_replica = False
         self._asking_for_master = SharedQuestion(self._ask_for_master)
         self._asking_for_replicas = SharedQuestion(self._ask_for_replicas)
 
@@ -123,8 +123,9 @@ class SentinelConnectionFactory(RedisFactory):
         return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)
 
     def _replicas_found(self, addresses: list[Address]) -> list[Address]:
-        if not addresses:
+        if not addresses and not self._has_told_no_replica:
             log.msg(f"Redis: no replica of {as_text(self.service_name)} is up, so its master is used")
+        self._has_told_no_replica = not addresses
         return addresses
 
     def _choose_replica(self, addresses: list[Address]) -> Address | Deferred[Address]:
@@ -135,7 +136,6 @@ class SentinelConnectionFactory(RedisFactory):
         return chosen
 
     def _master_found(self, address: Address) -> Address:
-        self._searching = False
         former, self._master = self._master, address
         if self.is_master and former not in (None, address):
             log.msg(f"Redis: the master of {as_text(self.service_name)} is now at {address[0]}:{address[1]}")
@@ -148,10 +148,16 @@ class SentinelConnectionFactory(RedisFactory):
         return address
 
     def _master_not_found(self, failure: Failure) -> Failure:
-        if not self._searching:
-            self._searching = True
-            log.msg(f"Redis: {failure.getErrorMessage()}; asking until there is one")
+        # Logged as what it is for the pool: an attempt that failed, and perhaps an outage.
         return failure
+
+    def known_reason(self) -> str:
+        """Why there is no connection, as far as it is known; before the first answer, why no Sentinel has answered."""
+        asked = getattr(self.sentinel_manager, "sentinels", ())  # a program's own manager may lack it
+        told = [named(str(each._factory.uuid), each._factory.known_reason()) for each in asked]
+        if self.last_reason or not told:
+            return super().known_reason()
+        return f"no Sentinel has answered yet: {'; '.join(f'Sentinel {each}' for each in told)}"
 
     def leads_elsewhere(self, address: Address) -> bool:
         """Whether the master is known to have another address than this one."""
@@ -193,8 +199,7 @@ class SentinelConnectionFactory(RedisFactory):
     def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
         """A step of the handshake failed. A wrong role is temporary: the Sentinels will name the new master soon."""
         if isinstance(error, _NotMasterError):
-            self.noteReason(message)
-            log.msg(message)
+            self.attemptFailed(message.removeprefix("Redis error: "))
         else:
             super().handshakeFailed(message, error, connection)
 

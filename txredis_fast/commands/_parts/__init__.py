@@ -41,6 +41,7 @@ from .replies import (
     truth_values,
 )
 from .traits import BLOCKING, SCRIPTS, command_name, is_read_only, longest_wait
+from .unknown import unknown_name
 
 __all__ = [
     "BLOCKING",
@@ -82,5 +83,6 @@ __all__ = [
     "sentinel_master_states",
     "sentinel_states",
     "truth_values",
+    "unknown_name",
     "waiting_time",
 ]
