@@ -38,6 +38,8 @@ class Row:
     blocking: bool = False
     #: Whether the call ends reconnecting.
     stops_trying: bool = False
+    #: The servers that have its options, such as ``("redis 8.2", "valkey 9.0")``; without, all that have the command.
+    needs: tuple[str, ...] = ()
 
     @property
     def wire(self) -> bytes:

@@ -10,6 +10,7 @@ from . import (
     table_server,
     table_sets,
     table_sorted_sets,
+    table_streams,
     table_strings,
 )
 
@@ -20,6 +21,7 @@ ROWS = [
     *table_sets.ROWS,
     *table_sorted_sets.ROWS,
     *table_hashes.ROWS,
+    *table_streams.ROWS,
     *table_scripting.ROWS,
     *table_server.ROWS,
 ]
@@ -30,6 +32,7 @@ REFUSALS = [
     *table_lists.REFUSALS,
     *table_sorted_sets.REFUSALS,
     *table_hashes.REFUSALS,
+    *table_streams.REFUSALS,
     *table_scripting.REFUSALS,
 ]
 

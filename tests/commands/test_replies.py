@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from txredis_fast.commands._parts import replies
+from txredis_fast.commands.streams import replies as streams
 
 from .rows import same
 
@@ -19,6 +20,14 @@ CONVERTERS = [
     replies.info_fields,
     replies.sentinel_states,
     replies.sentinel_master_states,
+    replies.described,
+    replies.descriptions,
+    streams.entries,
+    streams.streams,
+    streams.pending,
+    streams.pending_entries,
+    streams.claimed,
+    streams.stream_description,
 ]
 
 
@@ -28,7 +37,7 @@ def test_nil_stays_none(converter):
 
 
 def test_every_converter_is_tested_with_nil():
-    assert {converter.__name__ for converter in CONVERTERS} == set(replies.__all__)
+    assert {converter.__name__ for converter in CONVERTERS} == {*replies.__all__, *streams.__all__} - {"text_of"}
 
 
 @pytest.mark.parametrize(
@@ -62,3 +71,29 @@ def test_a_node_without_flags_has_none_set():
 @pytest.mark.parametrize(("text", "value"), [("-0", 0), (b"17", 17), ("1e+20", 1e20), (b"-inf", float("-inf"))])
 def test_a_score_is_an_int_only_where_its_text_is_whole_digits(text, value):
     assert same(replies.as_score(text), value)
+
+
+@pytest.mark.parametrize(
+    ("converter", "reply", "value"),
+    [
+        (streams.streams, {"s": [["1-1", ["f", 1]]]}, {"s": [("1-1", {"f": 1})]}),
+        (streams.streams, [["s", [["1-1", ["f", 1]]]]], {"s": [("1-1", {"f": 1})]}),
+        (streams.stream_description, {b"length": 1, b"last-entry": None}, {"length": 1, "last-entry": None}),
+        (replies.descriptions, [{b"name": b"g"}], [{"name": b"g"}]),
+    ],
+)
+def test_a_stream_is_read_from_either_protocol(converter, reply, value):
+    assert same(converter(reply), value)
+
+
+def test_many_entries_are_converted_in_parts():
+    reply = [[f"{number}-0", ["field", number]] for number in range(10_000)]
+    work = streams.entries.in_parts(reply)
+    turns = 0
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(work)
+            turns += 1
+    assert turns > 1
+    assert end.value.value == streams.entries(reply)
+    assert end.value.value[-1] == ("9999-0", {"field": 9999})

@@ -38,6 +38,7 @@ from ..commands._parts import (
     command_name,
     guarded_arguments,
     longest_wait,
+    may_block,
     refusal,
 )
 from ..connection import RedisProtocol
@@ -456,7 +457,8 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
 
         @functools.wraps(method)
         def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-            return self._run_blocking(name, args, kwargs)
+            run = self._run_blocking if may_block(method, args, kwargs) else self._run_shared
+            return run(name, args, kwargs)
 
         return run_blocking
 

@@ -18,6 +18,7 @@ from .data import (
     SortedSetCommands,
     StringCommands,
 )
+from .streams import StreamCommands, StreamGroupCommands
 
 __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 
@@ -31,6 +32,8 @@ class Commands(
     SortedSetCommands,
     BitmapCommands,
     HyperLogLogCommands,
+    StreamCommands,
+    StreamGroupCommands,
     ScriptingCommands,
     PubSubCommands,
     ConnectionCommands,

@@ -16,7 +16,8 @@ from .arguments import (
     scan_arguments,
     waiting_time,
 )
-from .base import CommandHost, Recovery, blocking, errors_to_deferred
+from .base import CommandHost, Recovery, blocking, blocking_with, errors_to_deferred, may_block
+from .facts import CommandFacts, KeySpec, command_facts, known_commands, names_with_flag
 from .guards import (
     FOREIGN_LOGIN,
     GUARDED,
@@ -28,18 +29,23 @@ from .guards import (
     note_changes,
     refusal,
 )
+from .in_parts import by_parts, convertible_by
 from .replies import (
     as_dict,
     as_float,
     as_score,
     as_set,
+    described,
+    descriptions,
     info_fields,
     scanned,
     scored_members,
     sentinel_master_states,
     sentinel_states,
+    text_of,
     truth_values,
 )
+from .results import Claimed, Pending, PendingEntry
 from .traits import BLOCKING, SCRIPTS, command_name, is_read_only, longest_wait
 
 __all__ = [
@@ -48,7 +54,12 @@ __all__ = [
     "GUARDED",
     "SCRIPTS",
     "UNKNOWN_DATABASE",
+    "Claimed",
+    "CommandFacts",
     "CommandHost",
+    "KeySpec",
+    "Pending",
+    "PendingEntry",
     "Recovery",
     "aggregate_arguments",
     "as_dict",
@@ -56,10 +67,16 @@ __all__ = [
     "as_score",
     "as_set",
     "blocking",
+    "blocking_with",
+    "by_parts",
     "check_alone",
     "check_together",
+    "command_facts",
     "command_name",
+    "convertible_by",
     "deprecated",
+    "described",
+    "descriptions",
     "errors_to_deferred",
     "expiry",
     "flags",
@@ -68,9 +85,12 @@ __all__ = [
     "guarded_names",
     "info_fields",
     "is_read_only",
+    "known_commands",
     "list_or_args",
     "longest_wait",
+    "may_block",
     "milliseconds",
+    "names_with_flag",
     "note_changes",
     "one_or_many",
     "operation_name",
@@ -81,6 +101,7 @@ __all__ = [
     "scored_members",
     "sentinel_master_states",
     "sentinel_states",
+    "text_of",
     "truth_values",
     "waiting_time",
 ]
