@@ -12,6 +12,8 @@ from typing import Any
 
 from testbed.wire import array
 
+from txredis_fast.commands._parts import known_commands
+
 
 @dataclass(frozen=True)
 class Row:
@@ -79,6 +81,12 @@ def same(actual, expected):
     if isinstance(expected, set):
         return same(sorted(actual, key=repr), sorted(expected, key=repr))
     return actual == expected
+
+
+def command_of(words: tuple[Any, ...]) -> str:
+    """Name of the command in the table of commands: of two words, where it is a subcommand."""
+    name = " ".join(str(word).upper() for word in words[:2])
+    return name if name in known_commands() else str(words[0]).upper()
 
 
 def old_arguments(method):

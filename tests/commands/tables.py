@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from . import (
+    table_data,
+    table_geo,
+    table_hash_fields,
     table_hashes,
     table_keys,
     table_lists,
@@ -22,6 +25,9 @@ ROWS = [
     *table_sorted_sets.ROWS,
     *table_hashes.ROWS,
     *table_streams.ROWS,
+    *table_data.ROWS,
+    *table_hash_fields.ROWS,
+    *table_geo.ROWS,
     *table_scripting.ROWS,
     *table_server.ROWS,
 ]
@@ -33,6 +39,9 @@ REFUSALS = [
     *table_sorted_sets.REFUSALS,
     *table_hashes.REFUSALS,
     *table_streams.REFUSALS,
+    *table_data.REFUSALS,
+    *table_hash_fields.REFUSALS,
+    *table_geo.REFUSALS,
     *table_scripting.REFUSALS,
 ]
 

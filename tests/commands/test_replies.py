@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from txredis_fast._tunables import LIST_PART_ELEMENTS
 from txredis_fast.commands._parts import replies
 from txredis_fast.commands.streams import replies as streams
 
@@ -87,13 +88,14 @@ def test_a_stream_is_read_from_either_protocol(converter, reply, value):
 
 
 def test_many_entries_are_converted_in_parts():
-    reply = [[f"{number}-0", ["field", number]] for number in range(10_000)]
+    last = 2 * LIST_PART_ELEMENTS
+    reply = [[f"{number}-0", ["field", number]] for number in range(last + 1)]
     work = streams.entries.in_parts(reply)
     turns = 0
     with pytest.raises(StopIteration) as end:
         while True:
             next(work)
             turns += 1
-    assert turns > 1
+    assert turns == 3
     assert end.value.value == streams.entries(reply)
-    assert end.value.value[-1] == ("9999-0", {"field": 9999})
+    assert end.value.value[-1] == (f"{last}-0", {"field": last})

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from commands.rows import command_of
 from commands.tables import ROWS
 from testbed.client import Connection
 from testbed.servers import ReplyError, Server
-
-from txredis_fast.commands._parts import known_commands
 
 #: Error texts of a server that does not understand what it was sent.
 NOT_UNDERSTOOD = re.compile(
@@ -23,12 +22,6 @@ LEFT_OUT = {"quit", "shutdown", "auth", "select"}
 
 #: What is no fault of the words: command -> its error in the rows' circumstances.
 EXPECTED = {"SET": "invalid expire time"}
-
-
-def command_of(words: tuple[object, ...]) -> str:
-    """The command's name in the table: of two words, where it is a subcommand."""
-    name = " ".join(str(word).upper() for word in words[:2])
-    return name if name in known_commands() else str(words[0]).upper()
 
 
 def is_for(server: tuple[str, str], needs: tuple[str, ...]) -> bool:

@@ -43,7 +43,7 @@ async def test_a_group_delivers_each_entry_once_until_it_is_claimed(any_server):
         assert await rc.xreadgroup("g", "bob", {"s": ">"}) == {"s": [("3-0", {"n": 3})]}
         assert await rc.xreadgroup("g", "bob", {"s": ">"}) is None
         summary = await rc.xpending("s", "g")
-        assert (summary.count, summary.first, summary.consumers) == (3, "1-0", {"ann": 2, "bob": 1})
+        assert (summary.total, summary.first, summary.consumers) == (3, "1-0", {"ann": 2, "bob": 1})
         [entry] = await rc.xpending_range("s", "g", consumername="bob")
         assert (entry.id, entry.consumer, entry.deliveries) == ("3-0", "bob", 1)
         assert await rc.xack("s", "g", "1-0") == 1
@@ -94,7 +94,7 @@ async def test_a_consumer_that_gives_up_waiting_takes_no_entry(server):
             await waiting
         await until(lambda: not blocked(server), "it is gone")
         await bounded(rc.xadd("s", {"a": 1}, "1-0"))
-        assert (await rc.xpending("s", "g")).count == 0
+        assert (await rc.xpending("s", "g")).total == 0
         async with rc.transaction() as t:
             queued = t.xreadgroup("g", "bob", {"s": ">"}, block=0)
         assert await bounded(queued) == "QUEUED"
@@ -110,7 +110,8 @@ async def test_redis_8_removes_with_the_references(any_server):
         await rc.xadd("s", {"n": 1}, "1-0")
         await rc.xadd("s", {"n": 2}, "2-0", maxlen=10, ref_policy="ACKED")
         await rc.xreadgroup("g", "ann", {"s": ">"})
-        assert await rc.xdelex("s", "1-0", "9-9", ref_policy="ACKED") == [2, -1]
+        assert await rc.xdelex("s", "1-0", ref_policy="ACKED") == [2]
+        assert await rc.xdelex("s", "9-9") == [-1]
         assert await rc.xackdel("s", "g", "1-0") == [1]
         assert await rc.xdelex("s", "2-0", ref_policy="DELREF") == [1]
-        assert (await rc.xpending("s", "g")).count == 0
+        assert (await rc.xpending("s", "g")).total == 0

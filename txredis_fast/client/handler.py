@@ -368,7 +368,7 @@ class ConnectionHandler(Commands):
         return self._when_connected(True, call, name, args, kwargs)
 
     def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
-        if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
+        if name in ("wait", "waitaof") or (name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF")):
             # These wait for the writes of their own connection to be replicated, so they need the shared one.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:

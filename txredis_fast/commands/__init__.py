@@ -11,12 +11,20 @@ from .control import ConnectionCommands, PubSubCommands, ScriptingCommands, Sent
 from .data import (
     BitmapCommands,
     HashCommands,
+    HashFieldCommands,
     HyperLogLogCommands,
     KeyCommands,
+    KeyExpiryCommands,
     ListCommands,
     SetCommands,
     SortedSetCommands,
     StringCommands,
+)
+from .sorted_sets import (
+    GeoCommands,
+    SortedSetCombiningCommands,
+    SortedSetPoppingCommands,
+    SortedSetRangeCommands,
 )
 from .streams import StreamCommands, StreamGroupCommands
 
@@ -26,10 +34,16 @@ __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 class Commands(
     StringCommands,
     KeyCommands,
+    KeyExpiryCommands,
     HashCommands,
+    HashFieldCommands,
     ListCommands,
     SetCommands,
     SortedSetCommands,
+    SortedSetPoppingCommands,
+    SortedSetRangeCommands,
+    SortedSetCombiningCommands,
+    GeoCommands,
     BitmapCommands,
     HyperLogLogCommands,
     StreamCommands,

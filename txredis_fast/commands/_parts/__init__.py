@@ -4,20 +4,36 @@ from __future__ import annotations
 
 from .arguments import (
     aggregate_arguments,
+    counted_keys,
     deprecated,
     expiry,
     flags,
     flatten,
+    limit_arguments,
     list_or_args,
     milliseconds,
     one_or_many,
     operation_name,
     range_arguments,
     scan_arguments,
+    time_arguments,
     waiting_time,
 )
-from .base import CommandHost, Recovery, blocking, blocking_with, errors_to_deferred, may_block
-from .facts import CommandFacts, KeySpec, command_facts, known_commands, names_with_flag
+from .base import (
+    CommandHost,
+    Recovery,
+    blocking,
+    blocking_with,
+    errors_to_deferred,
+    may_block,
+)
+from .facts import (
+    CommandFacts,
+    KeySpec,
+    command_facts,
+    known_commands,
+    names_with_flag,
+)
 from .guards import (
     FOREIGN_LOGIN,
     GUARDED,
@@ -29,24 +45,46 @@ from .guards import (
     note_changes,
     refusal,
 )
-from .in_parts import by_parts, convertible_by
+from .in_parts import (
+    by_parts,
+    convertible_by,
+)
 from .replies import (
+    as_bools,
     as_dict,
     as_float,
+    as_float_always,
+    as_floats,
+    as_pairs,
     as_score,
     as_set,
+    as_tuple,
     described,
     descriptions,
     info_fields,
+    key_scored_member,
+    key_scored_members,
+    rank_and_score,
     scanned,
+    scored_member,
     scored_members,
     sentinel_master_states,
     sentinel_states,
     text_of,
     truth_values,
 )
-from .results import Claimed, Pending, PendingEntry
-from .traits import BLOCKING, SCRIPTS, command_name, is_read_only, longest_wait
+from .results import (
+    Claimed,
+    Pending,
+    PendingEntry,
+)
+from .traits import (
+    BLOCKING,
+    SCRIPTS,
+    command_name,
+    is_read_only,
+    longest_wait,
+)
 
 __all__ = [
     "BLOCKING",
@@ -62,10 +100,15 @@ __all__ = [
     "PendingEntry",
     "Recovery",
     "aggregate_arguments",
+    "as_bools",
     "as_dict",
     "as_float",
+    "as_float_always",
+    "as_floats",
+    "as_pairs",
     "as_score",
     "as_set",
+    "as_tuple",
     "blocking",
     "blocking_with",
     "by_parts",
@@ -74,6 +117,7 @@ __all__ = [
     "command_facts",
     "command_name",
     "convertible_by",
+    "counted_keys",
     "deprecated",
     "described",
     "descriptions",
@@ -85,7 +129,10 @@ __all__ = [
     "guarded_names",
     "info_fields",
     "is_read_only",
+    "key_scored_member",
+    "key_scored_members",
     "known_commands",
+    "limit_arguments",
     "list_or_args",
     "longest_wait",
     "may_block",
@@ -95,13 +142,16 @@ __all__ = [
     "one_or_many",
     "operation_name",
     "range_arguments",
+    "rank_and_score",
     "refusal",
     "scan_arguments",
     "scanned",
+    "scored_member",
     "scored_members",
     "sentinel_master_states",
     "sentinel_states",
     "text_of",
+    "time_arguments",
     "truth_values",
     "waiting_time",
 ]

@@ -18,14 +18,23 @@ from ...resp import may_collide, spread, spread_at_once
 from .in_parts import Parts, by_parts, convertible_by
 
 __all__ = [
+    "as_bools",
     "as_dict",
     "as_float",
+    "as_float_always",
+    "as_floats",
+    "as_pairs",
     "as_score",
     "as_set",
+    "as_tuple",
     "described",
     "descriptions",
     "info_fields",
+    "key_scored_member",
+    "key_scored_members",
+    "rank_and_score",
     "scanned",
+    "scored_member",
     "scored_members",
     "sentinel_master_states",
     "sentinel_states",
@@ -101,6 +110,57 @@ def scored_members(reply: Reply) -> Reply:
 def as_float(reply: Reply) -> Reply:
     """Convert a score that is still text to a float."""
     return float(reply) if isinstance(reply, (str, bytes)) else reply
+
+
+def as_float_always(reply: Reply) -> Reply:
+    """Convert a number, text or not, to a float."""
+    return None if reply is None else float(reply)
+
+
+def as_floats(reply: Reply) -> Reply:
+    """Convert each element of a list to a float, but nil."""
+    if not isinstance(reply, list):
+        return reply
+    return [None if each is None else float(each) for each in reply]
+
+
+def as_bools(reply: Reply) -> Reply:
+    """Convert each element of a list to a bool."""
+    return list(map(bool, reply)) if isinstance(reply, list) else reply
+
+
+def scored_member(reply: Reply) -> Reply:
+    """Convert one member and its score to a tuple ``(member, float)``; None if there is none."""
+    members = scored_members(reply)
+    return (members[0] if members else None) if isinstance(members, list) else members
+
+
+def key_scored_member(reply: Reply) -> Reply:
+    """Convert a key, a member and its score to a tuple with a float."""
+    return (reply[0], reply[1], float(reply[2])) if isinstance(reply, list) else reply
+
+
+def key_scored_members(reply: Reply) -> Reply:
+    """Convert a key and its members with their scores to a tuple ``(key, [(member, float), ...])``."""
+    return (reply[0], scored_members(reply[1])) if isinstance(reply, list) else reply
+
+
+def rank_and_score(reply: Reply) -> Reply:
+    """Convert a rank and a score to a tuple with a float."""
+    return (reply[0], float(reply[1])) if isinstance(reply, list) else reply
+
+
+def as_tuple(reply: Reply) -> Reply:
+    """Convert a list of parts of different meaning to a tuple."""
+    return tuple(reply) if isinstance(reply, list) else reply
+
+
+def as_pairs(reply: Reply) -> Reply:
+    """Convert a list in which each name is followed by its value to a list of tuples."""
+    if not isinstance(reply, list):
+        return reply
+    pairs = reply if reply and isinstance(reply[0], list) else _pairs(reply)
+    return [(name, value) for name, value in pairs]
 
 
 def as_score(reply: Reply) -> Reply:

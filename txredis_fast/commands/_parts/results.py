@@ -16,7 +16,7 @@ class Pending(NamedTuple):
     """Summary of the entries that a consumer group has delivered and that are not acknowledged: XPENDING."""
 
     #: Number of entries.
-    count: int
+    total: int
     #: The lowest and the highest ID; None if there is no entry.
     first: Text | None
     last: Text | None

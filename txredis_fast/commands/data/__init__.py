@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .bitmaps import BitmapCommands
+from .hash_fields import HashFieldCommands
 from .hashes import HashCommands
 from .hyperloglog import HyperLogLogCommands
+from .key_expiry import KeyExpiryCommands
 from .keys import KeyCommands
 from .lists import ListCommands
 from .sets import SetCommands
@@ -14,8 +16,10 @@ from .strings import StringCommands
 __all__ = [
     "BitmapCommands",
     "HashCommands",
+    "HashFieldCommands",
     "HyperLogLogCommands",
     "KeyCommands",
+    "KeyExpiryCommands",
     "ListCommands",
     "SetCommands",
     "SortedSetCommands",

@@ -178,7 +178,7 @@ class StreamGroupCommands(CommandHost):
 
         :param key: key of the stream.
         :param groupname: name of the group.
-        :returns: fires with a named tuple ``(count, first, last, consumers)``: the number of pending entries, the
+        :returns: fires with a named tuple ``(total, first, last, consumers)``: the number of pending entries, the
             lowest and the highest ID or None, and a dict of each consumer's number of entries.
 
         https://redis.io/commands/xpending/, since 5.0.0

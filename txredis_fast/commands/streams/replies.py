@@ -45,8 +45,8 @@ def pending(reply: Reply) -> Reply:
     """Convert the summary of XPENDING to a :class:`.Pending`."""
     if not isinstance(reply, list):
         return reply
-    count, first, last, consumers = reply
-    return Pending(count, first, last, {name: int(number) for name, number in consumers or ()})
+    total, first, last, consumers = reply
+    return Pending(total, first, last, {name: int(number) for name, number in consumers or ()})
 
 
 def pending_entries(reply: Reply) -> Reply:
