@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.wire import array
 
-from txredis_fast.commands._parts import known_commands
+from txredis_fast.commands._parts.facts import known_commands
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    table_control,
     table_data,
     table_geo,
     table_hash_fields,
@@ -15,6 +16,7 @@ from . import (
     table_sorted_sets,
     table_streams,
     table_strings,
+    table_vectors,
 )
 
 ROWS = [
@@ -25,6 +27,8 @@ ROWS = [
     *table_sorted_sets.ROWS,
     *table_hashes.ROWS,
     *table_streams.ROWS,
+    *table_vectors.ROWS,
+    *table_control.ROWS,
     *table_data.ROWS,
     *table_hash_fields.ROWS,
     *table_geo.ROWS,
@@ -39,6 +43,7 @@ REFUSALS = [
     *table_sorted_sets.REFUSALS,
     *table_hashes.REFUSALS,
     *table_streams.REFUSALS,
+    *table_control.REFUSALS,
     *table_data.REFUSALS,
     *table_hash_fields.REFUSALS,
     *table_geo.REFUSALS,

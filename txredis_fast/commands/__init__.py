@@ -7,7 +7,20 @@ host's ``execute_command``. This room neither sends commands nor waits for repli
 from __future__ import annotations
 
 from ._parts import CommandHost, blocking, errors_to_deferred
-from .control import ConnectionCommands, PubSubCommands, ScriptingCommands, SentinelCommands, ServerCommands
+from .control import (
+    ACLCommands,
+    CatalogueCommands,
+    ClientCommands,
+    ClusterCommands,
+    ConfigCommands,
+    ConnectionCommands,
+    FunctionCommands,
+    InspectionCommands,
+    PubSubCommands,
+    ScriptingCommands,
+    SentinelCommands,
+    ServerCommands,
+)
 from .data import (
     BitmapCommands,
     HashCommands,
@@ -19,6 +32,7 @@ from .data import (
     SetCommands,
     SortedSetCommands,
     StringCommands,
+    VectorSetCommands,
 )
 from .sorted_sets import (
     GeoCommands,
@@ -44,14 +58,22 @@ class Commands(
     SortedSetRangeCommands,
     SortedSetCombiningCommands,
     GeoCommands,
+    VectorSetCommands,
     BitmapCommands,
     HyperLogLogCommands,
     StreamCommands,
     StreamGroupCommands,
     ScriptingCommands,
+    FunctionCommands,
     PubSubCommands,
     ConnectionCommands,
+    ClientCommands,
     ServerCommands,
+    ConfigCommands,
+    ACLCommands,
+    InspectionCommands,
+    CatalogueCommands,
+    ClusterCommands,
     SentinelCommands,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.

@@ -1,7 +1,7 @@
 """What servers say of each command, read from the generated table: flags, keys, policies, kinds of reply.
 
-A line of the table is split when its command is first asked for; only the sets of names by flag read all lines. This
-module must not know how a command is sent.
+A line of the table is split when its command is first asked for. What every program needs of the table is in
+:mod:`.traits`; this module is imported where it is needed. It must not know how a command is sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..table import TABLE
 
-__all__ = ["CommandFacts", "KeySpec", "command_facts", "known_commands", "names_with_flag"]
+__all__ = ["CommandFacts", "KeySpec", "command_facts", "known_commands"]
 
 
 class KeySpec(NamedTuple):
@@ -57,16 +57,6 @@ class CommandFacts(NamedTuple):
     #: Bytes that its replies begin with under RESP2 and RESP3; ``_`` is every null.
     replies: str
     replies3: str
-
-
-def names_with_flag(flag: str) -> frozenset[str]:
-    """Return the names of the commands that have a flag."""
-    found = set()
-    for line in TABLE.splitlines():
-        name, _, _, flags, _ = line.split("|", 4)
-        if flag in flags and flag in flags.split():
-            found.add(name)
-    return frozenset(found)
 
 
 def known_commands() -> frozenset[str]:

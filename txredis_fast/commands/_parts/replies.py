@@ -32,11 +32,16 @@ __all__ = [
     "info_fields",
     "key_scored_member",
     "key_scored_members",
+    "link_scores",
     "rank_and_score",
+    "raw_vector",
     "scanned",
     "scored_member",
     "scored_members",
+    "scores_and_attributes",
+    "scores_by_member",
     "sentinel_master_states",
+    "sentinel_state",
     "sentinel_states",
     "text_of",
     "truth_values",
@@ -145,6 +150,32 @@ def key_scored_members(reply: Reply) -> Reply:
     return (reply[0], scored_members(reply[1])) if isinstance(reply, list) else reply
 
 
+def scores_by_member(reply: Reply) -> Reply:
+    """Convert members, each followed by its score, to a dict: member -> float."""
+    members = as_dict(reply)
+    return {name: float(score) for name, score in members.items()} if isinstance(members, dict) else members
+
+
+def scores_and_attributes(reply: Reply) -> Reply:
+    """Convert members, each followed by its score and its attributes, to a dict: member -> (float, attributes)."""
+    if isinstance(reply, dict):
+        return {name: (float(score), attributes) for name, (score, attributes) in reply.items()}
+    if not isinstance(reply, list):
+        return reply
+    parts = zip(_keys(reply[::3]), reply[1::3], reply[2::3], strict=False)
+    return {name: (float(score), attributes) for name, score, attributes in parts}
+
+
+def link_scores(reply: Reply) -> Reply:
+    """Convert lists of members and scores to a list of dicts: member -> float."""
+    return list(map(scores_by_member, reply)) if isinstance(reply, list) else reply
+
+
+def raw_vector(reply: Reply) -> Reply:
+    """Convert a stored vector to a tuple: name of the quantization, bytes, floats."""
+    return (text_of(reply[0]), reply[1], *map(float, reply[2:])) if isinstance(reply, list) else reply
+
+
 def rank_and_score(reply: Reply) -> Reply:
     """Convert a rank and a score to a tuple with a float."""
     return (reply[0], float(reply[1])) if isinstance(reply, list) else reply
@@ -221,6 +252,11 @@ def sentinel_master_states(reply: Reply) -> Reply:
     if not isinstance(reply, list):
         return reply
     return {state["name"]: state for state in map(_sentinel_state, reply)}
+
+
+def sentinel_state(reply: Reply) -> Reply:
+    """Convert a Sentinel's description of one node to a dict with the ``is_...`` bools."""
+    return _sentinel_state(reply) if isinstance(reply, (list, dict)) else reply
 
 
 def _sentinel_state(node: Reply) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..._types import Text, Value
 
-__all__ = ["Claimed", "Pending", "PendingEntry"]
+__all__ = ["Claimed", "Pending", "PendingEntry", "SlowlogEntry"]
 
 
 class Pending(NamedTuple):
@@ -44,3 +44,18 @@ class Claimed(NamedTuple):
     entries: list[Any]
     #: IDs of pending entries that are no longer in the stream. Empty before Redis 7.0.
     deleted: list[Text]
+
+
+class SlowlogEntry(NamedTuple):
+    """One command of SLOWLOG or COMMANDLOG."""
+
+    id: int
+    #: Unix time in seconds.
+    start_time: int
+    #: Microseconds; of COMMANDLOG's large requests and replies, bytes.
+    duration: int
+    #: Name and arguments; the server shortens long ones.
+    command: list[Value]
+    #: ``"host:port"``.
+    client_address: str
+    client_name: str

@@ -10,18 +10,28 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .facts import names_with_flag
+from ..table import TABLE
 
 __all__ = ["BLOCKING", "READ_ONLY", "SCRIPTS", "command_name", "is_read_only", "longest_wait"]
 
+
+def _names_with_flag(flag: str) -> frozenset[str]:
+    found = set()
+    for line in TABLE.splitlines():
+        name, _, _, flags, _ = line.split("|", 4)
+        if flag in flags and flag in flags.split():
+            found.add(name)
+    return frozenset(found)
+
+
 #: Names in upper case. A command of two words has one name: ``"OBJECT ENCODING"``.
-READ_ONLY = names_with_flag("readonly")
+READ_ONLY = _names_with_flag("readonly")
 
 #: Commands whose reply the server may delay. XREAD and XREADGROUP block only with their option BLOCK.
-BLOCKING = names_with_flag("blocking")
+BLOCKING = _names_with_flag("blocking")
 
 #: Commands that run a program's script, which may reply with any error after it has written something.
-SCRIPTS = names_with_flag("no_mandatory_keys")
+SCRIPTS = _names_with_flag("no_mandatory_keys")
 
 #: Blocking command -> index of the argument with its time limit, and units per second.
 _LIMITS = {

@@ -158,6 +158,79 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("ROLE")
 
+    def lolwut(self, version: int | None = None, *args: Argument) -> Deferred[Text]:
+        """Get a drawing, and the server's version.
+
+        :param version: of the drawing. None: the newest.
+        :param args: its parameters.
+        :returns: fires with a text.
+
+        https://redis.io/commands/lolwut/, since 5.0.0
+        """
+        which: tuple[Argument, ...] = () if version is None else ("VERSION", version)
+        return self.execute_command("LOLWUT", *which, *args)
+
+    def swapdb(self, first: int, second: int) -> Deferred[Text]:
+        """Exchange two databases, for all connections.
+
+        :param first: number of a database.
+        :param second: number of the other one.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/swapdb/, since 4.0.0
+        """
+        return self.execute_command("SWAPDB", first, second)
+
+    def replicaof(self, host: Argument, port: Argument) -> Deferred[Text]:
+        """Make the server a replica, or, with ``"NO"`` and ``"ONE"``, a primary.
+
+        :param host: the primary's address, or ``"NO"``.
+        :param port: its port, or ``"ONE"``.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/replicaof/, since 5.0.0
+        """
+        return self.execute_command("REPLICAOF", host, port)
+
+    def slaveof(self, host: Argument = "NO", port: Argument = "ONE") -> Deferred[Text]:
+        """Make the server a replica, or a primary; an old name of :meth:`replicaof`.
+
+        :param host: the primary's address, or ``"NO"``.
+        :param port: its port, or ``"ONE"``.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/slaveof/, since 1.0.0
+        """
+        return self.execute_command("SLAVEOF", host, port)
+
+    def failover(
+        self,
+        host: Text | None = None,
+        port: int | None = None,
+        *,
+        force: bool = False,
+        abort: bool = False,
+        timeout: int | None = None,
+    ) -> Deferred[Text]:
+        """Make a replica the primary, and this server its replica.
+
+        :param host: address of the replica. None: any one.
+        :param port: its port.
+        :param force: after *timeout*, without waiting for the replica; needs *host* and *timeout*.
+        :param abort: stop the change in progress instead.
+        :param timeout: milliseconds to wait for the replica.
+        :returns: fires with ``"OK"`` when it has begun.
+
+        https://redis.io/commands/failover/, since 6.2.0
+        """
+        arguments: list[Argument] = []
+        if host is not None and port is not None:
+            arguments += ("TO", host, port, *flags(force=force))
+        arguments += flags(abort=abort)
+        if timeout is not None:
+            arguments += ("TIMEOUT", timeout)
+        return self.execute_command("FAILOVER", *arguments)
+
 
 def _freeing(asynchronous: bool | None) -> tuple[str, ...]:
     return () if asynchronous is None else ("ASYNC",) if asynchronous else ("SYNC",)

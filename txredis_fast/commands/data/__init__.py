@@ -12,6 +12,7 @@ from .lists import ListCommands
 from .sets import SetCommands
 from .sorted_sets import SortedSetCommands
 from .strings import StringCommands
+from .vectors import VectorSetCommands
 
 __all__ = [
     "BitmapCommands",
@@ -24,4 +25,5 @@ __all__ = [
     "SetCommands",
     "SortedSetCommands",
     "StringCommands",
+    "VectorSetCommands",
 ]
