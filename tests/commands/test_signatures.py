@@ -11,26 +11,12 @@ import pytest
 import txredis_fast as redis
 from txredis_fast import commands
 
+from .additions import ADDITIONS, DEFAULTS
+
 SIGNATURES = Path(__file__).parent.parent / "data" / "txredisapi-1.6.0-signatures.txt"
 
 #: Methods of txredisapi's protocol from its first command on that are not commands, or need more than a host.
 ELSEWHERE = {"watch", "unwatch", "multi", "commit", "discard", "pipeline", "execute_pipeline"}
-
-
-#: What these methods take in addition, which txredisapi's calls never give: redis-py's calls, and options. ``set`` has
-#: its options by position, too, because keyword-only ones make each call slower.
-ADDITIONS = {
-    "set": "keepttl=False, get=False, exat=None, pxat=None, ex=None, px=None, nx=False, xx=False, ifeq=None",
-    "exists": "*keys",
-    "hmget": "*more",
-    "hdel": "*more",
-    **dict.fromkeys(("lpop", "rpop", "spop", "srandmember"), "count=None"),
-    "hset": "mapping=None",
-    "info": "*sections",
-}
-
-#: Parameters that have a default here, because an addition needs it.
-DEFAULTS = {"hset": ("field", "value"), "zadd": ("member",)}
 
 
 def with_additions(name, parameters):
