@@ -8,7 +8,8 @@ import pytest
 from commands.rows import command_of
 from commands.tables import ROWS
 from testbed.client import Connection
-from testbed.servers import ReplyError, Server
+from testbed.sentinels import Sentinel
+from testbed.servers import Process, ReplyError, Server
 
 #: Error texts of a server that does not understand what it was sent.
 NOT_UNDERSTOOD = re.compile(
@@ -43,20 +44,25 @@ def commands_of(connection: Connection) -> set[str]:
     return found
 
 
-def not_understood(server: Server) -> list[str]:
-    """The rows that a server does not understand, each with its error."""
+def not_understood(server: Process, version: tuple[str, str], prefix: str = "") -> list[str]:
+    """The rows that a server does not understand, each with its error.
+
+    :param prefix: only the rows of methods whose names begin so; without, all, each after FLUSHALL.
+    """
     problems = []
-    version = server.version
+    first = [] if prefix else [("FLUSHALL",)]
     with Connection(server.path) as connection:
         known = commands_of(connection)
         for row in ROWS:
             sent = row.sent_queued or row.sent
             if row.name in LEFT_OUT or command_of(sent) not in known or not is_for(version, row.needs):
                 continue
+            if not row.name.startswith(prefix):
+                continue
             sent = tuple(word if isinstance(word, (bytes, str)) else str(word) for word in sent)
             try:
                 # A command that blocks does not block in a transaction.
-                connection.exchange(("FLUSHALL",), *([("MULTI",), sent, ("EXEC",)] if row.blocking else [sent]))
+                connection.exchange(*first, *([("MULTI",), sent, ("EXEC",)] if row.blocking else [sent]))
             except ReplyError as error:
                 expected = EXPECTED.get(command_of(sent))
                 if NOT_UNDERSTOOD.search(str(error)) and (expected is None or expected not in str(error)):
@@ -74,4 +80,16 @@ def test_every_server_understands_what_the_rows_send(any_server):
     if any_server.version[1] < "7":
         pytest.skip("options of the commands are those of Redis 7.0 and later")
     with Server(binary=any_server.binary) as server:
-        assert not_understood(server) == []
+        assert not_understood(server, server.version) == []
+
+
+def test_a_server_of_a_cluster_understands_the_rows_about_clusters(any_server):
+    if any_server.version[1] < "7":
+        pytest.skip("options of the commands are those of Redis 7.0 and later")
+    with Server("cluster-enabled yes", binary=any_server.binary) as server:
+        assert not_understood(server, server.version, "cluster") == []
+
+
+def test_a_sentinel_understands_the_rows_about_sentinels(server):
+    with Sentinel(server, service="main") as sentinel:
+        assert not_understood(sentinel, server.version, "sentinel") == []
