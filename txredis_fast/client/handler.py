@@ -38,6 +38,7 @@ from ..commands._parts import (
     command_name,
     guarded_arguments,
     longest_wait,
+    may_block,
     refusal,
     unknown_name,
 )
@@ -368,7 +369,7 @@ class ConnectionHandler(Commands):
         return self._when_connected(True, call, name, args, kwargs)
 
     def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
-        if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
+        if name in ("wait", "waitaof") or (name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF")):
             # These wait for the writes of their own connection to be replicated, so they need the shared one.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
@@ -461,7 +462,8 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
 
         @functools.wraps(method)
         def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-            return self._run_blocking(name, args, kwargs)
+            run = self._run_blocking if may_block(method, args, kwargs) else self._run_shared
+            return run(name, args, kwargs)
 
         return run_blocking
 
