@@ -22,7 +22,8 @@ There are ten more ways in. The first eight make a handler, which has every comm
 - ``from_url``: a server, a unix socket or a Sentinel service by its URL: ``rediss://user:password@host:6379/0``.
 - ``from_endpoint``: a pool over a Twisted endpoint, given as an object or as a string.
 - ``Sentinel``: pools that follow the master or the replicas of a service.
-- ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR.
+- ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR, by subclassing a protocol;
+  ``rc.subscriber()`` of a handler receives messages without.
 - ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
 
 A ``lazy`` constructor returns its handler at once and connects in the background. The others return a Deferred that
@@ -102,7 +103,16 @@ from .exceptions import (
 from .exceptions import ConnectionError as ConnectionError
 from .exceptions import TimeoutError as TimeoutError
 from .options import ConnectionOptions, RedisURL, RetryPolicy
-from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
+from .pubsub import (
+    Message,
+    MonitorFactory,
+    MonitorProtocol,
+    Refused,
+    Subscriber,
+    SubscriberFactory,
+    SubscriberProtocol,
+    Subscribing,
+)
 from .resp import Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
@@ -134,6 +144,7 @@ __all__ = [
     "MasterDownError",
     "MasterNotFoundError",
     "MaybeExecutedError",
+    "Message",
     "MonitorFactory",
     "MonitorProtocol",
     "MultiBulkStorage",
@@ -153,6 +164,7 @@ __all__ = [
     "RedisFactory",
     "RedisProtocol",
     "RedisURL",
+    "Refused",
     "ReplyQueue",
     "ReplyTimeoutError",
     "ResponseError",
@@ -169,8 +181,10 @@ __all__ = [
     "ShardedUnixConnectionHandler",
     "ShardedUnixConnectionPool",
     "Stats",
+    "Subscriber",
     "SubscriberFactory",
     "SubscriberProtocol",
+    "Subscribing",
     "Transaction",
     "UnixConnection",
     "UnixConnectionHandler",

@@ -45,6 +45,13 @@ class Observer:
             name = next((_peer(connection)[0] for connection in factory.pool), "")
         return as_text(name)
 
+    def beside(self, factory: Pool) -> Observer:
+        """Return an observer of a further pool of the same server, with this one's hooks and counters."""
+        other = Observer(factory, self._hooks, None)
+        other._slow = self._slow
+        other._counters, other._counted = self._counters, self._counted
+        return other
+
     def built(self, protocol: Connection) -> None:
         """A protocol was made; it has no transport yet."""
         if self._hooks:
