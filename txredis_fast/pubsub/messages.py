@@ -122,14 +122,19 @@ class Subscriber:
         if self._on_message is not None:
             raise TypeError("this subscriber calls on_message; one without it can be iterated over")
         if self._end is not None:
-            raise self._end
+            raise self._end.with_traceback(None)
         parts = self.inbox.take()
         if parts is not None:
             return Message(*parts)
-        waiting: Deferred[Message] = Deferred(self._waiting.remove)
+        waiting: Deferred[Message] = Deferred(self._leave)
         self._waiting.append(waiting)
         self.inbox.admit(len(self._waiting))
         return await waiting
+
+    def _leave(self, waiting: Deferred[Message]) -> None:
+        """An iteration that waits for a message was cancelled."""
+        self._waiting.remove(waiting)
+        self.inbox.admit(len(self._waiting))
 
     def _receive(self, pattern: Any, channel: Any, data: Any) -> object:
         """The inbox hands a message on."""
