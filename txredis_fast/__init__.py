@@ -14,7 +14,8 @@ New programs
 Further ways in
     ``from_url``, ``from_endpoint``: the same with txredisapi's defaults, or over a Twisted endpoint.
     ``Sentinel``: pools that follow the master or the replicas of a service.
-    ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR.
+    ``rc.subscriber()``: published messages. ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and
+    for MONITOR by subclassing a protocol.
     ``RedisService``: a service of a Twisted application, whose ``rc`` is connected while it runs.
     ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
 Programs written for txredisapi
@@ -110,7 +111,16 @@ from .exceptions import (
 from .exceptions import ConnectionError as _ConnectionError
 from .exceptions import TimeoutError as _TimeoutError
 from .options import ConnectionOptions, RedisURL, RetryPolicy
-from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
+from .pubsub import (
+    Message,
+    MonitorFactory,
+    MonitorProtocol,
+    Refused,
+    Subscriber,
+    SubscriberFactory,
+    SubscriberProtocol,
+    Subscribing,
+)
 from .resp import Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
@@ -154,6 +164,7 @@ if _typing.TYPE_CHECKING:
         "MasterDownError",
         "MasterNotFoundError",
         "MaybeExecutedError",
+        "Message",
         "MonitorFactory",
         "MonitorProtocol",
         "MultiBulkStorage",
@@ -174,6 +185,7 @@ if _typing.TYPE_CHECKING:
         "RedisProtocol",
         "RedisService",
         "RedisURL",
+        "Refused",
         "ReplyQueue",
         "ReplyTimeoutError",
         "ResponseError",
@@ -190,8 +202,10 @@ if _typing.TYPE_CHECKING:
         "ShardedUnixConnectionHandler",
         "ShardedUnixConnectionPool",
         "Stats",
+        "Subscriber",
         "SubscriberFactory",
         "SubscriberProtocol",
+        "Subscribing",
         "Transaction",
         "UnixConnection",
         "UnixConnectionHandler",

@@ -170,6 +170,12 @@ SCRIPT_CACHE_MAX_BYTES: Final = 16 * 1024
 
 # -- subscriptions
 
+#: Messages of a subscriber that may wait or be in work, where the program says nothing: some seconds of a busy channel,
+#: and a few MiB of usual messages.
+PENDING_MESSAGES_KEPT: Final = 1000
+#: Seconds until a subscription has to be confirmed, reconnections included, without a ``replyTimeout``; as long as a
+#: command waits for a connection.
+CONFIRMATION_SECONDS: Final = 30.0
 #: Seconds until overdue replies are looked for again where reading is paused, without a ``replyTimeout``.
 RECHECK_PAUSED_SECONDS: Final = 5.0
 #: Seconds of reading without a pause after which a connection has received what had piled up.

@@ -84,6 +84,18 @@ class Running:
         assert line in self.lines, self.lines
         self.lines.remove(line)
 
+    def type(self, line: str) -> None:
+        """Type a line into its input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def end_input(self) -> int:
+        """Press Ctrl-D; returns the exit status."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(LIMIT)
+
     def interrupt(self) -> int:
         """Press Ctrl-C; returns the exit status."""
         self.process.send_signal(signal.SIGINT)
@@ -93,7 +105,8 @@ class Running:
         self.process.kill()
         self.process.wait()
         self._reader.join()
-        assert self.process.stdout is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -101,6 +114,7 @@ class Running:
 def running(name: str, *args: str) -> Iterator[Running]:
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), *args],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -221,6 +235,37 @@ def test_subscriber_through_a_restart_of_the_server(fresh_server):
                 program.expect("inlineCallbacks: connection lost")
         assert program.interrupt() == 0
         assert not any("nobody" in line or "Traceback" in line for line in program.lines)
+
+
+def test_chat_through_a_restart_of_the_server(fresh_server):
+    url = url_of(fresh_server)
+    with running("chat.py", url, "alice", "den") as alice, running("chat.py", url, "bob", "den") as bob:
+        alice.expect("(alice is in den)")
+        bob.expect("(bob is in den)")
+        for turn in range(2):
+            alice.type(f"hello {turn}")
+            bob.type(f"hallöchen {turn}")
+            for program in (alice, bob):
+                program.expect(f"alice: hello {turn}")
+                program.expect(f"bob: hallöchen {turn}")
+            if turn == 0:
+                fresh_server.restart()
+                wait_until(
+                    lambda: all(any(line.startswith("(back again") for line in each.lines) for each in (alice, bob)),
+                    "both are subscribed again",
+                    LIMIT,
+                )
+        assert [each.end_input() for each in (alice, bob)] == [0, 0]
+        assert not any("Traceback" in line for each in (alice, bob) for line in each.lines)
+    assert left_behind(fresh_server) == []
+
+
+def test_with_asyncio(server):
+    assert twice("with_asyncio.py", url_of(server)) == [
+        "ten tasks counted: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]",
+        "no job came in time",
+    ]
+    assert left_behind(server) == []
 
 
 def test_sentinel(sentinels):
@@ -355,6 +400,8 @@ WITHOUT_SERVER = {
     "counter.py": "redis://127.0.0.1:{port}",
     "pipeline.py": "redis://127.0.0.1:{port}",
     "authentication.py": "redis://user:secret@127.0.0.1:{port}",
+    "chat.py": "redis://127.0.0.1:{port}",
+    "with_asyncio.py": "redis://127.0.0.1:{port}",
     "subscriber.py": "redis://127.0.0.1:{port}",
     "sentinel.py": "redis+sentinel://127.0.0.1:{port}/mymaster",
     "word_count.py": "redis://127.0.0.1:{port}",

@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,7 +23,7 @@ from twisted.python.failure import Failure
 from .._checks import check_host, check_port, check_truth
 from .._reactor import current_reactor
 from .._tunables import CONNECT_TIMEOUT_SECONDS
-from ..client import ConnectionHandler
+from ..client import ConnectionHandler, Opening
 from ..exceptions import ConnectionFailedError
 from ..options import AllOptions, ConnectionOptions, RedisURL, refuse_others, shows_options
 from .constructors import open_url
@@ -45,23 +44,11 @@ LOCAL = "redis://localhost:6379"
 _PREFIXES = ("Redis error: ", "could not connect: ")
 
 
-class Connecting(Deferred[ConnectionHandler]):
+class Connecting(Opening[ConnectionHandler]):
     """Fires with the handler when the first connection is up; also a context manager, which closes the handler.
 
     It fails with :exc:`ConnectionFailedError`: the server, and the reason.
     """
-
-    _handler: ConnectionHandler | None = None
-
-    async def __aenter__(self) -> ConnectionHandler:
-        self._handler = await self
-        return self._handler
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._handler is not None:
-            await self._handler.disconnect()
 
 
 @overload

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -55,6 +55,9 @@ from .calls import as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
 from .views import CommandView
 from .whole_pool import tell_all
+
+if TYPE_CHECKING:
+    from ..pubsub.opening import subscriber as _subscriber
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 
@@ -224,6 +227,9 @@ class ConnectionHandler(Commands):
             lambda connection: connection.auth(password, username),
             lambda connections: self._factory.loggedIn(password, username, connections),
         )
+
+    if TYPE_CHECKING:
+        subscriber = _subscriber  # a room above, ``pubsub``, sets it
 
     # -- transactions and pipelines
 

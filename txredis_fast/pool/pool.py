@@ -15,7 +15,7 @@ This module must not know single commands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
@@ -40,7 +40,17 @@ from .reset import end_in_order, reset
 from .slot import PoolSlot
 from .state import PoolEvent, PoolLife
 
-__all__ = ["Pool"]
+__all__ = ["Companion", "Pool"]
+
+
+class Companion(Protocol):
+    """Has connections of its own to a pool's server, and ends with the pool: a subscriber."""
+
+    def disconnect(self) -> Deferred[Any]:
+        """Close them; fires when they are closed."""
+
+    def drop(self, reason: Exception) -> None:
+        """Close them at once, so that they are made anew: the server has changed."""
 
 
 #: How txredisapi's texts of failed handshakes begin.
@@ -54,6 +64,7 @@ class Pool(Backoff, Factory):
     :ivar handler: what connections send follow-up commands with, such as EVAL after NOSCRIPT.
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     :ivar life: the pool's state; see :mod:`.state`.
+    :ivar companions: what has connections of its own to the same server, and ends with the pool.
     :ivar login_number: number of changes of the login; a connection with another number has to log in again.
     """
 
@@ -65,6 +76,8 @@ class Pool(Backoff, Factory):
     reconnect: Any = Reconnect(True)
     noisy = False
     protocol: Any = RedisProtocol
+    #: Protocol class of the connections of ``rc.subscriber()``; None: the package's own.
+    subscriber_protocol: Any = None
     handler: Any
     observer: Observer
 
@@ -102,6 +115,7 @@ class Pool(Backoff, Factory):
         self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
         self.login_number = 0
         self.lane: BlockingLane | None = None
+        self.companions: set[Companion] = set()
         self._endpoint = endpoint
         #: Whether ``deferred`` has failed: its caller has the reason, and never gets the handler.
         self._has_failed_caller = False
@@ -319,6 +333,7 @@ class Pool(Backoff, Factory):
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self.lane is not None:
             ending.append(self.lane.close())
+        ending += [companion.disconnect() for companion in list(self.companions)]
         stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
         stopping.addCallback(lambda _: self.waitForEmptyPool())
         stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
@@ -456,7 +471,7 @@ class Pool(Backoff, Factory):
         first = self.deferred is not None and not self.isLazy
         # A refusal of the former password says nothing about the new one.
         outdated = connection is not None and connection.link.login not in (None, self.login_number)
-        if outdated or passes_by_itself(error, first):
+        if outdated or self.refusal_passes(error, first):
             self.noteOutage(reason)
             return
         self.life.enter(PoolEvent.REFUSED)
@@ -466,6 +481,14 @@ class Pool(Backoff, Factory):
         else:
             self.noteOutage(reason)
         self.fail_waiting(NotSentError(self.why_not_connected(reason)))
+
+    def refusal_passes(self, error: BaseException, first: bool) -> bool:
+        """Whether the next handshake may succeed although this one was refused.
+
+        :param error: what a step of the handshake failed with.
+        :param first: whether the caller of a constructor waits for the first connections.
+        """
+        return passes_by_itself(error, first)
 
     # -- lending connections
 

@@ -22,6 +22,7 @@ from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
+from ..pubsub import MessageProtocol
 from ..transport import named, tcp_endpoint
 from .answers import Address
 from .shared import SharedQuestion
@@ -39,8 +40,13 @@ class SentinelRedisProtocol(RedisProtocol):
     #: Whether the server said that it is not a master, although a master is wanted.
     _is_no_master = False
 
+    @property
+    def wants_master(self) -> bool:
+        """Whether the server must be a master."""
+        return bool(getattr(self.factory, "is_master", False))
+
     def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
-        if not getattr(self.factory, "is_master", False):
+        if not self.wants_master:
             return []
         return [("could not use the server as master", self.role().addCallback(self._check_master))]
 
@@ -49,6 +55,15 @@ class SentinelRedisProtocol(RedisProtocol):
         if said not in ("master", b"master"):
             self._is_no_master = True
             raise _NotMasterError(f"its role is {as_text(said):.40}")
+
+
+class SentinelSubscriberProtocol(SentinelRedisProtocol, MessageProtocol):
+    """The same for the connection of a subscriber."""
+
+    @property
+    def wants_master(self) -> bool:
+        """Whether the server must be a master: if the handler's pool wants one."""
+        return bool(getattr(self.factory.parent, "is_master", False))
 
 
 class Manager(Protocol):
@@ -72,6 +87,7 @@ class SentinelConnectionFactory(RedisFactory):
     #: The delay grows until this attempt, to about 0.7 seconds, and no further, to find a new master soon.
     longestDelayAttempt = 3
     protocol: Any = SentinelRedisProtocol
+    subscriber_protocol: Any = SentinelSubscriberProtocol
     #: See :class:`~txredis_fast.ConnectionOptions`.
     ssl_context_factory: Any = False
 
@@ -145,6 +161,8 @@ class SentinelConnectionFactory(RedisFactory):
                 connection.link.abort(_master_has_changed())
             if self.lane is not None:
                 self.lane.drop(_master_has_changed())
+            for companion in list(self.companions):
+                companion.drop(_master_has_changed())
         return address
 
     def _master_not_found(self, failure: Failure) -> Failure:
@@ -202,6 +220,10 @@ class SentinelConnectionFactory(RedisFactory):
             self.attemptFailed(message.removeprefix("Redis error: "))
         else:
             super().handshakeFailed(message, error, connection)
+
+    def refusal_passes(self, error: BaseException, first: bool) -> bool:
+        """Whether the next handshake may succeed. A wrong role is temporary: the Sentinels will name the new master."""
+        return isinstance(error, _NotMasterError) or super().refusal_passes(error, first)
 
     def try_to_connect(self, connector: IConnector, force_master: bool = False, nodelay: bool = False) -> None:
         """Have a Twisted connector, as ``reactor.connectTCP`` returns one, connect to the address from the Sentinels.

@@ -101,6 +101,18 @@ class _ShardedCommands:
         """
         raise NotImplementedError("Pipelining is not supported across shards")
 
+    def subscriber(self, *args: object, **options: object) -> Deferred[Any]:
+        """Not possible.
+
+        :returns: fails with ``NotImplementedError``.
+        """
+        return defer.fail(
+            NotShardableError(
+                "A sharded handler has no subscriber, because its publish() sends each channel to one node; "
+                "subscribe with a handler of your own at that node"
+            )
+        )
+
     @errors_to_deferred
     def mget(self, keys: Keys, *args: Key) -> Deferred[list[Value | None]]:
         """Get the values of keys, with one command for each node that has some of them, all at the same time.

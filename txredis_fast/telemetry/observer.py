@@ -49,6 +49,13 @@ class Observer:
         name = self._factory.uuid or getattr(self._factory, "service_name", None)
         return self._factory.place_of_server() if name is None else _in_brackets(as_text(name))
 
+    def beside(self, factory: Pool) -> Observer:
+        """Return an observer of a further pool of the same server, with this one's hooks and counters."""
+        other = Observer(factory, self._hooks, None)
+        other._slow = self._slow
+        other._counters, other._counted = self._counters, self._counted
+        return other
+
     def built(self, protocol: Connection) -> None:
         """A protocol was made; it has no transport yet."""
         if self._hooks:
