@@ -19,7 +19,7 @@ from twisted.internet.protocol import Protocol
 import txredis_fast
 from txredis_fast.connection.protocol import BaseRedisProtocol, RedisProtocol
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, ProtocolError
-from txredis_fast.transport import socket_probe, socket_read, socket_write
+from txredis_fast.transport import socket_read, socket_write
 
 compiled_only = pytest.mark.skipif(txredis_fast.IMPLEMENTATION != "cython", reason="the extensions are not in use")
 
@@ -125,25 +125,25 @@ def test_the_public_way_over_a_twisted_that_is_another_one(link_of, monkeypatch,
         return stock(self, *args)
 
     monkeypatch.setattr(tcp.Connection, name, other)
-    socket_probe.is_as_expected.cache_clear()
+    socket_read.is_as_expected.cache_clear()
     try:
         link = _used(link_of())
         assert seen
         assert not _reads_compiled(link)
     finally:
-        socket_probe.is_as_expected.cache_clear()
+        socket_read.is_as_expected.cache_clear()
 
 
 @compiled_only
 def test_the_probe_finds_what_differs(monkeypatch):
     monkeypatch.setattr(tcp.Connection, "bufferSize", 4096)
-    socket_probe.is_as_expected.cache_clear()
+    socket_read.is_as_expected.cache_clear()
     try:
-        assert not socket_probe.is_as_expected()
+        assert not socket_read.is_as_expected()
     finally:
-        socket_probe.is_as_expected.cache_clear()
+        socket_read.is_as_expected.cache_clear()
     monkeypatch.undo()
-    assert socket_probe.is_as_expected()
+    assert socket_read.is_as_expected()
 
 
 @compiled_only
@@ -329,11 +329,9 @@ def test_a_socket_that_takes_a_part_gets_the_rest_from_the_reactor(link):
     value = b"x" * 60_000
     written = []
     for _ in range(100):
-        link.protocol.link.writing.hold()
-        deferred = link.protocol.set("key", value)
-        deferred.addErrback(lambda _: None)
-        written.append(command("SET", "key", value))
-        link.protocol.link.writing.flush()
+        with link.protocol.corked():
+            link.protocol.set("key", value).addErrback(lambda _: None)
+            written.append(command("SET", "key", value))
         if link.transport.dataBuffer or link.transport._tempDataBuffer:
             break
     else:

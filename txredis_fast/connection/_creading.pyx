@@ -1,8 +1,7 @@
 # cython: language_level=3, freethreading_compatible=True
 """``Reading.receive`` in compiled code: parse, answer, and write what the callbacks have sent.
 
-It has the steps of ``receive``, ``_parse`` and ``deliver`` of :mod:`.reading`, and of ``hold`` and ``flush`` of
-:mod:`.writing`, for the usual case: little data, a protocol with this package's own methods, and the compiled queue and
+It has the steps of ``receive``, ``_parse`` and ``deliver`` of :mod:`.reading`, and of ``flush`` of :mod:`.writing`, for the usual case: little data, a protocol with this package's own methods, and the compiled queue and
 parser. Everything else is left to these methods, which have the reasons.
 
 This module must not know of commands.
@@ -68,7 +67,7 @@ def compiled_receive(receive):
             or (<RequestQueue>requests).outgoing is not None
             or (PyBytes_GET_SIZE(<bytes>data) > _CHUNK and len((<RequestQueue>requests).waiting) > _FLOOD)
             or self.flood is not None
-            or self.delivering
+            or (<RequestQueue>requests).delivering
             or link.end_reason is not None
         ):
             return receive(self, data)
@@ -77,9 +76,9 @@ def compiled_receive(receive):
         if not _is(take, _reply_received) or not _is(protocol.deliverReplies, _deliver_replies):
             return receive(self, data)
         try:
-            _receive(self, link, <RequestQueue>requests, <Reader>reader, protocol, take, <bytes>data)
+            _receive(link, <RequestQueue>requests, <Reader>reader, protocol, take, <bytes>data)
         except BaseException as error:
-            self.delivering = False
+            (<RequestQueue>requests).delivering = False
             link.tear(error)
             raise
 
@@ -87,7 +86,7 @@ def compiled_receive(receive):
 
 
 cdef int _receive(
-    object reading, object link, RequestQueue requests, Reader reader, object protocol, object take, bytes data
+    object link, RequestQueue requests, Reader reader, object protocol, object take, bytes data
 ) except -1:
     cdef object writing = link.writing
     try:
@@ -95,7 +94,7 @@ cdef int _receive(
     except ProtocolError as error:
         link.abort(error)
         return 0
-    reading.delivering = True
+    requests.delivering = True
     requests.outgoing = []
     writing.state = _CORKED
     try:
@@ -104,7 +103,7 @@ cdef int _receive(
         link.abort(error)
     if requests.full and requests.has_room() and link.on_room is not None:
         link.on_room(protocol)
-    reading.delivering = False
+    requests.delivering = False
     _flush(link, requests, writing)
     if len(requests.waiting) > _BUSY and link.on_busy is not None:
         link.on_busy(protocol)

@@ -37,6 +37,7 @@ cdef class RequestQueue:
     cdef public object reply_timeout
     cdef readonly bint full
     cdef public bint accepting
+    cdef public bint delivering
     cdef public bint stopped
     cdef public bint torn
     cdef readonly long long sent

@@ -174,6 +174,7 @@ cdef class RequestQueue:
         self.reply_timeout = None
         self.full = False
         self.accepting = False
+        self.delivering = False
         self.stopped = False
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
@@ -213,7 +214,7 @@ cdef class RequestQueue:
         self.bytes_in_flight += size
         if self.outgoing is not None:
             (<list?>self.outgoing).append(data)
-        elif self.transport is None or len(self.waiting) > _BURST:
+        elif self.delivering or self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
         elif self.send_now is not None and len(self.waiting) == 1:
             if type(self.send_now) is Sender:

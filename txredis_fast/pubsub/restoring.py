@@ -16,8 +16,8 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import CAUGHT_UP_SECONDS
-from ..client import RedisFactory
 from ..exceptions import ResponseError
+from ..pool import Pool
 from .inbox import call_hook
 from .subscriptions import Event, Kind
 
@@ -80,9 +80,9 @@ class _Wanted:
 
 def _taken_over(protocol: Subscriber) -> _Wanted:
     """The names of a lost connection of the same factory that has no successor yet; none if there is no such one."""
-    # Any RedisFactory may have subscribers as its protocol. Connections of other factories may lead to different
+    # Any pool may have subscribers as its protocol. Connections of other factories may lead to different
     # servers, and need not replace each other.
-    if not isinstance(protocol.factory, RedisFactory):
+    if not isinstance(protocol.factory, Pool):
         return _Wanted()
     known: list[_Wanted] = vars(protocol.factory).setdefault("_subscriptions", [])
     free = next((entry for entry in known if entry.owner is None or not entry.owner.connected), None)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._implementation import IMPLEMENTATION
 from .._tunables import DIRECT_WRITE_MAX_BYTES
-from .socket_probe import is_as_expected
+from .socket_read import is_as_expected
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
     Sender: Any = None
