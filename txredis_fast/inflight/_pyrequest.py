@@ -41,7 +41,6 @@ __all__ = [
     "compiled_fast_path",
     "fast_path_by_name",
     "fast_path_of_batch",
-    "fast_path_of_eval",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
     "first_error",
