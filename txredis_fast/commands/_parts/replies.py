@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ..._tunables import LIST_PART_ELEMENTS
 from ..._types import Reply
-from ...resp import may_collide, spread, spread_at_once
+from ...resp import dict_of, may_collide, spread, spread_at_once
 
 __all__ = [
     "as_dict",
@@ -92,7 +92,7 @@ def _dict_in_parts(reply: list[Any]) -> _Parts:
 @_convertible_by(_dict_in_parts)
 def as_dict(reply: Reply) -> Reply:
     """Convert a list in which each name is followed by its value to a dict."""
-    return dict(zip(_keys(reply[::2]), reply[1::2], strict=False)) if isinstance(reply, list) else reply
+    return dict_of(reply) if isinstance(reply, list) else reply
 
 
 def _scored_in_parts(reply: list[Any]) -> _Parts:
