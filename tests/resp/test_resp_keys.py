@@ -113,6 +113,10 @@ def test_names_and_values_make_a_dict(resp, items, value):
     assert items == before
 
 
+def test_a_list_of_another_class_makes_a_set():
+    assert as_set(OwnList(["a", "b", "a"])) == {"a", "b"}
+
+
 @pytest.mark.parametrize("items", [[[], 1], ["a", 1, {}, 2], [x for k in range(99) for x in ({k}, k)]])
 def test_a_name_that_cannot_be_a_key_raises(resp, items):
     with pytest.raises(TypeError, match="unhashable"):
