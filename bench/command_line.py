@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -97,16 +98,44 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     find_driver(options.base)
     if options.reactor == "uvloop" and find_driver("redis-py@uvloop").missing() == "uvloop":
         raise UsageError("--reactor: uvloop is not installed here")
+    # Before anything is measured, because a measurement takes long.
+    if options.json is not None:
+        _check_file("--json", options.json)
     if options.charts is not None:
         from . import charts
 
+        _check_folder("--charts", options.charts)
         charts.require()
     if options.write_expected and not options.instructions:
         raise UsageError("--write-expected needs --instructions")
-    for path in filter(None, [options.json]):
-        if not path.absolute().parent.is_dir():
-            raise UsageError(f"--json: there is no folder {path.absolute().parent}")
     return options
+
+
+def _check_file(option: str, path: Path) -> None:
+    """Check that a file can be written; leave it as it is."""
+    path = path.absolute()
+    if path.is_dir():
+        raise UsageError(f"{option}: {path} is a folder, and not a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"{option}: there is no folder {path.parent}")
+    if not path.exists():
+        _check_folder(option, path.parent)
+        return
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"{option}: cannot write {path}: {error.strerror}") from None
+
+
+def _check_folder(option: str, folder: Path) -> None:
+    """Check that files can be written into a folder, which need not exist yet; make none."""
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise UsageError(f"{option}: cannot write into {place}: {error.strerror}") from None
 
 
 def chosen_workloads(options: argparse.Namespace) -> list[Workload]:

@@ -32,5 +32,5 @@ autoclass_content = "both"
 # A reference to a public name of this package must have a target. Other names are not checked: the inventories of
 # Python and Twisted are on the network, on which a build must not depend; internal names have no page.
 nitpicky = True
-PUBLIC = "|".join(txredis_fast.__all__)
+PUBLIC = "|".join(name for name in vars(txredis_fast) if not name.startswith("_"))
 nitpick_ignore_regex = [("py:.*", rf"(?!(txredis_fast\.)?({PUBLIC})\b).*")]

@@ -145,10 +145,57 @@ def test_microseconds_have_three_digits(seconds: float, text: str) -> None:
 
 def test_the_table_of_targets_says_what_is_met() -> None:
     target = Target("row", "CPU <= 1.5x", ("get", "a"), ("get", "b"), CPU, at_most=1.5)
-    assert report.target_lines(figures_of(a=[1.0], b=[1.0]), [target])[-1].split() == (
-        ["row", "CPU", "<=", "1.5x", "1.00x*", "1.00x", "met"]
+    assert report.target_lines(figures_of(a=[1.0, 1.0], b=[1.0, 1.0]), [target])[-1].split() == (
+        ["row", "CPU", "<=", "1.5x", "1.00x", "(1.00-1.00)*", "1.00x", "(1.00-1.00)", "met"]
     )
-    assert report.target_lines(figures_of(a=[2.0], b=[1.0]), [target])[-1].endswith("NOT MET")
+    assert report.target_lines(figures_of(a=[2.0, 2.0], b=[1.0, 1.0]), [target])[-1].endswith("  NOT MET")
+
+
+def test_a_single_round_decides_no_target():
+    target = Target("row", "CPU <= 1.5x", ("get", "a"), ("get", "b"), CPU, at_most=1.5)
+    for cost in (1.0, 2.0):
+        line = report.target_lines(figures_of(a=[cost], b=[1.0]), [target])[-1]
+        assert line.split()[-1] == "indicative"
+        assert "met" not in line.lower()
+
+
+#: Figures that are as wide as they come: of every driver, on several rounds, with digits and spreads.
+WIDE = [0.0123456, 0.0234567, 0.0345678, 0.1456789]
+
+
+def wide_figures(rounds: int = 4) -> Figures:
+    figures = Figures()
+    drivers = [*driver_names(), *VARIANTS]
+    for workload in make_workloads():
+        for number, driver in enumerate(drivers):
+            for turn, cost in enumerate(WIDE[:rounds]):
+                spread = 1 + number * (turn + 1)
+                sample = {"cpu": cost * spread, "wall": cost * 2 * spread, "peak": 123.4, "memory": 1234.5}
+                figures.add(workload.name, driver, turn, sample)
+    return figures
+
+
+def test_every_table_fits_100_columns():
+    lines = []
+    for figures in (wide_figures(), wide_figures(rounds=1)):
+        targets = report.target_lines(figures, TARGETS)
+        assert len(targets) > 30
+        lines += targets
+        for workload in make_workloads():
+            table = report.workload_lines(figures, workload, "txredis_fast")
+            assert len(table) > 10
+            lines += table
+    about = {"libraries": ", ".join(f"library-{number} 1.2.3" for number in range(30)), "command": "python -m bench"}
+    lines += report.environment_lines(about)
+    assert [line for line in lines if len(line) > 100] == []
+
+
+def test_a_table_has_its_spreads_where_there_is_room():
+    figures = figures_of(slow=[4e-6, 4e-6], fast=[2e-6, 2e-6])
+    narrow = report.workload_lines(figures, by_name(make_workloads())["get"], "slow")
+    assert ("quartiles" in narrow[1], "(0.50-0.50)" in narrow[3]) == (True, True)
+    wide = report.workload_lines(wide_figures(), by_name(make_workloads())["get"], "txredis_fast")
+    assert "quartiles" not in wide[1]
 
 
 def test_the_progress_bar_fits_its_line() -> None:
@@ -171,6 +218,12 @@ def test_the_progress_bar_fits_its_line() -> None:
         (["--workloads", "get,put"], "no such workload: 'put'"),
         (["--cpu", "100000"], "--cpu: "),
         (["--json", "/no/such/folder/x.json"], "--json: there is no folder /no/such/folder"),
+        (["--json", "/"], "--json: / is a folder, and not a file"),
+        (["--json", f"{__file__}/x.json"], "--json: there is no folder "),
+        (["--json", "/proc/x.json"], "--json: cannot write into /proc: "),
+        (["--charts", __file__], f"--charts: cannot write into {__file__}: Not a directory"),
+        (["--charts", f"{__file__}/a/b"], f"--charts: cannot write into {__file__}: Not a directory"),
+        (["--charts", "/proc/a/b"], "--charts: cannot write into /proc: "),
         (["--url", "http://localhost"], "--url must look like redis://"),
         (["--url", "redis://localhost:99999"], "--url must look like redis://"),
         (["--growth", "--instructions"], "not allowed with"),
@@ -188,6 +241,16 @@ def test_wrong_options_give_one_clear_line(
     assert captured.err.startswith("bench: ")
     assert words in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_looking_where_files_go_changes_nothing_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.charts.require", lambda: None)
+    old, new, folder = tmp_path / "old.json", tmp_path / "new.json", tmp_path / "charts" / "of-today"
+    old.write_text("kept")
+    for path in (old, new):
+        command_line.parse(["--json", str(path), "--charts", str(folder)])
+    assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
+    assert old.read_text() == "kept"
 
 
 def test_list_names_every_workload_and_driver(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,37 +8,45 @@
         await rc.set("greeting", "hello")
         await rc.get("greeting")  # 'hello'
 
-``connect`` is the way in for new programs: it takes every URL and option, fails with the server and the reason if there
-is no server, and guesses no numbers.
+New programs
+    ``connect(url)``: a pool of connections, by any URL (``redis``, ``rediss``, ``unix``, ``redis+sentinel`` ...) and
+    with any option. It fails with the server and the reason if there is no server, and guesses no numbers.
+Further ways in
+    ``from_url``, ``from_endpoint``: the same with txredisapi's defaults, or over a Twisted endpoint.
+    ``Sentinel``: pools that follow the master or the replicas of a service.
+    ``rc.subscriber()``: published messages. ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and
+    for MONITOR by subclassing a protocol.
+    ``RedisService``: a service of a Twisted application, whose ``rc`` is connected while it runs.
+    ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
+Programs written for txredisapi
+    ``Connection``, ``ConnectionPool``; ``UnixConnection``, ``UnixConnectionPool``; ``ShardedConnection``,
+    ``ShardedConnectionPool``, ``ShardedUnixConnection``, ``ShardedUnixConnectionPool``, which spread keys over several
+    servers. Each returns a Deferred that fires with a handler when all connections are usable. Each has a ``lazy`` form
+    (``lazyConnectionPool``), which returns the handler at once and connects in the background.
+    ``install()`` puts this package in the place of txredisapi.
+What a program holds
+    ``ConnectionHandler``: every command is a method of it; so they are of ``Pipeline``, ``Transaction`` and ``Batch``.
+Options and numbers
+    ``ConnectionOptions``: every option of every way in, with its unit and default. ``RetryPolicy``: which failed
+    commands are sent again. ``Stats``: what ``rc.stats()`` counts. ``CommandHook``: called around every command.
+Errors
+    ``RedisError`` is the base of all. ``NotSentError``: the command was not executed. ``MaybeExecutedError``: it may
+    have been. ``ConnectionError``, ``ReplyTimeoutError``, ``ResponseError`` (the server's own) and more.
+Tests
+    ``txredis_fast.testing``: a server in memory, an embedded server, fixtures for pytest, a mixin for trial.
 
-There are ten more ways in. The first eight make a handler, which has every command as a method.
-:class:`ConnectionOptions` documents the options that they share.
-
-- ``Connection``, ``lazyConnection``: one TCP connection to a server.
-- ``ConnectionPool``, ``lazyConnectionPool``: a pool of TCP connections to a server.
-- ``UnixConnection``, ``UnixConnectionPool`` and their ``lazy`` forms: the same over a unix socket.
-- ``ShardedConnection``, ``ShardedConnectionPool`` and their ``lazy`` forms: several servers, by consistent hashing.
-- ``ShardedUnixConnection``, ``ShardedUnixConnectionPool`` and their ``lazy`` forms: the same over unix sockets.
-- ``from_url``: a server, a unix socket or a Sentinel service by its URL: ``rediss://user:password@host:6379/0``.
-- ``from_endpoint``: a pool over a Twisted endpoint, given as an object or as a string.
-- ``Sentinel``: pools that follow the master or the replicas of a service.
-- ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and for MONITOR.
-- ``RedisFactory``: a pool that ``reactor.connectTCP()`` or ``startConnecting(endpoint)`` connects.
-
-A ``lazy`` constructor returns its handler at once and connects in the background. The others return a Deferred that
-fires with the handler once all connections are up. ``install()`` puts this package in the place of txredisapi.
+``help(txredis_fast.connect)`` and so on tell each in full; ``dir(txredis_fast)`` lists all names.
+``python -m txredis_fast`` shows it at work.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import Any
+import typing as _typing
 
 from ._implementation import IMPLEMENTATION
 from .api import (
     Connecting,
     Connection,
     ConnectionPool,
+    RedisService,
     ShardedConnection,
     ShardedConnectionPool,
     ShardedUnixConnection,
@@ -62,6 +70,7 @@ from .api import (
     makeShardedUnixConnection,
     makeUnixConnection,
 )
+from .api.namespace import attributes as _attributes
 from .batching import Batch, Pipeline, PipelineError, PipelineLostError, Transaction
 from .client import ConnectionHandler, RedisFactory, UnixConnectionHandler
 from .commands._parts import list_or_args
@@ -99,114 +108,135 @@ from .exceptions import (
     WatchError,
     WrongTypeError,
 )
-from .exceptions import ConnectionError as ConnectionError
-from .exceptions import TimeoutError as TimeoutError
+from .exceptions import ConnectionError as _ConnectionError
+from .exceptions import TimeoutError as _TimeoutError
 from .options import ConnectionOptions, RedisURL, RetryPolicy
-from .pubsub import MonitorFactory, MonitorProtocol, SubscriberFactory, SubscriberProtocol
+from .pubsub import (
+    Message,
+    MonitorFactory,
+    MonitorProtocol,
+    Refused,
+    Subscriber,
+    SubscriberFactory,
+    SubscriberProtocol,
+    Subscribing,
+)
 from .resp import Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .telemetry import CommandHook, CommandInfo, Stats
 
-# ConnectionError and TimeoutError are left out: `import *` must not replace the builtins.
-__all__ = [
-    "IMPLEMENTATION",
-    "AuthenticationError",
-    "BaseRedisProtocol",
-    "Batch",
-    "BusyError",
-    "CommandHook",
-    "CommandInfo",
-    "Connecting",
-    "Connection",
-    "ConnectionFailedError",
-    "ConnectionHandler",
-    "ConnectionOptions",
-    "ConnectionPool",
-    "ExecAbortError",
-    "GarbledReplyError",
-    "HashRing",
-    "HiredisProtocol",
-    "InvalidData",
-    "InvalidResponse",
-    "LineReceiver",
-    "LoadingError",
-    "MasterDownError",
-    "MasterNotFoundError",
-    "MaybeExecutedError",
-    "MonitorFactory",
-    "MonitorProtocol",
-    "MultiBulkStorage",
-    "NoPermissionError",
-    "NoScriptRunning",
-    "NotSentError",
-    "PeekableQueue",
-    "Pipeline",
-    "PipelineError",
-    "PipelineLostError",
-    "ProtocolError",
-    "Push",
-    "QueueFullError",
-    "ReadOnlyError",
-    "Reader",
-    "RedisError",
-    "RedisFactory",
-    "RedisProtocol",
-    "RedisURL",
-    "ReplyQueue",
-    "ReplyTimeoutError",
-    "ResponseError",
-    "RetryPolicy",
-    "ScriptDoesNotExist",
-    "Sentinel",
-    "SentinelConnectionFactory",
-    "SentinelRedisProtocol",
-    "ShardedConnection",
-    "ShardedConnectionHandler",
-    "ShardedConnectionPool",
-    "ShardedMethods",
-    "ShardedUnixConnection",
-    "ShardedUnixConnectionHandler",
-    "ShardedUnixConnectionPool",
-    "Stats",
-    "SubscriberFactory",
-    "SubscriberProtocol",
-    "Transaction",
-    "UnixConnection",
-    "UnixConnectionHandler",
-    "UnixConnectionPool",
-    "WatchError",
-    "WrongTypeError",
-    "connect",
-    "encode_command",
-    "from_endpoint",
-    "from_url",
-    "install",
-    "lazyConnection",
-    "lazyConnectionPool",
-    "lazyShardedConnection",
-    "lazyShardedConnectionPool",
-    "lazyShardedUnixConnection",
-    "lazyShardedUnixConnectionPool",
-    "lazyUnixConnection",
-    "lazyUnixConnectionPool",
-    "list_or_args",
-    "makeConnection",
-    "makeShardedConnection",
-    "makeShardedUnixConnection",
-    "makeUnixConnection",
-    "version",
-]
-
 __version__ = "0.1.0"
 version = __version__
 
+if _typing.TYPE_CHECKING:
+    from twisted.internet import reactor as reactor
 
-def __getattr__(name: str) -> Any:
-    if name == "reactor":  # imported at first use: importing this package must install no reactor
-        from twisted.internet import reactor
+    from . import otel as otel
+    from . import testing as testing
+    from .exceptions import ConnectionError as ConnectionError
+    from .exceptions import TimeoutError as TimeoutError
 
-        return reactor
-    if name == "otel":  # imported at first use: most programs do not need it
-        return importlib.import_module(f"{__name__}.otel")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # For type checkers only; see `namespace`. ConnectionError and TimeoutError are left out: `import *` must not
+    # replace the builtins.
+    __all__ = [
+        "IMPLEMENTATION",
+        "AuthenticationError",
+        "BaseRedisProtocol",
+        "Batch",
+        "BusyError",
+        "CommandHook",
+        "CommandInfo",
+        "Connecting",
+        "Connection",
+        "ConnectionFailedError",
+        "ConnectionHandler",
+        "ConnectionOptions",
+        "ConnectionPool",
+        "ExecAbortError",
+        "GarbledReplyError",
+        "HashRing",
+        "HiredisProtocol",
+        "InvalidData",
+        "InvalidResponse",
+        "LineReceiver",
+        "LoadingError",
+        "MasterDownError",
+        "MasterNotFoundError",
+        "MaybeExecutedError",
+        "Message",
+        "MonitorFactory",
+        "MonitorProtocol",
+        "MultiBulkStorage",
+        "NoPermissionError",
+        "NoScriptRunning",
+        "NotSentError",
+        "PeekableQueue",
+        "Pipeline",
+        "PipelineError",
+        "PipelineLostError",
+        "ProtocolError",
+        "Push",
+        "QueueFullError",
+        "ReadOnlyError",
+        "Reader",
+        "RedisError",
+        "RedisFactory",
+        "RedisProtocol",
+        "RedisService",
+        "RedisURL",
+        "Refused",
+        "ReplyQueue",
+        "ReplyTimeoutError",
+        "ResponseError",
+        "RetryPolicy",
+        "ScriptDoesNotExist",
+        "Sentinel",
+        "SentinelConnectionFactory",
+        "SentinelRedisProtocol",
+        "ShardedConnection",
+        "ShardedConnectionHandler",
+        "ShardedConnectionPool",
+        "ShardedMethods",
+        "ShardedUnixConnection",
+        "ShardedUnixConnectionHandler",
+        "ShardedUnixConnectionPool",
+        "Stats",
+        "Subscriber",
+        "SubscriberFactory",
+        "SubscriberProtocol",
+        "Subscribing",
+        "Transaction",
+        "UnixConnection",
+        "UnixConnectionHandler",
+        "UnixConnectionPool",
+        "WatchError",
+        "WrongTypeError",
+        "connect",
+        "encode_command",
+        "from_endpoint",
+        "from_url",
+        "install",
+        "lazyConnection",
+        "lazyConnectionPool",
+        "lazyShardedConnection",
+        "lazyShardedConnectionPool",
+        "lazyShardedUnixConnection",
+        "lazyShardedUnixConnectionPool",
+        "lazyUnixConnection",
+        "lazyUnixConnectionPool",
+        "list_or_args",
+        "makeConnection",
+        "makeShardedConnection",
+        "makeShardedUnixConnection",
+        "makeUnixConnection",
+        "version",
+    ]
+
+    def __getattr__(name: str) -> _typing.Any: ...
+
+else:
+    __getattr__, __dir__ = _attributes(
+        globals(),
+        builtins={"ConnectionError": _ConnectionError, "TimeoutError": _TimeoutError},
+    )

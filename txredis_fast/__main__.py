@@ -22,8 +22,14 @@ _DEFAULT_SECONDS = 12.0
 _QUICK_SECONDS = 2.0
 _DEFAULT_TIMEOUT = 10.0
 
+#: Has the URL of the server, where the command line has none.
+_VARIABLE = "REDIS_URL"
+#: Stands for the URL where ``--url`` has none; a NUL cannot be in an argument.
+_FROM_ENVIRONMENT = "\0"
+
 _USAGE = f"""\
-{PROGRAM} [--url URL] [--quick | --seconds N] [--timeout N]
+{PROGRAM} [--url [URL]] [--quick | --seconds N]
+                              [--timeout N]
        {PROGRAM} run [-m MODULE | SCRIPT] [ARGS ...]"""
 
 _DESCRIPTION = f"""\
@@ -34,10 +40,11 @@ A fast Redis and Valkey client for Twisted, a drop-in replacement of txredisapi.
       a pipeline, a transaction, a published message), and how fast that is:
       round-trip times, commands a second, compiled against pure Python.
 
-  {PROGRAM} --url URL
+  {PROGRAM} --url [URL]
       The doctor. The same on your own server: names the server and the commands
       that your user may not execute, or says why the connection failed. Creates
-      two keys of its own, and deletes them.
+      two keys of its own, and deletes them. --url alone takes the URL of the
+      environment's $REDIS_URL, where no list of processes shows a password.
 
   {PROGRAM} run server.py
       Runs a program written for txredisapi, unchanged; see `run --help`.
@@ -76,7 +83,13 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--url", metavar="URL", help="your own server; default: one started for the tour")
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        nargs="?",
+        const=_FROM_ENVIRONMENT,
+        help=f"your own server, its URL or that of ${_VARIABLE}; default: one started for the tour",
+    )
     duration = parser.add_mutually_exclusive_group()
     duration.add_argument(
         "--seconds",
@@ -103,6 +116,19 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _url_and_source(url: str) -> tuple[str, str]:
+    """Return the URL of the user's server, and where it stands.
+
+    :raises CommandLineError: it stands nowhere.
+    """
+    if url != _FROM_ENVIRONMENT:
+        return url, "argument --url"
+    found = os.environ.get(_VARIABLE)
+    if not found:
+        raise CommandLineError(f"argument --url: expected a URL behind it, or in the environment as {_VARIABLE}", 2)
+    return found, f"the environment's {_VARIABLE}"
+
+
 def _tour(options: argparse.Namespace) -> None:
     # Imported here, because a program started by `run` may have to import modules of Twisted in its own order.
     from ._cli.address import Address
@@ -115,10 +141,11 @@ def _tour(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         embedded = None
         if options.url is None:
-            embedded = stack.enter_context(EmbeddedServer())
+            embedded = EmbeddedServer()
+            stack.enter_context(embedded)
             address = Address(f"redis://{embedded.host}:{embedded.port}")
         else:
-            address = Address(options.url)
+            address = Address(*_url_and_source(options.url))
         tour = Tour(screen, address, embedded, options.seconds, options.timeout)
         try:
             run_reactor(tour.run)

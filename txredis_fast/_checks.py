@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import datetime
+import difflib
 import functools
 import ipaddress
 import math
@@ -18,8 +19,8 @@ import operator
 import os
 import re
 import sys
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, SupportsFloat, SupportsIndex, TypeGuard, TypeVar, cast
 
 from ._tunables import SHOWN_VALUE_MAX_CHARACTERS
 
@@ -41,12 +42,15 @@ __all__ = [
     "check_port",
     "check_seconds",
     "check_truth",
+    "nearest",
     "number_or",
     "real_number",
     "seconds_or",
     "shown",
     "whole_number",
 ]
+
+_T = TypeVar("_T")
 
 #: A user name or a password, or a function that returns one, a Deferred or a coroutine.
 Credential = str | bytes | int | Callable[[], Any]
@@ -76,30 +80,40 @@ def as_text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _is_a(value: object, kinds: Any) -> bool:
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The names that are most like a wrong one, the best first; three at most. Case does not matter."""
+    spelled = {each.lower(): each for each in sorted(known)}
+    return [spelled[each] for each in difflib.get_close_matches(name.lower(), spelled, 3)]
+
+
+def _is_a(value: object, kind: type[_T]) -> TypeGuard[_T]:
     """``isinstance``, for objects whose ``__class__`` may raise."""
     try:
-        return isinstance(value, kinds)
+        return isinstance(value, kind)
     except Exception:
         return False
 
 
-def whole_number(value: Any) -> int | None:
+def whole_number(value: object) -> int | None:
     """Convert a value of any integer type (numpy's, too) to int; None for other types, and for a bool."""
     try:
-        return None if isinstance(value, bool) else operator.index(value)
+        return None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
     except Exception:
         return None
 
 
-def real_number(value: Any) -> int | float | None:
+def real_number(value: object) -> int | float | None:
     """Convert a finite value of any number type (Decimal, too) to int or float; None for others."""
     whole = whole_number(value)
     try:
         if whole is not None:
             float(whole)  # may be too large
             return whole
-        number = float(value) if hasattr(type(value), "__float__") and not isinstance(value, bool) else math.nan
+        number = (
+            float(cast("SupportsFloat", value))
+            if hasattr(type(value), "__float__") and not isinstance(value, bool)
+            else math.nan
+        )
     except Exception:
         return None
     return number if math.isfinite(number) else None
@@ -111,7 +125,7 @@ def _in_words(least: float, exclusive: bool, none_allowed: bool) -> str:
 
 def check_number(
     name: str,
-    value: Any,
+    value: object,
     least: float = 0,
     *,
     exclusive: bool = False,
@@ -139,7 +153,7 @@ def check_number(
 
 
 def check_seconds(
-    name: str, value: Any, least: float = 0, *, exclusive: bool = False, none_allowed: bool = False
+    name: str, value: object, least: float = 0, *, exclusive: bool = False, none_allowed: bool = False
 ) -> Any:
     """Check a time: a finite number of seconds, or a ``timedelta``. Parameters: see :func:`check_number`.
 
@@ -152,7 +166,9 @@ def check_seconds(
     )
 
 
-def check_count(name: str, value: Any, least: int = 0, *, none_allowed: bool = False, most: int | None = None) -> Any:
+def check_count(
+    name: str, value: object, least: int = 0, *, none_allowed: bool = False, most: int | None = None
+) -> Any:
     """Check a whole number. Parameters: see :func:`check_number`.
 
     :returns: an int, or None.
@@ -168,13 +184,13 @@ def check_count(name: str, value: Any, least: int = 0, *, none_allowed: bool = F
     return number
 
 
-def seconds_or(value: Any, default: Any) -> Any:
+def seconds_or(value: object, default: _T) -> float | _T:
     """A time in seconds, set as an attribute by a program, if it is finite and 0 or more; else the default."""
     seconds = value.total_seconds() if type(value) is datetime.timedelta else value
     return number_or(seconds, default)
 
 
-def number_or(value: Any, default: Any) -> Any:
+def number_or(value: object, default: _T) -> float | _T:
     """A number, set as an attribute by a program, if it is finite and 0 or more; else the default."""
     number = real_number(value)
     return default if number is None or number < 0 else number
@@ -202,7 +218,7 @@ def check_truth(name: str, value: object) -> bool:
     raise ValueError(f"{name} must be True or False, not {shown(value)}")
 
 
-def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
+def check_choice(name: str, value: object, choices: Collection[str]) -> str:
     """Check that it is one of several words.
 
     :raises ValueError: it is not valid.
@@ -212,7 +228,7 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
     raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, not {shown(value)}")
 
 
-def check_callable(name: str, value: Any) -> Any:
+def check_callable(name: str, value: object) -> Any:
     """Check that it can be called, or is None.
 
     :raises ValueError: it is not valid.
@@ -235,7 +251,7 @@ def _charset_fault(charset: str) -> str:
     return "name"
 
 
-def check_charset(name: str, charset: Any) -> str | None:
+def check_charset(name: str, charset: object) -> str | None:
     """Check the name of a text encoding, or None.
 
     It must contain ASCII: the words of commands are ASCII, and so are most texts of servers.
@@ -256,13 +272,13 @@ def check_charset(name: str, charset: Any) -> str | None:
     return codec
 
 
-def check_error_handler(errors: Any) -> None:
+def check_error_handler(errors: object) -> None:
     """Check the name of an error handler of codecs.
 
     :raises ValueError: there is none of that name.
     """
     try:
-        codecs.lookup_error(errors)
+        codecs.lookup_error(cast("str", errors))
     except Exception:
         pass
     else:
@@ -270,7 +286,7 @@ def check_error_handler(errors: Any) -> None:
     raise ValueError(f"errors must be the name of an error handler of codecs, not {shown(errors)}")
 
 
-def check_credential(name: str, value: Any, *, function_allowed: bool = True) -> Any:
+def check_credential(name: str, value: object, *, function_allowed: bool = True) -> Any:
     """Check a user name or a password; never shown in the error.
 
     :param function_allowed: whether it may be a function that returns one.
@@ -298,7 +314,7 @@ def check_credential(name: str, value: Any, *, function_allowed: bool = True) ->
     raise ValueError(f"{name} must be {kinds}, or None, {fault}")
 
 
-def check_client_name(name: str, value: Any) -> str | None:
+def check_client_name(name: str, value: object) -> str | None:
     """Check the name of a connection: servers accept visible ASCII characters without spaces.
 
     :raises ValueError: it is not valid.
@@ -310,7 +326,7 @@ def check_client_name(name: str, value: Any) -> str | None:
     raise ValueError(f"{name} must be visible ASCII characters without spaces, or None, not {shown(value)}")
 
 
-def check_port(name: str, value: Any) -> int:
+def check_port(name: str, value: object) -> int:
     """Check a port from 1 to 65535, which may be given as text.
 
     :raises ValueError: it is not valid.
@@ -323,7 +339,7 @@ def check_port(name: str, value: Any) -> int:
     return port
 
 
-def check_host(name: str, value: Any) -> str:
+def check_host(name: str, value: object) -> str:
     """Check a host name, or an IPv4 or IPv6 address, without a port; never shown in the error, as it may be a URL.
 
     :raises ValueError: it is not valid.
@@ -338,18 +354,18 @@ def check_host(name: str, value: Any) -> str:
     if _is_ipv6(host):
         return host
     if "://" in host or "@" in host or "/" in host:
-        raise ValueError(f"{name} must be a host name or an address; from_url() takes URLs")
+        raise ValueError(f"{name} must be a host name or an address; connect() and from_url() take URLs")
     if ":" in host:
         raise ValueError(
             f"{name} must be a host name or an address; the port is an argument of its own, "
-            "or from_url() takes both: redis://host:port"
+            "or connect() and from_url() take both: redis://host:port"
         )
     if not _HOST_NAME(host) or not _has_good_labels(host):
         raise ValueError(f"{name} must be a host name or an address; there is none of these characters or this length")
     return host
 
 
-def _ascii(value: Any) -> str | None:
+def _ascii(value: object) -> str | None:
     try:
         return bytes(value).decode("ascii") if isinstance(value, bytes | bytearray) else None
     except Exception:
@@ -371,16 +387,16 @@ def _has_good_labels(host: str) -> bool:
     return len(encoded) <= 253 and all(0 < len(label) < 64 for label in encoded.split(b"."))
 
 
-def check_address(name: str, value: Any) -> tuple[str, int]:
+def check_address(name: str, value: object) -> tuple[str, int]:
     """Check a pair of host and port; see :func:`check_host` and :func:`check_port`.
 
     :raises ValueError: it is not valid.
     """
-    host: Any = None
-    port: Any = None
+    host: object = None
+    port: object = None
     try:
         if not isinstance(value, str | bytes):
-            host, port = value
+            host, port = cast("tuple[object, object]", value)
     except Exception:
         host = None
     if host is None:
@@ -388,16 +404,20 @@ def check_address(name: str, value: Any) -> tuple[str, int]:
     return check_host(name, host), check_port(name, port)
 
 
-def check_path(name: str, value: Any) -> str:
+def check_path(name: str, value: object) -> str:
     """Check the path of a unix socket, or an abstract name of Linux, which begins with NUL.
 
     :raises ValueError: it is not valid.
     """
     try:
-        path = os.fsdecode(value)
+        path = os.fsdecode(cast("str", value))
         size = len(os.fsencode(path))
     except Exception:
         path, size = "", 0
+    if "://" in path and path[0] != "/":
+        raise ValueError(
+            f"{name} must be the path of a socket; connect() and from_url() take URLs, such as unix:///path"
+        )
     if not size or "\0" in path[1:]:
         raise ValueError(f"{name} must be the path of a socket, not {shown(value)}")
     if size > _LONGEST_PATH:

@@ -8,21 +8,27 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from ._checks import check_credential
+from ._checks import Credential, check_credential
 from .exceptions import RedisError
 
 __all__ = ["CredentialsError", "ask", "sendable"]
+
+
+#: A user name or a password, as it is sent.
+Secret: TypeAlias = str | bytes | int | None
+
+_C = TypeVar("_C")
 
 
 class CredentialsError(RedisError):
     """The program's function for the user name or password has failed."""
 
 
-def sendable(credential: Any) -> Any:
+def sendable(credential: _C) -> _C | bytes:
     """A user name or password as the argument of a command: in UTF-8, whatever the charset is."""
     if isinstance(credential, str) and not credential.isascii():
         try:
@@ -32,7 +38,7 @@ def sendable(credential: Any) -> Any:
     return credential
 
 
-def ask(username: Any, password: Any) -> Deferred[tuple[Any, Any]]:
+def ask(username: Credential | None, password: Credential | None) -> Deferred[tuple[Any, Any]]:
     """Get the user name and the password of a new connection.
 
     :param username: the user name, or a function that returns it.
@@ -43,12 +49,12 @@ def ask(username: Any, password: Any) -> Deferred[tuple[Any, Any]]:
     return Deferred.fromCoroutine(_ask(username, password))
 
 
-async def _ask(username: Any, password: Any) -> tuple[Any, Any]:
+async def _ask(username: Credential | None, password: Credential | None) -> tuple[Secret, Secret]:
     # One after the other, so that functions that share a cache fetch the credentials once.
     return await _current("username", username), await _current("password", password)
 
 
-async def _current(name: str, given: Any) -> Any:
+async def _current(name: str, given: Credential | None) -> Any:
     if not callable(given):
         return given
     try:
@@ -67,7 +73,7 @@ async def _current(name: str, given: Any) -> Any:
     raise CredentialsError(f"the function given as {name} raised {raised}")
 
 
-def _checked(name: str, answer: Any) -> Any:
+def _checked(name: str, answer: object) -> Any:
     check = functools.partial(check_credential, name, answer, function_allowed=False)
     try:
         checked, fault = check(), "" if answer is not None or name == "username" else f"{name} must not be None"

@@ -19,6 +19,14 @@ def current_reactor() -> Any:
     return sys.modules["txredis_fast"].reactor
 
 
+def is_stopping() -> bool:
+    """Whether the reactor runs no more, so that connections are lost because the program ends."""
+    from twisted.internet.base import ReactorBase
+
+    reactor = current_reactor()
+    return isinstance(reactor, ReactorBase) and not reactor.running  # the fakes of tests never run
+
+
 def call_from_finalizer(function: Callable[[], Any]) -> None:
     """Call a function in a later turn of the reactor, in the reactor's thread.
 

@@ -77,7 +77,7 @@ class Rounds:
         #: When the next round may begin.
         self._next: float | None = None
 
-    def replaces(self, number: Any) -> bool:
+    def replaces(self, number: int) -> bool:
         """Whether a connection that leads to a replica is to be replaced now.
 
         :param number: the round in which it was made.

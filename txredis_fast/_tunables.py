@@ -170,6 +170,12 @@ SCRIPT_CACHE_MAX_BYTES: Final = 16 * 1024
 
 # -- subscriptions
 
+#: Messages of a subscriber that may wait or be in work, where the program says nothing: some seconds of a busy channel,
+#: and a few MiB of usual messages.
+PENDING_MESSAGES_KEPT: Final = 1000
+#: Seconds until a subscription has to be confirmed, reconnections included, without a ``replyTimeout``; as long as a
+#: command waits for a connection.
+CONFIRMATION_SECONDS: Final = 30.0
 #: Seconds until overdue replies are looked for again where reading is paused, without a ``replyTimeout``.
 RECHECK_PAUSED_SECONDS: Final = 5.0
 #: Seconds of reading without a pause after which a connection has received what had piled up.
@@ -200,3 +206,16 @@ SECRET_PART_MIN_BYTES: Final = 4
 UNASKED_ERROR_MAX_CHARACTERS: Final = 240
 #: Characters of a command's name that a hook is given. No command has a longer one, but a program may send anything.
 COMMAND_NAME_MAX_CHARACTERS: Final = 64
+
+# -- servers for tests
+
+#: Commands of clients that a ``FakeServer`` keeps for the test to examine.
+FAKE_SERVER_COMMANDS_KEPT: Final = 10_000
+#: Seconds that an embedded server gets to start: it takes 0.1 s, and a busy machine a hundred times as long.
+SERVER_START_SECONDS: Final = 10.0
+#: Ports that are tried: another process may take a free port before the server binds it.
+SERVER_PORT_TRIES: Final = 20
+#: Seconds that an embedded server gets to reply to a command of the test.
+SERVER_REPLY_SECONDS: Final = 10.0
+#: Seconds in which the end of a process is noticed after its connections are lost.
+SERVER_END_SECONDS: Final = 0.5

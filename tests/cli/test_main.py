@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from txredis_fast import ConnectionError, ResponseError, __version__
 from txredis_fast.__main__ import main, make_parser
-from txredis_fast._cli import CommandLineError, server
+from txredis_fast._cli import CommandLineError
 from txredis_fast._cli.address import Address
 from txredis_fast._cli.keys import Keys
 from txredis_fast._cli.reasons import Reason, tls_failure
@@ -21,6 +21,7 @@ from txredis_fast._cli.speed.measure import Sample
 from txredis_fast._cli.speed.table import table
 from txredis_fast.batching.pipeline import PipelineError
 from txredis_fast.exceptions import ProtocolError, ReplyTimeoutError, response_error
+from txredis_fast.testing import embedded
 
 SECRET = "s3cr/t"
 
@@ -56,7 +57,7 @@ def terminal(monkeypatch):
         (["--timeout", "soon"], "not a number of seconds: 'soon'"),
         (["--timeout", "nan"], "not a number of seconds: 'nan'"),
         (["--quick", "--seconds", "3"], "not allowed with"),
-        (["--url"], "expected one argument"),
+        (["--url"], "expected a URL behind it, or in the environment as REDIS_URL"),
         (["--url", "http://localhost"], "redis://, rediss:// (TLS) or unix://"),
         (["--url", "redis+sentinel://localhost/mymaster"], "redis://, rediss:// (TLS) or unix://"),
         (["--url", "localhost:6379"], "redis://, rediss:// (TLS) or unix://"),
@@ -67,13 +68,25 @@ def terminal(monkeypatch):
         (["run", "no-such-command"], "no file, installed command or script on PATH is named 'no-such-command'"),
     ],
 )
-def test_wrong_arguments_are_one_line_and_exit_status_2(arguments, words, capsys):
+def test_wrong_arguments_are_one_line_and_exit_status_2(arguments, words, capsys, monkeypatch):
+    monkeypatch.delenv("REDIS_URL", raising=False)
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("python -m txredis_fast: error: ")
     assert err.count("\n") == 1
     assert words in err
+
+
+@pytest.mark.parametrize("url", ["http://user:s3crt@h", "redis://user:s3crt@h:x", "s3crt", "redis://u:s3crt[@h/s3crt"])
+def test_a_wrong_url_in_the_environment_is_told_of_as_such_without_its_password(url, capsys, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", url)
+    assert main(["--url"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("python -m txredis_fast: error: the environment's REDIS_URL: ")
+    assert err.count("\n") == 1
+    assert "s3crt" not in err
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "-m"]])
@@ -99,6 +112,7 @@ def test_the_help_names_every_part_within_80_columns(capsys):
             "rediss://",
             "unix://",
             "NO_COLOR",
+            "$REDIS_URL",
         ]:
             assert part in text
         assert max(map(len, text.splitlines())) <= 80
@@ -115,7 +129,7 @@ def test_the_version_is_the_packages(capsys):
 
 
 def test_without_any_server_the_tour_says_how_to_get_one(monkeypatch, capsys):
-    monkeypatch.setattr(server, "_PACKAGES", ())
+    monkeypatch.setattr(embedded, "_PACKAGES", ())
     monkeypatch.setenv("PATH", "")
     assert main([]) == 1
     out, err = capsys.readouterr()
@@ -135,6 +149,7 @@ def test_without_any_server_the_tour_says_how_to_get_one(monkeypatch, capsys):
         ("redis://user:s3cr%2Ft@h:1/2", "redis://user:***@h:1/2", "h:1"),
         ("redis://:s3cr%2Ft@[::1]:1", "redis://:***@[::1]:1", "[::1]:1"),
         ("redis://user@h", "redis://user@h", "h:6379"),
+        ("valkey://user:s3cr%2Ft@h", "valkey://user:***@h", "h:6379"),
         ("unix://user:s3cr%2Ft@/run/s?db=1", "unix://user:***@/run/s?db=1", "/run/s"),
     ],
 )
@@ -351,11 +366,13 @@ def test_results_are_comments_in_one_column_or_below_where_there_is_no_room(monk
     screen.code("short", "1", 20)
     screen.code("as long as it gets", "'hello'", 20)
     screen.code("much longer than the column is", "'hello'", 20)
+    screen.code("", "prints: much longer than there is room", 20)
     assert out.getvalue().splitlines() == [
         "  short               # 1",
         "  as long as it gets  # 'hello'",
         "  much longer than the column is",
         "  # 'hello'",
+        "  # prints: much longer than there is room",
     ]
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
+from typing import Any
+from unittest import mock
 
 import pytest
 from commands.rows import same
 from commands.tables import ROWS, name_of
-from testbed.support import Pool, failed, fired
+from testbed.support import Pool, connect, failed, fired
 from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
 from txredis_fast.client import handler
 from txredis_fast.commands import Commands
+from txredis_fast.connection import RedisProtocol
 
 pytestmark = pytest.mark.usefixtures("both", "clock")
 
@@ -104,12 +109,99 @@ def test_a_method_fetched_once_may_be_called_often():
     assert pool.written() == command("LPUSH", "a", 1) + command("LPUSH", "a", 2)
 
 
-def test_an_unknown_name_never_raises_on_access_and_fails_when_called():
-    pool = Pool()
-    method = pool.handler.no_such_command
+def unknown(holder: Any, name: str) -> str:
+    """The text of the error of an unknown name, which hasattr and a default do not raise."""
+    assert not hasattr(holder, name)
+    assert getattr(holder, name, 5) == 5
+    with pytest.raises(AttributeError) as raised:
+        getattr(holder, name)
+    return str(raised.value)
+
+
+def test_an_unknown_name_fails_at_once_and_the_nearest_are_named():
+    pool = Pool(size=2)
+    rc = pool.handler
+    begun = rc.multi()
+    pool.answer(b"+OK\r\n")
+    holders = [rc, rc.raw, rc.withTimeout(1), rc.retrying, redis.Batch(), fired(rc.pipeline()), fired(begun)]
+    holders.append(Pool(retry=redis.RetryPolicy()).handler)
+    for holder in holders:
+        text = unknown(holder, "hgettall")
+        assert f"{type(holder).__name__!r} object has no attribute 'hgettall'; the nearest: hgetall, hget" in text
+        assert text.endswith("; execute_command() sends any command by its name")
+        assert "the nearest: get, " in unknown(holder, "GETT")
+        assert "nearest" not in unknown(holder, "quux_zzy")
+        assert "nearest" not in unknown(holder, "_private")
+
+
+def test_an_unknown_name_of_a_pipeline_without_a_connection_is_no_error_of_the_connection():
+    pipeline = fired(Pool(connect=False).handler.pipeline())
+    assert "the nearest: get, " in unknown(pipeline, "gett")
+
+
+def test_an_error_in_a_property_of_a_programs_protocol_stays_as_it_is():
+    class Protocol(RedisProtocol):
+        @property
+        def broken(self) -> Any:
+            return self.transport.no_such_thing
+
+    pool = Pool(protocol=Protocol)
+    begun = pool.handler.multi()
+    pool.answer(b"+OK\r\n")
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        fired(begun).broken
+
+
+def test_handlers_and_batches_can_be_copied_and_mocked():
+    rc = Pool().handler
+    assert copy.copy(rc)._factory is rc._factory
+    batch = redis.Batch()
+    batch.get("key")
+    assert len(copy.deepcopy(batch)) == len(pickle.loads(pickle.dumps(batch))) == 1
+    for holder in (rc, batch):
+        mocked = mock.create_autospec(holder)
+        mocked.get("key")
+        with pytest.raises(AttributeError):
+            mocked.gett
+
+
+def test_names_that_a_programs_protocol_adds_are_reached_in_each_of_its_ways():
+    class Added(RedisProtocol):
+        def hello(self, name: str) -> str:
+            return f"hello {name}"
+
+    class Dynamic(RedisProtocol):
+        def __getattr__(self, name: str) -> Any:
+            if name != "hello":
+                raise AttributeError(name)
+            return lambda name: f"hello {name}"
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        return Added(*args, **kwargs)
+
+    for protocol in (Added, Dynamic, made):
+        pool = Pool(protocol=protocol)
+        assert fired(pool.handler.hello("you")) == "hello you"
+
+    class Factory(redis.RedisFactory):
+        def buildProtocol(self, addr: Any) -> Any:
+            protocol = super().buildProtocol(addr)
+            protocol.hello = lambda name: f"hello {name}"
+            return protocol
+
+    factory = Factory(None, None, 1)
+    method = factory.handler.hello  # before there is a connection
+    connect(factory.buildProtocol(None))
+    assert fired(method("you")) == fired(factory.handler.hello("you")) == "hello you"
+    assert not hasattr(factory.handler, "goodbye")
+
+
+def test_a_name_that_its_connection_turns_out_not_to_have_fails_when_called():
+    def made(*args: Any, **kwargs: Any) -> Any:
+        return RedisProtocol(*args, **kwargs)
+
+    method = Pool(protocol=made).handler.no_such_command
     assert "no_such_command" in str(failed(method(1, a=2), AttributeError))
-    with pytest.raises(AttributeError):
-        pool.handler._private
 
 
 def test_wrong_arguments_fail_the_Deferred():

@@ -12,6 +12,8 @@ from typing import Any
 
 from testbed.wire import array
 
+from txredis_fast.commands._parts.facts import known_commands
+
 
 @dataclass(frozen=True)
 class Row:
@@ -38,6 +40,8 @@ class Row:
     blocking: bool = False
     #: Whether the call ends reconnecting.
     stops_trying: bool = False
+    #: The servers that have its options, such as ``("redis 8.2", "valkey 9.0")``; without, all that have the command.
+    needs: tuple[str, ...] = ()
 
     @property
     def wire(self) -> bytes:
@@ -77,6 +81,12 @@ def same(actual, expected):
     if isinstance(expected, set):
         return same(sorted(actual, key=repr), sorted(expected, key=repr))
     return actual == expected
+
+
+def command_of(words: tuple[Any, ...]) -> str:
+    """Name of the command in the table of commands: of two words, where it is a subcommand."""
+    name = " ".join(str(word).upper() for word in words[:2])
+    return name if name in known_commands() else str(words[0]).upper()
 
 
 def old_arguments(method):

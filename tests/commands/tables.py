@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from . import (
+    table_control,
+    table_data,
+    table_geo,
+    table_hash_fields,
     table_hashes,
     table_keys,
     table_lists,
@@ -10,7 +14,9 @@ from . import (
     table_server,
     table_sets,
     table_sorted_sets,
+    table_streams,
     table_strings,
+    table_vectors,
 )
 
 ROWS = [
@@ -20,6 +26,12 @@ ROWS = [
     *table_sets.ROWS,
     *table_sorted_sets.ROWS,
     *table_hashes.ROWS,
+    *table_streams.ROWS,
+    *table_vectors.ROWS,
+    *table_control.ROWS,
+    *table_data.ROWS,
+    *table_hash_fields.ROWS,
+    *table_geo.ROWS,
     *table_scripting.ROWS,
     *table_server.ROWS,
 ]
@@ -30,6 +42,11 @@ REFUSALS = [
     *table_lists.REFUSALS,
     *table_sorted_sets.REFUSALS,
     *table_hashes.REFUSALS,
+    *table_streams.REFUSALS,
+    *table_control.REFUSALS,
+    *table_data.REFUSALS,
+    *table_hash_fields.REFUSALS,
+    *table_geo.REFUSALS,
     *table_scripting.REFUSALS,
 ]
 

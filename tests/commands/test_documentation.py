@@ -6,8 +6,10 @@ import inspect
 import re
 
 import pytest
+from testbed.documents import ROOT
 
 from txredis_fast.commands import Commands
+from txredis_fast.commands._parts import results as results_module
 
 COMMANDS = [name for name in dir(Commands) if not name.startswith("_") and name != "execute_command"]
 
@@ -28,3 +30,11 @@ def test_a_command_annotates_everything(name):
     unannotated = [p.name for p in list(signature.parameters.values())[1:] if p.annotation is p.empty]
     assert unannotated == []
     assert "Deferred" in str(signature.return_annotation)
+
+
+def test_every_group_of_commands_is_on_a_page():
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api" / "commands").glob("*.rst"))
+    named = set(re.findall(r"^\.\. autoclass:: (\S+)$", pages, re.MULTILINE))
+    assert {f"{group.__module__}.{group.__qualname__}" for group in Commands.__bases__} <= named
+    results = {f"{results_module.__name__}.{name}" for name in results_module.__all__}
+    assert results <= named, "the named tuples, too"

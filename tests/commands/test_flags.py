@@ -7,18 +7,59 @@ import math
 from pathlib import Path
 
 import pytest
+from testbed import command_table
 
-from txredis_fast.commands._parts.traits import BLOCKING, READ_ONLY, command_name, is_read_only, longest_wait
+from txredis_fast.commands._parts.facts import command_facts, known_commands
+from txredis_fast.commands._parts.traits import BLOCKING, READ_ONLY, SCRIPTS, command_name, is_read_only, longest_wait
 
 
-def test_the_names_are_those_that_the_servers_flag():
-    tables = [parent / "shared" / "commands.json" for parent in Path(__file__).resolve().parents]
-    found = next((table for table in tables if table.exists()), None)
+def test_the_table_is_what_its_maker_writes():
+    sources = [parent / "shared" / "commands.json" for parent in Path(__file__).resolve().parents]
+    found = next((source for source in sources if source.exists()), None)
     if found is None:
-        pytest.skip("the servers' table of commands is not here")
-    commands = json.loads(found.read_text(encoding="utf-8"))
-    assert {command["name"] for command in commands if "readonly" in command.get("flags", ())} == READ_ONLY
-    assert {command["name"] for command in commands if "blocking" in command.get("flags", ())} == BLOCKING
+        pytest.skip("what the table is made of is not here")
+    made = command_table.source(json.loads(found.read_text(encoding="utf-8")))
+    assert command_table.TABLE.read_text(encoding="utf-8") == made, "python -m tests.testbed.command_table writes it"
+
+
+def test_the_sets_of_names_come_from_the_table():
+    assert {"GET", "OBJECT ENCODING", "XREAD", "VSIM", "TOUCH"} <= READ_ONLY
+    assert not {"SET", "OBJECT", "XREADGROUP", "EVAL", "PUBLISH"} & READ_ONLY
+    assert len(READ_ONLY) == 104
+    assert " ".join(sorted(BLOCKING)) == (
+        "BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN WAIT WAITAOF XREAD XREADGROUP"
+    )
+    assert {"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"} == SCRIPTS
+
+
+def test_each_line_of_the_table_can_be_read():
+    assert all(command_facts(name).name == name for name in known_commands())
+    assert len(known_commands()) > 400
+    assert command_facts("NOSUCH") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("PING", []),
+        ("GET", [("RO", "a", 1, None, 0, 1, 0, None)]),
+        ("MSET", [("OW", "u", 1, None, -1, 2, 0, None)]),
+        ("XREAD", [("RO", "a", 1, "STREAMS", -1, 1, 2, None)]),
+        ("EVAL", [("RW", "au", 2, None, None, 1, 0, (0, 1, 1))]),
+        ("SPUBLISH", [("", "n", 1, None, 0, 1, 0, None)]),
+        ("MIGRATE", [("RW", "ad", 3, None, 0, 1, 0, None), ("RW", "adp", -2, "KEYS", -1, 1, 0, None)]),
+        ("SORT_RO", [("RO", "a", 1, None, 0, 1, 0, None), ("RO", "a", None, None, None, 1, 0, None)]),
+    ],
+)
+def test_where_a_commands_keys_are(name, keys):
+    assert [tuple(spec) for spec in command_facts(name).keys] == keys
+
+
+def test_what_is_known_of_a_command():
+    facts = command_facts("OBJECT ENCODING")
+    assert (facts.since, facts.arity, facts.flags, facts.replies) == ("2.2.3", 3, {"readonly"}, "$_")
+    assert (facts.request_policy, facts.response_policy) == ("", "")
+    assert command_facts("DBSIZE").response_policy == "agg_sum"
 
 
 @pytest.mark.parametrize("args", [("GET", "k"), (b"get", "k"), (bytearray(b"Get"),), ("object", b"encoding", "k")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from txredis_fast.commands import CommandHost, Commands, blocking, errors_to_deferred
+from txredis_fast.commands._parts import may_block
 
 from .host import Host, result_of
 
@@ -78,3 +79,24 @@ def test_a_blocking_method_is_marked():
         """Wait."""
 
     assert method._blocking is True
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "blocks"),
+    [
+        (({"s": 0},), {}, False),
+        (({"s": 0}, 5), {}, False),
+        (({"s": 0}, None, 0), {}, True),
+        (({"s": 0}, None, None), {}, False),
+        (({"s": 0},), {"block": 0}, True),
+        (({"s": 0},), {"block": None}, False),
+        ((), {"streams": {"s": 0}, "block": 100}, True),
+    ],
+)
+def test_a_command_that_blocks_with_an_argument_blocks_with_that_argument_only(args, kwargs, blocks):
+    assert may_block(Commands.xread, args, kwargs) == blocks
+
+
+def test_other_commands_always_block_or_never():
+    assert may_block(Commands.blpop, ("k",), {})
+    assert not may_block(Commands.lpop, ("k",), {"block": 5})

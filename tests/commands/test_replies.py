@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from txredis_fast.commands._parts import replies
+from txredis_fast._tunables import LIST_PART_ELEMENTS
+from txredis_fast.commands._parts import replies, server_replies
+from txredis_fast.commands.streams import replies as streams
 
 from .rows import same
 
 CONVERTERS = [
-    replies.as_set,
-    replies.as_dict,
-    replies.scored_members,
-    replies.as_float,
-    replies.as_score,
-    replies.truth_values,
-    replies.scanned,
-    replies.info_fields,
-    replies.sentinel_states,
-    replies.sentinel_master_states,
+    getattr(module, name)
+    for module in (replies, server_replies, streams)
+    for name in module.__all__
+    if name != "text_of"
 ]
 
 
 @pytest.mark.parametrize("converter", CONVERTERS, ids=lambda converter: converter.__name__)
 def test_nil_stays_none(converter):
     assert converter(None) is None
-
-
-def test_every_converter_is_tested_with_nil():
-    assert {converter.__name__ for converter in CONVERTERS} == set(replies.__all__)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +33,17 @@ def test_every_converter_is_tested_with_nil():
         (replies.as_float, 1.5, 1.5),
         (replies.as_score, 1.5, 1.5),
         (replies.truth_values, [True], True),
+        (replies.scores_by_member, {"a": 1}, {"a": 1.0}),
+        (replies.scores_and_attributes, {"a": [1, None]}, {"a": (1.0, None)}),
+        (replies.as_pairs, [["a", 1]], [("a", 1)]),
+        (replies.scored_member, [], None),
+        (server_replies.client_fields, b"id=1 name=", {"id": "1", "name": ""}),
+        (
+            server_replies.latency_histograms,
+            {"get": {"calls": 1, "histogram_usec": {"4": 1}}},
+            {"get": {"calls": 1, "histogram_usec": {4: 1}}},
+        ),
+        (server_replies.info_caches, {"m": [[1, "x"]]}, {"m": [(1, "x")]}),
     ],
 )
 def test_a_reply_of_the_right_shape_is_taken_as_it_is(converter, reply, value):
@@ -62,3 +65,30 @@ def test_a_node_without_flags_has_none_set():
 @pytest.mark.parametrize(("text", "value"), [("-0", 0), (b"17", 17), ("1e+20", 1e20), (b"-inf", float("-inf"))])
 def test_a_score_is_an_int_only_where_its_text_is_whole_digits(text, value):
     assert same(replies.as_score(text), value)
+
+
+@pytest.mark.parametrize(
+    ("converter", "reply", "value"),
+    [
+        (streams.streams, {"s": [["1-1", ["f", 1]]]}, {"s": [("1-1", {"f": 1})]}),
+        (streams.streams, [["s", [["1-1", ["f", 1]]]]], {"s": [("1-1", {"f": 1})]}),
+        (streams.stream_description, {b"length": 1, b"last-entry": None}, {"length": 1, "last-entry": None}),
+        (replies.descriptions, [{b"name": b"g"}], [{"name": b"g"}]),
+    ],
+)
+def test_a_stream_is_read_from_either_protocol(converter, reply, value):
+    assert same(converter(reply), value)
+
+
+def test_many_entries_are_converted_in_parts():
+    last = 2 * LIST_PART_ELEMENTS
+    reply = [[f"{number}-0", ["field", number]] for number in range(last + 1)]
+    work = streams.entries.in_parts(reply)
+    turns = 0
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(work)
+            turns += 1
+    assert turns == 3
+    assert end.value.value == streams.entries(reply)
+    assert end.value.value[-1] == (f"{last}-0", {"field": last})

@@ -11,10 +11,18 @@ import pytest
 import txredis_fast as redis
 from txredis_fast import commands
 
+from .additions import ADDITIONS, DEFAULTS
+
 SIGNATURES = Path(__file__).parent.parent / "data" / "txredisapi-1.6.0-signatures.txt"
 
 #: Methods of txredisapi's protocol from its first command on that are not commands, or need more than a host.
 ELSEWHERE = {"watch", "unwatch", "multi", "commit", "discard", "pipeline", "execute_pipeline"}
+
+
+def with_additions(name, parameters):
+    for parameter in DEFAULTS.get(name, ()):
+        parameters = re.sub(rf"\b{parameter}\b", f"{parameter}=None", parameters)
+    return f"({parameters}, {ADDITIONS[name]})" if name in ADDITIONS else f"({parameters})"
 
 
 def recorded_commands():
@@ -43,7 +51,7 @@ def test_the_file_lists_the_commands():
 
 @pytest.mark.parametrize(("name", "parameters"), recorded_commands())
 def test_a_command_has_the_parameters_of_txredisapi(name, parameters):
-    assert inherited_signature(getattr(commands.Commands, name)) == f"({parameters})"
+    assert inherited_signature(getattr(commands.Commands, name)) == with_additions(name, parameters)
 
 
 def test_list_or_args_has_the_parameters_of_txredisapi():

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from testbed.servers import wait_until
+from testbed.servers import KINDS, wait_until
 from testbed.tls import TLSProxy
 from twisted.internet.threads import deferToThread
 
@@ -54,14 +54,14 @@ def command(*arguments, folder=None, **more):
 
 
 @contextlib.contextmanager
-def running(*arguments):
+def running(*arguments, **more):
     """A command that has come as far as measuring."""
     process = subprocess.Popen(
         [*COMMAND, *arguments, "--seconds", "60"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment(),
+        env=environment(**more),
     )
     try:
         assert process.stderr.readline() == "Measuring for 60 s ...\n"
@@ -233,6 +233,51 @@ def test_what_the_user_may_not_do_is_told(make_server):
     assert all(0 < server.command("TTL", name) <= 60 for name in names)
 
 
+FEW_RIGHTS = "on >s3crt ~tour-* &* -@all +@read +@write +@connection +@transaction +@pubsub -@dangerous -client -acl"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_an_account_with_few_rights_may_not_ask_is_told(make_server, kind):
+    if kind.binary() is None:
+        pytest.skip(f"{kind.name} is not installed")
+    server = make_server(binary=kind.binary(), users={"few": FEW_RIGHTS})
+    done = command("--url", *SHORT, REDIS_URL=f"redis://few:s3crt@127.0.0.1:{server.port}")
+    assert (done.returncode, done.stderr) == (0, "Measuring for 0.2 s ...\n")
+    assert "  Server    a server that refuses INFO\n" in done.stdout
+    assert "  User      few\n" in done.stdout
+    assert "  May not   INFO, CLIENT, CONFIG, SLOWLOG, LATENCY, ACL\n" in done.stdout
+    assert "Lacks" not in done.stdout
+    assert "The server answers, and refused nothing else.\nNo key is left behind.\n" in done.stdout
+    assert "s3crt" not in done.stdout
+
+
+def test_commands_that_a_server_lacks_are_told(make_server):
+    server = make_server('rename-command CONFIG ""', 'rename-command LATENCY ""')
+    done = command("--url", f"redis://127.0.0.1:{server.port}", *SHORT)
+    assert done.returncode == 0
+    assert "  Lacks     CONFIG, LATENCY\n" in done.stdout
+    assert "May not" not in done.stdout
+
+
+@linux
+def test_the_url_in_the_environment_is_in_no_list_of_processes(make_server):
+    server = make_server(password="s3crt")
+    with running("--url", REDIS_URL=f"redis://:s3crt@127.0.0.1:{server.port}") as process:
+        assert server.command("DBSIZE") == 2  # it is at work, logged in
+        for pid in (process.pid, *descendants(process.pid)):
+            assert b"s3crt" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+        assert (process.returncode, err) == (130, "python -m txredis_fast: interrupted\n")
+        assert "s3crt" not in out
+
+
+def test_without_the_option_the_tour_has_its_own_server_whatever_the_environment(server):
+    done = command(*SHORT, REDIS_URL=f"redis://127.0.0.1:{server.port}")
+    assert done.returncode == 0
+    assert "started for this tour" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("rules", "speed"),
     [
@@ -272,6 +317,16 @@ def test_keys_are_deleted_although_the_connections_were_lost(server):
         assert err.startswith("python -m txredis_fast: lost the server: ")
         assert (err.count("\n"), "expire" in err) == (1, False)
     assert server.command("DBSIZE") == 0
+
+
+def test_a_server_that_dies_in_the_middle_is_told_of_in_one_line(fresh_server):
+    with running("--url", "--timeout", "2", REDIS_URL=f"redis://:@127.0.0.1:{fresh_server.port}") as process:
+        fresh_server.kill()
+        _, err = process.communicate(timeout=LIMIT)
+        assert process.returncode == 1
+        assert err.startswith("python -m txredis_fast: lost the server: ")
+        assert "they expire within" in err
+        assert err.count("\n") == 1
 
 
 def test_a_server_that_stops_answering_is_told_of_in_time(fresh_server):

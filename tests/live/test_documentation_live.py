@@ -135,29 +135,58 @@ async def run_page(page: Path, found: dict[str, str], folder: Path, namespace: d
     return done
 
 
-async def visit_site(namespace: dict[str, Any]) -> None:
-    """The web page's own handler answers requests."""
+async def visits(site: Any, path: str, count: int) -> list[bytes]:
+    """What a site responds to so many requests."""
     from twisted.internet import reactor
 
-    port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(namespace["site"])
-    url = f"http://127.0.0.1:{port.getHost().port}/"
+    port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(site)
+    url = f"http://127.0.0.1:{port.getHost().port}{path}"
 
     def get() -> bytes:
         with urllib.request.urlopen(url, timeout=LIMIT) as response:
             return bytes(response.read())
 
-    await until(lambda: namespace["rc"].stats().free, "its lazy pool is connected")
-    assert [await bounded(deferToThread(get)) for _ in range(2)] == [b"visit 1\n", b"visit 2\n"]
-    await port.stopListening()
+    try:
+        return [await bounded(deferToThread(get)) for _ in range(count)]
+    finally:
+        await port.stopListening()
 
+
+async def visit_site(namespace: dict[str, Any]) -> None:
+    """The web page's own handler answers requests."""
+    await until(lambda: namespace["rc"].stats().free, "its lazy pool is connected")
+    assert await visits(namespace["site"], "/", 2) == [b"visit 1\n", b"visit 2\n"]
+
+
+async def scrape(namespace: dict[str, Any]) -> None:
+    """Every metric that the page names is there, with the number of what was done."""
+    try:
+        await namespace["rc"].set("prometheus", "a")
+        namespace["rc"].lpush("prometheus", "b").addErrback(lambda _: None)
+        await namespace["rc"].delete("prometheus")
+        [text] = await visits(namespace["site"], "/metrics", 1)
+    finally:
+        namespace["provider"].shutdown()  # it is registered in the process
+    metrics = {line.partition("{")[0]: line.rpartition(" ")[2] for line in text.decode().splitlines()}
+    named = re.findall(r"``((?:txredis_fast|db_client_connection)_\w+)``", PROMETHEUS.read_text(encoding="utf-8"))
+    assert [name for name in named if name not in metrics and f"{name}=" not in text.decode()] == []
+    assert metrics["txredis_fast_replies_total"] == "3.0"
+    assert re.search(
+        r'^txredis_fast_errors_total\{.*db_response_status_code="WRONGTYPE".*\} 1\.0$', text.decode(), re.MULTILINE
+    )
+
+
+PROMETHEUS = ROOT / "docs" / "howto" / "prometheus.rst"
 
 #: What is done with what a page has defined.
-AFTERWARDS = {"docs/howto/web.rst": visit_site}
+AFTERWARDS = {"docs/howto/web.rst": visit_site, name_of(PROMETHEUS): scrape}
 
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest_twisted.ensureDeferred
 async def test_code_of_a_page_runs_and_prints_what_it_says(page, addresses, tmp_path, factories):
+    if page == PROMETHEUS:
+        pytest.importorskip("opentelemetry.exporter.prometheus", reason="an extra of this page alone")
     namespace: dict[str, Any] = {"__name__": "documentation"}
     try:
         assert await run_page(page, addresses, tmp_path, namespace)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import os
 import re
 import signal
@@ -82,6 +84,18 @@ class Running:
         assert line in self.lines, self.lines
         self.lines.remove(line)
 
+    def type(self, line: str) -> None:
+        """Type a line into its input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def end_input(self) -> int:
+        """Press Ctrl-D; returns the exit status."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(LIMIT)
+
     def interrupt(self) -> int:
         """Press Ctrl-C; returns the exit status."""
         self.process.send_signal(signal.SIGINT)
@@ -91,7 +105,8 @@ class Running:
         self.process.kill()
         self.process.wait()
         self._reader.join()
-        assert self.process.stdout is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -99,6 +114,7 @@ class Running:
 def running(name: str, *args: str) -> Iterator[Running]:
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), *args],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -221,6 +237,37 @@ def test_subscriber_through_a_restart_of_the_server(fresh_server):
         assert not any("nobody" in line or "Traceback" in line for line in program.lines)
 
 
+def test_chat_through_a_restart_of_the_server(fresh_server):
+    url = url_of(fresh_server)
+    with running("chat.py", url, "alice", "den") as alice, running("chat.py", url, "bob", "den") as bob:
+        alice.expect("(alice is in den)")
+        bob.expect("(bob is in den)")
+        for turn in range(2):
+            alice.type(f"hello {turn}")
+            bob.type(f"hallöchen {turn}")
+            for program in (alice, bob):
+                program.expect(f"alice: hello {turn}")
+                program.expect(f"bob: hallöchen {turn}")
+            if turn == 0:
+                fresh_server.restart()
+                wait_until(
+                    lambda: all(any(line.startswith("(back again") for line in each.lines) for each in (alice, bob)),
+                    "both are subscribed again",
+                    LIMIT,
+                )
+        assert [each.end_input() for each in (alice, bob)] == [0, 0]
+        assert not any("Traceback" in line for each in (alice, bob) for line in each.lines)
+    assert left_behind(fresh_server) == []
+
+
+def test_with_asyncio(server):
+    assert twice("with_asyncio.py", url_of(server)) == [
+        "ten tasks counted: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]",
+        "no job came in time",
+    ]
+    assert left_behind(server) == []
+
+
 def test_sentinel(sentinels):
     master, [replica], watchers = sentinels
     addresses = ",".join(f"{each.host}:{each.port}" for each in watchers)
@@ -309,6 +356,41 @@ def test_http_service_starts_while_the_server_is_down(fresh_server):
         wait_until(lambda: http("GET", f"{base}/text/key")[0] == 404, "it is connected")
 
 
+def numbers(url: str) -> dict[str, Any]:
+    status, body, _ = http("GET", url)
+    assert status == 200
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def test_stats_page_has_the_numbers_also_while_the_server_is_down(fresh_server):
+    with running("stats_page.py", url_of(fresh_server), "0") as program:
+        wait_until(lambda: program.lines or program.process.poll() is not None, "it listens", LIMIT)
+        url = program.lines[0].removeprefix("listening on ")
+        wait_until(lambda: numbers(url)["connections"] == 10 and numbers(url)["replies"] > 10, "it is at work", LIMIT)
+        assert set(numbers(url)) == {field.name for field in dataclasses.fields(txredis_fast.Stats)}
+        assert (numbers(url)["poolsize"], numbers(url)["errors"]) == (10, {})
+        fresh_server.kill()
+        wait_until(lambda: numbers(url)["connections"] == 0, "the loss is counted", LIMIT)
+        assert numbers(url)["connections_lost"] == numbers(url)["connections_made"] >= 10
+        assert program.interrupt() == 0
+        assert program.lines[1:] == []
+
+
+#: Most of Twisted has no annotations, and its interfaces are zope's.
+TWISTED_UNTYPED = "plugins = mypy_zope:plugin\ndisallow_untyped_calls = False\n"
+
+
+@pytest.mark.self_check
+def test_stats_page_is_typed(tmp_path):
+    api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
+    config = tmp_path / "mypy.ini"
+    config.write_text("[mypy]\nstrict = True\nfollow_imports = silent\n" + TWISTED_UNTYPED)
+    arguments = ["--config-file", str(config), "--cache-dir", str(tmp_path)]
+    out, problems, _ = api.run([*arguments, str(EXAMPLES / "stats_page.py")])
+    assert (problems, out) == ("", "Success: no issues found in 1 source file\n")
+
+
 #: How each program that has an end is told of a server that is not there.
 WITHOUT_SERVER = {
     "single_connection.py": "redis://127.0.0.1:{port}",
@@ -318,25 +400,117 @@ WITHOUT_SERVER = {
     "counter.py": "redis://127.0.0.1:{port}",
     "pipeline.py": "redis://127.0.0.1:{port}",
     "authentication.py": "redis://user:secret@127.0.0.1:{port}",
+    "chat.py": "redis://127.0.0.1:{port}",
+    "with_asyncio.py": "redis://127.0.0.1:{port}",
     "subscriber.py": "redis://127.0.0.1:{port}",
     "sentinel.py": "redis+sentinel://127.0.0.1:{port}/mymaster",
     "word_count.py": "redis://127.0.0.1:{port}",
 }
 
 
+#: Programs with annotations, which are written in one style; mypy checks them.
+TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py"}
+#: What is so short besides the point that a second style would hide it.
+IN_ONE_STYLE = {"stats_page.py"}
+
+
 def all_examples() -> set[str]:
     return {path.name for path in EXAMPLES.glob("*.py")}
 
 
+def test_login_guard(server):
+    *lines, last = output("login_guard.py", url_of(server))
+    assert lines == [
+        "looking-glass: wrong password",
+        "wonderland: welcome",
+        *(f"{number}: wrong password" for number in (1, 2, 3)),
+    ]
+    assert re.fullmatch("wonderland: locked for (60|[45][0-9]) s", last)
+    assert left_behind(server) == []
+
+
+def test_login_guard_says_that_there_is_no_server(port_of_nobody):
+    done = run("login_guard.py", f"redis://127.0.0.1:{port_of_nobody}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch("no connection to Redis: .*refused\n", done.stderr)
+
+
+def test_test_login_guard():
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_login_guard.py"],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT * 5,
+        check=False,
+        env=environment(),
+    )
+    assert "6 passed" in done.stdout, done.stdout + done.stderr
+
+
+def factors(base: str, number: object) -> tuple[int, dict[str, str], Any]:
+    """Status, headers and answer."""
+    try:
+        with urllib.request.urlopen(f"{base}?n={number}", timeout=LIMIT) as response:
+            return response.status, dict(response.headers), json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), json.load(error)
+
+
+def test_web_api(server):
+    with running("web_api.py", url_of(server), "0") as program:
+        wait_until(lambda: any(line.startswith("listening on ") for line in program.lines), "it listens", LIMIT)
+        base = program.lines[0].removeprefix("listening on ")
+        assert factors(base, 99)[::2] == (200, {"n": 99, "factors": [3, 3, 11], "cached": False})
+        wait_until(
+            lambda: factors(base, 99) and server.command("EXISTS", "example:requests:127.0.0.1"),
+            "it is connected",
+            LIMIT,
+        )
+        for _ in range(5):
+            began = time.monotonic()
+            server.command("FLUSHALL")
+            answers = [factors(base, 99) for _ in range(6)]
+            if time.monotonic() - began < 8:  # within one span of the limiter, unless the machine is very busy
+                break
+        assert [status for status, _, _ in answers] == [200] * 5 + [429]
+        assert [body["cached"] for _, _, body in answers[:5]] == [False, True, True, True, True]
+        assert 1 <= int(answers[5][1]["Retry-After"]) <= 10
+        server.command("DEL", "example:requests:127.0.0.1")
+        assert factors(base, "many")[0] == 400
+        assert factors(base, 99)[2]["cached"]
+        assert 0 < server.command("TTL", "example:factors:99") <= 60
+        assert program.interrupt() == 0
+
+
+def test_web_api_without_a_server(fresh_server):
+    fresh_server.kill()
+    with running("web_api.py", url_of(fresh_server), "0") as program:
+        wait_until(lambda: any(line.startswith("listening on ") for line in program.lines), "it listens", LIMIT)
+        base = program.lines[0].removeprefix("listening on ")
+        for _ in range(7):
+            assert factors(base, 99)[::2] == (200, {"n": 99, "factors": [3, 3, 11], "cached": False})
+        fresh_server.start()
+        wait_until(lambda: factors(base, 99)[0] == 429, "it is connected", LIMIT)
+        assert program.interrupt() == 0
+
+
+def test_programs_with_annotations_are_checked_by_mypy():
+    settings = (EXAMPLES.parent / "pyproject.toml").read_text(encoding="utf-8")
+    [files] = re.findall(r"^files = \[(.*)\]$", settings, re.MULTILINE)
+    assert {f'"examples/{name}"' for name in TYPED} <= set(files.split(", "))
+
+
 def test_every_program_is_tested_described_and_written_in_both_styles():
-    assert all_examples() == {*WITHOUT_SERVER, "http_service.py"}
+    assert all_examples() == {*WITHOUT_SERVER, "http_service.py", *TYPED, *IN_ONE_STYLE}
     readme = (EXAMPLES / "README.rst").read_text()
     for name in all_examples():
         assert f"``{name}``" in readme
         assert any(test.startswith(f"test_{Path(name).stem}") for test in globals())
         source = (EXAMPLES / name).read_text()
-        assert "await " in source
-        assert "@inlineCallbacks" in source
+        assert "await " in source or name.startswith("test_")
+        assert ("@inlineCallbacks" in source) == (name not in TYPED | IN_ONE_STYLE)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +15,7 @@ import pytest_twisted
 from testbed.live import bounded, until
 from testbed.servers import Server
 from twisted.internet import defer
+from twisted.internet.endpoints import TCP4ClientEndpoint
 
 import txredis_fast as redis
 
@@ -17,6 +23,10 @@ pytestmark = pytest.mark.promise(
     "connect() fails with the server and the reason when its first attempt fails; afterwards it reconnects",
     about="Connections",
 )
+
+
+def reactor() -> Any:
+    return redis.reactor
 
 
 @pytest.fixture
@@ -84,6 +94,121 @@ async def test_without_a_server_it_fails_at_once_and_names_it(nothing_listens):
     with pytest.raises(redis.ConnectionFailedError, match=f"^127.0.0.1:{nothing_listens}: connection refused$"):
         async with redis.connect(f"redis://127.0.0.1:{nothing_listens}"):
             raise AssertionError("there is no handler")
+
+
+@pytest_twisted.ensureDeferred
+async def test_every_kind_of_server_that_is_not_there_is_named_once_with_the_reason(nothing_listens, tmp_path):
+    place, socket_path = f"127.0.0.1:{nothing_listens}", f"{tmp_path}/no.sock"
+    refused = f"{place}: connection refused"
+    missing = f"{socket_path}: no such file or directory"
+    could_not = "Redis error: could not connect: "
+    options: Any = {"reconnect": False}
+    address = "127.0.0.1", nothing_listens
+    endpoint = TCP4ClientEndpoint(reactor(), *address)
+    for connecting, text in (
+        (lambda: redis.connect(f"redis://{place}"), refused),
+        (lambda: redis.connect(f"rediss://{place}"), refused),
+        (lambda: redis.connect(f"unix://{socket_path}"), missing),
+        (lambda: redis.Connection(*address, **options), could_not + refused),
+        (lambda: redis.ConnectionPool(*address, tls=True, **options), could_not + refused),
+        (lambda: redis.UnixConnection(socket_path, **options), could_not + missing),
+        (lambda: redis.from_url(f"redis://{place}", **options), could_not + refused),
+        (lambda: redis.from_endpoint(endpoint, **options), could_not + refused),
+        (lambda: redis.ShardedConnection([place], **options), f"Could not connect to {place} (connection refused)"),
+    ):
+        with pytest.raises(redis.ConnectionFailedError) as failed:
+            await bounded(connecting())
+        assert str(failed.value) == text
+
+
+@pytest_twisted.ensureDeferred
+async def test_commands_of_lazy_handlers_name_what_is_not_there(nothing_listens, tmp_path):
+    place, socket_path = f"127.0.0.1:{nothing_listens}", f"{tmp_path}/no.sock"
+    refused = f"Not connected: {place}: connection refused"
+    missing = f"Not connected: {socket_path}: no such file or directory"
+    options: Any = {"lazy": True, "poolTimeout": 0.5}
+    asked = f"Not connected: mymaster: no Sentinel has answered yet: Sentinel {place}: connection refused"
+    for rc, text in (
+        (redis.connect(f"redis://{place}", **options), refused),
+        (redis.connect(f"rediss://{place}", **options), refused),
+        (redis.connect(f"unix://{socket_path}", **options), missing),
+        (redis.connect(f"redis+sentinel://{place}/mymaster", **options), asked),
+        (redis.lazyConnectionPool("127.0.0.1", nothing_listens, poolTimeout=0.5), refused),
+        (redis.lazyUnixConnection(socket_path, poolTimeout=0.5), missing),
+    ):
+        with pytest.raises(redis.NotSentError) as failed:
+            await bounded(rc.get("key"))
+        assert str(failed.value) == text
+        with pytest.raises(redis.NotSentError):
+            await bounded(rc.blpop("key", timeout=1))
+        await bounded(rc.disconnect())
+
+
+@pytest.mark.parametrize("wrong", ["localhost:7202", "redis://localhost:7202", "127.0.0.1:7202", "rediss://localhost"])
+def test_a_url_or_a_port_in_place_of_a_host_is_refused_with_what_takes_it(wrong):
+    for constructor in (
+        redis.Connection,
+        redis.ConnectionPool,
+        redis.lazyConnection,
+        redis.lazyConnectionPool,
+        lambda host: redis.connect(host=host),
+        lambda host: redis.RedisService(host=host),
+        lambda host: redis.Sentinel([(host, 26379)]),
+    ):
+        with pytest.raises(ValueError, match=r"connect\(\) and from_url\(\) take"):
+            constructor(wrong)
+
+
+def test_a_url_in_place_of_paths_or_shards_is_refused_with_what_takes_it():
+    for wrong in (
+        lambda: redis.UnixConnection("redis://localhost:7202"),
+        lambda: redis.UnixConnectionPool("unix:///run/redis.sock"),
+        lambda: redis.lazyUnixConnection("redis://localhost:7202"),
+        lambda: redis.lazyUnixConnectionPool("redis://localhost:7202"),
+        lambda: redis.ShardedUnixConnection(["unix:///run/redis.sock"]),
+        lambda: redis.lazyShardedUnixConnectionPool(["unix:///run/redis.sock"]),
+        lambda: redis.ShardedConnection(["redis://localhost:7202"]),
+        lambda: redis.ShardedConnectionPool("redis://localhost:7202"),
+        lambda: redis.lazyShardedConnection(["redis://localhost:7202"]),
+        lambda: redis.lazyShardedConnectionPool(["redis://localhost:7202"]),
+    ):
+        with pytest.raises(ValueError, match=r"connect\(\) and from_url\(\) take URLs"):
+            wrong()
+
+
+def test_an_unknown_option_is_refused_with_the_nearest():
+    wrong: Any = {"replytimeout": 3}
+    for taker in (
+        redis.connect,
+        redis.RedisService,
+        redis.ConnectionPool,
+        redis.lazyConnection,
+        lambda **options: redis.UnixConnection("/run/redis.sock", **options),
+        lambda **options: redis.ShardedConnection(["localhost:6379"], **options),
+        lambda **options: redis.from_url("redis://localhost", **options),
+        lambda **options: redis.from_endpoint("tcp:localhost:6379", **options),
+    ):
+        with pytest.raises(TypeError, match=r"'replytimeout'; the nearest: [a-zA-Z, ]*Timeout"):
+            taker(**wrong)
+    with pytest.raises(ValueError, match="unknown option 'replytimeout'"):
+        redis.connect("redis://localhost?replytimeout=3")
+
+
+def test_the_first_program_of_the_readme_says_in_one_line_that_there_is_no_server(nothing_listens):
+    readme = (Path(__file__).parents[2] / "README.rst").read_text(encoding="utf-8")
+    block = readme.partition(".. code-block:: python\n\n")[2].partition("\n\n\n")[0].partition("Every command")[0]
+    place = f"127.0.0.1:{nothing_listens}"
+    program = textwrap.dedent(block).replace("localhost:6379", place)
+    assert place in program
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(redis.__file__).parents[1])},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{place}: connection refused\n")
 
 
 @pytest_twisted.ensureDeferred

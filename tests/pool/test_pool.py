@@ -146,7 +146,9 @@ def test_without_reconnect_a_lost_connection_ends_it(clock, endpoint):
     failed(waiting, redis.MaybeExecutedError)
     clock.advance(100)
     assert endpoint.attempts == []
-    assert str(failed(handler.get("a"), redis.NotSentError)) == "Not connected"
+    assert str(failed(handler.get("a"), redis.NotSentError)).startswith(
+        "Not connected: fake:6379: Connection was closed"
+    )
 
 
 def test_connectionLost_that_does_not_chain_still_frees_the_place(clock, endpoint):
@@ -558,6 +560,90 @@ def test_reconnect_may_be_a_class_attribute(clock):
     connector.lose()
     clock.advance(100)
     assert connector.connected == 1
+
+
+@pytest.mark.parametrize("name", ["reconnect", "continueTrying"])
+def test_reconnect_set_again_makes_lost_connections_of_an_endpoint_anew(clock, endpoint, name):
+    factory, connected = start(endpoint, 2)
+    transports = [endpoint.accept(), endpoint.accept()]
+    clock.advance(0)
+    handler = fired(connected)
+    setattr(factory, name, False)
+    transports[0].loseConnection()
+    transports[1].loseConnection()
+    clock.advance(100)
+    assert endpoint.attempts == []
+    setattr(factory, name, True)
+    waiting = handler.get("k")
+    clock.advance(0)
+    assert len(endpoint.attempts) == 2
+    transport = endpoint.accept()
+    clock.advance(0)
+    transport.protocol.dataReceived(b"+v\r\n")
+    assert fired(waiting) == "v"
+    endpoint.accept()
+    clock.advance(0)
+    assert factory.size == 2 == len(factory.slots)
+    factory.disconnect()
+    clock.advance(100)
+    assert endpoint.attempts == [] and clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize("name", ["reconnect", "continueTrying"])
+def test_reconnect_set_again_makes_lost_connections_of_connectors_anew(clock, name):
+    factory = redis.RedisFactory(None, None, 2)
+    lost, up = connector_of(factory), connector_of(factory)
+    lost.accept()
+    up.accept()
+    setattr(factory, name, 0)
+    lost.lose()
+    clock.advance(100)
+    assert (lost.connected, up.connected) == (1, 1)
+    setattr(factory, name, 1)
+    clock.advance(0)
+    assert (lost.connected, up.connected) == (2, 1)
+    setattr(factory, name, 1)
+    clock.advance(100)
+    assert (lost.connected, up.connected) == (2, 1)
+
+
+def test_reconnect_set_again_where_the_loss_is_told_makes_one_attempt(clock):
+    class Factory(redis.RedisFactory):
+        def clientConnectionLost(self, connector, reason):
+            self.continueTrying = True
+            super().clientConnectionLost(connector, reason)
+
+    factory = Factory(None, None, 1)
+    connector = connector_of(factory)
+    connector.accept()
+    factory.continueTrying = False
+    connector.lose()
+    clock.advance(0)
+    assert connector.connected == 1, "the attempt has its delay"
+    clock.advance(2)
+    assert connector.connected == 2
+
+
+def test_reconnect_set_again_in_the_turn_of_stopTrying_goes_on(clock, endpoint):
+    factory, connected = start(endpoint)
+    factory.stopTrying()
+    factory.reconnect = True
+    clock.advance(0)
+    endpoint.accept()
+    clock.advance(0)
+    assert fired(connected) is factory.handler and factory.size == 1
+    factory.disconnect()
+
+
+def test_reconnect_set_again_after_disconnect_connects_nothing(clock, endpoint):
+    factory, connected = start(endpoint)
+    endpoint.accept()
+    clock.advance(0)
+    fired(connected)
+    factory.disconnect()
+    factory.reconnect = True
+    clock.advance(100)
+    assert endpoint.attempts == []
 
 
 def test_stopTrying_cancels_what_is_planned(clock):

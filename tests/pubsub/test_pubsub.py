@@ -704,7 +704,8 @@ def test_what_the_handler_is_asked_while_disconnected_goes_out_before_what_was_w
 
 def test_an_ordinary_pool_cannot_subscribe():
     pool = Pool()
-    failed(pool.handler.subscribe("a"), AttributeError)
+    with pytest.raises(AttributeError, match="SubscriberFactory"):
+        pool.handler.subscribe("a")
     assert pool.written() == b""
 
 

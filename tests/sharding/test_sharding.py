@@ -259,6 +259,14 @@ def test_what_cannot_be_sharded_says_so(handler, method):
     assert not hasattr(handler, method)
 
 
+def test_a_name_that_is_no_command_is_refused_with_the_nearest(handler):
+    for holder in (handler, handler.raw):
+        with pytest.raises(
+            AttributeError, match=r"^Method 'hgettall' cannot be sharded; the nearest that can: hgetall, "
+        ):
+            holder.hgettall
+
+
 def test_a_pipeline_cannot_be_sharded(handler):
     with pytest.raises(NotImplementedError, match=r"^Pipelining is not supported across shards$"):
         handler.pipeline()

@@ -16,11 +16,12 @@ from testbed.support import Pool, connect, failed, fired
 from testbed.wire import command
 from twisted.internet import defer
 from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 import txredis_fast as redis
-from txredis_fast.telemetry import events
+from txredis_fast.telemetry import events, outage
 
 pytestmark = [
     pytest.mark.usefixtures("both"),
@@ -53,13 +54,14 @@ class Seen:
 
 
 @pytest.fixture
-def log():
+def log(monkeypatch):
     """Every event of the package's log, by name."""
+    monkeypatch.setattr(outage, "_groups", {})
     seen: list[dict[str, Any]] = []
 
     def observe(event: Any) -> None:
         if event.get("log_namespace") == events.NAMESPACE:
-            assert formatEvent(event)
+            assert bool(formatEvent(event)) is (event["log_level"] > LogLevel.debug)
             seen.append(event)
 
     globalLogPublisher.addObserver(observe)
@@ -299,6 +301,46 @@ def test_a_snapshot_cannot_be_changed_and_adds_up():
     assert (one + other).errors == {"A": 1, "B": 3}
 
 
+def handlers_of_every_kind() -> dict[str, Any]:
+    """A handler of each kind, as its constructor or factory makes it, without a connection or over a fake one."""
+    nodes = [Pool(), Pool(2)]
+    for number, pool in enumerate(nodes):
+        pool.factory.uuid = f"fake:{number}"
+    sentinel = redis.Sentinel([("localhost", 1)])
+    return {
+        "pool": Pool(2).handler,
+        "front door": redis.connect("redis://localhost:1", lazy=True),
+        "connection": redis.lazyConnection("localhost", 1),
+        "unix": redis.lazyUnixConnectionPool("/no/such/socket"),
+        "sharded": redis.ShardedConnectionHandler([pool.handler for pool in nodes]),
+        "sharded by hosts": redis.lazyShardedConnectionPool(["localhost:1", "localhost:2"]),
+        "sharded unix": redis.lazyShardedUnixConnection(["/no/such/one", "/no/such/two"]),
+        "sentinel": sentinel.master_for("mymaster"),
+        "replicas": sentinel.slave_for("mymaster"),
+    }
+
+
+def test_the_numbers_of_every_kind_of_handler_are_ready_for_json(monkeypatch):
+    monkeypatch.setattr(redis, "reactor", MemoryReactorClock(), raising=False)
+    names = [field.name for field in dataclasses.fields(redis.Stats)]
+    handlers = handlers_of_every_kind()
+    for kind, handler in handlers.items():
+        stats = handler.stats()
+        numbers = json.loads(json.dumps(stats.as_dict()))
+        assert list(numbers) == names, kind
+        assert redis.Stats(**numbers) == stats, kind
+        assert {type(value) for name, value in stats.as_dict().items() if name != "errors"} == {int}, kind
+    assert handlers["sharded"].stats().as_dict()["connections"] == 3
+
+
+def test_numbers_for_json_are_a_copy():
+    stats = redis.Stats(errors={"ERR": 1}, commands=2)
+    numbers = stats.as_dict()
+    assert (numbers["commands"], type(numbers["errors"])) == (2, dict)
+    numbers["errors"]["ERR"] += 1
+    assert stats.errors == {"ERR": 1}
+
+
 def test_a_sharded_handler_sums_its_nodes():
     pools = [Pool(), Pool(2)]
     for number, pool in enumerate(pools):
@@ -313,15 +355,15 @@ def test_a_sharded_handler_sums_its_nodes():
 
 
 def test_a_connection_that_comes_and_goes_is_told_at_low_levels(log):
-    pool = Pool()
+    pool = Pool(size=2)
     pool.transports[0].protocol.connectionLost(Failure(ConnectionLost()))
-    connected, lost = log
+    connected, _, lost = log
     assert (connected["redis_event"], connected["log_level"], connected["server"]) == (
         "connected",
         LogLevel.debug,
         "fake:6379",
     )
-    assert (lost["redis_event"], lost["log_level"], lost["unanswered"]) == ("lost", LogLevel.info, 0)
+    assert (lost["redis_event"], lost["log_level"], lost["unanswered"]) == ("lost", LogLevel.debug, 0)
     assert "non-clean" in lost["reason"]
 
 
@@ -340,7 +382,7 @@ def test_a_timeout_and_what_it_leaves_unanswered(log, clock):
     clock.advance(2)
     for deferred in sent:
         failed(deferred, redis.ReplyTimeoutError)
-    assert names(log) == ["connected", "timeout"]
+    assert names(log) == ["connected", "timeout", "outage"]
     assert (log[1]["log_level"], log[1]["unanswered"]) == (LogLevel.warn, 2)
     assert pool.handler.stats().timeouts == 1
 

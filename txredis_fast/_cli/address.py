@@ -14,7 +14,7 @@ from .screen import plain
 
 __all__ = ["Address"]
 
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix")
 
 
 class Address:
@@ -24,9 +24,10 @@ class Address:
     :ivar shown: the URL with ``***`` in place of the password.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, source: str = "argument --url") -> None:
         """Parse a URL.
 
+        :param source: where the URL stands, for the errors.
         :raises CommandLineError: the URL is wrong; the message says how.
         """
         self.url = url
@@ -35,11 +36,11 @@ class Address:
         scheme = scheme.lower()
         credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
         if scheme not in _SCHEMES:
-            raise CommandLineError("argument --url: it begins with redis://, rediss:// (TLS) or unix://", 2)
+            raise CommandLineError(f"{source}: it begins with redis://, rediss:// (TLS) or unix://", 2)
         try:
             self._parsed = RedisURL.parse(url)
         except ValueError as error:
-            raise CommandLineError(f"argument --url: {plain(error)}", 2) from None
+            raise CommandLineError(f"{source}: {plain(error)}", 2) from None
         self.options = dict(self._parsed.options)
         password = credentials.partition(":")[2]
         self._password_texts = {

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..exceptions import AuthenticationError, ResponseError
+from ..exceptions import AuthenticationError, NoPermissionError, ResponseError
 from . import CommandLineError
 from .address import Address
 from .reasons import Reason
@@ -34,11 +34,26 @@ class ServerFacts:
     :ivar server: kind, version and mode: ``"Valkey 9.1.2, standalone"``.
     :ivar tls: ``"no"``, or the version of TLS.
     :ivar user: the ACL user of the connection.
+    :ivar forbidden: commands about the server that the user may not execute.
+    :ivar unknown: commands about the server that it refuses for another reason: they are disabled or renamed.
     """
 
     server: str
     tls: str
     user: str
+    forbidden: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+#: Commands that examine a server and change nothing there. Operators withhold them from users, and hosts disable them.
+_ABOUT_THE_SERVER = (
+    ("INFO", "server"),
+    ("CLIENT", "ID"),
+    ("CONFIG", "GET", "maxmemory"),
+    ("SLOWLOG", "LEN"),
+    ("LATENCY", "LATEST"),
+    ("ACL", "WHOAMI"),
+)
 
 
 class _Probe(RedisProtocol):
@@ -129,17 +144,28 @@ async def _facts(probe: _Probe, address: Address) -> ServerFacts:
     except ResponseError as error:
         if error.code != "NOPERM" and "unknown command" not in str(error):
             raise
+    answers: dict[str, object] = {}
+    forbidden, unknown = [], []
+    for command in _ABOUT_THE_SERVER:
+        try:
+            answers[command[0]] = await probe.execute_command(*command)
+        except NoPermissionError:
+            forbidden.append(command[0])
+        except ResponseError:
+            unknown.append(command[0])
     return ServerFacts(
-        await _kind(probe), _tls_version(probe) if address.uses_tls else "no", await _user(probe, address)
+        _kind(answers),
+        _tls_version(probe) if address.uses_tls else "no",
+        str(answers.get("ACL") or address.options.get("username") or "default"),
+        tuple(forbidden),
+        tuple(unknown),
     )
 
 
-async def _kind(probe: _Probe) -> str:
-    try:
-        text = str(await probe.execute_command("INFO", "server"))
-    except ResponseError:
+def _kind(answers: dict[str, object]) -> str:
+    if "INFO" not in answers:
         return "a server that refuses INFO"
-    fields = dict(line.partition(":")[::2] for line in text.splitlines())
+    fields = dict(line.partition(":")[::2] for line in str(answers["INFO"]).splitlines())
     mode = fields.get("redis_mode", fields.get("server_mode", ""))
     for name, key in (
         ("Dragonfly", "dragonfly_version"),
@@ -149,13 +175,6 @@ async def _kind(probe: _Probe) -> str:
         if key in fields:
             return f"{name} {fields[key]}{f', {mode}' if mode else ''}"
     return "an unknown server"
-
-
-async def _user(probe: _Probe, address: Address) -> str:
-    try:
-        return str(await probe.execute_command("ACL", "WHOAMI"))
-    except ResponseError:
-        return str(address.options.get("username") or "default")
 
 
 def _tls_version(probe: _Probe) -> str:

@@ -93,8 +93,8 @@ class Screen:
         if result is not None:
             comment = f"# {plain(result)}"
             painted = self._paint(comment, _YELLOW if refused else _GREEN)
-            beside = f"{line.ljust(column)}  "
-            line = f"{beside}{painted}" if len(beside) + len(comment) <= self._width else f"{line}\n  {painted}"
+            beside, below = f"{line.ljust(column)}  ", f"{line}\n" if text else ""
+            line = f"{beside}{painted}" if len(beside) + len(comment) <= self._width else f"{below}  {painted}"
         self.line(line)
 
     def note(self, text: str) -> None:

@@ -58,6 +58,7 @@ class Tour:
         self._timeout = timeout
         self._column = 0
         self._refused = 0
+        self._limited = False
         self._rc: Any = None
         self._options: dict[str, Any] = {"reconnect": False, "connectTimeout": timeout, "replyTimeout": timeout}
 
@@ -81,6 +82,7 @@ class Tour:
 
     def _show_server(self, facts: ServerFacts) -> None:
         show = self._screen.fact
+        self._limited = bool(facts.forbidden or facts.unknown)
         self._screen.line(
             f"txredis_fast {txredis_fast.__version__} ({IMPLEMENTATION_NAMES[txredis_fast.IMPLEMENTATION]}), "
             f"Twisted {twisted.__version__}, {platform.python_implementation()} {platform.python_version()}"
@@ -92,6 +94,10 @@ class Tour:
             show("TLS", facts.tls)
             show("User", facts.user)
             show("Database", self._address.options.get("dbid") or 0)
+            if facts.forbidden:
+                show("May not", ", ".join(facts.forbidden))
+            if facts.unknown:
+                show("Lacks", ", ".join(facts.unknown))
 
     def _connect(self, size: int) -> Deferred[Any]:
         return Deferred.fromCoroutine(self._connected(size))
@@ -268,12 +274,13 @@ class Tour:
         screen = self._screen
         screen.line()
         if self._embedded is not None:
-            screen.line("Next: --url redis://host:6379 takes the tour on your own server,")
-            screen.line("run program.py runs a program written for txredisapi; --help tells more.")
+            screen.line("Next: --url redis://host:6379 takes the tour on your own server (--url alone:")
+            screen.line("that of $REDIS_URL), run program.py runs a program written for txredisapi;")
+            screen.line("--help tells more.")
             return
         if self._refused:
             screen.line(f"The server answers, but refused {self._refused} step{'s' if self._refused > 1 else ''}.")
         else:
-            screen.line("The server answers, and refused nothing.")
+            screen.line(f"The server answers, and refused nothing{' else' if self._limited else ''}.")
         left_behind = self.keys.left_behind or "no key is left behind"
         screen.line(f"{left_behind[0].upper()}{left_behind[1:]}.")

@@ -31,11 +31,13 @@ from .constructors import (
     makeUnixConnection,
 )
 from .front_door import Connecting, connect
+from .service import RedisService
 
 __all__ = [
     "Connecting",
     "Connection",
     "ConnectionPool",
+    "RedisService",
     "ShardedConnection",
     "ShardedConnectionPool",
     "ShardedUnixConnection",

@@ -1,9 +1,10 @@
-"""txredisapi's constructors with their exact signatures, URLs, endpoints, and ``install()``.
+"""txredisapi's constructors with their exact signatures; ``from_url``, ``from_endpoint`` and ``install``.
 
-Each constructor is one line over the ``make...`` function of its kind. Further options are keywords; all are
-documented on :class:`~txredis_fast.ConnectionOptions`. Those whose name begins with ``lazy`` return the handler at
-once and connect in the background; the others return a Deferred that fires with the handler once all connections are
-up, and fails with :exc:`ConnectionFailedError` when that is given up. Wrong arguments raise ``ValueError``.
+Each constructor calls the ``make...`` function of its kind: over TCP or a unix socket, sharded or not. It takes all
+other options as keyword arguments; :class:`~txredis_fast.ConnectionOptions` documents them. A constructor whose name
+begins with ``lazy`` returns the handler at once, and connects in the background. The others return a Deferred: it fires
+with the handler when all connections are usable, and fails with :exc:`ConnectionFailedError` if the attempts to connect
+end before that. A wrong argument raises ``ValueError``.
 
 More than 500 lines, because the sixteen signatures of txredisapi are written out.
 """
@@ -15,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from .._checks import Credential, check_host, check_path, check_port, check_truth, shown
 from ..client import ConnectionHandler, RedisFactory, UnixConnectionHandler
@@ -25,11 +27,12 @@ from ..options import (
     EndpointOptions,
     MoreOptions,
     RedisURL,
+    refuse_others,
     shows_options,
 )
 from ..sentinel import open_through_sentinels
 from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
-from ..transport import endpoint_from, tcp_endpoint, unix_endpoint
+from ..transport import endpoint_from, place_of, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -63,7 +66,7 @@ __all__ = [
 ]
 
 # fmt: off
-# (signatures are read side by side here, several parameters a line)
+# Several parameters per line, so that the signatures can be compared.
 
 @shows_options(MoreOptions)
 def makeConnection(
@@ -72,7 +75,11 @@ def makeConnection(
     replyTimeout: float | None, convertNumbers: ConvertNumbers, username: Credential | None = None,
     **more: Unpack[MoreOptions],
 ) -> Any:
-    """What the four constructors over TCP call."""
+    """Connect to a server over TCP, for the four constructors that do.
+
+    :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable.
+    """
+    refuse_others("the constructor", more, MoreOptions)
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         ssl_context_factory=ssl_context_factory, connectTimeout=connectTimeout, replyTimeout=replyTimeout,
@@ -89,7 +96,11 @@ def makeUnixConnection(
     password: Credential | None, connectTimeout: float | None, replyTimeout: float | None,
     convertNumbers: ConvertNumbers, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Any:
-    """What the four constructors over unix sockets call."""
+    """Connect to a server over a unix socket, for the four constructors that do.
+
+    :returns: as :func:`makeConnection`.
+    """
+    refuse_others("the constructor", more, MoreOptions)
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
@@ -101,18 +112,20 @@ def makeUnixConnection(
 
 def _refuse_tls(options: ConnectionOptions) -> None:
     if options.tls_context:
-        raise ValueError("TLS is for TCP; a unix socket has none")
+        raise ValueError("TLS is for TCP, and a unix socket has none: leave the TLS options out, or connect over TCP")
 
 
 def _connect(
-    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+    endpoint: IStreamClientEndpoint, uuid: str, options: ConnectionOptions, isLazy: bool,
+    handler: type[ConnectionHandler],
 ) -> Any:
     made, connected = _begin(endpoint, uuid, options, isLazy, handler)
     return made if isLazy else connected
 
 
 def _begin(
-    endpoint: Any, uuid: str, options: ConnectionOptions, isLazy: bool, handler: type[ConnectionHandler]
+    endpoint: IStreamClientEndpoint, uuid: str, options: ConnectionOptions, isLazy: bool,
+    handler: type[ConnectionHandler],
 ) -> tuple[Any, Any]:
     isLazy = check_truth("isLazy", isLazy)
     factory = RedisFactory(handler=handler, **RedisFactory.arguments(uuid, options, isLazy))
@@ -135,7 +148,7 @@ def Connection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ConnectionHandler]:
-    """Make one connection to a server; fires with the handler once all are up."""
+    """Connect to a server with one connection; fires with the handler when it is usable."""
     return makeConnection(  # type: ignore[no-any-return]
         host, port, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
         replyTimeout, convertNumbers, username, **more,
@@ -149,7 +162,7 @@ def lazyConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ConnectionHandler:
-    """Make one connection to a server; returns the handler at once."""
+    """Connect to a server with one connection, in the background; returns the handler at once."""
     return makeConnection(  # type: ignore[no-any-return]
         host, port, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
         replyTimeout, convertNumbers, username, **more,
@@ -163,7 +176,7 @@ def ConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ConnectionHandler]:
-    """Make ``poolsize`` connections to a server; fires with the handler once all are up."""
+    """Connect to a server with ``poolsize`` connections; fires with the handler when all are usable."""
     return makeConnection(  # type: ignore[no-any-return]
         host, port, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
         replyTimeout, convertNumbers, username, **more,
@@ -177,7 +190,7 @@ def lazyConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ConnectionHandler:
-    """Make ``poolsize`` connections to a server; returns the handler at once."""
+    """Connect to a server with ``poolsize`` connections, in the background; returns the handler at once."""
     return makeConnection(  # type: ignore[no-any-return]
         host, port, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
         replyTimeout, convertNumbers, username, **more,
@@ -191,7 +204,7 @@ def UnixConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[UnixConnectionHandler]:
-    """Make one connection to a unix socket; fires with the handler once all are up."""
+    """Connect to a server over a unix socket with one connection; fires with the handler when it is usable."""
     return makeUnixConnection(  # type: ignore[no-any-return]
         path, dbid, 1, reconnect, False, charset, password, connectTimeout, replyTimeout,
         convertNumbers, username, **more,
@@ -205,7 +218,7 @@ def lazyUnixConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> UnixConnectionHandler:
-    """Make one connection to a unix socket; returns the handler at once."""
+    """Connect to a server over a unix socket with one connection, in the background; returns the handler at once."""
     return makeUnixConnection(  # type: ignore[no-any-return]
         path, dbid, 1, reconnect, True, charset, password, connectTimeout, replyTimeout,
         convertNumbers, username, **more,
@@ -219,7 +232,10 @@ def UnixConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[UnixConnectionHandler]:
-    """Make ``poolsize`` connections to a unix socket; fires with the handler once all are up."""
+    """Connect to a server over a unix socket with ``poolsize`` connections.
+
+    Fires with the handler when all are usable.
+    """
     return makeUnixConnection(  # type: ignore[no-any-return]
         path, dbid, poolsize, reconnect, False, charset, password, connectTimeout, replyTimeout,
         convertNumbers, username, **more,
@@ -233,7 +249,10 @@ def lazyUnixConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> UnixConnectionHandler:
-    """Make ``poolsize`` connections to a unix socket; returns the handler at once."""
+    """Connect to a server over a unix socket with ``poolsize`` connections.
+
+    Returns the handler at once, and connects in the background.
+    """
     return makeUnixConnection(  # type: ignore[no-any-return]
         path, dbid, poolsize, reconnect, True, charset, password, connectTimeout, replyTimeout,
         convertNumbers, username, **more,
@@ -247,7 +266,11 @@ def makeShardedConnection(
     replyTimeout: float | None, convertNumbers: ConvertNumbers, username: Credential | None = None,
     **more: Unpack[MoreOptions],
 ) -> Any:
-    """What the four sharded constructors over TCP call. Hosts are ``"host:port"`` or ``"[ipv6]:port"``."""
+    """Connect to several servers over TCP, for the four sharded constructors that do.
+
+    :param hosts: the servers, each as ``"host:port"`` or ``"[ipv6]:port"``.
+    :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable.
+    """
     connections = [
         makeConnection(
             host, port, dbid, poolsize, reconnect, isLazy, charset, password, ssl_context_factory, connectTimeout,
@@ -264,7 +287,10 @@ def makeShardedUnixConnection(
     password: Credential | None, connectTimeout: float | None, replyTimeout: float | None,
     convertNumbers: ConvertNumbers, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Any:
-    """What the four sharded constructors over unix sockets call."""
+    """Connect to several servers over unix sockets, for the four sharded constructors that do.
+
+    :returns: as :func:`makeShardedConnection`.
+    """
     connections = [
         makeUnixConnection(
             path, dbid, poolsize, reconnect, isLazy, charset, password, connectTimeout, replyTimeout,
@@ -282,9 +308,9 @@ def ShardedConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedConnectionHandler]:
-    """Make one connection to each of several servers.
+    """Connect to several servers, with one connection to each; keys are sharded among them.
 
-    Keys are sharded among them; fires with the handler once all are up.
+    Fires with the handler when all connections are usable.
     """
     return makeShardedConnection(  # type: ignore[no-any-return]
         hosts, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
@@ -299,7 +325,10 @@ def lazyShardedConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedConnectionHandler:
-    """Make one connection to each of several servers, sharding keys among them; returns the handler at once."""
+    """Connect to several servers, with one connection to each; keys are sharded among them.
+
+    Returns the handler at once, and connects in the background.
+    """
     return makeShardedConnection(  # type: ignore[no-any-return]
         hosts, dbid, 1, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
         replyTimeout, convertNumbers, username, **more,
@@ -313,9 +342,9 @@ def ShardedConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedConnectionHandler]:
-    """Make ``poolsize`` connections to each of several servers.
+    """Connect to several servers, with ``poolsize`` connections to each; keys are sharded among them.
 
-    Keys are sharded among them; fires with the handler once all are up.
+    Fires with the handler when all connections are usable.
     """
     return makeShardedConnection(  # type: ignore[no-any-return]
         hosts, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
@@ -330,9 +359,9 @@ def lazyShardedConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedConnectionHandler:
-    """Make ``poolsize`` connections to each of several servers.
+    """Connect to several servers, with ``poolsize`` connections to each; keys are sharded among them.
 
-    Keys are sharded among them; returns the handler at once.
+    Returns the handler at once, and connects in the background.
     """
     return makeShardedConnection(  # type: ignore[no-any-return]
         hosts, dbid, poolsize, reconnect, True, charset, password, ssl_context_factory, connectTimeout,
@@ -347,9 +376,9 @@ def ShardedUnixConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedUnixConnectionHandler]:
-    """Make one connection to each of several unix sockets.
+    """Connect to several servers over unix sockets, with one connection to each; keys are sharded among them.
 
-    Keys are sharded among them; fires with the handler once all are up.
+    Fires with the handler when all connections are usable.
     """
     return makeShardedUnixConnection(  # type: ignore[no-any-return]
         paths, dbid, 1, reconnect, False, charset, password, connectTimeout, replyTimeout,
@@ -364,7 +393,10 @@ def lazyShardedUnixConnection(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedUnixConnectionHandler:
-    """Make one connection to each of several unix sockets, sharding keys among them; returns the handler at once."""
+    """Connect to several servers over unix sockets, with one connection to each; keys are sharded among them.
+
+    Returns the handler at once, and connects in the background.
+    """
     return makeShardedUnixConnection(  # type: ignore[no-any-return]
         paths, dbid, 1, reconnect, True, charset, password, connectTimeout, replyTimeout,
         convertNumbers, username, **more,
@@ -378,9 +410,9 @@ def ShardedUnixConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> Deferred[ShardedUnixConnectionHandler]:
-    """Make ``poolsize`` connections to each of several unix sockets.
+    """Connect to several servers over unix sockets, with ``poolsize`` connections to each; keys are sharded among them.
 
-    Keys are sharded among them; fires with the handler once all are up.
+    Fires with the handler when all connections are usable.
     """
     return makeShardedUnixConnection(  # type: ignore[no-any-return]
         paths, dbid, poolsize, reconnect, False, charset, password, connectTimeout, replyTimeout,
@@ -395,9 +427,9 @@ def lazyShardedUnixConnectionPool(
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
 ) -> ShardedUnixConnectionHandler:
-    """Make ``poolsize`` connections to each of several unix sockets.
+    """Connect to several servers over unix sockets, with ``poolsize`` connections to each; keys are sharded among them.
 
-    Keys are sharded among them; returns the handler at once.
+    Returns the handler at once, and connects in the background.
     """
     return makeShardedUnixConnection(  # type: ignore[no-any-return]
         paths, dbid, poolsize, reconnect, True, charset, password, connectTimeout, replyTimeout,
@@ -423,28 +455,32 @@ def from_endpoint(endpoint: object, *, isLazy: bool, **options: Unpack[EndpointO
 
 @shows_options(EndpointOptions)
 def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[EndpointOptions]) -> Any:
-    """Connect to any Twisted endpoint.
+    """Connect to a server over a Twisted endpoint.
 
-    :param endpoint: an ``IStreamClientEndpoint``, or its description: ``"tcp:redis.example:6379"``.
-    :param isLazy: return the handler at once.
-    :param options: fields of :class:`~txredis_fast.ConnectionOptions`, but for those of the endpoint itself
-        (``connectTimeout``, ``ssl_context_factory``, ``tls`` and what begins with ``tls_``).
-    :returns: a Deferred that fires with the handler, or the handler.
+    :param endpoint: an ``IStreamClientEndpoint``, or its description as a str: ``"tcp:redis.example:6379"``.
+    :param isLazy: True: return the handler at once, and connect in the background.
+    :param options: the options of :class:`~txredis_fast.ConnectionOptions`, except those that the endpoint decides:
+        ``connectTimeout``, ``ssl_context_factory``, ``tls`` and those that begin with ``tls_``.
+    :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable, and fails
+        with :exc:`ConnectionFailedError`.
+    :raises ValueError: the endpoint or an option is wrong; the error names it.
     """
     for name in options:
         if name in AllOptions.__annotations__.keys() - EndpointOptions.__annotations__.keys():
-            raise ValueError(f"{name} is a property of the endpoint; make the endpoint with it")
+            raise ValueError(f"{name} is a property of the endpoint: give it to the endpoint, not to from_endpoint()")
+    refuse_others("from_endpoint()", options, EndpointOptions)
     chosen = ConnectionOptions(**options)
     try:
         found = endpoint_from(endpoint)
-    except Exception as error:  # what Twisted raises for a description is of many kinds
+    except Exception as error:  # Twisted raises exceptions of many types for a wrong description
         kind = type(error).__name__
         found = None
     if found is None:
         raise ValueError(
-            f"an endpoint is an IStreamClientEndpoint, or its description as a str ({kind}: {shown(endpoint)})"
+            "endpoint must be an IStreamClientEndpoint or its description, such as 'tcp:localhost:6379', "
+            f"not {shown(endpoint)} ({kind})"
         )
-    uuid = endpoint if isinstance(endpoint, str) else shown(endpoint)
+    uuid = endpoint if isinstance(endpoint, str) else place_of(endpoint) or shown(endpoint)
     return _connect(found, uuid, chosen, isLazy, ConnectionHandler)
 
 
@@ -473,15 +509,19 @@ def from_url(
     url: str, *, isLazy: bool = False, sentinel_options: Mapping[str, Any] | None = None,
     **options: Unpack[AllOptions],
 ) -> Any:
-    """Connect to what a URL names: ``"redis://user:password@host:6379/2?charset=latin-1"``.
+    """Connect to the server of a URL: ``"redis://user:password@host:6379/2?charset=latin-1"``.
 
-    :param url: see :meth:`RedisURL.parse`; ``redis``, ``rediss``, ``unix`` and ``redis+sentinel``.
-    :param isLazy: return the handler at once.
-    :param sentinel_options: options of the connections to the Sentinels, such as their own ``password``.
-    :param options: fields of :class:`~txredis_fast.ConnectionOptions`, which win over those in the URL.
-    :returns: a Deferred that fires with the handler, or the handler.
-    :raises ValueError: the URL or an option is wrong.
+    :param url: a URL as :meth:`RedisURL.parse` takes it; its scheme is ``redis``, ``rediss`` (TLS), ``unix`` or
+        ``redis+sentinel``.
+    :param isLazy: True: return the handler at once, and connect in the background.
+    :param sentinel_options: options of the connections to the Sentinels, such as their ``password``; None: their
+        defaults.
+    :param options: the options of :class:`~txredis_fast.ConnectionOptions`; they override those of the URL.
+    :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable, and fails
+        with :exc:`ConnectionFailedError`.
+    :raises ValueError: the URL or an option is wrong; the error names it.
     """
+    refuse_others("from_url()", options, AllOptions)
     isLazy = check_truth("isLazy", isLazy)
     parsed = RedisURL.parse(url)
     chosen = ConnectionOptions(**{**parsed.options, **options})
@@ -492,13 +532,15 @@ def from_url(
 def open_url(
     parsed: RedisURL, chosen: ConnectionOptions, isLazy: bool, sentinel_options: Mapping[str, Any] | None
 ) -> tuple[Any, Any]:
-    """Begin to connect to what a URL names.
+    """Begin to connect to the server of a URL.
 
-    :param chosen: the options, those of the URL among them.
-    :returns: the handler, and the Deferred that fires with it when all connections are up.
+    :param parsed: the URL.
+    :param chosen: all options, including those of the URL.
+    :returns: the handler, and the Deferred that fires with it when all connections are usable.
+    :raises ValueError: options and scheme contradict each other.
     """
     if parsed.scheme == "rediss" and not chosen.tls_context:
-        raise ValueError("a rediss:// URL asks for TLS, which an option switches off; redis:// is without it")
+        raise ValueError("a rediss:// URL needs TLS, and an option turns it off; to connect without TLS, use redis://")
     if parsed.scheme == "redis+sentinel":
         return open_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
@@ -511,11 +553,11 @@ def open_url(
 
 
 def install() -> None:
-    """Register this package as ``txredisapi``, so that code that imports that gets this.
+    """Make ``import txredisapi`` import this package instead, in the whole process.
 
-    Call it before anything imports txredisapi. Called again it does nothing.
+    Call it before any module imports txredisapi. A second call does nothing.
 
-    :raises RuntimeError: the real txredisapi was imported already, by code that would go on using it.
+    :raises RuntimeError: the real txredisapi is imported already; modules that have imported it would keep using it.
     """
     package = sys.modules["txredis_fast"]
     installed = sys.modules.setdefault("txredisapi", package)

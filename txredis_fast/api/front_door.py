@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -24,15 +23,15 @@ from twisted.python.failure import Failure
 from .._checks import check_host, check_port, check_truth
 from .._reactor import current_reactor
 from .._tunables import CONNECT_TIMEOUT_SECONDS
-from ..client import ConnectionHandler
+from ..client import ConnectionHandler, Opening
 from ..exceptions import ConnectionFailedError
-from ..options import AllOptions, ConnectionOptions, RedisURL, shows_options
+from ..options import AllOptions, ConnectionOptions, RedisURL, refuse_others, shows_options
 from .constructors import open_url
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["Connecting", "connect"]
+__all__ = ["DEFAULTS", "Connecting", "address_of", "connect"]
 
 #: Defaults of options where they differ from txredisapi's.
 DEFAULTS: Mapping[str, Any] = {"convertNumbers": False, "strict": True, "poolsize": 10}
@@ -41,28 +40,15 @@ DEFAULTS: Mapping[str, Any] = {"convertNumbers": False, "strict": True, "poolsiz
 ENVIRONMENT = "REDIS_URL"
 LOCAL = "redis://localhost:6379"
 
-#: How Twisted begins the text of a refused attempt; and what every text of this package's begins with.
-_REFUSED = "Connection was refused by other side"
-_PREFIX = "Redis error: "
+#: How the texts of the pool's errors begin.
+_PREFIXES = ("Redis error: ", "could not connect: ")
 
 
-class Connecting(Deferred[ConnectionHandler]):
+class Connecting(Opening[ConnectionHandler]):
     """Fires with the handler when the first connection is up; also a context manager, which closes the handler.
 
     It fails with :exc:`ConnectionFailedError`: the server, and the reason.
     """
-
-    _handler: ConnectionHandler | None = None
-
-    async def __aenter__(self) -> ConnectionHandler:
-        self._handler = await self
-        return self._handler
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._handler is not None:
-            await self._handler.disconnect()
 
 
 @overload
@@ -118,8 +104,9 @@ def connect(
         ``lazy``: the handler.
     :raises ValueError: the URL, the address or an option is wrong.
     """
+    refuse_others("connect()", options, AllOptions)
     lazy = check_truth("lazy", lazy)
-    parsed = _address(url, host, port)
+    parsed = address_of(url, host, port)
     chosen = ConnectionOptions(**{**DEFAULTS, **parsed.options, **options})
     if lazy:
         handler: ConnectionHandler = open_url(parsed, chosen, True, sentinel_options)[0]
@@ -130,9 +117,9 @@ def connect(
     handler, first = open_url(parsed, one, False, sentinel_options)
     factory: Any = handler._factory
     connecting = Connecting(lambda _: first.cancel())
-    server = _named(parsed)
+    server, known = _named(parsed), factory.observer.server
     limit = chosen.connectTimeout or CONNECT_TIMEOUT_SECONDS
-    first.addTimeout(limit, current_reactor(), lambda _, seconds: _too_long(server, seconds))
+    first.addTimeout(limit, current_reactor(), lambda _, seconds: _too_long(factory.known_reason(), seconds))
 
     def up(handler: ConnectionHandler) -> None:
         factory.reconnect = chosen.reconnect
@@ -141,13 +128,14 @@ def connect(
 
     def failed(failure: Failure) -> None:
         if not connecting.called:
-            connecting.errback(failure if failure.check(CancelledError) else _in_words(server, failure))
+            connecting.errback(failure if failure.check(CancelledError) else _in_words(server, known, failure))
 
     first.addCallback(up).addErrback(failed)
     return connecting
 
 
-def _address(url: str | None, host: str | None, port: int | None) -> RedisURL:
+def address_of(url: str | None, host: str | None, port: int | None) -> RedisURL:
+    """What a program connects to that gives a URL, or host and port, or neither; see :func:`connect`."""
     if host is not None or port is not None:
         if url is not None:
             raise ValueError("give either a URL, or host and port")
@@ -163,14 +151,18 @@ def _named(parsed: RedisURL) -> str:
     return f"service {parsed.service} of the Sentinels {places}" if parsed.service else places
 
 
-def _too_long(server: str, seconds: float) -> Any:
-    raise ConnectionFailedError(f"{server}: no connection was usable within {seconds:g} seconds")
+def _too_long(reason: str, seconds: float) -> Any:
+    told = f" ({reason})" if reason else ""
+    raise ConnectionFailedError(f"no connection was usable within {seconds:g} seconds{told}")
 
 
-def _in_words(server: str, failure: Failure) -> Exception:
-    """The error of the caller: the server, and the reason without what every text says."""
+def _in_words(server: str, known: str, failure: Failure) -> Exception:
+    """The error of the caller: the server, and the reason without what every text says.
+
+    :param known: the server's name in the failure's text.
+    """
     text = failure.getErrorMessage()
-    text = text.removeprefix(_PREFIX).removeprefix("could not connect: ")
-    if text.startswith(_REFUSED):
-        text = "connection refused"
-    return ConnectionFailedError(text if text.startswith(server) else f"{server}: {text}")
+    for prefix in (*_PREFIXES, f"{known}: ", f"{server}: "):
+        text = text.removeprefix(prefix)
+    text = text.removesuffix(f" ({known})").removesuffix(f", to {known}")
+    return ConnectionFailedError(f"{server}: {text}")

@@ -8,10 +8,11 @@ This module must not know how anything is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .._types import Arguments, Converter
 from ..commands import Commands
+from ..commands._parts import unknown_name
 from ..inflight import Command, fast_path_of_batch, plain_commands
 from ..resp import fixed_arguments
 
@@ -41,7 +42,7 @@ class Batch(Commands):
     @fast_path_of_batch
     def execute_command(  # type: ignore[override]
         self,
-        *args: Any,
+        *args: object,
         post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,
@@ -57,6 +58,11 @@ class Batch(Commands):
 
     def _refuse(self, error: Exception) -> NoReturn:
         raise error
+
+    if not TYPE_CHECKING:  # type checkers report an unknown name themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise unknown_name(self, name)
 
 
 def commands_of(batch: Batch | Iterable[Arguments]) -> list[Command]:

@@ -128,7 +128,7 @@ class Pipeline(Scope):
     @fast_path_of_pipeline
     def execute_command(
         self,
-        *args: Any,
+        *args: object,
         post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,

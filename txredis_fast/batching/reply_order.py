@@ -23,7 +23,7 @@ from ..inflight import RequestQueue
 __all__ = ["ReplyOrder", "as_deferred"]
 
 
-def as_deferred(send: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Result]:
+def as_deferred(send: Callable[..., Any], *args: object, **kwargs: object) -> Deferred[Result]:
     """Call a function that a program may have overridden; make its exception or plain value a Deferred."""
     try:
         result = send(*args, **kwargs)

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import ITransport
 
 from .._types import Keys, Result
 from ..commands import Commands
+from ..commands._parts import unknown_name
+from ..exceptions import NotSentError
 
 __all__ = ["Outside", "Scope", "bind_scope_class"]
 
@@ -62,7 +65,16 @@ class Scope(Commands):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return getattr(self._current_connection(), name)
+        try:
+            connection = self._current_connection()
+        except NotSentError as error:
+            raise unknown_name(self, name) from error
+        try:
+            return getattr(connection, name)
+        except AttributeError as error:
+            if error.name != name or error.obj is not connection:  # raised inside a property
+                raise
+        raise unknown_name(self, name)
 
     @property
     def connected(self) -> Any:
@@ -80,7 +92,7 @@ class Scope(Commands):
         return self._current_connection().transport
 
     @transport.setter
-    def transport(self, transport: Any) -> None:
+    def transport(self, transport: ITransport | None) -> None:
         self._current_connection().transport = transport
 
 

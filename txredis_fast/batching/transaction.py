@@ -206,7 +206,7 @@ class Transaction(Scope):
         self._order.begin(before, begun)
         return begun.addCallbacks(lambda _: self, self._begin_failed)
 
-    def _verb(self, verb: str, send: Callable[..., Deferred[Result]], *args: Any) -> Deferred[Result]:
+    def _verb(self, verb: str, send: Callable[..., Deferred[Result]], *args: object) -> Deferred[Result]:
         """Apply the table to a verb, and send it. An exception abandons the transaction."""
         try:
             error = self._enter(verb)
@@ -264,7 +264,7 @@ class Transaction(Scope):
 
     def execute_command(
         self,
-        *args: Any,
+        *args: object,
         post_proc: Converter | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,
@@ -356,7 +356,7 @@ class Transaction(Scope):
         self.abandon()
         return failure
 
-    def _send_verb(self, *args: Any) -> Deferred[Result]:
+    def _send_verb(self, *args: object) -> Deferred[Result]:
         before = self._order.sent
 
         def check(reply: Reply) -> Reply:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from .factory import RedisFactory
 from .handler import ConnectionHandler, UnixConnectionHandler
+from .opening import Opening
 from .views import CommandView
 
 __all__ = [
     "CommandView",
     "ConnectionHandler",
+    "Opening",
     "RedisFactory",
     "UnixConnectionHandler",
 ]

@@ -59,7 +59,7 @@ def send_on_pool(
             return send_batch(connection, commands, left)
         return lend(pool, connection, send_noted, left)
 
-    return getting.addCallback(use) if timeout is None else within(getting, timeout, use)
+    return getting.addCallback(use) if timeout is None else within(getting, timeout, use, pool.why_not_connected)
 
 
 def send_batch(

@@ -10,13 +10,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 
+from .._types import Result
 from ..commands import Commands
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..pool import Pool
 from ..resp import fix_argument, fixed_arguments, fixed_values
 
-__all__ = ["as_given", "call", "keys_as_given", "lend", "time_limit"]
+__all__ = ["as_given", "call", "has_method", "keys_as_given", "lend", "time_limit"]
 
 
 def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Deferred[Any]:
@@ -28,6 +29,20 @@ def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapp
     return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
 
 
+def has_method(pool: Pool, name: str) -> bool:
+    """Whether the pool's connections may have a method that the handler does not have: one that a program has added.
+
+    It may be in the program's protocol class, in connections that its ``buildProtocol`` prepares, or made on demand by
+    a ``__getattr__``. While no connection is up, only the first is certain, so the others get the benefit of the doubt.
+    """
+    protocol = pool.protocol
+    if not isinstance(protocol, type) or hasattr(protocol, name) or hasattr(protocol, "__getattr__"):
+        return True
+    if pool.pool:
+        return any(hasattr(connection, name) for connection in pool.pool)
+    return not getattr(pool.buildProtocol, "__module__", "").startswith(f"{__package__.partition('.')[0]}.")
+
+
 def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred[Any]], *args: object) -> Deferred[Any]:
     """Call a function with a connection that was taken from the pool; give the connection back after the reply.
 
@@ -36,7 +51,7 @@ def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred
     """
     put = pool.connectionQueue.put
 
-    def give_back(result: Any) -> Any:
+    def give_back(result: Result) -> Result:
         put(connection)
         return result
 

@@ -9,11 +9,13 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IConnector, IDelayedCall, IStreamClientEndpoint
 
+from .._checks import as_text
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..transport import cancel_timer, endpoint_of_connector
+from ..transport import cancel_timer, endpoint_of_connector, name_of_place
 
 if TYPE_CHECKING:
     from .factory import RedisFactory
@@ -36,16 +38,43 @@ class Connectors:
         self._dropped: dict[IConnector, int] = {}
         #: By connector: reactor time at which its last attempt began.
         self._started_at: dict[IConnector, float] = {}
-        self._retries: set[IDelayedCall] = set()
+        #: By connector: the attempt that waits for its delay.
+        self._retries: dict[IConnector, IDelayedCall] = {}
 
     @property
     def in_progress(self) -> bool:
         """Whether a connector is connecting or connected."""
         return any(getattr(connector, "state", "disconnected") != "disconnected" for connector in self._failures)
 
+    @property
+    def given_up(self) -> list[IConnector]:
+        """The connectors that are disconnected and will not connect again by themselves."""
+        return [
+            connector
+            for connector in self._failures
+            if getattr(connector, "state", "") == "disconnected" and connector not in self._retries
+        ]
+
     def endpoint(self) -> IStreamClientEndpoint | None:
         """Return an endpoint with the address of the first connector that tells its own; None if none does."""
         return next(filter(None, map(endpoint_of_connector, self._failures)), None)
+
+    def place(self) -> str:
+        """Where the first connector that tells it leads, for texts; empty if none does."""
+        return next(filter(None, map(self.place_of, self._failures)), "")
+
+    @staticmethod
+    def place_of(connector: IConnector) -> str:
+        """Where a connector leads, for texts; empty if it does not tell."""
+        try:
+            destination = connector.getDestination()
+        except Exception:  # a connector of the program's own, or of a test
+            return ""
+        if isinstance(destination, UNIXAddress):
+            return as_text(destination.name or "")
+        if isinstance(destination, IPv4Address | IPv6Address):
+            return name_of_place(destination.host, destination.port)
+        return ""
 
     def started(self, connector: IConnector) -> None:
         """A connector begins an attempt."""
@@ -78,13 +107,12 @@ class Connectors:
         factory = self._factory
 
         def try_again() -> None:
-            self._retries.discard(call)
+            self._retries.pop(connector, None)
             connect(connector)
 
         delay = factory.delay_before(attempt, self._dropped.get(connector, 0))
         factory.observer.retry(delay, attempt)
-        call = (factory.clock or current_reactor()).callLater(delay, try_again)
-        self._retries.add(call)
+        self._retries[connector] = (factory.clock or current_reactor()).callLater(delay, try_again)
 
     def reset(self) -> None:
         """Let the next attempts have the shortest delay."""
@@ -94,8 +122,8 @@ class Connectors:
 
     def cancel_retries(self) -> None:
         """Cancel the attempts that wait for their delay."""
-        retries, self._retries = self._retries, set()
-        for call in retries:
+        retries, self._retries = self._retries, {}
+        for call in retries.values():
             cancel_timer(call)
 
     def stop_connecting(self) -> None:

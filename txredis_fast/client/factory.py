@@ -28,8 +28,8 @@ from ..options import (
     refuse_others,
     shows_options,
 )
-from ..pool import Pool
-from ..transport import guard_factory
+from ..pool import Pool, Reconnect
+from ..transport import at_place, guard_factory, named, reason_of
 from .connectors import Connectors
 from .handler import ConnectionHandler
 from .retrying import retrying_class
@@ -43,11 +43,12 @@ __all__ = ["RedisFactory"]
 class _Reconnect:
     """``reconnect``: another name for ``continueTrying``, which programs set, replace or make a descriptor."""
 
-    def __get__(self, factory: Any, owner: Any = None) -> bool:
+    def __get__(self, factory: RedisFactory | None, owner: type[RedisFactory]) -> bool:
         return bool((owner if factory is None else factory).continueTrying)
 
-    def __set__(self, factory: Any, value: object) -> None:
+    def __set__(self, factory: RedisFactory, value: object) -> None:
         factory.continueTrying = value
+        factory.reconnect_changed()
 
 
 class RedisFactory(Pool, ReconnectingClientFactory):
@@ -58,6 +59,7 @@ class RedisFactory(Pool, ReconnectingClientFactory):
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     """
 
+    continueTrying: Any = Reconnect(1)
     reconnect = _Reconnect()
     protocol: Any
     clock: Any
@@ -119,6 +121,21 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         """Whether an attempt to connect is in progress, or a connection is up."""
         return super().attempts_in_progress or self.twisted_connectors.in_progress
 
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a connection was lost that is not made again, because ``reconnect`` was False then."""
+        return super().has_given_up or bool(self.twisted_connectors.given_up)
+
+    def connect_given_up(self) -> None:
+        """Make the connections again that were lost while ``reconnect`` was False."""
+        super().connect_given_up()
+        for connector in self.twisted_connectors.given_up:
+            self.connect_again(connector)
+
+    def place_of_server(self) -> str:
+        """Where the endpoint leads, or the connectors, for texts; empty if neither is known."""
+        return super().place_of_server() or self.twisted_connectors.place()
+
     def endpoint_of_lane(self) -> IStreamClientEndpoint | None:
         """Return the endpoint for blocking commands; None if it is not known."""
         return super().endpoint_of_lane() or self.twisted_connectors.endpoint()
@@ -135,9 +152,9 @@ class RedisFactory(Pool, ReconnectingClientFactory):
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
         """An attempt failed; try again after a delay if the factory reconnects."""
-        self.noteReason(reason.getErrorMessage())
+        self.attemptFailed(reason_of(at_place(reason, self.twisted_connectors.place_of(connector))))
         if not self.keeps_trying:
-            self.connectionError(f"Redis error: could not connect: {self.last_reason}")
+            self.connectionError(f"Redis error: could not connect: {named(self.observer.server, self.last_reason)}")
         super().clientConnectionFailed(connector, reason)  # type: ignore[no-untyped-call]
         self.failWaitingInVain()
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import as_text, check_credential
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS, PLAIN_NAMES_KEPT
-from .._types import Argument, Text
+from .._types import Argument, Keys, Text
 from ..batching import (
     Batch,
     Command,
@@ -38,7 +38,9 @@ from ..commands._parts import (
     command_name,
     guarded_arguments,
     longest_wait,
+    may_block,
     refusal,
+    unknown_name,
 )
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
@@ -49,10 +51,13 @@ from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
-from .calls import as_given, call, keys_as_given, lend, time_limit
+from .calls import as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
 from .views import CommandView
 from .whole_pool import tell_all
+
+if TYPE_CHECKING:
+    from ..pubsub.opening import subscriber as _subscriber
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
 
@@ -223,9 +228,12 @@ class ConnectionHandler(Commands):
             lambda connections: self._factory.loggedIn(password, username, connections),
         )
 
+    if TYPE_CHECKING:
+        subscriber = _subscriber  # a room above, ``pubsub``, sets it
+
     # -- transactions and pipelines
 
-    def multi(self, keys: Any = None) -> Deferred[Any]:
+    def multi(self, keys: Keys | None = None) -> Deferred[Any]:
         """Begin a transaction on a connection of its own.
 
         :param keys: keys to watch before MULTI: a key, or an iterable of keys.
@@ -233,7 +241,7 @@ class ConnectionHandler(Commands):
         """
         return self._begin(keys, True)
 
-    def watch(self, keys: Any) -> Deferred[Any]:
+    def watch(self, keys: Keys) -> Deferred[Any]:
         """Begin a transaction by watching keys.
 
         :param keys: a key, or an iterable of keys.
@@ -241,7 +249,7 @@ class ConnectionHandler(Commands):
         """
         return self._begin(keys, False)
 
-    def _begin(self, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin(self, keys: Keys | None, multi: bool) -> Deferred[Any]:
         try:
             keys = None if keys is None and multi else keys_as_given(keys)
         except Exception:
@@ -253,7 +261,7 @@ class ConnectionHandler(Commands):
             getting.addCallback(self._factory.connectionQueue.put)
             raise
 
-    def _begin_on(self, connection: RedisProtocol, keys: Any, multi: bool) -> Deferred[Any]:
+    def _begin_on(self, connection: RedisProtocol, keys: Keys | None, multi: bool) -> Deferred[Any]:
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
@@ -263,7 +271,7 @@ class ConnectionHandler(Commands):
             self._factory.connectionQueue.put(connection)
             raise
 
-    def transaction(self, watch: Any = None) -> TransactionContext:
+    def transaction(self, watch: Keys | None = None) -> TransactionContext:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
 
         :param watch: keys to watch; then ``await t.multi()`` begins to queue. None: MULTI is open at once.
@@ -273,7 +281,7 @@ class ConnectionHandler(Commands):
         """
         return TransactionContext(self, None if watch is None else keys_as_given(watch))
 
-    def transact(self, function: Callable[[Any], Any], *watched: Any, retries: int = 16) -> Deferred[list[Any]]:
+    def transact(self, function: Callable[[Any], Any], *watched: Keys, retries: int = 16) -> Deferred[list[Any]]:
         """Run a transaction; run it again from its beginning if a watched key has changed before EXEC.
 
         Each repeat waits for a random time: up to 2, 4, 8 ... 256 times as long as the last run took, and 10 seconds at
@@ -367,7 +375,7 @@ class ConnectionHandler(Commands):
         return self._when_connected(True, call, name, args, kwargs)
 
     def _run_blocking(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
-        if name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF"):
+        if name in ("wait", "waitaof") or (name == "execute_command" and command_name(args) in ("WAIT", "WAITAOF")):
             # These wait for the writes of their own connection to be replicated, so they need the shared one.
             connection = self._factory.connectionQueue.take_shared()
             if connection is not None:
@@ -386,7 +394,7 @@ class ConnectionHandler(Commands):
                 return fail()
             return self._factory.blockingLane.run(lambda connection: call(connection, name, args, kwargs), timeout)
 
-        def take(connection: RedisProtocol, *more: Any) -> Deferred[Any]:
+        def take(connection: RedisProtocol, *more: object) -> Deferred[Any]:
             return lend(self._factory, connection, call, *more)
 
         return self._when_connected(False, take, name, args, kwargs)
@@ -406,12 +414,16 @@ class ConnectionHandler(Commands):
             getting,
             timeout,
             lambda connection, left: use(connection, name, args, {**kwargs, "timeout": left}),
+            self._factory.why_not_connected,
         )
 
-    # An unknown name never raises on access, as in txredisapi: calling it fails, if the connection has no such method.
+    # For the methods that a program's protocol adds.
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_"):  # also before __init__, as copy.copy() looks them up
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not has_method(self._factory, name):
+            protocol = self._factory.protocol
+            raise unknown_name(self, name, *([protocol] if isinstance(protocol, type) else ()))
         method = getattr(self._factory.protocol, name, None)
         run = self._run_blocking if getattr(method, "_blocking", False) else self._run_shared
 
@@ -439,7 +451,7 @@ class UnixConnectionHandler(ConnectionHandler):
         return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
 
 
-def _socket_path(name: Any) -> str:
+def _socket_path(name: object) -> str:
     return as_text(name)
 
 
@@ -456,7 +468,8 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
 
         @functools.wraps(method)
         def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-            return self._run_blocking(name, args, kwargs)
+            run = self._run_blocking if may_block(method, args, kwargs) else self._run_shared
+            return run(name, args, kwargs)
 
         return run_blocking
 

@@ -28,7 +28,7 @@ def retrying_class(cls: Any) -> Any:
     if not isinstance(cls, type):
         return cls
 
-    def execute_command(self: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self: Any, *args: object, **kwargs: Any) -> Deferred[Any]:
         return self._repeat(args, kwargs, kwargs.pop("retry", False))  # type: ignore[no-any-return]
 
     namespace: dict[str, Any] = {
@@ -44,7 +44,7 @@ def retrying_class(cls: Any) -> Any:
 
 def _repeating(name: str, method: Callable[..., Any], stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def run(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def run(self: ConnectionHandler, *args: object, **kwargs: Any) -> Deferred[Any]:
         if getattr(self._factory.protocol, name, None) is not method:
             return stock(self, *args, **kwargs)  # type: ignore[no-any-return]
         try:

@@ -8,12 +8,13 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from twisted.internet.defer import Deferred
 
 from ..batching import Batch
 from ..commands import Commands
+from ..commands._parts import unknown_name
 from ..inflight import check_timeout
 
 __all__ = ["CommandView"]
@@ -22,7 +23,7 @@ __all__ = ["CommandView"]
 class Host(Protocol):
     """What a view sends its commands with: a handler."""
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command."""
 
     def batch(
@@ -41,7 +42,7 @@ class CommandView(Commands):
     def __repr__(self) -> str:
         return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command with the options of this view; else as the handler's."""
         return self._host.execute_command(*args, **{**kwargs, **self._options})
 
@@ -62,3 +63,8 @@ class CommandView(Commands):
     def withTimeout(self, seconds: float) -> CommandView:
         """As the handler's."""
         return CommandView(self._host, {**self._options, "timeout": check_timeout(seconds)})
+
+    if not TYPE_CHECKING:  # type checkers report an unknown name themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise unknown_name(self, name)

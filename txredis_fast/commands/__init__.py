@@ -7,17 +7,40 @@ host's ``execute_command``. This room neither sends commands nor waits for repli
 from __future__ import annotations
 
 from ._parts import CommandHost, blocking, errors_to_deferred
-from .control import ConnectionCommands, PubSubCommands, ScriptingCommands, SentinelCommands, ServerCommands
+from .control import (
+    ACLCommands,
+    CatalogueCommands,
+    ClientCommands,
+    ClusterCommands,
+    ConfigCommands,
+    ConnectionCommands,
+    FunctionCommands,
+    InspectionCommands,
+    PubSubCommands,
+    ScriptingCommands,
+    SentinelCommands,
+    ServerCommands,
+)
 from .data import (
     BitmapCommands,
     HashCommands,
+    HashFieldCommands,
     HyperLogLogCommands,
     KeyCommands,
+    KeyExpiryCommands,
     ListCommands,
     SetCommands,
     SortedSetCommands,
     StringCommands,
+    VectorSetCommands,
 )
+from .sorted_sets import (
+    GeoCommands,
+    SortedSetCombiningCommands,
+    SortedSetPoppingCommands,
+    SortedSetRangeCommands,
+)
+from .streams import StreamCommands, StreamGroupCommands
 
 __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 
@@ -25,16 +48,32 @@ __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 class Commands(
     StringCommands,
     KeyCommands,
+    KeyExpiryCommands,
     HashCommands,
+    HashFieldCommands,
     ListCommands,
     SetCommands,
     SortedSetCommands,
+    SortedSetPoppingCommands,
+    SortedSetRangeCommands,
+    SortedSetCombiningCommands,
+    GeoCommands,
+    VectorSetCommands,
     BitmapCommands,
     HyperLogLogCommands,
+    StreamCommands,
+    StreamGroupCommands,
     ScriptingCommands,
+    FunctionCommands,
     PubSubCommands,
     ConnectionCommands,
+    ClientCommands,
     ServerCommands,
+    ConfigCommands,
+    ACLCommands,
+    InspectionCommands,
+    CatalogueCommands,
+    ClusterCommands,
     SentinelCommands,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.

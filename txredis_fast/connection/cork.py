@@ -30,7 +30,7 @@ class CorkEvent(enum.Enum):
 
     __hash__ = object.__hash__
 
-    HOLD = "hold"  # a delivery of replies, a burst or a block begins
+    HOLD = "hold"  # a block begins, or a callback of a reply or a burst sends its first command
     WRITTEN = "written"  # the collected commands are written; with nested holders, by the first that ends
     OVERFLOW = "overflow"  # the collected commands exceed one write; a producer writes them
     DRAINED = "drained"  # the producer has written everything

@@ -30,7 +30,7 @@ class LineReceiver(Protocol, _PauseableMixin):
     MAX_LENGTH = 16384
     _line_buffer = b""
 
-    def callLater(self, delay: float, function: Callable[..., object], *args: Any, **kwargs: Any) -> IDelayedCall:
+    def callLater(self, delay: float, function: Callable[..., object], *args: object, **kwargs: object) -> IDelayedCall:
         """Call a function in ``delay`` seconds. Patch it, on the class or an instance, to use another clock."""
         return current_reactor().callLater(delay, function, *args, **kwargs)  # type: ignore[no-any-return]
 

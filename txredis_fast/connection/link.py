@@ -80,7 +80,7 @@ class Link(Lifecycle):
         """Make the life of a protocol's connection, and its parts."""
         self.writing = Writing(self)
         self.reading = Reading(self)
-        super().__init__(RequestQueue(self.writing.write_in_burst, self.abort, self.tear, self.progress))
+        super().__init__(RequestQueue(self.writing.write_with_others, self.abort, self.tear, self.progress))
         self.protocol = protocol
         self._scope: Transaction | Pipeline | None = None
         self.pushes = Pushes(protocol)

@@ -119,7 +119,7 @@ class OwnScope(Commands):
     def _scope_ended(self, connection: object) -> None:
         self.link.scope = None
 
-    def _send_outside_scope(self, *args: Any, **kwargs: Any) -> Deferred[Result]:
+    def _send_outside_scope(self, *args: object, **kwargs: Any) -> Deferred[Result]:
         scope, self.link.scope = self.link.scope, None
         try:
             return self.link.execute_stock(*args, **kwargs)

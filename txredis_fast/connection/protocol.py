@@ -322,7 +322,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     @compiled_fast_path
     def execute_command(
         self,
-        *args: Any,
+        *args: object,
         post_proc: PostProc | None = None,
         apply_timeout: bool = True,
         blocking: bool = False,
@@ -437,7 +437,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         deferred.errback(CancelledError())
         self.link.abort(ConnectionError("a blocking command was cancelled"))
 
-    def _build_command(self, *args: Any, **kwargs: Any) -> bytes:
+    def _build_command(self, *args: object, **kwargs: Any) -> bytes:
         return encode_command(args, self.charset, self.errors, self.strict)
 
 

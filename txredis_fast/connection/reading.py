@@ -43,18 +43,16 @@ class Reading:
 
     :ivar reader: the parser; None before the first byte.
     :ivar flood: the backlog being parsed over several reactor turns, or None.
-    :ivar delivering: whether replies are being delivered; commands that their callbacks send are then corked.
     :ivar refused: whether the server has refused the connection.
     """
 
-    __slots__ = ("_link", "delivering", "flood", "reader", "refused")
+    __slots__ = ("_link", "flood", "reader", "refused")
 
     def __init__(self, link: Link) -> None:
         """Make the reading side of a connection."""
         self._link = link
         self.reader: Reader | None = None
         self.flood: Flood | None = None
-        self.delivering = False
         self.refused = False
 
     def receive(self, data: bytes) -> None:
@@ -117,11 +115,10 @@ class Reading:
     def deliver(self, reader: Reader) -> None:
         """Deliver every complete reply, then write the commands that their callbacks have sent, together."""
         link = self._link
-        requests, writing = link.requests, link.writing
-        nested = self.delivering  # a fake transport answers inside its write()
+        requests = link.requests
+        nested = requests.delivering  # a fake transport answers inside its write()
         try:
-            self.delivering = True
-            writing.hold()
+            requests.delivering = True
             try:
                 link.protocol.deliverReplies(reader)
             except ProtocolError as error:
@@ -129,14 +126,15 @@ class Reading:
             if not nested:
                 if requests.full and requests.has_room() and link.on_room is not None:
                     link.on_room(link.protocol)  # commands that this sends go out in the same write
-                self.delivering = False
-                writing.flush()
+                requests.delivering = False
+                if requests.outgoing is not None:
+                    link.writing.flush()
                 if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
                     link.on_busy(link.protocol)
                 if link.state is DRAINING:
                     link.close_if_idle()
         except BaseException as error:
-            self.delivering = nested
+            requests.delivering = nested
             link.tear(error)
             raise
 

@@ -1,7 +1,7 @@
 """The writing side of one connection: write commands at once, corked in one write, or in pieces by a producer.
 
 :class:`Writing` alone changes the cork's state and ``requests.outgoing``, the list of corked commands. That list is
-None while commands are written at once.
+None while none is collected.
 This module must not know of commands, nor of replies.
 """
 
@@ -50,14 +50,19 @@ class Writing:
         requests.transport = transport
         requests.send_now = direct_sender(transport)
 
-    def write_in_burst(self, data: bytes) -> None:
-        """Write a command issued outside reply delivery while more than ``BURST_MIN_REQUESTS`` are in flight.
+    def write_with_others(self, data: bytes) -> None:
+        """Collect a command that is probably one of many, to save calls of ``transport.write``.
 
-        Such a command is probably one of a burst. It is collected with the rest of the burst until the next turn of the
-        reactor, which saves calls of ``transport.write``.
+        A command that a callback of a reply sends is written when the delivery of replies ends. If more than
+        ``BURST_MIN_REQUESTS`` are in flight, it is probably one of a burst, and is written in the next turn of the
+        reactor; or at once, where the transport has no reactor.
         """
         link = self._link
         requests = link.requests
+        if requests.delivering:
+            requests.outgoing = [data]
+            self.state = CORKED
+            return
         transport: Any = requests.transport
         if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
@@ -67,13 +72,6 @@ class Writing:
             transport.reactor.callLater(0, self.flush)
         else:
             transport.write(data)
-
-    def hold(self) -> None:
-        """Collect all further commands, until :meth:`flush`."""
-        requests = self._link.requests
-        if requests.outgoing is None:
-            requests.outgoing = []
-            self.state = CORKED
 
     def flush(self) -> None:
         """Write the collected commands, or leave them to a producer if they exceed one write."""
@@ -104,14 +102,16 @@ class Writing:
     @contextlib.contextmanager
     def corked(self) -> Generator[None, None, None]:
         """Collect the commands of the block, and write them together at its end. Blocks may be nested."""
-        if self._link.requests.outgoing is not None:
+        requests = self._link.requests
+        if requests.outgoing is not None or requests.delivering:
             yield
             return
         try:
-            self.hold()
+            requests.outgoing = []
+            self._enter(HOLD)
             yield
         except BaseException as error:
-            if self._link.requests.outgoing:
+            if requests.outgoing:
                 self._link.tear(error)  # these commands are never written
             self._let_through(WRITTEN)
             raise
@@ -142,7 +142,7 @@ class Writing:
     def _all_written(self) -> None:
         self._outlet = None
         # A fake transport answers inside its write(), and callbacks then send more; their delivery flushes it.
-        if self._link.reading.delivering or self._link.requests.outgoing:
+        if self._link.requests.delivering or self._link.requests.outgoing:
             self._enter(DRAINED_HELD)
         else:
             self._let_through(DRAINED)

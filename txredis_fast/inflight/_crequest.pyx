@@ -188,6 +188,7 @@ cdef class RequestQueue:
     cdef public object reply_timeout
     cdef readonly bint full
     cdef public bint accepting
+    cdef public bint delivering
     cdef public bint stopped
     cdef public bint torn
     cdef readonly long long sent
@@ -212,6 +213,7 @@ cdef class RequestQueue:
         self.reply_timeout = None
         self.full = False
         self.accepting = False
+        self.delivering = False
         self.stopped = False
         self.torn = False
         self._max_in_flight = self._max_bytes = maxsize
@@ -251,7 +253,7 @@ cdef class RequestQueue:
         self.bytes_in_flight += size
         if self.outgoing is not None:
             (<list?>self.outgoing).append(data)
-        elif self.transport is None or len(self.waiting) > _BURST:
+        elif self.delivering or self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
         elif self.send_now is not None and len(self.waiting) == 1:
             self.send_now(data)

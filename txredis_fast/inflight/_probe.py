@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 __all__ = ["answering_coroutine", "answering_generator", "story", "yields"]
 
 
-def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callbacks: str) -> Any:
+def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callbacks: str) -> object:
     """Fire Deferreds in all ways that ``_cdeferred`` distinguishes.
 
     :param make: makes a Deferred; takes its canceller.
@@ -72,7 +72,7 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
     return seen
 
 
-def yields(*values: Any) -> Generator[Any, Any, Any]:
+def yields(*values: object) -> Generator[Any, Any, Any]:
     """Yield values, and return the result of the last one."""
     got = None
     for value in values:
@@ -94,10 +94,10 @@ def answering_generator() -> Generator[Any, Any, str]:
 class _Answers(Coroutine[Any, Any, str]):
     """A coroutine that is no native coroutine object, as in compiled code."""
 
-    def send(self, value: Any) -> Any:
+    def send(self, value: object) -> object:
         raise StopIteration("of an object")
 
-    def throw(self, *error: Any) -> Any:
+    def throw(self, *error: Any) -> object:
         raise error[0]
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class _Answers(Coroutine[Any, Any, str]):
 
 
 def _coroutine(awaited: Sequence[Deferred[Any]], seen: list[Any]) -> Deferred[Any]:
-    async def run() -> Any:
+    async def run() -> object:
         for number, deferred in enumerate(awaited):
             value = await deferred
             seen.append((number, value))

@@ -229,8 +229,9 @@ class RequestQueue:
     fails every request that is left.
 
     :ivar waiting: the queue itself; the next reply belongs to ``waiting[0]``.
-    :ivar outgoing: commands collected for one write; None: each command is written at once.
+    :ivar outgoing: commands collected for one write; None: each command is written at once, or passed to ``write``.
     :ivar message_kind: type byte of the messages that :meth:`deliver_messages` delivers; None: it delivers none.
+    :ivar delivering: whether replies are being delivered; ``write`` then begins ``outgoing``.
     :ivar transport: transport that commands are written to at once; None: ``write`` writes them.
     :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
     :ivar charset: charset of the connection; see ``ConnectionOptions``.
@@ -260,6 +261,7 @@ class RequestQueue:
         "bytes_out",
         "cancelled",
         "charset",
+        "delivering",
         "full",
         "in_flight",
         "message_kind",
@@ -282,7 +284,8 @@ class RequestQueue:
     ) -> None:
         """Make the queue of a connection.
 
-        :param write: writes a command if ``transport`` is None, or more than ``BURST_MIN_REQUESTS`` are in flight.
+        :param write: writes or collects a command if ``transport`` is None, replies are being delivered, or more than
+            ``BURST_MIN_REQUESTS`` are in flight.
         :param on_overdue: called with the error when a request's deadline has passed; it must close the connection.
         :param tear: called with the exception that has interrupted a change; it must close the connection. None:
             ``on_overdue``.
@@ -290,6 +293,7 @@ class RequestQueue:
         """
         self.waiting: deque[Request | BatchRequest] = deque()
         self.outgoing: list[bytes] | None = None
+        self.delivering = False
         self.message_kind: bytes | None = None
         self.transport: ITransport | None = None
         self.send_now: Callable[[bytes], object] | None = None
@@ -380,7 +384,7 @@ class RequestQueue:
         self.bytes_in_flight += size
         if self.outgoing is not None:
             self.outgoing.append(data)
-        elif self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
+        elif self.delivering or self.transport is None or len(self.waiting) > BURST_MIN_REQUESTS:
             self._write(data)
         elif len(self.waiting) == 1 and self.send_now is not None:
             self.send_now(data)  # alone in flight, so probably no burst to be collected
@@ -438,7 +442,7 @@ class RequestQueue:
         :raises ProtocolError: the received bytes are not RESP.
         """
         get = reader.get
-        while not self.stopped:
+        while reader.buffered and not self.stopped:  # the compiled twin, where a call costs less, asks get() instead
             waiting = self.waiting
             request = waiting[0] if waiting else None
             if take_reply is None and isinstance(request, BatchRequest) and self.owed and request.plain:

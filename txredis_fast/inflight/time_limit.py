@@ -94,13 +94,17 @@ class TimeLimit:
 
 
 def within(
-    getting: Deferred[_Connection], timeout: float, use: Callable[[_Connection, float], Result]
+    getting: Deferred[_Connection],
+    timeout: float,
+    use: Callable[[_Connection, float], Result],
+    why: Callable[[], str],
 ) -> Deferred[Result]:
     """Wait for a connection at most ``timeout`` seconds, then use it.
 
     :param getting: fires with the connection; is cancelled when the time is up.
     :param timeout: in seconds.
     :param use: called with the connection and the remaining seconds.
+    :param why: returns the text for a caller that got no connection.
     :returns: fires with the result of ``use``; fails with :exc:`NotSentError` if the time is up before that.
     """
     reactor = current_reactor()
@@ -121,7 +125,7 @@ def within(
     def failed(failure: Failure) -> Failure:
         limit.stop()
         if is_over and failure.check(CancelledError):
-            raise NotSentError(f"Not connected: no connection was free within {timeout} seconds")
+            raise NotSentError(f"{why()} (no connection was free within {timeout} seconds)")
         return failure
 
     return getting.addCallbacks(got, failed)

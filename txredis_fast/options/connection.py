@@ -59,10 +59,10 @@ DEFAULT_BLOCKING_CONNECTIONS = 32
 DEFAULT_MAX_IN_FLIGHT = 100_000
 DEFAULT_MAX_QUEUED_BYTES = 256 * 1024 * 1024
 
-#: Options that mean nothing without TLS.
+#: Options that require TLS.
 TLS_DETAILS = ("tls_ca", "tls_certificate", "tls_key", "tls_host")
 
-#: Options that say how to encrypt.
+#: All options of encryption.
 TLS_OPTIONS = ("ssl_context_factory", "tls", *TLS_DETAILS)
 
 
@@ -73,19 +73,19 @@ def _named(limits: Mapping[str, str]) -> str:
 @documented
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConnectionOptions:
-    """The options that all constructors share. Immutable; its repr leaves passwords, keys and certificates out.
+    """The options that all constructors share. Immutable; its repr omits passwords, keys and certificates.
 
-    Each constructor, factory and URL takes these by keyword and judges them at once. Times are seconds, as an int, a
-    float or a ``datetime.timedelta``.
+    Constructors and factories take them as keyword arguments, and a URL in its query. Each value is validated at once.
+    Times are seconds, as an int, a float or a ``datetime.timedelta``.
 
-    :raises ValueError: an option is of a wrong type or out of its range; the error names it.
+    :raises ValueError: an option has a wrong type or is out of range; the error names the option.
     """
 
     dbid: int | None = option(
         None,
         check=check_dbid,
         read=readers.read_dbid,
-        doc="""Number of the database that each new connection SELECTs. None: the server's default, 0.""",
+        doc="""Number of the database that each new connection selects (SELECT). None: the server's default, 0.""",
     )
     poolsize: int = option(
         1,
@@ -103,40 +103,40 @@ class ConnectionOptions:
         "utf-8",
         check=check_charset,
         read=readers.read_charset,
-        doc="""Encoding of str arguments and of replies; it must contain ASCII. A reply that cannot be decoded stays
-        bytes. None: replies are bytes, and str arguments are sent as UTF-8.""",
+        doc="""Encoding of str arguments and of replies; a superset of ASCII. A reply that it cannot decode stays bytes.
+        None: replies are bytes, and str arguments are sent as UTF-8.""",
     )
     username: Credential | None = option(
         None,
         check=check_credential,
-        doc="""ACL user (Redis 6 and later) for AUTH on each new connection, as str, bytes or int, or as a function that
-        returns it, as for ``password``. Without a password, AUTH sends an empty one. None or "": the user
+        doc="""ACL user (Redis 6 and later) for AUTH on each new connection: str, bytes or int, or a function that
+        returns it, as for ``password``. If there is no password, AUTH sends an empty one. None or "": the user
         ``default``.""",
     )
     password: Credential | None = option(
         None,
         check=check_credential,
         secret=True,
-        doc="""Password for AUTH on each new connection, as str, bytes or int; text is sent as UTF-8 whatever the
-        charset. Or a function without arguments, which is called for each new connection and returns the password or
-        a Deferred that fires with it, or a coroutine function: for tokens that expire. The call is part of the
-        handshake, which ``connectTimeout`` bounds (30 seconds if that is None); an attempt to connect ends if the
-        function raises or returns anything else. None: no AUTH, unless there is a user.""",
+        doc="""Password for AUTH on each new connection: str, bytes or int; a str is sent as UTF-8, whatever ``charset``
+        is. For tokens that expire: a function without arguments, called for each new connection, that returns the
+        password or a Deferred of it, or a coroutine function. The call is part of the handshake, so ``connectTimeout``
+        limits it (None: 30 seconds). If the function raises or returns another type, the attempt to connect fails.
+        None: no AUTH, unless ``username`` is set.""",
     )
     clientName: str | None = option(
         None,
         check=check_client_name,
         read=check_client_name,
-        doc="""Name of each connection in the server's ``CLIENT LIST`` and log, sent with CLIENT SETNAME: visible ASCII
-        characters without spaces. CLIENT SETINFO then names this library, too. A server that refuses either command
-        is used all the same. None: neither command is sent.""",
+        doc="""Name of each connection in the server's ``CLIENT LIST`` and log: visible ASCII characters without spaces.
+        The handshake sends it with CLIENT SETNAME, and the name of this library with CLIENT SETINFO. The connection is
+        used even if the server refuses these commands. None: neither is sent.""",
     )
     tls: bool = option(
         False,
         check=check_flag,
         read=readers.read_bool,
-        doc="""True (or a ``rediss://`` URL): TLS 1.2 or later that verifies the certificate chain and the host name;
-        nothing switches the verification off. Needs the extra ``tls``.""",
+        doc="""True, or a ``rediss://`` URL: encrypt with TLS 1.2 or later, and verify the certificate chain and the
+        host name. The verification cannot be turned off. Needs the extra ``tls``.""",
     )
     tls_ca: PEM | None = option(
         None,
@@ -149,16 +149,16 @@ class ConnectionOptions:
         check=check_pem,
         read=readers.read_text,
         secret=True,
-        doc="""Certificate of the client with its chain after it, if the server asks for one: path of a PEM file, or PEM
-        as bytes.""",
+        doc="""Certificate of the client, followed by its chain, for a server that requires one: path of a PEM file, or
+        PEM as bytes.""",
     )
     tls_key: PEM | None = option(
         None,
         check=check_pem,
         read=readers.read_text,
         secret=True,
-        doc="""Private key of the client's certificate, not encrypted: path of a PEM file, or PEM as bytes. None: the
-        key is in ``tls_certificate``.""",
+        doc="""Private key of the client's certificate, without a passphrase: path of a PEM file, or PEM as bytes. None:
+        the key is in ``tls_certificate``.""",
     )
     tls_host: str | None = option(
         None,
@@ -169,22 +169,23 @@ class ConnectionOptions:
     ssl_context_factory: object = option(
         False,
         check=check_context_factory,
-        doc="""True: the same as ``tls=True``. Or the program's own Twisted context factory or
-        ``IOpenSSLClientConnectionCreator``, which then decides what is verified. Needs the extra ``tls``.""",
+        doc="""txredisapi's option of TLS. True: the same as ``tls=True``. A Twisted context factory or an
+        ``IOpenSSLClientConnectionCreator`` of the program: it decides what is verified. False: see ``tls``. Needs the
+        extra ``tls``.""",
     )
     connectTimeout: float | None = option(
         None,
         check=seconds_or_none(above_zero=True),
         read=readers.read_seconds_or_none,
-        doc=f"""Seconds for one attempt to connect, above 0, and again for the handshake after it. None:
-        {CONNECT_TIMEOUT_SECONDS}; through Sentinels, 10.""",
+        doc=f"""Time limit of one attempt to connect in seconds, above 0. The handshake after it has the same limit
+        again. None: {CONNECT_TIMEOUT_SECONDS}, or 10 for a server that Sentinels find.""",
     )
     replyTimeout: float | None = option(
         None,
         check=seconds_or_none(),
         read=readers.read_seconds_or_none,
-        doc="""Seconds to wait for a reply. Then the command fails with ``ReplyTimeoutError``, and its connection is
-        closed. None: no limit.""",
+        doc="""Time limit of a reply in seconds. After that the command fails with ``ReplyTimeoutError``, and its
+        connection is closed. None or 0: no limit.""",
     )
     poolTimeout: PoolTimeout = option(
         "default",
@@ -198,9 +199,10 @@ class ConnectionOptions:
         None,
         check=seconds_or_none(),
         read=readers.read_seconds_or_none,
-        doc="""Seconds of idleness after which a connection is sent a PING, and seconds without progress after which a
-        connection that owes a reply counts as dead: it is closed and replaced. Must be longer than the slowest command;
-        blocking commands do not count. TCP keep-alive gets the same interval. None or 0: no health check.""",
+        doc="""Interval of the health check in seconds. A connection that is idle for so long gets a PING. A connection
+        that has commands in flight and receives nothing for so long is considered dead: it is closed and replaced.
+        Choose a time longer than the slowest command; blocking commands are exempt. TCP keep-alive gets the same
+        interval. None or 0: no health check.""",
     )
     disconnectTimeout: float = option(
         5.0,
@@ -221,49 +223,49 @@ class ConnectionOptions:
         DEFAULT_MAX_IN_FLIGHT,
         check=count_or_none(1),
         read=readers.read_count_or_none,
-        doc="""Number of commands that one connection may have in flight (accepted, and not yet answered), each command
-        of a batch counted. A full connection accepts no further command until replies arrive; the last batch may go
-        beyond the limit. A transaction's own commands do not count. None: no limit.""",
+        doc="""Maximum number of commands in flight on one connection (accepted, and not yet answered). Each command of
+        a batch counts; one batch may exceed the limit. A full connection accepts no further command until replies
+        arrive; ``whenFull`` says what happens then, also to the commands of a transaction. None: no limit.""",
     )
     maxQueuedBytes: int | None = option(
         DEFAULT_MAX_QUEUED_BYTES,
         check=count_or_none(1),
         read=readers.read_count_or_none,
-        doc="""The same limit in bytes: of commands that one connection has not written yet, or that are not answered
-        yet. None: no limit.""",
+        doc="""The same limit in bytes: the total size of the commands in flight on one connection, whether they are
+        written yet or not. None: no limit.""",
         default_text="256 MiB",
     )
     whenFull: WhenFull = option(
         "wait",
         check=check_when_full,
         read=readers.read_when_full,
-        doc="""What a command does if every free connection is full (``maxInFlight``, ``maxQueuedBytes``). "wait": it
-        waits its turn, at most ``poolTimeout``. "fail": it fails at once with ``QueueFullError``. A transaction waits
-        for a connection with room. Its own commands, on a connection that nobody else uses, never wait: they are sent
-        ("wait") or fail ("fail"), and after a failure the transaction is not executed.""",
+        doc="""What happens to a command if every free connection is full (``maxInFlight``, ``maxQueuedBytes``). "wait":
+        it waits its turn, at most ``poolTimeout``. "fail": it fails at once with ``QueueFullError``. A transaction has
+        a connection to itself, and begins by waiting for one that is not full. Its commands never wait: with "wait"
+        they are sent beyond the limit; with "fail" they fail, and the transaction is not executed.""",
     )
     onUnclaimedReply: UnclaimedReply | None = option(
         None,
         check=check_callable,
-        doc="""Function for elements that nobody waits for any more, called as ``onUnclaimedReply(command, reply)``: the
-        server took an element for a blocking command, but the command was cancelled or its time limit had passed. Put
-        the element back, or use it. ``command`` is the tuple that was sent. None: the element is lost, and a warning
+        doc="""Function that receives elements without a caller: the server has removed an element for a blocking
+        command (BLPOP ...) that was cancelled or timed out meanwhile. Called as ``onUnclaimedReply(command, reply)``;
+        ``command`` is the tuple that was sent. It may put the element back. None: the element is lost, and a warning
         without its content is logged.""",
     )
     retry: RetryPolicy | None = option(
         None,
         check=check_retry,
-        doc="""Which failed commands are sent again, how often and when: a ``RetryPolicy``. None: only those that the
-        program marks (``rc.retrying``).""",
+        doc="""Which failed commands are sent again, how often and when: a ``RetryPolicy``. None: only those that are
+        called through ``rc.retrying``.""",
     )
     convertNumbers: ConvertNumbers = option(
         True,
         check=check_convert_numbers,
         read=readers.read_convert_numbers,
-        doc="""How bulk strings become numbers. True: ``[+-]?[0-9]+`` becomes int, and a decimal fraction float.
-        "exact": only text that the number reproduces (``007``, ``1.10`` and ``1.0`` stay text), so that different
-        members of a set and fields of a hash stay different. False: never. For one reply,
-        ``rc.raw.get(key)`` returns the bytes as they arrived.""",
+        doc="""Which bulk strings become numbers. True: ``[+-]?[0-9]+`` becomes an int, and a decimal fraction a float.
+        "exact": only if formatting the number gives the same text (``007``, ``1.10`` and ``1.0`` stay text), so that
+        different members of a set and fields of a hash stay different. False: none. ``rc.raw.get(key)`` returns a
+        single reply as bytes.""",
     )
     strict: bool = option(
         False,
@@ -275,15 +277,16 @@ class ConnectionOptions:
     hooks: Sequence[CommandHook] = option(
         (),
         check=check_hooks,
-        doc="""Objects whose ``command_started`` and ``command_ended`` are called around every command; see
-        ``CommandHook``. An empty sequence costs nothing.""",
+        doc="""Objects whose methods ``command_started`` and ``command_ended`` are called around every command; see
+        ``CommandHook``. Without hooks there is no cost.""",
     )
     slowCommandThreshold: float | None = option(
         None,
         check=seconds_or_none(),
         read=readers.read_seconds_or_none,
-        doc="""Seconds from which on a command is logged as slow, and so is its wait for a connection. The log has the
-        command's name and number of arguments, no argument. Blocking commands are never logged. None: no log.""",
+        doc="""Commands that take at least so many seconds are logged as slow; so are waits for a connection. The log
+        has the command's name and the number of its arguments, but no argument. Blocking commands are not logged.
+        None: no log.""",
     )
     limits: Mapping[str, int] = option(
         {},
@@ -294,18 +297,18 @@ class ConnectionOptions:
     )
 
     def __post_init__(self) -> None:
-        """Judge every value once, and keep it as the package uses it."""
+        """Validate every value once, and store it in the form that the package uses."""
         judge(self)
         self._check_tls()
 
     def _check_tls(self) -> None:
         if self.tls and not (self.ssl_context_factory is False or self.ssl_context_factory is True):
-            raise ValueError("tls and an ssl_context_factory of your own exclude each other")
+            raise ValueError("tls=True and an ssl_context_factory of your own exclude each other; give one of them")
         given = [name for name in TLS_DETAILS if getattr(self, name) is not None]
         if given and not (self.tls or self.ssl_context_factory is True):
             raise ValueError(f"{', '.join(given)} without tls=True: the connection would not be encrypted")
         if self.tls_key is not None and self.tls_certificate is None:
-            raise ValueError("tls_key without tls_certificate")
+            raise ValueError("tls_key without tls_certificate: a private key belongs to a certificate; give both")
 
     @property
     def tls_context(self) -> object:
@@ -333,8 +336,8 @@ OPTIONS = options_of(ConnectionOptions)
 
 
 def check_option(name: str, value: object) -> Any:
-    """Judge one option by itself; returns it as the package uses it.
+    """Validate one option; returns its value in the form that the package uses.
 
-    :raises ValueError: it is of a wrong type or out of its range.
+    :raises ValueError: the value has a wrong type or is out of range.
     """
     return OPTIONS[name].check(name, value)

@@ -1,4 +1,4 @@
-"""The table of the options that a dataclass declares, for documents, in reStructuredText.
+"""Generates the documentation's table of options, in reStructuredText, from the dataclass that declares them.
 
 This module must not know any single option.
 """
@@ -13,12 +13,12 @@ from .option import options_of
 
 __all__ = ["option_table"]
 
-#: Columns of a line of a document.
+#: Columns of a line of the table.
 _WIDTH = 120
 
 
 def option_table(declaring: Any) -> str:
-    """Write the table of all options that a dataclass declares, in their order: name, default, meaning."""
+    """Return the table of a dataclass' options in the order of declaration: name, default, meaning."""
     return "\n".join(_lines(declaring)) + "\n"
 
 

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
-from .._checks import Credential
+from .._checks import Credential, nearest
 from ..transport import PEM
 from .checks import ConvertNumbers, PoolTimeout, WhenFull
 from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
@@ -141,7 +141,9 @@ def refuse_others(taker: str, keywords: Mapping[str, object], taken: type) -> No
     """
     for name in keywords:
         if name not in taken.__annotations__:
-            raise TypeError(f"{taker} got an unexpected keyword argument {name!r}")
+            close = nearest(name, taken.__annotations__)
+            advice = f"; the nearest: {', '.join(close)}" if close else ""
+            raise TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")
 
 
 def shows_options(taken: type) -> Callable[[F], F]:

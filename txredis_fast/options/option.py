@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
+import sys
 import textwrap
+import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 __all__ = ["Check", "Option", "Reader", "documented", "judge", "option", "options_of"]
 
@@ -92,6 +95,26 @@ def documented(cls: type[T]) -> type[T]:
     return cls
 
 
+#: How ``help()`` writes types whose own name says less.
+_TYPE_NAMES = {"NoneType": "None", "Callable": "function"}
+
+
+def _in_words(annotation: str, names: Mapping[str, object]) -> str:
+    """Write an annotation with each alias (``WhenFull``) replaced by what it stands for (``'wait' | 'fail'``)."""
+    return re.sub(
+        r"\w+", lambda word: _spelled(names[word[0]]) if get_origin(names.get(word[0])) else word[0], annotation
+    )
+
+
+def _spelled(value: Any) -> str:
+    if get_origin(value) in (Union, types.UnionType):
+        return " | ".join(map(_spelled, get_args(value)))
+    if get_origin(value) is Literal:
+        return " | ".join(map(repr, get_args(value)))
+    name: str = value.__name__
+    return _TYPE_NAMES.get(name, name)
+
+
 def _parameters(cls: Any) -> Iterator[str]:
     for field in dataclasses.fields(cls):
         declared: Option = field.metadata[Option]
@@ -99,4 +122,4 @@ def _parameters(cls: Any) -> Iterator[str]:
         yield from textwrap.wrap(
             text, _HELP_WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
         )
-        yield f":type {field.name}: {field.type}"
+        yield f":type {field.name}: {_in_words(str(field.type), vars(sys.modules[cls.__module__]))}"

@@ -5,6 +5,7 @@ This room must not know of commands, nor of what a program holds.
 
 from __future__ import annotations
 
+from .backoff import Reconnect
 from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
 from .health import HealthChecks, keep_alive
@@ -17,5 +18,6 @@ __all__ = [
     "HealthChecks",
     "Pool",
     "PoolSlot",
+    "Reconnect",
     "keep_alive",
 ]

@@ -1,4 +1,4 @@
-"""When a lost connection is made again: the back-off of a pool.
+"""Whether and when a lost connection is made again: the switch of a pool, and its back-off.
 
 The delay starts anew only after a connection proved usable, else a server that accepts connections and drops them
 would get attempts at full pace. The delay is random, else a thousand clients that lose one server in the same instant
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -18,7 +19,10 @@ from .._checks import number_or
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
 
-__all__ = ["Backoff"]
+if TYPE_CHECKING:
+    from .pool import Pool
+
+__all__ = ["Backoff", "Reconnect"]
 
 
 class Backoff:
@@ -91,3 +95,26 @@ class Backoff:
         """The time, in the reactor's seconds."""
         seconds: float = (self.clock or current_reactor()).seconds()
         return seconds
+
+
+class Reconnect:
+    """The attribute of a pool that says whether lost connections are made again; programs set it at any time.
+
+    The pool is told when it is set (:meth:`.Pool.reconnect_changed`). The value is stored in the pool's ``__dict__``.
+
+    :param default: the value on the class, and of a pool that has not set it.
+    """
+
+    def __init__(self, default: object) -> None:
+        self._default = default
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, pool: Pool | None, owner: type[Pool] | None = None) -> object:
+        return self._default if pool is None else vars(pool).get(self._name, self._default)
+
+    def __set__(self, pool: Pool, value: object) -> None:
+        vars(pool)[self._name] = value
+        pool.reconnect_changed()

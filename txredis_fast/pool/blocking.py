@@ -41,7 +41,7 @@ from .._tunables import BLOCKING_IDLE_SECONDS, CONNECT_TIMEOUT_SECONDS
 from ..commands._parts import command_name, is_read_only
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..transport import cancel_timer, connect_for
+from ..transport import cancel_timer, connect_for, reason_of
 from .blocking_command import BlockingCommand
 from .dispatch import ConnectionQueue
 from .slot import PoolProtocols
@@ -112,7 +112,7 @@ class BlockingLane:
     def get(self) -> Deferred[RedisProtocol]:
         """Fires with a connection, which is the caller's alone until :meth:`put`."""
         if self._closing or not self._factory.may_wait:
-            return fail(NotSentError("Not connected"))
+            return fail(NotSentError(self._factory.why_not_connected()))
         getting = self._queue.get()
         self.waiting += 1
         try:
@@ -165,7 +165,7 @@ class BlockingLane:
         if len(self.connections) >= self._limit:
             return f"Not connected: all {self._limit} connections for blocking commands are taken"
         if self._failures and self._last_reason:
-            return f"Not connected: {self._last_reason}"
+            return str(self._factory.why_not_connected(self._last_reason))
         return str(self._factory.why_not_connected())
 
     # -- making and losing connections
@@ -192,8 +192,8 @@ class BlockingLane:
             self._attempts.discard(attempt)  # an attempt that stays in the set keeps others from being begun
             raise
         if isinstance(result, Failure) and not self._closing:
-            self._last_reason = result.getErrorMessage()
-            self._factory.noteReason(self._last_reason)
+            self._last_reason = reason_of(result)
+            self._factory.attemptFailed(self._last_reason)
             self._failed()
         self._tell_if_closed()
 

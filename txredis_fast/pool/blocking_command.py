@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import UNBLOCK_DELAY_SECONDS, UNBLOCK_MAX_TRIES
+from .._types import Result
 from ..commands._parts import BLOCKING, command_name
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
@@ -103,7 +104,7 @@ class BlockingCommand:
             self._answered(failure)
         return failure
 
-    def _answered(self, result: Any) -> None:
+    def _answered(self, result: Result) -> None:
         given_up = self.state not in (_WAITING, _SENT)
         try:
             self._enter(BlockingEvent.REPLY)
@@ -125,7 +126,7 @@ class BlockingCommand:
                         self.deferred.callback(result)
                     raise
 
-    def _replies(self, result: Any) -> list[tuple[Any, Any]]:
+    def _replies(self, result: Result) -> list[tuple[Any, Any]]:
         if self._batch is None:
             return [(self._connection.link.blocking_command, result)]
         replies = zip(self._batch, result if isinstance(result, list) else (), strict=False)

@@ -14,7 +14,6 @@ import itertools
 import math
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -196,7 +195,7 @@ def _how_much_has_come(connection: RedisProtocol) -> tuple[int, int]:
     return (0, 0) if reader is None else (reader.fed, reader.awaited)
 
 
-def keep_alive(transport: Any, interval: float) -> None:
+def keep_alive(transport: object, interval: float) -> None:
     """Turn on TCP keepalive, with times that fit the interval where the platform has options for them.
 
     It also works while a blocking command waits, when no PING is sent.
@@ -221,7 +220,7 @@ def keep_alive(transport: Any, interval: float) -> None:
                 connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _socket_of(transport: Any) -> socket.socket | None:
+def _socket_of(transport: object) -> socket.socket | None:
     while transport is not None:
         connected = getattr(transport, "socket", None)
         if isinstance(connected, socket.socket):

@@ -15,24 +15,23 @@ This module must not know single commands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
-from twisted.python import log
 from twisted.python.failure import Failure
 
-from .._checks import check_seconds, check_truth, seconds_or, shown
-from .._reactor import current_reactor
+from .._checks import as_text, check_seconds, check_truth, seconds_or, shown
+from .._reactor import current_reactor, is_stopping
 from .._roles import Rounds
 from .._tunables import BLOCKING_IDLE_SECONDS
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, ResponseError
 from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
 from ..telemetry import Observer, Stats
-from ..transport import guard_connection
-from .backoff import Backoff
+from ..transport import guard_connection, name_of_peer, named, place_of, reason_of
+from .backoff import Backoff, Reconnect
 from .blocking import BlockingLane
 from .dispatch import ConnectionQueue
 from .health import HealthChecks, keep_alive
@@ -41,7 +40,21 @@ from .reset import end_in_order, reset
 from .slot import PoolSlot
 from .state import PoolEvent, PoolLife
 
-__all__ = ["Pool"]
+__all__ = ["Companion", "Pool"]
+
+
+class Companion(Protocol):
+    """Has connections of its own to a pool's server, and ends with the pool: a subscriber."""
+
+    def disconnect(self) -> Deferred[Any]:
+        """Close them; fires when they are closed."""
+
+    def drop(self, reason: Exception) -> None:
+        """Close them at once, so that they are made anew: the server has changed."""
+
+
+#: How txredisapi's texts of failed handshakes begin.
+_PREFIX = "Redis error: "
 
 
 class Pool(Backoff, Factory):
@@ -51,6 +64,7 @@ class Pool(Backoff, Factory):
     :ivar handler: what connections send follow-up commands with, such as EVAL after NOSCRIPT.
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     :ivar life: the pool's state; see :mod:`.state`.
+    :ivar companions: what has connections of its own to the same server, and ends with the pool.
     :ivar login_number: number of changes of the login; a connection with another number has to log in again.
     """
 
@@ -58,10 +72,12 @@ class Pool(Backoff, Factory):
     blockingIdleTime = BLOCKING_IDLE_SECONDS
     #: Seconds for the handshake of a new connection; None: 30.
     connectTimeout: float | None = None
-    #: Whether a lost connection is made again.
-    reconnect: Any = True
+    #: Whether a lost connection is made again. Set to True, it also makes those that were lost while it was False.
+    reconnect: Any = Reconnect(True)
     noisy = False
     protocol: Any = RedisProtocol
+    #: Protocol class of the connections of ``rc.subscriber()``; None: the package's own.
+    subscriber_protocol: Any = None
     handler: Any
     observer: Observer
 
@@ -99,7 +115,10 @@ class Pool(Backoff, Factory):
         self.rounds = Rounds(self.longest_delay, self.reactor_seconds, lambda: self.maxDelay)
         self.login_number = 0
         self.lane: BlockingLane | None = None
+        self.companions: set[Companion] = set()
         self._endpoint = endpoint
+        #: Whether ``deferred`` has failed: its caller has the reason, and never gets the handler.
+        self._has_failed_caller = False
         self._waiting_for_empty_pool: list[Deferred[None]] = []
         self.last_reason = ""
         self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
@@ -133,6 +152,10 @@ class Pool(Backoff, Factory):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.uuid or ''} {self.size}/{self.poolsize} connections>"
+
+    def place_of_server(self) -> str:
+        """Where the endpoint leads, or the connections, for texts; empty if neither is known."""
+        return place_of(self._endpoint) or next(filter(None, (_peer(each) for each in self.pool)), "")
 
     # -- what follows from the state
 
@@ -193,6 +216,30 @@ class Pool(Backoff, Factory):
         slot = PoolSlot(self, endpoint)
         self.slots.append(slot)
         slot.start()
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether a connection was lost that is not made again, because ``reconnect`` was False then."""
+        return any(not slot.alive for slot in self.slots)
+
+    def reconnect_changed(self) -> None:
+        """``reconnect`` was set: if it is True, make the connections again that were lost while it was False.
+
+        One turn later, because a program may set it while a connection is being lost.
+        """
+        if hasattr(self, "slots") and self.keeps_trying and self.has_given_up:
+            current_reactor().callLater(0, self._connect_given_up)
+
+    def _connect_given_up(self) -> None:
+        if self.keeps_trying:
+            self.connect_given_up()
+
+    def connect_given_up(self) -> None:
+        """Make the connections again that were lost while ``reconnect`` was False."""
+        given_up = [slot for slot in self.slots if not slot.alive]
+        for slot in given_up:
+            self.slots.remove(slot)
+            self._add_slot(slot.endpoint)
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
@@ -272,6 +319,7 @@ class Pool(Backoff, Factory):
             except ValueError:
                 return fail()
         self.life.enter(PoolEvent.CLOSE)
+        self.observer.closed()
         self.reconnect = False
         self.cancel_attempts(True)
         self.connectionQueue.close(NotSentError("Not connected"))
@@ -285,6 +333,7 @@ class Pool(Backoff, Factory):
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self.lane is not None:
             ending.append(self.lane.close())
+        ending += [companion.disconnect() for companion in list(self.companions)]
         stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
         stopping.addCallback(lambda _: self.waitForEmptyPool())
         stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))
@@ -318,6 +367,7 @@ class Pool(Backoff, Factory):
         self.pool.append(conn)
         self.size = len(self.pool)
         self.life.enter(PoolEvent.ADDED)
+        self.observer.outage_over()
         conn.link.was_pooled = True
         interval = seconds_or(self.healthCheckInterval, 0)
         if interval and conn.answersPing:
@@ -341,7 +391,8 @@ class Pool(Backoff, Factory):
             return
         self.life.enter(PoolEvent.EMPTIED)
         if not self.keeps_trying:
-            self.fail_waiting(NotSentError("Not connected"))
+            self.fail_waiting(NotSentError(self.why_not_connected(conn.link.lost_because)))
+        self.noteOutage(conn.link.lost_because or self.last_reason)
         waiting, self._waiting_for_empty_pool = self._waiting_for_empty_pool, []
         for deferred in waiting:
             deferred.callback(None)
@@ -361,33 +412,46 @@ class Pool(Backoff, Factory):
     # -- what fails
 
     def connectionError(self, why: str) -> None:
-        """The first connection failed for good: fail ``deferred``; if the pool is lazy, log it instead."""
+        """The first connection failed for good: fail ``deferred``. A lazy pool has no caller who waits for it."""
         deferred, self.deferred = self.deferred, None
         if deferred is None:
             return
+        self._has_failed_caller = not self.isLazy
         deferred.errback(ConnectionFailedError(why))
         if self.isLazy:
-            log.msg(why)
             deferred.addErrback(lambda _: None)
 
     def noteReason(self, reason: str) -> None:
         """Remember why the last attempt failed or the last connection was lost, for the errors of waiting callers."""
-        self.last_reason = reason
+        self.last_reason = reason.removeprefix(_PREFIX)
+
+    def attemptFailed(self, reason: str) -> None:
+        """An attempt to connect failed, or the server refused a handshake."""
+        self.noteReason(reason)
+        self.observer.attempt_failed(reason)
+        self.noteOutage(reason)
+
+    def noteOutage(self, reason: str) -> None:
+        """Log that an outage begins, if no connection is usable, unless the program learns of it otherwise."""
+        awaited = self.deferred is not None and not self.isLazy
+        told = self._has_failed_caller or (awaited and not self.keeps_trying)
+        if not (self.size or self.life.closing or told or is_stopping()):
+            self.observer.outage(reason.removeprefix(_PREFIX), self.keeps_trying, awaited)
 
     def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
         """The only attempt of a slot failed, and the pool does not reconnect."""
-        self.noteReason(failure.getErrorMessage())
+        self.noteReason(reason_of(failure))
         self.gaveUp(slot)
 
     def gaveUp(self, slot: PoolSlot) -> None:
         """A slot has ended. ``deferred`` fails with the last reason noted, if it waits for the first connections."""
         if self.deferred is None:
             return
-        why = f"Redis error: could not connect: {self.last_reason}"
+        why = f"Redis error: could not connect: {named(self.observer.server, self.last_reason)}"
         if self.isLazy:
             slot.stop()
             if not self.size:
-                self.fail_waiting(NotSentError(f"Not connected: {self.last_reason}"))
+                self.fail_waiting(NotSentError(self.why_not_connected()))
             self.connectionError(why)
         else:
             # The caller gets no handler, so it could not close the connections that are up.
@@ -401,20 +465,30 @@ class Pool(Backoff, Factory):
         go on. Any other fails the callers that wait. It ends the attempts where a constructor's caller waits for the
         first connections; else the next attempt comes after the longest delay.
         """
-        self.noteReason(message)
+        reason = message.removeprefix(_PREFIX)
+        self.noteReason(reason)
+        self.observer.refused(reason, bool(self.size))
         first = self.deferred is not None and not self.isLazy
         # A refusal of the former password says nothing about the new one.
         outdated = connection is not None and connection.link.login not in (None, self.login_number)
-        if outdated or passes_by_itself(error, first):
-            log.msg(message)
+        if outdated or self.refusal_passes(error, first):
+            self.noteOutage(reason)
             return
         self.life.enter(PoolEvent.REFUSED)
         if first:
             self.stopTrying()
-            self.connectionError(message)
+            self.connectionError(f"{message} ({self.observer.server})" if self.observer.server else message)
         else:
-            log.msg(message)
-        self.fail_waiting(NotSentError(f"Not connected: {message}"))
+            self.noteOutage(reason)
+        self.fail_waiting(NotSentError(self.why_not_connected(reason)))
+
+    def refusal_passes(self, error: BaseException, first: bool) -> bool:
+        """Whether the next handshake may succeed although this one was refused.
+
+        :param error: what a step of the handshake failed with.
+        :param first: whether the caller of a constructor waits for the first connections.
+        """
+        return passes_by_itself(error, first)
 
     # -- lending connections
 
@@ -426,10 +500,10 @@ class Pool(Backoff, Factory):
         :returns: fails with :exc:`NotSentError` after ``poolTimeout`` seconds, or at once if no connection can come.
         """
         if not self.may_wait:
-            return fail(NotSentError("Not connected"))
+            return fail(NotSentError(self.why_not_connected()))
         return self.connectionQueue.peek() if peek else self.connectionQueue.get()
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command on a connection that others share, as soon as there is one.
 
         Parameters and result: see ``RedisProtocol.execute_command``. A handler does more: it refuses what would change
@@ -499,14 +573,32 @@ class Pool(Backoff, Factory):
         if not self.may_wait:
             self.fail_waiting(NotSentError(self.why_not_connected()))
 
-    def why_not_connected(self) -> str:
-        """Return the text of the error for callers that got no connection."""
+    def why_not_connected(self, reason: str = "") -> str:
+        """Return the text of the error for callers that got no connection.
+
+        :param reason: why there is none; empty: what was noted last, or that all are taken.
+        """
+        if reason:
+            return f"Not connected: {named(self.observer.server, reason)}"
+        if self.life.closing:
+            return "Not connected"
         if self.connectionQueue.full:
             return f"Every connection ({self.size}) has as much in flight as it may: {self._limits()}"
         if self.size:
             return f"Not connected: all {self.size} connections are taken by transactions or blocking commands"
-        return f"Not connected: {self.last_reason}" if self.last_reason else "Not connected"
+        why = self.known_reason()
+        return f"Not connected: {named(self.observer.server, why)}" if why else "Not connected"
+
+    def known_reason(self) -> str:
+        """Why there is no connection, as far as it is known; empty if nothing is."""
+        return self.last_reason or ("no attempt to connect has ended yet" if self.attempts_in_progress else "")
 
     def _limits(self) -> str:
         limits = {"maxInFlight": self.maxInFlight, "maxQueuedBytes": self.maxQueuedBytes}
         return ", ".join(f"{name} is {limit}" for name, limit in limits.items() if limit is not None)
+
+
+def _peer(connection: RedisProtocol) -> str:
+    transport = connection.transport
+    peer: Any = transport.getPeer() if transport is not None else None
+    return name_of_peer(transport) or as_text(getattr(peer, "name", None) or "")

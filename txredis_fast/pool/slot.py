@@ -22,7 +22,7 @@ from zope.interface import implementer
 from .._reactor import current_reactor
 from .._tunables import FALLBACK_RETRY_SECONDS
 from ..connection import RedisProtocol
-from ..transport import connect_for
+from ..transport import connect_for, reason_of
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -33,10 +33,14 @@ _log = Logger()
 
 
 class PoolSlot:
-    """Keeps one connection of a factory to an endpoint."""
+    """Keeps one connection of a factory to an endpoint.
+
+    :ivar endpoint: the endpoint.
+    """
 
     def __init__(self, factory: Pool, endpoint: IStreamClientEndpoint) -> None:
         self._factory = factory
+        self.endpoint = endpoint
         self._protocol: RedisProtocol | None = None
         #: Reactor time when it was made.
         self._made_at = 0.0
@@ -46,7 +50,7 @@ class PoolSlot:
         self._dropped = 0
         #: Fires when the slot has stopped; None before :meth:`stop`.
         self._stopping: Deferred[Any] | None = None
-        self._service = ClientService(
+        self._service = _QuietService(
             _NotedAttempts(endpoint, factory),
             PoolProtocols(factory, self),
             retryPolicy=self._retry_delay,
@@ -78,7 +82,7 @@ class PoolSlot:
         return deferLater(current_reactor(), 0, self._stop_if_idle)
 
     def _stop_if_idle(self) -> Deferred[Any] | None:
-        return None if self._protocol is not None else self.stop()
+        return None if self._protocol is not None or self._factory.keeps_trying else self.stop()
 
     def stop(self) -> Deferred[Any]:
         """Stop now and close the connection; fires when it is closed."""
@@ -149,6 +153,12 @@ class PoolSlot:
             current_reactor().callLater(0, self._factory.firstAttemptFailed, self, failure)
 
 
+class _QuietService(ClientService):
+    """A service that logs nothing itself: it would write a line for each attempt of each connection."""
+
+    _log = Logger(observer=lambda event: None)  # type: ignore[arg-type]
+
+
 @implementer(IStreamClientEndpoint)
 class _NotedAttempts:
     """An endpoint with a time limit for each attempt, which tells the pool why an attempt failed.
@@ -177,7 +187,7 @@ class _NotedAttempts:
 
     def _failed(self, failure: Failure) -> Failure:
         if not failure.check(CancelledError):  # this side cancels attempts when it stops
-            self._factory.noteReason(failure.getErrorMessage())
+            self._factory.attemptFailed(reason_of(failure))
         return failure
 
 
@@ -224,12 +234,15 @@ class PoolProtocols:
         connection_lost = protocol.connectionLost
 
         def notify(reason: Failure) -> None:
-            self._factory.noteReason(protocol.link.why_lost(reason))
+            why = protocol.link.why_lost(reason)
+            self._factory.noteReason(why)
             try:
                 connection_lost(reason)
             finally:
                 protocol.link.lost(reason)  # again, for a connectionLost that does not chain
                 slot.lost(protocol)
+                if not protocol.link.was_pooled:
+                    self._factory.noteOutage(why)
 
         def forsake(reason: Failure) -> None:
             """The attempt that the protocol was built for has been given up."""

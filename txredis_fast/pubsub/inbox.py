@@ -21,14 +21,14 @@ from twisted.python.failure import Failure
 
 from .._checks import check_choice, check_count
 
-__all__ = ["POLICIES", "Inbox", "Message", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
+__all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
 
 #: What happens to messages that are received while as many as allowed are unfinished.
 SlowConsumerPolicy = Literal["pause", "drop-oldest", "drop-newest"]
 POLICIES = ("pause", "drop-oldest", "drop-newest")
 
 #: Pattern or None, channel and text; converted as replies are.
-Message = tuple[Any, Any, Any]
+Parts = tuple[Any, Any, Any]
 
 _log = Logger()
 
@@ -103,7 +103,7 @@ class Inbox:
         self._hold = hold
         self._go_on = go_on
         self._dropped = dropped
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[Parts] = deque()
         self._running = 0
         self._untold = 0
         self._handing_on = False
@@ -114,22 +114,50 @@ class Inbox:
         """How many messages wait or are being handled."""
         return self._running + len(self._waiting)
 
-    def put(self, message: Message) -> None:
+    def put(self, message: Parts) -> None:
         """Append a message, and handle it if fewer than ``at_once`` are being handled."""
         waiting = self._waiting
         waiting.append(message)
         self._hand_on()
         excess = self._running + len(waiting) - self._limit
         if self._policy == "pause":
-            if excess >= 0 and not self.full and not self._closed:
-                self.full = True
-                self._hold()
+            self.hold_if_full()
         elif excess > 0:
             if self._policy == "drop-oldest":
                 waiting.popleft()
             else:
                 waiting.pop()
             self._untold += 1
+
+    def admit(self, at_once: int) -> None:
+        """From now on, handle as many messages at the same time; 0: all wait for :meth:`take`."""
+        self._at_once = at_once
+        self._hand_on()
+
+    def take(self) -> Parts | None:
+        """Return the message that has waited longest, which counts as finished; None if there is none."""
+        if not self._waiting:
+            return None
+        self._tell()
+        message = self._waiting.popleft()
+        self._hand_on()
+        return message
+
+    def move(self, hold: Callable[[], object], go_on: Callable[[], object]) -> None:
+        """Messages come from another connection from now on; those that wait are kept, and handled first.
+
+        :param hold: stops reading from it.
+        :param go_on: resumes reading from it.
+        """
+        self.full = False
+        self._hold = hold
+        self._go_on = go_on
+
+    def hold_if_full(self) -> None:
+        """Stop reading if as many messages as allowed are unfinished already."""
+        if self._policy == "pause" and self.unfinished >= self._limit and not self.full and not self._closed:
+            self.full = True
+            self._hold()
 
     def close(self) -> None:
         """The connection is lost: drop waiting messages, so that none is handled after those of the next connection."""
@@ -160,7 +188,7 @@ class Inbox:
         finally:
             self._handing_on = False
 
-    def _begin(self, message: Message) -> None:
+    def _begin(self, message: Parts) -> None:
         result = call_hook(self._receive, *message)
         if result is None:
             return

@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import CAUGHT_UP_SECONDS
-from ..client import RedisFactory
 from ..exceptions import ResponseError
+from ..pool import Pool
 from .inbox import call_hook
 from .subscriptions import Event, Kind
 
@@ -83,9 +83,9 @@ class _Wanted:
 
 def _waiting_for_successors(factory: Any) -> deque[_Wanted] | None:
     """The names of those connections of a factory that went down; None if it is not a factory of this package."""
-    # Any RedisFactory may have subscribers as its protocol. Connections of other factories may lead to different
+    # Any pool may have subscribers as its protocol. Connections of other factories may lead to different
     # servers, and need not replace each other.
-    if not isinstance(factory, RedisFactory):
+    if not isinstance(factory, Pool):
         return None
     waiting: deque[_Wanted] = vars(factory).setdefault("_subscriptions", deque())
     return waiting

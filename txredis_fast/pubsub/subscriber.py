@@ -215,22 +215,29 @@ class SubscriberProtocol(RedisProtocol):
     def makeConnection(self, transport: Any) -> None:
         """Connect; subscribe to the names of a lost connection when this one is usable."""
         self._wanted.take_over()
-        if self.maxPendingMessages is not None:
-            self._inbox = Inbox(
-                self.maxPendingMessages,
-                self.maxConcurrentMessages,
-                self.slowConsumer,
-                receive=self._receive,
-                hold=self._hold,
-                go_on=self._read_on,
-                dropped=self._dropped,
-            )
+        self._inbox = self._open_inbox()
         super().makeConnection(transport)
         # After a subclass's connectionMade, which may have subscribed, too.
         if not self.link.has_handshake:
             self._restore(self)  # even where connectionMade was overridden and does not chain
         else:
             self.whenConnected().addCallback(self._restore)
+
+    def _open_inbox(self) -> Inbox | None:
+        if self.maxPendingMessages is None:
+            return None
+        return Inbox(
+            self.maxPendingMessages,
+            self.maxConcurrentMessages,
+            self.slowConsumer,
+            receive=self._receive,
+            hold=self._hold,
+            go_on=self._read_on,
+            dropped=self._dropped,
+        )
+
+    def _close_inbox(self, inbox: Inbox) -> None:
+        inbox.close()
 
     def _restore(self, connection: object) -> None:
         self._wanted.begin()
@@ -411,7 +418,7 @@ class _SubscriberLink(Link):
         protocol._wanted.lost(why, self.end_reason is not None)
         super().lost(why)
         if protocol._inbox is not None:
-            protocol._inbox.close()
+            protocol._close_inbox(protocol._inbox)
 
     def abort(self, reason: BaseException) -> None:
         """Abort the connection, unless the reason is an overdue reply while reading is paused."""

@@ -47,9 +47,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final, Literal
 
-from txredis_fast._tunables import ERROR_COST_BYTES, LARGE_BULK_BYTES
+from txredis_fast._tunables import ERROR_COST_BYTES, FIRST_SPLIT_BYTES, LARGE_BULK_BYTES
 from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._pyaggregates import Nest, dict_of, may_collide
@@ -81,6 +82,18 @@ __all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "may_collid
 _LINE_BREAK = re.compile(rb"[\r\n]").search
 
 _MINUS, _COLON, _DOLLAR, _STAR, _BANG, _EQUALS, _PERCENT, _TILDE, _PIPE, _GREATER = b"-:$*!=%~|>"
+
+#: The commonest replies of one line, without CRLF, and their values.
+_USUAL_LINES: Final = {
+    b"+OK": "OK",
+    b"+PONG": "PONG",
+    b"+QUEUED": "QUEUED",
+    b"$-1": None,
+    b"_": None,
+    **{b":%d" % number: number for number in range(256)},
+}
+#: Bytes that sort at or after this begin with none of the characters of a number.
+_AFTER_NUMBERS: Final = b":"
 
 _BULKS = frozenset(b"$!=")
 _AGGREGATES = frozenset(b"*%~|>")
@@ -114,6 +127,7 @@ class Reader:
     __slots__ = (
         "_attributes",
         "_broken",
+        "_buffered",
         "_busy",
         "_channel",
         "_errors",
@@ -129,8 +143,8 @@ class Reader:
         "_pending_attributes",
         "_quick",
         "_raw",
-        "_returned",
         "_scalars",
+        "_usual",
         "on_error",
     )
 
@@ -154,15 +168,22 @@ class Reader:
             "max_text_length": max_text_length,
             "max_buffered": max_buffered,
         }
-        self._scalars = Scalars(*check_options(charset, convert_numbers, limits))
+        charset_name, numbers = check_options(charset, convert_numbers, limits)
+        self._scalars = Scalars(charset_name, numbers)
         self._max_bulk = min(max_bulk_length, HUGE)
         self._max_elements = min(max_elements, HUGE)
         self._nest = Nest(min(max_depth, HUGE), self._max_elements)
         self._max_line = min(max_line_length, HUGE)
-        self._input = Input(self._max_line, min(text_length(max_text_length, max_line_length), HUGE))
+        max_text = min(text_length(max_text_length, max_line_length), HUGE)
+        self._input = Input(self._max_line, max_text)
         self._max_buffered = min(max_buffered, HUGE)
         #: Whether all limits are high enough for :meth:`_take_bulks`, which does not check them.
         self._quick = self._max_bulk >= len(SHORT_LENGTHS) and self._max_line >= 4
+        #: Whether :meth:`get` may decode the usual replies itself: no limit is that low, and ASCII is text by no codec
+        #: that runs Python code.
+        self._usual = (
+            self._quick and charset_name == "utf-8" and min(self._max_line, max_text) >= max(map(len, _USUAL_LINES))
+        )
         #: The incomplete large bulk string, if any.
         self._large: LargeString | None = None
         #: Whether the current reply is raw; None before its first byte.
@@ -174,7 +195,7 @@ class Reader:
         self._errors: dict[str, int] = {}
         self.on_error: Callable[[ResponseError], object] | None = None
         self._fed = 0
-        self._returned = 0
+        self._buffered = 0
         self._broken: str | None = None
         self._busy = False
 
@@ -183,10 +204,8 @@ class Reader:
         """The RESP3 attributes of the last reply returned; None if it had none. Never raw."""
         return self._attributes
 
-    @property
-    def buffered(self) -> int:
-        """Number of bytes that were fed and not returned in replies."""
-        return self._fed - self._returned
+    # The getter runs no Python code, because a delivery of replies asks before each.
+    buffered = property(attrgetter("_buffered"), doc="Number of bytes that were fed and not returned in replies.")
 
     @property
     def fed(self) -> int:
@@ -207,13 +226,20 @@ class Reader:
         if self._busy or self._broken is not None:
             self._check_usable()
         chunk = data if type(data) is bytes else copy_of_chunk(data)
-        if self._fed - self._returned + self._nest.extra > self._max_buffered:
+        size = len(chunk)
+        if not self._buffered:
+            self._input.buf, self._input.pos = chunk, 0
+            self._buffered = size
+            self._fed += size
+            return
+        if self._buffered + self._nest.extra > self._max_buffered:
             self._check_buffered()
-        self._fed += len(chunk)
+        self._fed += size
+        self._buffered += size
         if self._large is not None and self._large.left:
             with memoryview(chunk) as view:
                 taken = self._large.append(view)
-            if taken == len(chunk):
+            if taken == size:
                 return
             chunk = chunk[taken:]
         self._input.feed(chunk)
@@ -245,6 +271,7 @@ class Reader:
         finally:
             self._busy = False
         self._fed += size
+        self._buffered += size
         return size
 
     def forget(self) -> None:
@@ -266,8 +293,29 @@ class Reader:
         """
         if self._busy or self._broken is not None:
             self._check_usable()
-        if self._fed == self._returned:
+        if not self._buffered:
             return INCOMPLETE
+        if self._usual and not raw and self._raw is None and self._pending_attributes is None:
+            # The usual replies, short text and the commonest lines, are decoded here: the long way has many calls.
+            waiting = self._input
+            buf, begin = waiting.buf, waiting.pos
+            line, *rest = buf[begin : begin + FIRST_SPLIT_BYTES].split(b"\r\n", 2)
+            value: Any = None
+            end = 0
+            if len(rest) == 2 and SHORT_LENGTHS.get(line) == len(rest[0]):
+                if rest[0] >= _AFTER_NUMBERS and rest[0].isascii():
+                    value = rest[0].decode()
+                    end = begin + len(line) + len(rest[0]) + 4
+            elif rest and line in _USUAL_LINES:
+                value = _USUAL_LINES[line]
+                end = begin + len(line) + 2
+            if end:
+                is_last = end == len(buf)
+                # Assignments only: after a call that raises, the reply would be lost.
+                self._attributes = None
+                self._buffered -= end - begin
+                waiting.buf, waiting.pos = (b"", 0) if is_last else (buf, end)
+                return value
         self._busy = True
         try:
             return self._run(bool(raw), None)
@@ -354,10 +402,9 @@ class Reader:
         self._nest.clear()
         self._pending_attributes = None
         self._end_reply()
-        self._returned = self._fed
 
     def _check_buffered(self) -> None:
-        if self._fed - self._returned + self._nest.extra > self._max_buffered:
+        if self._buffered + self._nest.extra > self._max_buffered:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
 
     def _run(self, raw: bool, replies: list[Any] | None, limit: int = HUGE) -> Any:
@@ -406,7 +453,7 @@ class Reader:
         return None
 
     def _end_reply(self) -> None:
-        self._returned = self._fed - self._input.settle()
+        self._buffered = self._input.settle()
         self._raw = None
         if self._nest.elements or self._nest.extra:
             self._nest.end_reply()

@@ -8,10 +8,10 @@ This module must not know how the Sentinels are asked.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IConnector, IProtocolFactory, IStreamClientEndpoint
 from twisted.python import log
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,11 +22,15 @@ from .._types import Argument
 from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
-from ..transport import tcp_endpoint
+from ..pubsub import MessageProtocol
+from ..transport import named, tcp_endpoint
 from .answers import Address
 from .shared import SharedQuestion
 
 __all__ = ["SentinelConnectionFactory", "SentinelEndpoint", "SentinelRedisProtocol"]
+
+
+_P = TypeVar("_P", bound=RedisProtocol)
 
 
 class SentinelRedisProtocol(RedisProtocol):
@@ -36,8 +40,13 @@ class SentinelRedisProtocol(RedisProtocol):
     #: Whether the server said that it is not a master, although a master is wanted.
     _is_no_master = False
 
+    @property
+    def wants_master(self) -> bool:
+        """Whether the server must be a master."""
+        return bool(getattr(self.factory, "is_master", False))
+
     def _handshake_checks(self) -> list[tuple[str, Deferred[Any]]]:
-        if not getattr(self.factory, "is_master", False):
+        if not self.wants_master:
             return []
         return [("could not use the server as master", self.role().addCallback(self._check_master))]
 
@@ -46,6 +55,15 @@ class SentinelRedisProtocol(RedisProtocol):
         if said not in ("master", b"master"):
             self._is_no_master = True
             raise _NotMasterError(f"its role is {as_text(said):.40}")
+
+
+class SentinelSubscriberProtocol(SentinelRedisProtocol, MessageProtocol):
+    """The same for the connection of a subscriber."""
+
+    @property
+    def wants_master(self) -> bool:
+        """Whether the server must be a master: if the handler's pool wants one."""
+        return bool(getattr(self.factory.parent, "is_master", False))
 
 
 class Manager(Protocol):
@@ -69,6 +87,7 @@ class SentinelConnectionFactory(RedisFactory):
     #: The delay grows until this attempt, to about 0.7 seconds, and no further, to find a new master soon.
     longestDelayAttempt = 3
     protocol: Any = SentinelRedisProtocol
+    subscriber_protocol: Any = SentinelSubscriberProtocol
     #: See :class:`~txredis_fast.ConnectionOptions`.
     ssl_context_factory: Any = False
 
@@ -91,7 +110,7 @@ class SentinelConnectionFactory(RedisFactory):
         #: How often the master has changed; a connection made in an earlier epoch leads to a former master.
         self._epoch = 0
         self._next_replica = 0
-        self._searching = False
+        self._has_told_no_replica = False
         self._asking_for_master = SharedQuestion(self._ask_for_master)
         self._asking_for_replicas = SharedQuestion(self._ask_for_replicas)
 
@@ -120,8 +139,9 @@ class SentinelConnectionFactory(RedisFactory):
         return self.sentinel_manager.discover_slaves(self.service_name).addCallback(self._replicas_found)
 
     def _replicas_found(self, addresses: list[Address]) -> list[Address]:
-        if not addresses:
+        if not addresses and not self._has_told_no_replica:
             log.msg(f"Redis: no replica of {as_text(self.service_name)} is up, so its master is used")
+        self._has_told_no_replica = not addresses
         return addresses
 
     def _choose_replica(self, addresses: list[Address]) -> Address | Deferred[Address]:
@@ -132,7 +152,6 @@ class SentinelConnectionFactory(RedisFactory):
         return chosen
 
     def _master_found(self, address: Address) -> Address:
-        self._searching = False
         former, self._master = self._master, address
         if self.is_master and former not in (None, address):
             log.msg(f"Redis: the master of {as_text(self.service_name)} is now at {address[0]}:{address[1]}")
@@ -142,25 +161,33 @@ class SentinelConnectionFactory(RedisFactory):
                 connection.link.abort(_master_has_changed())
             if self.lane is not None:
                 self.lane.drop(_master_has_changed())
+            for companion in list(self.companions):
+                companion.drop(_master_has_changed())
         return address
 
     def _master_not_found(self, failure: Failure) -> Failure:
-        if not self._searching:
-            self._searching = True
-            log.msg(f"Redis: {failure.getErrorMessage()}; asking until there is one")
+        # Logged as what it is for the pool: an attempt that failed, and perhaps an outage.
         return failure
+
+    def known_reason(self) -> str:
+        """Why there is no connection, as far as it is known; before the first answer, why no Sentinel has answered."""
+        asked = getattr(self.sentinel_manager, "sentinels", ())  # a program's own manager may lack it
+        told = [named(str(each._factory.uuid), each._factory.known_reason()) for each in asked]
+        if self.last_reason or not told:
+            return super().known_reason()
+        return f"no Sentinel has answered yet: {'; '.join(f'Sentinel {each}' for each in told)}"
 
     def leads_elsewhere(self, address: Address) -> bool:
         """Whether the master is known to have another address than this one."""
         return self.is_master and self._master is not None and address != self._master
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = super().buildProtocol(addr)
         protocol._epoch = self._epoch
         return protocol
 
-    def addConnection(self, conn: Any) -> None:
+    def addConnection(self, conn: RedisProtocol) -> None:
         """Put a usable connection into the pool; abort it if the master has changed since it was made."""
         if getattr(conn, "_epoch", self._epoch) != self._epoch:
             conn.link.abort(_master_has_changed())
@@ -170,7 +197,7 @@ class SentinelConnectionFactory(RedisFactory):
         if watch is not None and self.is_master:
             watch(self)
 
-    def found_replica(self, connection: Any, error: ResponseError) -> None:
+    def found_replica(self, connection: RedisProtocol, error: ResponseError) -> None:
         """An error reply shows that a connection leads to a replica. Ignored if replicas are wanted.
 
         Otherwise all connections are ended, because they lead to the same server.
@@ -187,15 +214,18 @@ class SentinelConnectionFactory(RedisFactory):
             # A failure is logged already, and lost connections ask again.
             self._discover_master(anew=True).addErrback(lambda _: None)
 
-    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
         """A step of the handshake failed. A wrong role is temporary: the Sentinels will name the new master soon."""
         if isinstance(error, _NotMasterError):
-            self.noteReason(message)
-            log.msg(message)
+            self.attemptFailed(message.removeprefix("Redis error: "))
         else:
             super().handshakeFailed(message, error, connection)
 
-    def try_to_connect(self, connector: Any, force_master: bool = False, nodelay: bool = False) -> None:
+    def refusal_passes(self, error: BaseException, first: bool) -> bool:
+        """Whether the next handshake may succeed. A wrong role is temporary: the Sentinels will name the new master."""
+        return isinstance(error, _NotMasterError) or super().refusal_passes(error, first)
+
+    def try_to_connect(self, connector: IConnector, force_master: bool = False, nodelay: bool = False) -> None:
         """Have a Twisted connector, as ``reactor.connectTCP`` returns one, connect to the address from the Sentinels.
 
         :param connector: its ``host`` and ``port`` are set, and ``connect()`` is called.
@@ -211,7 +241,7 @@ class SentinelConnectionFactory(RedisFactory):
         # A failure is logged already.
         found.addCallbacks(self._lead, lambda _: self.retry(connector), callbackArgs=(connector,))
 
-    def connect_again(self, connector: Any) -> None:
+    def connect_again(self, connector: IConnector) -> None:
         """Begin a connector's next attempt, to the address from the Sentinels."""
         self.try_to_connect(connector, nodelay=True)
 
@@ -241,7 +271,7 @@ class SentinelConnectionFactory(RedisFactory):
         delay = self.retryDelay(attempt)
         return max(delay, super().retryDelay(dropped)) if dropped else delay
 
-    def was_dropped(self, protocol: Any) -> bool:
+    def was_dropped(self, protocol: RedisProtocol) -> bool:
         """Whether a connection was lost before it was of use, except those that this side left for another server."""
         left = getattr(protocol, "_is_no_master", False) or isinstance(protocol.link.end_reason, _MasterChangedError)
         return not left
@@ -278,7 +308,7 @@ class SentinelEndpoint:
         connecting: Deferred[Any] = endpoint.connect(protocolFactory)
         return connecting.addCallback(self._connected, address)
 
-    def _connected(self, protocol: Any, address: Address) -> Any:
+    def _connected(self, protocol: _P, address: Address) -> _P:
         if self._factory.leads_elsewhere(address):
             protocol.link.abort(_master_has_changed())
         return protocol

@@ -75,7 +75,7 @@ class SharedQuestion:
         if self._is_out and number == self._number:
             self._question = question
 
-    def _answered(self, answer: Any, number: int) -> None:
+    def _answered(self, answer: object, number: int) -> None:
         if not self._is_out or number != self._number:
             return  # all callers of this question have cancelled
         self._is_out = False

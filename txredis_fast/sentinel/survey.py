@@ -70,7 +70,7 @@ class Survey(Generic[_Answer]):
             return
         del self._asked[sentinel]
         if failure.check(RedisError):
-            self._refusals[sentinel] = failure.getErrorMessage()
+            self._refusals[sentinel] = _without_name(sentinel, failure.getErrorMessage())
         else:
             self._refusals[sentinel] = (
                 f"its answer makes no sense ({type(failure.value).__name__}: {failure.value!s:.80})"
@@ -105,7 +105,14 @@ class Survey(Generic[_Answer]):
 
 
 def _silence_of(sentinel: ConnectionHandler) -> str:
-    return "did not answer in time" if sentinel._factory.size else sentinel._factory.why_not_connected()
+    if sentinel._factory.size:
+        return "did not answer in time"
+    return _without_name(sentinel, sentinel._factory.why_not_connected())
+
+
+def _without_name(sentinel: ConnectionHandler, text: str) -> str:
+    """A text about one Sentinel, without its name, which stands before it already."""
+    return text.replace(f"Not connected: {sentinel._factory.observer.server}: ", "Not connected: ", 1)
 
 
 def name_of(sentinel: ConnectionHandler) -> str:

@@ -18,6 +18,9 @@ def parse_hosts(hosts: object) -> list[tuple[str, int]]:
     :raises ValueError: it is of another form.
     """
     wrong = ValueError("Please use a list or tuple of host:port for sharded connections")
+    for each in (hosts,) if isinstance(hosts, str) else hosts if isinstance(hosts, (list, tuple)) else ():
+        if isinstance(each, str) and "://" in each:
+            raise ValueError(f"{wrong}; connect() and from_url() take URLs, each of one server")
     if not isinstance(hosts, (list, tuple)):
         raise wrong
     parsed = []

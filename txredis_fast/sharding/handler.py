@@ -15,8 +15,9 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
+from .._checks import nearest
 from .._types import Key, Keys, Value
-from ..client import CommandView
+from ..client import CommandView, ConnectionHandler
 from ..commands import Commands
 from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
@@ -99,6 +100,18 @@ class _ShardedCommands:
         :raises NotImplementedError: always.
         """
         raise NotImplementedError("Pipelining is not supported across shards")
+
+    def subscriber(self, *args: object, **options: object) -> Deferred[Any]:
+        """Not possible.
+
+        :returns: fails with ``NotImplementedError``.
+        """
+        return defer.fail(
+            NotShardableError(
+                "A sharded handler has no subscriber, because its publish() sends each channel to one node; "
+                "subscribe with a handler of your own at that node"
+            )
+        )
 
     @errors_to_deferred
     def mget(self, keys: Keys, *args: Key) -> Deferred[list[Value | None]]:
@@ -188,7 +201,7 @@ class _ShardedCommands:
         return defer.fail(error)
 
     def __getattr__(self, name: str) -> Any:
-        raise NotShardableError(f"Method '{name}' cannot be sharded")
+        raise NotShardableError(f"Method '{name}' cannot be sharded{_advice(name)}")
 
 
 _Self = TypeVar("_Self", bound="ShardedConnectionHandler")
@@ -224,7 +237,7 @@ class ShardedConnectionHandler(_ShardedCommands):
             return self
         names = self._names or [f"shard {number}" for number in range(1, len(results) + 1)]
         failures = [(name, why) for name, (success, why) in zip(names, results, strict=True) if not success]
-        reasons = ", ".join(f"{name} ({failure.getErrorMessage()})" for name, failure in failures)
+        reasons = ", ".join(f"{name} ({_reason(failure, name)})" for name, failure in failures)
         error = ConnectionFailedError(f"Could not connect to {reasons}")
         error.__cause__ = failures[0][1].value
 
@@ -284,6 +297,20 @@ class ShardedView(_ShardedCommands):
 
 class ShardedUnixConnectionHandler(ShardedConnectionHandler):
     """A :class:`ShardedConnectionHandler` over unix sockets."""
+
+
+def _reason(failure: Failure, name: str) -> str:
+    """Why a node could not be connected, without what stands before it already."""
+    text = failure.getErrorMessage().removeprefix("Redis error: ").removeprefix("could not connect: ")
+    return text.removeprefix(f"{name}: ").removesuffix(f" ({name})")
+
+
+def _advice(name: str) -> str:
+    """What to use instead of a name that no command has."""
+    if name.startswith("_") or hasattr(ConnectionHandler, name):
+        return ""
+    close = nearest(name, {"mget", *ShardedMethods})
+    return f"; the nearest that can: {', '.join(close)}" if close else ""
 
 
 def _key_required(method: str) -> ValueError:

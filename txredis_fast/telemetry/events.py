@@ -7,16 +7,22 @@ Events go through Twisted's structured logger with ``log_namespace="txredis_fast
 ``redis_event``     level    fields beside ``server``
 =================== ======== ============================================================================
 connected           debug    ``connections``, ``poolsize``
-lost                info     ``reason``, ``unanswered`` (commands written and not answered); debug where the
-                             program disconnected
-retry               info     ``delay`` (seconds), ``attempt`` (from 1)
-timeout             warn     ``reason``, ``unanswered``
-pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``
+lost                debug    ``reason``, ``unanswered`` (commands written and not answered)
+retry               debug    ``delay`` (seconds), ``attempt`` (from 1)
+attempt_failed      debug    ``reason``
+outage              warn     ``reason``, ``tries_again``; when no connection to the server is usable
+outage_over         info     ``seconds`` (since the outage began)
+refused             warn     ``reason``; when the server refuses a connection while others are usable
+timeout             warn     ``reason``, ``unanswered``; debug for further ones before a new connection is usable
+pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``; debug in an outage
 slow_pool_wait      warn     ``seconds``
 subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
 slow_command        warn     ``command`` (its name), ``arguments`` (how many), ``seconds``
 hook_failed         critical ``hook`` (its class); with the exception
 =================== ======== ============================================================================
+
+Twisted's text logs, such as twistd's, write what is debug, too. So the debug events have no text there, and are for
+observers; with ``TXREDIS_FAST_DEBUG=1`` in the environment they have one.
 
 No event has an argument, a reply or a password.
 
@@ -25,14 +31,21 @@ This module must not know connections or commands.
 
 from __future__ import annotations
 
-from twisted.logger import Logger, LogLevel
+import os
+import sys
+
+from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 
 __all__ = [
     "NAMESPACE",
+    "attempt_failed",
     "connected",
     "hook_failed",
     "lost",
+    "outage",
+    "outage_over",
     "pool_wait_over",
+    "refused",
     "retry",
     "slow_command",
     "slow_pool_wait",
@@ -44,10 +57,17 @@ NAMESPACE = "txredis_fast"
 
 _log = Logger(namespace=NAMESPACE)
 
+#: Whether single connections and attempts have lines in text logs.
+_SHOWS_DETAILS = os.environ.get("TXREDIS_FAST_DEBUG", "") not in ("", "0")
+
+
+def _detail(text: str, **fields: object) -> None:
+    _log.debug(text if _SHOWS_DETAILS else None, **fields)
+
 
 def connected(server: str, connections: int, poolsize: int) -> None:
     """A connection is usable."""
-    _log.debug(
+    _detail(
         "Redis {server}: connected ({connections} of {poolsize})",
         redis_event="connected",
         server=server,
@@ -56,13 +76,9 @@ def connected(server: str, connections: int, poolsize: int) -> None:
     )
 
 
-def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
-    """A connection was lost.
-
-    :param wanted: whether the program had called ``disconnect()``.
-    """
-    _log.emit(
-        LogLevel.debug if wanted else LogLevel.info,
+def lost(server: str, reason: str, unanswered: int) -> None:
+    """A connection was lost."""
+    _detail(
         "Redis {server}: connection lost with {unanswered} commands unanswered: {reason}",
         redis_event="lost",
         server=server,
@@ -73,7 +89,7 @@ def lost(server: str, reason: str, unanswered: int, wanted: bool) -> None:
 
 def retry(server: str, delay: float, attempt: int) -> None:
     """Another attempt to connect is scheduled."""
-    _log.info(
+    _detail(
         "Redis {server}: attempt {attempt} to connect again in {delay:.1f} seconds",
         redis_event="retry",
         server=server,
@@ -82,9 +98,69 @@ def retry(server: str, delay: float, attempt: int) -> None:
     )
 
 
-def timeout(server: str, reason: str, unanswered: int) -> None:
-    """A reply was overdue, so the connection is closed."""
+def attempt_failed(server: str, reason: str) -> None:
+    """An attempt to connect failed."""
+    _detail(
+        "Redis {server}: an attempt to connect failed: {reason}",
+        redis_event="attempt_failed",
+        server=server,
+        reason=reason,
+    )
+
+
+def outage(server: str, reason: str, tries_again: bool, awaited: bool) -> None:
+    """No connection to a server is usable.
+
+    :param awaited: whether a program waits for its first connection. Then the line goes to stderr, too, if Twisted's
+        log has no observer: else a program without a log would hang without a word.
+    """
+    after = "trying to connect until it is reachable" if tries_again else "not trying again (reconnect is off)"
     _log.warn(
+        "Redis {server}: not connected: {reason}; {after}",
+        redis_event="outage",
+        server=server,
+        reason=reason,
+        tries_again=tries_again,
+        after=after,
+    )
+    if awaited and not _has_observer():
+        sys.stderr.write(f"Redis {server}: not connected: {reason}; {after}\n")
+
+
+def outage_over(server: str, seconds: float) -> None:
+    """A connection to the server is usable again, or for the first time."""
+    _log.info(
+        "Redis {server}: connected after {seconds:.1f} seconds without a connection",
+        redis_event="outage_over",
+        server=server,
+        seconds=seconds,
+    )
+
+
+def refused(server: str, reason: str) -> None:
+    """The server refuses a connection while others are usable."""
+    _log.warn(
+        "Redis {server}: the server refuses a further connection: {reason}",
+        redis_event="refused",
+        server=server,
+        reason=reason,
+    )
+
+
+def _has_observer() -> bool:
+    """Whether the program observes Twisted's log; until then, Twisted keeps the events in a buffer."""
+    buffer = getattr(globalLogBeginner, "_temporaryObserver", None)
+    observers = getattr(globalLogPublisher, "_observers", None)
+    return observers is None or any(each is not buffer for each in observers)
+
+
+def timeout(server: str, reason: str, unanswered: int, told: bool) -> None:
+    """A reply was overdue, so the connection is closed.
+
+    :param told: whether this is logged of another connection already, and no connection was made since.
+    """
+    emit = _detail if told else _log.warn
+    emit(
         "Redis {server}: {reason}; its connection is closed, with {unanswered} commands unanswered",
         redis_event="timeout",
         server=server,
@@ -93,9 +169,13 @@ def timeout(server: str, reason: str, unanswered: int) -> None:
     )
 
 
-def pool_wait_over(server: str, waited: int, reason: str) -> None:
-    """Commands have failed because no connection was free in time."""
-    _log.warn(
+def pool_wait_over(server: str, waited: int, reason: str, in_outage: bool) -> None:
+    """Commands have failed because no connection was free in time.
+
+    :param in_outage: whether an outage is logged already, so that this is a detail.
+    """
+    emit = _detail if in_outage else _log.warn
+    emit(
         "Redis {server}: {waited} commands waited for a connection in vain: {reason}",
         redis_event="pool_wait_over",
         server=server,

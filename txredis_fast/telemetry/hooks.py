@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -46,7 +46,7 @@ class CommandInfo:
 class CommandHook(Protocol):
     """Interface of a hook. An exception that it raises is logged, and harms neither the command nor other hooks."""
 
-    def command_started(self, command: CommandInfo) -> Any:
+    def command_started(self, command: CommandInfo) -> object:
         """A command is about to be sent.
 
         :returns: any object, which is passed to ``command_ended``.
@@ -136,6 +136,8 @@ def _name_of(name: object) -> str:
 
 _Token = tuple[CommandHook, Any]
 
+_R = TypeVar("_R")
+
 
 def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
     tokens: list[_Token] = []
@@ -147,7 +149,7 @@ def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
     return tokens
 
 
-def _answered(result: Any, tokens: list[_Token], protocol: Connection) -> Any:
+def _answered(result: _R, tokens: list[_Token], protocol: Connection) -> _R:
     error = None
     if isinstance(result, Failure):
         error = result.value

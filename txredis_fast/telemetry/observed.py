@@ -162,6 +162,9 @@ class Pool(Protocol):
     def lane(self) -> Lane | None:
         """The connections for blocking commands; None before the first of these."""
 
+    def place_of_server(self) -> str:
+        """Where the endpoint leads, or the connections, for texts; empty if neither is known."""
+
     @property
     def disconnectCalled(self) -> bool:
         """Whether the program has called ``disconnect()``."""

@@ -6,6 +6,7 @@ must not change anything else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..exceptions import ReplyTimeoutError
 from . import events
 from .hooks import CommandHook, SlowCommands, instrument
 from .observed import Connection, Pool
+from .outage import Outage
 from .stats import Counters, Stats
 
 __all__ = ["Observer"]
@@ -35,15 +37,24 @@ class Observer:
         #: The connections whose counts are not added to the counters yet.
         self._counted: dict[Connection, None] = {}
         self._counters = Counters()
+        self._outage = Outage()
+        #: The reason for which the server last refused a handshake, since a connection was last usable.
+        self._refusal = ""
+        #: Whether an overdue reply was logged since then: a server that hangs makes one on each connection.
+        self._has_told_timeout = False
 
     @property
     def server(self) -> str:
-        """The server's name in events: ``host:port``, a path, or the name of a service."""
-        factory = self._factory
-        name = factory.uuid or getattr(factory, "service_name", None)
-        if name is None:
-            name = next((_peer(connection)[0] for connection in factory.pool), "")
-        return as_text(name)
+        """The server's name in texts: ``host:port``, a path, or the name of a service; empty if it is not known."""
+        name = self._factory.uuid or getattr(self._factory, "service_name", None)
+        return self._factory.place_of_server() if name is None else _in_brackets(as_text(name))
+
+    def beside(self, factory: Pool) -> Observer:
+        """Return an observer of a further pool of the same server, with this one's hooks and counters."""
+        other = Observer(factory, self._hooks, None)
+        other._slow = self._slow
+        other._counters, other._counted = self._counters, self._counted
+        return other
 
     def built(self, protocol: Connection) -> None:
         """A protocol was made; it has no transport yet."""
@@ -55,6 +66,8 @@ class Observer:
     def _usable(self, protocol: Connection) -> None:
         self._counted[protocol] = None
         self._counters.connections_made += 1
+        self._refusal = ""
+        self._has_told_timeout = False
         events.connected(self.server, len(self._counted), self._factory.poolsize)
 
     def _lost(self, protocol: Connection) -> None:
@@ -62,9 +75,45 @@ class Observer:
         self._counters.connections_lost += was_usable
         if isinstance(protocol.link.end_reason, ReplyTimeoutError):
             self._counters.timeouts += 1
-            events.timeout(self.server, str(protocol.link.end_reason), unanswered)
+            events.timeout(self.server, str(protocol.link.end_reason), unanswered, self._has_told_timeout)
+            self._has_told_timeout = True
         elif was_usable:
-            events.lost(self.server, protocol.link.lost_because, unanswered, self._factory.disconnectCalled)
+            events.lost(self.server, protocol.link.lost_because, unanswered)
+
+    def attempt_failed(self, reason: str) -> None:
+        """An attempt to connect failed."""
+        events.attempt_failed(self.server, _without(self.server, reason))
+
+    def refused(self, reason: str, others: bool) -> None:
+        """The server refused a handshake.
+
+        :param others: whether other connections are usable: no outage is logged, so the refusal is, once.
+        """
+        if others and reason != self._refusal:
+            self._refusal = reason
+            events.refused(self.server, reason)
+        else:
+            events.attempt_failed(self.server, reason)
+
+    def outage(self, reason: str, tries_again: bool, awaited: bool) -> None:
+        """No connection is usable. Logged once for each outage, and once for all pools that one server leaves.
+
+        :param tries_again: whether the pool goes on trying to connect.
+        :param awaited: whether a program waits for its first connection, and may have no log yet.
+        """
+        reason = _without(self.server, reason)
+        if self._outage.begin(self.server, reason, awaited):
+            events.outage(self.server, reason, tries_again, awaited)
+
+    def outage_over(self) -> None:
+        """A connection is usable."""
+        seconds = self._outage.end()
+        if seconds is not None:
+            events.outage_over(self.server, seconds)
+
+    def closed(self) -> None:
+        """The program has closed the pool: its outage, if there is one, has no end."""
+        self._outage.forget()
 
     def retry(self, delay: float, attempt: int) -> None:
         """Another attempt to connect is scheduled."""
@@ -74,7 +123,7 @@ class Observer:
     def pool_wait_over(self, waited: int, reason: str) -> None:
         """Commands have failed because no connection was free in time."""
         self._counters.wait_timeouts += waited
-        events.pool_wait_over(self.server, waited, reason)
+        events.pool_wait_over(self.server, waited, reason, self._outage.is_on)
 
     def waited(self, since: float) -> None:
         """A command that was waiting has a connection now.
@@ -113,6 +162,20 @@ class Observer:
         if host and port.isdigit():
             return host, int(port)
         return _peer(protocol)
+
+
+def _in_brackets(name: str) -> str:
+    """Host and port of an IPv6 address in the usual form, ``[::1]:6379``; other names as they are."""
+    host, _, port = name.rpartition(":")
+    return f"[{host}]:{port}" if ":" in host and port.isdigit() and _IPV6(host) else name
+
+
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]+(%\w+)?").fullmatch
+
+
+def _without(server: str, reason: str) -> str:
+    """A reason without the server's name, which the text of the event has already."""
+    return (reason.removeprefix(f"{server}: ") if server else reason).rstrip(".")
 
 
 def _peer(protocol: Connection) -> tuple[str, int | None]:

@@ -41,45 +41,56 @@ _NO_ERRORS: Mapping[str, int] = _Counts()
 class Stats:
     """What a handler has done since it was made, and what it is doing. Immutable; ``a + b`` adds two up.
 
-    ``commands`` to ``subscription_gaps`` are totals, which only grow. The others are the present state.
+    Every number is an int, and 0 by default. The totals only grow. A handler of several servers adds them up.
+
+    :ivar commands: total: commands sent or about to be written, each of a batch or a pipeline counted.
+    :ivar replies: total: replies received, errors and replies to cancelled commands included.
+    :ivar errors: total: error replies by their code, as an immutable mapping of str to int (``{"WRONGTYPE": 1}``),
+        empty by default; codes beyond the first 64 are counted as ``"other"``.
+    :ivar unanswered: total: commands whose connection was lost before their reply came.
+    :ivar cancelled: total: commands that were cancelled after they were sent.
+    :ivar timeouts: total: connections that were closed because a reply was overdue.
+    :ivar wait_timeouts: total: commands that failed because no connection was free in time.
+    :ivar connections_made: total: connections that became usable.
+    :ivar connections_lost: total: usable connections that were lost, whichever side closed them.
+    :ivar retries: total: attempts to reconnect that were scheduled, after a failed attempt or a lost connection.
+    :ivar bytes_in: total: bytes received, after decryption by TLS.
+    :ivar bytes_out: total: bytes written, before encryption by TLS.
+    :ivar subscription_gaps: total: how often subscriptions were interrupted and restored.
+    :ivar in_flight: present: commands sent that have no reply yet.
+    :ivar waiting: present: commands waiting for a connection.
+    :ivar connections: present: usable connections of the pool.
+    :ivar poolsize: present: connections that the pool is to have.
+    :ivar free: present: usable connections of the pool that no transaction or blocking command has taken.
+    :ivar blocking_connections: present: connections beyond the pool's, for blocking commands, idle ones included.
     """
 
-    #: Commands sent or about to be written, each of a batch or a pipeline counted.
     commands: int = 0
-    #: Replies received, errors and replies to cancelled commands included.
     replies: int = 0
-    #: Error replies by their code (``"WRONGTYPE"``); codes beyond the first 64 are counted as ``"other"``.
     errors: Mapping[str, int] = dataclasses.field(default_factory=lambda: _NO_ERRORS)
-    #: Commands whose connection was lost before their reply came.
     unanswered: int = 0
-    #: Commands that were cancelled after they were sent.
     cancelled: int = 0
-    #: Connections that were closed because a reply was overdue.
     timeouts: int = 0
-    #: Commands that failed because no connection was free in time.
     wait_timeouts: int = 0
-    #: Connections that became usable.
     connections_made: int = 0
-    #: Usable connections that were lost, whichever side closed them.
     connections_lost: int = 0
-    #: Attempts to reconnect that were scheduled, after a failed attempt or a lost connection.
     retries: int = 0
-    #: Bytes received and written, before encryption by TLS.
     bytes_in: int = 0
     bytes_out: int = 0
-    #: How often subscriptions were interrupted and restored.
     subscription_gaps: int = 0
-    #: Commands sent that have no reply yet.
     in_flight: int = 0
-    #: Commands waiting for a connection.
     waiting: int = 0
-    #: Usable connections of the pool, and how many it is to have.
     connections: int = 0
     poolsize: int = 0
-    #: Usable connections of the pool that no transaction or blocking command has taken.
     free: int = 0
-    #: Connections beyond the pool's, for blocking commands, idle ones included.
     blocking_connections: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a new dict of the fields by name, in their order, for JSON: ints, and ``errors`` as a plain dict."""
+        return {
+            field.name: dict(self.errors) if field.name == "errors" else getattr(self, field.name)
+            for field in dataclasses.fields(self)
+        }
 
     def __add__(self, other: object) -> Stats:
         """Return the sum, field by field."""

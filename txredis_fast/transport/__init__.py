@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .attempt import connect_for, name_of_peer
+from .attempt import connect_for, name_of_peer, name_of_place
 from .chunked import SlicedBatch
-from .endpoints import endpoint_from, endpoint_of_connector, tcp_endpoint, unix_endpoint
+from .endpoints import endpoint_from, endpoint_of_connector, place_of, tcp_endpoint, unix_endpoint
 from .flood import Flood
 from .producer import Outlet, forget_unsent
+from .reasons import at_place, named, reason_of
 from .socket_read import fill_from_socket, fill_no_more, receives_directly
 from .socket_write import direct_sender
 from .threads import guard_connection, guard_factory
@@ -22,6 +23,7 @@ __all__ = [
     "SlicedBatch",
     "TLSSettings",
     "at_once",
+    "at_place",
     "cancel_timer",
     "connect_for",
     "direct_sender",
@@ -35,6 +37,10 @@ __all__ = [
     "in_turns",
     "is_encrypted",
     "name_of_peer",
+    "name_of_place",
+    "named",
+    "place_of",
+    "reason_of",
     "receives_directly",
     "tcp_endpoint",
     "unix_endpoint",

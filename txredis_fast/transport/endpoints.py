@@ -22,9 +22,13 @@ from zope.interface import implementer
 from .._reactor import current_reactor
 from .._tunables import CONNECT_TIMEOUT_SECONDS
 from .attempt import AttemptTimeoutError, OneAttempt, Stage, connect_within, name_of_place
+from .reasons import at_place
 from .tls import Check, NameCheck, NoCheck, TLSSettings, refusal
 
-__all__ = ["endpoint_from", "endpoint_of_connector", "tcp_endpoint", "unix_endpoint"]
+__all__ = ["endpoint_from", "endpoint_of_connector", "place_of", "tcp_endpoint", "unix_endpoint"]
+
+#: How many endpoints around another one are looked into for its address.
+_MOST_WRAPPERS = 4
 
 #: The first byte of a TLS record: change of cipher, alert, handshake, data.
 TLS_RECORDS = b"\x14\x15\x16\x17"
@@ -118,13 +122,28 @@ def endpoint_of_connector(connector: Any) -> IStreamClientEndpoint | None:
     return endpoints.TCP4ClientEndpoint(*place, **more)
 
 
+def place_of(endpoint: object) -> str:
+    """Where an endpoint leads, for texts: ``host:port`` or a path; empty if it does not tell."""
+    # The attributes of Twisted's own endpoints, which have no public ones; and of those around them.
+    for _ in range(_MOST_WRAPPERS):
+        place = getattr(endpoint, "place", None) or getattr(endpoint, "_path", None)
+        if isinstance(place, str):
+            return place
+        host = getattr(endpoint, "_hostText", None) or getattr(endpoint, "_host", None)
+        port = getattr(endpoint, "_port", None)
+        if isinstance(host, str | bytes) and isinstance(port, int):
+            return name_of_place(host, port)
+        endpoint = getattr(endpoint, "_wrappedEndpoint", None) or getattr(endpoint, "_endpoint", None)
+    return ""
+
+
 @implementer(IStreamClientEndpoint)
 class _BoundedEndpoint:
     """Bounds the attempts of another endpoint; the error names the step that took too long."""
 
     def __init__(self, endpoint: IStreamClientEndpoint, place: str, limit: float, resolves: bool) -> None:
         self._endpoint = endpoint
-        self._place = place
+        self.place = place
         self._limit = limit
         self._resolves = resolves
 
@@ -138,15 +157,15 @@ class _BoundedEndpoint:
     def _complain(self, stage: Stage) -> str:
         within = f"within {self._limit:g} seconds"
         if stage is Stage.TLS:
-            return f"timeout: no TLS handshake {within}; {self._place} was connected, and perhaps does not speak TLS"
+            return f"timeout: no TLS handshake {within}; {self.place} was connected, and perhaps does not speak TLS"
         if stage is Stage.BEGUN and self._resolves:
-            return f"timeout: no answer from the resolver {within}, for {self._place}"
-        return f"timeout: no connection {within}, to {self._place}"
+            return f"timeout: no answer from the resolver {within}, for {self.place}"
+        return f"timeout: no connection {within}, to {self.place}"
 
     def _failed(self, failure: Failure) -> Failure:
         if type(failure.value) is TimeoutError:  # Twisted's own error names neither step nor address
             return Failure(AttemptTimeoutError(self._complain(Stage.CONNECTING)))
-        return failure
+        return at_place(failure, self.place)
 
 
 def _tls_endpoint(

@@ -45,7 +45,7 @@ def _wanted() -> bool:
     return getDebugging() or os.environ.get(_SWITCH, "0") not in ("", "0")
 
 
-def _guard(thing: Any, names: tuple[str, ...], home: Callable[[], int | None]) -> None:
+def _guard(thing: object, names: tuple[str, ...], home: Callable[[], int | None]) -> None:
     for name in names:
         setattr(thing, name, _guarded(getattr(thing, name), home))
 

@@ -12,22 +12,25 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..._checks import real_number, shown
-from ..._types import Aggregate, Argument, Items, Weights
+from ..._types import Aggregate, Argument, Items, Keys, Weights
 from ...exceptions import InvalidData, RedisError
 from ...resp import warn_caller
 
 __all__ = [
     "aggregate_arguments",
+    "counted_keys",
     "deprecated",
     "expiry",
     "flags",
     "flatten",
+    "limit_arguments",
     "list_or_args",
     "milliseconds",
     "one_or_many",
     "operation_name",
     "range_arguments",
     "scan_arguments",
+    "time_arguments",
     "waiting_time",
 ]
 
@@ -41,6 +44,7 @@ _BIT_OPERATIONS = (
     ("OR", operator.or_),
     ("XOR", operator.xor),
     ("NOT", operator.not_),
+    *((name, None) for name in ("DIFF", "DIFF1", "ANDOR", "ONE")),  # of Redis 8.2
 )
 
 #: Issues a DeprecationWarning at the line that called the command method.
@@ -105,17 +109,71 @@ def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:
     return (start, end)
 
 
+def limit_arguments(method: str, offset: int | None, num: int | None) -> tuple[Argument, ...]:
+    """Make the arguments of LIMIT; none if it is not asked for.
+
+    :param method: for the error.
+    :raises InvalidData: only one of *offset* and *num* is given.
+    """
+    if offset is None and num is None:
+        return ()
+    if offset is None or num is None:
+        raise InvalidData(f"a limit of {method} needs both numbers: how many to skip, and how many after these")
+    return ("LIMIT", offset, num)
+
+
+def counted_keys(method: str, number: int, keys: Keys, limit: int = 0) -> list[Argument]:
+    """Make the arguments: number of keys, keys, LIMIT if it is not 0.
+
+    :param number: what the caller says; redis-py's methods have it.
+    :raises InvalidData: it is not the number of *keys*.
+    """
+    names = one_or_many(keys)
+    if number != len(names):
+        raise InvalidData(f"the number of keys of {method} must be {len(names)}, as there are so many, not {number!r}")
+    return [number, *names, *(("LIMIT", limit) if limit else ())]
+
+
+def time_arguments(
+    method: str, *, ex: Any = None, px: Any = None, exat: Any = None, pxat: Any = None, **others: bool
+) -> list[Argument]:
+    """Make the arguments of a time to live: EX, PX, EXAT, PXAT with their numbers, or the word of another option.
+
+    :param method: for the error.
+    :param others: options without a number, ``persist`` or ``keepttl``.
+    :raises InvalidData: more than one is given, or a time is none.
+    """
+    given = [name for name, time in (("ex", ex), ("px", px), ("exat", exat), ("pxat", pxat)) if time is not None]
+    given += [name for name, wanted in others.items() if wanted]
+    if len(given) > 1:
+        raise InvalidData(f"{' and '.join(given)} of {method} cannot be given together: a key has one time to live")
+    if not given:
+        return []
+    [name] = given
+    if name in others:
+        return [name.upper()]
+    if name in ("px", "pxat"):
+        return [name.upper(), milliseconds(name, px if name == "px" else pxat)]
+    in_milliseconds, time = expiry(name, ex if name == "ex" else exat)
+    return [{"ex": "PX", "exat": "PXAT"}[name] if in_milliseconds else name.upper(), time]
+
+
 def expiry(name: str, time: Any) -> tuple[bool, Argument]:
     """Convert a time to live, or a Unix time, to a whole number, because servers accept no fractions.
 
     :param name: name of the argument, for the error.
-    :param time: seconds as a number or ``timedelta``. Text is passed on unchanged, for the server to parse.
+    :param time: seconds as a number, ``timedelta`` or ``datetime``. Text is passed on unchanged, for the server to
+        parse.
     :returns: whether the number is in milliseconds, and the number. Whole seconds stay seconds.
     :raises InvalidData: *time* is not a finite number.
     """
     if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
         return False, time
-    seconds = _number(name, time.total_seconds() if isinstance(time, datetime.timedelta) else time)
+    if isinstance(time, datetime.timedelta):
+        time = time.total_seconds()
+    elif isinstance(time, datetime.datetime):
+        time = time.timestamp()
+    seconds = _number(name, time)
     whole = round(seconds)
     if whole == seconds:
         return False, whole
@@ -127,12 +185,16 @@ def expiry(name: str, time: Any) -> tuple[bool, Argument]:
 def milliseconds(name: str, time: Any) -> Argument:
     """Convert a time to live, or a Unix time, of milliseconds to a whole number; see :func:`expiry`.
 
-    :param time: milliseconds as a number, or a ``timedelta``. Text is passed on unchanged.
+    :param time: milliseconds as a number, or a ``timedelta`` or ``datetime``. Text is passed on unchanged.
     :raises InvalidData: *time* is not a finite number.
     """
     if type(time) is int or isinstance(time, (str, bytes, bytearray, memoryview)):
         return time
-    number = _number(name, time.total_seconds() * 1000 if isinstance(time, datetime.timedelta) else time)
+    if isinstance(time, datetime.timedelta):
+        time = time.total_seconds() * 1000
+    elif isinstance(time, datetime.datetime):
+        time = time.timestamp() * 1000
+    number = _number(name, time)
     return round(number) or (number > 0) - (number < 0)
 
 
@@ -171,7 +233,7 @@ def operation_name(operation: Any) -> str:
     if isinstance(operation, str):
         operation = operation.upper()
     for name, function in _BIT_OPERATIONS:
-        if operation == name or operation is function:
+        if operation == name or (function is not None and operation is function):
             return name
     raise InvalidData(f"Invalid operation: {operation}")
 

@@ -7,8 +7,9 @@ how a command is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from inspect import unwrap
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet import defer
@@ -17,7 +18,7 @@ from twisted.python.failure import Failure
 
 from ..._types import Argument, Converter, Reply
 
-__all__ = ["CommandHost", "Recovery", "blocking", "errors_to_deferred"]
+__all__ = ["CommandHost", "Recovery", "blocking", "blocking_with", "errors_to_deferred", "may_block"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -132,7 +133,7 @@ class Recovery:
             self._sent.cancel()
 
 
-def _forward(result: Any, deferred: Deferred[Any]) -> None:
+def _forward(result: object, deferred: Deferred[Any]) -> None:
     if not deferred.called:
         deferred.callback(result)  # a Failure fails it
 
@@ -158,3 +159,23 @@ def blocking(method: _Method) -> _Method:
     """Mark a command method as blocking (attribute ``_blocking``): it must not run on a shared connection."""
     method._blocking = True  # type: ignore[attr-defined]
     return method
+
+
+def blocking_with(parameter: str) -> Callable[[_Method], _Method]:
+    """Mark a command method that blocks only if a parameter is given, as XREAD with BLOCK; see :func:`may_block`."""
+
+    def mark(method: _Method) -> _Method:
+        place = unwrap(method).__code__.co_varnames.index(parameter) - 1  # without self
+        method._blocking = (parameter, place)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def may_block(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether a call of a command method may block, so that it must not run on a shared connection."""
+    marked: Any = getattr(method, "_blocking", False)
+    if not isinstance(marked, tuple):
+        return bool(marked)
+    parameter, place = marked
+    return (args[place] if len(args) > place else kwargs.get(parameter)) is not None

@@ -73,7 +73,7 @@ def _changes_state(name: str, args: Sequence[Any]) -> bool:
     return name in GUARDED
 
 
-def refusal(args: Sequence[Any], protocol: Any = None) -> RedisError | None:
+def refusal(args: Sequence[Any], protocol: object = None) -> RedisError | None:
     """Build the error for a command that must not be sent on a shared connection; None for any other command.
 
     :param protocol: class of the connections. A class with a method of the command's name may send the command.
@@ -96,7 +96,7 @@ def guarded_arguments(args: Sequence[Any], name: str) -> tuple[Any, ...]:
     return fixed_arguments(tuple(args), words=True) if name in GUARDED else tuple(args)
 
 
-def _is_made_for(name: str, protocol: Any) -> bool:
+def _is_made_for(name: str, protocol: object) -> bool:
     if name == "HELLO":  # no caller shares a subscriber's connection
         name = "SUBSCRIBE"
     return name not in ("SELECT", "AUTH", "RESET") and callable(getattr(protocol, name.lower(), None))
@@ -115,11 +115,11 @@ def guarded_names(commands: Sequence[tuple[Sequence[Any], Any, Any]]) -> set[str
     return {name for name in map(_name_in_capitals, names) if name in GUARDED}
 
 
-def _name_in_capitals(argument: Any) -> str:
+def _name_in_capitals(argument: object) -> str:
     return command_name((argument,))
 
 
-def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol: Any = None) -> RedisError | None:
+def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol: object = None) -> RedisError | None:
     """Build the error for a batch or pipeline that must not be sent; None if it may be.
 
     A complete MULTI ... EXEC is allowed, and so are SELECT and AUTH. The caller then takes a connection out of the pool

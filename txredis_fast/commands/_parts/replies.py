@@ -4,32 +4,46 @@ A converter is the ``post_proc`` of ``execute_command``, so a command has the sa
 transaction. It accepts str, bytes (no charset) and numbers as a reply's data, and both the lists of RESP2 and the
 dicts, sets and pairs of RESP3. It returns None for nil, except a converter to a bool.
 
-A converter that makes a collection has an attribute ``in_parts``: a generator function that converts a list part by
-part, yields between the parts and returns the value. A list of a million elements is thus converted in many turns of
-the reactor.
-
 This module must not know arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 from ..._tunables import LIST_PART_ELEMENTS
 from ..._types import Reply
 from ...resp import dict_of, may_collide, spread, spread_at_once
+from .in_parts import Parts, by_parts, convertible_by
 
 __all__ = [
+    "as_bools",
     "as_dict",
     "as_float",
+    "as_float_always",
+    "as_floats",
+    "as_pairs",
     "as_score",
     "as_set",
+    "as_tuple",
+    "described",
+    "descriptions",
     "info_fields",
+    "key_scored_member",
+    "key_scored_members",
+    "link_scores",
+    "rank_and_score",
+    "raw_vector",
     "scanned",
+    "scored_member",
     "scored_members",
+    "scores_and_attributes",
+    "scores_by_member",
     "sentinel_master_states",
+    "sentinel_state",
     "sentinel_states",
+    "text_of",
     "truth_values",
 ]
 
@@ -44,39 +58,24 @@ _SENTINEL_FLAGS = {
     "is_master_down": "master_down",
 }
 
-_Parts = Generator[None, None, Any]
-_Converter = TypeVar("_Converter", bound=Callable[[Any], Any])
 
-
-def _convertible_by(in_parts: Callable[[list[Any]], _Parts]) -> Callable[[_Converter], _Converter]:
-    def mark(convert: _Converter) -> _Converter:
-        convert.in_parts = in_parts  # type: ignore[attr-defined]
-        return convert
-
-    return mark
-
-
-def _parts(reply: list[Any]) -> Iterator[list[Any]]:
-    return (reply[at : at + LIST_PART_ELEMENTS] for at in range(0, len(reply), LIST_PART_ELEMENTS))
-
-
-def _set_in_parts(reply: list[Any]) -> _Parts:
+def _set_in_parts(reply: list[Any]) -> Parts:
     if may_collide(reply):
         reply = yield from spread(reply)
     value: set[Any] = set()
-    for part in _parts(reply):
+    for part in by_parts(reply):
         value.update(part)
         yield
     return value
 
 
-@_convertible_by(_set_in_parts)
+@convertible_by(_set_in_parts)
 def as_set(reply: Reply) -> Reply:
     """Convert a list to a set."""
     return set(_keys(reply)) if isinstance(reply, list) else reply
 
 
-def _dict_in_parts(reply: list[Any]) -> _Parts:
+def _dict_in_parts(reply: list[Any]) -> Parts:
     names = reply[::2]
     if may_collide(names):
         names = yield from spread(names)
@@ -89,21 +88,21 @@ def _dict_in_parts(reply: list[Any]) -> _Parts:
     return value
 
 
-@_convertible_by(_dict_in_parts)
+@convertible_by(_dict_in_parts)
 def as_dict(reply: Reply) -> Reply:
     """Convert a list in which each name is followed by its value to a dict."""
     return dict_of(reply) if isinstance(reply, list) else reply
 
 
-def _scored_in_parts(reply: list[Any]) -> _Parts:
+def _scored_in_parts(reply: list[Any]) -> Parts:
     value: list[Any] = []
-    for part in _parts(reply):
+    for part in by_parts(reply):
         value += scored_members(part)
         yield
     return value
 
 
-@_convertible_by(_scored_in_parts)
+@convertible_by(_scored_in_parts)
 def scored_members(reply: Reply) -> Reply:
     """Convert a list in which each member is followed by its score to a list of tuples ``(member, float)``."""
     if not isinstance(reply, list):
@@ -116,6 +115,83 @@ def scored_members(reply: Reply) -> Reply:
 def as_float(reply: Reply) -> Reply:
     """Convert a score that is still text to a float."""
     return float(reply) if isinstance(reply, (str, bytes)) else reply
+
+
+def as_float_always(reply: Reply) -> Reply:
+    """Convert a number, text or not, to a float."""
+    return None if reply is None else float(reply)
+
+
+def as_floats(reply: Reply) -> Reply:
+    """Convert each element of a list to a float, but nil."""
+    if not isinstance(reply, list):
+        return reply
+    return [None if each is None else float(each) for each in reply]
+
+
+def as_bools(reply: Reply) -> Reply:
+    """Convert each element of a list to a bool."""
+    return list(map(bool, reply)) if isinstance(reply, list) else reply
+
+
+def scored_member(reply: Reply) -> Reply:
+    """Convert one member and its score to a tuple ``(member, float)``; None if there is none."""
+    members = scored_members(reply)
+    return (members[0] if members else None) if isinstance(members, list) else members
+
+
+def key_scored_member(reply: Reply) -> Reply:
+    """Convert a key, a member and its score to a tuple with a float."""
+    return (reply[0], reply[1], float(reply[2])) if isinstance(reply, list) else reply
+
+
+def key_scored_members(reply: Reply) -> Reply:
+    """Convert a key and its members with their scores to a tuple ``(key, [(member, float), ...])``."""
+    return (reply[0], scored_members(reply[1])) if isinstance(reply, list) else reply
+
+
+def scores_by_member(reply: Reply) -> Reply:
+    """Convert members, each followed by its score, to a dict: member -> float."""
+    members = as_dict(reply)
+    return {name: float(score) for name, score in members.items()} if isinstance(members, dict) else members
+
+
+def scores_and_attributes(reply: Reply) -> Reply:
+    """Convert members, each followed by its score and its attributes, to a dict: member -> (float, attributes)."""
+    if isinstance(reply, dict):
+        return {name: (float(score), attributes) for name, (score, attributes) in reply.items()}
+    if not isinstance(reply, list):
+        return reply
+    parts = zip(_keys(reply[::3]), reply[1::3], reply[2::3], strict=False)
+    return {name: (float(score), attributes) for name, score, attributes in parts}
+
+
+def link_scores(reply: Reply) -> Reply:
+    """Convert lists of members and scores to a list of dicts: member -> float."""
+    return list(map(scores_by_member, reply)) if isinstance(reply, list) else reply
+
+
+def raw_vector(reply: Reply) -> Reply:
+    """Convert a stored vector to a tuple: name of the quantization, bytes, floats."""
+    return (text_of(reply[0]), reply[1], *map(float, reply[2:])) if isinstance(reply, list) else reply
+
+
+def rank_and_score(reply: Reply) -> Reply:
+    """Convert a rank and a score to a tuple with a float."""
+    return (reply[0], float(reply[1])) if isinstance(reply, list) else reply
+
+
+def as_tuple(reply: Reply) -> Reply:
+    """Convert a list of parts of different meaning to a tuple."""
+    return tuple(reply) if isinstance(reply, list) else reply
+
+
+def as_pairs(reply: Reply) -> Reply:
+    """Convert a list in which each name is followed by its value to a list of tuples."""
+    if not isinstance(reply, list):
+        return reply
+    pairs = reply if reply and isinstance(reply[0], list) else _pairs(reply)
+    return [(name, value) for name, value in pairs]
 
 
 def as_score(reply: Reply) -> Reply:
@@ -150,8 +226,20 @@ def info_fields(reply: Reply) -> Reply:
     """Convert the ``name:value`` lines of INFO to a dict; names and values are str, whatever the charset."""
     if reply is None:
         return None
-    lines = _text(reply).split("\r\n")
+    lines = text_of(reply).split("\r\n")
     return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
+
+
+def described(reply: Reply) -> Reply:
+    """Convert names, each followed by its value, to a dict; names are str, whatever the charset."""
+    if isinstance(reply, dict):
+        return {text_of(name): value for name, value in reply.items()}
+    return {text_of(name): value for name, value in _pairs(reply)} if isinstance(reply, list) else reply
+
+
+def descriptions(reply: Reply) -> Reply:
+    """Convert each element of a list as :func:`described` does."""
+    return [described(each) for each in reply] if isinstance(reply, list) else reply
 
 
 def sentinel_states(reply: Reply) -> Reply:
@@ -166,10 +254,14 @@ def sentinel_master_states(reply: Reply) -> Reply:
     return {state["name"]: state for state in map(_sentinel_state, reply)}
 
 
+def sentinel_state(reply: Reply) -> Reply:
+    """Convert a Sentinel's description of one node to a dict with the ``is_...`` bools."""
+    return _sentinel_state(reply) if isinstance(reply, (list, dict)) else reply
+
+
 def _sentinel_state(node: Reply) -> dict[str, Any]:
-    described = node.items() if isinstance(node, dict) else _pairs(node)
-    state = {_text(name): value for name, value in described}
-    words = _text(state.get("flags", "")).split(",")
+    state: dict[str, Any] = described(node)
+    words = text_of(state.get("flags", "")).split(",")
     for name, word in _SENTINEL_FLAGS.items():
         state[name] = word in words
     return state
@@ -183,6 +275,7 @@ def _pairs(reply: list[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(reply[::2], reply[1::2], strict=False)
 
 
-def _text(reply: Any) -> str:
+def text_of(reply: Any) -> str:
+    """Return text of a server as str, whatever the charset."""
     # Paths in INFO may be in any encoding: a byte that is not UTF-8 must not fail the reply.
     return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else str(reply)

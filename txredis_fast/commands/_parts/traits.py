@@ -1,7 +1,7 @@
 """Traits of commands by their names: which commands only read, and which ones may block.
 
-The names are those with the flags ``readonly`` and ``blocking`` in COMMAND of Redis 7.0, Redis 8.2 and Valkey 9.1; a
-test compares them with the servers' tables. This module must not know how a command is sent.
+The names are those that COMMAND of Redis 7.0, Redis 8.2 and Valkey 9.1 flags so: see :mod:`.facts`. This module must
+not know how a command is sent.
 """
 
 from __future__ import annotations
@@ -10,39 +10,28 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ..table import TABLE
+
 __all__ = ["BLOCKING", "READ_ONLY", "SCRIPTS", "command_name", "is_read_only", "longest_wait"]
 
-_READ_ONLY = """
-    BITCOUNT BITFIELD_RO BITPOS CLUSTERSCAN DBSIZE DUMP EVALSHA_RO EVAL_RO EXISTS EXPIRETIME FCALL_RO GEODIST
-    GEOHASH GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HEXPIRETIME HGET
-    HGETALL HKEYS HLEN HMGET HPEXPIRETIME HPTTL HRANDFIELD HSCAN HSTRLEN HTTL HVALS KEYS LCS LINDEX LLEN LOLWUT
-    LPOS LRANGE MGET PEXPIRETIME PFCOUNT PTTL RANDOMKEY SCAN SCARD SDIFF SINTER SINTERCARD SISMEMBER SMEMBERS
-    SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR SUNION TOUCH TTL TYPE VCARD VDIM VEMB VGETATTR VINFO
-    VISMEMBER VLINKS VRANDMEMBER VSIM XLEN XPENDING XRANGE XREAD XREVRANGE ZCARD ZCOUNT ZDIFF ZINTER ZINTERCARD
-    ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX
-    ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION
-"""
 
-#: Commands of two words.
-_READ_ONLY_PAIRS = """
-    MEMORY USAGE, OBJECT ENCODING, OBJECT FREQ, OBJECT IDLETIME, OBJECT REFCOUNT, XINFO CONSUMERS, XINFO GROUPS,
-    XINFO STREAM
-"""
+def _names_with_flag(flag: str) -> frozenset[str]:
+    found = set()
+    for line in TABLE.splitlines():
+        name, _, _, flags, _ = line.split("|", 4)
+        if flag in flags and flag in flags.split():
+            found.add(name)
+    return frozenset(found)
+
 
 #: Names in upper case. A command of two words has one name: ``"OBJECT ENCODING"``.
-READ_ONLY = frozenset(_READ_ONLY.split()) | frozenset(
-    name.strip() for name in _READ_ONLY_PAIRS.replace("\n", ",").split(",") if name.strip()
-)
-
-_BLOCKING = """
-    BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN WAIT WAITAOF XREAD XREADGROUP
-"""
+READ_ONLY = _names_with_flag("readonly")
 
 #: Commands whose reply the server may delay. XREAD and XREADGROUP block only with their option BLOCK.
-BLOCKING = frozenset(_BLOCKING.split())
+BLOCKING = _names_with_flag("blocking")
 
 #: Commands that run a program's script, which may reply with any error after it has written something.
-SCRIPTS = frozenset({"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"})
+SCRIPTS = _names_with_flag("no_mandatory_keys")
 
 #: Blocking command -> index of the argument with its time limit, and units per second.
 _LIMITS = {
@@ -64,7 +53,7 @@ def command_name(args: Sequence[Any]) -> str:
     return _text(args[0]) if args else ""
 
 
-def _text(argument: Any) -> str:
+def _text(argument: object) -> str:
     # With the methods of the base types, as the encoder does: a subclass may override them.
     if isinstance(argument, bytes | bytearray | memoryview):
         return str(memoryview(argument), "ascii", "replace").upper()

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._credentials import sendable
-from ..._types import Argument, Text
+from ..._types import Argument, Text, Value
 from .._parts import CommandHost
 
 __all__ = ["ConnectionCommands", "StopsTrying"]
@@ -64,6 +64,16 @@ class ConnectionCommands(StopsTrying):
         if message is None:
             return self.execute_command("PING")
         return self.execute_command("PING", message)
+
+    def echo(self, value: Argument) -> Deferred[Value]:
+        """Let the server send a text back.
+
+        :param value: the text.
+        :returns: fires with it.
+
+        https://redis.io/commands/echo/, since 1.0.0
+        """
+        return self.execute_command("ECHO", value)
 
     def select(self, index: int) -> Deferred[Text]:
         """Select the database of the connection; on a pool, of all its connections.

@@ -93,14 +93,18 @@ class ScriptingCommands(CommandHost):
         """
         return self.execute_command("SCRIPT", "EXISTS", *hashes, post_proc=truth_values)
 
-    def script_flush(self) -> Deferred[Text]:
+    def script_flush(self, *, sync_type: Text | None = None) -> Deferred[Text]:
         """Remove all scripts from the server.
 
+        :param sync_type: ``"ASYNC"``: the server frees the memory in the background; ``"SYNC"``: at once (Redis 6.2).
+            None: as the server is configured.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/script-flush/, since 2.6.0
         """
-        return self.execute_command("SCRIPT", "FLUSH", post_proc=self._scripts_flushed)
+        return self.execute_command(
+            "SCRIPT", "FLUSH", *(() if sync_type is None else (sync_type,)), post_proc=self._scripts_flushed
+        )
 
     def script_kill(self) -> Deferred[Text]:
         """Stop the running script, if it has not written to the data set.

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Text
-from .._parts import deprecated, errors_to_deferred, info_fields
+from .._parts import deprecated, errors_to_deferred, flags, info_fields
 from .connection import StopsTrying
 
 __all__ = ["ServerCommands"]
@@ -39,23 +39,26 @@ class ServerCommands(StopsTrying):
         deprecated("redis.flush() has been deprecated, use redis.flushdb() or redis.flushall() instead")
         return self.flushall() if all_dbs else self.flushdb()
 
-    def flushdb(self) -> Deferred[Text]:
+    def flushdb(self, *, asynchronous: bool | None = None) -> Deferred[Text]:
         """Remove all keys of the database.
 
+        :param asynchronous: True: the server frees the memory in the background (Redis 4.0); False: at once (Redis
+            6.2). None: as the server is configured.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/flushdb/, since 1.0.0
         """
-        return self.execute_command("FLUSHDB")
+        return self.execute_command("FLUSHDB", *_freeing(asynchronous))
 
-    def flushall(self) -> Deferred[Text]:
+    def flushall(self, *, asynchronous: bool | None = None) -> Deferred[Text]:
         """Remove all keys of all databases.
 
+        :param asynchronous: as of :meth:`flushdb`.
         :returns: fires with ``"OK"``.
 
         https://redis.io/commands/flushall/, since 1.0.0
         """
-        return self.execute_command("FLUSHALL")
+        return self.execute_command("FLUSHALL", *_freeing(asynchronous))
 
     def time(self) -> Deferred[list[Any]]:
         """Get the server's time.
@@ -75,15 +78,17 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("SAVE")
 
-    def bgsave(self) -> Deferred[Text]:
+    def bgsave(self, *, schedule: bool = False, cancel: bool = False) -> Deferred[Text]:
         """Start to save the data to disk in the background.
 
+        :param schedule: if the append-only file is being rewritten, save after that (Redis 3.2.2).
+        :param cancel: stop the saving in progress, or the scheduled one, instead (Valkey 8.1).
         :returns: fires with ``"Background saving started"``; fails with :exc:`.ResponseError` if the server is
             already saving.
 
         https://redis.io/commands/bgsave/, since 1.0.0
         """
-        return self.execute_command("BGSAVE")
+        return self.execute_command("BGSAVE", *flags(schedule=schedule, cancel=cancel))
 
     def lastsave(self) -> Deferred[int]:
         """Get the time of the last successful save.
@@ -94,16 +99,31 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("LASTSAVE")
 
-    def shutdown(self) -> Deferred[Any]:
+    def shutdown(
+        self,
+        *,
+        save: bool = False,
+        nosave: bool = False,
+        now: bool = False,
+        force: bool = False,
+        abort: bool = False,
+    ) -> Deferred[Any]:
         """Save the data and stop the server. The client does not reconnect.
 
+        :param save: save even if no points of saving are configured.
+        :param nosave: do not save.
+        :param now: do not wait for replicas that lag (*now*, *force* and *abort*: Redis 7.0).
+        :param force: stop even if saving fails.
+        :param abort: stop the shutdown in progress instead; the client goes on reconnecting.
         :returns: fails with :exc:`.ConnectionError` when the server has closed the connection, which is success;
-            fails with :exc:`.ResponseError` if the server cannot save.
+            fails with :exc:`.ResponseError` if the server cannot save. With *abort*, fires with ``"OK"``.
 
         https://redis.io/commands/shutdown/, since 1.0.0
         """
-        self._stop_trying()
-        return self.execute_command("SHUTDOWN")
+        if not abort:
+            self._stop_trying()
+        options = flags(save=save, nosave=nosave, now=now, force=force, abort=abort)
+        return self.execute_command("SHUTDOWN", *options)
 
     def bgrewriteaof(self) -> Deferred[Text]:
         """Start to rewrite the append-only file in the background.
@@ -114,18 +134,19 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("BGREWRITEAOF")
 
-    def info(self, type: Argument | None = None) -> Deferred[Any]:
+    def info(self, type: Argument | None = None, *sections: Argument) -> Deferred[Any]:
         """Get information and statistics about the server.
 
         :param type: name of a section, such as ``"memory"``. None: the server's default sections.
-        :returns: fires with a dict of the section's fields, names and values as ``str``; if *type* is None, with
+        :param sections: names of further sections (Redis 7.0).
+        :returns: fires with a dict of the sections' fields, names and values as ``str``; if *type* is None, with
             the unparsed text.
 
         https://redis.io/commands/info/, since 1.0.0
         """
         if type is None:
             return self.execute_command("INFO")
-        return self.execute_command("INFO", type, post_proc=info_fields)
+        return self.execute_command("INFO", type, *sections, post_proc=info_fields)
 
     def role(self) -> Deferred[list[Any]]:
         """Get the server's role in replication.
@@ -136,3 +157,80 @@ class ServerCommands(StopsTrying):
         https://redis.io/commands/role/, since 2.8.12
         """
         return self.execute_command("ROLE")
+
+    def lolwut(self, version: int | None = None, *args: Argument) -> Deferred[Text]:
+        """Get a drawing, and the server's version.
+
+        :param version: of the drawing. None: the newest.
+        :param args: its parameters.
+        :returns: fires with a text.
+
+        https://redis.io/commands/lolwut/, since 5.0.0
+        """
+        which: tuple[Argument, ...] = () if version is None else ("VERSION", version)
+        return self.execute_command("LOLWUT", *which, *args)
+
+    def swapdb(self, first: int, second: int) -> Deferred[Text]:
+        """Exchange two databases, for all connections.
+
+        :param first: number of a database.
+        :param second: number of the other one.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/swapdb/, since 4.0.0
+        """
+        return self.execute_command("SWAPDB", first, second)
+
+    def replicaof(self, host: Argument, port: Argument) -> Deferred[Text]:
+        """Make the server a replica, or, with ``"NO"`` and ``"ONE"``, a primary.
+
+        :param host: the primary's address, or ``"NO"``.
+        :param port: its port, or ``"ONE"``.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/replicaof/, since 5.0.0
+        """
+        return self.execute_command("REPLICAOF", host, port)
+
+    def slaveof(self, host: Argument = "NO", port: Argument = "ONE") -> Deferred[Text]:
+        """Make the server a replica, or a primary; an old name of :meth:`replicaof`.
+
+        :param host: the primary's address, or ``"NO"``.
+        :param port: its port, or ``"ONE"``.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/slaveof/, since 1.0.0
+        """
+        return self.execute_command("SLAVEOF", host, port)
+
+    def failover(
+        self,
+        host: Text | None = None,
+        port: int | None = None,
+        *,
+        force: bool = False,
+        abort: bool = False,
+        timeout: int | None = None,
+    ) -> Deferred[Text]:
+        """Make a replica the primary, and this server its replica.
+
+        :param host: address of the replica. None: any one.
+        :param port: its port.
+        :param force: after *timeout*, without waiting for the replica; needs *host* and *timeout*.
+        :param abort: stop the change in progress instead.
+        :param timeout: milliseconds to wait for the replica.
+        :returns: fires with ``"OK"`` when it has begun.
+
+        https://redis.io/commands/failover/, since 6.2.0
+        """
+        arguments: list[Argument] = []
+        if host is not None and port is not None:
+            arguments += ("TO", host, port, *flags(force=force))
+        arguments += flags(abort=abort)
+        if timeout is not None:
+            arguments += ("TIMEOUT", timeout)
+        return self.execute_command("FAILOVER", *arguments)
+
+
+def _freeing(asynchronous: bool | None) -> tuple[str, ...]:
+    return () if asynchronous is None else ("ASYNC",) if asynchronous else ("SYNC",)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Key
-from ...exceptions import RedisError
-from .._parts import CommandHost, errors_to_deferred, operation_name, range_arguments
+from ..._types import Argument, Key
+from ...exceptions import InvalidData, RedisError
+from .._parts import CommandHost, errors_to_deferred, one_or_many, operation_name, range_arguments
 
 __all__ = ["BitmapCommands"]
 
@@ -46,7 +47,8 @@ class BitmapCommands(CommandHost):
         """Combine strings bitwise and store the result. Shorter strings are padded with zero bits.
 
         :param operation: ``"AND"``, ``"OR"``, ``"XOR"`` or ``"NOT"`` in any case, or ``and_``, ``or_``, ``xor``
-            or ``not_`` of :mod:`operator`.
+            or ``not_`` of :mod:`operator`. ``"DIFF"``: bits of the first string only; ``"DIFF1"``: of the others only;
+            ``"ANDOR"``: of the first and any other; ``"ONE"``: of exactly one string (these: Redis 8.2).
         :param destkey: key of the result.
         :param srckeys: keys of the strings; exactly one for NOT.
         :returns: fires with the length of the result in bytes. Fails with :exc:`.InvalidData` for another
@@ -78,3 +80,66 @@ class BitmapCommands(CommandHost):
         """
         unit_arguments = () if unit is None else (unit,)
         return self.execute_command("BITCOUNT", key, *range_arguments(start, end), *unit_arguments)
+
+    @errors_to_deferred
+    def bitpos(
+        self,
+        key: Key,
+        bit: int,
+        start: int | None = None,
+        end: int | None = None,
+        mode: str | None = None,
+    ) -> Deferred[int]:
+        """Find the first bit that is set, or clear.
+
+        :param key: key of the string.
+        :param bit: 1 or 0.
+        :param start: index of the first byte to search; a negative index counts from the end.
+        :param end: index of the last byte, included; needs *start*.
+        :param mode: ``"BIT"`` if *start* and *end* are indexes of bits (Redis 7.0), ``"BYTE"``; needs *end*.
+        :returns: fires with the index of the bit, or -1. Fails with :exc:`.InvalidData` if *end* has no *start*, or
+            *mode* no *end*.
+
+        https://redis.io/commands/bitpos/, since 2.8.7
+        """
+        given = [each is not None for each in (start, end, mode)]
+        if given != sorted(given, reverse=True):
+            raise InvalidData("end of bitpos needs start, and mode needs end")
+        return self.execute_command("BITPOS", key, bit, *(each for each in (start, end, mode) if each is not None))
+
+    @errors_to_deferred
+    def bitfield(self, key: Key, *operations: Sequence[Argument], overflow: str | None = None) -> Deferred[Any]:
+        """Read and change integers of any width in a string.
+
+        :param key: key of the string, which is created if it does not exist.
+        :param operations: each a tuple: ``("GET", "u8", 0)``, ``("SET", "i16", "#2", 100)``, ``("INCRBY", "u2", 100,
+            1)`` or ``("OVERFLOW", "SAT")``, which holds for those that follow.
+        :param overflow: ``"WRAP"``, ``"SAT"`` or ``"FAIL"``, for all. None: WRAP.
+        :returns: fires with a list of one integer for each operation but OVERFLOW: the value read, the one replaced, or
+            the sum; None where FAIL prevented the change.
+
+        https://redis.io/commands/bitfield/, since 3.2.0
+        """
+        arguments: list[Argument] = [] if overflow is None else ["OVERFLOW", overflow]
+        for operation in operations:
+            arguments += one_or_many(operation)
+        return self.execute_command("BITFIELD", key, *arguments)
+
+    @errors_to_deferred
+    def bitfield_ro(
+        self, key: Key, encoding: str, offset: Argument, items: Iterable[Sequence[Argument]] = ()
+    ) -> Deferred[list[int]]:
+        """Read integers of any width in a string, also on a replica.
+
+        :param key: key of the string.
+        :param encoding: ``"u8"`` is unsigned with 8 bits, ``"i16"`` signed with 16 bits.
+        :param offset: index of the first bit; ``"#2"``: the third integer of this width.
+        :param items: further pairs ``(encoding, offset)``.
+        :returns: fires with a list of integers.
+
+        https://redis.io/commands/bitfield_ro/, since 6.0.0
+        """
+        arguments: list[Argument] = []
+        for each in ((encoding, offset), *items):
+            arguments += ("GET", *each)
+        return self.execute_command("BITFIELD_RO", key, *arguments)

@@ -7,7 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Field, Key, Keys, Pairs, Text, Value
-from .._parts import CommandHost, as_dict, errors_to_deferred, flatten, one_or_many, scan_arguments, scanned
+from ...exceptions import InvalidData
+from .._parts import CommandHost, as_dict, errors_to_deferred, flags, flatten, one_or_many, scan_arguments, scanned
 
 __all__ = ["HashCommands"]
 
@@ -17,17 +18,33 @@ class HashCommands(CommandHost):
 
     __slots__ = ()
 
-    def hset(self, key: Key, field: Field, value: Argument) -> Deferred[int]:
-        """Set a field of a hash, which is created if it does not exist.
+    def hset(
+        self, key: Key, field: Field | None = None, value: Argument | None = None, mapping: Pairs | None = None
+    ) -> Deferred[int]:
+        """Set fields of a hash, which is created if it does not exist.
 
         :param key: key of the hash.
         :param field: name of the field.
         :param value: its value.
-        :returns: fires with 1 if the field is new, 0 if its value was replaced.
+        :param mapping: further fields and their values (Redis 4.0).
+        :returns: fires with the number of new fields: 0 for a field whose value was replaced. Fails with
+            :exc:`.InvalidData` without a field.
 
         https://redis.io/commands/hset/, since 2.0.0
         """
-        return self.execute_command("HSET", key, field, value)
+        if mapping is None and field is not None:
+            return self.execute_command("HSET", key, field, value)  # type: ignore[arg-type]  # refused if it is None
+        return self._set_fields(key, field, value, mapping)
+
+    @errors_to_deferred
+    def _set_fields(
+        self, key: Key, field: Field | None, value: Argument | None, mapping: Pairs | None
+    ) -> Deferred[int]:
+        arguments: list[Any] = [] if field is None else [field, value]
+        arguments += flatten(mapping or {})
+        if not arguments:
+            raise InvalidData("hset needs a field and its value, or a mapping with at least one")
+        return self.execute_command("HSET", key, *arguments)
 
     def hsetnx(self, key: Key, field: Field, value: Argument) -> Deferred[int]:
         """Set a field of a hash unless the field exists.
@@ -53,16 +70,17 @@ class HashCommands(CommandHost):
         return self.execute_command("HGET", key, field)
 
     @errors_to_deferred
-    def hmget(self, key: Key, fields: Keys) -> Deferred[list[Value | None]]:
+    def hmget(self, key: Key, fields: Keys, *more: Field) -> Deferred[list[Value | None]]:
         """Read several fields of a hash.
 
         :param key: key of the hash.
         :param fields: one name or an iterable of names.
+        :param more: further names.
         :returns: fires with a list in the order of the names; None where a field does not exist.
 
         https://redis.io/commands/hmget/, since 2.0.0
         """
-        return self.execute_command("HMGET", key, *one_or_many(fields))
+        return self.execute_command("HMGET", key, *one_or_many(fields), *more)
 
     @errors_to_deferred
     def hmset(self, key: Key, mapping: Pairs) -> Deferred[Text]:
@@ -122,16 +140,17 @@ class HashCommands(CommandHost):
         return self.execute_command("HEXISTS", key, field, post_proc=bool)
 
     @errors_to_deferred
-    def hdel(self, key: Key, fields: Keys) -> Deferred[int]:
+    def hdel(self, key: Key, fields: Keys, *more: Field) -> Deferred[int]:
         """Remove fields of a hash.
 
         :param key: key of the hash.
         :param fields: one name or an iterable of names.
+        :param more: further names.
         :returns: fires with the number of fields removed.
 
         https://redis.io/commands/hdel/, since 2.0.0
         """
-        return self.execute_command("HDEL", key, *one_or_many(fields))
+        return self.execute_command("HDEL", key, *one_or_many(fields), *more)
 
     def hlen(self, key: Key) -> Deferred[int]:
         """Get the number of fields of a hash.
@@ -174,7 +193,14 @@ class HashCommands(CommandHost):
         return self.execute_command("HGETALL", key, post_proc=as_dict)
 
     def hscan(
-        self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
+        self,
+        key: Key,
+        cursor: Argument = 0,
+        pattern: Argument | None = None,
+        count: int | None = None,
+        *,
+        match: Argument | None = None,
+        no_values: bool = False,
     ) -> Deferred[list[Any]]:
         """Iterate over the fields of a hash, some at each call.
 
@@ -182,9 +208,12 @@ class HashCommands(CommandHost):
         :param cursor: 0 to start, then the cursor that the previous call returned.
         :param pattern: glob-style pattern that the fields' names must match.
         :param count: hint for the number of elements per call. None: the server's default, 10.
-        :returns: fires with ``[cursor, [name, value, name, value, ...]]``; the cursor is an int. The iteration ends
-            with the cursor 0.
+        :param match: the same as *pattern*.
+        :param no_values: names only (Redis 7.4, Valkey 8.0).
+        :returns: fires with ``[cursor, [name, value, name, value, ...]]``, with *no_values* ``[cursor, names]``; the
+            cursor is an int. The iteration ends with the cursor 0.
 
         https://redis.io/commands/hscan/, since 2.8.0
         """
-        return self.execute_command("HSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)
+        arguments = scan_arguments(cursor, pattern if match is None else match, count)
+        return self.execute_command("HSCAN", key, *arguments, *flags(novalues=no_values), post_proc=scanned)

@@ -8,7 +8,16 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Keys, Seconds, Text, Value
-from .._parts import CommandHost, blocking, deprecated, errors_to_deferred, one_or_many, waiting_time
+from .._parts import (
+    CommandHost,
+    as_tuple,
+    blocking,
+    counted_keys,
+    deprecated,
+    errors_to_deferred,
+    one_or_many,
+    waiting_time,
+)
 
 __all__ = ["ListCommands"]
 
@@ -144,7 +153,7 @@ class ListCommands(CommandHost):
         deprecated("redis.pop() has been deprecated, user redis.lpop() or redis.rpop() instead")
         return self.rpop(key) if tail else self.lpop(key)
 
-    def lpop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
+    def lpop(self, key: Key, count: int | None = None) -> Deferred[Any]:
         """Pop elements from the head of a list.
 
         :param key: key of the list.
@@ -157,7 +166,7 @@ class ListCommands(CommandHost):
             return self.execute_command("LPOP", key)
         return self.execute_command("LPOP", key, count)
 
-    def rpop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
+    def rpop(self, key: Key, count: int | None = None) -> Deferred[Any]:
         """Pop elements from the tail of a list.
 
         :param key: key of the list.
@@ -234,3 +243,152 @@ class ListCommands(CommandHost):
         https://redis.io/commands/rpoplpush/, since 1.2.0
         """
         return self.execute_command("RPOPLPUSH", srckey, dstkey)
+
+    def lpushx(self, key: Key, *values: Argument) -> Deferred[int]:
+        """Insert elements at the head of a list, unless it does not exist; see :meth:`lpush`.
+
+        :param key: key of the list.
+        :param values: the elements.
+        :returns: fires with the new length of the list, 0 if it does not exist.
+
+        https://redis.io/commands/lpushx/, since 2.2.0
+        """
+        return self.execute_command("LPUSHX", key, *values)
+
+    def rpushx(self, key: Key, *values: Argument) -> Deferred[int]:
+        """Append elements to the tail of a list, unless it does not exist.
+
+        :param key: key of the list.
+        :param values: the elements.
+        :returns: fires with the new length of the list, 0 if it does not exist.
+
+        https://redis.io/commands/rpushx/, since 2.2.0
+        """
+        return self.execute_command("RPUSHX", key, *values)
+
+    def linsert(self, key: Key, where: str, refvalue: Argument, value: Argument) -> Deferred[int]:
+        """Insert an element before or after another one.
+
+        :param key: key of the list.
+        :param where: ``"BEFORE"`` or ``"AFTER"``.
+        :param refvalue: the other element, the first one with this value.
+        :param value: the new element.
+        :returns: fires with the new length of the list; -1 if there is no such element, 0 if the key does not exist.
+
+        https://redis.io/commands/linsert/, since 2.2.0
+        """
+        return self.execute_command("LINSERT", key, where, refvalue, value)
+
+    def lpos(
+        self,
+        key: Key,
+        value: Argument,
+        rank: int | None = None,
+        count: int | None = None,
+        maxlen: int | None = None,
+    ) -> Deferred[Any]:
+        """Find an element.
+
+        :param key: key of the list.
+        :param value: the element.
+        :param rank: 1: the first occurrence, 2: the second ...; negative: from the tail. None: 1.
+        :param count: maximum number of occurrences to find; 0: all. None: one.
+        :param maxlen: maximum number of elements to compare; 0: all. None: all.
+        :returns: fires with the index, or None if there is none; with *count*, with a list of indexes.
+
+        https://redis.io/commands/lpos/, since 6.0.6
+        """
+        arguments: list[Argument] = []
+        for word, number in (("RANK", rank), ("COUNT", count), ("MAXLEN", maxlen)):
+            if number is not None:
+                arguments += (word, number)
+        return self.execute_command("LPOS", key, value, *arguments)
+
+    def lmove(
+        self, first_list: Key, second_list: Key, src: str = "LEFT", dest: str = "RIGHT"
+    ) -> Deferred[Value | None]:
+        """Move an element from one list to another.
+
+        :param first_list: key of the list to pop from.
+        :param second_list: key of the list to push to; may be the same key.
+        :param src: the end to pop from: ``"LEFT"`` is the head, ``"RIGHT"`` the tail.
+        :param dest: the end to push to.
+        :returns: fires with the element, or None if the list is empty.
+
+        https://redis.io/commands/lmove/, since 6.2.0
+        """
+        return self.execute_command("LMOVE", first_list, second_list, src, dest)
+
+    @blocking
+    def blmove(
+        self,
+        first_list: Key,
+        second_list: Key,
+        timeout: Seconds | datetime.timedelta,
+        src: str = "LEFT",
+        dest: str = "RIGHT",
+    ) -> Deferred[Value | None]:
+        """Move an element from one list to another; block while the list is empty.
+
+        The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
+
+        :param first_list: key of the list to pop from.
+        :param second_list: key of the list to push to; may be the same key.
+        :param timeout: seconds to wait, or a ``timedelta``; 0: no limit.
+        :param src: the end to pop from: ``"LEFT"`` is the head, ``"RIGHT"`` the tail.
+        :param dest: the end to push to.
+        :returns: fires with the element, or None after *timeout*.
+
+        https://redis.io/commands/blmove/, since 6.2.0
+        """
+        arguments = (first_list, second_list, src, dest, waiting_time(timeout))
+        return self.execute_command("BLMOVE", *arguments, blocking=True, apply_timeout=False)
+
+    @errors_to_deferred
+    def lmpop(
+        self, num_keys: int, *args: Key, direction: str, count: int | None = 1
+    ) -> Deferred[tuple[Value, list[Value]] | None]:
+        """Pop elements of the first list that is not empty.
+
+        :param num_keys: number of *args*.
+        :param args: the keys, in order of precedence.
+        :param direction: ``"LEFT"``: from the head, ``"RIGHT"``: from the tail.
+        :param count: maximum number of elements.
+        :returns: fires with ``(key, [element, ...])``, or None if all lists are empty. Fails with :exc:`.InvalidData`
+            if *num_keys* is wrong.
+
+        https://redis.io/commands/lmpop/, since 7.0.0
+        """
+        some = () if count in (1, None) else ("COUNT", count)
+        return self.execute_command(
+            "LMPOP", *counted_keys("lmpop", num_keys, args), direction, *some, post_proc=as_tuple
+        )
+
+    @blocking
+    @errors_to_deferred
+    def blmpop(
+        self,
+        timeout: Seconds | datetime.timedelta,
+        numkeys: int,
+        *args: Key,
+        direction: str,
+        count: int | None = 1,
+    ) -> Deferred[tuple[Value, list[Value]] | None]:
+        """Pop elements of the first list that is not empty; block while all are empty.
+
+        The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
+
+        :param timeout: seconds to wait, or a ``timedelta``; 0: no limit.
+        :param numkeys: number of *args*.
+        :param args: the keys, in order of precedence.
+        :param direction: ``"LEFT"``: from the head, ``"RIGHT"``: from the tail.
+        :param count: maximum number of elements.
+        :returns: fires with ``(key, [element, ...])``, or None after *timeout*. Fails with :exc:`.InvalidData` if
+            *numkeys* is wrong.
+
+        https://redis.io/commands/blmpop/, since 7.0.0
+        """
+        arguments: list[Any] = [waiting_time(timeout), *counted_keys("blmpop", numkeys, args), direction]
+        if count not in (1, None):
+            arguments += ("COUNT", count)
+        return self.execute_command("BLMPOP", *arguments, post_proc=as_tuple, blocking=True, apply_timeout=False)

@@ -7,7 +7,17 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Items, Key, Keys, Value
-from .._parts import CommandHost, as_set, errors_to_deferred, list_or_args, scan_arguments, scanned
+from .._parts import (
+    CommandHost,
+    as_bools,
+    as_set,
+    counted_keys,
+    errors_to_deferred,
+    list_or_args,
+    one_or_many,
+    scan_arguments,
+    scanned,
+)
 
 __all__ = ["SetCommands"]
 
@@ -43,7 +53,7 @@ class SetCommands(CommandHost):
         """
         return self.execute_command("SREM", key, *list_or_args("srem", members, args))
 
-    def spop(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
+    def spop(self, key: Key, count: int | None = None) -> Deferred[Any]:
         """Pop random members.
 
         :param key: key of the set.
@@ -174,7 +184,7 @@ class SetCommands(CommandHost):
         """
         return self.execute_command("SMEMBERS", key, post_proc=as_set)
 
-    def srandmember(self, key: Key, *, count: int | None = None) -> Deferred[Any]:
+    def srandmember(self, key: Key, count: int | None = None) -> Deferred[Any]:
         """Get random members without removing them.
 
         :param key: key of the set.
@@ -189,7 +199,13 @@ class SetCommands(CommandHost):
         return self.execute_command("SRANDMEMBER", key, count)
 
     def sscan(
-        self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
+        self,
+        key: Key,
+        cursor: Argument = 0,
+        pattern: Argument | None = None,
+        count: int | None = None,
+        *,
+        match: Argument | None = None,
     ) -> Deferred[list[Any]]:
         """Iterate over the members of a set, some at each call.
 
@@ -197,8 +213,37 @@ class SetCommands(CommandHost):
         :param cursor: 0 to start, then the cursor that the previous call returned.
         :param pattern: glob-style pattern that the members must match.
         :param count: hint for the number of elements per call. None: the server's default, 10.
+        :param match: the same as *pattern*.
         :returns: fires with ``[cursor, members]``; the cursor is an int. The iteration ends with the cursor 0.
 
         https://redis.io/commands/sscan/, since 2.8.0
         """
-        return self.execute_command("SSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)
+        return self.execute_command(
+            "SSCAN", key, *scan_arguments(cursor, pattern if match is None else match, count), post_proc=scanned
+        )
+
+    @errors_to_deferred
+    def smismember(self, key: Key, values: Argument | Items, *args: Argument) -> Deferred[list[bool]]:
+        """Test whether values are members of a set.
+
+        :param key: key of the set.
+        :param values: one value or an iterable of values.
+        :param args: further values.
+        :returns: fires with a list of bools in the order of the values.
+
+        https://redis.io/commands/smismember/, since 6.2.0
+        """
+        return self.execute_command("SMISMEMBER", key, *one_or_many(values), *args, post_proc=as_bools)
+
+    @errors_to_deferred
+    def sintercard(self, numkeys: int, keys: Keys, limit: int = 0) -> Deferred[int]:
+        """Count the members of the intersection of sets.
+
+        :param numkeys: number of *keys*.
+        :param keys: one key or an iterable of keys.
+        :param limit: stop counting there; 0: count all.
+        :returns: fires with the number. Fails with :exc:`.InvalidData` if *numkeys* is wrong.
+
+        https://redis.io/commands/sintercard/, since 7.0.0
+        """
+        return self.execute_command("SINTERCARD", *counted_keys("sintercard", numkeys, keys, limit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,8 @@ from .._parts import (
     as_score,
     errors_to_deferred,
     flags,
+    limit_arguments,
+    rank_and_score,
     scan_arguments,
     scanned,
     scored_members,
@@ -40,8 +43,8 @@ class SortedSetCommands(CommandHost):
     def zadd(
         self,
         key: Key,
-        score: Number | str | bytes,
-        member: Argument,
+        score: Number | str | bytes | Mapping[Any, Number | str | bytes],
+        member: Argument | None = None,
         *args: Argument,
         nx: bool = False,
         xx: bool = False,
@@ -53,8 +56,8 @@ class SortedSetCommands(CommandHost):
         """Add members to a sorted set, which is created if it does not exist, or change the scores of members.
 
         :param key: key of the sorted set.
-        :param score: the score; ``"inf"`` and ``"-inf"`` are scores too.
-        :param member: the member.
+        :param score: the score; ``"inf"`` and ``"-inf"`` are scores too. Or a mapping of members to their scores.
+        :param member: the member; not with a mapping.
         :param args: further scores and members, alternating.
         :param nx: only add members, change none (*nx*, *xx*, *ch* and *incr*: Redis 3.0.2).
         :param xx: only change members, add none.
@@ -63,17 +66,21 @@ class SortedSetCommands(CommandHost):
         :param ch: count changed members, too.
         :param incr: add *score* to the member's score, as :meth:`zincrby` does; allows one member only.
         :returns: fires with the number of new members; with *incr*, with the new score, or None if an option
-            prevented the change. Fails with :exc:`.InvalidData` if a score has no member.
+            prevented the change. Fails with :exc:`.InvalidData` if a score has no member, or a mapping has none.
 
         https://redis.io/commands/zadd/, since 1.2.0
         """
-        if len(args) % 2:
-            return self._refuse(InvalidData("Invalid number of arguments to ZADD"))
+        first: Any = score
+        if member is None or len(args) % 2:
+            if not isinstance(score, Mapping) or not score or member is not None:
+                return self._refuse(InvalidData("Invalid number of arguments to ZADD"))
+            first, member, *more = [each for name, number in score.items() for each in (number, name)]
+            args = tuple(more)
         if nx or xx or gt or lt or ch or incr:
             options = flags(nx=nx, xx=xx, gt=gt, lt=lt, ch=ch, incr=incr)
             post_proc = as_float if incr else None
-            return self.execute_command("ZADD", key, *options, score, member, *args, post_proc=post_proc)
-        return self.execute_command("ZADD", key, score, member, *args)
+            return self.execute_command("ZADD", key, *options, first, member, *args, post_proc=post_proc)
+        return self.execute_command("ZADD", key, first, member, *args)
 
     def zrem(self, key: Key, *args: Argument) -> Deferred[int]:
         """Remove members from a sorted set.
@@ -120,39 +127,67 @@ class SortedSetCommands(CommandHost):
         """
         return self.execute_command("ZINCRBY", key, increment, member, post_proc=as_float)
 
-    def zrank(self, key: Key, member: Argument) -> Deferred[int | None]:
+    def zrank(self, key: Key, member: Argument, *, withscore: bool = False) -> Deferred[Any]:
         """Get the rank of a member; the lowest score has rank 0.
 
         :param key: key of the sorted set.
         :param member: the member.
-        :returns: fires with the rank, or None if the member does not exist.
+        :param withscore: whether to return the score, too (Redis 7.2).
+        :returns: fires with the rank, or, with *withscore*, with ``(rank, float)``; None if the member does not exist.
 
         https://redis.io/commands/zrank/, since 2.0.0
         """
+        if withscore:
+            return self.execute_command("ZRANK", key, member, "WITHSCORE", post_proc=rank_and_score)
         return self.execute_command("ZRANK", key, member)
 
-    def zrevrank(self, key: Key, member: Argument) -> Deferred[int | None]:
+    def zrevrank(self, key: Key, member: Argument, *, withscore: bool = False) -> Deferred[Any]:
         """Get the rank of a member; the highest score has rank 0.
 
         :param key: key of the sorted set.
         :param member: the member.
-        :returns: fires with the rank, or None if the member does not exist.
+        :param withscore: whether to return the score, too (Redis 7.2).
+        :returns: fires with the rank, or, with *withscore*, with ``(rank, float)``; None if the member does not exist.
 
         https://redis.io/commands/zrevrank/, since 2.0.0
         """
+        if withscore:
+            return self.execute_command("ZREVRANK", key, member, "WITHSCORE", post_proc=rank_and_score)
         return self.execute_command("ZREVRANK", key, member)
 
-    def zrange(self, key: Key, start: int = 0, end: int = -1, withscores: bool = False) -> Deferred[Any]:
-        """Get the members in a range of ranks, the lowest score first.
+    def zrange(
+        self,
+        key: Key,
+        start: Argument = 0,
+        end: Argument = -1,
+        withscores: bool = False,
+        *,
+        desc: bool = False,
+        byscore: bool = False,
+        bylex: bool = False,
+        offset: int | None = None,
+        num: int | None = None,
+    ) -> Deferred[Any]:
+        """Get the members in a range, the lowest score first. The options by keyword only: Redis 6.2.
 
         :param key: key of the sorted set.
-        :param start: rank of the first member.
-        :param end: rank of the last member, included.
+        :param start: rank of the first member; with *byscore*, a score, with *bylex*, text such as ``"[a"``.
+        :param end: rank of the last member, included; with *byscore*, a score, with *bylex*, text.
         :param withscores: whether to return the scores, too.
-        :returns: fires with a list of members, or, with *withscores*, of tuples ``(member, float)``.
+        :param desc: the highest score first: *start* is then the higher end.
+        :param byscore: *start* and *end* are scores.
+        :param bylex: *start* and *end* are texts, as of :meth:`zrangebylex`.
+        :param offset: with *byscore* or *bylex*, number of members to skip; needs *num*.
+        :param num: maximum number of members after these; negative: all; needs *offset*.
+        :returns: fires with a list of members, or, with *withscores*, of tuples ``(member, float)``. Fails with
+            :exc:`.InvalidData` if only one of *offset* and *num* is given.
 
         https://redis.io/commands/zrange/, since 1.2.0
         """
+        if desc or byscore or bylex or offset is not None or num is not None:
+            return self._range_by(
+                key, start, end, withscores, flags(byscore=byscore, bylex=bylex, rev=desc), offset, num
+            )
         return self._range("ZRANGE", key, start, end, withscores)
 
     def zrevrange(self, key: Key, start: int = 0, end: int = -1, withscores: bool = False) -> Deferred[Any]:
@@ -308,7 +343,14 @@ class SortedSetCommands(CommandHost):
         return self.execute_command("ZINTERSTORE", dstkey, *aggregate_arguments(keys, aggregate))
 
     def zscan(
-        self, key: Key, cursor: Argument = 0, pattern: Argument | None = None, count: int | None = None
+        self,
+        key: Key,
+        cursor: Argument = 0,
+        pattern: Argument | None = None,
+        count: int | None = None,
+        *,
+        match: Argument | None = None,
+        noscores: bool = False,
     ) -> Deferred[list[Any]]:
         """Iterate over the members of a sorted set, some at each call.
 
@@ -316,12 +358,32 @@ class SortedSetCommands(CommandHost):
         :param cursor: 0 to start, then the cursor that the previous call returned.
         :param pattern: glob-style pattern that the members must match.
         :param count: hint for the number of elements per call. None: the server's default, 10.
-        :returns: fires with ``[cursor, [member, score, member, score, ...]]``; the cursor is an int. A score
-            is converted like other data, ``5`` or ``1.5``. The iteration ends with the cursor 0.
+        :param match: the same as *pattern*.
+        :param noscores: members only (Valkey 8.1).
+        :returns: fires with ``[cursor, [member, score, member, score, ...]]``, with *noscores* ``[cursor, members]``;
+            the cursor is an int. A score is converted like other data, ``5`` or ``1.5``. The iteration ends with the
+            cursor 0.
 
         https://redis.io/commands/zscan/, since 2.8.0
         """
-        return self.execute_command("ZSCAN", key, *scan_arguments(cursor, pattern, count), post_proc=scanned)
+        arguments = scan_arguments(cursor, pattern if match is None else match, count)
+        return self.execute_command("ZSCAN", key, *arguments, *flags(noscores=noscores), post_proc=scanned)
+
+    @errors_to_deferred
+    def _range_by(
+        self,
+        key: Key,
+        start: Argument,
+        end: Argument,
+        withscores: bool,
+        options: list[str],
+        offset: int | None,
+        num: int | None,
+    ) -> Deferred[Any]:
+        arguments = (start, end, *options, *limit_arguments("zrange", offset, num))
+        if withscores:
+            return self.execute_command("ZRANGE", key, *arguments, "WITHSCORES", post_proc=scored_members)
+        return self.execute_command("ZRANGE", key, *arguments)
 
     def _range(
         self,

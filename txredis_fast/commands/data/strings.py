@@ -9,7 +9,18 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Keys, Number, Pairs, Seconds, Text, Value
 from ...exceptions import InvalidData, RedisError
-from .._parts import CommandHost, errors_to_deferred, expiry, flags, flatten, list_or_args, milliseconds
+from .._parts import (
+    CommandHost,
+    as_float_always,
+    described,
+    errors_to_deferred,
+    expiry,
+    flags,
+    flatten,
+    list_or_args,
+    milliseconds,
+    time_arguments,
+)
 
 __all__ = ["StringCommands"]
 
@@ -27,11 +38,15 @@ class StringCommands(CommandHost):
         pexpire: Number | datetime.timedelta | None = None,
         only_if_not_exists: bool = False,
         only_if_exists: bool = False,
-        *,
         keepttl: bool = False,
         get: bool = False,
-        exat: Number | None = None,
-        pxat: Number | None = None,
+        exat: Number | datetime.datetime | None = None,
+        pxat: Number | datetime.datetime | None = None,
+        ex: Seconds | datetime.timedelta | None = None,
+        px: Number | datetime.timedelta | None = None,
+        nx: bool = False,
+        xx: bool = False,
+        ifeq: Argument | None = None,
     ) -> Deferred[Any]:
         """Set the string at a key; an existing value of any type is replaced.
 
@@ -44,16 +59,27 @@ class StringCommands(CommandHost):
         :param only_if_exists: do nothing unless the key exists.
         :param keepttl: keep the key's time to live (Redis 6.0).
         :param get: fire with the previous string of the key (Redis 6.2).
-        :param exat: Unix time in seconds at which the key expires (Redis 6.2).
-        :param pxat: Unix time in milliseconds at which the key expires (Redis 6.2).
+        :param exat: Unix time in seconds, or a ``datetime``, at which the key expires (Redis 6.2).
+        :param pxat: Unix time in milliseconds, or a ``datetime``, at which the key expires (Redis 6.2).
+        :param ex: the same as *expire*.
+        :param px: the same as *pexpire*.
+        :param nx: the same as *only_if_not_exists*.
+        :param xx: the same as *only_if_exists*.
+        :param ifeq: do nothing unless the string is equal to this (Redis 8.4, Valkey 8.1).
         :returns: fires with ``"OK"``, or None if the string was not set; with *get*, with the previous string, or
-            None if the key did not exist. Fails with :exc:`.RedisError` if *only_if_not_exists* and
-            *only_if_exists* are both true.
+            None if the key did not exist. Fails with :exc:`.RedisError` if more than one of the conditions is given.
 
         https://redis.io/commands/set/, since 1.0.0
         """
-        if expire is pexpire is exat is pxat is None and not (only_if_not_exists or only_if_exists or keepttl or get):
-            return self.execute_command("SET", key, value)  # fast path: the commonest call
+        # Fast path: the commonest call. All parameters may be given by position, because defaults of keyword-only ones
+        # are looked up by name at each call.
+        if expire is pexpire is exat is pxat is ex is px is ifeq is None and not (
+            only_if_not_exists or only_if_exists or keepttl or get or nx or xx
+        ):
+            return self.execute_command("SET", key, value)
+        expire = ex if expire is None else expire
+        pexpire = px if pexpire is None else pexpire
+        only_if_not_exists, only_if_exists = only_if_not_exists or nx, only_if_exists or xx
         arguments: list[Argument] = []
         try:
             if expire is not None:
@@ -74,6 +100,10 @@ class StringCommands(CommandHost):
             if only_if_not_exists and only_if_exists:
                 return self._refuse(RedisError("only_if_not_exists and only_if_exists cannot be true simultaneously"))
             arguments.append("NX" if only_if_not_exists else "XX")
+        if ifeq is not None:
+            if only_if_not_exists or only_if_exists:
+                return self._refuse(RedisError("ifeq cannot be given together with another condition"))
+            arguments += ("IFEQ", ifeq)
         arguments += moment
         if keepttl or get:
             arguments += flags(keepttl=keepttl, get=get)
@@ -230,3 +260,168 @@ class StringCommands(CommandHost):
         https://redis.io/commands/substr/, since 1.0.0
         """
         return self.execute_command("SUBSTR", key, start, end)
+
+    def getrange(self, key: Key, start: int, end: int) -> Deferred[Value]:
+        """Get a part of a string.
+
+        :param key: the key.
+        :param start: index of the first byte; a negative index counts from the end.
+        :param end: index of the last byte, included.
+        :returns: fires with the part, empty if the range is out of bounds or the key does not exist.
+
+        https://redis.io/commands/getrange/, since 2.4.0
+        """
+        return self.execute_command("GETRANGE", key, start, end)
+
+    def setrange(self, key: Key, offset: int, value: Argument) -> Deferred[int]:
+        """Overwrite a part of a string. The string grows as needed, padded with zero bytes.
+
+        :param key: the key.
+        :param offset: index of the first byte to overwrite.
+        :param value: the text or bytes.
+        :returns: fires with the new length of the string in bytes.
+
+        https://redis.io/commands/setrange/, since 2.2.0
+        """
+        return self.execute_command("SETRANGE", key, offset, value)
+
+    def strlen(self, key: Key) -> Deferred[int]:
+        """Get the length of a string.
+
+        :param key: the key.
+        :returns: fires with the number of bytes, 0 if the key does not exist.
+
+        https://redis.io/commands/strlen/, since 2.2.0
+        """
+        return self.execute_command("STRLEN", key)
+
+    def incrbyfloat(self, key: Key, amount: Number = 1.0) -> Deferred[float]:
+        """Add to the number at a key; a missing key counts as 0.
+
+        :param key: the key.
+        :param amount: the number to add.
+        :returns: fires with the new value, a float.
+
+        https://redis.io/commands/incrbyfloat/, since 2.6.0
+        """
+        return self.execute_command("INCRBYFLOAT", key, amount, post_proc=as_float_always)
+
+    @errors_to_deferred
+    def psetex(self, key: Key, time_ms: Number | datetime.timedelta, value: Argument) -> Deferred[Text]:
+        """Set a string and the key's time to live.
+
+        :param key: the key.
+        :param time_ms: time to live in milliseconds, above 0, or a ``timedelta``.
+        :param value: the string.
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/psetex/, since 2.6.0
+        """
+        return self.execute_command("PSETEX", key, milliseconds("time_ms", time_ms), value)
+
+    def getdel(self, key: Key) -> Deferred[Value | None]:
+        """Get the string at a key and remove the key.
+
+        :param key: the key.
+        :returns: fires with the string, or None if the key does not exist.
+
+        https://redis.io/commands/getdel/, since 6.2.0
+        """
+        return self.execute_command("GETDEL", key)
+
+    def delifeq(self, key: Key, value: Argument) -> Deferred[bool]:
+        """Remove a key if its string equals a value (Valkey 9.0).
+
+        :param key: the key.
+        :param value: the value.
+        :returns: fires with True if the key was removed, else False.
+
+        https://valkey.io/commands/delifeq/, since 9.0.0
+        """
+        return self.execute_command("DELIFEQ", key, value, post_proc=bool)
+
+    @errors_to_deferred
+    def getex(
+        self,
+        key: Key,
+        ex: Seconds | datetime.timedelta | None = None,
+        px: Number | datetime.timedelta | None = None,
+        exat: Number | datetime.datetime | None = None,
+        pxat: Number | datetime.datetime | None = None,
+        persist: bool = False,
+    ) -> Deferred[Value | None]:
+        """Get the string at a key and change the key's time to live. At most one option may be given.
+
+        :param key: the key.
+        :param ex: time to live in seconds, or a ``timedelta``. A fraction is sent in milliseconds.
+        :param px: time to live in milliseconds, or a ``timedelta``.
+        :param exat: Unix time in seconds, or a ``datetime``, at which the key expires.
+        :param pxat: Unix time in milliseconds, or a ``datetime``, at which the key expires.
+        :param persist: remove the time to live.
+        :returns: fires with the string, or None if the key does not exist. Fails with :exc:`.InvalidData` for several
+            options.
+
+        https://redis.io/commands/getex/, since 6.2.0
+        """
+        return self.execute_command(
+            "GETEX", key, *time_arguments("getex", ex=ex, px=px, exat=exat, pxat=pxat, persist=persist)
+        )
+
+    @errors_to_deferred
+    def msetex(
+        self,
+        mapping: Pairs,
+        *,
+        nx: bool = False,
+        xx: bool = False,
+        ex: Seconds | datetime.timedelta | None = None,
+        px: Number | datetime.timedelta | None = None,
+        exat: Number | datetime.datetime | None = None,
+        pxat: Number | datetime.datetime | None = None,
+        keepttl: bool = False,
+    ) -> Deferred[bool]:
+        """Set several strings atomically, with one time to live (Redis 8.4, Valkey 9.1).
+
+        :param mapping: the keys and their strings.
+        :param nx: only if none of the keys exists.
+        :param xx: only if all keys exist.
+        :param ex: time to live in seconds, or a ``timedelta``. At most one of *ex*, *px*, *exat*, *pxat* and *keepttl*.
+        :param px: time to live in milliseconds, or a ``timedelta``.
+        :param exat: Unix time in seconds, or a ``datetime``, at which the keys expire.
+        :param pxat: Unix time in milliseconds, or a ``datetime``, at which the keys expire.
+        :param keepttl: keep the keys' times to live.
+        :returns: fires with True if the strings were set, else False. Fails with :exc:`.InvalidData` for several times.
+
+        https://valkey.io/commands/msetex/, since 9.1.0
+        """
+        times = time_arguments("msetex", ex=ex, px=px, exat=exat, pxat=pxat, keepttl=keepttl)
+        pairs = flatten(mapping)
+        return self.execute_command("MSETEX", len(pairs) // 2, *pairs, *flags(nx=nx, xx=xx), *times, post_proc=bool)
+
+    def lcs(
+        self,
+        key1: Key,
+        key2: Key,
+        len: bool = False,
+        idx: bool = False,
+        minmatchlen: int | None = None,
+        withmatchlen: bool = False,
+    ) -> Deferred[Any]:
+        """Find the longest common subsequence of two strings.
+
+        :param key1: a key.
+        :param key2: another key.
+        :param len: fire with its length instead.
+        :param idx: fire with the places of its parts instead.
+        :param minmatchlen: with *idx*, leave out parts that are shorter.
+        :param withmatchlen: with *idx*, add the length of each part.
+        :returns: fires with the subsequence; with *len*, with its length in bytes; with *idx*, with a dict
+            ``{"matches": [[[start, end], [start, end]], ...], "len": length}``, the last part first, the ends included.
+
+        https://redis.io/commands/lcs/, since 7.0.0
+        """
+        arguments: list[Argument] = [*flags(len=len, idx=idx)]
+        if minmatchlen is not None:
+            arguments += ("MINMATCHLEN", minmatchlen)
+        arguments += flags(withmatchlen=withmatchlen)
+        return self.execute_command("LCS", key1, key2, *arguments, post_proc=described if idx else None)

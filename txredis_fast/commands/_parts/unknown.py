@@ -1,0 +1,41 @@
+"""The error for a name that an object with commands does not have.
+
+This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable, Sequence
+from typing import cast
+
+from ..._checks import nearest
+
+__all__ = ["unknown_name"]
+
+
+#: The commands of subscribers, which change what a connection is for.
+_OF_SUBSCRIBERS = {f"{kind}{verb}" for kind in ("", "p", "s") for verb in ("subscribe", "unsubscribe")}
+
+
+def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
+    """Make the error: it names the nearest names that exist, and the method that sends any command.
+
+    :param owner: the object that lacks the name.
+    :param classes: further classes whose public names the object has.
+    """
+    text = f"{type(owner).__name__!r} object has no attribute {name!r}"
+    if not name.startswith("_"):
+        text += _advice(name, *cast(Sequence[Hashable], (type(owner), *classes)))
+    return AttributeError(text, name=name, obj=owner)
+
+
+# Cached, because a search takes about a millisecond, and a program may ask hasattr() often.
+@functools.lru_cache(maxsize=64)
+def _advice(name: str, *classes: Hashable) -> str:
+    if name.lower() in _OF_SUBSCRIBERS:
+        return "; it needs a connection of its own: see SubscriberFactory"
+    known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
+    close = nearest(name, known)
+    sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
+    return (f"; the nearest: {', '.join(close)}" if close else "") + sends

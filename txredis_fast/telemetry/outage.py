@@ -1,0 +1,80 @@
+"""Outages: times in which a pool has no usable connection; one line of the log at the beginning, and one at the end.
+
+A program may have several pools of one server: handlers, subscribers, the two connections to each Sentinel. What they
+lose for the same reason is one outage, which ends when the last of them is connected again.
+
+This module must not know of connections.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from weakref import WeakSet
+
+from .._reactor import current_reactor
+
+__all__ = ["Outage"]
+
+
+@dataclasses.dataclass
+class _Group:
+    """The pools that one server has left for the same reason."""
+
+    since: float
+    #: Weak, because a program may forget a pool without disconnecting it.
+    pools: WeakSet[Outage] = dataclasses.field(default_factory=WeakSet)
+
+
+_groups: dict[tuple[str, str], _Group] = {}
+
+
+class Outage:
+    """The outage of one pool, if it has one."""
+
+    def __init__(self) -> None:
+        self._key: tuple[str, str] | None = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the pool has an outage."""
+        return self._key is not None
+
+    def begin(self, server: str, reason: str, always: bool) -> bool:
+        """The pool has no usable connection.
+
+        :param always: whether this is new even if other pools of the server have the same outage.
+        :returns: whether this is to be logged: it is new for this pool, and for all others of the server.
+        """
+        if self._key is not None:
+            return False
+        self._key = server, reason
+        group = _groups.get(self._key)
+        is_new = group is None or not group.pools
+        if group is None or is_new:
+            group = _groups[self._key] = _Group(current_reactor().seconds())
+        group.pools.add(self)
+        return is_new or always
+
+    def end(self) -> float | None:
+        """The pool has a usable connection.
+
+        :returns: the seconds of the outage, if it is over for all pools that share it; else None.
+        """
+        group = self._leave()
+        return None if group is None or group.pools else current_reactor().seconds() - group.since
+
+    def forget(self) -> None:
+        """The pool is closed."""
+        self._leave()
+
+    def _leave(self) -> _Group | None:
+        if self._key is None:
+            return None
+        key, self._key = self._key, None
+        group = _groups.get(key)
+        if group is None:
+            return None
+        group.pools.discard(self)
+        if not group.pools:
+            del _groups[key]
+        return group
