@@ -127,16 +127,16 @@ def test_an_unknown_name_fails_at_once_and_the_nearest_are_named():
     holders.append(Pool(retry=redis.RetryPolicy()).handler)
     for holder in holders:
         text = unknown(holder, "hgettall")
-        assert f"{type(holder).__name__!r} object has no attribute 'hgettall'; the nearest: hgetall, hget" in text
+        assert f"{type(holder).__name__!r} object has no attribute 'hgettall'; the nearest: hgetall, " in text
         assert text.endswith("; execute_command() sends any command by its name")
-        assert "the nearest: get, " in unknown(holder, "GETT")
+        assert "the nearest: get" in unknown(holder, "GETT")
         assert "nearest" not in unknown(holder, "quux_zzy")
         assert "nearest" not in unknown(holder, "_private")
 
 
 def test_an_unknown_name_of_a_pipeline_without_a_connection_is_no_error_of_the_connection():
     pipeline = fired(Pool(connect=False).handler.pipeline())
-    assert "the nearest: get, " in unknown(pipeline, "gett")
+    assert "the nearest: get" in unknown(pipeline, "gett")
 
 
 def test_an_error_in_a_property_of_a_programs_protocol_stays_as_it_is():

@@ -221,7 +221,9 @@ async def test_vectors(any_server, options):
         assert (quantization, type(blob), [type(number) for number in numbers]) == ("int8", bytes, [float, float])
         assert (await rc.vinfo("v"))["size"] in (2, b"2")
         assert await rc.vinfo("none") is None
-        assert [type(layer) for layer in await rc.vlinks("v", "e", with_scores=True)] == [dict]
+        layers = await rc.vlinks("v", "e", with_scores=True)
+        assert layers, "their number is random"
+        assert all(type(layer) is dict for layer in layers)
 
 
 @pytest_twisted.ensureDeferred

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 import txredis_fast as redis
+from txredis_fast.connection.state import Lifecycle
 
 OK = b"+OK\r\n"
 
@@ -742,3 +743,30 @@ def test_a_memory_reactor_patched_in_is_what_connects(monkeypatch):
     transport.protocol.dataReceived(b"+v\r\n")
     assert fired(d) == "v"
     handler.disconnect()
+
+
+def test_a_connection_comes_and_goes_at_the_same_cost_however_many_there_are(monkeypatch):
+    looks = []
+    usable = Lifecycle.usable
+    monkeypatch.setattr(Lifecycle, "usable", property(lambda link: looks.append(link) or usable.fget(link)))
+
+    def looks_of_one_more(count):
+        pool = Pool(count)
+        looks.clear()
+        transport = pool.connect()
+        transport.loseConnection()
+        pool.transports[0].loseConnection()
+        return len(looks)
+
+    assert looks_of_one_more(50) == looks_of_one_more(2)
+
+
+def test_the_connection_that_commands_shared_is_lost_and_the_next_one_is_shared():
+    pool = Pool(3)
+    for left in (2, 1):
+        shared = pool.factory.connectionQueue.current or pool.factory.connectionQueue.pick()
+        shared.transport.loseConnection()
+        d = pool.handler.get("a")
+        assert pool.answer(b"$1\r\nv\r\n") == command("GET", "a")
+        assert fired(d) == "v"
+        assert len(pool.factory.connectionQueue.pending) == left

@@ -259,3 +259,36 @@ def test_a_pause_that_is_long_over_is_not_in_the_gap(clock):
     protocol, _ = connect_factory(factory)
     protocol.dataReceived(array("subscribe", "a", 1))
     assert factory.told == [("gap", 2.0, [])]
+
+
+def test_a_new_subscriber_costs_the_same_however_many_there_are():
+    looks, is_up = [], Told.connected
+
+    class Counting(Told):
+        connected = property(lambda self: looks.append(self) or is_up.fget(self), is_up.fset)
+
+    def looks_of_one_more(count):
+        factory = told_factory(Counting)
+        for _ in range(count):
+            connect_factory(factory)
+        looks.clear()
+        connect_factory(factory)
+        return len(looks)
+
+    assert looks_of_one_more(50) == looks_of_one_more(2)
+
+
+def test_each_lost_subscriber_has_one_successor(clock):
+    factory = told_factory()
+    lost = [connect_factory(factory)[0] for _ in range(3)]
+    for number, protocol in enumerate(lost):
+        unanswered(protocol.subscribe(str(number)))
+    stays = lost.pop(1)
+    lost[1].connected = 0  # by a program
+    lost[1].connected = 1
+    for protocol in lost:
+        lose(protocol)
+        protocol.link.lost(Failure(ConnectionLost()))  # again
+    written = [connect_factory(factory)[1].take() for _ in range(3)]
+    assert sorted(written) == [b"", command("SUBSCRIBE", "0"), command("SUBSCRIBE", "2")]
+    assert stays.connected

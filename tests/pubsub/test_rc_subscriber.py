@@ -284,7 +284,8 @@ def test_without_a_connection_a_subscription_waits_no_longer_than_it_may(clock):
     assert pending(done)
     server.let_pass(0.5)
     error = failed(done, redis.NotSentError)
-    assert str(error).startswith("memory: SUBSCRIBE was not confirmed within 3 seconds: Not connected: ")
+    assert str(error).startswith("memory: SUBSCRIBE was not confirmed within 3 seconds: ")
+    assert "refused" in str(error)
     server.rc.disconnect()
     settle(clock)
 
@@ -368,7 +369,7 @@ def test_an_iteration_fails_where_no_connection_follows(clock):
     _, end = iterate(sub)
     server.rc._factory.reconnect = False
     server.cut()
-    assert str(failed(end, redis.NotSentError)).startswith("Not connected")
+    assert "ot connected" in str(failed(end, redis.NotSentError))
     failed(iterate(sub)[1], redis.NotSentError)
     failed(sub.subscribe("b"), redis.NotSentError)
     server.rc.disconnect()
@@ -473,7 +474,8 @@ def test_without_a_server_opening_fails_within_connectTimeout(clock):
     assert pending(opening)
     server.let_pass(0.5)
     error = failed(opening, redis.ConnectionFailedError)
-    assert str(error).startswith("memory: no connection was usable within 4 seconds: Not connected: Connection was ref")
+    assert str(error).startswith("memory: no connection was usable within 4 seconds: ")
+    assert "refused" in str(error)
     attempts = server.endpoint.attempts
     server.let_pass(30)
     assert server.endpoint.attempts == attempts

@@ -7,7 +7,7 @@ import sys
 import warnings
 
 import pytest
-from testbed.wire import bulk
+from testbed.wire import bulk, bulks
 
 from txredis_fast.exceptions import ResponseError
 from txredis_fast.resp import INCOMPLETE, Push
@@ -356,3 +356,17 @@ def test_a_warning_of_a_codec_that_is_an_error_passes_through(resp, codec):
             reader.get()
     codec.action = lambda: None
     assert reader.get() == "x"
+
+
+@pytest.mark.parametrize("odd", ["", "é", "\udcff"], ids=["ASCII", "UTF-8", "no text"])
+def test_text_of_every_length_with_an_odd_letter_at_every_place(resp, odd):
+    texts = [
+        "x" * at + odd + "y" * (length - at)
+        for length in range(80)
+        for at in (range(length + 1) if odd else range(length, length + 1))
+    ]
+    wire = [text.encode("utf-8", "surrogateescape") for text in texts]
+    expected = wire if odd == "\udcff" else texts
+    reader = resp.Reader()
+    reader.feed(b"*%d\r\n" % len(wire) + bulks(wire))
+    assert reader.get() == expected

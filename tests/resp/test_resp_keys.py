@@ -87,6 +87,42 @@ def test_in_each_way_the_same_members_are_numbers(resp, way):
         assert set(convert(read(resp, wire(texts_of(numbers)))).values()) == {"v"}
 
 
+class OwnList(list):
+    """What an override of replyReceived may make of a reply."""
+
+
+@pytest.mark.parametrize(
+    ("items", "value"),
+    [
+        ([], {}),
+        (["a", 1], {"a": 1}),
+        (["a"], {}),
+        (["a", 1, b"b", None, 2.5, [3], "left out"], {"a": 1, b"b": None, 2.5: [3]}),
+        (["a", 1, "b", 2, "a", 3], {"a": 3, "b": 2}),
+        (OwnList(["a", 1, "b"]), {"a": 1}),
+        ([x for k in range(5, 60) for x in (k * MODULUS, k)], {str(k * MODULUS): k for k in range(5, 60)}),
+        ([*(x for k in range(500) for x in (k, str(k))), 500], {k: str(k) for k in range(500)}),
+    ],
+    ids=["none", "one", "a name alone", "types", "twice", "another list", "chosen numbers", "many, and a name"],
+)
+def test_names_and_values_make_a_dict(resp, items, value):
+    before = list(items)
+    made = resp.dict_of(items)
+    assert list(made.items()) == list(value.items())
+    assert type(made) is dict
+    assert items == before
+
+
+def test_a_list_of_another_class_makes_a_set():
+    assert as_set(OwnList(["a", "b", "a"])) == {"a", "b"}
+
+
+@pytest.mark.parametrize("items", [[[], 1], ["a", 1, {}, 2], [x for k in range(99) for x in ({k}, k)]])
+def test_a_name_that_cannot_be_a_key_raises(resp, items):
+    with pytest.raises(TypeError, match="unhashable"):
+        resp.dict_of(items)
+
+
 def test_without_a_charset_they_are_bytes(resp):
     numbers = texts_of(k * MODULUS for k in range(5, 60))
     wire, convert = WAYS["RESP2 set"]

@@ -31,6 +31,8 @@ def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         pytest.skip(f"{name} is not built")
     for attribute in ("Reader", "encode_command", "encode_commands"):
         monkeypatch.setattr(f"txredis_fast.connection.protocol.{attribute}", getattr(module, attribute))
+    for attribute in ("dict_of", "may_collide"):
+        monkeypatch.setattr(f"txredis_fast.commands._parts.replies.{attribute}", getattr(module, attribute))
     requests = importlib.import_module(f"txredis_fast.inflight.{name.replace('resp', 'request')}")
     monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", requests.RequestQueue)
     for attribute in ("add_command", "answer_each", "first_error"):

@@ -36,7 +36,6 @@ cdef extern from "Python.h":
     object owned "(PyObject *)"(PyObject *value)
     PyObject *PyDict_GetItemWithError(PyObject *items, object key) except? NULL
     PyObject *PyList_GET_ITEM(PyObject *items, Py_ssize_t index)
-    Py_ssize_t Py_REFCNT(PyObject *value)
     unsigned long PyThread_get_thread_ident()
     void PyErr_Fetch(PyObject **kind, PyObject **error, PyObject **traceback) noexcept
     void PyErr_Restore(PyObject *kind, PyObject *error, PyObject *traceback) noexcept
@@ -46,12 +45,21 @@ cdef extern from *:
     #define TYPE_DICT(kind) (((PyTypeObject *)(kind))->tp_dict)
     #define NEW_INSTANCE(kind, nothing) (((PyTypeObject *)(kind))->tp_new((PyTypeObject *)(kind), (nothing), NULL))
     #define SET_ATTRIBUTE(target, name, value) (Py_TYPE(target)->tp_setattro(target, name, value))
+    #if PY_VERSION_HEX >= 0x030E0000
+        #define HAS_ONE_REFERENCE(value) PyUnstable_Object_IsUniquelyReferenced(value)
+    #elif defined(Py_GIL_DISABLED)
+        #define HAS_ONE_REFERENCE(value) 0
+    #else
+        #define HAS_ONE_REFERENCE(value) (Py_REFCNT(value) == 1)
+    #endif
     """
     PyObject *TYPE_DICT(object kind)
     # As `kind.__new__(kind)`.
     object NEW_INSTANCE(object kind, tuple nothing)
     # `name` must be a str literal. An exception stays set.
     int SET_ATTRIBUTE(object target, object name, object value) noexcept
+    # Without a GIL, a count of 1 does not tell that no other thread has a reference. CPython 3.14 can tell.
+    bint HAS_ONE_REFERENCE(PyObject *value) noexcept
 
 cdef object _Deferred = Deferred
 cdef object _Failure = Failure
@@ -309,7 +317,7 @@ cdef inline int _finish(object deferred, list callbacks, object result) except -
 cdef int fire_kept(list deferreds, Py_ssize_t index, object value) except -1:
     """As :func:`fire`, for a Deferred in a list; it is skipped if the list has the only reference to it."""
     cdef PyObject *kept = PyList_GET_ITEM(<PyObject *>deferreds, index)
-    cdef bint forgotten = Py_REFCNT(kept) == 1
+    cdef bint forgotten = HAS_ONE_REFERENCE(kept)
     cdef object deferred = <object>kept
     if forgotten and _private and type(deferred) is _Deferred and not getattr(deferred, _CALLBACKS):
         return 0

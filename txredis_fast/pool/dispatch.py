@@ -164,13 +164,15 @@ class ConnectionQueue:
         if not connection.link.usable:
             return
         self.pending.append(connection)
-        self._serve()
+        if self.waiting or self.current is None or not self.current.link.usable:
+            self._serve()  # looks at each free connection, of which a pool may have thousands
 
     def remove(self, connection: RedisProtocol) -> None:
         """Take out a lost connection, if it is free."""
         if connection in self.pending:
             self.pending.remove(connection)
-        self._choose()
+        if self.current is connection:
+            self.current = None  # until a caller wants one: a pool may lose thousands in one turn
 
     def close(self, error: Exception) -> None:
         """Lend no more connections, and fail all waiting callers."""

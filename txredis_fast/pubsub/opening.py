@@ -100,9 +100,8 @@ def _open(opened: Subscriber) -> Subscribing:
     limit = seconds_or(pool.connectTimeout, 0) or CONNECT_TIMEOUT_SECONDS
 
     def too_long(_: object, seconds: float) -> None:
-        raise ConnectionFailedError(
-            f"{pool.observer.server}: no connection was usable within {seconds:g} seconds: {pool.why_not_connected()}"
-        )
+        why = f": {pool.last_reason}" if pool.last_reason else ""
+        raise ConnectionFailedError(f"{pool.observer.server}: no connection was usable within {seconds:g} seconds{why}")
 
     def failed(failure: Failure) -> None:
         closing: Deferred[None] = opened.disconnect()

@@ -7,6 +7,7 @@ This module must not know how connections are made, nor how messages are handled
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
@@ -67,6 +68,7 @@ class _Wanted:
 
     :ivar names: by kind, encoded, in the order in which the program first subscribed to them.
     :ivar owner: the protocol of the connection.
+    :ivar is_left: whether they are among those that wait for a successor.
     :ivar lost_at: absolute reactor time in seconds since when messages may have been missed; None: there is no gap.
     :ivar dropped: how many messages were dropped because the program was slow.
     """
@@ -74,23 +76,32 @@ class _Wanted:
     def __init__(self) -> None:
         self.names: dict[Kind, dict[bytes, None]] = {kind: {} for kind in Kind}
         self.owner: Subscriber | None = None
+        self.is_left = False
         self.lost_at: float | None = None
         self.dropped = 0
 
 
-def _taken_over(protocol: Subscriber) -> _Wanted:
-    """The names of a lost connection of the same factory that has no successor yet; none if there is no such one."""
+def _waiting_for_successors(factory: Any) -> deque[_Wanted] | None:
+    """The names of those connections of a factory that went down; None if it is not a factory of this package."""
     # Any pool may have subscribers as its protocol. Connections of other factories may lead to different
     # servers, and need not replace each other.
-    if not isinstance(protocol.factory, Pool):
-        return _Wanted()
-    known: list[_Wanted] = vars(protocol.factory).setdefault("_subscriptions", [])
-    free = next((entry for entry in known if entry.owner is None or not entry.owner.connected), None)
-    if free is None:
-        free = _Wanted()
-        known.append(free)
-    free.owner = protocol
-    return free
+    if not isinstance(factory, Pool):
+        return None
+    waiting: deque[_Wanted] = vars(factory).setdefault("_subscriptions", deque())
+    return waiting
+
+
+def _taken_over(waiting: deque[_Wanted]) -> _Wanted:
+    """The names of the connection that went down first and has no successor yet; none if there is no such one.
+
+    A factory may have thousands of subscribers, so that a new one must not look at each of them.
+    """
+    while waiting:
+        wanted = waiting.popleft()
+        wanted.is_left = False
+        if wanted.owner is None or not wanted.owner.connected:  # a program may set `connected` to 0, and to 1 again
+            return wanted
+    return _Wanted()
 
 
 def is_restored(reply: Any) -> Any:
@@ -131,7 +142,17 @@ class Restorer:
 
     def take_over(self) -> None:
         """The connection is made: take over the names of a lost one."""
-        self._wanted = _taken_over(self._protocol)
+        waiting = _waiting_for_successors(self._protocol.factory)
+        if waiting is not None:
+            self._wanted = _taken_over(waiting)
+            self._wanted.owner = self._protocol
+
+    def leave(self) -> None:
+        """The connection goes down: leave its names to the next one."""
+        wanted, waiting = self._wanted, _waiting_for_successors(self._protocol.factory)
+        if waiting is not None and wanted.owner is self._protocol and not wanted.is_left:
+            waiting.append(wanted)
+            wanted.is_left = True
 
     def heard(self, size: int) -> None:
         """Record when data was last received.
@@ -164,6 +185,7 @@ class Restorer:
     def lost(self, why: Failure, by_us: bool) -> None:
         """The connection is lost: the gap begins."""
         wanted = self._wanted
+        self.leave()
         if wanted.owner is not self._protocol or wanted.lost_at is not None or not any(wanted.names.values()):
             return
         now = self._now()

@@ -406,6 +406,12 @@ class _SubscriberLink(Link):
 
     protocol: SubscriberProtocol
 
+    def mark(self, up: bool) -> None:
+        """Apply a value that a program has set ``connected`` to; with 0, the wanted names are left to the next."""
+        super().mark(up)
+        if not up:
+            self.protocol._wanted.leave()
+
     def lost(self, why: Failure) -> None:
         """End, once; the wanted names are left to the next connection."""
         protocol = self.protocol
@@ -421,7 +427,10 @@ class _SubscriberLink(Link):
             # The reply cannot be received while reading is paused: check again later.
             self.start_deadline(protocol.replyTimeout or RECHECK_PAUSED_SECONDS)
             return
-        super().abort(reason)
+        try:
+            super().abort(reason)
+        finally:
+            self.protocol._wanted.leave()
 
 
 class SubscriberFactory(RedisFactory):

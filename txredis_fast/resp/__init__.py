@@ -40,6 +40,7 @@ __all__ = [
     "Incomplete",
     "Push",
     "Reader",
+    "dict_of",
     "encode_command",
     "encode_commands",
     "fix_argument",
@@ -52,6 +53,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pyresp import Reader, encode_command, encode_commands, may_collide
+    from ._pyresp import Reader, dict_of, encode_command, encode_commands, may_collide
 else:
-    from ._cresp import Reader, encode_command, encode_commands, may_collide
+    from ._cresp import Reader, dict_of, encode_command, encode_commands, may_collide

@@ -12,7 +12,7 @@ from txredis_fast import _tunables
 from txredis_fast.resp._keys import spread_at_once
 from txredis_fast.resp._shared import Push
 
-__all__ = ["may_collide"]
+__all__ = ["dict_of", "may_collide"]
 
 cdef extern from "Python.h":
     bint PyFloat_CheckExact(PyObject *value)
@@ -32,21 +32,35 @@ cdef enum:
     USUAL_DEPTH = 8
 
 
-def may_collide(list keys not None):
+def may_collide(keys):
     """See :func:`txredis_fast.resp._pyaggregates.may_collide`."""
-    return _may_collide(keys)
+    return _may_collide(_exact(keys), 1)
 
 
-cdef bint _may_collide(list keys) except -1:
-    """Tell whether more than SAME_HASH_MAX_KEYS keys are numbers that may have the same hash."""
+def dict_of(items):
+    """See :func:`txredis_fast.resp._pyaggregates.dict_of`."""
+    return _dict(_exact(items))
+
+
+cdef list _exact(items):
+    # A program that overrides replyReceived may pass on a list of a class of its own.
+    return items if type(items) is list else list(items)
+
+
+cdef bint _may_collide(list items, Py_ssize_t step) except -1:
+    """Tell whether more than SAME_HASH_MAX_KEYS keys are numbers that may have the same hash.
+
+    :param step: distance of the keys in the list; 2: each is followed by its value.
+    """
     cdef Py_ssize_t found = 0
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i = -step
     cdef int overflow = 0
     cdef PyObject *key
-    if len(keys) <= _MAX_SAME_HASH:
+    if len(items) <= step * _MAX_SAME_HASH:
         return False
-    for i in range(len(keys)):
-        key = PyList_GET_ITEM(<PyObject *>keys, i)
+    while i + step < len(items):  # Cython would make an object of a range whose step is a variable
+        i += step
+        key = PyList_GET_ITEM(<PyObject *>items, i)
         if PyLong_CheckExact(key):
             PyLong_AsLongLongAndOverflow(key, &overflow)
             if overflow == 0:
@@ -60,20 +74,19 @@ cdef bint _may_collide(list keys) except -1:
 
 
 cdef list _keys(list items):
-    return spread_at_once(items) if _may_collide(items) else items
+    return spread_at_once(items) if _may_collide(items, 1) else items
 
 
 cdef dict _dict(list items):
-    """Make a dict of a list in which each key is followed by its value."""
     cdef list keys
     cdef dict pairs = {}
     cdef Py_ssize_t i
-    if len(items) > 2 * _MAX_SAME_HASH:
-        keys = _keys(items[::2])
-        for i in range(len(keys)):
+    if _may_collide(items, 2):
+        keys = spread_at_once(items[::2])
+        for i in range(len(items) // 2):
             pairs[keys[i]] = items[2 * i + 1]
     else:
-        for i in range(0, len(items), 2):
+        for i in range(0, len(items) - 1, 2):
             pairs[items[i]] = items[i + 1]
     return pairs
 

@@ -29,7 +29,7 @@ from txredis_fast.resp._cscalars cimport (
 from txredis_fast import _tunables
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import _shared
-from txredis_fast.resp._caggregates import may_collide
+from txredis_fast.resp._caggregates import dict_of, may_collide
 from txredis_fast.resp._cencode import encode_command, encode_commands
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._shared import (
@@ -38,7 +38,7 @@ from txredis_fast.resp._shared import (
     text_length
 )
 
-__all__ = ["Reader", "encode_command", "encode_commands", "may_collide"]
+__all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "may_collide"]
 
 cdef object _INCOMPLETE = _shared.INCOMPLETE
 cdef Py_ssize_t _LARGE_BULK = _tunables.LARGE_BULK_BYTES

@@ -23,12 +23,21 @@ cdef extern from "Python.h":
     # object: CPython 3.12 and later write half of the reference count, which stalls the read of all of it.
     object owned "(PyObject *)"(PyObject *value)
 
+cdef extern from *:
+    """
+    #define ASCII_DATA(text) ((char *)((PyASCIIObject *)(text) + 1))
+    """
+    # As PyUnicode_DATA() of a new str of ASCII, without a look at its kind.
+    char *ascii_data "ASCII_DATA"(PyObject *text)
+
 #: Every number of this many digits fits a long long.
 cdef enum:
     SAFE_DIGITS = 18
 
-#: Strings of up to this many bytes are first checked for ASCII, which saves the codec's work.
+#: Strings of up to this many bytes are first checked for ASCII, which saves the codec's work. Those of one word to two
+#: are checked and copied as two words, which may overlap: a call of memcpy() costs more.
 cdef enum:
+    WORD = 8
     SHORT_TEXT = 64
 
 cdef enum Codec:
@@ -89,17 +98,26 @@ cdef class Scalars:
 
     cdef inline PyObject *fresh_bulk(self, const char *text, Py_ssize_t size) except NULL:
         """Make the value of a bulk string, as a new reference: the two commonest cases here, the rest in bulk()."""
+        cdef uint64_t first, last
         cdef PyObject *fresh
+        cdef char *data
         cdef object value
         if self.plain:
             return new_bytes(text, size)
-        if (
-            8 <= size <= SHORT_TEXT and self.ascii_superset and (not self.numbers or text[0] > c"9")
-            and is_ascii(text, size)
-        ):
-            fresh = new_text(size, 127)
-            memcpy(text_data(fresh), text, size)
-            return fresh
+        if WORD <= size <= SHORT_TEXT and self.ascii_superset and (not self.numbers or text[0] > c"9"):
+            if size <= 2 * WORD:
+                memcpy(&first, text, WORD)
+                memcpy(&last, text + size - WORD, WORD)
+                if ((first | last) & <uint64_t>0x8080808080808080) == 0:
+                    fresh = new_text(size, 127)
+                    data = ascii_data(fresh)
+                    memcpy(data, &first, WORD)
+                    memcpy(data + size - WORD, &last, WORD)
+                    return fresh
+            elif is_ascii(text, size):
+                fresh = new_text(size, 127)
+                memcpy(ascii_data(fresh), text, size)
+                return fresh
         value = self.bulk(text, size, None)
         Py_INCREF(value)
         return <PyObject *>value

@@ -12,7 +12,7 @@ from txredis_fast._tunables import KEY_MAX_AGGREGATES, KEY_MAX_DEPTH, MAP_COST_B
 from txredis_fast.resp._keys import spread_at_once
 from txredis_fast.resp._shared import Push
 
-__all__ = ["Frame", "Nest", "may_collide"]
+__all__ = ["Frame", "Nest", "dict_of", "may_collide"]
 
 _STAR, _PERCENT, _TILDE, _PIPE, _GREATER = b"*%~|>"
 
@@ -54,7 +54,7 @@ class Frame:
         if self.frozen:
             items: Iterator[Any] = iter(self.items)
             return tuple(zip(items, items, strict=True))
-        return dict(zip(_keys(self.items[::2]), self.items[1::2], strict=True))
+        return dict_of(self.items)
 
 
 class Nest:
@@ -115,6 +115,14 @@ class Nest:
 def may_collide(keys: list[Any]) -> bool:
     """Tell whether a collection has enough keys to need :func:`._keys.spread`."""
     return len(keys) > SAME_HASH_MAX_KEYS
+
+
+def dict_of(items: list[Any]) -> dict[Any, Any]:
+    """Make a dict of a list in which each key is followed by its value; a last key without one is left out.
+
+    :raises TypeError: a key is not hashable.
+    """
+    return dict(zip(_keys(items[::2]), items[1::2], strict=False))
 
 
 def _keys(items: list[Any]) -> list[Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..._tunables import LIST_PART_ELEMENTS
 from ..._types import Reply
-from ...resp import may_collide, spread, spread_at_once
+from ...resp import dict_of, may_collide, spread, spread_at_once
 from .in_parts import Parts, by_parts, convertible_by
 
 __all__ = [
@@ -91,7 +91,7 @@ def _dict_in_parts(reply: list[Any]) -> Parts:
 @convertible_by(_dict_in_parts)
 def as_dict(reply: Reply) -> Reply:
     """Convert a list in which each name is followed by its value to a dict."""
-    return dict(zip(_keys(reply[::2]), reply[1::2], strict=False)) if isinstance(reply, list) else reply
+    return dict_of(reply) if isinstance(reply, list) else reply
 
 
 def _scored_in_parts(reply: list[Any]) -> Parts:

@@ -34,7 +34,7 @@ def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
 @functools.lru_cache(maxsize=64)
 def _advice(name: str, *classes: Hashable) -> str:
     if name.lower() in _OF_SUBSCRIBERS:
-        return "; it needs a connection of its own: see SubscriberFactory"
+        return "; it needs a connection of its own: see subscriber() of a handler, and SubscriberFactory"
     known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
     close = nearest(name, known)
     sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
