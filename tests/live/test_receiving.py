@@ -9,64 +9,18 @@ import tracemalloc
 import pytest
 import pytest_twisted
 from testbed.scripted import listening
+from testbed.sockets import SIZE, VALUE, Link
 from testbed.support import failed, fired, pending, use_implementation
 from testbed.wire import bulk, command
 from twisted.internet import tcp
 from twisted.internet.endpoints import _WrappingProtocol
-from twisted.internet.error import ConnectionDone
 from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.internet.protocol import Protocol
-from twisted.internet.testing import MemoryReactorClock
-from twisted.python.failure import Failure
 
 import txredis_fast
 from txredis_fast.connection.protocol import RedisProtocol
 from txredis_fast.exceptions import MaybeExecutedError, ProtocolError
 from txredis_fast.transport import socket_read as receive
-
-SIZE = 1_000_000
-VALUE = b"x" * SIZE
-
-
-class Link:
-    """A protocol over one of Twisted's transports, whose reads the test calls for; and the other end of the socket."""
-
-    def __init__(self, protocol=None, transport=tcp.Connection, wrapper=None):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            ours = socket.create_connection(listener.getsockname())
-            self.other, _ = listener.accept()
-        self.other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * SIZE)
-        self.protocol = RedisProtocol(charset=None) if protocol is None else protocol
-        outer = self.protocol if wrapper is None else wrapper(self.protocol)
-        self.transport = transport(ours, outer, MemoryReactorClock())
-        self.transport.connected = True
-        self.protocol.makeConnection(self.transport)
-        self.lost = None
-
-    def sends(self, data, then_reads=True):
-        """The other end sends; this end reads as long as something comes."""
-        view = memoryview(data)
-        while len(view):
-            view = view[self.other.send(view[:100_000]) :]
-            if then_reads:
-                self.reads()
-
-    def reads(self):
-        """What a reactor does once the socket is readable."""
-        for _ in range(20):
-            self.lost = self.transport.doRead()
-            if self.lost is not None:
-                self.transport.connectionLost(Failure(self.lost))
-                return
-
-    @property
-    def is_direct(self):
-        return "doRead" in vars(self.transport)
-
-    def close(self):
-        self.other.close()
-        if self.lost is None:
-            self.transport.connectionLost(Failure(ConnectionDone()))
 
 
 @pytest.fixture(params=["_pyresp", "_cresp"])

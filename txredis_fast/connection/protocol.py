@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -30,12 +30,13 @@ from .._checks import Credential, check_error_handler
 from .._tunables import BLOCKING_SLACK_SECONDS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
 from .._types import Arguments, Reply, Result
 from ..commands._parts import longest_wait
+from ..commands.control import ScriptingCommands, hash_of_text
 from ..exceptions import (
     ConnectionError,
     NotSentError,
     ProtocolError,
 )
-from ..inflight import Command, PostProc, RequestQueue, compiled_fast_path, limit_error
+from ..inflight import Command, PostProc, RequestQueue, compiled_fast_path, fast_path_of_eval, limit_error
 from ..options import ConvertNumbers, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
@@ -44,6 +45,7 @@ from .handshake import Step, begin, write_steps
 from .legacy import ParsingSteps
 from .link import Link
 from .own_scope import OwnScope
+from .reading import stands_for
 from .state import DELIVERING, ConnectionEvent, ConnectionState
 
 __all__ = ["BaseRedisProtocol", "HiredisProtocol", "RedisProtocol"]
@@ -280,7 +282,12 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     @property
     def _receives_unseen(self) -> bool:
         """Whether bytes may bypass ``dataReceived``: it is neither overridden nor patched."""
-        return getattr(self.dataReceived, "__func__", None) in _STOCK_DATA_RECEIVED
+        return getattr(self.dataReceived, "__func__", None) in self._stock_receivers
+
+    @property
+    def _stock_receivers(self) -> tuple[Callable[..., None], ...]:
+        """The functions ``dataReceived`` of this module, which bytes may bypass."""
+        return _STOCK_DATA_RECEIVED
 
     def deliverReplies(self, reader: Reader) -> None:
         """Deliver every complete reply, through ``replyReceived`` if that is overridden."""
@@ -366,6 +373,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
             return fail()
 
     _execute_stock = execute_command
+    eval = fast_path_of_eval(ScriptingCommands.eval, execute_command, hash_of_text)
 
     def _send_blocking(
         self, data: bytes, args: Arguments, post_proc: PostProc | None, raw: bool, timeout: float | None
@@ -442,6 +450,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
 
 
 _STOCK_REPLY_RECEIVED = BaseRedisProtocol.replyReceived
+stands_for(BaseRedisProtocol.deliverReplies, BaseRedisProtocol.replyReceived)
 
 
 class RedisProtocol(BaseRedisProtocol):

@@ -9,8 +9,10 @@ buffer that becomes the value.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._implementation import IMPLEMENTATION
 from .._roles import telling_of_replica
 from .._tunables import BUSY_MIN_REQUESTS, DIRECT_READ_MIN_BYTES, FLOOD_MIN_REQUESTS, REPLY_CHUNK_BYTES
 from ..exceptions import ConnectionError, ProtocolError, response_error
@@ -23,14 +25,29 @@ from ..transport import (
     fill_no_more,
     forget_unsent,
     name_of_peer,
+    read_compiled,
     receives_directly,
 )
 from .state import ConnectionState
 
+_Receive = TypeVar("_Receive", bound=Callable[..., None])
+
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+
+    def compiled_receive(receive: _Receive) -> _Receive:
+        """Return the method itself: the compiled one is :func:`._creading.compiled_receive`."""
+        return receive
+
+    def stands_for(deliver_replies: Callable[..., None], reply_received: Callable[..., None]) -> None:
+        """Tell the compiled method for which methods of the protocol it stands."""
+
+else:
+    from ._creading import compiled_receive, stands_for
+
 if TYPE_CHECKING:
     from .link import Link
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "stands_for"]
 
 #: Prefixes of the error that a server sends, before it closes, to a client that it refuses.
 REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
@@ -55,6 +72,7 @@ class Reading:
         self.flood: Flood | None = None
         self.refused = False
 
+    @compiled_receive
     def receive(self, data: bytes) -> None:
         """Parse bytes, and deliver each reply that they complete before returning, unless they are a flood."""
         if self.flood is not None or (
@@ -102,6 +120,7 @@ class Reading:
         if data.startswith(REFUSALS):
             self._take_refusal(data)
             return None
+        read_compiled(link.requests.transport, link.protocol, self.receive, link.protocol._stock_receivers)
         return reader
 
     def _take_refusal(self, data: bytes) -> None:

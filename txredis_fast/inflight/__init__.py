@@ -32,6 +32,7 @@ __all__ = [
     "fail_each",
     "fast_path_by_name",
     "fast_path_of_batch",
+    "fast_path_of_eval",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
     "first_error",
@@ -51,6 +52,7 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         compiled_fast_path,
         fast_path_by_name,
         fast_path_of_batch,
+        fast_path_of_eval,
         fast_path_of_pipeline,
         fast_path_of_pool,
         first_error,
@@ -71,3 +73,4 @@ else:
         first_error,
         plain_commands,
     )
+    from ._cscripts import fast_path_of_eval

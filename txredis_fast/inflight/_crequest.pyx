@@ -3,8 +3,7 @@
 
 Deferreds are made and fired by ``_cdeferred``.
 
-More than 500 lines, because the fast paths reach into C structures of the queue and of its requests, which have no
-declaration outside of this module.
+More than 500 lines, because the fast paths reach into C structures of the queue and of its requests.
 """
 
 from collections import deque
@@ -12,6 +11,7 @@ from functools import partial, wraps
 from sys import maxsize
 
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 
@@ -24,6 +24,8 @@ from txredis_fast.inflight._failing import as_exception, fail_each
 from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
+from txredis_fast.resp._cresp cimport Reader
+from txredis_fast.transport._csocket cimport Sender
 
 __all__ = [
     "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "compiled_fast_path",
@@ -54,12 +56,6 @@ cdef inline bint may_be_long(object convert, object reply) except -1:
 
 
 cdef class Request:
-    cdef readonly object deferred
-    cdef readonly object post_proc
-    cdef readonly bint raw
-    cdef readonly object deadline
-    cdef readonly Py_ssize_t size
-
     @property
     def remaining(self):
         return 1
@@ -105,15 +101,6 @@ cdef class Request:
 
 
 cdef class BatchRequest:
-    cdef readonly object deferred
-    cdef readonly list replies
-    cdef readonly object deadline
-    cdef readonly Py_ssize_t size
-    cdef list _converters
-    cdef list _long
-    cdef Py_ssize_t _size
-    cdef bint _plain
-
     def __init__(self, deferred, converters, deadline, Py_ssize_t size):
         self.deferred = deferred
         self.size = size
@@ -179,32 +166,6 @@ cdef class BatchRequest:
 
 
 cdef class RequestQueue:
-    cdef readonly object waiting
-    cdef public object outgoing
-    cdef public object message_kind
-    cdef public object transport
-    cdef public object send_now
-    cdef public object charset
-    cdef public object reply_timeout
-    cdef readonly bint full
-    cdef public bint accepting
-    cdef public bint delivering
-    cdef public bint stopped
-    cdef public bint torn
-    cdef readonly long long sent
-    cdef readonly long long bytes_out
-    cdef readonly Py_ssize_t in_flight
-    cdef readonly Py_ssize_t bytes_in_flight
-    cdef public long long cancelled
-    cdef object _note_cancelled
-    cdef Py_ssize_t _max_in_flight
-    cdef Py_ssize_t _max_bytes
-    cdef object _on_full
-    cdef Py_ssize_t _replies_left
-    cdef object _tear
-    cdef object _timer
-    cdef object _write
-
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
         self.outgoing = None
@@ -256,7 +217,10 @@ cdef class RequestQueue:
         elif self.delivering or self.transport is None or len(self.waiting) > _BURST:
             self._write(data)
         elif self.send_now is not None and len(self.waiting) == 1:
-            self.send_now(data)
+            if type(self.send_now) is Sender:
+                (<Sender>self.send_now).send(data)
+            else:
+                self.send_now(data)
         else:
             self.transport.write(data)
         if not self.full and not self.has_room() and self._on_full is not None:
@@ -306,8 +270,13 @@ cdef class RequestQueue:
         ) from error
 
     def deliver(self, reader, take_reply, take_push, unasked):
-        cdef object get = reader.get
+        self.deliver_all(reader, take_reply, take_push, unasked)
+
+    cdef int deliver_all(self, object reader, object take_reply, object take_push, object unasked) except -1:
+        cdef Reader own = <Reader>reader if type(reader) is Reader else None
+        cdef object get = reader.get if own is None else None
         cdef object reply, request
+        cdef bint raw
         cdef Py_ssize_t left
         while not self.stopped:
             request = self.waiting[0] if self.waiting else None
@@ -319,7 +288,10 @@ cdef class RequestQueue:
                 if self.stopped:
                     break
                 request = self.waiting[0] if self.waiting else None
-            reply = get(request is not None and request.raw)
+            raw = request is not None and (
+                (<Request>request).raw if type(request) is Request else request.raw
+            )
+            reply = get(raw) if own is None else own.next(raw)
             if reply is _INCOMPLETE:
                 break
             if type(reply) is _Push:
@@ -334,16 +306,33 @@ cdef class RequestQueue:
                 unasked(reply)
         if not self.waiting and self._timer.running:
             self._timer.stop()
+        return 0
 
     def deliver_messages(self, reader, receiver, took, failed):
-        cdef object get_message = reader.get_message
+        cdef Reader own = <Reader>reader if type(reader) is Reader else None
+        cdef object get_message = reader.get_message if own is None else None
         cdef object message, result
+        cdef PyObject *passed[5]
         while self.message_kind is not None and not self.stopped:
-            message = get_message(self.message_kind)
-            if message is None:
+            if own is None:
+                message = get_message(self.message_kind)
+                if message is None:
+                    break
+            elif not own.next_message(<bytes?>self.message_kind, &passed[2]):
                 break
             try:
-                result = _call(receiver, "messageReceived", <tuple?>message)
+                if own is None:
+                    result = _call(receiver, "messageReceived", <tuple?>message)
+                else:
+                    passed[1] = <PyObject *>receiver
+                    try:
+                        result = call_method(
+                            "messageReceived", &passed[1], 4 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL
+                        )
+                    finally:
+                        Py_XDECREF(passed[2])
+                        Py_XDECREF(passed[3])
+                        Py_XDECREF(passed[4])
             except Exception:
                 failed()
             else:
@@ -441,9 +430,9 @@ def compiled_fast_path(execute_command):
         cdef object deferred = None
         try:
             if not kwargs:
-                deferred = _send_usual(self, args, None)
+                deferred = send_usual(self, args, None)
             elif len(kwargs) == 1 and "post_proc" in kwargs:
-                deferred = _send_usual(self, args, kwargs["post_proc"])
+                deferred = send_usual(self, args, kwargs["post_proc"])
         except Exception:
             return fail()
         return execute_command(self, *args, **kwargs) if deferred is None else deferred
@@ -451,7 +440,7 @@ def compiled_fast_path(execute_command):
     return fast_path
 
 
-cdef object _send_usual(object connection, tuple args, object post_proc):
+cdef object send_usual(object connection, tuple args, object post_proc):
     """Send a command in the usual case; return None in all other cases."""
     cdef object found = connection._requests
     cdef RequestQueue requests

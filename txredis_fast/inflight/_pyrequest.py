@@ -618,6 +618,15 @@ def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Metho
     return execute_command
 
 
+def fast_path_of_eval(eval: _Method, execute_command: Callable[..., object], hash_of_text: object) -> _Method:
+    """As :func:`compiled_fast_path`, for a connection's ``eval``.
+
+    :param execute_command: the stock function of that name, for which the compiled way stands.
+    :param hash_of_text: returns a script as bytes, and its hash.
+    """
+    return eval
+
+
 def plain_commands(commands: Iterable[Arguments]) -> list[Command]:
     """Make commands without converters from sequences of arguments; mutable arguments are copied."""
     return [(fixed_arguments(tuple(args)), None, False) for args in commands]

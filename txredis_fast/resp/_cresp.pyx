@@ -51,27 +51,6 @@ cdef object _OPENED = object()
 cdef class Reader:
     """See :class:`txredis_fast.resp._pyresp.Reader`."""
 
-    cdef Input _input
-    #: The incomplete large bulk string, if any.
-    cdef LargeString _large
-    cdef Nest _nest
-    #: Whether the current reply is raw; -1 before its first byte.
-    cdef int _raw
-    cdef object _attributes
-    cdef dict _pending_attributes
-    cdef dict _errors
-    #: See :attr:`txredis_fast.resp._pyresp.Reader.on_error`.
-    cdef public object on_error
-    cdef long long _fed
-    cdef long long _returned
-    cdef str _broken
-    cdef bint _busy
-    cdef Scalars _scalars
-    cdef Py_ssize_t _max_text
-    cdef Py_ssize_t _max_buffered
-    cdef Name _channel
-    cdef Name _pattern
-
     def __cinit__(self, *args, **kwargs):
         clear(&self._input)
         self._nest = Nest.__new__(Nest)
@@ -141,6 +120,9 @@ cdef class Reader:
     @cython.critical_section
     def feed(self, data):
         """See :meth:`txredis_fast.resp._pyresp.Reader.feed`."""
+        self.take(data)
+
+    cdef int take(self, object data) except -1:
         cdef bytes chunk
         cdef Py_ssize_t size
         cdef Py_ssize_t taken = 0
@@ -154,6 +136,7 @@ cdef class Reader:
             self._large.append(PyBytes_AS_STRING(chunk), taken)
         feed(&self._input, chunk, taken)
         self._fed += size
+        return 0
 
     @property
     def awaited(self):
@@ -191,11 +174,13 @@ cdef class Reader:
     @cython.critical_section
     def get(self, raw=False):
         """See :meth:`txredis_fast.resp._pyresp.Reader.get`."""
-        cdef bint as_bytes = raw
+        return self.next(raw)
+
+    cdef object next(self, bint raw):
         self._check_usable()
         self._busy = True
         try:
-            return self._run(as_bytes, None, 0)
+            return self._run(raw, None, 0)
         finally:
             self._busy = False
 
@@ -222,19 +207,25 @@ cdef class Reader:
     @cython.critical_section
     def get_message(self, bytes kind not None):
         """See :meth:`txredis_fast.resp._pyresp.Reader.get_message`."""
+        cdef PyObject *parts[3]
+        if not self.next_message(kind, parts):
+            return None
+        return owned(parts[0]), owned(parts[1]), owned(parts[2])
+
+    cdef bint next_message(self, bytes kind, PyObject **parts) except -1:
         cdef Py_ssize_t starts[3]
         cdef Py_ssize_t sizes[3]
         cdef Py_ssize_t end
         cdef const char *text
         cdef int names
         cdef object pattern = None
-        cdef object channel, message
+        cdef object channel
         self._check_usable()
         if self._nest.frame is not None or self._raw >= 0 or self._large is not None:
-            return None
+            return False
         names = find_message(&self._input, PyBytes_AS_STRING(kind)[0], starts, sizes, &end)
         if names == 0 or self._pending_attributes is not None:
-            return None
+            return False
         text = self._input.data
         self._busy = True
         self._raw = False
@@ -242,16 +233,20 @@ cdef class Reader:
             if names == 2:
                 pattern = self._pattern.value_of(self._scalars, text + starts[0], sizes[0])
             channel = self._channel.value_of(self._scalars, text + starts[names - 1], sizes[names - 1])
-            message = owned(self._scalars.fresh_bulk(text + starts[names], sizes[names]))
+            parts[2] = self._scalars.fresh_bulk(text + starts[names], sizes[names])
         finally:
             self._busy = False
             self._raw = -1
+        Py_INCREF(pattern)
+        Py_INCREF(channel)
+        parts[0] = <PyObject *>pattern
+        parts[1] = <PyObject *>channel
         consume(&self._input, end - self._input.pos)
         self._returned = self._fed - waiting(&self._input)
         self._attributes = None
-        return pattern, channel, message
+        return True
 
-    cdef inline int _check_usable(self) except -1:
+    cdef int _check_usable(self) except -1:
         """Refuse a reentrant call (from a codec that this reader is calling), and any call after an error."""
         if self._busy:
             raise RuntimeError("this reader is in use by another call")

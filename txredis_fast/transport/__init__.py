@@ -8,7 +8,7 @@ from .endpoints import endpoint_from, endpoint_of_connector, place_of, tcp_endpo
 from .flood import Flood
 from .producer import Outlet, forget_unsent
 from .reasons import at_place, named, reason_of
-from .socket_read import fill_from_socket, fill_no_more, receives_directly
+from .socket_read import fill_from_socket, fill_no_more, read_compiled, receives_directly
 from .socket_write import direct_sender
 from .threads import guard_connection, guard_factory
 from .timers import cancel_timer
@@ -40,6 +40,7 @@ __all__ = [
     "name_of_place",
     "named",
     "place_of",
+    "read_compiled",
     "reason_of",
     "receives_directly",
     "tcp_endpoint",

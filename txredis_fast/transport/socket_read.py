@@ -11,15 +11,24 @@ This module must not know of Redis.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import main
 
-from .._tunables import DIRECT_READ_TURN_BYTES
+from .._implementation import IMPLEMENTATION
+from .._tunables import DIRECT_READ_TURN_BYTES, DIRECT_WRITE_MAX_BYTES
 
-__all__ = ["fill_from_socket", "fill_no_more", "receives_directly"]
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    SocketReader: Any = None
+    has_sockets: Any = None
+else:
+    from ._csocket import SocketReader, has_sockets
+
+__all__ = ["fill_from_socket", "fill_no_more", "is_as_expected", "read_compiled", "receives_directly"]
 
 #: Twisted's wrappers between a transport and a protocol, and the attribute that holds the wrapped protocol.
 _WRAPPERS = {"_WrappingProtocol": "_wrappedProtocol", "_ReconnectingProtocolProxy": "_protocol"}
@@ -50,10 +59,38 @@ def receives_directly(transport: object, protocol: object) -> bool:
         reads.append(getattr(getattr(unix, "_SendmsgMixin", None), "doRead", None))
     return (
         getattr(type(transport), "doRead", None) in reads
-        and "doRead" not in vars(transport)  # set by another reader, or by abortConnection()
+        and _is_stock_or_ours(vars(transport).get("doRead"))
         and hasattr(transport, "socket")
         and _innermost(getattr(transport, "protocol", None)) is protocol
     )
+
+
+def _is_stock_or_ours(read: object) -> bool:
+    """Whether a transport's own ``doRead`` is none or compiled, not that of another reader or abortConnection()."""
+    return read is None or (SocketReader is not None and type(read) is SocketReader)
+
+
+def read_compiled(
+    transport: Any, protocol: object, receive: Callable[[bytes], object], stock: tuple[object, ...]
+) -> None:
+    """Let compiled code receive what comes on a transport, if there is such code, and it fits this transport.
+
+    :param receive: called with data instead of the protocol's ``dataReceived``.
+    :param stock: the functions for which ``receive`` stands: data is passed on in the public way while the protocol's
+        ``dataReceived`` is another one.
+    """
+    if SocketReader is None or not receives_directly(transport, protocol):
+        return
+    tcp = sys.modules["twisted.internet.tcp"].Connection
+    kind = type(transport)
+    if (
+        kind.doRead is tcp.doRead
+        and kind._dataReceived is tcp._dataReceived
+        and "doRead" not in vars(transport)
+        and is_as_expected()
+        and has_sockets(tcp)
+    ):
+        transport.doRead = SocketReader(transport, protocol, receive, stock)
 
 
 def _innermost(protocol: object) -> object:
@@ -71,36 +108,122 @@ def fill_from_socket(transport: Any, reader: Receiver, failed: Callable[[Excepti
     :param failed: called with an exception of the reader; it must end the connection.
     """
     protocol = transport.protocol
+    before = vars(transport).get("doRead")
+
+    def end() -> None:
+        del transport.doRead
+        if before is not None:
+            transport.doRead = before
 
     def read() -> Any:
         if not reader.awaited or transport.protocol is not protocol:
-            del transport.doRead
+            end()
             return transport.doRead()
         try:
             received = reader.receive(transport.socket.recv_into, DIRECT_READ_TURN_BYTES)
         except BlockingIOError:
             return None
         except OSError:
-            del transport.doRead
+            end()
             return main.CONNECTION_LOST
         except Exception as error:
-            del transport.doRead
+            end()
             failed(error)
             return None
         if not received:
-            del transport.doRead
+            end()
             return main.CONNECTION_DONE
         if not reader.awaited:
             # The end of the value, and what follows it, has often been received, too.
-            del transport.doRead
+            end()
             return transport.doRead()
         return None
 
     transport.doRead = read
 
 
+def is_filling(transport: object) -> bool:
+    """Whether :func:`fill_from_socket` is in force."""
+    return getattr(getattr(transport, "__dict__", {}).get("doRead"), "__module__", None) == __name__
+
+
 def fill_no_more(transport: Any) -> None:
-    """Undo :func:`fill_from_socket`, if it is in force, so that a lost transport does not keep the reader alive."""
+    """Undo what is in force of :func:`read_compiled` and :func:`fill_from_socket`.
+
+    Else a lost transport would keep the reader alive.
+    """
     read = getattr(transport, "__dict__", {}).get("doRead")
-    if getattr(read, "__module__", None) == __name__:
+    if read is not None and (is_filling(transport) or _is_stock_or_ours(read)):
         del transport.doRead
+
+
+#: What a socket does in the story: the bytes that it has, or the error that it raises.
+_BLOCKS = BlockingIOError(errno.EWOULDBLOCK, "would block")
+_READS: tuple[Any, ...] = (b"data", b"", _BLOCKS, ConnectionResetError(errno.ECONNRESET, "lost"))
+_WRITES: tuple[Any, ...] = (2, _BLOCKS, BrokenPipeError(errno.EPIPE, "lost"))
+
+
+class _Socket:
+    def __init__(self, outcome: Any, seen: list[Any]) -> None:
+        self._outcome, self._seen = outcome, seen
+
+    def recv(self, size: int) -> Any:
+        return self._do("recv", size)
+
+    def send(self, data: Any) -> Any:
+        return self._do("send", bytes(data))
+
+    def _do(self, *event: Any) -> Any:
+        self._seen.append(event)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+class _Protocol:
+    def __init__(self, seen: list[Any]) -> None:
+        self._seen = seen
+
+    def dataReceived(self, data: bytes) -> None:
+        self._seen.append(("dataReceived", data))
+
+
+def _story(connection: Any) -> list[Any]:
+    """Read and write with each outcome; return what happened."""
+    seen: list[Any] = []
+
+    class Transport:
+        bufferSize = connection.bufferSize
+        SEND_LIMIT = connection.SEND_LIMIT
+        _dataReceived = connection._dataReceived
+        protocol = _Protocol(seen)
+        socket: Any = None
+
+    for outcome in _READS:
+        Transport.socket = _Socket(outcome, seen)
+        seen.append(connection.doRead(Transport()))
+    for outcome in _WRITES:
+        Transport.socket = _Socket(outcome, seen)
+        seen.append(connection.writeSomeData(Transport(), b"data"))
+    return seen
+
+
+def _expected() -> list[Any]:
+    recv, send = ("recv", 64 * 1024), ("send", b"data")
+    reads = [recv, ("dataReceived", b"data"), None, recv, main.CONNECTION_DONE, recv, None, recv, main.CONNECTION_LOST]
+    return [*reads, send, 2, send, 0, send, main.CONNECTION_LOST]
+
+
+@lru_cache(1)
+def is_as_expected() -> bool:
+    """Whether that is so, for the class ``twisted.internet.tcp.Connection``, which is loaded."""
+    connection = sys.modules["twisted.internet.tcp"].Connection
+    if any(
+        getattr(getattr(connection, name, None), "__module__", None) != connection.__module__
+        for name in ("doRead", "_dataReceived", "writeSomeData")
+    ):
+        return False  # replaced by a program
+    try:
+        return connection.SEND_LIMIT >= DIRECT_WRITE_MAX_BYTES and _story(connection) == _expected()
+    except Exception:
+        return False

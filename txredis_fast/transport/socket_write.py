@@ -13,9 +13,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .._implementation import IMPLEMENTATION
 from .._tunables import DIRECT_WRITE_MAX_BYTES
+from .socket_read import is_as_expected
+
+if TYPE_CHECKING or IMPLEMENTATION == "python":
+    Sender: Any = None
+    has_sockets: Any = None
+else:
+    from ._csocket import Sender, has_sockets
 
 __all__ = ["direct_sender"]
 
@@ -91,6 +99,8 @@ def _sender(transport: Any, below_tls: bool) -> Callable[[bytes], object]:
 
     :param below_tls: the function replaces ``transport.write``.
     """
+    if Sender is not None and is_as_expected() and has_sockets(sys.modules["twisted.internet.tcp"].Connection):
+        return Sender(transport, below_tls)  # type: ignore[no-any-return]
     own = transport.write
 
     def send(data: bytes) -> None:

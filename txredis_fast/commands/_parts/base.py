@@ -72,9 +72,11 @@ class Recovery:
     reply. Hosts that call it as a converter ignore the recovery.
 
     :ivar convert: the converter of replies that are no error; None: they stay.
+    :ivar again: see the constructor.
+    :ivar sent: the Deferred of the other command, or None.
     """
 
-    __slots__ = ("_again", "_sent", "convert")
+    __slots__ = ("again", "convert", "sent")
 
     def __init__(self, convert: Converter | None, again: Callable[[Exception], Deferred[Any] | None]) -> None:
         """Make the converter of one request.
@@ -82,9 +84,8 @@ class Recovery:
         :param again: is given the error; returns the Deferred of the other command, or None: the request fails.
         """
         self.convert = convert
-        self._again = again
-        #: The Deferred of the other command.
-        self._sent: Deferred[Any] | None = None
+        self.again = again
+        self.sent: Deferred[Any] | None = None
 
     def __call__(self, reply: Reply) -> Reply:
         return reply if self.convert is None else self.convert(reply)
@@ -95,7 +96,7 @@ class Recovery:
         :param deferred: the request's, not called yet.
         """
         try:
-            sent = self._again(error)
+            sent = self.again(error)
             if sent is not None and not isinstance(sent, Deferred):  # of a program's execute_command
                 sent = defer.maybeDeferred(lambda: sent)
         except BaseException:
@@ -104,13 +105,13 @@ class Recovery:
         if sent is None:
             deferred.errback(error)
         else:
-            self._sent = sent
+            self.sent = sent
             sent.addBoth(_forward, deferred)
 
     def errback(self, failure: Failure) -> Failure | Deferred[Any]:
         """Recover on a host that sends the command several times: an errback of the Deferred of its last attempt."""
         error = failure.value
-        sent = self._again(error) if isinstance(error, Exception) else None
+        sent = self.again(error) if isinstance(error, Exception) else None
         return failure if sent is None else sent
 
     def noting(self, note: Callable[[Exception], object]) -> Recovery:
@@ -118,7 +119,7 @@ class Recovery:
 
         def again(error: Exception) -> Deferred[Any] | None:
             note(error)
-            return self._again(error)
+            return self.again(error)
 
         return Recovery(self.convert, again)
 
@@ -127,10 +128,10 @@ class Recovery:
 
         :param note: the request's own canceller, before the other command is sent.
         """
-        if self._sent is None:
+        if self.sent is None:
             note(deferred)
         else:
-            self._sent.cancel()
+            self.sent.cancel()
 
 
 def _forward(result: object, deferred: Deferred[Any]) -> None:

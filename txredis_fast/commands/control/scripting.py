@@ -21,7 +21,7 @@ from ..._types import Argument, Items, Key, Keys, Reply, Text
 from ...exceptions import NoScriptRunning, ScriptDoesNotExist
 from .._parts import CommandHost, Recovery, errors_to_deferred, one_or_many, truth_values
 
-__all__ = ["ScriptingCommands"]
+__all__ = ["ScriptingCommands", "hash_of_text"]
 
 
 class ScriptingCommands(CommandHost):
@@ -50,7 +50,7 @@ class ScriptingCommands(CommandHost):
         """
         try:
             if type(script) is str and len(script) <= SCRIPT_CACHE_MAX_BYTES:
-                script, sha1_hash = _hash_of_text(script)
+                script, sha1_hash = hash_of_text(script)
             else:
                 script, sha1_hash = _with_hash(script)
             tail = _keys_and_args(keys, args)
@@ -184,7 +184,8 @@ _hash_of_bytes = lru_cache(SCRIPTS_KEPT)(_hashed)
 
 
 @lru_cache(SCRIPTS_KEPT)
-def _hash_of_text(script: str) -> tuple[bytes, str]:
+def hash_of_text(script: str) -> tuple[bytes, str]:
+    """Return a script as bytes, and its SHA-1 hash in hexadecimal digits."""
     return _hashed(script.encode())
 
 
