@@ -17,7 +17,7 @@ from libc.string cimport memcmp
 
 from txredis_fast.resp._caggregates cimport Frame, Nest
 from txredis_fast.resp._cinput cimport (
-    NO_LINE_END, Input, clear, consume, feed, find_message, is_type_byte, length, line_end, release, waiting,
+    NO_LINE_END, clear, consume, feed, find_message, is_type_byte, length, line_end, release, waiting,
     whole_bulk
 )
 from txredis_fast.resp._clarge cimport LargeString, begin_large

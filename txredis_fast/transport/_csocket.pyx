@@ -12,7 +12,7 @@ Redis.
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 
-import socket
+from socket import socket as _python_socket
 
 from twisted.internet import main
 
@@ -71,7 +71,7 @@ cdef extern from "Python.h":
 
 cdef object _DONE = main.CONNECTION_DONE
 cdef object _LOST = main.CONNECTION_LOST
-cdef object _Socket = socket.socket
+cdef object _Socket = _python_socket
 cdef Py_ssize_t _MOST = _tunables.DIRECT_WRITE_MAX_BYTES
 #: Twisted's functions that the classes here stand in for, when the first transport is seen.
 cdef object _Connection = None
