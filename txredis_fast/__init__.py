@@ -33,7 +33,7 @@ Errors
     ``RedisError`` is the base of all. ``NotSentError``: the command was not executed. ``MaybeExecutedError``: it may
     have been. ``ConnectionError``, ``ReplyTimeoutError``, ``ResponseError`` (the server's own) and more.
 Tests
-    ``txredis_fast.testing``: a server in memory, an embedded server, fixtures for pytest, a mixin for trial.
+    ``testing``: a server in memory, an embedded server, fixtures for pytest, a mixin for trial.
 
 ``help(txredis_fast.connect)`` and so on tell each in full; ``dir(txredis_fast)`` lists all names.
 ``python -m txredis_fast`` shows it at work.

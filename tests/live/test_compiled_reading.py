@@ -195,6 +195,17 @@ def test_an_override_is_called_from_its_first_moment_to_its_last(link_of, monkey
         assert not seen
 
 
+def test_the_stock_method_of_another_connection_gets_the_data(link_of):
+    link, other = _used(link_of()), _used(link_of())
+    there = other.protocol.get("key")
+    here = link.protocol.get("key")
+    link.protocol.dataReceived = other.protocol.dataReceived
+    _turn(link, bulk(b"value"))
+    assert fired(there) == b"value"
+    assert pending(here)
+    here.addErrback(lambda _: None)  # when the connection is closed at the end
+
+
 def test_nothing_to_read_and_a_socket_that_is_closed(link):
     deferred = link.protocol.get("key")
     assert link.transport.doRead() is None

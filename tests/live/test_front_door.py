@@ -275,3 +275,20 @@ async def test_arguments_without_an_encoding_are_refused(server):
     async with redis.connect(host=server.host, port=server.port) as rc:
         with pytest.raises(redis.InvalidData):
             await rc.set("key", None)
+
+
+def test_a_service_refuses_at_once_what_would_fail_at_its_start():
+    with pytest.raises(ValueError, match="a unix socket has none"):
+        redis.RedisService("unix:///run/redis.sock", tls=True)
+    wrong: Any = {"pasword": "x"}
+    with pytest.raises(
+        TypeError, match="sentinel_options got an unexpected keyword argument 'pasword'; the nearest: pass"
+    ):
+        redis.RedisService("redis+sentinel://localhost/main", sentinel_options=wrong)
+
+
+@pytest_twisted.ensureDeferred
+async def test_no_connection_of_a_lazy_pool_is_tried_again_where_it_must_not_be(nothing_listens):
+    rc = redis.lazyConnectionPool("127.0.0.1", nothing_listens, poolsize=3, reconnect=False)
+    await until(lambda: not any(slot.alive for slot in rc._factory.slots), "all have given up")
+    await rc.disconnect()

@@ -100,7 +100,7 @@ def makeUnixConnection(
 
     :returns: as :func:`makeConnection`.
     """
-    refuse_others("the constructor", more, MoreOptions)
+    refuse_others("the constructor", more, AllOptions)  # `ssl_context_factory`, too, which is refused in other words
     options = ConnectionOptions(
         dbid=dbid, poolsize=poolsize, reconnect=reconnect, charset=charset, password=password, username=username,
         connectTimeout=connectTimeout, replyTimeout=replyTimeout, convertNumbers=convertNumbers, **more,
@@ -529,6 +529,14 @@ def from_url(
     return handler if isLazy else connected
 
 
+def check_scheme(parsed: RedisURL, chosen: ConnectionOptions) -> None:
+    """Raise ValueError if the scheme of a URL and the options contradict each other."""
+    if parsed.scheme == "rediss" and not chosen.tls_context:
+        raise ValueError("a rediss:// URL needs TLS, and an option turns it off; to connect without TLS, use redis://")
+    if parsed.scheme == "unix":
+        _refuse_tls(chosen)
+
+
 def open_url(
     parsed: RedisURL, chosen: ConnectionOptions, isLazy: bool, sentinel_options: Mapping[str, Any] | None
 ) -> tuple[Any, Any]:
@@ -539,12 +547,10 @@ def open_url(
     :returns: the handler, and the Deferred that fires with it when all connections are usable.
     :raises ValueError: options and scheme contradict each other.
     """
-    if parsed.scheme == "rediss" and not chosen.tls_context:
-        raise ValueError("a rediss:// URL needs TLS, and an option turns it off; to connect without TLS, use redis://")
+    check_scheme(parsed, chosen)
     if parsed.scheme == "redis+sentinel":
         return open_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
-        _refuse_tls(chosen)
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)
         return _begin(endpoint, parsed.path, chosen, isLazy, UnixConnectionHandler)
     (host, port), = parsed.addresses

@@ -12,8 +12,8 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from ..client import ConnectionHandler
-from ..options import AllOptions, ConnectionOptions, refuse_others, shows_options
-from .constructors import open_url
+from ..options import AllOptions, ConnectionOptions, SentinelOptions, refuse_others, shows_options
+from .constructors import check_scheme, open_url
 from .front_door import DEFAULTS, address_of
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ class RedisService(Service):
         refuse_others("RedisService()", options, AllOptions)
         self._address = address_of(url, host, port)
         self._options = ConnectionOptions(**{**DEFAULTS, **self._address.options, **options})
+        check_scheme(self._address, self._options)
+        if sentinel_options is not None:
+            refuse_others("sentinel_options", sentinel_options, SentinelOptions)
         self._sentinel_options = sentinel_options
         self._rc: ConnectionHandler | None = None
 
@@ -68,8 +71,8 @@ class RedisService(Service):
     def startService(self) -> None:
         """Make the handler, and begin to connect. Called by the parent, as when twistd has read the program."""
         if not self.running:
-            super().startService()  # type: ignore[no-untyped-call]
             self._rc = open_url(self._address, self._options, True, self._sentinel_options)[0]
+            super().startService()  # type: ignore[no-untyped-call]
 
     def stopService(self) -> Deferred[Any]:
         """Disconnect after the replies to the commands in flight, within the option ``disconnectTimeout``.

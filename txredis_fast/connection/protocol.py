@@ -282,7 +282,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     @property
     def _receives_unseen(self) -> bool:
         """Whether bytes may bypass ``dataReceived``: it is neither overridden nor patched."""
-        return getattr(self.dataReceived, "__func__", None) in self._stock_receivers
+        method = self.dataReceived
+        return getattr(method, "__self__", None) is self and getattr(method, "__func__", None) in self._stock_receivers
 
     @property
     def _stock_receivers(self) -> tuple[Callable[..., None], ...]:

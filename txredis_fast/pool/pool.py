@@ -441,6 +441,8 @@ class Pool(Backoff, Factory):
     def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
         """The only attempt of a slot failed, and the pool does not reconnect."""
         self.noteReason(reason_of(failure))
+        if self.isLazy and not self.keeps_trying:
+            slot.stop()  # each slot, not only the first whose failure the caller is told
         self.gaveUp(slot)
 
     def gaveUp(self, slot: PoolSlot) -> None:

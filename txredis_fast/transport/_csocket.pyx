@@ -190,7 +190,11 @@ cdef class SocketReader:
             return None if size == -1 else _LOST if size == -2 else _DONE
         data = PyBytes_FromStringAndSize(read_buffer, size)
         method = self._protocol.dataReceived
-        if PyMethod_Check(method) and <object>PyMethod_GET_FUNCTION(method) in self._stock:
+        if (
+            PyMethod_Check(method)
+            and PyMethod_GET_SELF(method) == <PyObject *>self._protocol
+            and <object>PyMethod_GET_FUNCTION(method) in self._stock
+        ):
             self._receive(data)
             return None
         return transport._dataReceived(data)
