@@ -38,6 +38,18 @@ def test_a_recorded_batch_converts_and_may_be_sent_again():
         assert fired(d) == [{"f": 1}, b"2", True]
 
 
+@pytest.mark.parametrize("wrong", ["GET k", b"GET", bytearray(b"GET")])
+def test_text_is_no_command_of_it(wrong):
+    pool = Pool()
+    for commands in ([("GET", "a"), wrong], [wrong]):
+        error = failed(pool.handler.batch(commands), redis.InvalidData)
+        assert str(error).startswith('a command must be a sequence of its arguments, such as ("GET", "key"), not ')
+    assert pool.written() == b""
+    d = pool.handler.batch([["GET", "a"]])
+    pool.answer(b"$-1\r\n")
+    assert fired(d) == [None]
+
+
 def test_an_error_reply_fails_it_with_all_replies_or_is_a_value():
     pool = Pool()
     d = pool.handler.batch([("GET", "a"), ("LPUSH", "a", 1)])

@@ -273,6 +273,12 @@ REFUSALS = [
         "a limit of zrange needs both numbers: how many to skip, and how many after these",
     ),
     Refusal("geoadd", lambda c: c.geoadd("g", (1, 2)), InvalidData),
+    Refusal(
+        "geoadd",
+        lambda c: c.geoadd("g", 13.36, 38.11, "x"),
+        InvalidData,
+        "values of geoadd must be a list of longitude, latitude and member of each place, alternating, not 13.36",
+    ),
     Refusal("geosearch", lambda c: c.geosearch("g", radius=5), InvalidData, CENTRE),
     Refusal("geosearch", lambda c: c.geosearch("g", "x", 1, 2, radius=5), InvalidData, CENTRE),
     Refusal("geosearch", lambda c: c.geosearch("g", "x"), InvalidData, SHAPE),

@@ -290,6 +290,13 @@ ROWS = [
 ]
 
 REFUSALS = [
+    Refusal(
+        "xadd",
+        lambda c: c.xadd("s", "a"),
+        InvalidData,
+        "fields of xadd must be a mapping with at least one field, not 'a'",
+    ),
+    Refusal("xadd", lambda c: c.xadd("s", {}), InvalidData),
     Refusal("xadd", lambda c: c.xadd("s", {"a": 1}, maxlen=1, minid="1-1"), InvalidData, BOTH),
     Refusal("xadd", lambda c: c.xadd("s", {"a": 1}, limit=1), InvalidData, NO_LIMIT),
     Refusal(

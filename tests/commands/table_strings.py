@@ -104,6 +104,13 @@ REFUSALS = [
         RedisError,
         NOT_BOTH,
     ),
+    Refusal(
+        "set",
+        lambda c: c.set("k", "v", expire=100, ex=5),
+        InvalidData,
+        "expire and ex are the same: give one of them",
+    ),
+    Refusal("set", lambda c: c.set("k", "v", pexpire=0, px=5), InvalidData),
     Refusal("mset", lambda c: c.mset(["a", "b"]), AttributeError),
     Refusal("msetnx", lambda c: c.msetnx(None), AttributeError),
     Refusal("bitop", lambda c: c.bitop("AND", "d"), RedisError, "no ``srckeys`` specified"),

@@ -22,7 +22,7 @@ from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_d
 from txredis_fast.inflight._deadline import DeadlineTimer
 from txredis_fast.inflight._failing import as_exception, fail_each
 from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
-from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
+from txredis_fast.resp import INCOMPLETE, Push, arguments_of, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 from txredis_fast.resp._cresp cimport Reader
 from txredis_fast.transport._csocket cimport Sender
@@ -508,7 +508,7 @@ cdef object _call(object host, str name, tuple args):
 def plain_commands(commands):
     cdef list listed = []
     for args in commands:
-        listed.append((_fixed(args if type(args) is tuple else tuple(args)), None, False))
+        listed.append((_fixed(args if type(args) is tuple else arguments_of(args)), None, False))
     return listed
 
 

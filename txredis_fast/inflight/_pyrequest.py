@@ -25,7 +25,7 @@ from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from .._types import Arguments, Converter, Reply, Result
 from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
-from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
+from ..resp import INCOMPLETE, Push, Reader, arguments_of, fixed_arguments
 from ._deadline import CallLater, DeadlineTimer
 from ._failing import as_exception, fail_each
 from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
@@ -628,8 +628,11 @@ def fast_path_of_eval(eval: _Method, execute_command: Callable[..., object], has
 
 
 def plain_commands(commands: Iterable[Arguments]) -> list[Command]:
-    """Make commands without converters from sequences of arguments; mutable arguments are copied."""
-    return [(fixed_arguments(tuple(args)), None, False) for args in commands]
+    """Make commands without converters from sequences of arguments; mutable arguments are copied.
+
+    :raises InvalidData: one of them is text.
+    """
+    return [(fixed_arguments(arguments_of(args)), None, False) for args in commands]
 
 
 def add_command(

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _TRANSACTION = "rc.multi(), rc.transaction() and rc.transact() take a connection out of the pool for it"
-_SUBSCRIBER = "use a SubscriberFactory, which makes connections for subscriptions"
+_SUBSCRIBER = "use rc.subscriber(), or a SubscriberFactory, which make connections for subscriptions"
 _OWN = "it needs a connection of its own: make a RedisProtocol with a Twisted factory or ClientCreator"
 
 #: Name of a refused command -> the second half of the error: the reason, or what to use instead.

@@ -35,6 +35,8 @@ def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
 def _advice(name: str, *classes: Hashable) -> str:
     if name.lower() in _OF_SUBSCRIBERS:
         return "; it needs a connection of its own: see subscriber() of a handler, and SubscriberFactory"
+    if name.lower() == "monitor":
+        return "; it needs a connection of its own: see MonitorFactory"
     known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
     close = nearest(name, known)
     sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""

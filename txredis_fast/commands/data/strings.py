@@ -67,7 +67,8 @@ class StringCommands(CommandHost):
         :param xx: the same as *only_if_exists*.
         :param ifeq: do nothing unless the string is equal to this (Redis 8.4, Valkey 8.1).
         :returns: fires with ``"OK"``, or None if the string was not set; with *get*, with the previous string, or
-            None if the key did not exist. Fails with :exc:`.RedisError` if more than one of the conditions is given.
+            None if the key did not exist. Fails with :exc:`.RedisError` if more than one of the conditions is given,
+            with :exc:`.InvalidData` if *expire* and *ex*, or *pexpire* and *px* are.
 
         https://redis.io/commands/set/, since 1.0.0
         """
@@ -77,6 +78,12 @@ class StringCommands(CommandHost):
             only_if_not_exists or only_if_exists or keepttl or get or nx or xx
         ):
             return self.execute_command("SET", key, value)
+        for name, value_of_name, alias, value_of_alias in (
+            ("expire", expire, "ex", ex),
+            ("pexpire", pexpire, "px", px),
+        ):
+            if value_of_name is not None and value_of_alias is not None:
+                return self._refuse(InvalidData(f"{name} and {alias} are the same: give one of them"))
         expire = ex if expire is None else expire
         pexpire = px if pexpire is None else pexpire
         only_if_not_exists, only_if_exists = only_if_not_exists or nx, only_if_exists or xx

@@ -7,6 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from ..._checks import shown
 from ..._types import Argument, Key, Number, Reply, Text
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_float, errors_to_deferred, flags
@@ -41,8 +42,9 @@ class GeoCommands(CommandHost):
 
         https://redis.io/commands/geoadd/, since 3.2.0
         """
-        if not values or len(values) % _PER_PLACE:
-            return self._refuse(InvalidData("values of geoadd must be longitude, latitude, member, alternating"))
+        if not isinstance(values, (list, tuple)) or not values or len(values) % _PER_PLACE:
+            what = "a list of longitude, latitude and member of each place, alternating"
+            return self._refuse(InvalidData(f"values of geoadd must be {what}, not {shown(values)}"))
         return self.execute_command("GEOADD", key, *flags(nx=nx, xx=xx, ch=ch), *values)
 
     def geodist(self, key: Key, place1: Argument, place2: Argument, unit: str | None = None) -> Deferred[float | None]:

@@ -7,7 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from ..._checks import shown
 from ..._types import Argument, Key, Number, Pairs, Text, Value
+from ...exceptions import InvalidData
 from .._parts import CommandHost, blocking_with, errors_to_deferred, flags, flatten
 from .arguments import numbered_ids, reading_arguments, reference_arguments, trim_arguments
 from .replies import entries, stream_description
@@ -52,10 +54,12 @@ class StreamCommands(CommandHost):
             groups' pending entries, ``"DELREF"`` removes them, ``"ACKED"`` keeps entries that are pending (Redis 8.2).
             None: the server's default, KEEPREF.
         :returns: fires with the entry's ID, or None if *nomkstream* prevented it. Fails with :exc:`.InvalidData` if
-            options contradict each other, with :exc:`.ResponseError` if *id* is too low.
+            *fields* is empty or options contradict each other, with :exc:`.ResponseError` if *id* is too low.
 
         https://redis.io/commands/xadd/, since 5.0.0
         """
+        if not (hasattr(fields, "items") and fields):
+            raise InvalidData(f"fields of xadd must be a mapping with at least one field, not {shown(fields)}")
         options = flags(nomkstream=nomkstream)
         trimming = trim_arguments(maxlen, minid, approximate, limit, ref_policy)
         return self.execute_command("XADD", key, *options, *trimming, id, *flatten(fields))
