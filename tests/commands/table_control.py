@@ -212,6 +212,13 @@ ROWS = [
     ),
     Row(
         "client_list",
+        lambda c: c.client_list(client_id=bytearray(b"5")),
+        ("CLIENT", "LIST", "ID", b"5"),
+        bulk(CLIENT),
+        [CLIENT_FIELDS],
+    ),
+    Row(
+        "client_list",
         lambda c: c.client_list(user="me", skipme=False, not_id=[1, 2], lib_name="x"),
         ("CLIENT", "LIST", "USER", "me", "SKIPME", "NO", "NOT-ID", 1, 2, "LIB-NAME", "x"),
         bulk(""),

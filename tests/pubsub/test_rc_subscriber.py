@@ -11,8 +11,10 @@ from testbed.scripted import answering, settle
 from testbed.subscribers import array, message
 from testbed.support import failed, fired, pending
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import globalLogPublisher
 
 import txredis_fast as redis
+from txredis_fast.telemetry import events, outage
 
 pytestmark = pytest.mark.usefixtures("both", "logged_errors")
 
@@ -323,6 +325,91 @@ def test_a_cancelled_subscription_is_withdrawn(server):
     server.cut()
     server.let_pass(5)
     assert server.verbs() == [b"SUBSCRIBE a"]
+
+
+# -- what is logged
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The events of the package's log, in order."""
+    monkeypatch.setattr(outage, "_groups", {})
+    seen = []
+
+    def observe(event):
+        if event.get("log_namespace") == events.NAMESPACE:
+            seen.append(event)
+
+    globalLogPublisher.addObserver(observe)
+    yield seen
+    globalLogPublisher.removeObserver(observe)
+
+
+def of(told, *kinds):
+    return [event for event in told if event["redis_event"] in kinds]
+
+
+def test_a_lost_connection_is_no_outage_while_the_handler_has_one(server, clock, told):
+    server.subscribed("a")
+    server.endpoint.refuses = True
+    server.cut()
+    clock.advance(5)
+    settle(clock)
+    assert of(told, "attempt_failed") and of(told, "lost")
+    assert not of(told, "outage")
+    server.endpoint.refuses = False
+    clock.advance(60)
+    settle(clock)
+    assert not of(told, "outage", "outage_over")
+
+
+def test_an_outage_of_the_handler_is_that_of_its_subscriber(server, clock, told):
+    server.subscribed("a")
+    server.endpoint.refuses = True
+    server.cut()
+    server.endpoint.links[0].reset()
+    for _ in range(5):
+        clock.advance(5)
+        settle(clock)
+    assert len(of(told, "outage")) == 1, "whatever their reasons are"
+    server.endpoint.refuses = False
+    clock.advance(60)
+    settle(clock)
+    assert len(of(told, "outage", "outage_over")) == 2
+
+
+def test_a_refused_handshake_is_told_once(clock, told):
+    refuses = []
+
+    def script(session):
+        while True:
+            yield
+            session.send(b"-ERR max number of clients reached\r\n" if refuses else b"+OK\r\n")
+
+    server = Server(clock, script, password="secret")
+    settle(clock)
+    refuses.append(True)
+    opening = server.open()
+    for _ in range(3):
+        clock.advance(10)
+        settle(clock)
+    assert [event["reason"] for event in of(told, "refused", "outage")] == [
+        "could not auth: ERR max number of clients reached"
+    ]
+    assert of(told, "refused")
+    opening.cancel()
+    opening.addErrback(lambda _: None)
+    server.rc.disconnect()
+    settle(clock)
+
+
+def test_connections_are_counted_for_each_pool(server, clock, told):
+    server.opened()
+    assert [(event["connections"], event["poolsize"]) for event in of(told, "connected")] == [(1, 1)]
+    server.endpoint.links[0].reset()
+    clock.advance(5)
+    settle(clock)
+    assert [(event["connections"], event["poolsize"]) for event in of(told, "connected")] == [(1, 1)] * 2
 
 
 # -- lost connections

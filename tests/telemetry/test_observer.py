@@ -442,6 +442,21 @@ def test_waits_for_a_connection_that_were_long_or_in_vain_are_told(log, clock):
     assert "marker" not in repr(log)
 
 
+def test_texts_have_a_number_and_its_noun(log):
+    events.pool_wait_over("r:1", 1, "full", False)
+    events.pool_wait_over("r:1", 2, "full", False)
+    events.timeout("r:1", "overdue", 1, False)
+    events.slow_command("r:1", "GET", 1, 2.0)
+    events.slow_command("r:1", "SET", 2, 2.0)
+    assert [formatEvent(event) for event in log] == [
+        "Redis r:1: 1 command waited for a connection in vain: full",
+        "Redis r:1: 2 commands waited for a connection in vain: full",
+        "Redis r:1: overdue; its connection is closed, with 1 command unanswered",
+        "Redis r:1: GET with 1 argument took 2.000 seconds",
+        "Redis r:1: SET with 2 arguments took 2.000 seconds",
+    ]
+
+
 def test_a_snapshot_can_be_copied_pickled_and_made_a_dict():
     pool = Pool()
     sent = pool.handler.get("key")

@@ -200,6 +200,40 @@ def test_what_several_pools_of_a_server_lose_for_the_same_reason_is_one_outage(c
         factory.disconnect()
 
 
+def test_an_outage_ends_when_its_last_pool_is_closed_and_another_one_is_back(clock, lines):
+    endpoints = [Endpoint(), Endpoint()]
+    back, closed = (start(each) for each in endpoints)
+    for each in endpoints:
+        each.refuse()
+    clock.advance(5)
+    endpoints[0].accept()
+    clock.advance(0)
+    assert lines == [BEGUN], "the other one is not connected yet"
+    clock.advance(60)
+    closed.disconnect()
+    over = "info: Redis r:1: connected after 5.0 seconds without a connection"
+    assert lines == [BEGUN, over], "the time until the last pool that came back"
+    back.disconnect()
+    assert lines == [BEGUN, over] and outage._groups == {}
+
+
+def test_an_outage_in_which_what_came_back_is_lost_again_has_no_end_when_its_pools_are_closed(clock, lines):
+    endpoints = [Endpoint(), Endpoint()]
+    factories = [start(each) for each in endpoints]
+    for each in endpoints:
+        each.refuse()
+    clock.advance(5)
+    endpoints[0].accept()
+    clock.advance(0)
+    factories[0].delConnection(factories[0].pool[0])
+    factories[0].noteOutage("connection refused")
+    assert lines[1:] == [line for line in lines[1:] if "not connected" in line]
+    begun = list(lines)
+    for each in factories:
+        each.disconnect()
+    assert lines == begun and outage._groups == {}
+
+
 def test_a_refusal_while_other_connections_are_usable_is_one_line(clock, endpoint, lines):
     factory = start(endpoint, 3, password="secret")
     endpoint.accept()
@@ -225,7 +259,7 @@ def test_a_server_that_hangs_is_one_overdue_reply_and_one_outage(clock, endpoint
         failed(each, redis.ReplyTimeoutError)
     reason = "Not received Redis response in 2 seconds"
     assert lines == [
-        f"warn: Redis r:1: {reason}; its connection is closed, with 1 commands unanswered",
+        f"warn: Redis r:1: {reason}; its connection is closed, with 1 command unanswered",
         f"warn: Redis r:1: not connected: {reason}; trying to connect until it is reachable",
     ]
     factory.disconnect()

@@ -431,11 +431,16 @@ class Pool(Backoff, Factory):
         self.observer.attempt_failed(reason)
         self.noteOutage(reason)
 
+    @property
+    def reaches_server(self) -> bool:
+        """Whether a connection to the server is usable, so that the loss of others is no outage."""
+        return bool(self.size)
+
     def noteOutage(self, reason: str) -> None:
         """Log that an outage begins, if no connection is usable, unless the program learns of it otherwise."""
         awaited = self.deferred is not None and not self.isLazy
         told = self._has_failed_caller or (awaited and not self.keeps_trying)
-        if not (self.size or self.life.closing or told or is_stopping()):
+        if not (self.reaches_server or self.life.closing or told or is_stopping()):
             self.observer.outage(reason.removeprefix(_PREFIX), self.keeps_trying, awaited)
 
     def firstAttemptFailed(self, slot: PoolSlot, failure: Failure) -> None:
@@ -469,7 +474,7 @@ class Pool(Backoff, Factory):
         """
         reason = message.removeprefix(_PREFIX)
         self.noteReason(reason)
-        self.observer.refused(reason, bool(self.size))
+        self.observer.refused(reason, self.reaches_server)
         first = self.deferred is not None and not self.isLazy
         # A refusal of the former password says nothing about the new one.
         outdated = connection is not None and connection.link.login not in (None, self.login_number)

@@ -116,6 +116,11 @@ class CompanionPool(Pool):
         """Whether a lost connection is made again: as in the handler's pool."""
         return super().keeps_trying and self.parent.keeps_trying
 
+    @property
+    def reaches_server(self) -> bool:
+        """Whether a connection is usable, of this pool or of the handler's."""
+        return super().reaches_server or self.parent.reaches_server
+
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection, with what the handler's pool has now."""
         self._follow()

@@ -65,6 +65,10 @@ def _detail(text: str, **fields: object) -> None:
     _log.debug(text if _SHOWS_DETAILS else None, **fields)
 
 
+def _noun(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
 def connected(server: str, connections: int, poolsize: int) -> None:
     """A connection is usable."""
     _detail(
@@ -79,7 +83,7 @@ def connected(server: str, connections: int, poolsize: int) -> None:
 def lost(server: str, reason: str, unanswered: int) -> None:
     """A connection was lost."""
     _detail(
-        "Redis {server}: connection lost with {unanswered} commands unanswered: {reason}",
+        f"Redis {{server}}: connection lost with {{unanswered}} {_noun('command', unanswered)} unanswered: {{reason}}",
         redis_event="lost",
         server=server,
         reason=reason,
@@ -161,7 +165,8 @@ def timeout(server: str, reason: str, unanswered: int, told: bool) -> None:
     """
     emit = _detail if told else _log.warn
     emit(
-        "Redis {server}: {reason}; its connection is closed, with {unanswered} commands unanswered",
+        f"Redis {{server}}: {{reason}}; its connection is closed, with {{unanswered}} "
+        f"{_noun('command', unanswered)} unanswered",
         redis_event="timeout",
         server=server,
         reason=reason,
@@ -176,7 +181,7 @@ def pool_wait_over(server: str, waited: int, reason: str, in_outage: bool) -> No
     """
     emit = _detail if in_outage else _log.warn
     emit(
-        "Redis {server}: {waited} commands waited for a connection in vain: {reason}",
+        f"Redis {{server}}: {{waited}} {_noun('command', waited)} waited for a connection in vain: {{reason}}",
         redis_event="pool_wait_over",
         server=server,
         waited=waited,
@@ -208,7 +213,7 @@ def subscription_gap(server: str, seconds: float, names: int) -> None:
 def slow_command(server: str, command: str, arguments: int, seconds: float) -> None:
     """The reply to a command took longer than ``slowCommandThreshold``."""
     _log.warn(
-        "Redis {server}: {command} with {arguments} arguments took {seconds:.3f} seconds",
+        f"Redis {{server}}: {{command}} with {{arguments}} {_noun('argument', arguments)} took {{seconds:.3f}} seconds",
         redis_event="slow_command",
         server=server,
         command=command,

@@ -37,6 +37,8 @@ class Observer:
         #: The connections whose counts are not added to the counters yet.
         self._counted: dict[Connection, None] = {}
         self._counters = Counters()
+        #: How many usable connections this pool has; those counted may be of others, too.
+        self._usable_now = 0
         self._outage = Outage()
         #: The reason for which the server last refused a handshake, since a connection was last usable.
         self._refusal = ""
@@ -54,6 +56,7 @@ class Observer:
         other = Observer(factory, self._hooks, None)
         other._slow = self._slow
         other._counters, other._counted = self._counters, self._counted
+        other._outage = Outage(self._outage)
         return other
 
     def built(self, protocol: Connection) -> None:
@@ -66,13 +69,15 @@ class Observer:
     def _usable(self, protocol: Connection) -> None:
         self._counted[protocol] = None
         self._counters.connections_made += 1
+        self._usable_now += 1
         self._refusal = ""
         self._has_told_timeout = False
-        events.connected(self.server, len(self._counted), self._factory.poolsize)
+        events.connected(self.server, self._usable_now, self._factory.poolsize)
 
     def _lost(self, protocol: Connection) -> None:
         unanswered, was_usable = self._counters.keep(protocol, self._counted)
         self._counters.connections_lost += was_usable
+        self._usable_now -= was_usable
         if isinstance(protocol.link.end_reason, ReplyTimeoutError):
             self._counters.timeouts += 1
             events.timeout(self.server, str(protocol.link.end_reason), unanswered, self._has_told_timeout)
@@ -107,13 +112,15 @@ class Observer:
 
     def outage_over(self) -> None:
         """A connection is usable."""
-        seconds = self._outage.end()
-        if seconds is not None:
-            events.outage_over(self.server, seconds)
+        self._over(self._outage.end())
 
     def closed(self) -> None:
-        """The program has closed the pool: its outage, if there is one, has no end."""
-        self._outage.forget()
+        """The program has closed the pool: its outage has an end only if another pool that shared it is back."""
+        self._over(self._outage.forget())
+
+    def _over(self, seconds: float | None) -> None:
+        if seconds is not None:
+            events.outage_over(self.server, seconds)
 
     def retry(self, delay: float, attempt: int) -> None:
         """Another attempt to connect is scheduled."""

@@ -21,6 +21,8 @@ class _Group:
     """The pools that one server has left for the same reason."""
 
     since: float
+    #: When a pool last left it with a usable connection; None: none has, or one has lost its own since.
+    back: float | None = None
     #: Weak, because a program may forget a pool without disconnecting it.
     pools: WeakSet[Outage] = dataclasses.field(default_factory=WeakSet)
 
@@ -31,8 +33,13 @@ _groups: dict[tuple[str, str], _Group] = {}
 class Outage:
     """The outage of one pool, if it has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, main: Outage | None = None) -> None:
+        """Make that of a pool, which has none yet.
+
+        :param main: the outage of the pool that this one goes with: while that has one, this one's is the same.
+        """
         self._key: tuple[str, str] | None = None
+        self._main = main
 
     @property
     def is_on(self) -> bool:
@@ -47,12 +54,14 @@ class Outage:
         """
         if self._key is not None:
             return False
-        self._key = server, reason
+        main = self._main
+        self._key = (server, reason) if main is None or main._key is None else main._key
         group = _groups.get(self._key)
         is_new = group is None or not group.pools
         if group is None or is_new:
             group = _groups[self._key] = _Group(current_reactor().seconds())
         group.pools.add(self)
+        group.back = None
         return is_new or always
 
     def end(self) -> float | None:
@@ -61,11 +70,19 @@ class Outage:
         :returns: the seconds of the outage, if it is over for all pools that share it; else None.
         """
         group = self._leave()
-        return None if group is None or group.pools else current_reactor().seconds() - group.since
+        if group is None:
+            return None
+        group.back = current_reactor().seconds()
+        return _seconds(group)
 
-    def forget(self) -> None:
-        """The pool is closed."""
-        self._leave()
+    def forget(self) -> float | None:
+        """The pool is closed.
+
+        :returns: the seconds of the outage, if it was the last pool without a connection, and another one was connected
+            again; else None.
+        """
+        group = self._leave()
+        return None if group is None else _seconds(group)
 
     def _leave(self) -> _Group | None:
         if self._key is None:
@@ -78,3 +95,8 @@ class Outage:
         if not group.pools:
             del _groups[key]
         return group
+
+
+def _seconds(group: _Group) -> float | None:
+    """How long the outage was; None if it is not over."""
+    return None if group.pools or group.back is None else group.back - group.since

@@ -33,7 +33,9 @@ def reason_of(failure: Failure) -> str:
 
 
 def _words(value: Any) -> str:
-    if isinstance(value, error.ConnectError | OSError):
+    # Other classes have numbers of their own: those of name resolution and TLS are not the system's.
+    is_of_system = isinstance(value, OSError) and type(value).__module__ == "builtins" and value.filename is None
+    if is_of_system or (isinstance(value, error.ConnectError) and not isinstance(value, error.UnknownHostError)):
         # Twisted's own texts say it twice: "Connection was refused by other side: 111: Connection refused."
         number = getattr(value, "osError", None) or getattr(value, "errno", None)
         if isinstance(number, int) and number > 0:

@@ -9,7 +9,15 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Number, Text
-from .._parts import CommandHost, client_fields, clients_fields, described, errors_to_deferred, milliseconds
+from .._parts import (
+    CommandHost,
+    client_fields,
+    clients_fields,
+    described,
+    errors_to_deferred,
+    milliseconds,
+    one_or_many,
+)
 
 __all__ = ["ClientCommands"]
 
@@ -57,7 +65,7 @@ class ClientCommands(CommandHost):
 
         https://redis.io/commands/client-list/, since 2.4.0
         """
-        ids = [client_id] if isinstance(client_id, (str, bytes, int)) else list(client_id)  # type: ignore[arg-type]
+        ids = (client_id,) if isinstance(client_id, int) else one_or_many(client_id)
         arguments = _filters({"type": _type, "id": ids or None, **filters})
         return self.execute_command("CLIENT", "LIST", *arguments, post_proc=clients_fields)
 

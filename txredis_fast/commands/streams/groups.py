@@ -254,8 +254,7 @@ class StreamGroupCommands(CommandHost):
         if idle is not None:
             arguments += ("IDLE", milliseconds("idle", idle))
         if time is not None:
-            moment = time.timestamp() * 1000 if isinstance(time, datetime.datetime) else time
-            arguments += ("TIME", milliseconds("time", moment))
+            arguments += ("TIME", milliseconds("time", time))
         if retrycount is not None:
             arguments += ("RETRYCOUNT", retrycount)
         arguments += flags(force=force, justid=justid)
