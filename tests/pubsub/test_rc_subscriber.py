@@ -412,6 +412,59 @@ def test_connections_are_counted_for_each_pool(server, clock, told):
     assert [(event["connections"], event["poolsize"]) for event in of(told, "connected")] == [(1, 1)] * 2
 
 
+@pytest.mark.parametrize("kind", ["", "p", "s"])
+@pytest.mark.parametrize("cancelled", [0, 1])
+def test_a_cancelled_subscription_leaves_a_name_to_another_one_in_flight(server, kind, cancelled):
+    sub = server.opened()
+    calls = [getattr(sub, f"{kind}subscribe")("x") for _ in range(2)]
+    calls[cancelled].cancel()
+    failed(calls.pop(cancelled), CancelledError)
+    assert server.settled(calls[0]) is None
+    verb = f"{kind}subscribe x".upper().replace("X", "x").encode()
+    assert server.verbs() == [verb, verb]
+    server.cut()
+    server.let_pass(5)
+    assert server.verbs() == [verb]
+
+
+def test_the_last_of_several_cancelled_subscriptions_withdraws_the_name(server):
+    sub = server.opened()
+    calls = [sub.subscribe("silent") for _ in range(2)]
+    settle(server.clock)
+    for call in calls:
+        assert server.verbs() == [b"SUBSCRIBE silent"] * 2
+        call.cancel()
+        failed(call, CancelledError)
+    settle(server.clock)
+    assert server.verbs()[-1] == b"UNSUBSCRIBE silent"
+
+
+@pytest.mark.parametrize("kind", ["", "p", "s"])
+def test_a_refused_subscription_leaves_a_name_to_another_one_in_flight(server, kind):
+    sub = server.opened()
+    refused = getattr(sub, f"{kind}subscribe")(["x", "no"])
+    granted = getattr(sub, f"{kind}subscribe")("x")
+    settle(server.clock)
+    failed(refused, redis.NoPermissionError)
+    assert fired(granted) is None
+    upper = kind.upper()
+    assert server.verbs() == [f"{upper}{word}".encode() for word in ("SUBSCRIBE x no", "SUBSCRIBE x", "UNSUBSCRIBE no")]
+    server.cut()
+    server.let_pass(5)
+    assert server.verbs() == [f"{upper}SUBSCRIBE x".encode()]
+
+
+def test_a_name_that_is_left_behind_a_refused_subscription_stays_left(server):
+    sub = server.opened()
+    refused, granted, left = sub.subscribe(["x", "no"]), sub.subscribe("x"), sub.unsubscribe("x")
+    settle(server.clock)
+    failed(refused, redis.NoPermissionError)
+    assert [fired(each) for each in (granted, left)] == [None, None]
+    server.cut()
+    server.let_pass(5)
+    assert server.verbs() == []
+
+
 # -- lost connections
 
 
@@ -463,6 +516,33 @@ def test_an_iteration_fails_where_no_connection_follows(clock):
     settle(clock)
 
 
+def test_a_subscriber_that_has_ended_accepts_no_subscription(clock):
+    server = Server(clock)
+    sub = server.subscribed("a")
+    server.rc._factory.reconnect = False
+    server.cut()
+    server.rc._factory.reconnect = True
+    for change in (sub.subscribe, sub.psubscribe, sub.ssubscribe, sub.unsubscribe):
+        error = failed(change("b"), redis.NotSentError)
+        assert str(error).startswith(f"memory: {change.__name__.upper()} was not sent: the subscriber has ended (")
+        assert str(error).endswith("); open another one with rc.subscriber()")
+    server.let_pass(60)
+    assert len(server.endpoint.alive) == 1  # the handler's
+    assert sub.pool.disconnectCalled
+    server.settled(sub.disconnect())
+    server.rc.disconnect()
+    settle(clock)
+
+
+def test_a_disconnected_subscriber_says_so(server):
+    sub = server.subscribed("a")
+    server.settled(sub.disconnect())
+    assert str(failed(sub.subscribe("b"), redis.NotSentError)) == (
+        "memory: SUBSCRIBE was not sent: the subscriber has ended (it was disconnected); "
+        "open another one with rc.subscriber()"
+    )
+
+
 # -- bounds
 
 
@@ -502,6 +582,42 @@ def test_messages_beyond_the_bound_are_dropped_counted_and_told(server, policy, 
     assert [each.data for each in iterate(sub)[0]] == left
     assert told == [2]
     assert sub.droppedMessages == 2
+
+
+def test_a_hook_of_dropped_messages_may_take_the_last_message(server):
+    taken, order = [], []
+
+    def on_dropped(count):
+        order.append(("dropped", count))
+        iterate(sub, take=1)[1].addCallback(lambda _: order.append("in the hook"))
+
+    sub = server.subscribed("a", maxPendingMessages=1, slowConsumer="drop-oldest", on_dropped=on_dropped)
+    server.publish("1", "2")
+    taken, end = iterate(sub, take=1)
+    fired(end)
+    assert [each.data for each in taken] == [2]
+    server.publish("3")
+    assert order == [("dropped", 1), "in the hook"]
+
+
+@pytest.mark.parametrize("what", ["take", "close"])
+def test_a_hook_of_dropped_messages_may_take_the_message_that_is_handed_on(server, what):
+    first, got = Deferred(), []
+
+    def on_message(pattern, channel, data):
+        got.append(data)
+        return first if data == 1 else None
+
+    def on_dropped(count):
+        got.append(count)
+        if got == [1, 1]:
+            got.append(getattr(sub.inbox, what)())
+
+    sub = server.opened(on_message, maxPendingMessages=2, slowConsumer="drop-newest", on_dropped=on_dropped)
+    server.settled(sub.subscribe("a"))
+    server.publish("1", "2", "3")
+    first.callback(None)
+    assert got == [1, 1, *([(None, "a", 2)] if what == "take" else [1, None])]
 
 
 def test_a_confirmation_behind_unread_messages_says_why_it_is_overdue(server):
@@ -666,6 +782,15 @@ def test_after_the_end_a_function_is_not_called_any_more(server):
     working.callback(None)
     settle(server.clock)
     assert got == [1]
+
+
+def test_an_iteration_may_cancel_another_one_at_its_end(server):
+    sub = server.subscribed("a")
+    ends = [iterate(sub)[1] for _ in range(2)]
+    ends[0].addCallback(lambda _: ends[1].cancel())
+    server.settled(sub.disconnect())
+    fired(ends[0])
+    failed(ends[1], CancelledError)
 
 
 def test_a_message_may_end_its_own_iteration(server):

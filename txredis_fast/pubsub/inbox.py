@@ -138,8 +138,8 @@ class Inbox:
         """Return the message that has waited longest, which counts as finished; None if there is none."""
         if not self._waiting:
             return None
-        self._tell()
         message = self._waiting.popleft()
+        self._tell()  # the program's hook may take a message itself
         self._hand_on()
         return message
 
@@ -179,8 +179,10 @@ class Inbox:
         try:
             while True:
                 while self._waiting and self._running < self._at_once:
-                    self._tell()
-                    self._begin(self._waiting.popleft())
+                    if self._untold:
+                        self._tell()  # the program's hook may take the message itself, or close: look again
+                    else:
+                        self._begin(self._waiting.popleft())
                 if not self.full or self.unfinished > self._limit // 2:
                     break
                 self.full = False

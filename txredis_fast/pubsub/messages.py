@@ -14,12 +14,12 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import inspect
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -93,6 +93,8 @@ class Subscriber:
         self._end: Exception | None = None
         #: Kinds and names that the server has confirmed to the program.
         self._confirmed: set[tuple[Kind, bytes]] = set()
+        #: How many calls in flight subscribe to each.
+        self._asking: Counter[tuple[Kind, bytes]] = Counter()
         self.inbox = Inbox(
             limit, at_once, policy, receive=self._receive, hold=_nothing, go_on=_nothing, dropped=self._count_dropped
         )
@@ -133,7 +135,8 @@ class Subscriber:
 
     def _leave(self, waiting: Deferred[Message]) -> None:
         """An iteration that waits for a message was cancelled."""
-        self._waiting.remove(waiting)
+        if waiting in self._waiting:  # not if the end of another iteration cancels it
+            self._waiting.remove(waiting)
         self.inbox.admit(len(self._waiting))
 
     def _receive(self, pattern: Any, channel: Any, data: Any) -> object:
@@ -162,9 +165,10 @@ class Subscriber:
 
         :param channels: one channel, or an iterable of channels; an empty one changes nothing.
         :returns: fires with None when the server has confirmed every channel, also after a reconnection. Fails with the
-            server's error; with :exc:`NotSentError` where ``poolTimeout`` seconds pass without a connection; and with
-            :exc:`ReplyTimeoutError` after ``replyTimeout`` seconds (30 without one), which include reconnections. After
-            a failure, or when it is cancelled, the channels of this call that were not subscribed to before are not.
+            server's error; with :exc:`NotSentError` where ``poolTimeout`` seconds pass without a connection, or at once
+            if the subscriber has ended; and with :exc:`ReplyTimeoutError` after ``replyTimeout`` seconds (30 without
+            one), which include reconnections. After a failure, or when it is cancelled, the channels of this call are
+            not subscribed to, except those that were before, or that another call in flight subscribes to.
 
         https://redis.io/commands/subscribe/, since 2.0.0
         """
@@ -228,15 +232,21 @@ class Subscriber:
             return Deferred.fromCoroutine(_raise(error))
         if names == ():
             return succeed(None)
+        if self._end is not None:
+            return fail(self._ended(verb))
         return self._bounded(Deferred.fromCoroutine(self._confirm(kind, event, verb, names)), verb)
 
     async def _confirm(self, kind: Kind, event: Event, verb: str, names: tuple[Any, ...] | None) -> None:
         pool = self.pool
         encoded: set[tuple[Kind, bytes]] = set()
+        asking: set[tuple[Kind, bytes]] = set()
         try:
             while True:
                 connection: Any = await pool.getConnection(True)
                 encoded = {(kind, name) for name in connection.encoded(names or ())}
+                if event is Event.SUBSCRIBE:
+                    self._asking.update(encoded - asking)
+                    asking |= encoded  # the next connection may have another charset
                 try:
                     await getattr(connection, verb)(names)
                     break
@@ -244,9 +254,13 @@ class Subscriber:
                     if connection.connected or not pool.may_wait:
                         raise
         except BaseException:
-            if event is Event.SUBSCRIBE:
-                self._withdraw(kind, encoded - self._confirmed)
+            self._withdraw(kind, {each for each in asking - self._confirmed if self._asking[each] == 1})
             raise
+        finally:
+            self._asking.subtract(asking)
+            for each in asking:
+                if not self._asking[each]:
+                    del self._asking[each]
         if event is Event.SUBSCRIBE:
             self._confirmed |= encoded
         else:
@@ -281,6 +295,11 @@ class Subscriber:
 
         return changed.addBoth(done)
 
+    def _ended(self, verb: str) -> NotSentError:
+        why = "it was disconnected" if isinstance(self._end, StopAsyncIteration) else self._end
+        text = f"{self._server}: {verb.upper()} was not sent: the subscriber has ended ({why})"
+        return NotSentError(f"{text}; open another one with rc.subscriber()")
+
     def _overdue(self, verb: str, seconds: float) -> Exception:
         text = f"{self._server}: {verb.upper()} was not confirmed within {seconds:g} seconds"
         if not self.pool.size:
@@ -300,6 +319,8 @@ class Subscriber:
     def gave_up(self, error: Exception) -> None:
         """No connection will be made any more."""
         self._finish(error)
+        if self.pool.deferred is None:  # else the opening fails first, and closes it
+            self.pool.disconnect(timeout=0)
 
     def _count_dropped(self, count: int) -> None:
         self._dropped += count

@@ -112,12 +112,13 @@ def is_restored(reply: Any) -> Any:
 class Restorer:
     """The subscriptions of one connection: wanted, asked for and confirmed; and the gap, if there is one.
 
-    :ivar asked: by kind, the names in subscribing commands that were sent on this connection.
+    :ivar asked: by kind, the names in subscribing commands that were sent on this connection, each with the last of
+        these commands.
     :ivar confirmed: by kind, the names that the server has confirmed.
     """
 
     def __init__(self, protocol: Subscriber) -> None:
-        self.asked: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
+        self.asked: dict[Kind, dict[bytes, object]] = {kind: {} for kind in Kind}
         self.confirmed: dict[Kind, set[bytes]] = {kind: set() for kind in Kind}
         self._protocol = protocol
         self._wanted = _Wanted()
@@ -200,16 +201,17 @@ class Restorer:
             clock = current_reactor()
         return float(clock.seconds())
 
-    def note(self, kind: Kind, event: Event, names: tuple[bytes, ...]) -> None:
+    def note(self, kind: Kind, event: Event, names: tuple[bytes, ...], command: object = None) -> None:
         """A command is being sent: add to, or remove from, the wanted names."""
         wanted = self._wanted.names
         if event is Event.SUBSCRIBE:
-            self.asked[kind].update(names)
+            self.asked[kind].update(dict.fromkeys(names, command))
             wanted[kind].update(dict.fromkeys(names))
             return
         for each in (kind,) if event is Event.UNSUBSCRIBE else Kind:
             unwanted = names or tuple(wanted[each])
-            self.asked[each].difference_update(names or tuple(self.asked[each]))
+            for name in names or tuple(self.asked[each]):
+                self.asked[each].pop(name, None)
             for name in unwanted:
                 wanted[each].pop(name, None)
             self.settled(each, unwanted)
@@ -242,7 +244,7 @@ class Restorer:
 
     def refused(self, kind: Kind, name: bytes, error: Any) -> None:
         """The server has refused a name, which is not wanted any more."""
-        self.asked[kind].discard(name)
+        self.asked[kind].pop(name, None)
         self._wanted.names[kind].pop(name, None)
         self._note_refused(kind, name, error)
 

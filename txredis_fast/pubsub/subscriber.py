@@ -207,7 +207,7 @@ class SubscriberProtocol(RedisProtocol):
                 return fail()
             post_proc = Confirmations(*meaning, names, post_proc)
             if self.connected:
-                self._wanted.note(*meaning, names)
+                self._wanted.note(*meaning, names, post_proc)
         return super().execute_command(*args, post_proc=post_proc, **kwargs)
 
     # -- life of the connection
@@ -385,11 +385,12 @@ class SubscriberProtocol(RedisProtocol):
                 confirmed.clear()
             self._confirmed_changed()
         elif awaited.event is Event.SUBSCRIBE and isinstance(reply, Exception):
+            asked = self._wanted.asked[awaited.kind]
             for name in awaited.names:
-                if name in self._wanted.confirmed[awaited.kind]:
-                    continue
+                if name in self._wanted.confirmed[awaited.kind] or asked.get(name, awaited) is not awaited:
+                    continue  # a later command that subscribes to it has not been answered yet
                 if awaited.post_proc is is_restored:
-                    self._wanted.asked[awaited.kind].discard(name)
+                    asked.pop(name, None)
                 else:
                     self._wanted.refused(awaited.kind, name, reply)
 
