@@ -20,9 +20,10 @@ from txredis_fast.commands._parts import Recovery
 from txredis_fast.exceptions import MaybeExecutedError, NotSentError, RedisError
 from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_deferred
 from txredis_fast.inflight._deadline import DeadlineTimer
+from txredis_fast.inflight._arguments import arguments_of
 from txredis_fast.inflight._failing import as_exception, fail_each
 from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
-from txredis_fast.resp import INCOMPLETE, Push, arguments_of, fixed_arguments
+from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 from txredis_fast.resp._cresp cimport Reader
 from txredis_fast.transport._csocket cimport Sender

@@ -25,7 +25,8 @@ from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
 from .._types import Arguments, Converter, Reply, Result
 from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
-from ..resp import INCOMPLETE, Push, Reader, arguments_of, fixed_arguments
+from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
+from ._arguments import arguments_of
 from ._deadline import CallLater, DeadlineTimer
 from ._failing import as_exception, fail_each
 from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns, parts_of

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._implementation import IMPLEMENTATION
-from ._fixed import arguments_of, fix_argument, fixed_arguments, fixed_values
+from ._fixed import fix_argument, fixed_arguments, fixed_values
 from ._keys import spread, spread_at_once
 from ._shared import (
     DEFAULT_MAX_BUFFERED,
@@ -40,7 +40,6 @@ __all__ = [
     "Incomplete",
     "Push",
     "Reader",
-    "arguments_of",
     "dict_of",
     "encode_command",
     "encode_commands",

@@ -12,10 +12,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from .._checks import shown
-from ..exceptions import InvalidData
-
-__all__ = ["CapturedText", "arguments_of", "fix_argument", "fixed_arguments", "fixed_values"]
+__all__ = ["CapturedText", "fix_argument", "fixed_arguments", "fixed_values"]
 
 #: Types whose instances are immutable. An instance of a subclass may be mutable.
 _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
@@ -31,18 +28,6 @@ _IMMUTABLE = (
     type,
     type(None),
 )
-
-
-def arguments_of(command: Any) -> tuple[Any, ...]:
-    """Return the arguments of a command that is given as a sequence.
-
-    :raises InvalidData: it is text, whose letters would be sent as arguments.
-    """
-    if isinstance(command, (str, bytes, bytearray, memoryview)):
-        raise InvalidData(
-            f'a command must be a sequence of its arguments, such as ("GET", "key"), not {shown(command)}'
-        )
-    return tuple(command)
 
 
 class CapturedText(str):
