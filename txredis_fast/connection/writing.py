@@ -1,7 +1,7 @@
 """The writing side of one connection: write commands at once, corked in one write, or in pieces by a producer.
 
-:class:`Writing` alone changes the cork's state and ``requests.outgoing``, the list of corked commands. That list is
-None while none is collected.
+:class:`Writing` changes the cork's state and ``requests.outgoing``, the list of corked commands, which is None while
+none is collected. Its compiled twin for a small reply, :mod:`._creading`, does so too; nothing else does.
 This module must not know of commands, nor of replies.
 """
 

@@ -77,7 +77,6 @@ cdef Py_ssize_t _MOST = _tunables.DIRECT_WRITE_MAX_BYTES
 cdef object _Connection = None
 cdef object _write = None
 cdef object _write_some = None
-cdef object _data_received = None
 
 
 def has_sockets(connection):
@@ -85,12 +84,11 @@ def has_sockets(connection):
 
     :param connection: Twisted's class of TCP connections, as it is when a transport is seen first.
     """
-    global _Connection, _write, _write_some, _data_received
+    global _Connection, _write, _write_some
     if _Connection is None:
         _Connection = connection
         _write = connection.write
         _write_some = connection.writeSomeData
-        _data_received = connection._dataReceived
     return HAS_SOCKETS != 0 and connection is _Connection
 
 

@@ -13,6 +13,7 @@ from .._parts import (
     CommandHost,
     as_floats,
     blocking,
+    counted_keys,
     errors_to_deferred,
     key_scored_member,
     key_scored_members,
@@ -181,9 +182,7 @@ class SortedSetPoppingCommands(CommandHost):
 
 
 def _popping(method: str, number: int, keys: Keys, min: bool, max: bool, count: int) -> list[Argument]:
-    names = one_or_many(keys)
-    if number != len(names):
-        raise InvalidData(f"the number of keys of {method} must be {len(names)}, as there are so many, not {number!r}")
+    counted = counted_keys(method, number, keys)
     if bool(min) == bool(max):
         raise InvalidData(f"exactly one of min and max of {method} must be true")
-    return [number, *names, "MIN" if min else "MAX", *(() if count == 1 else ("COUNT", count))]
+    return [*counted, "MIN" if min else "MAX", *(() if count == 1 else ("COUNT", count))]
