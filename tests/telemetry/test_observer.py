@@ -302,18 +302,21 @@ def test_a_snapshot_cannot_be_changed_and_adds_up():
 
 
 def handlers_of_every_kind() -> dict[str, Any]:
-    """A handler of each kind, as its constructor or factory makes it, without a connection or over a fake one."""
+    """A handler of each kind, as its constructor or factory makes it, without a connection or over a fake one.
+
+    (An address, because a name would need a reactor that resolves it.)
+    """
     nodes = [Pool(), Pool(2)]
     for number, pool in enumerate(nodes):
         pool.factory.uuid = f"fake:{number}"
-    sentinel = redis.Sentinel([("localhost", 1)])
+    sentinel = redis.Sentinel([("127.0.0.1", 1)])
     return {
         "pool": Pool(2).handler,
-        "front door": redis.connect("redis://localhost:1", lazy=True),
-        "connection": redis.lazyConnection("localhost", 1),
+        "front door": redis.connect("redis://127.0.0.1:1", lazy=True),
+        "connection": redis.lazyConnection("127.0.0.1", 1),
         "unix": redis.lazyUnixConnectionPool("/no/such/socket"),
         "sharded": redis.ShardedConnectionHandler([pool.handler for pool in nodes]),
-        "sharded by hosts": redis.lazyShardedConnectionPool(["localhost:1", "localhost:2"]),
+        "sharded by hosts": redis.lazyShardedConnectionPool(["127.0.0.1:1", "127.0.0.1:2"]),
         "sharded unix": redis.lazyShardedUnixConnection(["/no/such/one", "/no/such/two"]),
         "sentinel": sentinel.master_for("mymaster"),
         "replicas": sentinel.slave_for("mymaster"),
