@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Text
+from ...exceptions import InvalidData
 from .._parts import deprecated, errors_to_deferred, flags, info_fields
 from .connection import StopsTrying
 
@@ -99,6 +100,7 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("LASTSAVE")
 
+    @errors_to_deferred
     def shutdown(
         self,
         *,
@@ -107,6 +109,8 @@ class ServerCommands(StopsTrying):
         now: bool = False,
         force: bool = False,
         abort: bool = False,
+        safe: bool = False,
+        failover: bool = False,
     ) -> Deferred[Any]:
         """Save the data and stop the server. The client does not reconnect.
 
@@ -115,14 +119,21 @@ class ServerCommands(StopsTrying):
         :param now: do not wait for replicas that lag (*now*, *force* and *abort*: Redis 7.0).
         :param force: stop even if saving fails.
         :param abort: stop the shutdown in progress instead; the client goes on reconnecting.
+        :param safe: only if it is safe: not a cluster's primary that has slots (*safe* and *failover*: Valkey 9.0).
+        :param failover: of a cluster's primary, hand over to a replica before.
         :returns: fails with :exc:`.ConnectionError` when the server has closed the connection, which is success;
-            fails with :exc:`.ResponseError` if the server cannot save. With *abort*, fires with ``"OK"``.
+            fails with :exc:`.ResponseError` if the server cannot save. With *abort*, fires with ``"OK"``. Fails with
+            :exc:`.InvalidData` for *save* and *nosave*, and for *abort* and another option.
 
         https://redis.io/commands/shutdown/, since 1.0.0
         """
+        options = flags(save=save, nosave=nosave, now=now, force=force, safe=safe, failover=failover, abort=abort)
+        if save and nosave:
+            raise InvalidData("save and nosave of shutdown cannot be given together")
+        if abort and len(options) > 1:
+            raise InvalidData("abort of shutdown can be given only alone")
         if not abort:
             self._stop_trying()
-        options = flags(save=save, nosave=nosave, now=now, force=force, abort=abort)
         return self.execute_command("SHUTDOWN", *options)
 
     def bgrewriteaof(self) -> Deferred[Text]:
