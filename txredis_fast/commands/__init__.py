@@ -34,6 +34,7 @@ from .data import (
     StringCommands,
     VectorSetCommands,
 )
+from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -75,6 +76,9 @@ class Commands(
     CatalogueCommands,
     ClusterCommands,
     SentinelCommands,
+    ArrayCommands,
+    NewerStringCommands,
+    NewerListSetCommands,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 

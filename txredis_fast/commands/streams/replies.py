@@ -12,7 +12,7 @@ from typing import Any
 from ..._types import Reply
 from .._parts import Claimed, Pending, PendingEntry, as_dict, by_parts, convertible_by, described, text_of
 
-__all__ = ["claimed", "entries", "pending", "pending_entries", "stream_description", "streams"]
+__all__ = ["claimed", "entries", "pending", "pending_entries", "stream_description", "streams", "streams_with_claims"]
 
 
 def _entry(reply: Reply) -> Any:
@@ -39,6 +39,14 @@ def streams(reply: Reply) -> Reply:
         return None
     pairs = reply.items() if isinstance(reply, dict) else reply
     return {key: entries(each) for key, each in pairs}
+
+
+def streams_with_claims(reply: Reply) -> Reply:
+    """Convert the reply of XREADGROUP with CLAIM to a dict: key -> entries, of which some have two more parts."""
+    if reply is None:
+        return None
+    pairs = reply.items() if isinstance(reply, dict) else reply
+    return {key: [(*_entry(each), *each[2:]) for each in some] for key, some in pairs}
 
 
 def pending(reply: Reply) -> Reply:
