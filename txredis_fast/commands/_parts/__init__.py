@@ -39,6 +39,7 @@ from .guards import (
     refusal,
 )
 from .in_parts import (
+    ListOfReplies,
     by_parts,
     convertible_by,
 )
@@ -92,6 +93,7 @@ from .server_replies import (
     latency_histograms,
     memory_state,
     shard_descriptions,
+    slot_ranges,
     slot_statistics,
     slowlog_entries,
 )
@@ -112,6 +114,7 @@ __all__ = [
     "UNKNOWN_DATABASE",
     "Claimed",
     "CommandHost",
+    "ListOfReplies",
     "Pending",
     "PendingEntry",
     "Recovery",
@@ -183,6 +186,7 @@ __all__ = [
     "sentinel_state",
     "sentinel_states",
     "shard_descriptions",
+    "slot_ranges",
     "slot_statistics",
     "slowlog_entries",
     "text_of",

@@ -27,6 +27,7 @@ __all__ = [
     "latency_histograms",
     "memory_state",
     "shard_descriptions",
+    "slot_ranges",
     "slot_statistics",
     "slowlog_entries",
 ]
@@ -193,6 +194,17 @@ def shard_descriptions(reply: Reply) -> Reply:
     for shard in shards if isinstance(shards, list) else ():
         shard["nodes"] = descriptions(shard["nodes"])
     return shards
+
+
+def slot_ranges(reply: Reply) -> Reply:
+    """Convert the details of each node of CLUSTER SLOTS to a dict; before Redis 7.0 a node has none."""
+    if not isinstance(reply, list):
+        return reply
+    return [[first, last, *map(_slot_node, nodes)] for first, last, *nodes in reply]
+
+
+def _slot_node(node: Any) -> Any:
+    return [*node[:3], *map(described, node[3:])]
 
 
 def slot_statistics(reply: Reply) -> Reply:

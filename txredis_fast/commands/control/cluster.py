@@ -16,6 +16,7 @@ from .._parts import (
     scan_arguments,
     scanned,
     shard_descriptions,
+    slot_ranges,
     slot_statistics,
 )
 
@@ -58,11 +59,12 @@ class ClusterCommands(CommandHost):
     def cluster_slots(self) -> Deferred[list[list[Any]]]:
         """Get which nodes have which slots.
 
-        :returns: fires with a list of lists ``[first, last, [host, port, ID, ...], ...]``: the primary, its replicas.
+        :returns: fires with a list of lists ``[first, last, [host, port, ID, details], ...]``: the primary, its
+            replicas. The details are a dict of further addresses, such as ``"hostname"`` (Redis 7.0).
 
         https://redis.io/commands/cluster-slots/, since 3.0.0
         """
-        return self.execute_command("CLUSTER", "SLOTS")
+        return self.execute_command("CLUSTER", "SLOTS", post_proc=slot_ranges)
 
     def cluster_links(self) -> Deferred[list[dict[str, Any]]]:
         """Describe the node's connections to other nodes.
