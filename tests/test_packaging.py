@@ -37,6 +37,7 @@ LAYERS = [
         "pool",
         "connection",
         "batching",
+        "helpers",
     ),
     *("otel", "inflight", "options", "commands", "resp", "transport", "telemetry"),
     *("_credentials", "_roles", "exceptions", "_checks", "_types", "_reactor", "_implementation", "_tunables"),

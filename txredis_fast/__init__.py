@@ -26,6 +26,7 @@ Programs written for txredisapi
     ``install()`` puts this package in the place of txredisapi.
 What a program holds
     ``ConnectionHandler``: every command is a method of it; so they are of ``Pipeline``, ``Transaction`` and ``Batch``.
+    ``rc.scan_iter()`` iterates over keys (``ScanIterator``); ``rc.register_script()`` makes a function (``Script``).
 Options and numbers
     ``ConnectionOptions``: every option of every way in, with its unit and default. ``RetryPolicy``: which failed
     commands are sent again. ``Stats``: what ``rc.stats()`` counts. ``CommandHook``: called around every command.
@@ -110,6 +111,7 @@ from .exceptions import (
 )
 from .exceptions import ConnectionError as _ConnectionError
 from .exceptions import TimeoutError as _TimeoutError
+from .helpers import ScanIterator, Script
 from .options import ConnectionOptions, RedisURL, RetryPolicy
 from .pubsub import (
     Message,
@@ -190,6 +192,8 @@ if _typing.TYPE_CHECKING:
         "ReplyTimeoutError",
         "ResponseError",
         "RetryPolicy",
+        "ScanIterator",
+        "Script",
         "ScriptDoesNotExist",
         "Sentinel",
         "SentinelConnectionFactory",

@@ -44,6 +44,7 @@ from ..commands._parts import (
 )
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
+from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..pool import Pool
@@ -69,7 +70,7 @@ _LOOKED_AT = BLOCKING | GUARDED
 _plain_names: set[str] = set()
 
 
-class ConnectionHandler(Commands):
+class ConnectionHandler(Commands, ScanIterators, RegisteredScripts):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
     def __init__(self, factory: Pool) -> None:

@@ -23,6 +23,7 @@ from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
 from ..inflight import check_timeout
 from ..telemetry import Stats
+from .helpers import ShardedHelpers
 from .ring import HashRing, Node, hashed_part
 
 __all__ = [
@@ -54,7 +55,7 @@ class NotShardableError(NotImplementedError, AttributeError):
     """
 
 
-class _ShardedCommands:
+class _ShardedCommands(ShardedHelpers):
     """The commands of :data:`ShardedMethods` and MGET, each sent to the nodes of its keys; and their views."""
 
     #: The names of the commands that can be sharded; MGET is one more.
