@@ -33,6 +33,7 @@ LAYERS = [
         "sharding",
         "sentinel",
         "pubsub",
+        "streaming",
         "client",
         "pool",
         "connection",

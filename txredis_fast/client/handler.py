@@ -59,9 +59,9 @@ from .whole_pool import tell_all
 
 if TYPE_CHECKING:
     from ..pubsub.opening import subscriber as _subscriber
+    from ..streaming.consuming import consume as _consume
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
-
 
 _Self = TypeVar("_Self", bound="ConnectionHandler")
 
@@ -231,6 +231,7 @@ class ConnectionHandler(Commands, ScanIterators, RegisteredScripts):
 
     if TYPE_CHECKING:
         subscriber = _subscriber  # a room above, ``pubsub``, sets it
+        consume = _consume  # as ``streaming`` does
 
     # -- transactions and pipelines
 
@@ -449,11 +450,7 @@ class UnixConnectionHandler(ConnectionHandler):
     """The commands, over connections to a unix socket."""
 
     def __repr__(self) -> str:
-        return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
-
-
-def _socket_path(name: object) -> str:
-    return as_text(name)
+        return self._repr("Redis Unix Connection", lambda peer: as_text(peer.name))
 
 
 def _index(argument: Any) -> Any:
