@@ -11,7 +11,6 @@ from testbed.wire import array, bulk, command, error
 import txredis_fast as redis
 from txredis_fast._tunables import SCRIPT_CACHE_MAX_BYTES
 from txredis_fast.commands.control import scripting
-from txredis_fast.exceptions import InvalidData
 from txredis_fast.sharding import ShardedConnectionHandler
 from txredis_fast.sharding.ring import hashed_part
 
@@ -150,9 +149,9 @@ def test_over_shards_a_script_goes_to_the_server_of_its_keys():
         pool.answer(bulk("5"))
         asked.add(id(pool))
     assert len(asked) == 2
-    why = failed(script(), InvalidData)
-    assert str(why) == "A script on several servers needs a key, which tells to which server it goes"
-    assert "of a script are on different nodes" in str(failed(script([f"key:{n}" for n in range(20)]), InvalidData))
+    assert str(failed(script(), NotImplementedError)) == "EVAL cannot be sharded without a key"
+    why = failed(script([f"key:{n}" for n in range(20)]), NotImplementedError)
+    assert "EVAL cannot be sharded when its keys lie on different nodes, as 'key:0' and 'key:" in str(why)
     assert not any(pool.written() for pool in pools)
     done = rc.raw.register_script(TEXT)("k")
     [pool] = [pool for pool in pools if any(transport.value() for transport in pool.transports)]

@@ -10,9 +10,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
+from .._checks import shown
 from .._types import Argument, Items, Key, Keys
 from ..commands._parts import errors_to_deferred, one_or_many
-from ..exceptions import InvalidData, NotSentError
+from ..exceptions import NotSentError
 from ..helpers import ScanIterators, Script
 from ..resp import fix_argument
 from .ring import HashRing, Node
@@ -46,20 +47,20 @@ class ShardedHelpers(ScanIterators):
 
         :param script: its text; ``str`` is sent as UTF-8.
         :returns: a :class:`.Script`, which executes on the node of its keys. A call without keys, or with keys of
-            different nodes, fails with :exc:`.InvalidData`.
+            different nodes, fails with ``NotImplementedError``.
         :raises TypeError: *script* is no text.
         """
         return Script(_ScriptHost(self), script)
 
     def _node_of_all(self, keys: list[Any]) -> Node:
         if not keys:
-            raise InvalidData("A script on several servers needs a key, which tells to which server it goes")
-        node = self._node("register_script", keys[0])
+            raise NotImplementedError("EVAL cannot be sharded without a key")
+        node = self._node("eval", keys[0])
         for key in keys[1:]:
-            if self._node("register_script", key) is not node:
-                raise InvalidData(
-                    f"The keys {keys[0]!r} and {key!r} of a script are on different nodes; "
-                    "the same hash tag in braces keeps them together"
+            if self._node("eval", key) is not node:
+                raise NotImplementedError(
+                    f"EVAL cannot be sharded when its keys lie on different nodes, as {shown(keys[0])} and "
+                    f"{shown(key)} do; the same hash tag in braces keeps them together"
                 )
         return node
 
