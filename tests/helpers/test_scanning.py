@@ -7,10 +7,10 @@ import gc
 import pytest
 from testbed.support import Pool, connected, failed, fired, pending
 from testbed.wire import aggregate, array, bulk, command, error
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 
-import txredis_fast as redis
 from txredis_fast.exceptions import InvalidResponse, NotSentError, RedisError, ResponseError
+from txredis_fast.helpers import ScanIterators
 from txredis_fast.sharding import ShardedConnectionHandler
 
 pytestmark = pytest.mark.usefixtures("both", "clock")
@@ -93,30 +93,17 @@ def test_a_cursor_leads_to_the_next_page_and_pages_without_elements_are_passed_o
     assert pool.written() == b""
 
 
-def test_a_thousand_pages_without_elements_need_no_recursion():
-    class Host(redis.Batch):
-        script_hashes = None
+def test_thousands_of_pages_without_elements_need_no_recursion():
+    class Host(ScanIterators):
         asked = 0
-        _collects_now = False
 
         def scan(self, cursor, **options):
             self.asked += 1
-            return maybeDeferred(lambda: [(cursor + 1) % 5000, []])
+            return succeed([(cursor + 1) % 5000, []])
 
     host = Host()
-    iterator = redis.ConnectionHandler.scan_iter(_Over(host))
-    assert fired(iterator.next_page()) == []
+    assert fired(host.scan_iter().next_page()) == []
     assert host.asked == 5000
-
-
-class _Over(redis.ConnectionHandler):
-    """A handler whose SCAN is another object's."""
-
-    def __init__(self, host):
-        self._host = host
-
-    def scan(self, *args, **options):
-        return self._host.scan(*args, **options)
 
 
 def test_next_page_gives_a_list_and_an_empty_one_at_the_end():

@@ -119,6 +119,28 @@ def test_a_protocol_that_overrides_eval_is_asked():
     assert Counting.scripts == 1
 
 
+def test_methods_of_these_names_that_a_program_has_added_to_its_protocol_are_called():
+    class Own(redis.RedisProtocol):
+        def scan_iter(self, pattern):
+            return self.keys(pattern)
+
+        def register_script(self, name):
+            return self.get(name)
+
+        def consume(self, *keys, timeout=0):
+            return self.llen(keys[0])
+
+    pool = Pool(protocol=Own)
+    for call, sent in [
+        (lambda rc: rc.scan_iter("a*"), command("KEYS", "a*")),
+        (lambda rc: rc.register_script("k"), command("GET", "k")),
+        (lambda rc: rc.consume("q", timeout=1), command("LLEN", "q")),
+    ]:
+        done = call(pool.handler)
+        assert pool.answer(b":1\r\n") == sent
+        assert fired(done) == 1
+
+
 @pytest.mark.parametrize("text", [None, 5, ["return 1"]])
 def test_what_is_no_text_is_refused_at_once(text):
     with pytest.raises(TypeError, match=r"^script must be the text of a Lua script, str or bytes, not "):

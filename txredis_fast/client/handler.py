@@ -52,7 +52,7 @@ from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
-from .calls import as_given, call, has_method, keys_as_given, lend, time_limit
+from .calls import as_given, call, has_method, keys_as_given, lend, time_limit, unless_overridden
 from .transact import run_transaction
 from .views import CommandView
 from .whole_pool import tell_all
@@ -495,3 +495,6 @@ COMMAND_METHODS: dict[str, Callable[..., Any]] = {
 
 for _name, _method in COMMAND_METHODS.items():
     setattr(ConnectionHandler, _name, _delegate(_name, _method))
+for _name, _method in {**vars(ScanIterators), **vars(RegisteredScripts)}.items():
+    if not _name.startswith("_"):
+        setattr(ConnectionHandler, _name, unless_overridden(_method))

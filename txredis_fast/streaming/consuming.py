@@ -11,7 +11,7 @@ from typing import Any
 from .._checks import check_count, check_number, shown
 from .._tunables import STREAM_CLAIM_MIN_MILLISECONDS_COUNTED
 from .._types import Argument, Key, Number
-from ..client import ConnectionHandler
+from ..client import ConnectionHandler, unless_overridden
 from ..resp import fix_argument
 from .consumer import StreamConsumer
 from .membership import Membership
@@ -36,8 +36,8 @@ def consume(
 
     ``async with rc.consume("jobs", "workers", "worker-1") as entries:``, then ``async for entry in entries:`` and, when
     it is done, ``await entry.ack()``. Entries that this consumer got before and did not acknowledge come first, after a
-    restart of the program, too. It waits for new entries on a connection for blocking commands, and goes on after lost
-    connections.
+    restart of the program, too. It waits for new entries on a connection for blocking commands, one of
+    ``maxBlockingConnections``, and goes on after lost connections.
 
     :param stream: key of the stream, which is created if it does not exist.
     :param group: name of the group, which is created if it does not exist.
@@ -79,7 +79,7 @@ def consume(
 
 
 # Handlers stand below this room, which knows what a consumer is.
-setattr(ConnectionHandler, "consume", consume)  # noqa: B010
+setattr(ConnectionHandler, "consume", unless_overridden(consume))  # noqa: B010
 
 
 def _fixed(parameter: str, value: Any) -> Any:
