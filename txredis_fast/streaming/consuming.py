@@ -43,7 +43,8 @@ def consume(
     :param group: name of the group, which is created if it does not exist.
     :param name: name of the consumer. No other one of the group may have it at the same time; a process that starts
         again uses the same name, or *claim_idle*.
-    :param count: maximum number of entries to read at once.
+    :param count: maximum number of entries to read at once. No other consumer gets what is read ahead while this one
+        works: 1 for work that takes long.
     :param block: milliseconds, or a ``timedelta``, that one command waits for an entry; above 0. The iteration goes on
         after it.
     :param claim_idle: claim entries that a consumer got and has not worked on for so long: milliseconds, at least 100,
