@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 
@@ -15,10 +15,23 @@ from .._types import Result
 from ..commands import Commands
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
+from ..helpers import RegisteredScripts, ScanIterators
 from ..pool import Pool
 from ..resp import fix_argument, fixed_arguments, fixed_values
 
-__all__ = ["as_given", "call", "has_method", "keys_as_given", "lend", "time_limit", "unless_overridden"]
+if TYPE_CHECKING:
+    from ..streaming.consuming import consume as _consume
+
+__all__ = [
+    "HandlerHelpers",
+    "as_given",
+    "call",
+    "has_method",
+    "keys_as_given",
+    "lend",
+    "time_limit",
+    "unless_overridden",
+]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -60,6 +73,18 @@ def unless_overridden(method: _Method) -> _Method:
         return self._run_shared(name, args, kwargs)
 
     return choose  # type: ignore[return-value]
+
+
+class HandlerHelpers(ScanIterators, RegisteredScripts):
+    """The methods of a handler that are no commands, but made of them."""
+
+    if TYPE_CHECKING:
+        consume = _consume  # a room above, ``streaming``, sets it
+
+
+for _name, _function in {**vars(ScanIterators), **vars(RegisteredScripts)}.items():
+    if not _name.startswith("_"):
+        setattr(HandlerHelpers, _name, unless_overridden(_function))
 
 
 def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred[Any]], *args: object) -> Deferred[Any]:

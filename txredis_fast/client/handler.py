@@ -44,7 +44,6 @@ from ..commands._parts import (
 )
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, RedisError
-from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..pool import Pool
@@ -52,16 +51,16 @@ from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
-from .calls import as_given, call, has_method, keys_as_given, lend, time_limit, unless_overridden
+from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
 from .views import CommandView
 from .whole_pool import tell_all
 
 if TYPE_CHECKING:
     from ..pubsub.opening import subscriber as _subscriber
-    from ..streaming.consuming import consume as _consume
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
+
 
 _Self = TypeVar("_Self", bound="ConnectionHandler")
 
@@ -70,7 +69,7 @@ _LOOKED_AT = BLOCKING | GUARDED
 _plain_names: set[str] = set()
 
 
-class ConnectionHandler(Commands, ScanIterators, RegisteredScripts):
+class ConnectionHandler(Commands, HandlerHelpers):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
     def __init__(self, factory: Pool) -> None:
@@ -231,7 +230,6 @@ class ConnectionHandler(Commands, ScanIterators, RegisteredScripts):
 
     if TYPE_CHECKING:
         subscriber = _subscriber  # a room above, ``pubsub``, sets it
-        consume = _consume  # as ``streaming`` does
 
     # -- transactions and pipelines
 
@@ -450,7 +448,11 @@ class UnixConnectionHandler(ConnectionHandler):
     """The commands, over connections to a unix socket."""
 
     def __repr__(self) -> str:
-        return self._repr("Redis Unix Connection", lambda peer: as_text(peer.name))
+        return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
+
+
+def _socket_path(name: object) -> str:
+    return as_text(name)
 
 
 def _index(argument: Any) -> Any:
@@ -495,6 +497,3 @@ COMMAND_METHODS: dict[str, Callable[..., Any]] = {
 
 for _name, _method in COMMAND_METHODS.items():
     setattr(ConnectionHandler, _name, _delegate(_name, _method))
-for _name, _method in {**vars(ScanIterators), **vars(RegisteredScripts)}.items():
-    if not _name.startswith("_"):
-        setattr(ConnectionHandler, _name, unless_overridden(_method))
