@@ -327,7 +327,71 @@ ROWS = [
     ),
 ]
 
+#: Method, arguments, options that it refuses together, the error.
+TOGETHER = [
+    ("bgsave", (), {"schedule": True, "cancel": True}, "schedule and cancel of bgsave cannot be given together"),
+    *(
+        (name, ("k", 5, *more), dict.fromkeys(words, True), f"{' and '.join(words)} of {name} cannot be given together")
+        for name, more in [
+            *(("expire", ()), ("pexpire", ()), ("expireat", ()), ("pexpireat", ())),
+            *(("hexpire", ("f",)), ("hpexpire", ("f",)), ("hexpireat", ("f",)), ("hpexpireat", ("f",))),
+            ("zadd", ("m",)),
+        ]
+        for words in (("nx", "xx"), ("nx", "gt"), ("nx", "lt"), ("gt", "lt"))
+    ),
+    ("zadd", ("k", {"a": 1, "b": 2}), {"incr": True}, "incr of zadd needs one member, not several"),
+    ("geoadd", ("k", (1, 2, "a")), {"nx": True, "xx": True}, "nx and xx of geoadd cannot be given together"),
+    ("lcs", ("a", "b"), {"len": True, "idx": True}, "len and idx of lcs cannot be given together"),
+    ("lcs", ("a", "b"), {"minmatchlen": 2}, "minmatchlen and withmatchlen of lcs need idx"),
+    ("lcs", ("a", "b"), {"withmatchlen": True}, "minmatchlen and withmatchlen of lcs need idx"),
+    ("hsetex", ("k", "f", 1), {"nx": True, "xx": True}, "nx and xx of hsetex cannot be given together"),
+    ("hsetex", ("k", "f", 1), {"fnx": True, "fxx": True}, "fnx and fxx of hsetex cannot be given together"),
+    ("msetex", ({"a": 1},), {"nx": True, "xx": True}, "nx and xx of msetex cannot be given together"),
+    ("zrange", ("k",), {"byscore": True, "bylex": True}, "byscore and bylex of zrange cannot be given together"),
+    ("zrange", ("k",), {"bylex": True, "withscores": True}, "bylex and withscores of zrange cannot be given together"),
+    ("zrange", ("k",), {"offset": 0, "num": 2}, "a limit of zrange needs byscore or bylex"),
+    (
+        "zrangestore",
+        ("d", "k", 0, 1),
+        {"byscore": True, "bylex": True},
+        "byscore and bylex of zrangestore cannot be given together",
+    ),
+    ("zrangestore", ("d", "k", 0, 1), {"offset": 0, "num": 2}, "a limit of zrangestore needs byscore or bylex"),
+    (
+        "georadius",
+        ("k", 1, 2, 3),
+        {"read_only": True, "store": "d"},
+        "read_only and store of georadius cannot be given together",
+    ),
+    (
+        "georadiusbymember",
+        ("k", "a", 3),
+        {"store": "d", "store_dist": "e"},
+        "store and store_dist of georadiusbymember cannot be given together",
+    ),
+    ("xclaim", ("k", "g", "c", 0, "1-1"), {"idle": 1, "time": 2}, "idle and time of xclaim cannot be given together"),
+    ("xinfo_stream", ("k",), {"count": 3}, "count of xinfo_stream needs full"),
+    (
+        "restore",
+        ("k", 0, b""),
+        {"idletime": 1, "frequency": 2},
+        "idletime and frequency of restore cannot be given together",
+    ),
+    ("failover", ("h",), {}, "host of failover needs port, and port needs host"),
+    ("failover", (), {"force": True}, "force of failover needs host, port and timeout"),
+    ("failover", ("h", 1), {"abort": True}, "abort of failover can be given only alone"),
+]
+
 REFUSALS = [
+    *(
+        Refusal(
+            name,
+            lambda c, name=name, args=args, options=options: getattr(c, name)(*args, **options),
+            InvalidData,
+            text,
+        )
+        for name, args, options, text in TOGETHER
+    ),
     Refusal("bitcount", lambda c: c.bitcount("k", unit="BIT"), InvalidData, "unit of bitcount needs start and end"),
     Refusal(
         "cluster_replicate",

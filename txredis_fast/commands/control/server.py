@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Text
 from ...exceptions import InvalidData
-from .._parts import deprecated, errors_to_deferred, flags, info_fields
+from .._parts import deprecated, errors_to_deferred, exclusive, flags, info_fields
 from .connection import StopsTrying
 
 __all__ = ["ServerCommands"]
@@ -79,6 +79,7 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("SAVE")
 
+    @errors_to_deferred
     def bgsave(self, *, schedule: bool = False, cancel: bool = False) -> Deferred[Text]:
         """Start to save the data to disk in the background.
 
@@ -89,6 +90,7 @@ class ServerCommands(StopsTrying):
 
         https://redis.io/commands/bgsave/, since 1.0.0
         """
+        exclusive("bgsave", schedule=schedule, cancel=cancel)
         return self.execute_command("BGSAVE", *flags(schedule=schedule, cancel=cancel))
 
     def lastsave(self) -> Deferred[int]:
@@ -128,8 +130,7 @@ class ServerCommands(StopsTrying):
         https://redis.io/commands/shutdown/, since 1.0.0
         """
         options = flags(save=save, nosave=nosave, now=now, force=force, safe=safe, failover=failover, abort=abort)
-        if save and nosave:
-            raise InvalidData("save and nosave of shutdown cannot be given together")
+        exclusive("shutdown", save=save, nosave=nosave)
         if abort and len(options) > 1:
             raise InvalidData("abort of shutdown can be given only alone")
         if not abort:
@@ -214,6 +215,7 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("SLAVEOF", host, port)
 
+    @errors_to_deferred
     def failover(
         self,
         host: Text | None = None,
@@ -230,10 +232,17 @@ class ServerCommands(StopsTrying):
         :param force: after *timeout*, without waiting for the replica; needs *host* and *timeout*.
         :param abort: stop the change in progress instead.
         :param timeout: milliseconds to wait for the replica.
-        :returns: fires with ``"OK"`` when it has begun.
+        :returns: fires with ``"OK"`` when it has begun. Fails with :exc:`.InvalidData` if options contradict each
+            other.
 
         https://redis.io/commands/failover/, since 6.2.0
         """
+        if (host is None) != (port is None):
+            raise InvalidData("host of failover needs port, and port needs host")
+        if force and (host is None or timeout is None):
+            raise InvalidData("force of failover needs host, port and timeout")
+        if abort and (host is not None or timeout is not None):
+            raise InvalidData("abort of failover can be given only alone")
         arguments: list[Argument] = []
         if host is not None and port is not None:
             arguments += ("TO", host, port, *flags(force=force))

@@ -256,6 +256,8 @@ class StreamCommands(CommandHost):
 
         https://redis.io/commands/xinfo-stream/, since 5.0.0
         """
+        if count is not None and not full:
+            return self._refuse(InvalidData("count of xinfo_stream needs full"))
         options: tuple[Argument, ...] = () if not full else ("FULL",) if count is None else ("FULL", "COUNT", count)
         return self.execute_command("XINFO", "STREAM", key, *options, post_proc=stream_description)
 

@@ -17,6 +17,7 @@ from .._parts import (
     blocking_with,
     descriptions,
     errors_to_deferred,
+    exclusive,
     flags,
     milliseconds,
     one_or_many,
@@ -293,6 +294,7 @@ class StreamGroupCommands(CommandHost):
 
         https://redis.io/commands/xclaim/, since 5.0.0
         """
+        exclusive("xclaim", idle=idle is not None, time=time is not None)
         arguments: list[Argument] = [milliseconds("min_idle_time", min_idle_time), *one_or_many(message_ids)]
         if idle is not None:
             arguments += ("IDLE", milliseconds("idle", idle))
