@@ -105,7 +105,11 @@ class HashRing:
 
     def get_node(self, key: str | bytes) -> Any:
         """The node that *key* belongs to; None on an empty ring. Hash tags are ignored."""
-        return self.get_node_pos(key)[0]
+        places = self.sorted_keys
+        if not places:
+            return None
+        index = bisect.bisect(places, place_of(_to_bytes(key)))
+        return self.ring[places[min(index, len(places) - 1)]]
 
     def get_node_pos(self, key: str | bytes) -> list[Any]:
         """The node that *key* belongs to, and the index of its place in :attr:`sorted_keys`.
