@@ -82,9 +82,9 @@ def keys_of_server(connection: Connection, args: tuple[Any, ...]) -> list[bytes]
 
 @pytest.mark.promise(
     "Keys are found where the servers find them",
-    "For every command, the keys among its arguments are those that COMMAND GETKEYS of Redis 7.0, Redis 8.2 and Valkey"
-    " names: a sharded handler sends nothing to a server that another key belongs to.",
-    about="Several servers",
+    "For every command, the keys among its arguments are those that COMMAND GETKEYS of Redis 7.0, Redis 8.2 and Valkey "
+    "names. A sharded handler sends a command to the server of its keys, or not at all.",
+    about="Replies and their callers",
 )
 def test_keys_are_found_where_the_server_finds_them(any_server):
     if any_server.version[1] < "7":
