@@ -121,7 +121,7 @@ from .pubsub import (
     SubscriberProtocol,
     Subscribing,
 )
-from .resp import Push, Reader, encode_command
+from .resp import Push, Reader, encode_command, key_slot
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .telemetry import CommandHook, CommandInfo, Stats
@@ -217,6 +217,7 @@ if _typing.TYPE_CHECKING:
         "from_endpoint",
         "from_url",
         "install",
+        "key_slot",
         "lazyConnection",
         "lazyConnectionPool",
         "lazyShardedConnection",
