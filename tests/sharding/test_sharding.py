@@ -142,6 +142,22 @@ def test_a_key_lies_in_one_place_whatever_its_type(handler, key, convert):
     assert asked(handler, convert(key)) is asked(handler, key)
 
 
+class Text(str):
+    def encode(self, *args):
+        return b"elsewhere"
+
+
+class Data(bytes):
+    def __bytes__(self):
+        return b"elsewhere"
+
+
+@pytest.mark.parametrize("convert", [lambda key: Text(key.decode()), Data])
+def test_a_key_lies_where_the_bytes_that_are_sent_lie(handler, convert):
+    for key in (b"a", b"b", b"c", b"d", b"x{e}", b"x{f}"):
+        assert asked(handler, convert(key)) is asked(handler, key)
+
+
 def test_a_key_that_is_no_utf_8_has_a_place(handler, nodes):
     assert asked(handler, "\udc80") in nodes
 

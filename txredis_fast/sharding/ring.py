@@ -42,8 +42,9 @@ def place_of(data: bytes) -> int:
 
 
 def _to_bytes(key: Any) -> bytes:
-    # A lone surrogate has a place, too; the node refuses to send it.
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else bytes(key)
+    # By the methods of the base types, as the encoder does: a subclass may override them. A lone surrogate has a place,
+    # too; the node refuses to send it.
+    return str.encode(key, "utf-8", "surrogatepass") if isinstance(key, str) else bytes(memoryview(key))
 
 
 def hashed_part(key: Any) -> bytes:
