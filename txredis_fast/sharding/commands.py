@@ -39,6 +39,7 @@ from ..commands.sorted_sets import (
 )
 from ..commands.streams import StreamCommands, StreamGroupCommands
 from ..exceptions import InvalidData, NotSentError
+from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout
 from .ring import HashRing, Node, hashed_part
 from .split import SPLIT, Split, send_split
@@ -80,8 +81,10 @@ class ShardedCommands(
     FunctionCommands,
     PubSubCommands,
     InspectionCommands,
+    ScanIterators,
+    RegisteredScripts,
 ):
-    """The commands with keys, each sent to the node of its keys; and their views."""
+    """The commands with keys, each sent to the node of its keys; what is made of them; and their views."""
 
     #: The names of the methods that send a command to the node of its keys.
     ShardedMethods: frozenset[str]
@@ -115,6 +118,15 @@ class ShardedCommands(
 
     def _with(self, name: str, value: object) -> ShardedView:
         return ShardedView(self, {name: value})
+
+    def _on(self, node: Node) -> Any:
+        """The commands of a node, with the options of this view."""
+        return CommandView(node, self._options) if self._options else node
+
+    def _hosts_of_all(self) -> list[Any]:
+        if self._ring is None or not self._ring.nodes:
+            raise NotSentError("Not connected")
+        return [self._on(node) for node in self._ring.nodes]
 
     def pipeline(self) -> NoReturn:
         """Not possible.
@@ -163,9 +175,7 @@ class ShardedCommands(
         # By the node's method, because each connection knows which scripts its server has.
         try:
             names = one_or_many(keys)
-            node = self._node_of_all("EVAL", names)
-            host: Any = CommandView(node, self._options) if self._options else node
-            return host.eval(script, names, args)  # type: ignore[no-any-return]
+            return self._on(self._node_of_all("EVAL", names)).eval(script, names, args)  # type: ignore[no-any-return]
         except Exception:  # any exception, because a command never raises
             return defer.fail()
 
@@ -303,7 +313,9 @@ WITHOUT_KEYS = frozenset(("keys", "randomkey", "scan", "wait", "waitaof")) | (
 )
 
 #: The names of the methods that send a command to the node of its keys.
-ShardedMethods = _public(*ShardedCommands.__bases__) - WITHOUT_KEYS | {"get_type"}
+ShardedMethods = _public(*ShardedCommands.__bases__) - _public(ScanIterators, RegisteredScripts) - WITHOUT_KEYS | {
+    "get_type"
+}
 
 ShardedCommands.ShardedMethods = ShardedMethods
 for _name in WITHOUT_KEYS:

@@ -16,7 +16,9 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
+from .._types import Argument, Key
 from ..exceptions import ConnectionError, ConnectionFailedError
+from ..streaming import StreamConsumer
 from ..telemetry import Stats
 from .commands import ShardedCommands
 from .ring import HashRing, Node
@@ -102,6 +104,16 @@ class ShardedConnectionHandler(ShardedCommands):
         if self._ring is None:
             return defer.fail(ConnectionError("Not connected"))
         return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
+
+    def consume(self, stream: Key, group: Argument, name: Argument, **options: Any) -> StreamConsumer:
+        """Read the entries of a stream on its node; else as :meth:`txredis_fast.ConnectionHandler.consume`.
+
+        :raises NotImplementedError: the dead-letter stream is on another node.
+        :raises NotSentError: the handler is not connected yet.
+        """
+        dead_letter = options.get("dead_letter")
+        node: Any = self._node_of_all("consume", [stream] if dead_letter is None else [stream, dead_letter])
+        return node.consume(stream, group, name, **options)  # type: ignore[no-any-return]
 
     def stats(self) -> Stats:
         """Return the sum of all nodes' statistics; see :class:`~txredis_fast.Stats`."""
