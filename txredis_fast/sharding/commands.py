@@ -222,8 +222,7 @@ class ShardedCommands(
         if (len(args) - 1) % step:
             raise InvalidData(f"{name} needs a value for each key")
         groups: dict[Node, list[int]] = {}
-        for index, key in enumerate(keys):
-            node = self._node(name, key)
+        for index, node in enumerate(self._nodes(name, keys)):
             if node in groups:
                 groups[node].append(index)
             else:
@@ -237,14 +236,25 @@ class ShardedCommands(
         """The node that all keys of a command belong to."""
         if not keys:
             raise NotShardableError(f"{name} cannot be sharded without a key")
-        node = self._node(name, keys[0])
-        for key in keys[1:]:
-            if self._node(name, key) is not node:
+        nodes = self._nodes(name, keys)
+        for node, key in zip(nodes, keys, strict=True):
+            if node is not nodes[0]:
                 raise NotShardableError(
                     f"{name} cannot be sharded when its keys lie on different nodes, as {shown(keys[0])} and "
                     f"{shown(key)} do; the same hash tag in braces keeps them together"
                 )
-        return node
+        return nodes[0]
+
+    def _nodes(self, name: str, keys: Sequence[object]) -> list[Node]:
+        """The node of each key of a command."""
+        first = self._node(name, keys[0])  # tells whether there are nodes at all
+        ring: Any = self._ring
+        nodes = [first]
+        for key in keys[1:]:
+            if not isinstance(key, _TEXT):
+                raise _key_required(name, f", not {shown(key)}")
+            nodes.append(ring(hashed_part(key)))
+        return nodes
 
     def _node(self, name: str, key: object) -> Node:
         """The node that a key of a command belongs to."""
