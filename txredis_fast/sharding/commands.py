@@ -31,6 +31,7 @@ from ..commands.data import (
     StringCommands,
     VectorSetCommands,
 )
+from ..commands.newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from ..commands.sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -81,6 +82,9 @@ class ShardedCommands(
     FunctionCommands,
     PubSubCommands,
     InspectionCommands,
+    ArrayCommands,
+    NewerStringCommands,
+    NewerListSetCommands,
     ScanIterators,
     RegisteredScripts,
 ):
