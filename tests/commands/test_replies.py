@@ -87,6 +87,7 @@ def test_the_entries_of_several_streams_are_converted_in_parts():
     many = [[f"{number}-0", ["field", number]] for number in range(last + 1)]
     reply = [["a", many], ["b", many[:1]]]
     assert streams.streams.size_of(reply) == last + 2
+    assert streams.streams.size_of([b"no", [], ["stream"], ["s", 5], 7]) == 0
     work = streams.streams.in_parts(reply)
     turns = 0
     with pytest.raises(StopIteration) as end:

@@ -60,7 +60,8 @@ class _Streams(ListOfReplies):
         return {key: list(map(self._entry, some)) for key, some in pairs}
 
     def size_of(self, reply: list[Any]) -> int:
-        return sum(len(some) for _, some in reply)
+        # It must not raise: what is no list of streams fails in the conversion, as any other reply.
+        return sum(len(part) for each in reply if isinstance(each, list) for part in each[1:] if isinstance(part, list))
 
     def in_parts(self, reply: list[Any]) -> Generator[None, None, Any]:
         """Convert the list of RESP2 part by part."""
