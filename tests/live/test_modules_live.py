@@ -101,3 +101,24 @@ def test_a_handler_has_the_namespaces(modules):
         assert (yield rc.batch(batch)) == [True, "OK"]
     finally:
         yield rc.disconnect()
+
+
+@pytest_twisted.inlineCallbacks
+def test_a_cursor_gives_all_rows(modules):
+    modules.reset()
+    rc = yield redis.Connection(*modules.address)
+    try:
+        index = rc.search("numbers")
+        yield index.create(rc.search.Numeric("n"), prefix=["n:"])
+        for number in range(3):
+            yield rc.hset(f"n:{number}", "n", number)
+        result = yield index.aggregate("*", load=["@n"], cursor=2)
+        rows = result.rows
+        while result.cursor:
+            result = yield index.cursor_read(result.cursor)
+            rows += result.rows
+        assert sorted(row["n"] for row in rows) == [0, 1, 2]
+        result = yield index.aggregate("*", load=["@n"], cursor=1)
+        assert (yield index.cursor_del(result.cursor)) == "OK"
+    finally:
+        yield rc.disconnect()

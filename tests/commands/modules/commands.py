@@ -33,12 +33,6 @@ COMMANDS = """
 
 #: Reason -> names.
 WITHOUT_METHOD = {
-    "search has no namespace yet": """
-        FT.AGGREGATE, FT.ALIASADD, FT.ALIASDEL, FT.ALIASUPDATE, FT.ALTER, FT.CONFIG, FT.CREATE, FT.CURSOR,
-        FT.DICTADD, FT.DICTDEL, FT.DICTDUMP, FT.DROPINDEX, FT.EXPLAIN, FT.EXPLAINCLI, FT.INFO, FT.PROFILE,
-        FT.SEARCH, FT.SPELLCHECK, FT.SUGADD, FT.SUGDEL, FT.SUGGET, FT.SUGLEN, FT.SYNDUMP, FT.SYNUPDATE,
-        FT.TAGVALS, FT._LIST
-    """,
     "prints the internals of a filter or an index, for the module's developers": "BF.DEBUG, CF.DEBUG, FT.DEBUG",
     "the module's own commands between the nodes of a cluster": """
         TIMESERIES.CLUSTERSET, TIMESERIES.CLUSTERSETFROMSHARD, TIMESERIES.FORCESHARDSCONNECTION, TIMESERIES.HELLO,

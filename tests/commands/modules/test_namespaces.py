@@ -121,6 +121,8 @@ def test_the_table_of_modules_has_every_command_that_is_sent():
         (("TDIGEST.MERGE", "d", 1, "a", "OVERRIDE"), ["d", "a"]),
         (("JSON.DEBUG", "MEMORY", "k", "$"), ["k"]),
         (("TS.MGET", "FILTER", "x=1"), []),
+        (("FT.SEARCH", "index", "*"), []),
+        (("FT.SUGGET", "k", "hel"), ["k"]),
     ],
 )
 def test_where_the_keys_of_a_modules_command_are(command, keys):
@@ -238,6 +240,63 @@ REFUSALS = [
     ),
 ]
 
+REFUSALS += [
+    Refusal(
+        "search.search",
+        lambda c: c.search().search("hello"),
+        InvalidData,
+        "search.search needs an index: rc.search(index).search(...)",
+    ),
+    Refusal(
+        "search.search",
+        lambda c: c.search("i").search("hello", explain_score=True),
+        InvalidData,
+        "explain_score of search.search needs with_scores",
+    ),
+    Refusal(
+        "search.search",
+        lambda c: c.search("i").search("hello", limit_ids="d:1"),
+        InvalidData,
+        "INKEYS must be a list, not a single text",
+    ),
+    Refusal("search.search", lambda c: c.search("i").search("hello", filters={"n": 1}), TypeError),
+    Refusal(
+        "search.create", lambda c: c.search("i").create([]), InvalidData, "search.create needs fields: there are none"
+    ),
+    Refusal(
+        "search.create",
+        lambda c: c.search("i").create(["title"]),
+        InvalidData,
+        "a field of search.create must be a Field or a list of words, not str",
+    ),
+    Refusal(
+        "search.aggregate",
+        lambda c: c.search("i").aggregate("*", max_idle=1),
+        InvalidData,
+        "max_idle of search.aggregate needs cursor",
+    ),
+    Refusal(
+        "search.aggregate",
+        lambda c: c.search("i").aggregate("*", "LIMIT 0 1"),
+        InvalidData,
+        "words of a step of search.aggregate must be a list, not a single text",
+    ),
+    Refusal(
+        "search.profile",
+        lambda c: c.search("i").profile("FIND", "*"),
+        InvalidData,
+        "kind of search.profile must be SEARCH or AGGREGATE, not 'FIND'",
+    ),
+    Refusal(
+        "search.profile",
+        lambda c: c.search("i").profile("AGGREGATE", "*", "WITHCURSOR"),
+        InvalidData,
+        "search.profile takes no cursor",
+    ),
+    Refusal("search.dict_add", lambda c: c.search().dict_add("d"), InvalidData),
+    Refusal("search.synupdate", lambda c: c.search("i").synupdate("g"), InvalidData),
+]
+
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=name_of)
 def test_a_wrong_call_sends_nothing_and_fails_its_deferred(resp, refusal):
@@ -253,6 +312,31 @@ def test_a_filter_without_room_says_so(resp):
     deferred = host.cf.insertnx("c", ["a", "b", "c"])
     host.answer(b"*3\r\n:1\r\n:0\r\n:-1\r\n")
     assert result_of(deferred) == [True, False, None]
+
+
+@pytest.mark.parametrize(
+    ("reply", "profile"),
+    [
+        (
+            b"%2\r\n+Results\r\n%2\r\n+total_results\r\n:0\r\n+results\r\n*0\r\n+Profile\r\n%1\r\n+Shards\r\n*0\r\n",
+            {"Shards": []},
+        ),
+        (b"*2\r\n*1\r\n:0\r\n*2\r\n+Shards\r\n*0\r\n", ["Shards", []]),
+    ],
+)
+def test_a_profile_of_a_later_server_is_left_as_it_is(resp, reply, profile):
+    host = Host(resp)
+    deferred = host.search("i").profile("SEARCH", "*")
+    host.answer(reply)
+    result = result_of(deferred)
+    assert (result.result.total, result.profile) == (0, profile)
+
+
+def test_a_document_of_which_parts_are_missing_is_read_as_far_as_it_goes(resp):
+    host = Host(resp)
+    deferred = host.search("i").search("*", with_scores=True, with_payloads=True)
+    host.answer(b"*2\r\n:1\r\n+d\r\n")
+    assert result_of(deferred).documents[0][:4] == ("d", None, None, None)
 
 
 def test_json_that_cannot_be_read_fails_the_command(resp):

@@ -14,6 +14,7 @@ from .._parts import CommandHost
 if TYPE_CHECKING:
     from .bloom import BloomFilterCommands, CuckooFilterCommands
     from .json import JSONCommands
+    from .search import SearchNamespace
     from .sketches import CountMinSketchCommands, TDigestCommands, TopKCommands
     from .timeseries import TimeSeriesCommands
 
@@ -74,12 +75,19 @@ class ModuleNamespaces(CommandHost):
 
         return TimeSeriesCommands(self)
 
+    @property
+    def search(self) -> SearchNamespace:
+        """Search indexes: ``yield rc.search("index").search("hello")``."""
+        from .search import SearchNamespace
+
+        return SearchNamespace(self)
+
 
 #: Names of the namespaces.
 NAMESPACES = tuple(name for name, value in vars(ModuleNamespaces).items() if isinstance(value, property))
 
 #: Modules of this room, which are imported when they are first used.
-_LATER = ("bloom", "json", "sketches", "timeseries", "timeseries_parts")
+_LATER = ("bloom", "json", "search", "search_fields", "search_replies", "sketches", "timeseries", "timeseries_parts")
 
 
 def __getattr__(name: str) -> Any:
