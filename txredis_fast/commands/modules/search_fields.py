@@ -24,6 +24,7 @@ class Field:
     :ivar name: the hash's field, or the JSONPath of a document.
     :ivar as_name: the name in queries. None: *name*.
     :ivar sortable: whether results can be sorted by it quickly.
+    :ivar unf: sort by the text as it is, instead of in lower case and without accents; it needs *sortable*.
     :ivar no_index: whether it is for sorting only, and not searched.
     :ivar index_missing: whether documents without it can be found.
     """
@@ -31,6 +32,7 @@ class Field:
     name: Argument
     as_name: Argument | None = field(default=None, kw_only=True)
     sortable: bool = field(default=False, kw_only=True)
+    unf: bool = field(default=False, kw_only=True)
     no_index: bool = field(default=False, kw_only=True)
     index_missing: bool = field(default=False, kw_only=True)
 
@@ -39,7 +41,7 @@ class Field:
 
     def arguments(self) -> list[Argument]:
         """Return the arguments of FT.CREATE."""
-        common = _words(INDEXMISSING=self.index_missing, SORTABLE=self.sortable, NOINDEX=self.no_index)
+        common = _words(INDEXMISSING=self.index_missing, SORTABLE=self.sortable, UNF=self.unf, NOINDEX=self.no_index)
         return [self.name, *options(("AS", self.as_name)), self.type, *self._options(), *common]
 
     def _options(self) -> list[Argument]:

@@ -147,7 +147,8 @@ def with_cursor(reply: Reply) -> Any:
     """Convert rows and the number of a cursor."""
     if not isinstance(reply, list):
         return reply
-    return aggregated(reply[0])._replace(cursor=reply[1])
+    total, rows, _ = aggregated(reply[0])
+    return AggregateResult(total, rows, reply[1])
 
 
 #: Parts of an index's description that are descriptions, lists of them, and texts.
