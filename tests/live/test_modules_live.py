@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import io
 import socket
 
 import pytest
@@ -10,8 +12,10 @@ import pytest_twisted
 from commands.host import Host, result_of
 from commands.modules.commands import COMMANDS, names_of
 from commands.modules.tables import SESSIONS, alike
+from testbed.documents import ROOT, python_blocks
 from testbed.modules import ModulesMissingError, module_server
 from testbed.wire import command
+from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
 from txredis_fast.resp import _pyresp
@@ -120,5 +124,22 @@ def test_a_cursor_gives_all_rows(modules):
         assert sorted(row["n"] for row in rows) == [0, 1, 2]
         result = yield index.aggregate("*", load=["@n"], cursor=1)
         assert (yield index.cursor_del(result.cursor)) == "OK"
+    finally:
+        yield rc.disconnect()
+
+
+@pytest_twisted.inlineCallbacks
+def test_the_page_about_modules_prints_what_it_says(modules):
+    modules.reset()
+    rc = yield redis.ConnectionPool(*modules.address)
+    namespace = {"rc": rc}
+    blocks = python_blocks(ROOT / "docs" / "howto" / "modules.rst")
+    try:
+        assert len(blocks) == 2
+        for block in blocks:
+            code = compile(block.text, str(block), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+            with contextlib.redirect_stdout(io.StringIO()) as output:
+                yield Deferred.fromCoroutine(eval(code, namespace))
+            assert output.getvalue().splitlines() == block.printed
     finally:
         yield rc.disconnect()
