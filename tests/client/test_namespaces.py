@@ -120,10 +120,44 @@ def test_an_override_of_execute_command_sees_the_commands():
     assert Counting.seen == [("CF.COUNT", "k", "a")]
 
 
-def test_a_sharded_handler_says_that_it_has_no_namespaces():
-    handler = redis.ShardedConnectionHandler([Pool().handler])
-    with pytest.raises(NotImplementedError, match="'json' cannot be sharded"):
-        handler.json.get("k")
+def sharded():
+    """Two pools in memory, and a sharded handler of them."""
+    nodes = [Pool(), Pool()]
+    for number, node in enumerate(nodes):
+        node.factory.uuid = f"127.0.0.1:{number}"
+    return nodes, redis.ShardedConnectionHandler([node.handler for node in nodes])
+
+
+@pytest.mark.parametrize(
+    ("call", "sent", "reply", "value"),
+    [
+        (lambda c: c.json.get("k"), ("JSON.GET", "k"), b"$1\r\n1\r\n", 1),
+        (lambda c: c.json.mget(["k"], "$"), ("JSON.MGET", "k", "$"), b"*1\r\n$-1\r\n", [None]),
+        (lambda c: c.bf.add("k", "x"), ("BF.ADD", "k", "x"), integer(1), True),
+        (lambda c: c.ts.madd([("k", 1, 2)]), ("TS.MADD", "k", 1, 2), b"*1\r\n:1\r\n", [1]),
+        (lambda c: c.search().suglen("k"), ("FT.SUGLEN", "k"), integer(1), 1),
+    ],
+)
+def test_a_sharded_handler_sends_a_command_to_the_node_of_its_key(call, sent, reply, value):
+    nodes, handler = sharded()
+    deferred = call(handler)
+    [node] = [node for node in nodes if any(transport.value() for transport in node.transports)]
+    assert node.answer(reply) == command(*sent)
+    assert fired(deferred) == value
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.ts.queryindex(["x=1"]),
+        lambda c: c.search("i").search("*"),
+        lambda c: c.json.mset([(f"key{number}", "$", 1) for number in range(20)]),
+    ],
+)
+def test_a_sharded_handler_refuses_what_is_about_several_nodes(call):
+    nodes, handler = sharded()
+    failed(call(handler), NotImplementedError)
+    assert [node.written() for node in nodes] == [b"", b""]
 
 
 @pytest.mark.parametrize("cls", [redis.ConnectionHandler, redis.RedisProtocol, redis.Transaction, redis.Batch])
