@@ -34,6 +34,7 @@ from .data import (
     StringCommands,
     VectorSetCommands,
 )
+from .modules import ModuleNamespaces
 from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
     GeoCommands,
@@ -79,6 +80,7 @@ class Commands(
     ArrayCommands,
     NewerStringCommands,
     NewerListSetCommands,
+    ModuleNamespaces,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 
