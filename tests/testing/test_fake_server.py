@@ -256,6 +256,13 @@ def test_a_reply_to_quit_leaves_before_the_connection_closes(server):
     assert server.result(leaving) == "text"
 
 
+def test_after_quit_the_next_command_says_that_it_was_not_sent_and_why(server):
+    rc = server.result(redis.connect(poolsize=1))
+    assert server.result(rc.quit()) == "OK"
+    with pytest.raises(redis.NotSentError, match="the program has sent QUIT"):
+        server.result(rc.get("k"))
+
+
 def test_the_next_commands_fail_with_an_error(server, rc):
     server.fail_next("LOADING Redis is loading the dataset in memory", times=2)
     for _ in range(2):

@@ -11,9 +11,11 @@ More than 500 lines, because the sixteen signatures of txredisapi are written ou
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -29,6 +31,7 @@ from ..options import (
     RedisURL,
     refuse_others,
     shows_options,
+    unknown_keyword,
 )
 from ..sentinel import open_through_sentinels
 from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
@@ -64,6 +67,27 @@ __all__ = [
     "makeUnixConnection",
     "open_url",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _constructor(function: F) -> F:
+    """Decorate a constructor: its keywords are judged by its own name and parameters, before it calls another one."""
+    shown_function = shows_options(MoreOptions)(function)
+    taken = [name for name in inspect.signature(shown_function).parameters if name != "more"]
+
+    @functools.wraps(shown_function)
+    def constructor(*args: Any, **options: Any) -> Any:
+        for name in options:
+            if name in taken or name == "ssl_context_factory":  # over a unix socket it is refused in other words
+                continue
+            if name == "poolsize":
+                raise TypeError(f"{function.__name__}() has one connection; {function.__name__}Pool() takes poolsize")
+            raise unknown_keyword(f"{function.__name__}()", name, taken)
+        return function(*args, **options)
+
+    return cast("F", constructor)
+
 
 # fmt: off
 # Several parameters per line, so that the signatures can be compared.
@@ -141,7 +165,7 @@ def _shard(
     return handler(connections) if isLazy else connect_shards(connections, names, handler)
 
 
-@shows_options(MoreOptions)
+@_constructor
 def Connection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -155,7 +179,7 @@ def Connection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyConnection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -169,7 +193,7 @@ def lazyConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def ConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -183,7 +207,7 @@ def ConnectionPool(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -197,7 +221,7 @@ def lazyConnectionPool(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def UnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -211,7 +235,7 @@ def UnixConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyUnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -225,7 +249,7 @@ def lazyUnixConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def UnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -242,7 +266,7 @@ def UnixConnectionPool(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyUnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -301,7 +325,7 @@ def makeShardedUnixConnection(
     return _shard(connections, paths, isLazy, ShardedUnixConnectionHandler)
 
 
-@shows_options(MoreOptions)
+@_constructor
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -318,7 +342,7 @@ def ShardedConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -335,7 +359,7 @@ def lazyShardedConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -352,7 +376,7 @@ def ShardedConnectionPool(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -369,7 +393,7 @@ def lazyShardedConnectionPool(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -386,7 +410,7 @@ def ShardedUnixConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -403,7 +427,7 @@ def lazyShardedUnixConnection(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -420,7 +444,7 @@ def ShardedUnixConnectionPool(
     )
 
 
-@shows_options(MoreOptions)
+@_constructor
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,

@@ -267,16 +267,18 @@ class Link(Lifecycle):
             transport.loseConnection()
         self.close_if_idle()
 
-    def drain_when_delivered(self, timeout: float, reason: Exception) -> None:
+    def drain_when_delivered(self, timeout: float | None, reason: Exception) -> None:
         """As :meth:`drain`, for a caller inside the delivery of replies: the close follows the end of the delivery.
 
-        :param timeout: seconds until the connection is aborted; above 0.
+        :param timeout: seconds until the connection is aborted; above 0. None: a command was just sent, and the
+            connection is closed after its reply, which its own time limit bounds.
         :param reason: the reason for closing.
         """
         self.enter(ConnectionEvent.DRAIN)
         self._drain_reason = reason
         self._stop_drain_timer()
-        self._abort_after(timeout, reason)
+        if timeout is not None:
+            self._abort_after(timeout, reason)
 
     def close_if_idle(self) -> None:
         """Close a connection that is being drained, if no request is in flight."""

@@ -17,6 +17,7 @@ from .keywords import (
     SentinelOptions,
     refuse_others,
     shows_options,
+    unknown_keyword,
 )
 from .retry_policy import RetryPolicy
 from .url import RedisURL
@@ -40,4 +41,5 @@ __all__ = [
     "option_table",
     "refuse_others",
     "shows_options",
+    "unknown_keyword",
 ]

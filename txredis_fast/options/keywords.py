@@ -10,7 +10,7 @@ This module must not know what an option is used for.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from .._checks import Credential, nearest
@@ -31,6 +31,7 @@ __all__ = [
     "SentinelOptions",
     "refuse_others",
     "shows_options",
+    "unknown_keyword",
 ]
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -141,21 +142,37 @@ def refuse_others(taker: str, keywords: Mapping[str, object], taken: type) -> No
     """
     for name in keywords:
         if name not in taken.__annotations__:
-            close = nearest(name, taken.__annotations__)
-            advice = f"; the nearest: {', '.join(close)}" if close else ""
-            raise TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")
+            raise unknown_keyword(taker, name, taken.__annotations__)
 
 
-def shows_options(taken: type) -> Callable[[F], F]:
-    """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults."""
+def unknown_keyword(taker: str, name: str, known: Collection[str]) -> TypeError:
+    """The error of a keyword that a function does not take: it names the nearest of those that it takes."""
+    close = nearest(name, known)
+    advice = f"; the nearest: {', '.join(close)}" if close else ""
+    return TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")
+
+
+def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> Callable[[F], F]:
+    """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults.
+
+    :param defaults: the function's own, where they differ from those of :class:`ConnectionOptions`.
+    """
+    own_defaults = defaults or {}
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
-        named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        # What stands for any further arguments is only there to refuse them in words.
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        named = [each for each in signature.parameters.values() if each.kind not in variable]
         own = {each.name for each in named}
         types = ConnectionOptions.__annotations__
         added = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=types[name])
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=own_defaults.get(name, each.default),
+                annotation=types[name],
+            )
             for name, each in OPTIONS.items()
             if name in taken.__annotations__ and name not in own
         ]
