@@ -11,11 +11,9 @@ More than 500 lines, because the sixteen signatures of txredisapi are written ou
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -31,7 +29,6 @@ from ..options import (
     RedisURL,
     refuse_others,
     shows_options,
-    unknown_keyword,
 )
 from ..sentinel import open_through_sentinels
 from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
@@ -67,27 +64,6 @@ __all__ = [
     "makeUnixConnection",
     "open_url",
 ]
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _constructor(function: F) -> F:
-    """Decorate a constructor: its keywords are judged by its own name and parameters, before it calls another one."""
-    shown_function = shows_options(MoreOptions)(function)
-    taken = [name for name in inspect.signature(shown_function).parameters if name != "more"]
-
-    @functools.wraps(shown_function)
-    def constructor(*args: Any, **options: Any) -> Any:
-        for name in options:
-            if name in taken or name == "ssl_context_factory":  # over a unix socket it is refused in other words
-                continue
-            if name == "poolsize":
-                raise TypeError(f"{function.__name__}() has one connection; {function.__name__}Pool() takes poolsize")
-            raise unknown_keyword(f"{function.__name__}()", name, taken)
-        return function(*args, **options)
-
-    return cast("F", constructor)
-
 
 # fmt: off
 # Several parameters per line, so that the signatures can be compared.
@@ -165,7 +141,7 @@ def _shard(
     return handler(connections) if isLazy else connect_shards(connections, names, handler)
 
 
-@_constructor
+@shows_options(MoreOptions)
 def Connection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -179,7 +155,7 @@ def Connection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyConnection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -193,7 +169,7 @@ def lazyConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def ConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -207,7 +183,7 @@ def ConnectionPool(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -221,7 +197,7 @@ def lazyConnectionPool(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def UnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -235,7 +211,7 @@ def UnixConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyUnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -249,7 +225,7 @@ def lazyUnixConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def UnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -266,7 +242,7 @@ def UnixConnectionPool(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyUnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -325,7 +301,7 @@ def makeShardedUnixConnection(
     return _shard(connections, paths, isLazy, ShardedUnixConnectionHandler)
 
 
-@_constructor
+@shows_options(MoreOptions)
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -342,7 +318,7 @@ def ShardedConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -359,7 +335,7 @@ def lazyShardedConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -376,7 +352,7 @@ def ShardedConnectionPool(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
@@ -393,7 +369,7 @@ def lazyShardedConnectionPool(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -410,7 +386,7 @@ def ShardedUnixConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -427,7 +403,7 @@ def lazyShardedUnixConnection(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
@@ -444,7 +420,7 @@ def ShardedUnixConnectionPool(
     )
 
 
-@_constructor
+@shows_options(MoreOptions)
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,

@@ -17,7 +17,6 @@ from .keywords import (
     SentinelOptions,
     refuse_others,
     shows_options,
-    unknown_keyword,
 )
 from .retry_policy import RetryPolicy
 from .url import RedisURL
@@ -41,5 +40,4 @@ __all__ = [
     "option_table",
     "refuse_others",
     "shows_options",
-    "unknown_keyword",
 ]

@@ -9,9 +9,10 @@ This module must not know what an option is used for.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from .._checks import Credential, nearest
 from ..transport import PEM
@@ -31,7 +32,6 @@ __all__ = [
     "SentinelOptions",
     "refuse_others",
     "shows_options",
-    "unknown_keyword",
 ]
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -142,18 +142,14 @@ def refuse_others(taker: str, keywords: Mapping[str, object], taken: type) -> No
     """
     for name in keywords:
         if name not in taken.__annotations__:
-            raise unknown_keyword(taker, name, taken.__annotations__)
-
-
-def unknown_keyword(taker: str, name: str, known: Collection[str]) -> TypeError:
-    """The error of a keyword that a function does not take: it names the nearest of those that it takes."""
-    close = nearest(name, known)
-    advice = f"; the nearest: {', '.join(close)}" if close else ""
-    return TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")
+            raise _unknown(taker, name, taken.__annotations__)
 
 
 def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> Callable[[F], F]:
     """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults.
+
+    A function refuses keywords that are no option by its own name, and names the nearest of its own parameters. Those
+    that are an option, and not its own, it refuses itself.
 
     :param defaults: the function's own, where they differ from those of :class:`ConnectionOptions`.
     """
@@ -177,6 +173,28 @@ def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> 
             if name in taken.__annotations__ and name not in own
         ]
         function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
-        return function
+        return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added)})
 
     return decorate
+
+
+def _with_own_names(function: F, names: Set[str]) -> F:
+    name = function.__name__
+
+    @functools.wraps(function)
+    def judged(*args: object, **keywords: object) -> object:
+        for each in keywords:
+            if each not in names:
+                if each == "poolsize" and name.endswith("Connection"):
+                    raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
+                if each not in OPTIONS:
+                    raise _unknown(f"{name}()", each, names)
+        return function(*args, **keywords)
+
+    return cast("F", judged)
+
+
+def _unknown(taker: str, name: str, known: Iterable[str]) -> TypeError:
+    close = nearest(name, known)
+    advice = f"; the nearest: {', '.join(close)}" if close else ""
+    return TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")
