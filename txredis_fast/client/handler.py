@@ -40,6 +40,7 @@ from ..commands._parts import (
     longest_wait,
     may_block,
     refusal,
+    unknown_keyword,
     unknown_name,
 )
 from ..connection import RedisProtocol
@@ -482,8 +483,8 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
             if kwargs:
                 return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
             return getattr(connection, name)(*args)  # type: ignore[no-any-return]
-        except Exception:
-            return fail()
+        except Exception as error:
+            return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
 
     return fast_path_of_pool(name, run_shared)
 
