@@ -388,6 +388,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         answered = super().quit()
         if link is not None and link.requests.sent > before:
             # The server executes nothing that follows QUIT, so that nothing may be sent behind it.
+            link.quit_sent = True
             link.drain_when_delivered(None, ConnectionError("the program has sent QUIT"))
         return answered
 
