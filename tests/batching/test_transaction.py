@@ -255,6 +255,10 @@ def test_a_refused_command_aborts_the_transaction_and_frees_the_connection():
     assert pool.written() == b""
 
 
+@pytest.mark.promise(
+    "A failure of a transaction is told once: the Deferreds of its commands may be dropped, and keep their failures",
+    about="Transactions, pipelines and batches",
+)
 def test_dropped_commands_are_not_logged_where_commit_tells_of_the_failure(logged_errors):
     pool = Pool()
     t = begun(pool)
