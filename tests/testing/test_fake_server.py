@@ -272,7 +272,7 @@ def test_a_reply_to_quit_leaves_before_the_connection_closes(server):
 
 
 def test_after_quit_the_next_command_says_that_it_was_not_sent_and_why_and_nothing_is_logged(server, told):
-    rc = server.result(redis.connect(poolsize=1))
+    rc = server.result(redis.connect("redis://left.internal:7001", poolsize=1))
     assert server.result(rc.quit()) == "OK"
     with pytest.raises(redis.NotSentError, match="the program has sent QUIT"):
         server.result(rc.get("k"))
@@ -280,7 +280,7 @@ def test_after_quit_the_next_command_says_that_it_was_not_sent_and_why_and_nothi
 
 
 def test_the_loss_of_a_connection_is_an_outage(server, told):
-    rc = server.result(redis.connect(poolsize=1))
+    rc = server.result(redis.connect("redis://lost.internal:7002", poolsize=1))
     server.cut()
     server.advance(0)
     assert [event["redis_event"] for event in told] == ["outage"]
