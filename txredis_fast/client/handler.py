@@ -450,11 +450,7 @@ class UnixConnectionHandler(ConnectionHandler):
     """The commands, over connections to a unix socket."""
 
     def __repr__(self) -> str:
-        return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
-
-
-def _socket_path(name: object) -> str:
-    return as_text(name)
+        return self._repr("Redis Unix Connection", lambda peer: as_text(peer.name))
 
 
 def _index(argument: Any) -> Any:
