@@ -106,7 +106,7 @@ from .traits import (
     is_read_only,
     longest_wait,
 )
-from .unknown import unknown_name
+from .unknown import unknown_keyword, unknown_name
 
 __all__ = [
     "BLOCKING",
@@ -196,6 +196,7 @@ __all__ = [
     "text_of",
     "time_arguments",
     "truth_values",
+    "unknown_keyword",
     "unknown_name",
     "waiting_time",
 ]
