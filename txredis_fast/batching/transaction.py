@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import call_from_finalizer
-from .._types import Arguments, Converter, Keys, Reply, Result
+from .._types import Arguments, Converter, Keys, Reply, Result, V
 from ..commands._parts import command_name, guarded_arguments, one_or_many
 from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseError, WatchError
 from ..inflight import limit_error
@@ -98,7 +98,7 @@ class _Connection(Protocol):
     def link(self) -> _Link: ...
 
 
-class Transaction(Scope):
+class Transaction(Scope[V]):
     """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
 
     After ``commit``, ``discard`` or ``unwatch``, the methods send commands as those of the handler.

@@ -6,13 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Text
+from ..._types import Argument, Key, Text, V
 from .._parts import CommandHost, SlowlogEntry, latency_histograms, memory_state, slowlog_entries
 
 __all__ = ["InspectionCommands"]
 
 
-class InspectionCommands(CommandHost):
+class InspectionCommands(CommandHost[V]):
     """Subcommands of OBJECT, MEMORY, SLOWLOG, COMMANDLOG and LATENCY."""
 
     __slots__ = ()
