@@ -35,6 +35,7 @@ from .data import (
     StringCommands,
     VectorSetCommands,
 )
+from .flagged import FlaggedReplies
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -47,6 +48,7 @@ __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 
 
 class Commands(
+    FlaggedReplies[V],
     StringCommands[V],
     KeyCommands[V],
     KeyExpiryCommands[V],
