@@ -99,7 +99,8 @@ class Pipeline(Scope[V]):
         #: Index of the first command after MULTI; None if no MULTI is open.
         self._multi_from: int | None = None
         self._open = True
-        self.results: list[Result] | None = None
+        #: A type checker is not to ask for None after each commit, or execution.
+        self.results: list[Result] | Any = None
 
     def _current_connection(self) -> Any:
         return self._connect()

@@ -133,7 +133,8 @@ class Transaction(Scope[V]):
         #: Whether DISCARD and UNWATCH are sent to clean the connection.
         self._cleaned = False
         self._queued: list[Queued] = []
-        self.results: list[Result] | None = None
+        #: A type checker is not to ask for None after each commit, or execution.
+        self.results: list[Result] | Any = None
 
     def _current_connection(self) -> Any:
         return self._connection
