@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import txredis_fast as redis
+from txredis_fast.commands import Commands
 
 ROOT = Path(__file__).parents[1]
 TYPED = ROOT / "tests" / "typed"
@@ -34,15 +35,15 @@ def test_classes_take_a_type_of_values_and_do_without():
     class Protocol(redis.RedisProtocol):
         pass
 
-    assert issubclass(Handler, redis.Commands)
+    assert issubclass(Handler, Commands)
     assert issubclass(Binary, redis.ConnectionHandler)
     assert Binary.get is redis.ConnectionHandler.get
-    assert issubclass(Protocol, redis.Commands)
+    assert issubclass(Protocol, Commands)
     assert redis.Transaction[str].__origin__ is redis.Transaction
 
 
 def test_overloads_of_flags_are_no_methods():
     """A command's function is that of its group, with its documentation; overloads exist for type checkers only."""
     for name in ("set", "zrange", "lpop"):
-        assert getattr(redis.Commands, name).__doc__
-        assert getattr(redis.Commands, name).__module__ != "txredis_fast.commands.flagged"
+        assert getattr(Commands, name).__doc__
+        assert getattr(Commands, name).__module__ != "txredis_fast.commands.flagged"

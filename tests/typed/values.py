@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 
 import txredis_fast as redis
 from txredis_fast import Connecting, ConnectionHandler, Pipeline, Transaction
+from txredis_fast.commands import Commands
 
 Default = str | bytes | int | float
 
@@ -164,7 +165,7 @@ def a_narrower_handler_is_one_of_a_wider_type(
 ) -> None:
     def any_values(rc: ConnectionHandler) -> None: ...
     def text_or_bytes(rc: ConnectionHandler[str | bytes]) -> None: ...
-    def any_commands(rc: redis.Commands) -> None: ...
+    def any_commands(rc: Commands) -> None: ...
 
     any_values(text)
     any_values(binary)

@@ -73,7 +73,7 @@ class CommonGroup(TypedDict, total=False):
     replyTimeout: float | None
 
 
-class InheritedGroup(ValuesGroup, CommonGroup, total=False):
+class InheritedOptions(ValuesGroup, CommonGroup, total=False):
     """Options that txredisapi's constructors and its factory name as parameters."""
 
 
@@ -129,7 +129,7 @@ class MoreFactoryOptions(AddedGroup, AttemptGroup, total=False):
     """Options that ``RedisFactory`` takes beside those it names; see :class:`ConnectionOptions`."""
 
 
-class FactoryOptions(InheritedGroup, MoreFactoryOptions, total=False):
+class FactoryOptions(InheritedOptions, MoreFactoryOptions, total=False):
     """Options that the factories of subscribers and of monitors take; see :class:`ConnectionOptions`."""
 
 
@@ -160,11 +160,11 @@ class AllOptions(ValuesGroup, AllOptionsOfAnyValues, total=False):
 # -- for overloads: what remains beside the parameters that decide the type of values, and the first three
 
 
-class _ConnectionGroup(CommonGroup, AttemptGroup, AddedGroup, total=False):
+class _AfterDbid(CommonGroup, AttemptGroup, AddedGroup, total=False):
     reconnect: bool
 
 
-class UnixConnectionOptions(_ConnectionGroup, TLSGroup, total=False):
+class UnixConnectionOptions(_AfterDbid, TLSGroup, total=False):
     """What ``UnixConnection`` takes after ``dbid``."""
 
 
