@@ -106,6 +106,9 @@ async def of_values(rc: ConnectionHandler[bytes]) -> None:
     assert_type(await rc.bzpopmin(["k"]), tuple[bytes, bytes, float] | None)
     assert_type(await rc.xrange("k"), list[tuple[str | bytes, dict[bytes, bytes]]])
     assert_type(await rc.incr("k"), int)
+    assert_type([key async for key in rc.scan_iter()], list[bytes])
+    assert_type([each async for each in rc.raw.hscan_iter("k")], list[tuple[bytes, bytes]])
+    assert_type(await rc.zscan_iter("k", noscores=True).next_page(), list[bytes])
     assert_type(await rc.expire("k", datetime.timedelta(seconds=1)), int)
 
 

@@ -16,6 +16,7 @@ from .._types import V
 from ..batching import Batch
 from ..commands import Commands
 from ..commands._parts import unknown_name
+from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout
 
 __all__ = ["CommandView"]
@@ -33,7 +34,7 @@ class Host(Protocol):
         """Send many commands in one write."""
 
 
-class CommandView(Commands[V]):
+class CommandView(Commands[V], ScanIterators[V], RegisteredScripts):
     """The commands of a handler, with options of ``execute_command``."""
 
     def __init__(self, host: Host, options: Mapping[str, Any]) -> None:
