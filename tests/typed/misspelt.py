@@ -19,6 +19,7 @@ async def commands_that_do_not_exist(rc: redis.ConnectionHandler, sentinel: redi
     (await redis.from_url("")).gett("k")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     (await redis.from_endpoint("")).gett("k")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     (await redis.connect()).gett("k")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    redis.lazyShardedConnection([]).gett("k")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
     sentinel.master_for("").gett("k")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 

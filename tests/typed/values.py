@@ -31,6 +31,14 @@ async def by_the_options_of_constructors() -> None:
     assert_type(await redis.UnixConnectionPool("/s", convertNumbers=False), redis.UnixConnectionHandler[str | bytes])
     assert_type(redis.lazyUnixConnection(charset=None), redis.UnixConnectionHandler[bytes])
     assert_type(redis.lazyUnixConnectionPool(), redis.UnixConnectionHandler)
+    shards = await redis.ShardedConnectionPool(["localhost"], charset=None, poolsize=2)
+    assert_type(shards, redis.ShardedConnectionHandler[bytes])
+    assert_type(await shards.zrange("k", withscores=True), list[tuple[bytes, float]])
+    assert_type(await redis.lazyShardedConnection(["localhost"]).raw.mget("a"), list[bytes | None])
+    assert_type(await redis.ShardedConnection(["localhost"]), redis.ShardedConnectionHandler)
+    assert_type(
+        redis.lazyShardedUnixConnection(["/s"], convertNumbers=False), redis.ShardedUnixConnectionHandler[str | bytes]
+    )
 
 
 async def by_the_options_of_from_url_and_from_endpoint(flag: bool) -> None:

@@ -7,7 +7,7 @@ with the handler when all connections are usable, and fails with :exc:`Connectio
 end before that. A wrong argument raises ``ValueError``.
 
 Overloads tell type checkers the type of values, where keyword arguments decide it. More than 500 lines, because the
-sixteen signatures of txredisapi are written out, and those of eight once more as overloads.
+sixteen signatures of txredisapi are written out, and once more as overloads.
 """
 
 from __future__ import annotations
@@ -447,13 +447,30 @@ def makeShardedUnixConnection(
     return _shard(connections, paths, isLazy, ShardedUnixConnectionHandler)
 
 
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ShardedConnectionHandler[bytes]]: ...
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ShardedConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedConnectionHandler]:
+) -> Deferred[ShardedConnectionHandler[Any]]:
     """Connect to several servers, with one connection to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -464,6 +481,23 @@ def ShardedConnection(
     )
 
 
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPConnectionOptions],
+) -> ShardedConnectionHandler[bytes]: ...
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPConnectionOptions],
+) -> ShardedConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -481,13 +515,30 @@ def lazyShardedConnection(
     )
 
 
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPPoolOptions],
+) -> Deferred[ShardedConnectionHandler[bytes]]: ...
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPPoolOptions],
+) -> Deferred[ShardedConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedConnectionHandler]:
+) -> Deferred[ShardedConnectionHandler[Any]]:
     """Connect to several servers, with ``poolsize`` connections to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -498,6 +549,23 @@ def ShardedConnectionPool(
     )
 
 
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPPoolOptions],
+) -> ShardedConnectionHandler[bytes]: ...
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPPoolOptions],
+) -> ShardedConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -515,13 +583,30 @@ def lazyShardedConnectionPool(
     )
 
 
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixConnectionOptions],
+) -> Deferred[ShardedUnixConnectionHandler[bytes]]: ...
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixConnectionOptions],
+) -> Deferred[ShardedUnixConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedUnixConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedUnixConnectionHandler]:
+) -> Deferred[ShardedUnixConnectionHandler[Any]]:
     """Connect to several servers over unix sockets, with one connection to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -532,6 +617,23 @@ def ShardedUnixConnection(
     )
 
 
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixConnectionOptions],
+) -> ShardedUnixConnectionHandler[bytes]: ...
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixConnectionOptions],
+) -> ShardedUnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedUnixConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -549,13 +651,30 @@ def lazyShardedUnixConnection(
     )
 
 
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixPoolOptions],
+) -> Deferred[ShardedUnixConnectionHandler[bytes]]: ...
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixPoolOptions],
+) -> Deferred[ShardedUnixConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedUnixConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedUnixConnectionHandler]:
+) -> Deferred[ShardedUnixConnectionHandler[Any]]:
     """Connect to several servers over unix sockets, with ``poolsize`` connections to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -566,6 +685,23 @@ def ShardedUnixConnectionPool(
     )
 
 
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixPoolOptions],
+) -> ShardedUnixConnectionHandler[bytes]: ...
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixPoolOptions],
+) -> ShardedUnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedUnixConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
