@@ -11,11 +11,14 @@ from testbed.documents import ROOT
 from txredis_fast.commands import Commands
 from txredis_fast.commands._parts import results as results_module
 from txredis_fast.commands.flagged import FlaggedReplies
+from txredis_fast.commands.modules import NAMESPACES
 
 #: All but the one that has overloads for type checkers and no commands.
 GROUPS = [group for group in Commands.__bases__ if group is not FlaggedReplies]
 
-COMMANDS = [name for name in dir(Commands) if not name.startswith("_") and name != "execute_command"]
+#: Names that are no commands.
+OTHERS = {"execute_command", *NAMESPACES}
+COMMANDS = [name for name in dir(Commands) if not name.startswith("_") and name not in OTHERS]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -36,6 +36,7 @@ from .data import (
     VectorSetCommands,
 )
 from .flagged import FlaggedReplies
+from .modules import ModuleNamespaces
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -78,6 +79,7 @@ class Commands(
     CatalogueCommands[V],
     ClusterCommands[V],
     SentinelCommands[V],
+    ModuleNamespaces[V],
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 

@@ -32,6 +32,7 @@ from ..commands.data import (
     VectorSetCommands,
 )
 from ..commands.flagged import FlaggedReplies
+from ..commands.modules import ModuleNamespaces
 from ..commands.sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -83,6 +84,7 @@ class ShardedCommands(
     FunctionCommands[V],
     PubSubCommands[V],
     InspectionCommands[V],
+    ModuleNamespaces[V],
     ScanIterators[V],
     RegisteredScripts,
 ):
@@ -325,9 +327,9 @@ WITHOUT_KEYS = frozenset(("keys", "randomkey", "scan", "wait", "waitaof")) | (
 )
 
 #: The names of the methods that send a command to the node of its keys.
-ShardedMethods = _public(*ShardedCommands.__bases__) - _public(ScanIterators, RegisteredScripts) - WITHOUT_KEYS | {
-    "get_type"
-}
+ShardedMethods = _public(*ShardedCommands.__bases__) - _public(
+    ModuleNamespaces, ScanIterators, RegisteredScripts
+) - WITHOUT_KEYS | {"get_type"}
 
 ShardedCommands.ShardedMethods = ShardedMethods
 for _name in WITHOUT_KEYS:
