@@ -72,7 +72,7 @@ async def main(reactor: Any) -> None:
             await sub.subscribe(CHANNEL)
             reading = Deferred.fromCoroutine(read(sub))
             keyboard = Keyboard(rc)
-            StandardIO(keyboard)
+            StandardIO(keyboard)  # pyright: ignore[reportArgumentType]  # pyright does not know zope.interface
             show(f"({NAME} is in {ROOM})")
             await keyboard.ended
             await sub.disconnect()

@@ -27,7 +27,7 @@ async def with_await():
 
     try:
         async with rc.transaction(watch=["example:counter"]) as t:
-            count = await t.get("example:counter")
+            count = int(await t.get("example:counter") or 0)
             await t.multi()
             t.set("example:counter", int(count) + 1)
             await rc.set("example:counter", 41)  # a concurrent write

@@ -118,10 +118,10 @@ async def main(reactor):
     # replyTimeout: a command fails if the server does not reply in time.
     rc = redis.connect(URL, lazy=True, poolsize=5, poolTimeout=0, replyTimeout=2)
     root = Resource()
-    root.putChild(b"text", TextService(rc))
+    root.putChild(b"text", TextService(rc))  # pyright: ignore[reportArgumentType]  # it does not know zope.interface
     older = Resource()
-    older.putChild(b"text", InlineCallbacksTextService(rc))
-    root.putChild(b"inline-callbacks", older)
+    older.putChild(b"text", InlineCallbacksTextService(rc))  # pyright: ignore[reportArgumentType]
+    root.putChild(b"inline-callbacks", older)  # pyright: ignore[reportArgumentType]
     port = await endpoints.TCP4ServerEndpoint(reactor, PORT, interface="127.0.0.1").listen(Site(root))
     print(f"listening on http://127.0.0.1:{port.getHost().port}/text/", flush=True)
     await Deferred()  # until Ctrl-C

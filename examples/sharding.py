@@ -22,7 +22,7 @@ async def with_await():
 
     # mget() sends MGET to each server with the keys that belong to it, and returns the values in the order of KEYS.
     values = await rc.mget(KEYS)
-    print("sum:", sum(values))
+    print("sum:", sum(int(value or 0) for value in values))
 
     # Keys with the same hash tag (in braces) are on the same server.
     await rc.set("example{user:1}:cart", "book")
@@ -47,7 +47,7 @@ def with_inline_callbacks():
         yield rc.set(key, number)
 
     values = yield rc.mget(KEYS)
-    print("sum:", sum(values))
+    print("sum:", sum(int(value or 0) for value in values))
 
     yield rc.set("example{user:1}:cart", "book")
     yield rc.rename("example{user:1}:cart", "example{user:1}:order")

@@ -10,6 +10,7 @@ import sys
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.protocol import connectionDone
 from twisted.internet.task import react
 
 import txredis_fast as redis
@@ -26,8 +27,8 @@ class Printer(redis.SubscriberProtocol):
         matched = f" (matches {pattern})" if pattern else ""
         print(f"{self.style}: {channel}{matched}: {message}", flush=True)
 
-    def connectionLost(self, reason):
-        super().connectionLost(reason)
+    def connectionLost(self, why=connectionDone):
+        super().connectionLost(why)
         print(f"{self.style}: connection lost", flush=True)
 
 

@@ -46,7 +46,7 @@ LAYERS = [
 
 #: The same inside of a room that has rooms of its own.
 COMMAND_LAYERS = [
-    *("__init__", "modules", "control", "newer", "streams", "sorted_sets", "data"),
+    *("__init__", "flagged", "modules", "control", "newer", "streams", "sorted_sets", "data"),
     *("_parts", "module_table", "table"),
 ]
 

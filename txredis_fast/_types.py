@@ -6,7 +6,12 @@ This module holds aliases only: no code, and nothing else of the package.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+else:
+    from typing import TypeVar
 
 __all__ = [
     "Aggregate",
@@ -26,6 +31,7 @@ __all__ = [
     "ScoredMembers",
     "Seconds",
     "Text",
+    "V",
     "Value",
     "Weights",
 ]
@@ -70,6 +76,14 @@ Text: TypeAlias = str | bytes
 Value: TypeAlias = str | bytes | int | float
 """A stored value as it comes back: ``int`` or ``float`` where it looks like one and numbers are converted,
 ``bytes`` where the charset is ``None`` or does not fit, else ``str``."""
+
+if TYPE_CHECKING:
+    V = TypeVar("V", default=Value, covariant=True)
+else:
+    V = TypeVar("V", covariant=True)
+"""The type of the stored values that a handler's commands fire with, as its options ``charset`` and ``convertNumbers``
+make them: ``ConnectionHandler[bytes]``, for one. Without brackets it is :data:`Value`. A handler of a
+narrower type is one of a wider type, too."""
 
 ScoredMembers: TypeAlias = list[tuple[Value, float]]
 """Members of a sorted set with their scores, in the order of the reply."""

@@ -60,7 +60,7 @@ def makeService(options: Mapping[str, Any]) -> service.MultiService:
 
     services = service.MultiService()
     store = redis.RedisService(options["redis"], poolTimeout=2, replyTimeout=5)
-    store.setServiceParent(services)  # type: ignore[no-untyped-call]
+    store.setServiceParent(services)
     endpoint = endpoints.serverFromString(reactor, options["listen"])
     internet.StreamServerEndpointService(endpoint, Site(Visits(store))).setServiceParent(services)
     return services

@@ -6,7 +6,8 @@ begins with ``lazy`` returns the handler at once, and connects in the background
 with the handler when all connections are usable, and fails with :exc:`ConnectionFailedError` if the attempts to connect
 end before that. A wrong argument raises ``ValueError``.
 
-More than 500 lines, because the sixteen signatures of txredisapi are written out.
+Overloads tell type checkers the type of values, where keyword arguments decide it. More than 500 lines, because the
+sixteen signatures of txredisapi are written out, and once more as overloads.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ from ..transport import endpoint_from, place_of, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ..options import (
+        AllOptionsOfAnyValues,
+        EndpointOptionsOfAnyValues,
+        TCPConnectionOptions,
+        TCPPoolOptions,
+        UnixConnectionOptions,
+        UnixPoolOptions,
+    )
 
 
 __all__ = [
@@ -141,13 +151,30 @@ def _shard(
     return handler(connections) if isLazy else connect_shards(connections, names, handler)
 
 
+@overload
+def Connection(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ConnectionHandler[bytes]]: ...
+@overload
+def Connection(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def Connection(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ConnectionHandler]: ...
 @shows_options(MoreOptions)
 def Connection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ConnectionHandler]:
+) -> Deferred[ConnectionHandler[Any]]:
     """Connect to a server with one connection; fires with the handler when it is usable."""
     return makeConnection(  # type: ignore[no-any-return]
         host, port, dbid, 1, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
@@ -155,6 +182,23 @@ def Connection(
     )
 
 
+@overload
+def lazyConnection(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPConnectionOptions],
+) -> ConnectionHandler[bytes]: ...
+@overload
+def lazyConnection(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPConnectionOptions],
+) -> ConnectionHandler[str | bytes]: ...
+@overload
+def lazyConnection(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyConnection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
@@ -169,13 +213,30 @@ def lazyConnection(
     )
 
 
+@overload
+def ConnectionPool(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPPoolOptions],
+) -> Deferred[ConnectionHandler[bytes]]: ...
+@overload
+def ConnectionPool(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPPoolOptions],
+) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def ConnectionPool(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ConnectionHandler]:
+) -> Deferred[ConnectionHandler[Any]]:
     """Connect to a server with ``poolsize`` connections; fires with the handler when all are usable."""
     return makeConnection(  # type: ignore[no-any-return]
         host, port, dbid, poolsize, reconnect, False, charset, password, ssl_context_factory, connectTimeout,
@@ -183,6 +244,23 @@ def ConnectionPool(
     )
 
 
+@overload
+def lazyConnectionPool(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPPoolOptions],
+) -> ConnectionHandler[bytes]: ...
+@overload
+def lazyConnectionPool(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPPoolOptions],
+) -> ConnectionHandler[str | bytes]: ...
+@overload
+def lazyConnectionPool(
+    host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -197,13 +275,30 @@ def lazyConnectionPool(
     )
 
 
+@overload
+def UnixConnection(
+    path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixConnectionOptions],
+) -> Deferred[UnixConnectionHandler[bytes]]: ...
+@overload
+def UnixConnection(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixConnectionOptions],
+) -> Deferred[UnixConnectionHandler[str | bytes]]: ...
+@overload
+def UnixConnection(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[UnixConnectionHandler]: ...
 @shows_options(MoreOptions)
 def UnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[UnixConnectionHandler]:
+) -> Deferred[UnixConnectionHandler[Any]]:
     """Connect to a server over a unix socket with one connection; fires with the handler when it is usable."""
     return makeUnixConnection(  # type: ignore[no-any-return]
         path, dbid, 1, reconnect, False, charset, password, connectTimeout, replyTimeout,
@@ -211,6 +306,23 @@ def UnixConnection(
     )
 
 
+@overload
+def lazyUnixConnection(
+    path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixConnectionOptions],
+) -> UnixConnectionHandler[bytes]: ...
+@overload
+def lazyUnixConnection(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixConnectionOptions],
+) -> UnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyUnixConnection(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> UnixConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyUnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
@@ -225,13 +337,30 @@ def lazyUnixConnection(
     )
 
 
+@overload
+def UnixConnectionPool(
+    path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixPoolOptions],
+) -> Deferred[UnixConnectionHandler[bytes]]: ...
+@overload
+def UnixConnectionPool(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixPoolOptions],
+) -> Deferred[UnixConnectionHandler[str | bytes]]: ...
+@overload
+def UnixConnectionPool(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[UnixConnectionHandler]: ...
 @shows_options(MoreOptions)
 def UnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[UnixConnectionHandler]:
+) -> Deferred[UnixConnectionHandler[Any]]:
     """Connect to a server over a unix socket with ``poolsize`` connections.
 
     Fires with the handler when all are usable.
@@ -242,6 +371,23 @@ def UnixConnectionPool(
     )
 
 
+@overload
+def lazyUnixConnectionPool(
+    path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixPoolOptions],
+) -> UnixConnectionHandler[bytes]: ...
+@overload
+def lazyUnixConnectionPool(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixPoolOptions],
+) -> UnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyUnixConnectionPool(
+    path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> UnixConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyUnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -301,13 +447,30 @@ def makeShardedUnixConnection(
     return _shard(connections, paths, isLazy, ShardedUnixConnectionHandler)
 
 
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ShardedConnectionHandler[bytes]]: ...
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ShardedConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedConnectionHandler]:
+) -> Deferred[ShardedConnectionHandler[Any]]:
     """Connect to several servers, with one connection to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -318,6 +481,23 @@ def ShardedConnection(
     )
 
 
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPConnectionOptions],
+) -> ShardedConnectionHandler[bytes]: ...
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPConnectionOptions],
+) -> ShardedConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -335,13 +515,30 @@ def lazyShardedConnection(
     )
 
 
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPPoolOptions],
+) -> Deferred[ShardedConnectionHandler[bytes]]: ...
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPPoolOptions],
+) -> Deferred[ShardedConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedConnectionHandler]:
+) -> Deferred[ShardedConnectionHandler[Any]]:
     """Connect to several servers, with ``poolsize`` connections to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -352,6 +549,23 @@ def ShardedConnectionPool(
     )
 
 
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[TCPPoolOptions],
+) -> ShardedConnectionHandler[bytes]: ...
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[TCPPoolOptions],
+) -> ShardedConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None, ssl_context_factory: object = False,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -369,13 +583,30 @@ def lazyShardedConnectionPool(
     )
 
 
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixConnectionOptions],
+) -> Deferred[ShardedUnixConnectionHandler[bytes]]: ...
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixConnectionOptions],
+) -> Deferred[ShardedUnixConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedUnixConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedUnixConnectionHandler]:
+) -> Deferred[ShardedUnixConnectionHandler[Any]]:
     """Connect to several servers over unix sockets, with one connection to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -386,6 +617,23 @@ def ShardedUnixConnection(
     )
 
 
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixConnectionOptions],
+) -> ShardedUnixConnectionHandler[bytes]: ...
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixConnectionOptions],
+) -> ShardedUnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedUnixConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -403,13 +651,30 @@ def lazyShardedUnixConnection(
     )
 
 
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixPoolOptions],
+) -> Deferred[ShardedUnixConnectionHandler[bytes]]: ...
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixPoolOptions],
+) -> Deferred[ShardedUnixConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> Deferred[ShardedUnixConnectionHandler]: ...
 @shows_options(MoreOptions)
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
     charset: str | None = "utf-8", password: Credential | None = None,
     connectTimeout: float | None = None, replyTimeout: float | None = None,
     convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
-) -> Deferred[ShardedUnixConnectionHandler]:
+) -> Deferred[ShardedUnixConnectionHandler[Any]]:
     """Connect to several servers over unix sockets, with ``poolsize`` connections to each; keys are sharded among them.
 
     Fires with the handler when all connections are usable.
@@ -420,6 +685,23 @@ def ShardedUnixConnectionPool(
     )
 
 
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
+    **more: Unpack[UnixPoolOptions],
+) -> ShardedUnixConnectionHandler[bytes]: ...
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    **more: Unpack[UnixPoolOptions],
+) -> ShardedUnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
+    charset: str | None = "utf-8", password: Credential | None = None,
+    connectTimeout: float | None = None, replyTimeout: float | None = None,
+    convertNumbers: ConvertNumbers = True, username: Credential | None = None, **more: Unpack[MoreOptions],
+) -> ShardedUnixConnectionHandler: ...
 @shows_options(MoreOptions)
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -439,20 +721,36 @@ def lazyShardedUnixConnectionPool(
 
 @overload
 def from_endpoint(
-    endpoint: object, *, isLazy: Literal[False] = False, **options: Unpack[EndpointOptions]
-) -> Deferred[ConnectionHandler]: ...
-
-
+    endpoint: object, *, isLazy: Literal[False] = False, charset: None, convertNumbers: ConvertNumbers = ...,
+    **options: Unpack[EndpointOptionsOfAnyValues],
+) -> Deferred[ConnectionHandler[bytes]]: ...
 @overload
 def from_endpoint(
-    endpoint: object, *, isLazy: Literal[True], **options: Unpack[EndpointOptions]
-) -> ConnectionHandler: ...
-
-
+    endpoint: object, *, isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
+    **options: Unpack[EndpointOptionsOfAnyValues],
+) -> Deferred[ConnectionHandler[str | bytes]]: ...
 @overload
-def from_endpoint(endpoint: object, *, isLazy: bool, **options: Unpack[EndpointOptions]) -> Any: ...
-
-
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[False] = False, **options: Unpack[EndpointOptions],
+) -> Deferred[ConnectionHandler]: ...
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[True], charset: None, convertNumbers: ConvertNumbers = ...,
+    **options: Unpack[EndpointOptionsOfAnyValues],
+) -> ConnectionHandler[bytes]: ...
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
+    **options: Unpack[EndpointOptionsOfAnyValues],
+) -> ConnectionHandler[str | bytes]: ...
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[True], **options: Unpack[EndpointOptions],
+) -> ConnectionHandler: ...
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: bool, **options: Unpack[EndpointOptions],
+) -> Any: ...
 @shows_options(EndpointOptions)
 def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[EndpointOptions]) -> Any:
     """Connect to a server over a Twisted endpoint.
@@ -486,24 +784,43 @@ def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[E
 
 @overload
 def from_url(
-    url: str, *, isLazy: Literal[False] = False, sentinel_options: Mapping[str, Any] | None = None,
-    **options: Unpack[AllOptions],
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[False] = False, charset: None, convertNumbers: ConvertNumbers = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> Deferred[ConnectionHandler[bytes]]: ...
+@overload
+def from_url(
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def from_url(
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[False] = False, **options: Unpack[AllOptions],
 ) -> Deferred[ConnectionHandler]: ...
-
-
 @overload
 def from_url(
-    url: str, *, isLazy: Literal[True], sentinel_options: Mapping[str, Any] | None = None,
-    **options: Unpack[AllOptions],
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[True], charset: None, convertNumbers: ConvertNumbers = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[bytes]: ...
+@overload
+def from_url(
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[str | bytes]: ...
+@overload
+def from_url(
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[True], **options: Unpack[AllOptions],
 ) -> ConnectionHandler: ...
-
-
 @overload
 def from_url(
-    url: str, *, isLazy: bool, sentinel_options: Mapping[str, Any] | None = None, **options: Unpack[AllOptions],
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: bool, **options: Unpack[AllOptions],
 ) -> Any: ...
-
-
 @shows_options(AllOptions)
 def from_url(
     url: str, *, isLazy: bool = False, sentinel_options: Mapping[str, Any] | None = None,

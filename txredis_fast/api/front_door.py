@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from .._checks import check_host, check_port, check_truth
 from .._reactor import current_reactor
 from .._tunables import CONNECT_TIMEOUT_SECONDS
+from .._types import V
 from ..client import ConnectionHandler, Opening
 from ..exceptions import ConnectionFailedError
 from ..options import AllOptions, ConnectionOptions, RedisURL, refuse_others, shows_options
@@ -30,6 +31,8 @@ from .constructors import open_url
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ..options import AllOptionsOfAnyValues, ConvertNumbers
 
 __all__ = ["DEFAULTS", "Connecting", "address_of", "connect"]
 
@@ -44,7 +47,7 @@ LOCAL = "redis://localhost:6379"
 _PREFIXES = ("Redis error: ", "could not connect: ")
 
 
-class Connecting(Opening[ConnectionHandler]):
+class Connecting(Opening[ConnectionHandler[V]]):
     """Fires with the handler when the first connection is up; also a context manager, which closes the handler.
 
     It fails with :exc:`ConnectionFailedError`: the server, and the reason.
@@ -53,24 +56,80 @@ class Connecting(Opening[ConnectionHandler]):
 
 @overload
 def connect(
-    url: str | None = None,
+    url: str | None = ...,
     *,
-    host: str | None = None,
-    port: int | None = None,
-    lazy: Literal[False] = False,
-    sentinel_options: Mapping[str, Any] | None = None,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[False] = ...,
+    charset: None,
+    convertNumbers: ConvertNumbers = ...,
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> Connecting[bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[False] = ...,
+    charset: str = ...,
+    convertNumbers: Literal[False] = ...,
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> Connecting[str | bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[False] = ...,
+    sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptions],
 ) -> Connecting: ...
 
 
 @overload
 def connect(
-    url: str | None = None,
+    url: str | None = ...,
     *,
-    host: str | None = None,
-    port: int | None = None,
+    host: str | None = ...,
+    port: int | None = ...,
     lazy: Literal[True],
-    sentinel_options: Mapping[str, Any] | None = None,
+    charset: None,
+    convertNumbers: ConvertNumbers = ...,
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[True],
+    charset: str = ...,
+    convertNumbers: Literal[False] = ...,
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[str | bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[True],
+    sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptions],
 ) -> ConnectionHandler: ...
 

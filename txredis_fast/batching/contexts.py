@@ -6,12 +6,12 @@ This module must not know of connections.
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from twisted.internet.defer import Deferred
 
 from .._reactor import call_from_finalizer
-from .._types import Keys
+from .._types import Keys, V
 from .pipeline import Pipeline
 from .transaction import Transaction
 
@@ -25,7 +25,7 @@ class _Handler(Protocol):
     def watch(self, keys: Keys, /) -> Deferred[Any]: ...
 
 
-class TransactionContext:
+class TransactionContext(Generic[V]):
     """Commits the queued commands at the end of its block; an exception discards them."""
 
     def __init__(self, handler: _Handler, watch: Keys | None) -> None:
@@ -33,7 +33,7 @@ class TransactionContext:
         self._watch = watch
         self._transaction: Any = None
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Transaction[V]:
         begun = self._handler.multi() if self._watch is None else self._handler.watch(self._watch)
         try:
             await begun.addCallback(self._begun)
@@ -43,9 +43,9 @@ class TransactionContext:
             else:
                 self._end_unused(begun)
             raise
-        return self._transaction
+        return self._transaction  # type: ignore[no-any-return]
 
-    def _begun(self, transaction: Transaction) -> None:
+    def _begun(self, transaction: Transaction[V]) -> None:
         self._transaction = transaction
 
     def _end_unused(self, begun: Deferred[Any]) -> None:
@@ -54,7 +54,7 @@ class TransactionContext:
             self._transaction.abandon()
             return
 
-        def end(transaction: Transaction | None) -> None:
+        def end(transaction: Transaction[V] | None) -> None:
             opened = self._transaction if transaction is None else transaction
             if opened is not None:  # else opening it has failed, and the caller has the error
                 opened.abandon()
@@ -81,13 +81,13 @@ class TransactionContext:
             raise
 
 
-class PipelineContext:
+class PipelineContext(Generic[V]):
     """Executes the collected commands at the end of its block; after an exception, sends nothing."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline[V]) -> None:
         self._pipeline = pipeline
 
-    async def __aenter__(self) -> Any:
+    async def __aenter__(self) -> Pipeline[V]:
         return self._pipeline
 
     async def __aexit__(
@@ -99,7 +99,7 @@ class PipelineContext:
             await self._pipeline.execute_pipeline()
 
 
-def _abandon(begun: Transaction | Pipeline, error: BaseException) -> None:
+def _abandon(begun: Transaction[Any] | Pipeline[Any], error: BaseException) -> None:
     if isinstance(error, GeneratorExit):  # the coroutine is being finalized, in any thread
         call_from_finalizer(begun.abandon)
     else:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, FirstError, fail
 from twisted.python.failure import Failure
 
 from .._tunables import LONG_PIPELINE_MIN_COMMANDS, PIPELINE_PART_COMMANDS
-from .._types import Arguments, Converter, Keys, Reply, Result
+from .._types import Arguments, Converter, Keys, Reply, Result, V
 from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
 from ..inflight import Command, add_command, answer_each, fail_each, fast_path_of_pipeline, first_error, limit_error
 from ..transport import in_turns
@@ -67,7 +67,7 @@ def _without(error: Exception, *names: str) -> dict[str, Any]:
     return {name: value for name, value in vars(error).items() if name not in names}
 
 
-class Pipeline(Scope):
+class Pipeline(Scope[V]):
     """A pipeline, made by ``rc.pipeline()`` or ``rc.pipelined()``. Has every command.
 
     Each command returns a Deferred that fires when the pipeline is executed. After that, the methods send commands
@@ -99,7 +99,8 @@ class Pipeline(Scope):
         #: Index of the first command after MULTI; None if no MULTI is open.
         self._multi_from: int | None = None
         self._open = True
-        self.results: list[Result] | None = None
+        #: A type checker is not to ask for None after each commit, or execution.
+        self.results: list[Result] | Any = None
 
     def _current_connection(self) -> Any:
         return self._connect()

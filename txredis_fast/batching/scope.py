@@ -6,19 +6,19 @@ This module must not know what a scope does with its commands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import ITransport
 
-from .._types import Keys, Result
+from .._types import Keys, Result, V
 from ..commands import Commands
 from ..commands._parts import unknown_name
 from ..exceptions import NotSentError
 
 __all__ = ["Outside", "Scope", "bind_scope_class"]
 
-_S = TypeVar("_S", bound="Scope")
+_S = TypeVar("_S", bound="Scope[Any]")
 
 _BOUND: dict[tuple[type, type], type[Any]] = {}
 
@@ -40,7 +40,7 @@ class Outside(Protocol):
         """Begin another pipeline."""
 
 
-class Scope(Commands):
+class Scope(Commands[V]):
     """All commands, over its own ``execute_command``; every other attribute is read from its connection."""
 
     _eval_by_hash = False
@@ -66,19 +66,21 @@ class Scope(Commands):
         """The connection of this scope."""
         raise NotImplementedError
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            connection = self._current_connection()
-        except NotSentError as error:
-            raise unknown_name(self, name) from error
-        try:
-            return getattr(connection, name)
-        except AttributeError as error:
-            if error.name != name or error.obj is not connection:  # raised inside a property
-                raise
-        raise unknown_name(self, name)
+    if not TYPE_CHECKING:  # type checkers report an unknown name themselves
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            try:
+                connection = self._current_connection()
+            except NotSentError as error:
+                raise unknown_name(self, name) from error
+            try:
+                return getattr(connection, name)
+            except AttributeError as error:
+                if error.name != name or error.obj is not connection:  # raised inside a property
+                    raise
+            raise unknown_name(self, name)
 
     @property
     def connected(self) -> Any:

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import call_from_finalizer
-from .._types import Arguments, Converter, Keys, Reply, Result
+from .._types import Arguments, Converter, Keys, Reply, Result, V
 from ..commands._parts import command_name, guarded_arguments, one_or_many
 from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseError, WatchError
 from ..inflight import keep_out_of_log, limit_error
@@ -98,7 +98,7 @@ class _Connection(Protocol):
     def link(self) -> _Link: ...
 
 
-class Transaction(Scope):
+class Transaction(Scope[V]):
     """A transaction, made by ``rc.multi()``, ``rc.watch()`` or ``rc.transaction()``. Has every command.
 
     After ``commit``, ``discard`` or ``unwatch``, the methods send commands as those of the handler.
@@ -136,7 +136,8 @@ class Transaction(Scope):
         #: The errors of commands that are not queued, by their id; and the Deferreds of those that were never sent.
         self._errors: dict[int, BaseException] = {}
         self._unsent: list[Deferred[Result]] = []
-        self.results: list[Result] | None = None
+        #: A type checker is not to ask for None after each commit, or execution.
+        self.results: list[Result] | Any = None
 
     def _current_connection(self) -> Any:
         return self._connection

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 
-from .._types import Result
+from .._types import Result, V
 from ..commands import Commands
 from ..commands._parts import one_or_many, unknown_keyword
 from ..connection import RedisProtocol
@@ -75,7 +75,7 @@ def unless_overridden(method: _Method) -> _Method:
     return choose  # type: ignore[return-value]
 
 
-class HandlerHelpers(ScanIterators, RegisteredScripts):
+class HandlerHelpers(ScanIterators[V], RegisteredScripts):
     """The methods of a handler that are no commands, but made of them."""
 
     if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import as_text, check_credential
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS, PLAIN_NAMES_KEPT
-from .._types import Argument, Keys, Text
+from .._types import Argument, Keys, Text, V
 from ..batching import (
     Batch,
     Command,
@@ -71,7 +71,7 @@ _plain_names: set[str] = set()
 
 
 @with_namespaces
-class ConnectionHandler(Commands, HandlerHelpers):
+class ConnectionHandler(Commands[V], HandlerHelpers[V]):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
     def __init__(self, factory: Pool) -> None:
@@ -159,12 +159,12 @@ class ConnectionHandler(Commands, HandlerHelpers):
         return sent.addErrback(recovery.errback) if isinstance(recovery, Recovery) else sent
 
     @property
-    def raw(self) -> CommandView:
+    def raw(self) -> CommandView[bytes]:
         """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
         return CommandView(self, {"raw": True})
 
     @property
-    def retrying(self) -> CommandView:
+    def retrying(self) -> CommandView[V]:
         """The same commands, marked as safe to execute twice: ``yield rc.retrying.set("k", 1)``.
 
         They are sent again after a lost connection, by the policy of the option ``retry`` or, without it,
@@ -172,7 +172,7 @@ class ConnectionHandler(Commands, HandlerHelpers):
         """
         return CommandView(self, {"retry": True})
 
-    def withTimeout(self, seconds: float) -> CommandView:
+    def withTimeout(self, seconds: float) -> CommandView[V]:
         """The same commands, each with a time limit: ``yield rc.withTimeout(2).get("key")``.
 
         :param seconds: from the call to the reply, above 0. A command that has no connection by then fails with
@@ -235,7 +235,7 @@ class ConnectionHandler(Commands, HandlerHelpers):
 
     # -- transactions and pipelines
 
-    def multi(self, keys: Keys | None = None) -> Deferred[Any]:
+    def multi(self, keys: Keys | None = None) -> Deferred[Transaction[V]]:
         """Begin a transaction on a connection of its own.
 
         :param keys: keys to watch before MULTI: a key, or an iterable of keys.
@@ -243,7 +243,7 @@ class ConnectionHandler(Commands, HandlerHelpers):
         """
         return self._begin(keys, True)
 
-    def watch(self, keys: Keys) -> Deferred[Any]:
+    def watch(self, keys: Keys) -> Deferred[Transaction[V]]:
         """Begin a transaction by watching keys.
 
         :param keys: a key, or an iterable of keys.
@@ -273,7 +273,7 @@ class ConnectionHandler(Commands, HandlerHelpers):
             self._factory.connectionQueue.put(connection)
             raise
 
-    def transaction(self, watch: Keys | None = None) -> TransactionContext:
+    def transaction(self, watch: Keys | None = None) -> TransactionContext[V]:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
 
         :param watch: keys to watch; then ``await t.multi()`` begins to queue. None: MULTI is open at once.
@@ -283,7 +283,9 @@ class ConnectionHandler(Commands, HandlerHelpers):
         """
         return TransactionContext(self, None if watch is None else keys_as_given(watch))
 
-    def transact(self, function: Callable[[Any], Any], *watched: Keys, retries: int = 16) -> Deferred[list[Any]]:
+    def transact(
+        self, function: Callable[[Transaction[V]], Any], *watched: Keys, retries: int = 16
+    ) -> Deferred[list[Any]]:
         """Run a transaction; run it again from its beginning if a watched key has changed before EXEC.
 
         Each repeat waits for a random time: up to 2, 4, 8 ... 256 times as long as the last run took, and 10 seconds at
@@ -301,14 +303,14 @@ class ConnectionHandler(Commands, HandlerHelpers):
             return fail()
         return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
-    def pipeline(self) -> Deferred[Any]:
+    def pipeline(self) -> Deferred[Pipeline[V]]:
         """Collect commands and send them at once.
 
         :returns: fires with a :class:`Pipeline`; see its ``execute_pipeline``.
         """
         return succeed(self._make_pipeline())
 
-    def pipelined(self) -> PipelineContext:
+    def pipelined(self) -> PipelineContext[V]:
         """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
 
         Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. After an exception
@@ -338,7 +340,7 @@ class ConnectionHandler(Commands, HandlerHelpers):
         sent = self._send_batch(listed, False, timeout)
         return sent.addCallback(check_replies) if raise_on_error else sent
 
-    def _make_pipeline(self) -> Pipeline:
+    def _make_pipeline(self) -> Pipeline[V]:
         cls = bind_scope_class(Pipeline, self._factory.protocol)
         return cls(self._connection_now, self._send_batch, self)
 
@@ -419,21 +421,22 @@ class ConnectionHandler(Commands, HandlerHelpers):
             self._factory.why_not_connected,
         )
 
-    # For the methods that a program's protocol adds.
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # also before __init__, as copy.copy() looks them up
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        if not has_method(self._factory, name):
-            protocol = self._factory.protocol
-            raise unknown_name(self, name, *([protocol] if isinstance(protocol, type) else ()))
-        method = getattr(self._factory.protocol, name, None)
-        run = self._run_blocking if getattr(method, "_blocking", False) else self._run_shared
+    if not TYPE_CHECKING:  # type checkers report an unknown name themselves
+        # For the methods that a program's protocol adds.
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):  # also before __init__, as copy.copy() looks them up
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            if not has_method(self._factory, name):
+                protocol = self._factory.protocol
+                raise unknown_name(self, name, *([protocol] if isinstance(protocol, type) else ()))
+            method = getattr(self._factory.protocol, name, None)
+            run = self._run_blocking if getattr(method, "_blocking", False) else self._run_shared
 
-        def command(*args: Any, **kwargs: Any) -> Deferred[Any]:
-            return run(name, args, kwargs)
+            def command(*args: Any, **kwargs: Any) -> Deferred[Any]:
+                return run(name, args, kwargs)
 
-        command.__name__ = name
-        return command
+            command.__name__ = name
+            return command
 
     def __repr__(self) -> str:
         return self._repr("Redis Connection", lambda peer: f"{peer.host}:{peer.port}")
@@ -446,7 +449,7 @@ class ConnectionHandler(Commands, HandlerHelpers):
         return "<Redis Connection: Not connected>"
 
 
-class UnixConnectionHandler(ConnectionHandler):
+class UnixConnectionHandler(ConnectionHandler[V]):
     """The commands, over connections to a unix socket."""
 
     def __repr__(self) -> str:

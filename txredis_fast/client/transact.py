@@ -23,7 +23,7 @@ __all__ = ["run_transaction"]
 
 
 async def run_transaction(
-    handler: ConnectionHandler, function: Callable[[Any], object], watched: Sequence[Any], retries: int
+    handler: ConnectionHandler[Any], function: Callable[[Any], object], watched: Sequence[Any], retries: int
 ) -> list[Any]:
     """Run a transaction; parameters, result and errors as of :meth:`.ConnectionHandler.transact`."""
     for attempt in range(retries + 1):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from .._types import V
 from ..batching import Batch
 from ..commands import Commands
 from ..commands._parts import unknown_name
@@ -36,7 +37,7 @@ class Host(Protocol):
         """Send many commands in one write."""
 
 
-class CommandView(Commands, ScanIterators, RegisteredScripts):
+class CommandView(Commands[V], ScanIterators[V], RegisteredScripts):
     """The commands of a handler, with options of ``execute_command``."""
 
     def __init__(self, host: Host, options: Mapping[str, Any]) -> None:
@@ -55,16 +56,16 @@ class CommandView(Commands, ScanIterators, RegisteredScripts):
         return self._host.batch(commands, raise_on_error=raise_on_error, timeout=self._options.get("timeout"))
 
     @property
-    def raw(self) -> CommandView:
+    def raw(self) -> CommandView[bytes]:
         """As the handler's."""
         return CommandView(self._host, {**self._options, "raw": True})
 
     @property
-    def retrying(self) -> CommandView:
+    def retrying(self) -> CommandView[V]:
         """As the handler's."""
         return CommandView(self._host, {**self._options, "retry": True})
 
-    def withTimeout(self, seconds: float) -> CommandView:
+    def withTimeout(self, seconds: float) -> CommandView[V]:
         """As the handler's."""
         return CommandView(self._host, {**self._options, "timeout": check_timeout(seconds)})
 

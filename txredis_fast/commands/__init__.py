@@ -6,6 +6,7 @@ host's ``execute_command``. This room neither sends commands nor waits for repli
 
 from __future__ import annotations
 
+from .._types import V
 from ._parts import CommandHost, blocking, errors_to_deferred
 from .control import (
     ACLCommands,
@@ -34,6 +35,7 @@ from .data import (
     StringCommands,
     VectorSetCommands,
 )
+from .flagged import FlaggedReplies
 from .modules import ModuleNamespaces
 from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
@@ -48,39 +50,40 @@ __all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
 
 
 class Commands(
-    StringCommands,
-    KeyCommands,
-    KeyExpiryCommands,
-    HashCommands,
-    HashFieldCommands,
-    ListCommands,
-    SetCommands,
-    SortedSetCommands,
-    SortedSetPoppingCommands,
-    SortedSetRangeCommands,
-    SortedSetCombiningCommands,
-    GeoCommands,
-    VectorSetCommands,
-    BitmapCommands,
-    HyperLogLogCommands,
-    StreamCommands,
-    StreamGroupCommands,
-    ScriptingCommands,
-    FunctionCommands,
-    PubSubCommands,
-    ConnectionCommands,
-    ClientCommands,
-    ServerCommands,
-    ConfigCommands,
-    ACLCommands,
-    InspectionCommands,
-    CatalogueCommands,
-    ClusterCommands,
-    SentinelCommands,
-    ArrayCommands,
-    NewerStringCommands,
-    NewerListSetCommands,
-    ModuleNamespaces,
+    FlaggedReplies[V],
+    StringCommands[V],
+    KeyCommands[V],
+    KeyExpiryCommands[V],
+    HashCommands[V],
+    HashFieldCommands[V],
+    ListCommands[V],
+    SetCommands[V],
+    SortedSetCommands[V],
+    SortedSetPoppingCommands[V],
+    SortedSetRangeCommands[V],
+    SortedSetCombiningCommands[V],
+    GeoCommands[V],
+    VectorSetCommands[V],
+    BitmapCommands[V],
+    HyperLogLogCommands[V],
+    StreamCommands[V],
+    StreamGroupCommands[V],
+    ScriptingCommands[V],
+    FunctionCommands[V],
+    PubSubCommands[V],
+    ConnectionCommands[V],
+    ClientCommands[V],
+    ServerCommands[V],
+    ConfigCommands[V],
+    ACLCommands[V],
+    InspectionCommands[V],
+    CatalogueCommands[V],
+    ClusterCommands[V],
+    SentinelCommands[V],
+    ArrayCommands[V],
+    NewerStringCommands[V],
+    NewerListSetCommands[V],
+    ModuleNamespaces[V],
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 

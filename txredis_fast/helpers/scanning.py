@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
 
 from .._checks import shown
-from .._types import Argument, Key, Value
+from .._types import Argument, Key, V
 from ..commands._parts import as_pairs, scored_members
 from ..exceptions import InvalidResponse, RedisError
 from ..resp import fix_argument
@@ -117,7 +117,7 @@ class ScanIterator(Generic[_T]):
         return page
 
 
-class ScanIterators:
+class ScanIterators(Generic[V]):
     """The methods of a host with the commands SCAN, HSCAN, SSCAN and ZSCAN that make iterators over them."""
 
     __slots__ = ()
@@ -134,7 +134,7 @@ class ScanIterators:
         *,
         type: Argument | None = None,
         match: Argument | None = None,
-    ) -> ScanIterator[Value]:
+    ) -> ScanIterator[V]:
         """Iterate over the keys of the database; over those of all shards, one after the other, if there are several.
 
         :param pattern: glob-style pattern that the keys must match.
@@ -159,7 +159,7 @@ class ScanIterators:
         *,
         match: Argument | None = None,
         no_values: Literal[False] = False,
-    ) -> ScanIterator[tuple[Value, Value]]: ...
+    ) -> ScanIterator[tuple[V, V]]: ...
 
     @overload
     def hscan_iter(
@@ -170,7 +170,7 @@ class ScanIterators:
         *,
         match: Argument | None = None,
         no_values: Literal[True],
-    ) -> ScanIterator[Value]: ...
+    ) -> ScanIterator[V]: ...
 
     def hscan_iter(
         self,
@@ -201,7 +201,7 @@ class ScanIterators:
         count: int | None = None,
         *,
         match: Argument | None = None,
-    ) -> ScanIterator[Value]:
+    ) -> ScanIterator[V]:
         """Iterate over the members of a set.
 
         :param key: key of the set.
@@ -221,7 +221,7 @@ class ScanIterators:
         *,
         match: Argument | None = None,
         noscores: Literal[False] = False,
-    ) -> ScanIterator[tuple[Value, float]]: ...
+    ) -> ScanIterator[tuple[V, float]]: ...
 
     @overload
     def zscan_iter(
@@ -232,7 +232,7 @@ class ScanIterators:
         *,
         match: Argument | None = None,
         noscores: Literal[True],
-    ) -> ScanIterator[Value]: ...
+    ) -> ScanIterator[V]: ...
 
     def zscan_iter(
         self,

@@ -25,11 +25,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AllOptions",
+    "AllOptionsOfAnyValues",
     "EndpointOptions",
+    "EndpointOptionsOfAnyValues",
     "FactoryOptions",
     "MoreFactoryOptions",
     "MoreOptions",
     "SentinelOptions",
+    "TCPConnectionOptions",
+    "TCPPoolOptions",
+    "UnixConnectionOptions",
+    "UnixPoolOptions",
     "refuse_others",
     "shows_options",
 ]
@@ -53,14 +59,23 @@ class KeptGroup(TypedDict, total=False):
     reconnect: bool
 
 
-class InheritedGroup(TypedDict, total=False):
-    """Options that txredisapi's constructors and its factory name as parameters."""
+class ValuesGroup(TypedDict, total=False):
+    """What decides the type of values; overloads name these as parameters."""
 
     charset: str | None
+    convertNumbers: ConvertNumbers
+
+
+class CommonGroup(TypedDict, total=False):
+    """The other options that txredisapi's constructors and its factory name as parameters."""
+
     password: Credential | None
     username: Credential | None
     replyTimeout: float | None
-    convertNumbers: ConvertNumbers
+
+
+class InheritedOptions(ValuesGroup, CommonGroup, total=False):
+    """Options that txredisapi's constructors and its factory name as parameters."""
 
 
 class AttemptGroup(TypedDict, total=False):
@@ -115,20 +130,55 @@ class MoreFactoryOptions(AddedGroup, AttemptGroup, total=False):
     """Options that ``RedisFactory`` takes beside those it names; see :class:`ConnectionOptions`."""
 
 
-class FactoryOptions(InheritedGroup, MoreFactoryOptions, total=False):
+class FactoryOptions(InheritedOptions, MoreFactoryOptions, total=False):
     """Options that the factories of subscribers and of monitors take; see :class:`ConnectionOptions`."""
 
 
-class EndpointOptions(InheritedGroup, AddedGroup, KeptGroup, PoolGroup, total=False):
+class EndpointOptionsOfAnyValues(CommonGroup, AddedGroup, KeptGroup, PoolGroup, total=False):
+    """Those of ``from_endpoint`` without :class:`ValuesGroup`."""
+
+
+class EndpointOptions(ValuesGroup, EndpointOptionsOfAnyValues, total=False):
     """Options that ``from_endpoint`` takes: all but those of the endpoint itself; see :class:`ConnectionOptions`."""
 
 
-class SentinelOptions(InheritedGroup, AddedGroup, KeptGroup, AttemptGroup, ContextGroup, TLSGroup, total=False):
+class SentinelOptionsOfAnyValues(CommonGroup, AddedGroup, KeptGroup, AttemptGroup, ContextGroup, TLSGroup, total=False):
+    """Those of a connection to a Sentinel without :class:`ValuesGroup`."""
+
+
+class SentinelOptions(ValuesGroup, SentinelOptionsOfAnyValues, total=False):
     """Options of the connections to Sentinels, one to each; see :class:`ConnectionOptions`."""
 
 
-class AllOptions(SentinelOptions, PoolGroup, total=False):
+class AllOptionsOfAnyValues(SentinelOptionsOfAnyValues, PoolGroup, total=False):
+    """Every option without :class:`ValuesGroup`."""
+
+
+class AllOptions(ValuesGroup, AllOptionsOfAnyValues, total=False):
     """Every option; see :class:`ConnectionOptions`."""
+
+
+# -- for overloads: what remains beside the parameters that decide the type of values, and the first three
+
+
+class _AfterDbid(CommonGroup, AttemptGroup, AddedGroup, total=False):
+    reconnect: bool
+
+
+class UnixConnectionOptions(_AfterDbid, TLSGroup, total=False):
+    """What ``UnixConnection`` takes after ``dbid``."""
+
+
+class UnixPoolOptions(UnixConnectionOptions, PoolGroup, total=False):
+    """What ``UnixConnectionPool`` takes after ``dbid``."""
+
+
+class TCPConnectionOptions(UnixConnectionOptions, ContextGroup, total=False):
+    """What ``Connection`` takes after ``dbid``."""
+
+
+class TCPPoolOptions(TCPConnectionOptions, PoolGroup, total=False):
+    """What ``ConnectionPool`` takes after ``dbid``."""
 
 
 # -- at run time

@@ -121,7 +121,7 @@ class Pool(Backoff, Factory):
         self._has_failed_caller = False
         self._waiting_for_empty_pool: list[Deferred[None]] = []
         self.last_reason = ""
-        self.deferred: Deferred[Any] | None = Deferred(self._cancel_connecting)
+        self.deferred: Deferred[Any] | Any = Deferred(self._cancel_connecting)
         self.handler = self if handler is None else handler(self)
 
     def _take_options(self, options: ConnectionOptions) -> None:
@@ -190,7 +190,7 @@ class Pool(Backoff, Factory):
 
     # -- making connections
 
-    def startConnecting(self, endpoint: IStreamClientEndpoint | None = None) -> None:
+    def startConnecting(self, endpoint: IStreamClientEndpoint | Any | None = None) -> None:
         """Make and keep ``poolsize`` connections.
 
         :param endpoint: an ``IStreamClientEndpoint``; None: the one that the pool was made with.

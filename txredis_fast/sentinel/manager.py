@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from weakref import WeakSet
 
 from twisted.internet.defer import Deferred, fail, gatherResults
@@ -30,6 +30,8 @@ from .switches import SwitchListener
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from ..options import ConvertNumbers
 
 __all__ = ["Sentinel", "open_through_sentinels"]
 
@@ -194,6 +196,28 @@ class Sentinel:
             self.sentinels.insert(0, sentinel)
         return value
 
+    # fmt: off
+    @overload
+    def master_for(
+        self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: None,
+        convertNumbers: ConvertNumbers = ..., **connection_kwargs: Any,
+    ) -> ConnectionHandler[bytes]: ...
+    @overload
+    def master_for(
+        self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
+        convertNumbers: Literal[False], **connection_kwargs: Any,
+    ) -> ConnectionHandler[str | bytes]: ...
+    @overload
+    def master_for(
+        self, service_name: Argument, factory_class: type[SentinelConnectionFactory] = ..., dbid: int | None = ...,
+        poolsize: int = ..., **connection_kwargs: Any,
+    ) -> ConnectionHandler: ...
+    @overload
+    def master_for(
+        self, service_name: Argument, factory_class: Any, dbid: int | None = ..., poolsize: int = ...,
+        **connection_kwargs: Any,
+    ) -> Any: ...
+    # fmt: on
     def master_for(
         self,
         service_name: Argument,
@@ -214,6 +238,28 @@ class Sentinel:
         """
         return self._handler_for(service_name, True, factory_class, dbid, poolsize, connection_kwargs)
 
+    # fmt: off
+    @overload
+    def slave_for(
+        self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: None,
+        convertNumbers: ConvertNumbers = ..., **connection_kwargs: Any,
+    ) -> ConnectionHandler[bytes]: ...
+    @overload
+    def slave_for(
+        self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
+        convertNumbers: Literal[False], **connection_kwargs: Any,
+    ) -> ConnectionHandler[str | bytes]: ...
+    @overload
+    def slave_for(
+        self, service_name: Argument, factory_class: type[SentinelConnectionFactory] = ..., dbid: int | None = ...,
+        poolsize: int = ..., **connection_kwargs: Any,
+    ) -> ConnectionHandler: ...
+    @overload
+    def slave_for(
+        self, service_name: Argument, factory_class: Any, dbid: int | None = ..., poolsize: int = ...,
+        **connection_kwargs: Any,
+    ) -> Any: ...
+    # fmt: on
     def slave_for(
         self,
         service_name: Argument,

@@ -13,7 +13,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 from .._checks import nearest, shown
-from .._types import Argument, Items, Key, Keys
+from .._types import Argument, Items, Key, Keys, V
 from ..client import CommandView, ConnectionHandler
 from ..commands._parts import command_name, one_or_many
 from ..commands._parts.keys import ONE_KEY, key_places, sort_patterns
@@ -31,6 +31,7 @@ from ..commands.data import (
     StringCommands,
     VectorSetCommands,
 )
+from ..commands.flagged import FlaggedReplies
 from ..commands.modules import ModuleNamespaces
 from ..commands.newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from ..commands.sorted_sets import (
@@ -62,32 +63,33 @@ class NotShardableError(NotImplementedError, AttributeError):
 
 
 class ShardedCommands(
-    StringCommands,
-    KeyCommands,
-    KeyExpiryCommands,
-    HashCommands,
-    HashFieldCommands,
-    ListCommands,
-    SetCommands,
-    SortedSetCommands,
-    SortedSetPoppingCommands,
-    SortedSetRangeCommands,
-    SortedSetCombiningCommands,
-    GeoCommands,
-    VectorSetCommands,
-    BitmapCommands,
-    HyperLogLogCommands,
-    StreamCommands,
-    StreamGroupCommands,
-    ScriptingCommands,
-    FunctionCommands,
-    PubSubCommands,
-    InspectionCommands,
-    ArrayCommands,
-    NewerStringCommands,
-    NewerListSetCommands,
-    ModuleNamespaces,
-    ScanIterators,
+    FlaggedReplies[V],
+    StringCommands[V],
+    KeyCommands[V],
+    KeyExpiryCommands[V],
+    HashCommands[V],
+    HashFieldCommands[V],
+    ListCommands[V],
+    SetCommands[V],
+    SortedSetCommands[V],
+    SortedSetPoppingCommands[V],
+    SortedSetRangeCommands[V],
+    SortedSetCombiningCommands[V],
+    GeoCommands[V],
+    VectorSetCommands[V],
+    BitmapCommands[V],
+    HyperLogLogCommands[V],
+    StreamCommands[V],
+    StreamGroupCommands[V],
+    ScriptingCommands[V],
+    FunctionCommands[V],
+    PubSubCommands[V],
+    InspectionCommands[V],
+    ArrayCommands[V],
+    NewerStringCommands[V],
+    NewerListSetCommands[V],
+    ModuleNamespaces[V],
+    ScanIterators[V],
     RegisteredScripts,
 ):
     """The commands with keys, each sent to the node of its keys; what is made of them; and their views."""
@@ -101,19 +103,19 @@ class ShardedCommands(
     _options: Mapping[str, Any] = {}
 
     @property
-    def raw(self) -> ShardedView:
+    def raw(self) -> ShardedView[bytes]:
         """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
         return self._with("raw", True)
 
     @property
-    def retrying(self) -> ShardedView:
+    def retrying(self) -> ShardedView[V]:
         """The same commands, marked as safe to be executed twice: ``yield rc.retrying.set("k", 1)``.
 
         They are sent again when a connection is lost, by the option ``retry``, or else by ``RetryPolicy()``.
         """
         return self._with("retry", True)
 
-    def withTimeout(self, seconds: float) -> ShardedView:
+    def withTimeout(self, seconds: float) -> ShardedView[V]:
         """The same commands, with a time limit for each call: ``yield rc.withTimeout(2).mget(keys)``.
 
         :param seconds: for the whole call, as in :meth:`txredis_fast.ConnectionHandler.withTimeout`. Several nodes are
@@ -122,7 +124,7 @@ class ShardedCommands(
         """
         return self._with("timeout", check_timeout(seconds))
 
-    def _with(self, name: str, value: object) -> ShardedView:
+    def _with(self, name: str, value: object) -> ShardedView[Any]:
         return ShardedView(self, {name: value})
 
     def _on(self, node: Node) -> Any:
@@ -281,10 +283,10 @@ class ShardedCommands(
             raise NotShardableError(f"Method '{name}' cannot be sharded{_advice(name)}")
 
 
-class ShardedView(ShardedCommands):
+class ShardedView(ShardedCommands[V]):
     """The commands of a sharded handler with options of ``execute_command``; ``rc.raw``, for one."""
 
-    def __init__(self, host: ShardedCommands, options: Mapping[str, Any]) -> None:
+    def __init__(self, host: ShardedCommands[Any], options: Mapping[str, Any]) -> None:
         self._host = host
         self._options = options
 
@@ -296,7 +298,7 @@ class ShardedView(ShardedCommands):
         """Send a command with the options of this view; else as the handler's."""
         return self._host.execute_command(*args, **{**kwargs, **self._options})
 
-    def _with(self, name: str, value: object) -> ShardedView:
+    def _with(self, name: str, value: object) -> ShardedView[Any]:
         return ShardedView(self._host, {**self._options, name: value})
 
     def __repr__(self) -> str:

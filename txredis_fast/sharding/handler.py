@@ -16,7 +16,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from .._types import Argument, Key
+from .._types import Argument, Key, V
 from ..exceptions import ConnectionError, ConnectionFailedError
 from ..streaming import StreamConsumer
 from ..telemetry import Stats
@@ -31,7 +31,7 @@ _Self = TypeVar("_Self", bound="ShardedConnectionHandler")
 _PACKAGE = f"{__package__.partition('.')[0]}."
 
 
-class ShardedConnectionHandler(ShardedCommands):
+class ShardedConnectionHandler(ShardedCommands[V]):
     """Every command with keys, over several servers, each key on one of them.
 
     Its commands have the parameters and results of :class:`~txredis_fast.ConnectionHandler`, and its views: ``raw``,
@@ -128,7 +128,7 @@ class ShardedConnectionHandler(ShardedCommands):
         return f"<Redis Sharded Connection: {', '.join(nodes) or 'Not connected'}>"
 
 
-class ShardedUnixConnectionHandler(ShardedConnectionHandler):
+class ShardedUnixConnectionHandler(ShardedConnectionHandler[V]):
     """A :class:`ShardedConnectionHandler` over unix sockets."""
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import unwrap
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ..._types import Argument, Converter, Reply
+from ..._types import Argument, Converter, Reply, V
 from .unknown import unknown_keyword
 
 __all__ = ["CommandHost", "Recovery", "blocking", "blocking_with", "errors_to_deferred", "may_block"]
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-class CommandHost:
+class CommandHost(Generic[V]):
     """Base class of the command groups. A host inherits them and defines :meth:`execute_command`."""
 
     __slots__ = ()

@@ -6,13 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Text
+from ..._types import Argument, Text, V
 from .._parts import CommandHost, acl_entries, acl_user
 
 __all__ = ["ACLCommands"]
 
 
-class ACLCommands(CommandHost):
+class ACLCommands(CommandHost[V]):
     """Subcommands of ACL."""
 
     __slots__ = ()

@@ -6,14 +6,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Text, Value
+from ..._types import Argument, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, command_descriptions, command_documents, errors_to_deferred, keys_and_flags
 
 __all__ = ["CatalogueCommands"]
 
 
-class CatalogueCommands(CommandHost):
+class CatalogueCommands(CommandHost[V]):
     """COMMAND and its subcommands.
 
     The description of a command is a dict: ``"name"``, ``"arity"``, ``"flags"`` and ``"acl"`` (frozensets),
@@ -82,7 +82,7 @@ class CatalogueCommands(CommandHost):
         arguments = ("FILTERBY", *given[0]) if given else ()
         return self.execute_command("COMMAND", "LIST", *arguments)
 
-    def command_getkeys(self, *args: Argument) -> Deferred[list[Value]]:
+    def command_getkeys(self, *args: Argument) -> Deferred[list[V]]:
         """Get the keys among the arguments of a command.
 
         :param args: the command's name and arguments.
@@ -92,7 +92,7 @@ class CatalogueCommands(CommandHost):
         """
         return self.execute_command("COMMAND", "GETKEYS", *args)
 
-    def command_getkeysandflags(self, *args: Argument) -> Deferred[list[tuple[Value, frozenset[str]]]]:
+    def command_getkeysandflags(self, *args: Argument) -> Deferred[list[tuple[V, frozenset[str]]]]:
         """Get the keys among the arguments of a command, and how it uses them.
 
         :param args: the command's name and arguments.

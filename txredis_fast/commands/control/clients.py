@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Number, Text
+from ..._types import Argument, Number, Text, V
 from .._parts import (
     CommandHost,
     client_fields,
@@ -22,7 +22,7 @@ from .._parts import (
 __all__ = ["ClientCommands"]
 
 
-class ClientCommands(CommandHost):
+class ClientCommands(CommandHost[V]):
     """Subcommands of CLIENT.
 
     On a pool, what concerns "this connection" concerns the one that the command happens to be sent on; name connections

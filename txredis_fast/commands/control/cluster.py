@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Text, Value
+from ..._types import Argument, Key, Text, V
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -23,7 +23,7 @@ from .._parts import (
 __all__ = ["ClusterCommands"]
 
 
-class ClusterCommands(CommandHost):
+class ClusterCommands(CommandHost[V]):
     """Subcommands of CLUSTER, and CLUSTERSCAN. A slot is a number from 0 to 16383."""
 
     __slots__ = ()
@@ -113,7 +113,7 @@ class ClusterCommands(CommandHost):
         """
         return self.execute_command("CLUSTER", "COUNTKEYSINSLOT", slot_id)
 
-    def cluster_get_keys_in_slot(self, slot: int, num_keys: int) -> Deferred[list[Value]]:
+    def cluster_get_keys_in_slot(self, slot: int, num_keys: int) -> Deferred[list[V]]:
         """List the node's keys in a slot.
 
         :param slot: the slot.

@@ -7,13 +7,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Text
+from ..._types import Argument, Text, V
 from .._parts import CommandHost, described, descriptions, flatten
 
 __all__ = ["ConfigCommands"]
 
 
-class ConfigCommands(CommandHost):
+class ConfigCommands(CommandHost[V]):
     """Subcommands of CONFIG and MODULE."""
 
     __slots__ = ()

@@ -7,13 +7,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._credentials import sendable
-from ..._types import Argument, Text, Value
+from ..._types import Argument, Text, V
 from .._parts import CommandHost
 
 __all__ = ["ConnectionCommands", "StopsTrying"]
 
 
-class StopsTrying(CommandHost):
+class StopsTrying(CommandHost[V]):
     """Base class of the commands after which the client must not reconnect: QUIT and SHUTDOWN."""
 
     __slots__ = ()
@@ -25,7 +25,7 @@ class StopsTrying(CommandHost):
             stop_trying()
 
 
-class ConnectionCommands(StopsTrying):
+class ConnectionCommands(StopsTrying[V]):
     """Commands of Redis's group "connection"."""
 
     __slots__ = ()
@@ -65,7 +65,7 @@ class ConnectionCommands(StopsTrying):
             return self.execute_command("PING")
         return self.execute_command("PING", message)
 
-    def echo(self, value: Argument) -> Deferred[Value]:
+    def echo(self, value: Argument) -> Deferred[V]:
         """Let the server send a text back.
 
         :param value: the text.

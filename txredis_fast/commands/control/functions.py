@@ -6,13 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Keys, Text
+from ..._types import Argument, Items, Keys, Text, V
 from .._parts import CommandHost, errors_to_deferred, flags, function_libraries, function_state, one_or_many
 
 __all__ = ["FunctionCommands"]
 
 
-class FunctionCommands(CommandHost):
+class FunctionCommands(CommandHost[V]):
     """Commands of Redis's group "scripting" for functions (Redis 7.0), and EVAL_RO.
 
     The keys and arguments of a call are given as redis-py has them: the number of keys, the keys, the arguments.

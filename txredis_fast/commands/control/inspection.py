@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Key, Text
+from ..._types import Argument, Items, Key, Text, V
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -22,7 +22,7 @@ from .._parts import (
 __all__ = ["InspectionCommands"]
 
 
-class InspectionCommands(CommandHost):
+class InspectionCommands(CommandHost[V]):
     """Subcommands of OBJECT, MEMORY, SLOWLOG, COMMANDLOG, LATENCY and HOTKEYS."""
 
     __slots__ = ()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Value
+from ..._types import Argument, V
 from .._parts import CommandHost, as_dict
 
 __all__ = ["PubSubCommands"]
 
 
-class PubSubCommands(CommandHost):
+class PubSubCommands(CommandHost[V]):
     """Commands of Redis's group "pubsub" that are allowed on a shared connection."""
 
     __slots__ = ()
@@ -37,7 +37,7 @@ class PubSubCommands(CommandHost):
         """
         return self.execute_command("SPUBLISH", shard_channel, message)
 
-    def pubsub_channels(self, pattern: Argument | None = None) -> Deferred[list[Value]]:
+    def pubsub_channels(self, pattern: Argument | None = None) -> Deferred[list[V]]:
         """List the channels that have subscribers.
 
         :param pattern: glob-style pattern of their names. None: all.
@@ -47,7 +47,7 @@ class PubSubCommands(CommandHost):
         """
         return self.execute_command("PUBSUB", "CHANNELS", *(() if pattern is None else (pattern,)))
 
-    def pubsub_numsub(self, *args: Argument) -> Deferred[dict[Value, int]]:
+    def pubsub_numsub(self, *args: Argument) -> Deferred[dict[V, int]]:
         """Count the subscribers of channels.
 
         :param args: the channels.
@@ -66,7 +66,7 @@ class PubSubCommands(CommandHost):
         """
         return self.execute_command("PUBSUB", "NUMPAT")
 
-    def pubsub_shardchannels(self, pattern: Argument | None = None) -> Deferred[list[Value]]:
+    def pubsub_shardchannels(self, pattern: Argument | None = None) -> Deferred[list[V]]:
         """List the shard channels that have subscribers.
 
         :param pattern: glob-style pattern of their names. None: all.
@@ -76,7 +76,7 @@ class PubSubCommands(CommandHost):
         """
         return self.execute_command("PUBSUB", "SHARDCHANNELS", *(() if pattern is None else (pattern,)))
 
-    def pubsub_shardnumsub(self, *args: Argument) -> Deferred[dict[Value, int]]:
+    def pubsub_shardnumsub(self, *args: Argument) -> Deferred[dict[V, int]]:
         """Count the subscribers of shard channels.
 
         :param args: the channels.

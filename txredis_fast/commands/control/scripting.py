@@ -17,14 +17,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..._tunables import SCRIPT_CACHE_MAX_BYTES, SCRIPT_HASHES_KEPT, SCRIPTS_KEPT
-from ..._types import Argument, Items, Key, Keys, Reply, Text
+from ..._types import Argument, Items, Key, Keys, Reply, Text, V
 from ...exceptions import NoScriptRunning, ScriptDoesNotExist
 from .._parts import CommandHost, Recovery, errors_to_deferred, one_or_many, truth_values
 
 __all__ = ["ScriptingCommands", "hash_of_script", "hash_of_text"]
 
 
-class ScriptingCommands(CommandHost):
+class ScriptingCommands(CommandHost[V]):
     """Commands of Redis's group "scripting".
 
     ``script_hashes``, if the host has it, is the set of hashes of the scripts that its connection has executed.

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Pairs, Text, Value
+from ..._types import Argument, Pairs, Text, V
 from .._parts import (
     CommandHost,
     described,
@@ -21,7 +21,7 @@ from .._parts import (
 __all__ = ["SentinelCommands"]
 
 
-class SentinelCommands(CommandHost):
+class SentinelCommands(CommandHost[V]):
     """Subcommands of SENTINEL.
 
     The description of a node is a dict. It has the fields that the Sentinel sends (``"name"``, ``"ip"``, ``"port"``,
@@ -31,7 +31,7 @@ class SentinelCommands(CommandHost):
 
     __slots__ = ()
 
-    def sentinel_masters(self) -> Deferred[dict[Value, dict[str, Any]]]:
+    def sentinel_masters(self) -> Deferred[dict[V, dict[str, Any]]]:
         """Describe all masters.
 
         :returns: fires with a dict: name of the service -> description of its master.
@@ -51,7 +51,7 @@ class SentinelCommands(CommandHost):
         """
         return self.execute_command("SENTINEL", "SLAVES", service_name, post_proc=sentinel_states)
 
-    def sentinel_get_master_addr_by_name(self, service_name: Argument) -> Deferred[list[Value] | None]:
+    def sentinel_get_master_addr_by_name(self, service_name: Argument) -> Deferred[list[V] | None]:
         """Get the address of a service's master.
 
         :param service_name: name of the service.
@@ -81,7 +81,7 @@ class SentinelCommands(CommandHost):
         """
         return self.execute_command("SENTINEL", "PRIMARY", service_name, post_proc=sentinel_state)
 
-    def sentinel_primaries(self) -> Deferred[dict[Value, dict[str, Any]]]:
+    def sentinel_primaries(self) -> Deferred[dict[V, dict[str, Any]]]:
         """Describe all primaries (Valkey 9.0); as :meth:`sentinel_masters`.
 
         :returns: fires with a dict: name of the service -> description of its primary.
@@ -90,7 +90,7 @@ class SentinelCommands(CommandHost):
         """
         return self.execute_command("SENTINEL", "PRIMARIES", post_proc=sentinel_master_states)
 
-    def sentinel_get_primary_addr_by_name(self, service_name: Argument) -> Deferred[list[Value] | None]:
+    def sentinel_get_primary_addr_by_name(self, service_name: Argument) -> Deferred[list[V] | None]:
         """Get the address of a service's primary (Valkey 9.0).
 
         :param service_name: name of the service.
@@ -236,7 +236,7 @@ class SentinelCommands(CommandHost):
         """
         return self.execute_command("SENTINEL", "PENDING-SCRIPTS", post_proc=descriptions)
 
-    def sentinel_info_cache(self, *service_names: Argument) -> Deferred[dict[Value, list[tuple[int, Any]]]]:
+    def sentinel_info_cache(self, *service_names: Argument) -> Deferred[dict[V, list[tuple[int, Any]]]]:
         """Get the replies to INFO that the Sentinel has kept.
 
         :param service_names: names of services. None: all.

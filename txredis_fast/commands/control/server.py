@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Text
+from ..._types import Argument, Text, V
 from ...exceptions import InvalidData
 from .._parts import deprecated, errors_to_deferred, exclusive, flags, info_fields
 from .connection import StopsTrying
@@ -14,7 +14,7 @@ from .connection import StopsTrying
 __all__ = ["ServerCommands"]
 
 
-class ServerCommands(StopsTrying):
+class ServerCommands(StopsTrying[V]):
     """Commands of Redis's group "server"."""
 
     __slots__ = ()

@@ -7,14 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key
+from ..._types import Argument, Key, V
 from ...exceptions import InvalidData, RedisError
 from .._parts import CommandHost, errors_to_deferred, one_or_many, operation_name, range_arguments
 
 __all__ = ["BitmapCommands"]
 
 
-class BitmapCommands(CommandHost):
+class BitmapCommands(CommandHost[V]):
     """Commands of Redis's group "bitmap"."""
 
     __slots__ = ()

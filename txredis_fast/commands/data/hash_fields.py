@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Field, Key, Number, Pairs, Seconds, Value
+from ..._types import Argument, Field, Key, Number, Pairs, Seconds, V
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -27,7 +27,7 @@ from .._parts import milliseconds as whole_milliseconds
 __all__ = ["HashFieldCommands"]
 
 
-class HashFieldCommands(CommandHost):
+class HashFieldCommands(CommandHost[V]):
     """Commands of Redis's group "hash" on single fields.
 
     A field with a time to live is removed when it ends (Redis 7.4, Valkey 9.0). Writing the field with :meth:`hset`
@@ -256,7 +256,7 @@ class HashFieldCommands(CommandHost):
         return self._on_fields("HPEXPIRETIME", key, [], fields)
 
     @errors_to_deferred
-    def hgetdel(self, key: Key, *fields: Field) -> Deferred[list[Value | None]]:
+    def hgetdel(self, key: Key, *fields: Field) -> Deferred[list[V | None]]:
         """Read fields and remove them (Redis 8.0, Valkey 9.1).
 
         :param key: key of the hash.
@@ -277,7 +277,7 @@ class HashFieldCommands(CommandHost):
         exat: Number | datetime.datetime | None = None,
         pxat: Number | datetime.datetime | None = None,
         persist: bool = False,
-    ) -> Deferred[list[Value | None]]:
+    ) -> Deferred[list[V | None]]:
         """Read fields and change their time to live (Redis 8.0, Valkey 9.0). At most one option may be given.
 
         :param key: key of the hash.

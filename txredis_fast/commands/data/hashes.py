@@ -6,14 +6,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Field, Key, Keys, Pairs, Text, Value
+from ..._types import Argument, Field, Key, Keys, Pairs, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_dict, errors_to_deferred, flags, flatten, one_or_many, scan_arguments, scanned
 
 __all__ = ["HashCommands"]
 
 
-class HashCommands(CommandHost):
+class HashCommands(CommandHost[V]):
     """Commands of Redis's group "hash"."""
 
     __slots__ = ()
@@ -58,7 +58,7 @@ class HashCommands(CommandHost):
         """
         return self.execute_command("HSETNX", key, field, value)
 
-    def hget(self, key: Key, field: Field) -> Deferred[Value | None]:
+    def hget(self, key: Key, field: Field) -> Deferred[V | None]:
         """Read a field of a hash.
 
         :param key: key of the hash.
@@ -70,7 +70,7 @@ class HashCommands(CommandHost):
         return self.execute_command("HGET", key, field)
 
     @errors_to_deferred
-    def hmget(self, key: Key, fields: Keys, *more: Field) -> Deferred[list[Value | None]]:
+    def hmget(self, key: Key, fields: Keys, *more: Field) -> Deferred[list[V | None]]:
         """Read several fields of a hash.
 
         :param key: key of the hash.
@@ -162,7 +162,7 @@ class HashCommands(CommandHost):
         """
         return self.execute_command("HLEN", key)
 
-    def hkeys(self, key: Key) -> Deferred[list[Value]]:
+    def hkeys(self, key: Key) -> Deferred[list[V]]:
         """Read the names of all fields of a hash.
 
         :param key: key of the hash.
@@ -172,7 +172,7 @@ class HashCommands(CommandHost):
         """
         return self.execute_command("HKEYS", key)
 
-    def hvals(self, key: Key) -> Deferred[list[Value]]:
+    def hvals(self, key: Key) -> Deferred[list[V]]:
         """Read the values of all fields of a hash.
 
         :param key: key of the hash.
@@ -182,7 +182,7 @@ class HashCommands(CommandHost):
         """
         return self.execute_command("HVALS", key)
 
-    def hgetall(self, key: Key) -> Deferred[dict[Value, Value]]:
+    def hgetall(self, key: Key) -> Deferred[dict[V, V]]:
         """Read all fields of a hash with their values.
 
         :param key: key of the hash.

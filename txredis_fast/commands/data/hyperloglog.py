@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Key, Keys, Text
+from ..._types import Argument, Items, Key, Keys, Text, V
 from .._parts import CommandHost, errors_to_deferred, list_or_args
 
 __all__ = ["HyperLogLogCommands"]
 
 
-class HyperLogLogCommands(CommandHost):
+class HyperLogLogCommands(CommandHost[V]):
     """Commands of Redis's group "hyperloglog"."""
 
     __slots__ = ()

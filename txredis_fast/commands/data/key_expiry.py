@@ -6,13 +6,13 @@ import datetime
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Key, Number
+from ..._types import Key, Number, V
 from .._parts import CommandHost, conditions, errors_to_deferred, expiry, milliseconds
 
 __all__ = ["KeyExpiryCommands"]
 
 
-class KeyExpiryCommands(CommandHost):
+class KeyExpiryCommands(CommandHost[V]):
     """Commands of Redis's group "generic" on times to live; see :meth:`expire` and :meth:`ttl`, too.
 
     A moment is a Unix time or a ``datetime``; a ``datetime`` without a time zone is local time.

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._credentials import sendable
-from ..._types import Argument, Items, Key, Keys, Number, Seconds, Text, Value
+from ..._types import Argument, Items, Key, Keys, Number, Seconds, Text, V
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -29,7 +29,7 @@ from .._parts import (
 __all__ = ["KeyCommands"]
 
 
-class KeyCommands(CommandHost):
+class KeyCommands(CommandHost[V]):
     """Commands of Redis's group "generic"."""
 
     __slots__ = ()
@@ -68,7 +68,7 @@ class KeyCommands(CommandHost):
         """
         return self.execute_command("TYPE", key)
 
-    def keys(self, pattern: Argument = "*") -> Deferred[list[Value]]:
+    def keys(self, pattern: Argument = "*") -> Deferred[list[V]]:
         """List all keys that match a pattern. The server scans the whole database at once: prefer :meth:`scan`.
 
         :param pattern: glob-style pattern (``*``, ``?``, ``[abc]``; a backslash escapes).
@@ -102,7 +102,7 @@ class KeyCommands(CommandHost):
         arguments = scan_arguments(cursor, pattern if match is None else match, count, type)
         return self.execute_command("SCAN", *arguments, post_proc=scanned)
 
-    def randomkey(self) -> Deferred[Value | None]:
+    def randomkey(self) -> Deferred[V | None]:
         """Get a random key.
 
         :returns: fires with a key, or None if the database is empty.

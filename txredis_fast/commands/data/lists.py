@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Keys, Seconds, Text, Value
+from ..._types import Argument, Key, Keys, Seconds, Text, V
 from .._parts import (
     CommandHost,
     as_tuple,
@@ -22,7 +22,7 @@ from .._parts import (
 __all__ = ["ListCommands"]
 
 
-class ListCommands(CommandHost):
+class ListCommands(CommandHost[V]):
     """Commands of Redis's group "list".
 
     Index 0 is the first element (head), -1 the last one (tail).
@@ -80,7 +80,7 @@ class ListCommands(CommandHost):
         """
         return self.execute_command("LLEN", key)
 
-    def lrange(self, key: Key, start: int, end: int) -> Deferred[list[Value]]:
+    def lrange(self, key: Key, start: int, end: int) -> Deferred[list[V]]:
         """Read a range of elements.
 
         :param key: key of the list.
@@ -104,7 +104,7 @@ class ListCommands(CommandHost):
         """
         return self.execute_command("LTRIM", key, start, end)
 
-    def lindex(self, key: Key, index: int) -> Deferred[Value | None]:
+    def lindex(self, key: Key, index: int) -> Deferred[V | None]:
         """Read one element.
 
         :param key: key of the list.
@@ -140,7 +140,7 @@ class ListCommands(CommandHost):
         return self.execute_command("LREM", key, count, value)
 
     @errors_to_deferred
-    def pop(self, key: Key, tail: bool = False) -> Deferred[Value | None]:
+    def pop(self, key: Key, tail: bool = False) -> Deferred[V | None]:
         """Pop an element. Deprecated: use :meth:`lpop` or :meth:`rpop`.
 
         :param key: key of the list.
@@ -182,7 +182,7 @@ class ListCommands(CommandHost):
 
     @blocking
     @errors_to_deferred
-    def blpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[Value] | None]:
+    def blpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[V] | None]:
         """Pop the first element of the first list that is not empty; block while all are empty.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
@@ -199,7 +199,7 @@ class ListCommands(CommandHost):
 
     @blocking
     @errors_to_deferred
-    def brpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[Value] | None]:
+    def brpop(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[list[V] | None]:
         """Pop the last element of the first list that is not empty; block while all are empty.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
@@ -217,7 +217,7 @@ class ListCommands(CommandHost):
     @blocking
     def brpoplpush(
         self, source: Key, destination: Key, timeout: Seconds | datetime.timedelta = 0
-    ) -> Deferred[Value | None]:
+    ) -> Deferred[V | None]:
         """Move the last element of a list to the head of another; block while the list is empty.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
@@ -233,7 +233,7 @@ class ListCommands(CommandHost):
             "BRPOPLPUSH", source, destination, waiting_time(timeout), blocking=True, apply_timeout=False
         )
 
-    def rpoplpush(self, srckey: Key, dstkey: Key) -> Deferred[Value | None]:
+    def rpoplpush(self, srckey: Key, dstkey: Key) -> Deferred[V | None]:
         """Move the last element of a list to the head of another.
 
         :param srckey: key of the list to pop from.
@@ -304,9 +304,7 @@ class ListCommands(CommandHost):
                 arguments += (word, number)
         return self.execute_command("LPOS", key, value, *arguments)
 
-    def lmove(
-        self, first_list: Key, second_list: Key, src: str = "LEFT", dest: str = "RIGHT"
-    ) -> Deferred[Value | None]:
+    def lmove(self, first_list: Key, second_list: Key, src: str = "LEFT", dest: str = "RIGHT") -> Deferred[V | None]:
         """Move an element from one list to another.
 
         :param first_list: key of the list to pop from.
@@ -327,7 +325,7 @@ class ListCommands(CommandHost):
         timeout: Seconds | datetime.timedelta,
         src: str = "LEFT",
         dest: str = "RIGHT",
-    ) -> Deferred[Value | None]:
+    ) -> Deferred[V | None]:
         """Move an element from one list to another; block while the list is empty.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
@@ -347,7 +345,7 @@ class ListCommands(CommandHost):
     @errors_to_deferred
     def lmpop(
         self, num_keys: int, *args: Key, direction: str, count: int | None = 1
-    ) -> Deferred[tuple[Value, list[Value]] | None]:
+    ) -> Deferred[tuple[V, list[V]] | None]:
         """Pop elements of the first list that is not empty.
 
         :param num_keys: number of *args*.
@@ -373,7 +371,7 @@ class ListCommands(CommandHost):
         *args: Key,
         direction: str,
         count: int | None = 1,
-    ) -> Deferred[tuple[Value, list[Value]] | None]:
+    ) -> Deferred[tuple[V, list[V]] | None]:
         """Pop elements of the first list that is not empty; block while all are empty.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.

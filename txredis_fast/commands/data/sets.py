@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Key, Keys, Value
+from ..._types import Argument, Items, Key, Keys, V
 from .._parts import (
     CommandHost,
     as_bools,
@@ -22,7 +22,7 @@ from .._parts import (
 __all__ = ["SetCommands"]
 
 
-class SetCommands(CommandHost):
+class SetCommands(CommandHost[V]):
     """Commands of Redis's group "set"."""
 
     __slots__ = ()
@@ -100,7 +100,7 @@ class SetCommands(CommandHost):
         return self.execute_command("SISMEMBER", key, value, post_proc=bool)
 
     @errors_to_deferred
-    def sinter(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
+    def sinter(self, keys: Keys, *args: Key) -> Deferred[set[V]]:
         """Compute the intersection of sets.
 
         :param keys: one key or an iterable of keys.
@@ -125,7 +125,7 @@ class SetCommands(CommandHost):
         return self.execute_command("SINTERSTORE", dstkey, *list_or_args("sinterstore", keys, args))
 
     @errors_to_deferred
-    def sunion(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
+    def sunion(self, keys: Keys, *args: Key) -> Deferred[set[V]]:
         """Compute the union of sets.
 
         :param keys: one key or an iterable of keys.
@@ -150,7 +150,7 @@ class SetCommands(CommandHost):
         return self.execute_command("SUNIONSTORE", dstkey, *list_or_args("sunionstore", keys, args))
 
     @errors_to_deferred
-    def sdiff(self, keys: Keys, *args: Key) -> Deferred[set[Value]]:
+    def sdiff(self, keys: Keys, *args: Key) -> Deferred[set[V]]:
         """Compute the difference between the first set and all others.
 
         :param keys: one key or an iterable of keys, the first set's first.
@@ -174,7 +174,7 @@ class SetCommands(CommandHost):
         """
         return self.execute_command("SDIFFSTORE", dstkey, *list_or_args("sdiffstore", keys, args))
 
-    def smembers(self, key: Key) -> Deferred[set[Value]]:
+    def smembers(self, key: Key) -> Deferred[set[V]]:
         """Read all members of a set.
 
         :param key: key of the set.

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Aggregate, Argument, Key, Number, Score, ScoreBound, ScoredMembers, Value, Weights
+from ..._types import Aggregate, Argument, Key, Number, Score, ScoreBound, V, Weights
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -27,7 +27,7 @@ from .._parts import (
 __all__ = ["SortedSetCommands"]
 
 
-class SortedSetCommands(CommandHost):
+class SortedSetCommands(CommandHost[V]):
     """Commands of Redis's group "sorted-set".
 
     Members are ordered by score; members with the same score are ordered by their bytes. Rank 0 is the member with the
@@ -407,7 +407,7 @@ class SortedSetCommands(CommandHost):
         withscores: bool,
         offset: int | None = None,
         count: int | None = None,
-    ) -> Deferred[list[Value] | ScoredMembers]:
+    ) -> Deferred[list[V] | list[tuple[V, float]]]:
         if (offset is None) != (count is None):
             return self._refuse(InvalidData(f"Invalid count and offset arguments to {command}"))
         limit = () if offset is None else ("LIMIT", offset, count)

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Keys, Number, Pairs, Seconds, Text, Value
+from ..._types import Argument, Key, Keys, Number, Pairs, Seconds, Text, V
 from ...exceptions import InvalidData, RedisError
 from .._parts import (
     CommandHost,
@@ -26,7 +26,7 @@ from .._parts import (
 __all__ = ["StringCommands"]
 
 
-class StringCommands(CommandHost):
+class StringCommands(CommandHost[V]):
     """Commands of Redis's group "string"."""
 
     __slots__ = ()
@@ -117,7 +117,7 @@ class StringCommands(CommandHost):
             arguments += flags(keepttl=keepttl, get=get)
         return self.execute_command("SET", key, value, *arguments)
 
-    def get(self, key: Key) -> Deferred[Value | None]:
+    def get(self, key: Key) -> Deferred[V | None]:
         """Get the string at a key.
 
         :param key: the key.
@@ -127,7 +127,7 @@ class StringCommands(CommandHost):
         """
         return self.execute_command("GET", key)
 
-    def getset(self, key: Key, value: Argument) -> Deferred[Value | None]:
+    def getset(self, key: Key, value: Argument) -> Deferred[V | None]:
         """Set a string and return the previous one.
 
         :param key: the key.
@@ -139,7 +139,7 @@ class StringCommands(CommandHost):
         return self.execute_command("GETSET", key, value)
 
     @errors_to_deferred
-    def mget(self, keys: Keys, *args: Key) -> Deferred[list[Value | None]]:
+    def mget(self, keys: Keys, *args: Key) -> Deferred[list[V | None]]:
         """Get the strings at several keys.
 
         :param keys: one key or an iterable of keys.
@@ -257,7 +257,7 @@ class StringCommands(CommandHost):
         """
         return self.execute_command("APPEND", key, value)
 
-    def substr(self, key: Key, start: int, end: int = -1) -> Deferred[Value]:
+    def substr(self, key: Key, start: int, end: int = -1) -> Deferred[V]:
         """Get a part of a string. SUBSTR is an old name of GETRANGE.
 
         :param key: the key.
@@ -269,7 +269,7 @@ class StringCommands(CommandHost):
         """
         return self.execute_command("SUBSTR", key, start, end)
 
-    def getrange(self, key: Key, start: int, end: int) -> Deferred[Value]:
+    def getrange(self, key: Key, start: int, end: int) -> Deferred[V]:
         """Get a part of a string.
 
         :param key: the key.
@@ -327,7 +327,7 @@ class StringCommands(CommandHost):
         """
         return self.execute_command("PSETEX", key, milliseconds("time_ms", time_ms), value)
 
-    def getdel(self, key: Key) -> Deferred[Value | None]:
+    def getdel(self, key: Key) -> Deferred[V | None]:
         """Get the string at a key and remove the key.
 
         :param key: the key.
@@ -357,7 +357,7 @@ class StringCommands(CommandHost):
         exat: Number | datetime.datetime | None = None,
         pxat: Number | datetime.datetime | None = None,
         persist: bool = False,
-    ) -> Deferred[Value | None]:
+    ) -> Deferred[V | None]:
         """Get the string at a key and change the key's time to live. At most one option may be given.
 
         :param key: the key.

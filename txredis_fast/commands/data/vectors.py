@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Converter, Key, Text, Value
+from ..._types import Argument, Converter, Key, Text, V
 from .._parts import (
     CommandHost,
     as_dict,
@@ -27,7 +27,7 @@ __all__ = ["VectorSetCommands"]
 _BYTES_LIKE = (bytes, bytearray, memoryview)
 
 
-class VectorSetCommands(CommandHost):
+class VectorSetCommands(CommandHost[V]):
     """Commands of Redis's group "vector set" (Redis 8.0).
 
     A vector is a list of numbers, or bytes with 32-bit floats in little-endian order.
@@ -219,7 +219,7 @@ class VectorSetCommands(CommandHost):
         """
         return self.execute_command("VSETATTR", key, element, _json(attributes) if attributes else "", post_proc=bool)
 
-    def vgetattr(self, key: Key, element: Argument) -> Deferred[Value | None]:
+    def vgetattr(self, key: Key, element: Argument) -> Deferred[V | None]:
         """Get the attributes of an element.
 
         :param key: key of the vector set.

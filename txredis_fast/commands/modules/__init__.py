@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ..._types import V
 from .._parts import CommandHost
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMESPACES", "ModuleNamespaces"]
 
 
-class ModuleNamespaces(CommandHost):
+class ModuleNamespaces(CommandHost[V]):
     """The namespaces of every host. The server needs the module; else their commands fail with "unknown command"."""
 
     __slots__ = ()

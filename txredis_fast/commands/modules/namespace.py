@@ -28,7 +28,7 @@ class Namespace:
 
     __slots__ = ("_host",)
 
-    def __init__(self, host: CommandHost) -> None:
+    def __init__(self, host: CommandHost[Any]) -> None:
         """Make the namespace of a host.
 
         :param host: handler, view, connection, transaction, pipeline or batch; its ``execute_command`` sends all

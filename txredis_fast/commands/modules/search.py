@@ -352,7 +352,7 @@ class SearchNamespace(Namespace):
 
         :param index: its name. None: for the commands that need none.
         """
-        host: CommandHost = self._host
+        host: CommandHost[Any] = self._host
         return SearchCommands(host, index)
 
 

@@ -23,7 +23,7 @@ class SearchExtras(Namespace):
 
     __slots__ = ("_index",)
 
-    def __init__(self, host: CommandHost, index: Key | None) -> None:
+    def __init__(self, host: CommandHost[Any], index: Key | None) -> None:
         """Make the commands on an index.
 
         :param index: its name; None for the commands that need none.

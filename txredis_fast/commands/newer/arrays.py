@@ -7,14 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Pairs, Score, Text, Value
+from ..._types import Argument, Key, Pairs, Score, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_pairs, as_score, described, errors_to_deferred, flags, flatten, text_of
 
 __all__ = ["ArrayCommands"]
 
 
-class ArrayCommands(CommandHost):
+class ArrayCommands(CommandHost[V]):
     """Commands of Redis's group "array" (Redis 8.8).
 
     An index is a number from 0. A range includes both ends; if its start is greater than its end, it is read backwards.
@@ -91,7 +91,7 @@ class ArrayCommands(CommandHost):
         """
         return self.execute_command("ARNEXT", key)
 
-    def arget(self, key: Key, index: int) -> Deferred[Value | None]:
+    def arget(self, key: Key, index: int) -> Deferred[V | None]:
         """Get the value at an index.
 
         :param key: key of the array.
@@ -102,7 +102,7 @@ class ArrayCommands(CommandHost):
         """
         return self.execute_command("ARGET", key, index)
 
-    def armget(self, key: Key, *indices: int) -> Deferred[list[Value | None]]:
+    def armget(self, key: Key, *indices: int) -> Deferred[list[V | None]]:
         """Get the values at several indexes.
 
         :param key: key of the array.
@@ -113,7 +113,7 @@ class ArrayCommands(CommandHost):
         """
         return self.execute_command("ARMGET", key, *indices)
 
-    def argetrange(self, key: Key, start: int, end: int) -> Deferred[list[Value | None]]:
+    def argetrange(self, key: Key, start: int, end: int) -> Deferred[list[V | None]]:
         """Get the values in a range.
 
         :param key: key of the array.
@@ -125,7 +125,7 @@ class ArrayCommands(CommandHost):
         """
         return self.execute_command("ARGETRANGE", key, start, end)
 
-    def arlastitems(self, key: Key, count: int, rev: bool = False) -> Deferred[list[Value | None]]:
+    def arlastitems(self, key: Key, count: int, rev: bool = False) -> Deferred[list[V | None]]:
         """Get the values that were inserted last.
 
         :param key: key of the array.
@@ -137,7 +137,7 @@ class ArrayCommands(CommandHost):
         """
         return self.execute_command("ARLASTITEMS", key, count, *flags(rev=rev))
 
-    def arscan(self, key: Key, start: int, end: int, limit: int | None = None) -> Deferred[list[tuple[int, Value]]]:
+    def arscan(self, key: Key, start: int, end: int, limit: int | None = None) -> Deferred[list[tuple[int, V]]]:
         """Get the values in a range with their indexes, without the empty ones.
 
         :param key: key of the array.

@@ -6,14 +6,14 @@ import datetime
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Keys, Seconds, Value
+from ..._types import Argument, Key, Keys, Seconds, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, blocking, counted_keys, errors_to_deferred, flags, waiting_time
 
 __all__ = ["NewerListSetCommands"]
 
 
-class NewerListSetCommands(CommandHost):
+class NewerListSetCommands(CommandHost[V]):
     """Commands of Redis's groups "list" and "set" since Redis 8.10."""
 
     __slots__ = ()
@@ -28,7 +28,7 @@ class NewerListSetCommands(CommandHost):
         count: int | None = None,
         mode: str | None = None,
         ordering: str | None = None,
-    ) -> Deferred[list[Value] | None]:
+    ) -> Deferred[list[V] | None]:
         """Move several elements from one list to another (Redis 8.10).
 
         :param first_list: key of the list to pop from.
@@ -59,7 +59,7 @@ class NewerListSetCommands(CommandHost):
         count: int | None = None,
         mode: str | None = None,
         ordering: str | None = None,
-    ) -> Deferred[list[Value] | None]:
+    ) -> Deferred[list[V] | None]:
         """Move several elements from one list to another; block while there are too few (Redis 8.10).
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.

@@ -7,14 +7,14 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Number, Reply, Seconds, Text
+from ..._types import Argument, Key, Number, Reply, Seconds, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_floats, as_tuple, errors_to_deferred, flags, text_of, time_arguments
 
 __all__ = ["NewerStringCommands", "digest_text"]
 
 
-class NewerStringCommands(CommandHost):
+class NewerStringCommands(CommandHost[V]):
     """Commands of Redis's group "string" since Redis 8.4.
 
     A digest is the XXH3 hash of a string, 16 hexadecimal digits: see :meth:`digest`.

@@ -6,13 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Aggregate, Argument, Key, Keys, Weights
+from ..._types import Aggregate, Argument, Key, Keys, V, Weights
 from .._parts import CommandHost, aggregate_arguments, counted_keys, errors_to_deferred, one_or_many, scored_members
 
 __all__ = ["SortedSetCombiningCommands"]
 
 
-class SortedSetCombiningCommands(CommandHost):
+class SortedSetCombiningCommands(CommandHost[V]):
     """Commands of Redis's group "sorted-set" on several sorted sets. A score is always a float."""
 
     __slots__ = ()

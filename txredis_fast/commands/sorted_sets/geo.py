@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._checks import shown
-from ..._types import Argument, Key, Number, Reply, Text
+from ..._types import Argument, Key, Number, Reply, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_float, errors_to_deferred, exclusive, flags
 
@@ -18,7 +18,7 @@ __all__ = ["GeoCommands", "found_places", "positions"]
 _PER_PLACE = 3
 
 
-class GeoCommands(CommandHost):
+class GeoCommands(CommandHost[V]):
     """Commands of Redis's group "geo".
 
     A unit is ``"m"``, ``"km"``, ``"ft"`` or ``"mi"``. Coordinates are a tuple ``(longitude, latitude)`` of floats in

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Key, Keys, ScoredMembers, Seconds, Value
+from ..._types import Argument, Items, Key, Keys, Seconds, V
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -26,7 +26,7 @@ from .._parts import (
 __all__ = ["SortedSetPoppingCommands"]
 
 
-class SortedSetPoppingCommands(CommandHost):
+class SortedSetPoppingCommands(CommandHost[V]):
     """Commands of Redis's group "sorted-set" that remove the first or last members, and some that read.
 
     A score is always a float.
@@ -64,9 +64,7 @@ class SortedSetPoppingCommands(CommandHost):
 
     @blocking
     @errors_to_deferred
-    def bzpopmin(
-        self, keys: Keys, timeout: Seconds | datetime.timedelta = 0
-    ) -> Deferred[tuple[Value, Value, float] | None]:
+    def bzpopmin(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[tuple[V, V, float] | None]:
         """Remove the member with the lowest score of the first sorted set that has any; block while none has.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
@@ -81,9 +79,7 @@ class SortedSetPoppingCommands(CommandHost):
 
     @blocking
     @errors_to_deferred
-    def bzpopmax(
-        self, keys: Keys, timeout: Seconds | datetime.timedelta = 0
-    ) -> Deferred[tuple[Value, Value, float] | None]:
+    def bzpopmax(self, keys: Keys, timeout: Seconds | datetime.timedelta = 0) -> Deferred[tuple[V, V, float] | None]:
         """Remove the member with the highest score of the first sorted set that has any; block while none has.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.
@@ -99,7 +95,7 @@ class SortedSetPoppingCommands(CommandHost):
     @errors_to_deferred
     def zmpop(
         self, num_keys: int, keys: Keys, min: bool = False, max: bool = False, count: int = 1
-    ) -> Deferred[tuple[Value, ScoredMembers] | None]:
+    ) -> Deferred[tuple[V, list[tuple[V, float]]] | None]:
         """Remove members of the first sorted set that has any.
 
         :param num_keys: number of *keys*.
@@ -125,7 +121,7 @@ class SortedSetPoppingCommands(CommandHost):
         min: bool = False,
         max: bool = False,
         count: int = 1,
-    ) -> Deferred[tuple[Value, ScoredMembers] | None]:
+    ) -> Deferred[tuple[V, list[tuple[V, float]]] | None]:
         """Remove members of the first sorted set that has any; block while none has.
 
         The reply may take *timeout* and ``replyTimeout`` seconds (10 if that is None); any time if *timeout* is 0.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Value
+from ..._types import Argument, Key, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, errors_to_deferred, exclusive, flags, limit_arguments
 
 __all__ = ["SortedSetRangeCommands"]
 
 
-class SortedSetRangeCommands(CommandHost):
+class SortedSetRangeCommands(CommandHost[V]):
     """Commands of Redis's group "sorted-set" on members with the same score, which are ordered by their bytes.
 
     An end of a range of text is ``"[text"``, or ``"(text"`` which excludes the text itself; ``"-"`` and ``"+"`` are no
@@ -35,7 +35,7 @@ class SortedSetRangeCommands(CommandHost):
     @errors_to_deferred
     def zrangebylex(
         self, key: Key, min: Argument, max: Argument, start: int | None = None, num: int | None = None
-    ) -> Deferred[list[Value]]:
+    ) -> Deferred[list[V]]:
         """Get the members in a range of text.
 
         :param key: key of the sorted set.
@@ -53,7 +53,7 @@ class SortedSetRangeCommands(CommandHost):
     @errors_to_deferred
     def zrevrangebylex(
         self, key: Key, max: Argument, min: Argument, start: int | None = None, num: int | None = None
-    ) -> Deferred[list[Value]]:
+    ) -> Deferred[list[V]]:
         """Get the members in a range of text, the highest first. Note that *max* precedes *min*.
 
         :param key: key of the sorted set.

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._checks import shown
-from ..._types import Argument, Key, Number, Pairs, Text, Value
+from ..._types import Argument, Key, Number, Pairs, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, blocking_with, errors_to_deferred, flags, flatten
 from .arguments import (
@@ -24,7 +24,7 @@ from .replies import streams as by_stream
 __all__ = ["StreamCommands"]
 
 
-class StreamCommands(CommandHost):
+class StreamCommands(CommandHost[V]):
     """Commands of Redis's group "stream" that need no consumer group.
 
     An entry has an ID, ``"milliseconds-sequence"``, and fields. It is a tuple ``(id, {field: value})``; of a field that
@@ -92,7 +92,7 @@ class StreamCommands(CommandHost):
 
     def xrange(
         self, key: Key, min: Argument = "-", max: Argument = "+", count: int | None = None
-    ) -> Deferred[list[tuple[Text, dict[Value, Value]]]]:
+    ) -> Deferred[list[tuple[Text, dict[V, V]]]]:
         """Read the entries in a range of IDs, the oldest first.
 
         :param key: key of the stream.
@@ -107,7 +107,7 @@ class StreamCommands(CommandHost):
 
     def xrevrange(
         self, key: Key, max: Argument = "+", min: Argument = "-", count: int | None = None
-    ) -> Deferred[list[tuple[Text, dict[Value, Value]]]]:
+    ) -> Deferred[list[tuple[Text, dict[V, V]]]]:
         """Read the entries in a range of IDs, the newest first. Note that *max* precedes *min*.
 
         :param key: key of the stream.
@@ -130,7 +130,7 @@ class StreamCommands(CommandHost):
         *,
         max_count: int | None = None,
         max_size: int | None = None,
-    ) -> Deferred[dict[Value, list[tuple[Text, dict[Value, Value]]]] | None]:
+    ) -> Deferred[dict[V, list[tuple[Text, dict[V, V]]]] | None]:
         """Read the entries that follow given IDs, of several streams.
 
         With *block* the command has a connection of its own, and the reply may take *block* and ``replyTimeout``

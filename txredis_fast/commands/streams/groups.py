@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Key, Number, Pairs, Text, Value
+from ..._types import Argument, Items, Key, Number, Pairs, Text, V
 from ...exceptions import InvalidData
 from .._parts import (
     Claimed,
@@ -29,7 +29,7 @@ from .replies import streams as by_stream
 __all__ = ["StreamGroupCommands"]
 
 
-class StreamGroupCommands(CommandHost):
+class StreamGroupCommands(CommandHost[V]):
     """Commands of Redis's group "stream" for consumer groups.
 
     A group delivers each entry to one of its consumers. The entry is pending until a consumer acknowledges it
@@ -52,7 +52,7 @@ class StreamGroupCommands(CommandHost):
         claim_min_idle_time: Number | datetime.timedelta | None = None,
         max_count: int | None = None,
         max_size: int | None = None,
-    ) -> Deferred[dict[Value, list[tuple[Text, dict[Value, Value] | None]]] | None]:
+    ) -> Deferred[dict[V, list[tuple[Text, dict[V, V] | None]]] | None]:
         """Read entries as a consumer of a group, of several streams.
 
         With *block* the command has a connection of its own, and the reply may take *block* and ``replyTimeout``
