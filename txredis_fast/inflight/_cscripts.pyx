@@ -8,7 +8,6 @@ cimport cython
 
 from functools import partial, wraps
 
-from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 
 from twisted.internet.defer import fail
@@ -23,7 +22,6 @@ __all__ = ["fast_path_of_eval"]
 cdef extern from "Python.h":
     tuple PyTuple_New(Py_ssize_t size)
     void PyTuple_SET_ITEM(tuple items, Py_ssize_t index, object item)  # steals a reference
-    PyObject *PyList_GET_ITEM(list items, Py_ssize_t index)  # a borrowed reference
 
 cdef object _Recovery = Recovery
 cdef Py_ssize_t _LONGEST = SCRIPT_CACHE_MAX_BYTES
@@ -85,9 +83,9 @@ cdef tuple _arguments(object sha1_hash, list keys, list values):
     _put(args, 1, sha1_hash)
     _put(args, 2, number)
     for index in range(count):
-        _put(args, 3 + index, <object>PyList_GET_ITEM(keys, index))
+        _put(args, 3 + index, keys[index])
     for index in range(more):
-        _put(args, 3 + count + index, <object>PyList_GET_ITEM(values, index))
+        _put(args, 3 + count + index, values[index])
     return args
 
 
