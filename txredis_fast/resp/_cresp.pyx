@@ -7,6 +7,8 @@ That module has the grammar, the documentation and most reasons. The parts are t
 
 Python code can run in the middle of a call (codecs, warnings, finalizers). ``_busy`` makes the reader refuse calls from
 it, so that pointers into the input stay valid. Input is consumed only after its value is made.
+
+More than 500 lines, because the fast paths share the reader's C structure, and call each other for each value.
 """
 
 cimport cython
