@@ -40,6 +40,7 @@ from ..commands._parts import (
     longest_wait,
     may_block,
     refusal,
+    unknown_keyword,
     unknown_name,
 )
 from ..connection import RedisProtocol
@@ -53,7 +54,7 @@ from .attempts import execute_with_retries
 from .batches import send_on_pool
 from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
-from .views import CommandView
+from .views import CommandView, with_namespaces
 from .whole_pool import tell_all
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ _LOOKED_AT = BLOCKING | GUARDED
 _plain_names: set[str] = set()
 
 
+@with_namespaces
 class ConnectionHandler(Commands, HandlerHelpers):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
@@ -448,11 +450,7 @@ class UnixConnectionHandler(ConnectionHandler):
     """The commands, over connections to a unix socket."""
 
     def __repr__(self) -> str:
-        return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
-
-
-def _socket_path(name: object) -> str:
-    return as_text(name)
+        return self._repr("Redis Unix Connection", lambda peer: as_text(peer.name))
 
 
 def _index(argument: Any) -> Any:
@@ -482,8 +480,8 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
             if kwargs:
                 return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
             return getattr(connection, name)(*args)  # type: ignore[no-any-return]
-        except Exception:
-            return fail()
+        except Exception as error:
+            return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
 
     return fast_path_of_pool(name, run_shared)
 

@@ -34,6 +34,8 @@ from .data import (
     StringCommands,
     VectorSetCommands,
 )
+from .modules import ModuleNamespaces
+from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -75,6 +77,10 @@ class Commands(
     CatalogueCommands,
     ClusterCommands,
     SentinelCommands,
+    ArrayCommands,
+    NewerStringCommands,
+    NewerListSetCommands,
+    ModuleNamespaces,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 

@@ -64,6 +64,7 @@ class Link(Lifecycle):
     :ivar end_reason: local reason for closing; None if the peer closed the connection, or it is up.
     :ivar lost_because: why the connection was lost, as text; empty before.
     :ivar handshake_begun: whether ``connectionMade`` was called; False if an override does not call the base method.
+    :ivar quit_sent: whether the program has sent QUIT.
     :ivar was_pooled: whether the connection was ever part of a pool.
     :ivar why_full: builds the text of QueueFullError; None if senders wait instead.
     :ivar on_room: called with the protocol when the queue was full and has room again.
@@ -88,6 +89,7 @@ class Link(Lifecycle):
         self.end_reason: Exception | None = None
         self.lost_because = ""
         self.handshake_begun = False
+        self.quit_sent = False
         self.was_pooled = False
         self.why_full: Callable[[], str] | None = None
         self.on_room: Callable[[BaseRedisProtocol], object] | None = None
@@ -267,16 +269,18 @@ class Link(Lifecycle):
             transport.loseConnection()
         self.close_if_idle()
 
-    def drain_when_delivered(self, timeout: float, reason: Exception) -> None:
+    def drain_when_delivered(self, timeout: float | None, reason: Exception) -> None:
         """As :meth:`drain`, for a caller inside the delivery of replies: the close follows the end of the delivery.
 
-        :param timeout: seconds until the connection is aborted; above 0.
+        :param timeout: seconds until the connection is aborted; above 0. None: a command was just sent, and the
+            connection is closed after its reply, which its own time limit bounds.
         :param reason: the reason for closing.
         """
         self.enter(ConnectionEvent.DRAIN)
         self._drain_reason = reason
         self._stop_drain_timer()
-        self._abort_after(timeout, reason)
+        if timeout is not None:
+            self._abort_after(timeout, reason)
 
     def close_if_idle(self) -> None:
         """Close a connection that is being drained, if no request is in flight."""
