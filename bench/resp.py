@@ -25,6 +25,7 @@ from testbed.wire import bulk, bulks, command
 from twisted.internet.testing import StringTransport
 from txredisapi import BaseRedisProtocol
 
+from txredis_fast.commands._parts import scored_members
 from txredis_fast.resp import INCOMPLETE, _pyresp
 
 try:
@@ -173,6 +174,42 @@ def set_commands(scale: float) -> list[tuple[str, ...]]:
     return [("SET", f"key:{i}", f"value:{i}") for i in range(int(100_000 * scale))]
 
 
+def scored(pairs: bool) -> Callable[[float], bytes]:
+    """Replies of 100 members and scores: as pairs with doubles, as in RESP3, or in one array of strings."""
+
+    def make(scale: float) -> bytes:
+        rows = [(b"member:%d" % i, (b"%d" if i % 2 else b"%d.25") % (i * 7)) for i in range(100)]
+        if not pairs:
+            return command(*(word for row in rows for word in row)) * int(1000 * scale)
+        return (b"*100\r\n" + b"".join(b"*2\r\n%b,%b\r\n" % (bulk(name), score) for name, score in rows)) * int(
+            1000 * scale
+        )
+
+    return make
+
+
+def scores_of(chunks: list[bytes]) -> Side:
+    """Take replies one by one and convert them, as ZRANGE with WITHSCORES does."""
+
+    def run(kept: list[Any] | None = None) -> None:
+        reader = _cresp.Reader()
+        replies: list[Any] = []
+        for chunk in chunks:
+            reader.feed(chunk)
+            while (reply := reader.get()) is not INCOMPLETE:
+                pairs = scored_members(reply)
+                if kept is not None:
+                    replies.append(pairs)
+        if kept is not None:
+            kept += replies
+
+    return run
+
+
+def scores_in_both(scale: float) -> tuple[Side, Side]:
+    return scores_of(cut(scored(True)(scale))), scores_of(cut(scored(False)(scale)))
+
+
 def packing(encode: Any, commands: list[Any]) -> Side:
     def run(kept: list[Any] | None = None) -> None:
         if kept is None:
@@ -224,6 +261,7 @@ ROWS = [
     Row("utf8-array", "arrays of 100 bulk strings, UTF-8", 0.7, against_hiredis(arrays_of_100, TEXT, THEIR_TEXT)),
     Row("default", "UTF-8 and number conversion; hiredis: UTF-8", None, against_hiredis(small_bulks, {}, THEIR_TEXT)),
     Row("integers", "100,000 integer replies", None, against_hiredis(integers, PLAIN, {})),
+    Row("scores", "ZRANGE WITHSCORES of 100 in RESP3; in RESP2", 1.2, scores_in_both),
     Row("million", "one array of a million bulk strings", None, against_hiredis(large_array, PLAIN, {})),
     Row("64mb", "one value of 64 MB", None, against_hiredis(large_value, PLAIN, {})),
     Row("pack", "SET with a short key and value", 0.6, pack_one),

@@ -105,7 +105,10 @@ TARGETS: Sequence[Target] = [
     _times_less("get-1mb", "GET of 1 MB text", 6),
     _times_less("get-64mb", "GET of 64 MB bytes", 6),
     _peak("get-64mb", "GET of 64 MB bytes"),
-    _times_less("messages", "messages", 6),
+    _times_less("messages", "messages", 12),
+    _times_less("eval", "50 awaiting a script", 7),
+    _times_less("tls", "one at a time over TLS", 1.5),
+    _times_less("tls", "one at a time over TLS", 1, "redis-py", metric=WALL),
     _times_less("get", "pure Python: awaited", 3, THEIRS_PURE, PURE),
     *(_times_less(name, f"pure Python: {name}", 1, THEIRS_PURE, PURE)
       for name in ("set", "gather", "sequential", "pipeline", "lrange", "get-1mb", "messages")),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from testbed.terminal import UsageError, bar
@@ -13,6 +17,7 @@ from testbed.wire import command
 from bench import budget, c_client, command_line, instructions, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
 from bench.figures import CPU, WALL, Figures, calibrate, figure
+from bench.process import WorkerProcess, cpu_seconds
 from bench.server import Address
 from bench.session import Plan, spec_for
 from bench.targets import TARGETS, Target
@@ -73,6 +78,59 @@ def test_a_round_is_calibrated_to_whole_steps_and_at_least_one(
     seconds: float, count: int, wanted: float, step: int, expected: int
 ) -> None:
     assert calibrate(seconds, count, wanted, step) == expected
+
+
+# -- workers
+
+
+def test_the_cpu_time_of_a_process_is_told_while_it_runs() -> None:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("no /proc here")
+    before = time.process_time()
+    assert before - 0.1 <= cpu_seconds(os.getpid()) <= time.process_time() + 0.1
+    assert cpu_seconds(2**31) == 0.0
+
+
+class _Silent:
+    """A process that says nothing, then answers."""
+
+    def __init__(self, computes: bool, answers_after: int) -> None:
+        self.seconds, self.waits = 0.0, 0
+        self._computes, self._answers_after = computes, answers_after
+
+    def cpu_seconds(self, _number: int) -> float:
+        self.seconds += 10.0 if self._computes else 0.0
+        return self.seconds
+
+    def select(self, streams: list[Any], *_: Any) -> tuple[list[Any], list[Any], list[Any]]:
+        self.waits += 1
+        return (streams if self.waits > self._answers_after else []), [], []
+
+
+@pytest.mark.parametrize(
+    ("computes", "answers_after", "answers"), [(True, 5, True), (False, 5, False), (False, 0, True)]
+)
+def test_a_worker_that_computes_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, computes: bool, answers_after: int, answers: bool
+) -> None:
+    silent = _Silent(computes, answers_after)
+    worker = WorkerProcess.__new__(WorkerProcess)
+    worker._said = b""
+    reading, writing = os.pipe()
+    os.write(writing, b'{"event": "done"}\n')
+    worker._process = SimpleNamespace(pid=1, stdout=os.fdopen(reading, "rb"))  # type: ignore[assignment]
+    monkeypatch.setattr("bench.process.cpu_seconds", silent.cpu_seconds)
+    monkeypatch.setattr("bench.process.select.select", silent.select)
+    try:
+        if answers:
+            assert worker._hear() == {"event": "done"}
+        else:
+            with pytest.raises(UsageError, match="no answer within 0 s"):
+                worker._hear()
+    finally:
+        assert worker._process.stdout is not None
+        worker._process.stdout.close()
+        os.close(writing)
 
 
 # -- targets

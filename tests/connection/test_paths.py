@@ -6,7 +6,7 @@ import re
 
 import pytest
 from testbed.paths import PACKAGE, record_pure, recorded
-from testbed.support import Pool, connected
+from testbed.support import Pool, connected, fired
 from testbed.wire import command
 from twisted.internet.defer import CancelledError
 
@@ -69,6 +69,34 @@ def test_the_reply_to_a_script_fires_its_deferred_without_an_errback_of_ours():
     assert b"EVAL\r\n" in pool.written() and not deferred.called
     connection.dataReceived(b":2\r\n")
     assert deferred.result == 2
+
+
+def test_the_second_try_of_a_script_stays_on_a_connection_that_is_its_callers_alone():
+    pool = Pool(2)
+    pool.handler.eval("return 1", [], [])
+    pool.answer(b":1\r\n")
+    connection = pool.factory.connectionQueue.current
+    taken = {fired(pool.handler._factory.getConnection()) for _ in range(2)}
+    assert connection in taken
+    deferred = connection.eval("return 1", [], [])
+    assert b"EVALSHA" in pool.answer(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
+    assert connection.transport.value().startswith(b"*3\r\n$4\r\nEVAL\r\n")
+    pool.answer(b":2\r\n")
+    assert fired(deferred) == 2
+
+
+def test_a_cancelled_script_is_counted_and_its_reply_dropped():
+    pool = Pool()
+    pool.handler.eval("return 1", [], [])
+    pool.answer(b":1\r\n")
+    (connection,) = pool.factory.pool
+    deferred = pool.handler.eval("return 1", [], [])
+    deferred.addErrback(lambda failure: failure.trap(CancelledError))
+    deferred.cancel()
+    assert deferred.result is CancelledError
+    assert connection.link.requests.cancelled == 1
+    assert b"EVALSHA" in pool.answer(b"-NOSCRIPT No matching script. Please use EVAL.\r\n")
+    assert pool.written() == b"", "what was cancelled is not sent again"
 
 
 def test_a_script_that_is_cancelled_before_its_second_try_is_answered_cancels_that():

@@ -772,6 +772,28 @@ def test_the_connection_that_commands_shared_is_lost_and_the_next_one_is_shared(
         assert len(pool.factory.connectionQueue.pending) == left
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: redis.RedisFactory("fake:6379", None, 100), redis.SubscriberFactory], ids=["pool", "subscribers"]
+)
+def test_a_new_connection_of_a_large_pool_is_compared_with_no_other(make):
+    factory = make()
+
+    class Compared(factory.protocol):
+        compared = 0
+
+        def __eq__(self, other):
+            Compared.compared += 1
+            return self is other
+
+        __hash__ = factory.protocol.__hash__
+
+    factory.protocol = Compared
+    for _ in range(100):
+        connect(factory.buildProtocol(None))
+    assert len(factory.connectionQueue.pending) == 100
+    assert Compared.compared <= 100, "at most one comparison each, not one with each"
+
+
 def test_after_quit_a_command_is_never_sent():
     pool = Pool()
     done = pool.handler.quit()

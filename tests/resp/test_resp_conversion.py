@@ -112,6 +112,36 @@ def test_numbers_are_converted(resp, shape, data, value, exact):
     assert one(resp, bulk(data), None, False) == data
 
 
+DOUBLES = [
+    *("0", "-0", "+0", "1", "-1", "10.", "0.1", "-0.25", "+1.5", "007.50", "1e5", "1.5E-7", "1.", "inf", "-inf", "nan"),
+    *("0.30000000000000004", "123456789012345", "-12345678901234.5", "0.00000000000001", "9007199254740993", "1e400"),
+    *("999999999999999", "99999999.9999999", "1.7976931348623157e+308", "5e-324", "2.2250738585072011e-308"),
+    *("0." + "0" * 40 + "1", "1" * 60),
+]
+
+
+@pytest.mark.parametrize("text", DOUBLES)
+def test_a_double_is_the_nearest_one_wherever_it_stands(resp, shape, text):
+    """Short ones, and pairs with them, have a fast path; a reply may be cut anywhere."""
+    line, expected = b",%b\r\n" % text.encode(), float(text)
+    assert shape(one(resp, line)) == shape(expected)
+    wire = b"*5\r\n*2\r\n$6\r\nmember\r\n%b%b*2\r\n%b:1\r\n*1\r\n%b*2\r\n$-1\r\n%b" % ((line,) * 5)
+    value = [["member", expected], expected, [expected, 1], [expected], [None, expected]]
+    assert shape(one(resp, wire)) == shape(value)
+    assert shape(one(resp, wire, raw=True)) == shape([[b"member", expected], *value[1:]])
+    for cut in range(len(wire)):
+        reader = resp.Reader()
+        reader.feed(wire[:cut])
+        assert reader.get() is INCOMPLETE
+        reader.feed(wire[cut:])
+        assert shape(reader.get()) == shape(value)
+
+
+def test_a_pair_in_a_set_is_a_tuple(resp):
+    assert one(resp, b"~1\r\n*2\r\n$1\r\na\r\n,1.5\r\n") == {("a", 1.5)}
+    assert one(resp, b"%1\r\n*2\r\n$1\r\na\r\n,1.5\r\n,2\r\n") == {("a", 1.5): 2.0}
+
+
 @pytest.mark.parametrize("data", TEXTS)
 def test_all_else_is_text(resp, data):
     for mode in (True, False, "exact"):

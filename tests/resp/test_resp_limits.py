@@ -67,6 +67,8 @@ def test_elements_of_a_reply_count_together(resp):
     reader.feed(wire + wire)
     assert len(reader.get_all()) == 2
     assert error_of(resp.Reader(max_elements=5), wire) == "expected at most 5 elements in a reply, got b'~2'"
+    pairs = b"*2\r\n" + b"*2\r\n$1\r\na\r\n,1\r\n" * 2
+    assert error_of(resp.Reader(max_elements=5), pairs) == "expected at most 5 elements in a reply, got b'*2'"
     assert error_of(resp.Reader(max_elements=5), b"%3\r\n") == "expected at most 5 elements in a reply, got b'%3'"
 
 
@@ -85,6 +87,8 @@ def test_depth(resp):
     assert reader.get() == [[[1]]]
     assert error_of(reader, b"*1\r\n*1\r\n*1\r\n*0\r\n") == "expected at most 3 nested aggregates, got b'*0'"
     assert "at most 1024 nested" in error_of(resp.Reader(), b"*1\r\n" * 1025)
+    pair = b"*1\r\n*2\r\n$1\r\na\r\n,1\r\n"
+    assert error_of(resp.Reader(max_depth=1), pair) == "expected at most 1 nested aggregates, got b'*2'"
 
 
 def test_depth_beyond_the_c_stack_is_built_and_freed(resp):

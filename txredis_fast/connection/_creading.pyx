@@ -10,8 +10,6 @@ This module must not know of commands.
 
 from functools import wraps
 
-from cpython.object cimport PyObject
-
 from txredis_fast._tunables import (
     BUSY_MIN_REQUESTS, DIRECT_READ_MIN_BYTES, FLOOD_MIN_REQUESTS, REPLY_CHUNK_BYTES, WRITE_CHUNK_BYTES
 )
@@ -20,14 +18,13 @@ from txredis_fast.connection.state import ConnectionState
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.inflight._crequest cimport RequestQueue
 from txredis_fast.resp._cresp cimport Reader
+from txredis_fast.transport._cmethods cimport is_method
 from txredis_fast.transport._csocket cimport Sender
 
 __all__ = ["compiled_receive", "stands_for"]
 
 cdef extern from "Python.h":
     Py_ssize_t PyBytes_GET_SIZE(bytes data)
-    bint PyMethod_Check(object value)
-    PyObject *PyMethod_GET_FUNCTION(object method)  # a borrowed reference
 
 cdef object _DRAINING = ConnectionState.DRAINING
 cdef object _CORKED = CorkState.CORKED
@@ -46,11 +43,6 @@ def stands_for(deliver_replies, reply_received):
     """Set the protocol's methods for which this module stands."""
     global _deliver_replies, _reply_received
     _deliver_replies, _reply_received = deliver_replies, reply_received
-
-
-cdef inline bint _is(object method, object function) noexcept:
-    """Whether something is a bound method of that function."""
-    return PyMethod_Check(method) and PyMethod_GET_FUNCTION(method) == <PyObject *>function
 
 
 def compiled_receive(receive):
@@ -74,7 +66,7 @@ def compiled_receive(receive):
             return receive(self, data)
         protocol = link.protocol
         take = protocol.replyReceived
-        if not _is(take, _reply_received) or not _is(protocol.deliverReplies, _deliver_replies):
+        if not is_method(take, _reply_received) or not is_method(protocol.deliverReplies, _deliver_replies):
             return receive(self, data)
         try:
             _receive(link, <RequestQueue>requests, <Reader>reader, protocol, take, <bytes>data)

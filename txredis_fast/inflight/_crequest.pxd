@@ -2,6 +2,16 @@
 # The C structures of the queue and of its requests, for compiled code of the rooms above. See _crequest.pyx.
 
 
+#: Makes a converter ``Recovery`` of one request if it is needed, which is rare: if the reply is an error. It is the
+#: canceller of the request's Deferred, too.
+cdef class LateRecovery:
+    cdef object _made
+    cdef object _note_cancelled
+
+    cdef object make(self)
+    cdef int recover(self, object error, object deferred) except -1
+
+
 cdef class Request:
     cdef readonly object deferred
     cdef readonly object post_proc
@@ -67,5 +77,5 @@ cdef class RequestQueue:
     cpdef usual_deadline(self, timeout)
 
 
-#: Send a command of a connection in the usual case; return None in all other cases.
-cdef object send_usual(object connection, tuple args, object post_proc)
+#: Send a command of a connection, of which this is the queue, in the usual case; return None in all other cases.
+cdef object send_usual(object connection, RequestQueue requests, tuple args, object post_proc)

@@ -146,15 +146,20 @@ class ConnectionQueue:
 
     def _take_out(self, connection: RedisProtocol) -> None:
         self.pending.remove(connection)
+        if self.current is connection:
+            self.current = None  # who sees a current one takes it for free
         try:
             self._choose()
         except BaseException:
             self.pending.append(connection)
             raise
 
-    def put(self, connection: RedisProtocol) -> None:
-        """Add a connection that is new or given back; one that was lost or is closing is ignored."""
-        if self._closed or not connection.link.usable or connection in self.pending:
+    def put(self, connection: RedisProtocol, new: bool = False) -> None:
+        """Add a connection that is new or given back; one that was lost or is closing is ignored.
+
+        :param new: whether it was never in a pool, so that it is not looked for among thousands.
+        """
+        if self._closed or not connection.link.usable or (not new and connection in self.pending):
             return
         try:
             self._reset(connection)

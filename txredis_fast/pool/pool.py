@@ -364,6 +364,7 @@ class Pool(Backoff, Factory):
 
     def _add(self, conn: RedisProtocol) -> None:
         conn.whenDisconnected().addCallback(self.delConnection)
+        new = not conn.link.was_pooled
         self.pool.append(conn)
         self.size = len(self.pool)
         self.life.enter(PoolEvent.ADDED)
@@ -372,7 +373,7 @@ class Pool(Backoff, Factory):
         interval = seconds_or(self.healthCheckInterval, 0)
         if interval and conn.answersPing:
             self._health.add(conn, interval)
-        self.connectionQueue.put(conn)
+        self.connectionQueue.put(conn, new)
 
     def delConnection(self, conn: RedisProtocol) -> None:
         """A connection was lost: take it out of the pool."""

@@ -8,6 +8,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 from cpython.ref cimport Py_INCREF, Py_XDECREF
+from libc.stdint cimport uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
 from txredis_fast.resp._cscalars cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, digits, is_digit
@@ -15,6 +16,10 @@ from txredis_fast.resp._cscalars cimport PyBytes_AS_STRING, PyBytes_GET_SIZE, di
 #: An empty buffer of our own is freed if it is larger than this many bytes.
 cdef enum:
     KEEP_BUFFER = 256 * 1024
+
+#: Length of the longest line of a double that is read without a search for the line's end.
+cdef enum:
+    MAX_DOUBLE_LINE = 40
 
 #: Returned by line_end() for a malformed line ending.
 cdef enum:
@@ -180,6 +185,53 @@ cdef inline Py_ssize_t whole_bulk(Input *self, Py_ssize_t *start) noexcept:
     return size
 
 
+cdef inline Py_ssize_t line_of_double(Input *self, Py_ssize_t begin) noexcept:
+    """Return the length of a complete line of a double at ``begin`` without its CRLF; else return -1.
+
+    Only the type byte and the end of the line are checked. Longer lines than doubles have are left out.
+    """
+    cdef const char *text = self.data + begin
+    cdef Py_ssize_t most = min(self.end - begin - 1, min(self.max_line + 1, MAX_DOUBLE_LINE))
+    cdef Py_ssize_t i = 1
+    if most < 3 or text[0] != c",":
+        return -1
+    while i < most and text[i] != c"\r":
+        i += 1
+    return i if i < most and text[i + 1] == c"\n" else -1
+
+
+cdef inline Py_ssize_t whole_scored(
+    Input *self, Py_ssize_t *start, Py_ssize_t *score, Py_ssize_t *score_size
+) noexcept:
+    """Find a complete array of a bulk string and a double at pos, as RESP3 has a member and its score.
+
+    :returns: as :func:`whole_bulk`; ``score`` and ``score_size`` are of the double's line, type byte included.
+    """
+    cdef Py_ssize_t begin = self.pos
+    cdef Py_ssize_t size
+    if self.end - begin < 13 or self.max_line < 2 or memcmp(self.data + begin, b"*2\r\n$", 5) != 0:
+        return -1
+    self.pos += 4
+    size = whole_bulk(self, start)
+    self.pos = begin
+    if size < 0:
+        return -1
+    score[0] = start[0] + size + 2
+    score_size[0] = line_of_double(self, score[0])
+    return size if score_size[0] > 0 else -1
+
+
+cdef inline bint is_message(const char *text) noexcept:
+    """As ``memcmp(text, "$7\\r\\nmessage\\r\\n", 13) == 0``, without a call."""
+    cdef uint64_t words[2]
+    cdef uint64_t wanted[2]
+    memcpy(&words[0], text, 8)
+    memcpy(&words[1], text + 5, 8)
+    memcpy(&wanted[0], b"$7\r\nmess", 8)
+    memcpy(&wanted[1], b"essage\r\n", 8)
+    return words[0] == wanted[0] and words[1] == wanted[1]
+
+
 cdef inline int find_message(
     Input *self, char kind, Py_ssize_t *starts, Py_ssize_t *sizes, Py_ssize_t *end
 ) noexcept:
@@ -198,7 +250,7 @@ cdef inline int find_message(
     ):
         return 0
     if text[1] == c"3":
-        if memcmp(text + 4, b"$7\r\nmessage\r\n", 13) == 0:
+        if is_message(text + 4):
             self.pos += 17
         elif memcmp(text + 4, b"$8\r\nsmessage\r\n", 14) == 0:
             self.pos += 18

@@ -42,6 +42,7 @@ cdef class Reader:
     cdef object _fail(self, str message)
     cdef int _check_buffered(self) except -1
     cdef int _fill_frame(self, Frame frame) except -1
+    cdef bint _fill_doubles(self, Frame frame) except -1
     cdef object _run(self, bint raw, list replies, Py_ssize_t limit)
     cdef object _element(self, bint raw)
     cdef object _read_bulk(

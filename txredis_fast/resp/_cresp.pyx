@@ -7,6 +7,8 @@ That module has the grammar, the documentation and most reasons. The parts are t
 
 Python code can run in the middle of a call (codecs, warnings, finalizers). ``_busy`` makes the reader refuse calls from
 it, so that pointers into the input stay valid. Input is consumed only after its value is made.
+
+More than 500 lines, because the fast paths share the reader's C structure, and call each other for each value.
 """
 
 cimport cython
@@ -17,13 +19,13 @@ from libc.string cimport memcmp
 
 from txredis_fast.resp._caggregates cimport Frame, Nest
 from txredis_fast.resp._cinput cimport (
-    NO_LINE_END, clear, consume, feed, find_message, is_type_byte, length, line_end, release, waiting,
-    whole_bulk
+    NO_LINE_END, clear, consume, feed, find_message, is_type_byte, length, line_end, line_of_double, release, waiting,
+    whole_bulk, whole_scored
 )
 from txredis_fast.resp._clarge cimport LargeString, begin_large
 from txredis_fast.resp._cscalars cimport (
     MALFORMED, Name, PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, SAFE_DIGITS, Scalars, digits,
-    new_bytes, owned, short_integer
+    double_of, new_bytes, owned, short_integer
 )
 
 from txredis_fast import _tunables
@@ -220,7 +222,8 @@ cdef class Reader:
         cdef int names
         cdef object pattern = None
         cdef object channel
-        self._check_usable()
+        if self._busy or self._broken is not None:
+            self._check_usable()  # raises
         if self._nest.frame is not None or self._raw >= 0 or self._large is not None:
             return False
         names = find_message(&self._input, PyBytes_AS_STRING(kind)[0], starts, sizes, &end)
@@ -232,7 +235,10 @@ cdef class Reader:
         try:
             if names == 2:
                 pattern = self._pattern.value_of(self._scalars, text + starts[0], sizes[0])
-            channel = self._channel.value_of(self._scalars, text + starts[names - 1], sizes[names - 1])
+            if self._channel.has(text + starts[names - 1], sizes[names - 1]):
+                channel = self._channel.value
+            else:
+                channel = self._channel.value_of(self._scalars, text + starts[names - 1], sizes[names - 1])
             parts[2] = self._scalars.fresh_bulk(text + starts[names], sizes[names])
         finally:
             self._busy = False
@@ -275,7 +281,10 @@ cdef class Reader:
         return 0
 
     cdef int _fill_frame(self, Frame frame) except -1:
-        """Decode the complete bulk strings that are next in an aggregate. _element() decodes everything else."""
+        """Decode the complete bulk strings, doubles, and pairs of these that are next in an aggregate.
+
+        _element() decodes everything else.
+        """
         cdef Scalars scalars = self._scalars
         cdef bint raw = self._raw
         cdef const char *text
@@ -284,11 +293,53 @@ cdef class Reader:
         while frame.left:
             size = whole_bulk(&self._input, &start)
             if size < 0:
+                if waiting(&self._input) > 4 and self._fill_doubles(frame):
+                    continue
                 break
             text = self._input.data + start
             frame.add(new_bytes(text, size) if raw else scalars.fresh_bulk(text, size))
             consume(&self._input, start + size + 2 - self._input.pos)
         return 0
+
+    cdef bint _fill_doubles(self, Frame frame) except -1:
+        """Decode one complete double, or one pair of a bulk string and a double; tell whether there was one."""
+        cdef const char *text = self._input.data + self._input.pos
+        cdef object value, member
+        cdef PyObject *fresh
+        cdef Py_ssize_t size
+        cdef Py_ssize_t start = 0
+        cdef Py_ssize_t score = 0
+        cdef Py_ssize_t score_size = 0
+        if text[0] == c",":
+            score = self._input.pos
+            score_size = line_of_double(&self._input, score)
+            if score_size < 0:
+                return False
+            value = double_of(self._input.data + score + 1, score_size - 1)
+            if value is MALFORMED:
+                return False
+        elif (
+            text[0] == c"*" and frame.kind == c"*" and not frame.frozen
+            and len(self._nest.around) + 1 < self._nest.max_depth
+            and self._nest.elements + 2 <= self._nest.max_elements
+        ):
+            size = whole_scored(&self._input, &start, &score, &score_size)
+            if size < 0:
+                return False
+            value = double_of(self._input.data + score + 1, score_size - 1)
+            if value is MALFORMED:
+                return False
+            text = self._input.data + start
+            fresh = new_bytes(text, size) if self._raw else self._scalars.fresh_bulk(text, size)
+            member = owned(fresh)
+            value = [member, value]
+            self._nest.elements += 2
+        else:
+            return False
+        Py_INCREF(value)
+        frame.add(<PyObject *>value)
+        consume(&self._input, score + score_size + 2 - self._input.pos)
+        return True
 
     cdef object _run(self, bint raw, list replies, Py_ssize_t limit):
         """Return the next reply; or, if *replies* is given, append up to *limit* complete replies to it."""

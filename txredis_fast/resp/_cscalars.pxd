@@ -6,7 +6,7 @@ cimport cython
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 cdef extern from "Python.h":
     bytes PyBytes_FromStringAndSize(const char *data, Py_ssize_t size)
@@ -25,14 +25,30 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    #include <float.h>
     #define ASCII_DATA(text) ((char *)((PyASCIIObject *)(text) + 1))
+    /* With more precision between operations, as that of the x87, a quotient would be rounded twice. */
+    #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0 && FLT_RADIX == 2 && DBL_MANT_DIG == 53
+    #define HAS_EXACT_QUOTIENTS 1
+    #else
+    #define HAS_EXACT_QUOTIENTS 0
+    #endif
+    static const double powers_of_ten[] = {
+        1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15
+    };
     """
     # As PyUnicode_DATA() of a new str of ASCII, without a look at its kind.
     char *ascii_data "ASCII_DATA"(PyObject *text)
+    bint HAS_EXACT_QUOTIENTS
+    const double *POWERS_OF_TEN "powers_of_ten"
 
 #: Every number of this many digits fits a long long.
 cdef enum:
     SAFE_DIGITS = 18
+
+#: Every integer of this many digits is an exact double, and so is every power of ten that divides it.
+cdef enum:
+    MAX_EXACT_DIGITS = 15
 
 #: Strings of up to this many bytes are first checked for ASCII, which saves the codec's work. Those of one word to two
 #: are checked and copied as two words, which may overlap: a call of memcpy() costs more.
@@ -83,6 +99,43 @@ cdef inline long long short_integer(const char *text, Py_ssize_t count) noexcept
     return value
 
 
+cdef inline bint short_double(const char *text, Py_ssize_t size, double *value) noexcept:
+    """Convert ``-?[0-9]+([.][0-9]*)?`` of at most MAX_EXACT_DIGITS bytes; else return False.
+
+    Both the digits as an integer and the power of ten are exact doubles then, so their quotient is rounded correctly.
+    """
+    cdef Py_ssize_t i = 1 if size and text[0] == c"-" else 0
+    cdef Py_ssize_t begin = i
+    cdef Py_ssize_t point
+    cdef long long number = 0
+    if not HAS_EXACT_QUOTIENTS or size > MAX_EXACT_DIGITS:
+        return False
+    while i < size and is_digit(text[i]):
+        number = number * 10 + (text[i] - c"0")
+        i += 1
+    point = i
+    if i == begin:
+        return False
+    if i < size:
+        if text[i] != c".":
+            return False
+        i += 1
+        while i < size and is_digit(text[i]):
+            number = number * 10 + (text[i] - c"0")
+            i += 1
+        if i < size:
+            return False
+        point += 1
+    value[0] = <double>number / POWERS_OF_TEN[i - point]
+    if begin:
+        value[0] = -value[0]
+    return True
+
+
+#: Convert a RESP3 double; MALFORMED for anything else. A CR follows ``text``.
+cdef object double_of(const char *text, Py_ssize_t size)
+
+
 @cython.final
 cdef class Scalars:
     cdef str charset
@@ -127,5 +180,12 @@ cdef class Scalars:
 cdef class Name:
     cdef bytes data
     cdef object value
+
+    cdef inline bint has(self, const char *text, Py_ssize_t size) noexcept:
+        """Whether the name is the last one, whose value is ``value``."""
+        return (
+            self.data is not None and PyBytes_GET_SIZE(self.data) == size
+            and memcmp(PyBytes_AS_STRING(self.data), text, size) == 0
+        )
 
     cdef object value_of(self, Scalars scalars, const char *text, Py_ssize_t size)

@@ -91,7 +91,7 @@ cdef class Scalars:
         if kind == c":" or kind == c"(":
             return _integer(text, size)
         if kind == c",":
-            return _double(text, size)
+            return double_of(text, size)
         if kind == c"_" and size == 0:
             return None
         if kind == c"#" and size == 1 and (text[0] == c"t" or text[0] == c"f"):
@@ -112,10 +112,7 @@ cdef class Name:
     cdef object value_of(self, Scalars scalars, const char *text, Py_ssize_t size):
         """See :meth:`txredis_fast.resp._pyscalars.Name.value_of`."""
         cdef object value
-        if (
-            self.data is not None and PyBytes_GET_SIZE(self.data) == size
-            and memcmp(PyBytes_AS_STRING(self.data), text, size) == 0
-        ):
+        if self.has(text, size):
             return self.value
         value = owned(scalars.fresh_bulk(text, size))
         if size <= SHORT_NAME:
@@ -189,8 +186,15 @@ cdef object _number(const char *text, Py_ssize_t size, bint exact):
     return real
 
 
-cdef object _double(const char *text, Py_ssize_t size):
+cdef object double_of(const char *text, Py_ssize_t size):
     """Convert a RESP3 double; MALFORMED for anything else. A CR follows ``text``."""
+    cdef double value
+    if short_double(text, size, &value):
+        return value
+    return _long_double(text, size)
+
+
+cdef object _long_double(const char *text, Py_ssize_t size):
     cdef Py_ssize_t i = 1 if size and (text[0] == c"-" or text[0] == c"+") else 0
     cdef Py_ssize_t count = digits(text + i, size - i)
     cdef char *end

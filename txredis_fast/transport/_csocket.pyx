@@ -10,13 +10,13 @@ Redis.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.object cimport PyObject
 
 from socket import socket as _python_socket
 
 from twisted.internet import main
 
 from txredis_fast import _tunables
+from txredis_fast.transport._cmethods cimport is_method_of, is_one_of
 
 __all__ = ["Sender", "SocketReader", "has_sockets"]
 
@@ -65,9 +65,6 @@ cdef extern from *:
 cdef extern from "Python.h":
     const char *PyBytes_AS_STRING(bytes data)
     Py_ssize_t PyBytes_GET_SIZE(bytes data)
-    bint PyMethod_Check(object value)
-    PyObject *PyMethod_GET_FUNCTION(object method)  # a borrowed reference
-    PyObject *PyMethod_GET_SELF(object method)
 
 cdef object _DONE = main.CONNECTION_DONE
 cdef object _LOST = main.CONNECTION_LOST
@@ -90,15 +87,6 @@ def has_sockets(connection):
         _write = connection.write
         _write_some = connection.writeSomeData
     return HAS_SOCKETS != 0 and connection is _Connection
-
-
-cdef inline bint _is(object method, object function, object owner) noexcept:
-    """Whether something is the bound method of that function and that object."""
-    return (
-        PyMethod_Check(method)
-        and PyMethod_GET_FUNCTION(method) == <PyObject *>function
-        and PyMethod_GET_SELF(method) == <PyObject *>owner
-    )
 
 
 cdef class Sender:
@@ -138,10 +126,10 @@ cdef class Sender:
         ):
             return 0
         write = transport.write
-        if write is not self if self._below_tls else not _is(write, _write, transport):
+        if write is not self if self._below_tls else not is_method_of(write, _write, transport):
             return 0
         write_some = transport.writeSomeData
-        if _is(write_some, _write_some, transport):
+        if is_method_of(write_some, _write_some, transport):
             socket = transport.socket
             if type(socket) is _Socket:
                 size = write_socket(socket.fileno(), PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -175,7 +163,6 @@ cdef class SocketReader:
     def __call__(self):
         cdef object transport = self._transport
         cdef object socket = transport.socket
-        cdef object method
         cdef Py_ssize_t size
         cdef bytes data
         if transport.protocol is not self._outer or type(socket) is not _Socket:
@@ -187,12 +174,7 @@ cdef class SocketReader:
                 raise MemoryError
             return None if size == -1 else _LOST if size == -2 else _DONE
         data = PyBytes_FromStringAndSize(read_buffer, size)
-        method = self._protocol.dataReceived
-        if (
-            PyMethod_Check(method)
-            and PyMethod_GET_SELF(method) == <PyObject *>self._protocol
-            and <object>PyMethod_GET_FUNCTION(method) in self._stock
-        ):
+        if is_one_of(self._protocol.dataReceived, self._stock, self._protocol):
             self._receive(data)
             return None
         return transport._dataReceived(data)
