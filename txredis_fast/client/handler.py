@@ -42,7 +42,7 @@ from ..commands._parts import (
     refusal,
     unknown_name,
 )
-from ..connection import RedisProtocol
+from ..connection import RedisProtocol, log_in
 from ..exceptions import NotSentError, RedisError
 from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
@@ -224,7 +224,7 @@ class ConnectionHandler(Commands):
         return tell_all(
             self._factory,
             "AUTH",
-            lambda connection: connection.auth(password, username),
+            lambda connection: log_in(connection, password, username),
             lambda connections: self._factory.loggedIn(password, username, connections),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from .._checks import check_charset, check_choice, check_count, check_seconds
-from .checks import ConvertNumbers
+from .checks import ConvertNumbers, ProtocolVersion, check_protocol
 
 __all__ = [
     "digits",
@@ -20,6 +20,7 @@ __all__ = [
     "read_count_or_none",
     "read_dbid",
     "read_poolsize",
+    "read_protocol",
     "read_seconds",
     "read_seconds_or_none",
     "read_text",
@@ -44,6 +45,11 @@ def read_dbid(name: str, text: str) -> int:
 def read_poolsize(name: str, text: str) -> int:
     """Read a number of connections, 1 or more."""
     return _whole(name, text, 1)
+
+
+def read_protocol(name: str, text: str) -> ProtocolVersion:
+    """Read the version of the Redis protocol."""
+    return check_protocol(name, _whole(name, text, 2))
 
 
 def read_count_or_none(name: str, text: str) -> int | None:
