@@ -1,6 +1,6 @@
 """What servers answer to rows of the tables where RESP2 and RESP3 differ: arguments, both replies.
 
-Written by ``python -m tests.testbed.protocol_replies``; do not edit it.
+Written by ``PYTHONPATH=tests python -m commands.protocol_replies``; do not edit it.
 """
 
 # fmt: off

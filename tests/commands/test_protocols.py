@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from testbed.protocol_replies import ROWS_BEYOND, alike
 
 from .host import Host, result_of
+from .protocol_replies import ROWS_BEYOND, alike
 from .rows import command_of
 from .table_protocols import RECORDED
 from .tables import ROWS

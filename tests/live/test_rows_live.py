@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from commands.protocol_replies import commands_of
 from commands.rows import command_of
 from commands.tables import ROWS
 from testbed.client import Connection
-from testbed.protocol_replies import commands_of
 from testbed.sentinels import Sentinel
 from testbed.servers import Process, ReplyError, Server
 

@@ -1,7 +1,7 @@
 """What servers answer to the rows of the command tests under RESP2 and under RESP3, where the two differ.
 
-``python -m tests.testbed.protocol_replies`` runs every row on each server that is installed, with data in its keys, and
-writes ``tests/commands/table_protocols.py``. The live tests use the same data.
+``PYTHONPATH=tests python -m commands.protocol_replies`` runs every row on each server that is installed, with data in
+its keys, and writes ``tests/commands/table_protocols.py``. The live tests use the same data.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from commands.rows import Row, command_of, same
-from commands.tables import ROWS
+from testbed.client import Connection, ReplyError
+from testbed.servers import KINDS, Server
+from testbed.wire import bulk, command
 
-from .client import Connection, ReplyError
-from .servers import KINDS, Server
-from .wire import bulk, command
+from .rows import Row, command_of, same
+from .tables import ROWS
 
-TABLE = Path(__file__).resolve().parents[1] / "commands" / "table_protocols.py"
+TABLE = Path(__file__).with_name("table_protocols.py")
 
 #: Members, and their scores: names that the rows use, numbers, and texts that look like numbers.
 _MEMBERS = ("a", "b", "c", "7", "1.5", "m", "n", "member", "x")
@@ -119,9 +119,9 @@ def commands_of(connection: Connection) -> set[str]:
 
 
 def runnable(rows: list[Row], server: Server, prefix: str = "") -> list[Row]:
-    """The rows of commands that a server has, and that do not block; with a prefix, those of such methods only."""
+    """The rows of commands that a server has; with a prefix, those of such methods only."""
     with Connection(server.path) as connection:
-        known = commands_of(connection) - {"BGSAVE"}
+        known = commands_of(connection) - {"BGSAVE"}  # fails while another one is in progress
     return [
         row
         for row in rows
@@ -234,7 +234,7 @@ ROWS_BEYOND = [
 _HEAD = '''\
 """What servers answer to rows of the tables where RESP2 and RESP3 differ: arguments, both replies.
 
-Written by ``python -m tests.testbed.protocol_replies``; do not edit it.
+Written by ``PYTHONPATH=tests python -m commands.protocol_replies``; do not edit it.
 """
 
 # fmt: off
