@@ -19,7 +19,7 @@ ROOT = Path(txredis_fast.__file__).parent.parent
 NAME = re.compile(r"(?<![\w.:/@\"'-])(?:txredis_fast|redis)(?:\.[A-Za-z_]\w*)+")
 
 #: What has the form of such a name and is none: hosts, files, and what Lua scripts call.
-OTHERS = re.compile(r"redis\.(io|example|sock|conf|call)\b|txredis_fast\.(\w+\.)*_\w")
+OTHERS = re.compile(r"redis\.(io|example|sock|conf|call|register_function)\b|txredis_fast\.(\w+\.)*_\w")
 
 
 def documents() -> Iterator[tuple[str, str]]:

@@ -26,6 +26,8 @@ Programs written for txredisapi
     ``install()`` puts this package in the place of txredisapi.
 What a program holds
     ``ConnectionHandler``: every command is a method of it; so they are of ``Pipeline``, ``Transaction`` and ``Batch``.
+    ``rc.scan_iter()`` iterates over keys (``ScanIterator``); ``rc.register_script()`` makes a function (``Script``);
+    ``rc.consume()`` reads a stream as a member of a consumer group (``StreamConsumer``, ``StreamEntry``).
 Options and numbers
     ``ConnectionOptions``: every option of every way in, with its unit and default. ``RetryPolicy``: which failed
     commands are sent again. ``Stats``: what ``rc.stats()`` counts. ``CommandHook``: called around every command.
@@ -110,6 +112,7 @@ from .exceptions import (
 )
 from .exceptions import ConnectionError as _ConnectionError
 from .exceptions import TimeoutError as _TimeoutError
+from .helpers import ScanIterator, Script
 from .options import ConnectionOptions, RedisURL, RetryPolicy
 from .pubsub import (
     Message,
@@ -124,6 +127,7 @@ from .pubsub import (
 from .resp import Push, Reader, encode_command
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
+from .streaming import StreamConsumer, StreamEntry
 from .telemetry import CommandHook, CommandInfo, Stats
 
 __version__ = "0.1.0"
@@ -190,6 +194,8 @@ if _typing.TYPE_CHECKING:
         "ReplyTimeoutError",
         "ResponseError",
         "RetryPolicy",
+        "ScanIterator",
+        "Script",
         "ScriptDoesNotExist",
         "Sentinel",
         "SentinelConnectionFactory",
@@ -202,6 +208,8 @@ if _typing.TYPE_CHECKING:
         "ShardedUnixConnectionHandler",
         "ShardedUnixConnectionPool",
         "Stats",
+        "StreamConsumer",
+        "StreamEntry",
         "Subscriber",
         "SubscriberFactory",
         "SubscriberProtocol",

@@ -183,6 +183,15 @@ RECHECK_PAUSED_SECONDS: Final = 5.0
 #: Seconds of reading without a pause after which a connection has received what had piled up.
 CAUGHT_UP_SECONDS: Final = 1.0
 
+# -- consumers of streams
+
+#: Pending entries that a consumer lists at once: a reply of some KiB.
+STREAM_PAGE_ELEMENTS: Final = 100
+#: Entries in work that a consumer renews at once: some ms of the server.
+STREAM_RENEWAL_COMMANDS: Final = 500
+#: Lowest ``claim_idle``, in milliseconds: a third of it must be longer than a usual turn of a busy reactor.
+STREAM_CLAIM_MIN_MILLISECONDS_COUNTED: Final = 100
+
 # -- Sentinels
 
 #: Seconds that other Sentinels get to be connected to, when one has answered that it knows no usable server. After the

@@ -433,6 +433,16 @@ def test_a_closed_standard_error_does_not_stop_the_tour(terminal):
         progress.update(0.5, "half")
 
 
+@pytest.mark.parametrize(("columns", "longest"), [("80", 80), ("1", 22)])
+def test_an_explanation_is_wrapped_at_the_width_of_the_terminal(monkeypatch, columns, longest):
+    monkeypatch.setenv("COLUMNS", columns)
+    out = io.StringIO()
+    Screen(out).note("The compiled one is missing from the comparison: building it needs a C compiler.")
+    lines = out.getvalue().splitlines()
+    assert (len(lines) > 1, max(map(len, lines)) <= longest) == (True, True)
+    assert " ".join(map(str.strip, lines)).endswith("building it needs a C compiler.")
+
+
 def test_the_table_is_aligned_and_has_the_ratio_only_where_it_was_measured():
     samples = {"one": Sample([0.001, 0.002, 0.009], 3, 0.012), "fifty": Sample([0.01] * 100, 5000, 1.0)}
     rows = table(samples, {"one": 1.234}, "pure Python", "us")

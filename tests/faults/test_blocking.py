@@ -8,6 +8,7 @@ from testbed.scripted import settle
 from testbed.support import Pool, failed, fired, pending
 from testbed.wire import command
 from twisted.internet.defer import CancelledError
+from twisted.logger import globalLogPublisher
 
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
@@ -234,6 +235,26 @@ def test_an_element_that_was_taken_already_goes_to_the_hook(lane):
     assert a.unclaimed == [(("BLPOP", "q", 0), ["q", "x"])]
     assert a.server.lists[b"q"] == a.server.lists[b"none"]
     assert a.extra == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "warned"),
+    [
+        (("BLPOP", "q", 0), True),
+        (("XREADGROUP", "GROUP", b"g", "me", "BLOCK", 5, "STREAMS", "s", ">"), False),
+        (("XREADGROUP", "GROUP", b"g", "me", "NOACK", "STREAMS", "s", ">"), True),
+    ],
+)
+def test_without_a_hook_a_warning_tells_of_what_is_lost_but_pending_entries_are_not(lane, command, warned):
+    a = lane(onUnclaimedReply=None)
+    events = []
+    observe = events.append
+    globalLogPublisher.addObserver(observe)
+    try:
+        a.factory.blockingLane.unclaimed(command, ["q", "x"])
+    finally:
+        globalLogPublisher.removeObserver(observe)
+    assert bool([event for event in events if "onUnclaimedReply" in event.get("log_format", "")]) == warned
 
 
 def test_one_that_the_server_has_not_read_yet_is_unblocked_later(lane, clock):

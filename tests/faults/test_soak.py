@@ -28,6 +28,7 @@ from testbed.ways import Way
 
 import txredis_fast as redis
 from txredis_fast.inflight import LastLook
+from txredis_fast.pool.blocking import BlockingLane
 
 pytestmark = pytest.mark.promise("No failure or cancellation ever delivers a reply to the wrong caller")
 
@@ -174,17 +175,23 @@ async def test_a_pool_that_is_not_told_a_password_is_noticed(fresh_server, monke
 @pytest_twisted.ensureDeferred
 async def test_a_stranger_that_is_disturbed_is_noticed(fresh_server, pair, monkeypatch):
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyBusy)
-    monkeypatch.setattr(
-        "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
-    )
+    strangers = 20
 
-    def start(strangers: Strangers) -> None:
-        # The second server's first numbers are strangers', the first server's are the pool's: no matter of chance.
-        for _ in range(100):
-            strangers.come_to(pair[1].address)
+    def end_others(self: BlockingLane, messenger: Any, connection: object) -> Any:
+        # As if the lane took others' numbers for that of its connection, at whichever server: no matter of chance.
+        for number in range(1, 3 * strangers):
+            messenger.execute_command("CLIENT", "UNBLOCK", number)
+        return messenger
+
+    monkeypatch.setattr(BlockingLane, "_check_server", end_others)
+
+    def start(self: Strangers) -> None:
+        for server in pair:
+            for _ in range(strangers):
+                self.come_to(server.address)
 
     monkeypatch.setattr(Strangers, "start", start)
-    session = await soaked(fresh_server, pair, operations=COMMANDS // 2, faults=1, users=40, seed=6)
+    session = await soaked(fresh_server, pair, operations=COMMANDS // 5, faults=1, seed=6)
     assert any("stranger" in text for text in session.ledger.wrong), "\n".join(report.lines(session))
 
 

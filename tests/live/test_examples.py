@@ -402,6 +402,7 @@ WITHOUT_SERVER = {
     "authentication.py": "redis://user:secret@127.0.0.1:{port}",
     "chat.py": "redis://127.0.0.1:{port}",
     "with_asyncio.py": "redis://127.0.0.1:{port}",
+    "stream_jobs.py": "redis://127.0.0.1:{port}",
     "subscriber.py": "redis://127.0.0.1:{port}",
     "sentinel.py": "redis+sentinel://127.0.0.1:{port}/mymaster",
     "word_count.py": "redis://127.0.0.1:{port}",
@@ -416,6 +417,17 @@ IN_ONE_STYLE = {"stats_page.py"}
 
 def all_examples() -> set[str]:
     return {path.name for path in EXAMPLES.glob("*.py")}
+
+
+def test_stream_jobs(server):
+    assert twice("stream_jobs.py", url_of(server)) == [
+        "resized a.png",
+        "cannot resize b.gif",
+        "resized c.png",
+        "resized d.png",
+        "set aside: ['b.gif']",
+    ]
+    assert left_behind(server) == []
 
 
 def test_login_guard(server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from testbed.memory import Memory
@@ -820,6 +821,12 @@ def test_a_repr_tells_the_state_and_no_password(clock):
 # -- asyncio
 
 
+def in_a_loop_of_its_own(coroutine):
+    """What asyncio.run() does; in a thread, because the loop of an asyncio reactor runs in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result(10)
+
+
 @pytest.mark.parametrize("name", ["subscriber", "connect"])
 def test_an_asyncio_task_that_awaits_is_told_what_to_do(server, name):
     opening = server.rc.subscriber() if name == "subscriber" else redis.Connecting()
@@ -833,5 +840,5 @@ def test_an_asyncio_task_that_awaits_is_told_what_to_do(server, name):
 
     for wrong in (task, entered):
         with pytest.raises(RuntimeError, match=r"an asyncio task cannot await a Deferred: await deferred.asFuture\("):
-            asyncio.run(wrong())
+            in_a_loop_of_its_own(wrong())
     settle(server.clock)

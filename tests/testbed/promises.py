@@ -29,6 +29,7 @@ TOPICS = (
     "Blocking commands",
     "Transactions, pipelines and batches",
     "Publish and subscribe",
+    "Streams",
     "Load and memory",
     "Security",
     "Observability",

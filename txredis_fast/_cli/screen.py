@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import sys
+import textwrap
 from typing import TextIO
 
 __all__ = ["Progress", "Screen", "plain", "seconds"]
@@ -98,8 +99,9 @@ class Screen:
         self.line(line)
 
     def note(self, text: str) -> None:
-        """Write a line of explanation."""
-        self.line(f"  {self._paint(plain(text), _DIM)}")
+        """Write an explanation, in lines of the screen's width."""
+        for line in textwrap.wrap(plain(text), max(20, self._width - 2), break_on_hyphens=False):
+            self.line(f"  {self._paint(line, _DIM)}")
 
     def table(self, rows: list[tuple[str, ...]]) -> None:
         """Write a table. The first row is the header; all columns but the first are aligned right."""

@@ -58,6 +58,10 @@ class Scope(Commands):
             self._refusal = error
         return fail(error)
 
+    @property
+    def _collects_now(self) -> bool:
+        return self.collects
+
     def _current_connection(self) -> Any:
         """The connection of this scope."""
         raise NotImplementedError

@@ -5,6 +5,7 @@ This room must not know how many servers there are.
 
 from __future__ import annotations
 
+from .calls import unless_overridden
 from .factory import RedisFactory
 from .handler import ConnectionHandler, UnixConnectionHandler
 from .opening import Opening
@@ -16,4 +17,5 @@ __all__ = [
     "Opening",
     "RedisFactory",
     "UnixConnectionHandler",
+    "unless_overridden",
 ]

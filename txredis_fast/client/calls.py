@@ -6,7 +6,8 @@ This module must not know which connection a call goes to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
 
@@ -14,10 +15,25 @@ from .._types import Result
 from ..commands import Commands
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
+from ..helpers import RegisteredScripts, ScanIterators
 from ..pool import Pool
 from ..resp import fix_argument, fixed_arguments, fixed_values
 
-__all__ = ["as_given", "call", "has_method", "keys_as_given", "lend", "time_limit"]
+if TYPE_CHECKING:
+    from ..streaming.consuming import consume as _consume
+
+__all__ = [
+    "HandlerHelpers",
+    "as_given",
+    "call",
+    "has_method",
+    "keys_as_given",
+    "lend",
+    "time_limit",
+    "unless_overridden",
+]
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
 def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Deferred[Any]:
@@ -41,6 +57,34 @@ def has_method(pool: Pool, name: str) -> bool:
     if pool.pool:
         return any(hasattr(connection, name) for connection in pool.pool)
     return not getattr(pool.buildProtocol, "__module__", "").startswith(f"{__package__.partition('.')[0]}.")
+
+
+def unless_overridden(method: _Method) -> _Method:
+    """Make a method of handlers that is no command; if a program's protocol class has one of its name, that is called.
+
+    Programs for txredisapi find the methods that they have added to their protocol on the handler, too.
+    """
+    name = method.__name__
+
+    @wraps(method)
+    def choose(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(self._factory.protocol, name, method) is method:
+            return method(self, *args, **kwargs)
+        return self._run_shared(name, args, kwargs)
+
+    return choose  # type: ignore[return-value]
+
+
+class HandlerHelpers(ScanIterators, RegisteredScripts):
+    """The methods of a handler that are no commands, but made of them."""
+
+    if TYPE_CHECKING:
+        consume = _consume  # a room above, ``streaming``, sets it
+
+
+for _name, _function in {**vars(ScanIterators), **vars(RegisteredScripts)}.items():
+    if not _name.startswith("_"):
+        setattr(HandlerHelpers, _name, unless_overridden(_function))
 
 
 def lend(pool: Pool, connection: RedisProtocol, function: Callable[..., Deferred[Any]], *args: object) -> Deferred[Any]:

@@ -51,7 +51,7 @@ from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
-from .calls import as_given, call, has_method, keys_as_given, lend, time_limit
+from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
 from .views import CommandView
 from .whole_pool import tell_all
@@ -69,7 +69,7 @@ _LOOKED_AT = BLOCKING | GUARDED
 _plain_names: set[str] = set()
 
 
-class ConnectionHandler(Commands):
+class ConnectionHandler(Commands, HandlerHelpers):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 
     def __init__(self, factory: Pool) -> None:

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from ..batching import Batch
 from ..commands import Commands
 from ..commands._parts import unknown_name
+from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout
 
 __all__ = ["CommandView"]
@@ -32,7 +33,7 @@ class Host(Protocol):
         """Send many commands in one write."""
 
 
-class CommandView(Commands):
+class CommandView(Commands, ScanIterators, RegisteredScripts):
     """The commands of a handler, with options of ``execute_command``."""
 
     def __init__(self, host: Host, options: Mapping[str, Any]) -> None:

@@ -17,12 +17,13 @@ from .._types import Keys, Result
 from ..batching import Command, Pipeline, Transaction
 from ..commands import Commands
 from ..exceptions import RedisError
+from ..helpers import RegisteredScripts, ScanIterators
 from .link import Link
 
 __all__ = ["OwnScope"]
 
 
-class OwnScope(Commands):
+class OwnScope(Commands, ScanIterators, RegisteredScripts):
     """The methods of a connection that open, execute and end a scope on itself."""
 
     link: Link
@@ -34,6 +35,10 @@ class OwnScope(Commands):
     def execute_batch(self, commands: Sequence[Command], timeout: float | None = None) -> Deferred[list[Result]]:
         """Send many commands in one write."""
         raise NotImplementedError
+
+    @property
+    def _collects_now(self) -> bool:
+        return self.link.scope is not None and self.link.scope.collects
 
     @property
     def inTransaction(self) -> bool:

@@ -392,6 +392,8 @@ class BlockingLane:
             return
         hook = self._factory.onUnclaimedReply
         if hook is None:
+            if command_name(command) == "XREADGROUP" and not any(command_name((each,)) == "NOACK" for each in command):
+                return  # its entries stay pending: nothing is lost
             _log.warn(
                 "{name} was given up when the server had answered it already; what it took is dropped "
                 "(the option onUnclaimedReply is given such replies)",

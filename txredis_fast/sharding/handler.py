@@ -16,13 +16,15 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
 from .._checks import nearest
-from .._types import Key, Keys, Value
+from .._types import Argument, Key, Keys, Value
 from ..client import CommandView, ConnectionHandler
 from ..commands import Commands
 from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError
 from ..inflight import check_timeout
+from ..streaming import StreamConsumer
 from ..telemetry import Stats
+from .helpers import ShardedHelpers
 from .ring import HashRing, Node, hashed_part
 
 __all__ = [
@@ -54,7 +56,7 @@ class NotShardableError(NotImplementedError, AttributeError):
     """
 
 
-class _ShardedCommands:
+class _ShardedCommands(ShardedHelpers):
     """The commands of :data:`ShardedMethods` and MGET, each sent to the nodes of its keys; and their views."""
 
     #: The names of the commands that can be sharded; MGET is one more.
@@ -263,6 +265,21 @@ class ShardedConnectionHandler(_ShardedCommands):
         if self._ring is None:
             return defer.fail(ConnectionError("Not connected"))
         return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
+
+    def consume(self, stream: Key, group: Argument, name: Argument, **options: Any) -> StreamConsumer:
+        """Read the entries of a stream on its node; else as :meth:`txredis_fast.ConnectionHandler.consume`.
+
+        :raises NotImplementedError: the dead-letter stream is on another node.
+        :raises NotSentError: the handler is not connected yet.
+        """
+        node = self._node("consume", stream)
+        dead_letter = options.get("dead_letter")
+        if dead_letter is not None and self._node("consume", dead_letter) is not node:
+            raise NotImplementedError(
+                "Method 'consume' cannot be sharded when the dead-letter stream is on a different node; "
+                "the same hash tag in braces keeps them together"
+            )
+        return node.consume(stream, group, name, **options)  # type: ignore[attr-defined,no-any-return]
 
     def stats(self) -> Stats:
         """Return the sum of all nodes' statistics; see :class:`~txredis_fast.Stats`."""

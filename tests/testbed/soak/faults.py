@@ -23,7 +23,7 @@ NO_MASTER = ("127.0.0.1", 1)
 
 
 class Faults:
-    """Lets one fault after another happen, each for a while, and then ends it.
+    """Lets one fault after another happen, each for a while, and then ends it: all kinds in a random order, and again.
 
     :ivar happened: how many, by kind.
     """
@@ -42,6 +42,7 @@ class Faults:
         self._facts = facts
         self._login = login
         self.happened: Counter[str] = Counter()
+        self._deck: list[tuple[str, Callable[[], Awaitable[Any]]]] = []
         self.kinds: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
             ("link reset", self._reset),
             ("cut while sending", lambda: self._cut(True)),
@@ -72,7 +73,9 @@ class Faults:
 
     async def happen(self) -> None:
         """One fault, from its beginning to its end."""
-        name, fault = self.kinds[self._dice.below(len(self.kinds))]
+        if not self._deck:
+            self._deck = self._dice.sample(self.kinds, len(self.kinds))
+        name, fault = self._deck.pop()
         await fault()
         self.happened[name] += 1
 

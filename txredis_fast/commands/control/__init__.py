@@ -11,7 +11,7 @@ from .connection import ConnectionCommands
 from .functions import FunctionCommands
 from .inspection import InspectionCommands
 from .pubsub import PubSubCommands
-from .scripting import ScriptingCommands, hash_of_text
+from .scripting import ScriptingCommands, hash_of_script, hash_of_text
 from .sentinel import SentinelCommands
 from .server import ServerCommands
 
@@ -28,5 +28,6 @@ __all__ = [
     "ScriptingCommands",
     "SentinelCommands",
     "ServerCommands",
+    "hash_of_script",
     "hash_of_text",
 ]

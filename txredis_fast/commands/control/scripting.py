@@ -21,7 +21,7 @@ from ..._types import Argument, Items, Key, Keys, Reply, Text
 from ...exceptions import NoScriptRunning, ScriptDoesNotExist
 from .._parts import CommandHost, Recovery, errors_to_deferred, one_or_many, truth_values
 
-__all__ = ["ScriptingCommands", "hash_of_text"]
+__all__ = ["ScriptingCommands", "hash_of_script", "hash_of_text"]
 
 
 class ScriptingCommands(CommandHost):
@@ -170,6 +170,8 @@ class ScriptingCommands(CommandHost):
 
 def _with_hash(script: str | bytes | bytearray | memoryview) -> tuple[bytes, str]:
     """Return a script as bytes, and its SHA-1 hash in hexadecimal digits."""
+    if type(script) is _HashedScript:
+        return script, script.sha1_hash
     if type(script) is bytes and len(script) <= SCRIPT_CACHE_MAX_BYTES:
         return _hash_of_bytes(script)
     return _hashed(script.encode() if isinstance(script, str) else bytes(script))
@@ -187,6 +189,24 @@ _hash_of_bytes = lru_cache(SCRIPTS_KEPT)(_hashed)
 def hash_of_text(script: str) -> tuple[bytes, str]:
     """Return a script as bytes, and its SHA-1 hash in hexadecimal digits."""
     return _hashed(script.encode())
+
+
+class _HashedScript(bytes):
+    """A script with its SHA-1 hash."""
+
+    sha1_hash: str
+
+
+def hash_of_script(script: str | bytes) -> tuple[str | bytes, str]:
+    """Return what ``eval`` is given for a script that is executed often, and the script's SHA-1 hash.
+
+    The first is the script, or the same with its hash if ``eval`` would compute the hash at each call.
+    """
+    if type(script) is str and len(script) <= SCRIPT_CACHE_MAX_BYTES:
+        return script, hash_of_text(script)[1]
+    hashed = _HashedScript(script.encode() if isinstance(script, str) else script)
+    hashed.sha1_hash = _hashed(hashed)[1]
+    return hashed, hashed.sha1_hash
 
 
 def _keys_and_args(keys: Keys, args: Argument | Items) -> tuple[Argument, ...]:
