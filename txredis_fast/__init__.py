@@ -124,7 +124,7 @@ from .pubsub import (
     SubscriberProtocol,
     Subscribing,
 )
-from .resp import Push, Reader, encode_command
+from .resp import Push, Reader, encode_command, key_slot
 from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
 from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
 from .streaming import StreamConsumer, StreamEntry
@@ -225,6 +225,7 @@ if _typing.TYPE_CHECKING:
         "from_endpoint",
         "from_url",
         "install",
+        "key_slot",
         "lazyConnection",
         "lazyConnectionPool",
         "lazyShardedConnection",

@@ -88,13 +88,13 @@ async def test_hash_tags_keep_keys_together(pair):
         one = next(key for key in KEYS if rc._ring(key) is rc._ring.nodes[0])
         other = next(key for key in KEYS if rc._ring(key) is rc._ring.nodes[1])
         await bounded(rc.set(one, 1))
-        with pytest.raises(NotImplementedError, match="rename"):
+        with pytest.raises(NotImplementedError, match=f"RENAME cannot be sharded .* {one!r} and {other!r}"):
             await bounded(rc.rename(one, other))
         assert await bounded(rc.get(one)) == 1
 
 
-#: Every one of ``ShardedMethods`` with arguments after the key, what it answers, and what was done to the key before.
-#: publish and rename have tests of their own.
+#: The methods that txredisapi shards, with arguments after the key, what they answer, and what was done to the key
+#: before. publish and rename have tests of their own.
 CALLS = {
     "set": (["x"], "OK", None),
     "get": ([], 5, ("SET", 5)),
@@ -152,9 +152,9 @@ CALLS = {
 
 @pytest.mark.filterwarnings("ignore:redis.* has been deprecated:DeprecationWarning")
 @pytest_twisted.ensureDeferred
-async def test_every_sharded_method_reaches_the_server_of_its_key(pair):
+async def test_what_txredisapi_shards_reaches_the_server_of_its_key(pair):
     async with opened(redis.ShardedConnection(hosts(pair))) as rc:
-        assert set(rc.ShardedMethods) == {*CALLS, "publish", "rename"}
+        assert rc.ShardedMethods >= {*CALLS, "publish", "rename"}
         used = set()
         for name, (args, expected, before) in CALLS.items():
             key = f"key of {name}"
@@ -173,7 +173,7 @@ async def test_every_sharded_method_reaches_the_server_of_its_key(pair):
 @pytest_twisted.ensureDeferred
 async def test_what_cannot_be_sharded_says_so(pair):
     async with opened(redis.ShardedConnection(hosts(pair))) as rc:
-        for name in ("keys", "flushall", "sinter", "blpop", "multi", "watch", "eval", "scan"):
+        for name in ("keys", "flushall", "multi", "watch", "scan", "script_load", "batch"):
             with pytest.raises(NotImplementedError, match=f"'{name}' cannot be sharded"):
                 getattr(rc, name)
             assert not hasattr(rc, name)
@@ -243,3 +243,75 @@ async def test_a_shard_that_cannot_be_reached_fails_the_constructor_and_closes_t
     with pytest.raises(redis.ConnectionFailedError, match=f"{two.host}:{two.port}.*refused"):
         await bounded(redis.ShardedConnectionPool(hosts(pair), poolsize=3, reconnect=False))
     assert one.info("clients")["connected_clients"] == "1"
+
+
+@pytest.fixture
+def three(make_server):
+    return make_server(), make_server(), make_server()
+
+
+@pytest_twisted.ensureDeferred
+async def test_commands_with_several_keys_work_where_these_are_together(three):
+    async with opened(redis.ShardedConnectionPool(hosts(three), poolsize=2)) as rc:
+        used = set()
+        for number in (f"user:{number}" for number in range(25)):
+            a, b, c = (f"{name}{{{number}}}" for name in "abc")
+            server = three[rc._ring.nodes.index(rc._ring(number))]
+            used.add(server)
+            await bounded(rc.sadd(a, [1, 2, 3]))
+            await bounded(rc.sadd(b, [2, 3, 4]))
+            assert await bounded(rc.sinterstore(c, [a, b])) == 2
+            assert await bounded(rc.sinter([a, b, c])) == {2, 3}
+            assert await bounded(rc.delete([a, b, c])) == 3
+            await bounded(rc.zadd(a, 1, "x"))
+            await bounded(rc.zadd(b, 2, "x"))
+            assert await bounded(rc.zunionstore(c, [a, b])) == 1
+            assert await bounded(rc.zscore(c, "x")) == 3
+            assert await bounded(rc.raw.object_encoding(c)) in (b"listpack", b"ziplist", b"skiplist")
+            assert await bounded(rc.delete([a, b, c])) == 3
+            await bounded(rc.rpush(a, [3, 1, 2]))
+            assert await bounded(rc.sort(a, store=b)) == 3
+            assert await bounded(rc.lmove(b, c, "LEFT", "RIGHT")) == 1
+            assert await bounded(rc.eval("return redis.call('LRANGE', KEYS[1], 0, -1)", [b])) == [2, 3]
+            assert await bounded(rc.execute_command("lrange", c.encode(), 0, -1)) == [1]
+            popped = rc.blpop([f"x{{{number}}}", f"y{{{number}}}"], 5)
+            await bounded(rc.rpush(f"y{{{number}}}", "late"))
+            assert await bounded(popped) == [f"y{{{number}}}", "late"]
+            await bounded(rc.xadd(f"s{{{number}}}", {"f": "v"}, id="1-1"))
+            assert await bounded(rc.xread({f"s{{{number}}}": 0})) == {f"s{{{number}}}": [("1-1", {"f": "v"})]}
+            assert {a, b, c} & keys_of(server)
+            assert not any({a, b, c} & keys_of(other) for other in three if other is not server)
+        assert used == {*three}
+
+
+@pytest_twisted.ensureDeferred
+async def test_keys_of_all_servers_are_set_counted_and_removed_at_once(three):
+    async with opened(redis.ShardedConnection(hosts(three))) as rc:
+        before = [int(server.info("stats")["total_commands_processed"]) for server in three]
+        assert await bounded(rc.mset({key: f"value of {key}" for key in KEYS})) == "OK"
+        assert await bounded(rc.mget(KEYS)) == [f"value of {key}" for key in KEYS]
+        assert await bounded(rc.exists(*KEYS, "missing")) == len(KEYS)
+        assert await bounded(rc.touch(*KEYS)) == len(KEYS)
+        after = [int(server.info("stats")["total_commands_processed"]) for server in three]
+        # One round trip for each command; INFO is one more.
+        assert all(4 <= now - then <= 6 for then, now in zip(before, after, strict=True))
+        assert set().union(*map(keys_of, three)) == set(KEYS)
+        assert all(keys_of(server) for server in three)
+        assert await bounded(rc.unlink(*KEYS)) == len(KEYS)
+        assert not any(map(keys_of, three))
+
+
+@pytest_twisted.ensureDeferred
+async def test_keys_of_two_servers_are_refused_and_nothing_is_written(three):
+    async with opened(redis.ShardedConnection(hosts(three))) as rc:
+        one, other = (next(key for key in KEYS if rc._ring(key) is node) for node in rc._ring.nodes[:2])
+        for call in (
+            lambda: rc.sinterstore(one, [other]),
+            lambda: rc.msetnx({one: 1, other: 2}),
+            lambda: rc.blpop([one, other], 1),
+            lambda: rc.eval("return 1", [one, other]),
+            lambda: rc.execute_command("COPY", one, other),
+        ):
+            with pytest.raises(NotImplementedError, match=f"{one!r} and {other!r}"):
+                await bounded(call())
+        assert not any(map(keys_of, three))

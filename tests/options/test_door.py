@@ -217,7 +217,7 @@ class World:
             link.reset()
         waiting.append(handler.get("k"))
         self.pass_time(2)
-        if hasattr(handler, "blpop"):
+        if hasattr(handler, "multi"):
             waiting += [handler.blpop("k", 1), handler.multi(), handler.batch([("GET", "k")])]
             settle(clock)
         self.pass_time(40, 4)

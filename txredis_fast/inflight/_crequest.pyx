@@ -483,14 +483,18 @@ def fast_path_by_name(set plain_names not None, execute_command):
     @wraps(execute_command)
     def fast_path(self, *args, **kwargs):
         cdef object result
-        if not kwargs and args and len(args) <= MAX_ARGUMENTS and type(args[0]) is str and args[0] in plain_names:
-            connection = self._factory.connectionQueue.current
-            if connection is not None and connection.link.requests.accepting:
-                try:
-                    result = _call(connection, "execute_command", args)
-                except Exception:
-                    return fail()
-                return result if type(result) is _Deferred else maybeDeferred(lambda: result)
+        if args and len(args) <= MAX_ARGUMENTS and type(args[0]) is str and args[0] in plain_names:
+            if not kwargs or (len(kwargs) == 1 and "post_proc" in kwargs):
+                connection = self._factory.connectionQueue.current
+                if connection is not None and connection.link.requests.accepting:
+                    try:
+                        if kwargs:
+                            result = connection.execute_command(*args, **kwargs)
+                        else:
+                            result = _call(connection, "execute_command", args)
+                    except Exception:
+                        return fail()
+                    return result if type(result) is _Deferred else maybeDeferred(lambda: result)
         return execute_command(self, *args, **kwargs)
 
     return fast_path

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import partial, wraps
 from sys import maxsize
-from typing import NoReturn, Protocol, TypeAlias, TypeVar
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import ITransport
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
@@ -616,7 +616,21 @@ def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Metho
 
     :param plain_names: names of commands that need no check before they use the shared connection.
     """
-    return execute_command
+
+    @wraps(execute_command)
+    def fast_path(self: Any, *args: Any, **kwargs: Any) -> Any:
+        is_plain = args and type(args[0]) is str and args[0] in plain_names
+        if is_plain and (not kwargs or (len(kwargs) == 1 and "post_proc" in kwargs)):
+            connection = self._factory.connectionQueue.current
+            if connection is not None and connection.link.requests.accepting:
+                try:
+                    result = connection.execute_command(*args, **kwargs)
+                except Exception:
+                    return fail()
+                return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
+        return execute_command(self, *args, **kwargs)
+
+    return cast(_Method, fast_path)
 
 
 def fast_path_of_eval(eval: _Method, execute_command: Callable[..., object], hash_of_text: object) -> _Method:

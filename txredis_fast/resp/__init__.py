@@ -46,6 +46,7 @@ __all__ = [
     "fix_argument",
     "fixed_arguments",
     "fixed_values",
+    "key_slot",
     "may_collide",
     "spread",
     "spread_at_once",
@@ -53,6 +54,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pyresp import Reader, dict_of, encode_command, encode_commands, may_collide
+    from ._pyresp import Reader, dict_of, encode_command, encode_commands, key_slot, may_collide
 else:
-    from ._cresp import Reader, dict_of, encode_command, encode_commands, may_collide
+    from ._cresp import Reader, dict_of, encode_command, encode_commands, key_slot, may_collide

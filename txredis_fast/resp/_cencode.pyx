@@ -6,14 +6,14 @@ from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
 from cpython.unicode cimport PyUnicode_AsUTF8String
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 from sys import maxsize
 
 from txredis_fast.exceptions import InvalidData
-from txredis_fast.resp._shared import encode_other
+from txredis_fast.resp._shared import encode_key, encode_other
 
-__all__ = ["encode_command", "encode_commands"]
+__all__ = ["encode_command", "encode_commands", "key_slot"]
 
 cdef extern from "Python.h":
     enum:
@@ -230,3 +230,50 @@ def encode_commands(
         return _finish(&out), start
     finally:
         Py_XDECREF(out.grown)
+
+
+cdef enum:
+    POLYNOMIAL = 0x1021
+    SLOT_MASK = 0x3FFF
+
+#: The CRC of each byte.
+cdef unsigned short[256] _CRCS
+
+
+cdef void _fill() noexcept:
+    cdef int byte, _
+    cdef unsigned int crc
+    for byte in range(256):
+        crc = byte << 8
+        for _ in range(8):
+            crc = (crc << 1) ^ POLYNOMIAL if crc & 0x8000 else crc << 1
+        _CRCS[byte] = <unsigned short>crc
+
+
+_fill()
+
+
+cdef int _slot(const char *data, Py_ssize_t size) noexcept:
+    cdef const char *start = <const char *>memchr(data, c"{", size)
+    cdef const char *end
+    cdef unsigned int crc = 0
+    cdef Py_ssize_t index
+    if start != NULL:
+        start += 1
+        end = <const char *>memchr(start, c"}", size - (start - data))
+        if end != NULL and end != start:
+            data, size = start, end - start
+    for index in range(size):
+        crc = ((crc << 8) ^ _CRCS[(crc >> 8) ^ <unsigned char>data[index]]) & 0xFFFF
+    return crc & SLOT_MASK
+
+
+def key_slot(key, charset="utf-8", errors="strict"):
+    """See :func:`txredis_fast.resp._pyencode.key_slot`."""
+    cdef bytes data
+    if type(key) is bytes:
+        return _slot(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+    if type(key) is str and PyUnicode_IS_ASCII(key) and (charset is None or charset == "utf-8"):
+        return _slot(PyUnicode_DATA(key), PyUnicode_GET_LENGTH(key))
+    data = encode_key(key, charset, errors)
+    return _slot(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))

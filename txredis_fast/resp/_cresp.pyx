@@ -30,7 +30,7 @@ from txredis_fast import _tunables
 from txredis_fast.exceptions import ProtocolError
 from txredis_fast.resp import _shared
 from txredis_fast.resp._caggregates import dict_of, may_collide
-from txredis_fast.resp._cencode import encode_command, encode_commands
+from txredis_fast.resp._cencode import encode_command, encode_commands, key_slot
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED, DEFAULT_MAX_BULK_LENGTH, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, DEFAULT_MAX_LINE_LENGTH,
@@ -38,7 +38,7 @@ from txredis_fast.resp._shared import (
     text_length
 )
 
-__all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "may_collide"]
+__all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "key_slot", "may_collide"]
 
 cdef object _INCOMPLETE = _shared.INCOMPLETE
 cdef Py_ssize_t _LARGE_BULK = _tunables.LARGE_BULK_BYTES

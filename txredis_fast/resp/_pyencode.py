@@ -1,18 +1,23 @@
 """Commands -> bytes in pure Python: the reference for the compiled :mod:`txredis_fast.resp._cencode`.
 
-A command is a RESP array of bulk strings, whatever the types of its arguments.
+A command is a RESP array of bulk strings, whatever the types of its arguments. The hash slot of a key follows from its
+bytes: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model
 """
 
 from __future__ import annotations
 
+from binascii import crc_hqx
 from collections.abc import Iterable
 from sys import maxsize
-from typing import Any
+from typing import Any, Final
 
 from txredis_fast.exceptions import InvalidData
-from txredis_fast.resp._shared import HUGE, encode_other
+from txredis_fast.resp._shared import HUGE, encode_key, encode_other
 
-__all__ = ["encode_command", "encode_commands"]
+__all__ = ["encode_command", "encode_commands", "key_slot"]
+
+#: A slot is the CRC-16 (XMODEM: polynomial 0x1021, beginning with 0) of a key modulo the number of slots, 16384.
+_SLOT_MASK: Final = 0x3FFF
 
 
 def encode_command(
@@ -78,3 +83,29 @@ def encode_commands(
         if total >= size:
             return b"".join(parts), end + 1
     return b"".join(parts), len(commands)
+
+
+def key_slot(key: Any, charset: str | None = "utf-8", errors: str = "strict") -> int:
+    """Compute the hash slot of a key in a cluster, as CLUSTER KEYSLOT does.
+
+    If the key has a *hash tag*, only that is hashed: what stands between the first opening brace and the next closing
+    one, if it is not empty. Sharded handlers have another rule.
+
+    :param key: str, bytes-like or a number; what counts are the bytes that are sent.
+    :param charset: codec for str; None means UTF-8.
+    :param errors: the codec's error handler.
+    :returns: the slot, 0 to 16383.
+    :raises InvalidData: the key is of another type, or the charset cannot encode it.
+    """
+    if type(key) is bytes:
+        data = key
+    elif type(key) is str and charset == "utf-8" and key.isascii():
+        data = key.encode("ascii")
+    else:
+        data = encode_key(key, charset, errors)
+    start = data.find(b"{") + 1
+    if start:
+        end = data.find(b"}", start)
+        if end > start:
+            data = data[start:end]
+    return crc_hqx(data, 0) & _SLOT_MASK

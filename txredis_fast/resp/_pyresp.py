@@ -54,7 +54,7 @@ from txredis_fast._tunables import ERROR_COST_BYTES, FIRST_SPLIT_BYTES, LARGE_BU
 from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._pyaggregates import Nest, dict_of, may_collide
-from txredis_fast.resp._pyencode import encode_command, encode_commands
+from txredis_fast.resp._pyencode import encode_command, encode_commands, key_slot
 from txredis_fast.resp._pyinput import SHORT_LENGTHS, Input
 from txredis_fast.resp._pylarge import LargeString
 from txredis_fast.resp._pyscalars import MALFORMED, Name, Scalars
@@ -77,7 +77,7 @@ from txredis_fast.resp._shared import (
     text_length,
 )
 
-__all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "may_collide"]
+__all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "key_slot", "may_collide"]
 
 _LINE_BREAK = re.compile(rb"[\r\n]").search
 

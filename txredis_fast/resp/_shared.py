@@ -255,3 +255,19 @@ def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, s
         return str.encode(text, charset, errors)
     # Raised after the except block: the UnicodeError holds the argument, perhaps a password, and would be the context.
     raise InvalidData(f"{argument_place(args, index)} has no encoding in {charset}")
+
+
+def encode_key(key: Any, charset: str | None, errors: str) -> bytes:
+    """Encode a key as :func:`.encode_command` encodes it among the arguments of a command.
+
+    :raise InvalidData: it is neither text, bytes-like nor a number, or the charset cannot encode it.
+    """
+    if not isinstance(key, (str, bytes, bytearray, memoryview, int, float)):
+        raise InvalidData(f"a key is str, bytes-like or a number, not of type {type(key).__name__}")
+    charset = "utf-8" if charset is None else charset
+    if not isinstance(key, str):
+        return encode_other(("KEY_SLOT", key), 1, charset, errors, False)
+    with contextlib.suppress(UnicodeError):
+        return str.encode(key, charset, errors)
+    # Raised after the block, as above.
+    raise InvalidData(f"the key has no encoding in {charset}")

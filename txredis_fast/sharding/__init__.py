@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .addresses import parse_hosts, parse_paths
-from .handler import ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler, connect_shards
+from .commands import ShardedMethods
+from .handler import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards
 from .ring import HashRing
 
 __all__ = [

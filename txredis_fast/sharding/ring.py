@@ -42,8 +42,9 @@ def place_of(data: bytes) -> int:
 
 
 def _to_bytes(key: Any) -> bytes:
-    # A lone surrogate has a place, too; the node refuses to send it.
-    return key.encode("utf-8", "surrogatepass") if isinstance(key, str) else bytes(key)
+    # By the methods of the base types, as the encoder does: a subclass may override them. A lone surrogate has a place,
+    # too; the node refuses to send it.
+    return str.encode(key, "utf-8", "surrogatepass") if isinstance(key, str) else bytes(memoryview(key))
 
 
 def hashed_part(key: Any) -> bytes:
@@ -105,7 +106,11 @@ class HashRing:
 
     def get_node(self, key: str | bytes) -> Any:
         """The node that *key* belongs to; None on an empty ring. Hash tags are ignored."""
-        return self.get_node_pos(key)[0]
+        places = self.sorted_keys
+        if not places:
+            return None
+        index = bisect.bisect(places, place_of(_to_bytes(key)))
+        return self.ring[places[min(index, len(places) - 1)]]
 
     def get_node_pos(self, key: str | bytes) -> list[Any]:
         """The node that *key* belongs to, and the index of its place in :attr:`sorted_keys`.
