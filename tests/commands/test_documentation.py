@@ -10,8 +10,11 @@ from testbed.documents import ROOT
 
 from txredis_fast.commands import Commands
 from txredis_fast.commands._parts import results as results_module
+from txredis_fast.commands.modules import NAMESPACES
 
-COMMANDS = [name for name in dir(Commands) if not name.startswith("_") and name != "execute_command"]
+#: Names that are no commands.
+OTHERS = {"execute_command", *NAMESPACES}
+COMMANDS = [name for name in dir(Commands) if not name.startswith("_") and name not in OTHERS]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

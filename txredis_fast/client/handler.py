@@ -53,7 +53,7 @@ from .attempts import execute_with_retries
 from .batches import send_on_pool
 from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
 from .transact import run_transaction
-from .views import CommandView
+from .views import CommandView, with_namespaces
 from .whole_pool import tell_all
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ _LOOKED_AT = BLOCKING | GUARDED
 _plain_names: set[str] = set()
 
 
+@with_namespaces
 class ConnectionHandler(Commands, HandlerHelpers):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
 

@@ -1,6 +1,6 @@
-"""Views of a handler: the same commands, each sent with options.
+"""Views of a handler: the same commands, each sent with options; and the namespaces of a handler.
 
-They are combined by chaining: ``rc.raw.withTimeout(2).get("key")``.
+Views are combined by chaining: ``rc.raw.withTimeout(2).get("key")``.
 
 This module must not know how a command is sent.
 """
@@ -8,17 +8,20 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from ..batching import Batch
 from ..commands import Commands
 from ..commands._parts import unknown_name
+from ..commands.modules import NAMESPACES
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout
 
-__all__ = ["CommandView"]
+__all__ = ["CommandView", "with_namespaces"]
+
+_Class = TypeVar("_Class", bound=type)
 
 
 class Host(Protocol):
@@ -69,3 +72,22 @@ class CommandView(Commands, ScanIterators, RegisteredScripts):
 
         def __getattr__(self, name: str) -> NoReturn:
             raise unknown_name(self, name)
+
+
+def with_namespaces(cls: _Class) -> _Class:
+    """Decorate the handlers' class: a method of a program's protocol goes before the namespace of the same name.
+
+    Programs from before there were namespaces may have a method ``search``, for example.
+    """
+    for name in NAMESPACES:
+        setattr(cls, name, _namespace(name, getattr(Commands, name)))
+    return cls
+
+
+def _namespace(name: str, own: property) -> property:
+    def find(handler: Any) -> Any:
+        if getattr(handler._factory.protocol, name, own) is own:
+            return own.__get__(handler)
+        return handler.__getattr__(name)
+
+    return property(find, doc=own.__doc__)

@@ -34,6 +34,7 @@ from .data import (
     StringCommands,
     VectorSetCommands,
 )
+from .modules import ModuleNamespaces
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -75,6 +76,7 @@ class Commands(
     CatalogueCommands,
     ClusterCommands,
     SentinelCommands,
+    ModuleNamespaces,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
 

@@ -31,6 +31,7 @@ from ..commands.data import (
     StringCommands,
     VectorSetCommands,
 )
+from ..commands.modules import ModuleNamespaces
 from ..commands.sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -81,6 +82,7 @@ class ShardedCommands(
     FunctionCommands,
     PubSubCommands,
     InspectionCommands,
+    ModuleNamespaces,
     ScanIterators,
     RegisteredScripts,
 ):
@@ -323,9 +325,9 @@ WITHOUT_KEYS = frozenset(("keys", "randomkey", "scan", "wait", "waitaof")) | (
 )
 
 #: The names of the methods that send a command to the node of its keys.
-ShardedMethods = _public(*ShardedCommands.__bases__) - _public(ScanIterators, RegisteredScripts) - WITHOUT_KEYS | {
-    "get_type"
-}
+ShardedMethods = _public(*ShardedCommands.__bases__) - _public(
+    ModuleNamespaces, ScanIterators, RegisteredScripts
+) - WITHOUT_KEYS | {"get_type"}
 
 ShardedCommands.ShardedMethods = ShardedMethods
 for _name in WITHOUT_KEYS:

@@ -60,7 +60,7 @@ class CommandFacts(NamedTuple):
 
 
 def known_commands() -> frozenset[str]:
-    """Return the names of all commands of the table."""
+    """Return the names of all commands of the table; without those of modules."""
     return frozenset(_lines())
 
 
@@ -68,15 +68,23 @@ def command_facts(name: str) -> CommandFacts | None:
     """Look up a command.
 
     :param name: in upper case; of a subcommand both words, ``"OBJECT ENCODING"``.
-    :returns: None if the table does not have it.
+    :returns: None if no table has it. Of a command of a module only flags and keys are known.
     """
-    line = _lines().get(name)
+    line = _lines().get(name) or _module_lines().get(name)
     return None if line is None else _read(line)
 
 
 @cache
 def _lines() -> dict[str, str]:
     return {line[: line.index("|")]: line for line in TABLE.splitlines()}
+
+
+@cache
+def _module_lines() -> dict[str, str]:
+    from ..module_table import MODULE_TABLE  # few programs ask for these
+
+    rows = (line.split("|") for line in MODULE_TABLE.splitlines())
+    return {name: f"{name}||-1|{flags}|{keys}||||" for name, flags, keys in rows}
 
 
 @cache

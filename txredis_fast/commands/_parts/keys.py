@@ -44,7 +44,7 @@ def key_places(args: Sequence[Any]) -> Sequence[int] | None:
     :param args: the command's name, str or bytes-like in any case, and its arguments. An argument other than text
         counts as the text that it is sent as.
     :returns: indices of ``args``, in no certain order; empty for a command without keys, and where the arguments end
-        before its keys. None for a command that the table does not have, such as a module's.
+        before its keys. None for a command that the table does not have, such as another module's.
     :raises InvalidData: the number of keys, which is one of the arguments, is no number, or greater than the number of
         arguments that follow.
     """

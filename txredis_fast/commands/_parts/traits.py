@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from ..table import TABLE
@@ -63,7 +64,16 @@ def _text(argument: object) -> str:
 def is_read_only(args: Sequence[Any]) -> bool:
     """Tell whether the command only reads, so that it may be sent again after a lost reply."""
     name = command_name(args)
+    if "." in name:
+        return name in _read_only_of_modules()
     return name in READ_ONLY or (len(args) > 1 and f"{name} {_text(args[1])}" in READ_ONLY)
+
+
+@cache
+def _read_only_of_modules() -> frozenset[str]:
+    from ..module_table import MODULE_TABLE  # few programs ask for these
+
+    return frozenset(line.partition("|")[0] for line in MODULE_TABLE.splitlines() if "|readonly|" in line)
 
 
 def longest_wait(args: Sequence[Any], name: str | None = None) -> float | None:

@@ -1,0 +1,96 @@
+"""Commands of server modules, as namespaces of every host: ``rc.json.get("key")``, ``rc.ts.add(...)``.
+
+A namespace is imported when it is first used, and holds nothing but its host: in a transaction, its commands are queued
+there. This module must not know the commands.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .._parts import CommandHost
+
+if TYPE_CHECKING:
+    from .bloom import BloomFilterCommands, CuckooFilterCommands
+    from .json import JSONCommands
+    from .search import SearchNamespace
+    from .sketches import CountMinSketchCommands, TDigestCommands, TopKCommands
+    from .timeseries import TimeSeriesCommands
+
+__all__ = ["NAMESPACES", "ModuleNamespaces"]
+
+
+class ModuleNamespaces(CommandHost):
+    """The namespaces of every host. The server needs the module; else their commands fail with "unknown command"."""
+
+    __slots__ = ()
+
+    @property
+    def json(self) -> JSONCommands:
+        """JSON documents: ``yield rc.json.set("key", "$", {"a": 1})``."""
+        from .json import JSONCommands
+
+        return JSONCommands(self)
+
+    @property
+    def bf(self) -> BloomFilterCommands:
+        """Bloom filters: ``yield rc.bf.add("key", "item")``."""
+        from .bloom import BloomFilterCommands
+
+        return BloomFilterCommands(self)
+
+    @property
+    def cf(self) -> CuckooFilterCommands:
+        """Cuckoo filters: ``yield rc.cf.add("key", "item")``."""
+        from .bloom import CuckooFilterCommands
+
+        return CuckooFilterCommands(self)
+
+    @property
+    def cms(self) -> CountMinSketchCommands:
+        """Count-min sketches: ``yield rc.cms.incrby("key", ["item"], [1])``."""
+        from .sketches import CountMinSketchCommands
+
+        return CountMinSketchCommands(self)
+
+    @property
+    def topk(self) -> TopKCommands:
+        """The most frequent items: ``yield rc.topk.add("key", "item")``."""
+        from .sketches import TopKCommands
+
+        return TopKCommands(self)
+
+    @property
+    def tdigest(self) -> TDigestCommands:
+        """Quantiles of numbers: ``yield rc.tdigest.add("key", [1.5, 2])``."""
+        from .sketches import TDigestCommands
+
+        return TDigestCommands(self)
+
+    @property
+    def ts(self) -> TimeSeriesCommands:
+        """Time series: ``yield rc.ts.add("key", "*", 1.5)``."""
+        from .timeseries import TimeSeriesCommands
+
+        return TimeSeriesCommands(self)
+
+    @property
+    def search(self) -> SearchNamespace:
+        """Search indexes: ``yield rc.search("index").search("hello")``."""
+        from .search import SearchNamespace
+
+        return SearchNamespace(self)
+
+
+#: Names of the namespaces.
+NAMESPACES = tuple(name for name, value in vars(ModuleNamespaces).items() if isinstance(value, property))
+
+#: Modules of this room, which are imported when they are first used.
+_LATER = ("bloom", "json", "search", "search_fields", "search_replies", "sketches", "timeseries", "timeseries_parts")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

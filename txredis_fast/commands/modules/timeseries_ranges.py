@@ -1,0 +1,299 @@
+"""Time series: the commands that read samples between two times, or of several series.
+
+This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ..._types import Argument, Key, Number, Text
+from ...exceptions import InvalidData
+from .._parts import as_set, errors_to_deferred, flags, milliseconds
+from .namespace import Namespace, options, some
+from .timeseries_parts import Duration, Series, Time, latest_samples, samples, series_samples, time_argument
+
+__all__ = ["TimeSeriesRanges"]
+
+
+class TimeSeriesRanges(Namespace):
+    """The part of ``rc.ts`` that reads ranges, and several series by their labels."""
+
+    __slots__ = ()
+
+    @errors_to_deferred
+    def mget(
+        self,
+        filters: Iterable[Text],
+        with_labels: bool = False,
+        select_labels: Iterable[Text] | None = None,
+        latest: bool = False,
+    ) -> Deferred[dict[Any, Series]]:
+        """Get the latest sample of each series with given labels.
+
+        :param filters: conditions, all of which must be met: ``"name=value"``, ``"name!=value"``, ``"name="`` ...
+        :param with_labels: whether to return the labels, too.
+        :param select_labels: names of the labels to return.
+        :param latest: as of :meth:`get`.
+        :returns: fires with a dict: key -> named tuple ``(labels, samples)``, whose list has one sample, or none.
+
+        https://redis.io/commands/ts.mget/, since 1.0.0
+        """
+        arguments: list[Argument] = [*flags(latest=latest), *_wanted_labels("ts.mget", with_labels, select_labels)]
+        conditions = some("ts.mget", "filters", filters)
+        return self._send("TS.MGET", *arguments, "FILTER", *conditions, post_proc=latest_samples)
+
+    @errors_to_deferred
+    def range(
+        self,
+        key: Key,
+        from_time: Time = "-",
+        to_time: Time = "+",
+        count: int | None = None,
+        aggregation_type: Text | None = None,
+        bucket_size_msec: Duration = 0,
+        filter_by_ts: Iterable[int] | None = None,
+        filter_by_min_value: Number | None = None,
+        filter_by_max_value: Number | None = None,
+        align: Time | None = None,
+        latest: bool = False,
+        bucket_timestamp: Text | None = None,
+        empty: bool = False,
+    ) -> Deferred[list[tuple[int, float]]]:
+        """Get the samples between two times, the earliest first.
+
+        :param key: key of the series.
+        :param from_time: the first time; ``"-"``: that of the first sample.
+        :param to_time: the last time; ``"+"``: that of the last sample.
+        :param count: maximum number of samples, or of buckets.
+        :param aggregation_type: return aggregates; see :meth:`createrule`.
+        :param bucket_size_msec: the duration that one aggregate covers.
+        :param filter_by_ts: only samples of these times.
+        :param filter_by_min_value: only samples of this value or above; it needs *filter_by_max_value*.
+        :param filter_by_max_value: only samples of this value or below.
+        :param align: a time at which a bucket begins; ``"-"`` or ``"+"``: the first or the last time.
+        :param latest: as of :meth:`get`.
+        :param bucket_timestamp: the time of an aggregate: its bucket's beginning ``"-"``, end ``"+"`` or ``"~"``.
+        :param empty: whether to return buckets without samples, too.
+        :returns: fires with a list of tuples ``(milliseconds, float)``; NaN in an empty bucket.
+
+        https://redis.io/commands/ts.range/, since 1.0.0
+        """
+        arguments = _range_options(
+            *("ts.range", count, aggregation_type, bucket_size_msec, filter_by_ts, filter_by_min_value),
+            *(filter_by_max_value, align, latest, bucket_timestamp, empty),
+        )
+        return self._send(
+            "TS.RANGE", key, time_argument(from_time), time_argument(to_time), *arguments, post_proc=samples
+        )
+
+    @errors_to_deferred
+    def revrange(
+        self,
+        key: Key,
+        from_time: Time = "-",
+        to_time: Time = "+",
+        count: int | None = None,
+        aggregation_type: Text | None = None,
+        bucket_size_msec: Duration = 0,
+        filter_by_ts: Iterable[int] | None = None,
+        filter_by_min_value: Number | None = None,
+        filter_by_max_value: Number | None = None,
+        align: Time | None = None,
+        latest: bool = False,
+        bucket_timestamp: Text | None = None,
+        empty: bool = False,
+    ) -> Deferred[list[tuple[int, float]]]:
+        """Get the samples between two times, the latest first; else as :meth:`range`, which explains the options.
+
+        :param key: key of the series.
+        :param from_time: the first time.
+        :param to_time: the last time.
+        :param count: maximum number of samples.
+        :param aggregation_type: return aggregates.
+        :param bucket_size_msec: the duration of a bucket.
+        :param filter_by_ts: only samples of these times.
+        :param filter_by_min_value: the least value.
+        :param filter_by_max_value: the greatest value.
+        :param align: a time at which a bucket begins.
+        :param latest: as of :meth:`get`.
+        :param bucket_timestamp: the time of an aggregate.
+        :param empty: whether to return empty buckets.
+        :returns: fires with a list of tuples ``(milliseconds, float)``.
+
+        https://redis.io/commands/ts.revrange/, since 1.4.0
+        """
+        arguments = _range_options(
+            *("ts.revrange", count, aggregation_type, bucket_size_msec, filter_by_ts, filter_by_min_value),
+            *(filter_by_max_value, align, latest, bucket_timestamp, empty),
+        )
+        return self._send(
+            "TS.REVRANGE", key, time_argument(from_time), time_argument(to_time), *arguments, post_proc=samples
+        )
+
+    @errors_to_deferred
+    def mrange(
+        self,
+        from_time: Time,
+        to_time: Time,
+        filters: Iterable[Text],
+        count: int | None = None,
+        aggregation_type: Text | None = None,
+        bucket_size_msec: Duration = 0,
+        with_labels: bool = False,
+        filter_by_ts: Iterable[int] | None = None,
+        filter_by_min_value: Number | None = None,
+        filter_by_max_value: Number | None = None,
+        groupby: Text | None = None,
+        reduce: Text | None = None,
+        select_labels: Iterable[Text] | None = None,
+        align: Time | None = None,
+        latest: bool = False,
+        bucket_timestamp: Text | None = None,
+        empty: bool = False,
+    ) -> Deferred[dict[Any, Series]]:
+        """Get the samples between two times of each series with given labels, the earliest first.
+
+        :param from_time: the first time.
+        :param to_time: the last time.
+        :param filters: conditions, as of :meth:`mget`.
+        :param count: as of :meth:`range`, as are all others that are not explained.
+        :param aggregation_type: return aggregates.
+        :param bucket_size_msec: the duration of a bucket.
+        :param with_labels: whether to return the labels, too.
+        :param filter_by_ts: only samples of these times.
+        :param filter_by_min_value: the least value.
+        :param filter_by_max_value: the greatest value.
+        :param groupby: name of a label: the samples of all series with the same value of it become one, by *reduce*.
+        :param reduce: ``"sum"``, ``"min"``, ``"max"``, ``"avg"`` ...
+        :param select_labels: names of the labels to return.
+        :param align: a time at which a bucket begins.
+        :param latest: as of :meth:`get`.
+        :param bucket_timestamp: the time of an aggregate.
+        :param empty: whether to return empty buckets.
+        :returns: fires with a dict: key -> named tuple ``(labels, samples)``; with *groupby*, ``"name=value"`` -> it.
+
+        https://redis.io/commands/ts.mrange/, since 1.0.0
+        """
+        arguments = _range_options(
+            *("ts.mrange", count, aggregation_type, bucket_size_msec, filter_by_ts, filter_by_min_value),
+            *(filter_by_max_value, align, latest, bucket_timestamp, empty),
+        )
+        arguments += _wanted_labels("ts.mrange", with_labels, select_labels)
+        conditions = ["FILTER", *some("ts.mrange", "filters", filters), *_grouping("ts.mrange", groupby, reduce)]
+        times = (time_argument(from_time), time_argument(to_time))
+        return self._send("TS.MRANGE", *times, *arguments, *conditions, post_proc=series_samples)
+
+    @errors_to_deferred
+    def mrevrange(
+        self,
+        from_time: Time,
+        to_time: Time,
+        filters: Iterable[Text],
+        count: int | None = None,
+        aggregation_type: Text | None = None,
+        bucket_size_msec: Duration = 0,
+        with_labels: bool = False,
+        filter_by_ts: Iterable[int] | None = None,
+        filter_by_min_value: Number | None = None,
+        filter_by_max_value: Number | None = None,
+        groupby: Text | None = None,
+        reduce: Text | None = None,
+        select_labels: Iterable[Text] | None = None,
+        align: Time | None = None,
+        latest: bool = False,
+        bucket_timestamp: Text | None = None,
+        empty: bool = False,
+    ) -> Deferred[dict[Any, Series]]:
+        """Get the samples between two times of each series with given labels, the latest first.
+
+        :param from_time: the first time.
+        :param to_time: the last time.
+        :param filters: conditions, as of :meth:`mget`.
+        :param count: as of :meth:`range`, as are all others that are not explained.
+        :param aggregation_type: return aggregates.
+        :param bucket_size_msec: the duration of a bucket.
+        :param with_labels: whether to return the labels, too.
+        :param filter_by_ts: only samples of these times.
+        :param filter_by_min_value: the least value.
+        :param filter_by_max_value: the greatest value.
+        :param groupby: name of a label: the samples of all series with the same value of it become one, by *reduce*.
+        :param reduce: ``"sum"``, ``"min"``, ``"max"``, ``"avg"`` ...
+        :param select_labels: names of the labels to return.
+        :param align: a time at which a bucket begins.
+        :param latest: as of :meth:`get`.
+        :param bucket_timestamp: the time of an aggregate.
+        :param empty: whether to return empty buckets.
+        :returns: fires with a dict: key -> named tuple ``(labels, samples)``; with *groupby*, ``"name=value"`` -> it.
+
+        https://redis.io/commands/ts.mrevrange/, since 1.4.0
+        """
+        arguments = _range_options(
+            *("ts.mrevrange", count, aggregation_type, bucket_size_msec, filter_by_ts, filter_by_min_value),
+            *(filter_by_max_value, align, latest, bucket_timestamp, empty),
+        )
+        arguments += _wanted_labels("ts.mrevrange", with_labels, select_labels)
+        conditions = ["FILTER", *some("ts.mrevrange", "filters", filters), *_grouping("ts.mrevrange", groupby, reduce)]
+        times = (time_argument(from_time), time_argument(to_time))
+        return self._send("TS.MREVRANGE", *times, *arguments, *conditions, post_proc=series_samples)
+
+    @errors_to_deferred
+    def queryindex(self, filters: Iterable[Text]) -> Deferred[set[Any]]:
+        """Find the series with given labels.
+
+        :param filters: conditions, as of :meth:`mget`.
+        :returns: fires with a set of keys.
+
+        https://redis.io/commands/ts.queryindex/, since 1.0.0
+        """
+        return self._send("TS.QUERYINDEX", *some("ts.queryindex", "filters", filters), post_proc=as_set)
+
+
+def _range_options(
+    method: str,
+    count: int | None,
+    aggregation_type: Text | None,
+    bucket_size_msec: Duration,
+    filter_by_ts: Iterable[int] | None,
+    filter_by_min_value: Number | None,
+    filter_by_max_value: Number | None,
+    align: Time | None,
+    latest: bool,
+    bucket_timestamp: Text | None,
+    empty: bool,
+) -> list[Argument]:
+    arguments: list[Argument] = [*flags(latest=latest)]
+    if filter_by_ts is not None:
+        arguments += ("FILTER_BY_TS", *map(time_argument, some(method, "times", filter_by_ts)))
+    if (filter_by_min_value is None) != (filter_by_max_value is None):
+        raise InvalidData(f"{method} needs filter_by_min_value and filter_by_max_value together")
+    if filter_by_min_value is not None and filter_by_max_value is not None:
+        arguments += ("FILTER_BY_VALUE", filter_by_min_value, filter_by_max_value)
+    arguments += options(("COUNT", count))
+    if aggregation_type is None:
+        if align is not None or bucket_timestamp is not None or empty:
+            raise InvalidData(f"align, bucket_timestamp and empty of {method} need aggregation_type")
+        return arguments
+    bucket = milliseconds("bucket_size_msec", bucket_size_msec)
+    arguments += options(("ALIGN", time_argument(align)))
+    arguments += ("AGGREGATION", aggregation_type, bucket, *options(("BUCKETTIMESTAMP", bucket_timestamp)))
+    return [*arguments, *flags(empty=empty)]
+
+
+def _wanted_labels(method: str, all_of_them: bool, names: Iterable[Text] | None) -> list[Argument]:
+    if names is None:
+        return ["WITHLABELS"] if all_of_them else []
+    if all_of_them:
+        raise InvalidData(f"with_labels and select_labels of {method} cannot be given together")
+    return ["SELECTED_LABELS", *some(method, "labels", names)]
+
+
+def _grouping(method: str, groupby: Text | None, reduce: Text | None) -> list[Argument]:
+    if groupby is None and reduce is None:
+        return []
+    if groupby is None or reduce is None:
+        raise InvalidData(f"groupby and reduce of {method} need each other")
+    return ["GROUPBY", groupby, "REDUCE", reduce]
