@@ -29,17 +29,8 @@ SCORED = dict(zip(_MEMBERS, _SCORES, strict=True))
 #: Rows that would end, stop or change the server or the connection for the rows that follow.
 LEFT_OUT = {
     *("quit", "shutdown", "auth", "select", "failover", "replicaof", "slaveof", "client_kill", "client_pause"),
-    *(
-        "xclaim",
-        "config_set",
-        "migrate",
-        "wait",
-        "waitaof",
-        "cluster_reset",
-        "cluster_replicate",
-        "bgrewriteaof",
-        "save",
-    ),
+    *("cluster_reset", "cluster_replicate", "config_set", "migrate", "wait", "waitaof", "bgrewriteaof", "save"),
+    *("xclaim", "xautoclaim"),  # go by the time
 }
 
 #: Commands whose values are chosen by chance, or by the time: of two, only the containers are compared.

@@ -72,7 +72,8 @@ async def test_a_method_has_the_same_value_under_either_protocol(any_server, opt
     if any_server.version[1] < "7":
         pytest.skip("options of the commands are those of Redis 7.0 and later")
     async with contextlib.AsyncExitStack() as stack:
-        server = stack.enter_context(Server(binary=any_server.binary))
+        # On a busy machine any command may be slow.
+        server = stack.enter_context(Server("slowlog-log-slower-than -1", binary=any_server.binary))
         connection = stack.enter_context(Connection(server.path, timeout=60))
         handlers = [
             await stack.enter_async_context(opened(redis.Connection(*server.address, protocol=protocol, **options)))
