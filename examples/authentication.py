@@ -20,15 +20,15 @@ HOST, PORT = redis.RedisURL.parse(URL).addresses[0]
 
 
 async def with_await():
-    # The same for a host and a port: redis.Connection("localhost", 6379, password="...", reconnect=False).
-    rc = await redis.from_url(URL, reconnect=False)
+    # The same for a host and a port: redis.connect(host="localhost", port=6379, password="...").
+    rc = await redis.connect(URL)
     print("user:", await rc.execute_command("ACL", "WHOAMI"))
 
     # A user with all commands, but only on keys that begin with "example:".
     password = secrets.token_hex()
     await rc.execute_command("ACL", "SETUSER", "example", "on", f">{password}", "~example:*", "+@all")
 
-    user = await redis.Connection(HOST, PORT, username="example", password=password, reconnect=False)
+    user = await redis.connect(host=HOST, port=PORT, username="example", password=password)
     print("user:", await user.execute_command("ACL", "WHOAMI"))
     await user.set("example:mine", "yes")
     print("mine:", await user.get("example:mine"))
@@ -40,7 +40,7 @@ async def with_await():
     await user.disconnect()
 
     try:
-        await redis.Connection(HOST, PORT, username="example", password="wrong", reconnect=False)
+        await redis.connect(host=HOST, port=PORT, username="example", password="wrong")
     except redis.ConnectionFailedError as error:
         print("wrong password:", error)
 
@@ -50,14 +50,14 @@ async def with_await():
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, reconnect=False)
+    rc = yield redis.connect(URL)
     name = yield rc.execute_command("ACL", "WHOAMI")
     print("user:", name)
 
     password = secrets.token_hex()
     yield rc.execute_command("ACL", "SETUSER", "example", "on", f">{password}", "~example:*", "+@all")
 
-    user = yield redis.Connection(HOST, PORT, username="example", password=password, reconnect=False)
+    user = yield redis.connect(host=HOST, port=PORT, username="example", password=password)
     name = yield user.execute_command("ACL", "WHOAMI")
     print("user:", name)
     yield user.set("example:mine", "yes")
@@ -71,7 +71,7 @@ def with_inline_callbacks():
     yield user.disconnect()
 
     try:
-        yield redis.Connection(HOST, PORT, username="example", password="wrong", reconnect=False)
+        yield redis.connect(host=HOST, port=PORT, username="example", password="wrong")
     except redis.ConnectionFailedError as error:
         print("wrong password:", error)
 

@@ -18,18 +18,18 @@ async def increment(t):
     # transact() calls this again whenever the watched key has changed before EXEC.
     count = await t.get("example:counter")
     await t.multi()
-    t.set("example:counter", count + 1)
+    t.set("example:counter", int(count) + 1)
 
 
 async def with_await():
-    rc = await redis.from_url(URL, poolsize=5, reconnect=False)
+    rc = await redis.connect(URL, poolsize=5)
     await rc.set("example:counter", 0)
 
     try:
         async with rc.transaction(watch=["example:counter"]) as t:
             count = await t.get("example:counter")
             await t.multi()
-            t.set("example:counter", count + 1)
+            t.set("example:counter", int(count) + 1)
             await rc.set("example:counter", 41)  # a concurrent write
     except redis.WatchError:
         print("conflict: nothing written, the counter is", await rc.get("example:counter"))
@@ -48,18 +48,18 @@ async def with_await():
 def increment_with_inline_callbacks(t):
     count = yield t.get("example:counter")
     yield t.multi()
-    yield t.set("example:counter", count + 1)
+    yield t.set("example:counter", int(count) + 1)
 
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, poolsize=5, reconnect=False)
+    rc = yield redis.connect(URL, poolsize=5)
     yield rc.set("example:counter", 0)
 
     t = yield rc.watch("example:counter")
     count = yield t.get("example:counter")
     yield t.multi()
-    yield t.set("example:counter", count + 1)
+    yield t.set("example:counter", int(count) + 1)
     yield rc.set("example:counter", 41)
     try:
         yield t.commit()

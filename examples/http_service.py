@@ -113,10 +113,10 @@ class InlineCallbacksTextService(Service):
 
 
 async def main(reactor):
-    # isLazy: from_url() returns the handler at once; it connects and reconnects in the background.
+    # lazy: connect() returns the handler at once; it connects and reconnects in the background.
     # poolTimeout=0: without a connection, a command fails at once instead of waiting for one.
     # replyTimeout: a command fails if the server does not reply in time.
-    rc = redis.from_url(URL, isLazy=True, poolsize=5, poolTimeout=0, replyTimeout=2)
+    rc = redis.connect(URL, lazy=True, poolsize=5, poolTimeout=0, replyTimeout=2)
     root = Resource()
     root.putChild(b"text", TextService(rc))
     older = Resource()

@@ -16,7 +16,7 @@ KEYS = [f"example:{number}" for number in range(10_000)]
 
 
 async def with_await():
-    rc = await redis.from_url(URL, reconnect=False)
+    rc = await redis.connect(URL)
 
     async with rc.pipelined() as p:
         for number, key in enumerate(KEYS):
@@ -37,7 +37,7 @@ async def with_await():
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, reconnect=False)
+    rc = yield redis.connect(URL)
 
     p = yield rc.pipeline()
     for number, key in enumerate(KEYS):

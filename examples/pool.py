@@ -15,10 +15,9 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 
 async def with_await():
-    # The same for a host and a port: redis.ConnectionPool("localhost", 6379, poolsize=3, reconnect=False).
-    # reconnect=False: fail if no server is up, instead of waiting for one.
-    rc = await redis.from_url(URL, poolsize=3, reconnect=False)
-    print(rc)
+    # The same for a host and a port: redis.connect(host="localhost", port=6379, poolsize=3).
+    # It fires when the first connection is up; the others follow.
+    rc = await redis.connect(URL, poolsize=3)
 
     # 100 commands are in flight together; none waits for the reply to another. A connection keeps the order of its
     # commands. Commands on different connections may overtake each other.
@@ -37,8 +36,7 @@ async def with_await():
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, poolsize=3, reconnect=False)
-    print(rc)
+    rc = yield redis.connect(URL, poolsize=3)
 
     counts = yield gatherResults([rc.incr("example:count") for _ in range(100)])
     print("counted to", max(counts))

@@ -15,9 +15,9 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 
 async def with_await():
-    # The same for a host and a port: redis.Connection("localhost", 6379, reconnect=False).
-    # reconnect=False: fail if no server is up, instead of waiting for one.
-    rc = await redis.from_url(URL, reconnect=False)
+    # The same for a host and a port: redis.connect(host="localhost", port=6379, poolsize=1).
+    # It fails if no server is up. Once it is connected, it reconnects by itself.
+    rc = await redis.connect(URL, poolsize=1)
     print(rc)
     await rc.set("example:greeting", "hello")
     print("greeting:", await rc.get("example:greeting"))
@@ -27,7 +27,7 @@ async def with_await():
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, reconnect=False)
+    rc = yield redis.connect(URL, poolsize=1)
     print(rc)
     yield rc.set("example:greeting", "hello")
     greeting = yield rc.get("example:greeting")

@@ -34,7 +34,7 @@ class StatsPage(Resource):
     isLeaf = True
 
     def __init__(self, rc: redis.ConnectionHandler) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self.rc = rc
 
     def render_GET(self, request: Request) -> bytes:

@@ -15,8 +15,8 @@ URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis:/
 
 
 async def with_await():
-    # Two connections: the transaction takes one; rc.get() below uses the other.
-    rc = await redis.from_url(URL, poolsize=2, reconnect=False)
+    # The transaction takes one connection of the pool; rc.get() below uses another one.
+    rc = await redis.connect(URL)
     await rc.set("example:stock", 10)
 
     async with rc.transaction() as t:  # MULTI
@@ -41,7 +41,7 @@ async def with_await():
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, poolsize=2, reconnect=False)
+    rc = yield redis.connect(URL)
     yield rc.set("example:stock", 10)
 
     t = yield rc.multi()

@@ -25,7 +25,7 @@ def count_words(file):
 
 
 async def with_await():
-    rc = await redis.from_url(URL, reconnect=False)
+    rc = await redis.connect(URL)
     for file in FILES:
         words = count_words(file)
         async with rc.pipelined() as p:  # one write for each file
@@ -41,7 +41,7 @@ async def with_await():
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, reconnect=False)
+    rc = yield redis.connect(URL)
     for file in FILES:
         words = count_words(file)
         p = yield rc.pipeline()

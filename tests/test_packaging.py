@@ -45,7 +45,10 @@ LAYERS = [
 ]
 
 #: The same inside of a room that has rooms of its own.
-COMMAND_LAYERS = ["__init__", "modules", "control", "streams", "sorted_sets", "data", "_parts", "module_table", "table"]
+COMMAND_LAYERS = [
+    *("__init__", "modules", "control", "newer", "streams", "sorted_sets", "data"),
+    *("_parts", "module_table", "table"),
+]
 
 #: How many modules a room may have beside its ``__init__``, and how many the package beside its rooms.
 MOST_MODULES, MOST_AT_THE_TOP = 12, 10

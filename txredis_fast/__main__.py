@@ -30,7 +30,8 @@ _FROM_ENVIRONMENT = "\0"
 _USAGE = f"""\
 {PROGRAM} [--url [URL]] [--quick | --seconds N]
                               [--timeout N]
-       {PROGRAM} run [-m MODULE | SCRIPT] [ARGS ...]"""
+       {PROGRAM} run [-m MODULE | SCRIPT] [ARGS ...]
+       {PROGRAM} --version | --help"""
 
 _DESCRIPTION = f"""\
 A fast Redis and Valkey client for Twisted, a drop-in replacement of txredisapi.
@@ -53,6 +54,7 @@ A fast Redis and Valkey client for Twisted, a drop-in replacement of txredisapi.
 _EPILOG = """\
 URL is redis://user:password@host:port/db, or rediss://... for TLS, or
 unix://user:password@/path/of/socket?db=0; all but the scheme may be left out.
+valkey:// and valkeys:// are the same as redis:// and rediss://.
 User and password are percent-encoded. In the environment, NO_COLOR=1 turns
 colours off, TXREDIS_FAST_PUREPYTHON=1 selects the pure-Python implementation.
 """

@@ -26,7 +26,7 @@ class Visits(Resource):
     isLeaf = True
 
     def __init__(self, store: redis.RedisService) -> None:
-        super().__init__()
+        Resource.__init__(self)
         self.store = store
 
     def render_GET(self, request: Request) -> int:
@@ -60,7 +60,7 @@ def makeService(options: Mapping[str, Any]) -> service.MultiService:
 
     services = service.MultiService()
     store = redis.RedisService(options["redis"], poolTimeout=2, replyTimeout=5)
-    store.setServiceParent(services)
+    store.setServiceParent(services)  # type: ignore[no-untyped-call]
     endpoint = endpoints.serverFromString(reactor, options["listen"])
     internet.StreamServerEndpointService(endpoint, Site(Visits(store))).setServiceParent(services)
     return services

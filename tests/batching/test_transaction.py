@@ -255,6 +255,80 @@ def test_a_refused_command_aborts_the_transaction_and_frees_the_connection():
     assert pool.written() == b""
 
 
+@pytest.mark.promise(
+    "A failure of a transaction is told once: the Deferreds of its commands may be dropped, and keep their failures",
+    about="Transactions, pipelines and batches",
+)
+def test_dropped_commands_are_not_logged_where_commit_tells_of_the_failure(logged_errors):
+    pool = Pool()
+    t = begun(pool)
+    kept = t.execute_command("NOSUCH")
+    t.incr("a")  # nobody keeps its Deferred
+    pool.answer(b"-ERR unknown command\r\n-ERR wrong number of arguments\r\n")
+    done = t.commit()
+    pool.answer(b"-EXECABORT discarded\r\n")
+    error = failed(done, redis.ExecAbortError)
+    assert str(error.__cause__) == "ERR unknown command"
+    assert str(failed(kept, redis.ResponseError)) == "ERR unknown command"  # whoever asks later gets the failure
+    del t
+    assert logged_errors.flush() == []
+
+
+def test_dropped_commands_that_were_never_sent_are_not_logged_where_commit_tells_of_them(logged_errors):
+    pool = Pool(charset="ascii")
+    t = begun(pool)
+    t.set("k", "\xfc"), t.bitcount("k", 0)
+    error = failed(t.commit(), redis.ExecAbortError)
+    assert isinstance(error.__cause__, redis.InvalidData)
+    pool.answer(OK + OK)
+    del t
+    assert logged_errors.flush() == []
+
+
+def test_dropped_commands_of_a_lost_connection_are_not_logged_where_commit_tells_of_it(logged_errors):
+    pool = Pool()
+    t = begun(pool)
+    t.set("a", 1), t.set("b", 2)
+    done = t.commit()
+    pool.transports[0].loseConnection()
+    failed(done, redis.MaybeExecutedError)
+    del t
+    assert logged_errors.flush() == []
+
+
+@pytest.mark.parametrize("end", ["no commit", "commit"])
+def test_what_commit_does_not_tell_of_is_logged(end, logged_errors):
+    pool = Pool()
+    t = begun(pool)
+    if end == "commit":
+        t.get("a").addErrback(lambda _: 1 / 0)  # the program's own mistake
+    else:
+        t.get("a")
+    pool.answer(b"-ERR refused\r\n")
+    if end == "commit":
+        done = t.commit()
+        pool.answer(b"-EXECABORT discarded\r\n")
+        failed(done, redis.ExecAbortError)
+    else:
+        t.abandon()
+        pool.answer(OK + OK)
+    del t
+    expected = ZeroDivisionError if end == "commit" else redis.ResponseError
+    assert [type(error) for error in logged_errors.flush()] == [expected]
+
+
+def test_a_cancelled_command_that_is_dropped_is_logged_as_everywhere(logged_errors):
+    pool = Pool()
+    t = begun(pool)
+    t.get("a").cancel()
+    pool.answer(b"-ERR refused\r\n")
+    done = t.commit()
+    pool.answer(b"-EXECABORT discarded\r\n")
+    failed(done, redis.ExecAbortError)
+    del t
+    assert [type(error) for error in logged_errors.flush()] == [CancelledError]
+
+
 @pytest.mark.parametrize(
     "refused", [lambda t: t.set("k", "\xfc"), lambda t: t.bitcount("k", 0), lambda t: t.zadd("z", 1, "a", 2)]
 )

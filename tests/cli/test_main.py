@@ -58,9 +58,12 @@ def terminal(monkeypatch):
         (["--timeout", "nan"], "not a number of seconds: 'nan'"),
         (["--quick", "--seconds", "3"], "not allowed with"),
         (["--url"], "expected a URL behind it, or in the environment as REDIS_URL"),
-        (["--url", "http://localhost"], "redis://, rediss:// (TLS) or unix://"),
-        (["--url", "redis+sentinel://localhost/mymaster"], "redis://, rediss:// (TLS) or unix://"),
-        (["--url", "localhost:6379"], "redis://, rediss:// (TLS) or unix://"),
+        (["--url", "http://localhost"], "redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://"),
+        (
+            ["--url", "redis+sentinel://localhost/mymaster"],
+            "redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://",
+        ),
+        (["--url", "localhost:6379"], "redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://"),
         (["--url", "redis://localhost:x"], "cannot read the address"),
         (["--url", "redis://localhost/x"], "stands the number of a database"),
         (["run", "--bogus", "x.py"], "unknown option of run: --bogus"),
@@ -111,6 +114,7 @@ def test_the_help_names_every_part_within_80_columns(capsys):
             "run",
             "rediss://",
             "unix://",
+            "valkey://",
             "NO_COLOR",
             "$REDIS_URL",
         ]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import re
 from typing import Any
 from unittest import mock
 
@@ -364,3 +365,28 @@ def test_a_long_name_of_a_command_is_not_kept():
     pool.handler.execute_command("OBJECT", "HELP")
     assert long not in handler._plain_names
     assert "OBJECT" in handler._plain_names
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda rc: rc.set("a", 1, exx=5), "unexpected keyword argument 'exx'; the nearest: xx, ex$"),
+        (lambda rc: rc.xadd("a", {"f": 1}, maxln=5), "'maxln'; the nearest: maxlen"),
+        (lambda rc: rc.blpop("a", timeot=5), "'timeot'; the nearest: timeout"),
+        (lambda rc: rc.ttl("a", qqqqq=5), "unexpected keyword argument 'qqqqq'$"),
+        (lambda rc: rc.set("a"), "missing 1 required positional argument: 'value'$"),
+    ],
+)
+def test_a_misspelt_keyword_of_a_command_is_told_the_nearest(call, says):
+    pool = Pool()
+    assert re.search(says, str(failed(call(pool.handler), TypeError)))
+    assert pool.written() == b""
+
+
+def test_an_error_inside_a_program_s_own_method_is_left_as_it_is():
+    class Own(redis.RedisProtocol):
+        def set(self, key, value, **options):
+            return super().get(key, exx=1)
+
+    error = failed(Pool(protocol=Own).handler.set("a", 1, exx=5), TypeError)
+    assert "nearest" not in str(error)

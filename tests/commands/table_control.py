@@ -160,7 +160,6 @@ LISTS = [
     ("pubsub_channels", ("a*",), ("PUBSUB", "CHANNELS", "a*")),
     ("pubsub_shardchannels", (), ("PUBSUB", "SHARDCHANNELS")),
     ("pubsub_shardchannels", ("a*",), ("PUBSUB", "SHARDCHANNELS", "a*")),
-    ("cluster_slots", (), ("CLUSTER", "SLOTS")),
     ("sentinel_get_primary_addr_by_name", ("m",), ("SENTINEL", "GET-PRIMARY-ADDR-BY-NAME", "m")),
     ("cluster_get_keys_in_slot", (5, 10), ("CLUSTER", "GETKEYSINSLOT", 5, 10)),
     ("cluster_replicas", (NODE,), ("CLUSTER", "REPLICAS", NODE)),
@@ -176,6 +175,21 @@ def rows(calls, answered, value):
 
 
 ROWS = [
+    Row(
+        "cluster_slots",
+        lambda c: c.cluster_slots(),
+        ("CLUSTER", "SLOTS"),
+        array(array(integer(0), integer(5), array("h", integer(7000), NODE, array("hostname", "x")))),
+        [[0, 5, ["h", 7000, NODE, {"hostname": "x"}]]],
+    ),
+    Row(
+        "cluster_slots",
+        lambda c: c.cluster_slots(),
+        ("CLUSTER", "SLOTS"),
+        array(array(integer(0), integer(5), array("h", integer(7000), NODE, array()), array("i", integer(7001), NODE))),
+        [[0, 5, [b"h", 7000, NODE.encode(), {}], [b"i", 7001, NODE.encode()]]],
+        None,
+    ),
     *rows(PLAIN, OK, "OK"),
     *rows(COUNTED, integer(5), 5),
     *rows(TEXTS, bulk("text"), "text"),

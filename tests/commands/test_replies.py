@@ -79,12 +79,30 @@ def test_a_score_is_an_int_only_where_its_text_is_whole_digits(text, value):
     [
         (streams.streams, {"s": [["1-1", ["f", 1]]]}, {"s": [("1-1", {"f": 1})]}),
         (streams.streams, [["s", [["1-1", ["f", 1]]]]], {"s": [("1-1", {"f": 1})]}),
+        (streams.streams_with_claims, {"s": [["1-1", ["f", 1], 5, 2]]}, {"s": [("1-1", {"f": 1}, 5, 2)]}),
+        (server_replies.slot_ranges, [[0, 5, ["", 1, "i", {b"a": 1}]]], [[0, 5, ["", 1, "i", {"a": 1}]]]),
         (streams.stream_description, {b"length": 1, b"last-entry": None}, {"length": 1, "last-entry": None}),
         (replies.descriptions, [{b"name": b"g"}], [{"name": b"g"}]),
     ],
 )
 def test_a_stream_is_read_from_either_protocol(converter, reply, value):
     assert same(converter(reply), value)
+
+
+def test_the_entries_of_several_streams_are_converted_in_parts():
+    last = 2 * LIST_PART_ELEMENTS
+    many = [[f"{number}-0", ["field", number]] for number in range(last + 1)]
+    reply = [["a", many], ["b", many[:1]]]
+    assert streams.streams.size_of(reply) == last + 2
+    assert streams.streams.size_of([b"no", [], ["stream"], ["s", 5], 7]) == 0
+    work = streams.streams.in_parts(reply)
+    turns = 0
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(work)
+            turns += 1
+    assert turns == 4
+    assert end.value.value == streams.streams(reply)
 
 
 def test_many_entries_are_converted_in_parts():

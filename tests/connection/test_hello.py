@@ -231,5 +231,5 @@ def test_what_is_no_version_is_refused_by_name(wrong):
 
 @pytest.mark.parametrize("text", ["1", "4", "three", "", "-3"])
 def test_a_url_with_no_version_is_refused(text):
-    with pytest.raises(ValueError, match="cannot read the value of protocol in the URL"):
+    with pytest.raises(ValueError, match="protocol in the URL must be 2 or 3"):
         redis.RedisURL.parse(f"redis://h?protocol={text}")

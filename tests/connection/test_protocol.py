@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from testbed.support import Transport, connect, connected, failed, fired, pending
 from testbed.wire import command
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
@@ -415,6 +415,30 @@ def test_a_plain_factory_serves():
     d = protocol.quit()
     protocol.dataReceived(b"+OK\r\n")
     assert fired(d) == "OK"
+
+
+def test_behind_quit_nothing_is_sent():
+    protocol, transport = connected()
+    before, done, behind = protocol.get("a"), protocol.quit(), protocol.get("b")
+    assert transport.take() == command("GET", "a") + command("QUIT")
+    failed(behind, redis.NotSentError)
+    protocol.dataReceived(b"$1\r\na\r\n")
+    assert not transport.disconnecting
+    protocol.dataReceived(b"+OK\r\n")
+    assert (fired(before), fired(done)) == ("a", "OK")
+    assert transport.disconnecting
+    failed(protocol.get("b"), redis.NotSentError)
+
+
+def test_quit_that_was_not_sent_closes_nothing():
+    class Refusing(redis.RedisProtocol):
+        def execute_command(self, *args, **kwargs):
+            return succeed(None) if args[0] == "QUIT" else super().execute_command(*args, **kwargs)
+
+    protocol, transport = connected(Refusing)
+    fired(protocol.quit())
+    protocol.get("a")
+    assert transport.take() == command("GET", "a")
 
 
 def test_a_transport_put_in_later_is_written_to():

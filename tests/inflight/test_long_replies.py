@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from testbed.support import Pool, failed, fired, pending
-from testbed.wire import command
+from testbed.wire import NIL, array, command
 from twisted.internet.defer import CancelledError
 
 from txredis_fast import PipelineError
@@ -65,6 +65,18 @@ def test_a_long_collection_is_made_in_many_turns(both, clock, slow, ask, element
     assert pending(asked)
     assert turns(clock) >= len(elements) // PART
     assert fired(asked) == value
+
+
+def test_many_entries_of_few_streams_are_made_in_many_turns(both, clock, slow):
+    entries = [array(member, array("field", "value")) for member in MEMBERS]
+    pool = Pool()
+    asked = pool.handler.xread({"s": 0, "t": 0})
+    pool.answer(array(array("s", array(*entries)), array("t", array(array("last", NIL)))))
+    assert pending(asked)
+    assert turns(clock) >= len(entries) // PART
+    streams = fired(asked)
+    assert streams["s"] == [(member, {"field": "value"}) for member in MEMBERS]
+    assert streams["t"] == [("last", None)]
 
 
 def test_numbers_that_somebody_chose_are_made_text_in_many_turns_too(both, clock, slow):

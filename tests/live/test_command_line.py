@@ -120,9 +120,9 @@ def test_the_tour_shows_the_api_at_work_and_how_fast_it_is():
         """await rc.get("greeting")                      # 'hello'""",
         """p.results                                     # ['OK', 42]""",
         """t.results                                     # [43, 'hello']""",
-        """await news.subscribe("news")                  # ['subscribe', 'news', 1]""",
-        """await rc.publish("news", "it works")          # 1""",
-        """                                              # prints: news it works""",
+        """    await sub.subscribe("news")""",
+        """    await rc.publish("news", "it works")      # 1""",
+        """        print(message.channel, message.data)  # prints: news it works""",
     ):
         assert f"  {line}\n" in done.stdout
     for way in ("one at a time", "50 at a time", "pipelines of 100"):

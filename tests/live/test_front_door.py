@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import socket
 import subprocess
@@ -176,6 +177,22 @@ def test_a_url_in_place_of_paths_or_shards_is_refused_with_what_takes_it():
             wrong()
 
 
+def test_a_host_and_a_port_without_their_names_are_told_the_ways():
+    positional: Any = redis.connect
+    with pytest.raises(TypeError, match=r"connect\(\"redis://host:6379\"\), or connect\(host=..., port=...\)"):
+        positional("127.0.0.1", 6379)
+    for host in ("127.0.0.1", "localhost", "localhost:6379"):
+        with pytest.raises(ValueError, match=r"redis://.*; a host is given as host=..., and port=..."):
+            redis.connect(host)
+
+
+def test_help_of_the_front_door_shows_its_own_defaults():
+    for door in (redis.connect, redis.RedisService):
+        shown = inspect.signature(door).parameters
+        assert [shown[name].default for name in ("convertNumbers", "strict", "poolsize")] == [False, True, 10]
+    assert inspect.signature(redis.ConnectionPool).parameters["convertNumbers"].default is True
+
+
 def test_an_unknown_option_is_refused_with_the_nearest():
     wrong: Any = {"replytimeout": 3}
     for taker in (
@@ -190,6 +207,19 @@ def test_an_unknown_option_is_refused_with_the_nearest():
     ):
         with pytest.raises(TypeError, match=r"'replytimeout'; the nearest: [a-zA-Z, ]*Timeout"):
             taker(**wrong)
+    for name, taker in (
+        ("ConnectionPool", redis.ConnectionPool),
+        ("lazyUnixConnectionPool", redis.lazyUnixConnectionPool),
+        ("ShardedConnectionPool", lambda **options: redis.ShardedConnectionPool(["localhost:6379"], **options)),
+        ("connect", redis.connect),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected .* 'poolsise'; the nearest: poolsize"):
+            taker(poolsise=3)
+    one: Any = redis.Connection
+    with pytest.raises(TypeError, match=r"^Connection\(\) has one connection; ConnectionPool\(\) takes poolsize$"):
+        one(poolsize=3)
+    with pytest.raises(TypeError, match=r"'pasword'; the nearest: password"):
+        one(pasword="x")
     with pytest.raises(ValueError, match="unknown option 'replytimeout'"):
         redis.connect("redis://localhost?replytimeout=3")
 

@@ -770,3 +770,34 @@ def test_the_connection_that_commands_shared_is_lost_and_the_next_one_is_shared(
         assert pool.answer(b"$1\r\nv\r\n") == command("GET", "a")
         assert fired(d) == "v"
         assert len(pool.factory.connectionQueue.pending) == left
+
+
+def test_after_quit_a_command_is_never_sent():
+    pool = Pool()
+    done = pool.handler.quit()
+    together = pool.handler.get("a")
+    pool.answer(b"+OK\r\n")
+    assert fired(done) == "OK"
+    for refused in (together, pool.handler.get("a")):
+        failed(refused, redis.NotSentError)
+    assert pool.written() == b""
+
+
+def test_quit_of_one_connection_leaves_the_others():
+    pool = Pool(2)
+    done, got = pool.handler.quit(), pool.handler.get("a")
+    ends, stays = sorted(pool.transports, key=lambda transport: b"GET" in transport.value())
+    assert (ends.take(), stays.take()) == (command("QUIT"), command("GET", "a"))
+    ends.protocol.dataReceived(b"+OK\r\n")
+    stays.protocol.dataReceived(b"$1\r\na\r\n")
+    assert (fired(done), fired(got)) == ("OK", "a")
+    assert pool.factory.size == 1
+
+
+def test_quit_in_a_pipeline_is_sent_with_it():
+    pool = Pool()
+    p = fired(pool.handler.pipeline())
+    p.get("a"), p.quit()
+    done = p.execute_pipeline()
+    assert pool.answer(b"$1\r\na\r\n+OK\r\n") == command("GET", "a") + command("QUIT")
+    assert fired(done) == ["a", "OK"]

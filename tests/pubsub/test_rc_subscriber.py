@@ -455,6 +455,38 @@ def test_a_refused_subscription_leaves_a_name_to_another_one_in_flight(server, k
     assert server.verbs() == [f"{upper}SUBSCRIBE x".encode()]
 
 
+@pytest.mark.parametrize("before", ["confirmed", "in flight"])
+@pytest.mark.parametrize("left", ["a", None])
+def test_a_subscription_that_is_cancelled_behind_an_unsubscription_is_withdrawn(server, before, left):
+    sub = server.opened()
+    calls = [sub.subscribe("a")]
+    if before == "confirmed":
+        settle(server.clock)
+    calls.append(sub.unsubscribe(left))
+    cancelled = sub.subscribe("a")
+    cancelled.cancel()
+    failed(cancelled, CancelledError)
+    settle(server.clock)
+    for call in calls:
+        fired(call)
+    leaving = b"UNSUBSCRIBE a" if left else b"UNSUBSCRIBE"
+    assert server.verbs() == [b"SUBSCRIBE a", leaving, b"SUBSCRIBE a", b"UNSUBSCRIBE a"]
+    server.cut()
+    server.let_pass(5)
+    assert server.verbs() == []
+
+
+def test_a_subscription_that_is_cancelled_before_an_unsubscription_leaves_the_name_to_a_later_one(server):
+    sub = server.opened()
+    first, left, last = sub.subscribe("a"), sub.unsubscribe("a"), sub.subscribe("a")
+    first.cancel()
+    failed(first, CancelledError)
+    server.settled(left), server.settled(last)
+    taken, _ = iterate(sub)
+    server.publish("one")
+    assert [each.data for each in taken] == ["one"]
+
+
 def test_a_name_that_is_left_behind_a_refused_subscription_stays_left(server):
     sub = server.opened()
     refused, granted, left = sub.subscribe(["x", "no"]), sub.subscribe("x"), sub.unsubscribe("x")

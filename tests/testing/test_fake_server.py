@@ -7,6 +7,7 @@ import gc
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, globalLogPublisher
 
 import txredis_fast as redis
 from txredis_fast.testing import FakeServer
@@ -24,6 +25,20 @@ def rc(server):
     yield rc
     server.recover()
     server.result(rc.disconnect(), seconds=10)
+
+
+@pytest.fixture
+def told():
+    """The events above debug."""
+    events = []
+
+    def keep(event):
+        if event["log_level"] > LogLevel.debug and event.get("redis_event"):
+            events.append(event)
+
+    globalLogPublisher.addObserver(keep)
+    yield events
+    globalLogPublisher.removeObserver(keep)
 
 
 # -- ways in
@@ -254,6 +269,22 @@ def test_a_reply_to_quit_leaves_before_the_connection_closes(server):
     leaving = rc.execute_command("ECHO", "text")
     server.result(rc.disconnect(timeout=10), seconds=20)
     assert server.result(leaving) == "text"
+
+
+def test_after_quit_the_next_command_says_that_it_was_not_sent_and_why_and_nothing_is_logged(server, told):
+    rc = server.result(redis.connect("redis://left.internal:7001", poolsize=1))
+    assert server.result(rc.quit()) == "OK"
+    with pytest.raises(redis.NotSentError, match="the program has sent QUIT"):
+        server.result(rc.get("k"))
+    assert told == []
+
+
+def test_the_loss_of_a_connection_is_an_outage(server, told):
+    rc = server.result(redis.connect("redis://lost.internal:7002", poolsize=1))
+    server.cut()
+    server.advance(0)
+    assert [event["redis_event"] for event in told] == ["outage"]
+    server.result(rc.disconnect())
 
 
 def test_the_next_commands_fail_with_an_error(server, rc):

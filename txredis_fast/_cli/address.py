@@ -36,7 +36,9 @@ class Address:
         scheme = scheme.lower()
         credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
         if scheme not in _SCHEMES:
-            raise CommandLineError(f"{source}: it begins with redis://, rediss:// (TLS) or unix://", 2)
+            raise CommandLineError(
+                f"{source}: it begins with redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://", 2
+            )
         try:
             self._parsed = RedisURL.parse(url)
         except ValueError as error:

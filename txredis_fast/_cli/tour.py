@@ -19,7 +19,6 @@ import txredis_fast
 from .._reactor import current_reactor
 from ..batching import PipelineError
 from ..exceptions import ConnectionError, ConnectionFailedError, ExecAbortError, ResponseError
-from ..pubsub import SubscriberFactory, SubscriberProtocol
 from . import CommandLineError
 from .address import Address
 from .diagnosis import ServerFacts, examine
@@ -61,6 +60,7 @@ class Tour:
         self._limited = False
         self._rc: Any = None
         self._options: dict[str, Any] = {"reconnect": False, "connectTimeout": timeout, "replyTimeout": timeout}
+        self._options |= {"convertNumbers": False, "strict": True}  # as connect(), which the tour shows
 
     async def run(self) -> None:
         """Run the tour.
@@ -130,10 +130,7 @@ class Tour:
 
         screen.heading("Your code")
         screen.code("import txredis_fast as redis")
-        if self._embedded is not None:
-            screen.code(f'rc = await redis.ConnectionPool("{self._address.host}", {self._address.port})')
-        else:
-            screen.code(f'rc = await redis.from_url("{self._address.shown}")')
+        screen.code(f'rc = await redis.connect("{self._address.shown}")')
         await self._step(first, lambda: keys.writing(lambda: rc.set(keys.greeting, "hello", expire=keys.life)))
         await self._step(f"await rc.get({key})", lambda: rc.get(keys.greeting))
 
@@ -170,48 +167,21 @@ class Tour:
 
     async def _publish_and_subscribe(self) -> None:
         screen, channel = self._screen, self.keys.channel
-        arrived: Deferred[str] = Deferred()
-
-        class News(SubscriberProtocol):
-            def messageReceived(self, pattern: Any, channel: Any, message: Any) -> None:
-                if not arrived.called:
-                    arrived.callback(f"{channel} {message}")
-
-        screen.code("class News(redis.SubscriberProtocol):")
-        screen.code("    def messageReceived(self, pattern, channel, message):")
-        screen.code("        print(channel, message)")
-        screen.line()
-        screen.code("factory = redis.SubscriberFactory()")
-        screen.code("factory.protocol = News")
-        if self._embedded is not None:
-            screen.code(f'endpoint = HostnameEndpoint(reactor, "{self._address.host}", {self._address.port})')
-        screen.code("factory.startConnecting(endpoint)")
-        screen.code("news = await factory.deferred")
-        factory = self._subscriber_factory()
-        factory.protocol = News
-        connected: Any = factory.deferred
-        factory.startConnecting(self._address.endpoint(self._timeout, self._address.uses_tls))
+        screen.code("async with rc.subscriber() as sub:")
+        sub = await self._within(self._timeout, self._rc.subscriber())
         try:
-            news = await self._within(self._timeout, connected)
-            publish = f'await rc.publish("{channel}", "it works")'
-            if await self._step(f'await news.subscribe("{channel}")', lambda: news.subscribe(channel)) and (
+            publish = f'    await rc.publish("{channel}", "it works")'
+            if await self._step(f'    await sub.subscribe("{channel}")', lambda: sub.subscribe(channel)) and (
                 await self._step(publish, lambda: self._rc.publish(channel, "it works"))
             ):
-                message = await self._within(self._timeout, arrived)
-                screen.code("", f"prints: {message}", self._column)
+                screen.code("    async for message in sub:")
+                message = await self._within(self._timeout, Deferred.fromCoroutine(anext(sub)))
+                printed = f"prints: {message.channel} {message.data}"
+                screen.code("        print(message.channel, message.data)", printed, self._column)
         except DeferredTimeoutError:
             raise CommandLineError(f"no published message arrived within {self._timeout:g} seconds") from None
         finally:
-            factory.disconnect()
-
-    def _subscriber_factory(self) -> SubscriberFactory:
-        options = self._address.options
-        factory = SubscriberFactory(
-            replyTimeout=self._timeout,
-            **{name: options[name] for name in ("password", "username", "dbid", "charset") if name in options},
-        )
-        factory.reconnect = False
-        return factory
+            sub.disconnect()
 
     async def _step(self, code: str, action: Callable[[], Awaitable[Any]]) -> bool:
         """Run an action, and show its line of code with the result.
@@ -220,7 +190,8 @@ class Tour:
         """
         refusal = None
         try:
-            result = repr(await action())
+            value = await action()
+            result = None if value is None else repr(value)
         except ResponseError as error:
             refusal = error.args[0] if isinstance(error, PipelineError) else error
             result = f"refused: {self._address.scrub(refusal)}"

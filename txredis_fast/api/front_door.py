@@ -75,10 +75,10 @@ def connect(
 ) -> ConnectionHandler: ...
 
 
-@shows_options(AllOptions)
+@shows_options(AllOptions, DEFAULTS)
 def connect(
     url: str | None = None,
-    *,
+    *others: object,
     host: str | None = None,
     port: int | None = None,
     lazy: bool = False,
@@ -105,6 +105,8 @@ def connect(
     :raises ValueError: the URL, the address or an option is wrong.
     """
     refuse_others("connect()", options, AllOptions)
+    if others:  # such as a port, behind a host
+        raise TypeError('connect() takes a URL, connect("redis://host:6379"), or connect(host=..., port=...)')
     lazy = check_truth("lazy", lazy)
     parsed = address_of(url, host, port)
     chosen = ConnectionOptions(**{**DEFAULTS, **parsed.options, **options})
@@ -141,6 +143,8 @@ def address_of(url: str | None, host: str | None, port: int | None) -> RedisURL:
             raise ValueError("give either a URL, or host and port")
         at = check_host("host", "localhost" if host is None else host), check_port("port", port or 6379)
         return RedisURL("redis", (at,), "", "", {})
+    if isinstance(url, str) and "://" not in url:
+        raise ValueError("a URL begins with redis:// or another scheme; a host is given as host=..., and port=...")
     return RedisURL.parse(url if url is not None else os.environ.get(ENVIRONMENT) or LOCAL)
 
 

@@ -30,7 +30,7 @@ class RedisService(Service):
     says. In a ``MultiService``, add it before the services that use it: they are stopped in the opposite order.
     """
 
-    @shows_options(AllOptions)
+    @shows_options(AllOptions, DEFAULTS)
     def __init__(
         self,
         url: str | None = None,

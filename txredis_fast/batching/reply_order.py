@@ -9,7 +9,7 @@ This module must not know how a command is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
@@ -43,6 +43,11 @@ class ReplyOrder:
         #: Of each queued command its number, or None if it was not sent; and its Deferred.
         self._numbers: list[int | None] = []
         self._answers: list[Deferred[Result]] = []
+
+    @property
+    def answers(self) -> Sequence[Deferred[Result]]:
+        """The Deferreds of the queued commands."""
+        return self._answers
 
     @property
     def sent(self) -> int:

@@ -25,7 +25,7 @@ from .._reactor import call_from_finalizer
 from .._types import Arguments, Converter, Keys, Reply, Result
 from ..commands._parts import command_name, guarded_arguments, one_or_many
 from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseError, WatchError
-from ..inflight import limit_error
+from ..inflight import keep_out_of_log, limit_error
 from ..telemetry import kind_and_size
 from .exec_reply import ExecConverter, Queued
 from .reply_order import ReplyOrder, as_deferred
@@ -133,6 +133,9 @@ class Transaction(Scope):
         #: Whether DISCARD and UNWATCH are sent to clean the connection.
         self._cleaned = False
         self._queued: list[Queued] = []
+        #: The errors of commands that are not queued, by their id; and the Deferreds of those that were never sent.
+        self._errors: dict[int, BaseException] = {}
+        self._unsent: list[Deferred[Result]] = []
         self.results: list[Result] | None = None
 
     def _current_connection(self) -> Any:
@@ -222,7 +225,8 @@ class Transaction(Scope):
 
         :returns: fires with the replies in order, error replies of single commands as values; fails with
             :exc:`WatchError` if a watched key has changed, with :exc:`ExecAbortError` if a command was refused
-            while being queued, with :exc:`RedisError` if MULTI is not open.
+            while being queued (its ``__cause__`` is the first refusal), with :exc:`RedisError` if MULTI is not open.
+            After a failure, the Deferreds of single commands that have failed may be dropped: they are not logged.
         """
         return self._verb("EXEC", self._exec)
 
@@ -230,9 +234,12 @@ class Transaction(Scope):
         if self._refusal is not None:
             # All commands or none, as where the server itself refuses one.
             self._clean()
+            self._keep_commands_out_of_log()
             if isinstance(self._refusal, ConnectionError):
                 return fail(self._refusal)
-            return fail(ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}"))
+            aborted = ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}")
+            aborted.__cause__ = self._refusal
+            return fail(aborted)
         convert = ExecConverter(
             self._queued, getattr(self._connection, "tryConvertData", lambda value: value), self._order
         )
@@ -240,7 +247,7 @@ class Transaction(Scope):
         before = self._order.sent
         deferred = as_deferred(self._send_on_connection, "EXEC", post_proc=convert, raw=raw)
         self._order.end(before, deferred)
-        return deferred.addCallback(self._keep_results).addBoth(self._ended, before)
+        return deferred.addCallbacks(self._keep_results, self._not_executed).addBoth(self._ended, before)
 
     def discard(self) -> Deferred[Result]:
         """Drop the queued commands, and stop watching.
@@ -314,6 +321,7 @@ class Transaction(Scope):
         was_sent = self._order.add(before, answered)
         if not was_sent and isinstance(getattr(answered, "result", None), Failure):
             self._order.drop_last()
+            self._unsent.append(answered)
         else:
             self._queued.append((post_proc, raw))
         return answered.addErrback(self._not_queued, was_sent)
@@ -377,10 +385,34 @@ class Transaction(Scope):
     def _not_queued(self, failure: Failure, was_sent: bool) -> Failure:
         # EXEC handles three cases: the server itself refused the command, so EXEC fails; the caller cancelled it, and
         # the server has queued it; the connection is lost. In all others the command is missing, unknown to the server.
+        error: Any = failure.value
         if not was_sent or not failure.check(ResponseError, CancelledError, ConnectionError):
-            error = failure.value
             self._refusal = self._refusal or (error if isinstance(error, Exception) else RedisError(repr(error)))
+        if not failure.check(CancelledError):
+            self._errors[id(error)] = error
         return failure
+
+    def _refuse(self, error: Exception) -> Deferred[Result]:
+        refused = super()._refuse(error)
+        if self.collects:
+            self._errors[id(error)] = error
+            self._unsent.append(refused)
+        return refused
+
+    def _not_executed(self, failure: Failure) -> Failure:
+        error: Any = failure.value
+        if isinstance(error, ExecAbortError):  # the server's text does not say which command it refused, or why
+            error.__cause__ = next(iter(self._errors.values()), None)
+        self._keep_commands_out_of_log()
+        return failure
+
+    def _keep_commands_out_of_log(self) -> None:
+        """The Deferred of ``commit`` tells of the failure, so those of the commands may be dropped."""
+        for deferred in (*self._order.answers, *self._unsent):
+            failure = getattr(deferred, "result", None)
+            error = self._errors.get(id(failure.value)) if isinstance(failure, Failure) else None
+            if error is not None:
+                keep_out_of_log(deferred, error)
 
     def _ended(self, result: Result, before: int) -> Result:
         """Release the connection after EXEC, DISCARD or UNWATCH; clean it first if the command has failed."""

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred
 
 from .._types import Result
 from ..commands import Commands
-from ..commands._parts import one_or_many
+from ..commands._parts import one_or_many, unknown_keyword
 from ..connection import RedisProtocol
 from ..helpers import RegisteredScripts, ScanIterators
 from ..pool import Pool
@@ -40,8 +40,8 @@ def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapp
     """Call a method of a connection; the Deferred fails with the exception that the method raises."""
     try:
         result = getattr(connection, name)(*args, **kwargs)
-    except Exception:
-        return fail()
+    except Exception as error:
+        return fail(unknown_keyword(error, getattr(connection, name, call), kwargs))
     return result if isinstance(result, Deferred) else maybeDeferred(lambda: result)
 
 

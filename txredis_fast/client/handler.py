@@ -40,6 +40,7 @@ from ..commands._parts import (
     longest_wait,
     may_block,
     refusal,
+    unknown_keyword,
     unknown_name,
 )
 from ..connection import RedisProtocol, log_in
@@ -449,11 +450,7 @@ class UnixConnectionHandler(ConnectionHandler):
     """The commands, over connections to a unix socket."""
 
     def __repr__(self) -> str:
-        return self._repr("Redis Unix Connection", lambda peer: _socket_path(peer.name))
-
-
-def _socket_path(name: object) -> str:
-    return as_text(name)
+        return self._repr("Redis Unix Connection", lambda peer: as_text(peer.name))
 
 
 def _index(argument: Any) -> Any:
@@ -483,8 +480,8 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
             if kwargs:
                 return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
             return getattr(connection, name)(*args)  # type: ignore[no-any-return]
-        except Exception:
-            return fail()
+        except Exception as error:
+            return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
 
     return fast_path_of_pool(name, run_shared)
 

@@ -35,6 +35,7 @@ from .data import (
     VectorSetCommands,
 )
 from .modules import ModuleNamespaces
+from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -76,6 +77,9 @@ class Commands(
     CatalogueCommands,
     ClusterCommands,
     SentinelCommands,
+    ArrayCommands,
+    NewerStringCommands,
+    NewerListSetCommands,
     ModuleNamespaces,
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.

@@ -1,8 +1,8 @@
 """What servers say of their commands: one line for each command and subcommand.
 
 Written by ``python -m tests.testbed.command_table`` from COMMAND INFO and COMMAND DOCS of Redis 7.0, Redis 8.2 and
-Valkey 9.1; do not edit it. :mod:`._parts.facts` says what the columns mean, and reads them. This module holds text
-only: nothing is parsed before it is asked for.
+Valkey 9.1, and for newer commands from their documentation; do not edit it. :mod:`._parts.facts` says what the columns
+mean, and reads them. This module holds text only: nothing is parsed before it is asked for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,24 @@ ACL SETUSER|6.0.0|-3|admin loading noscript stale||all_nodes|all_succeeded|+|+
 ACL USERS|6.0.0|2|admin loading noscript stale||||*|*
 ACL WHOAMI|6.0.0|2|loading noscript stale||||$|$
 APPEND|2.0.0|3|denyoom fast write|RWi@1:0,1,0|||:|:
+ARCOUNT|8.8.0|2|fast readonly|ROa@1:0,1,0|||:|:
+ARDELRANGE|8.8.0|-4|write|RWd@1:0,1,0|||:|:
+ARDEL|8.8.0|-3|fast write|RWd@1:0,1,0|||:|:
+ARGETRANGE|8.8.0|4|readonly|ROa@1:0,1,0|||*|*
+ARGET|8.8.0|3|fast readonly|ROa@1:0,1,0|||$_|$_
+ARGREP|8.8.0|-6|readonly|ROa@1:0,1,0|||*|*
+ARINFO|8.8.0|-2|readonly|ROa@1:0,1,0|||*|%
+ARINSERT|8.8.0|-3|denyoom fast write|RWu@1:0,1,0|||:|:
+ARLASTITEMS|8.8.0|-3|readonly|ROa@1:0,1,0|||*|*
+ARLEN|8.8.0|2|fast readonly|ROa@1:0,1,0|||:|:
+ARMGET|8.8.0|-3|fast readonly|ROa@1:0,1,0|||*|*
+ARMSET|8.8.0|-4|denyoom fast write|RWu@1:0,1,0|||:|:
+ARNEXT|8.8.0|2|fast readonly|ROa@1:0,1,0|||:_|:_
+AROP|8.8.0|-5|readonly|ROa@1:0,1,0|||$:_|$:_
+ARRING|8.8.0|-4|denyoom write|RWu@1:0,1,0|||:|:
+ARSCAN|8.8.0|-4|readonly|ROa@1:0,1,0|||*|*
+ARSEEK|8.8.0|3|fast write|RWu@1:0,1,0|||:|:
+ARSET|8.8.0|-4|denyoom fast write|RWu@1:0,1,0|||:|:
 ASKING|3.0.0|1|fast||||+|+
 AUTH|1.0.0|-2|allow_busy fast loading no_auth noscript stale||||+|+
 BGREWRITEAOF|1.0.0|1|admin no_async_loading noscript||||+|$
@@ -34,6 +52,7 @@ BITFIELD_RO|6.0.0|-2|fast readonly|ROa@1:0,1,0|||*|*
 BITFIELD|3.2.0|-2|denyoom write|RWauv@1:0,1,0|||*_|*_
 BITOP|2.6.0|-4|denyoom write|OWu@2:0,1,0 ROa@3:-1,1,0|||:|:
 BITPOS|2.8.7|-3|readonly|ROa@1:0,1,0|||:|:
+BLMOVEM|8.10.0|-6|blocking denyoom write|RWad@1:0,1,0 RWi@2:0,1,0|||*_|*_
 BLMOVE|6.2.0|6|blocking denyoom write|RWad@1:0,1,0 RWi@2:0,1,0|||$_|$_
 BLMPOP|7.0.0|-5|blocking movablekeys write|RWad@2:#0,1,1|||*_|*_
 BLPOP|2.0.0|-3|blocking write|RWad@1:-2,1,0|||*_|*_
@@ -119,8 +138,10 @@ DBSIZE|1.0.0|1|fast readonly||all_shards|agg_sum|:|:
 DEBUG|1.0.0|-2|admin loading noscript stale|||||
 DECRBY|1.0.0|3|denyoom fast write|RWau@1:0,1,0|||:|:
 DECR|1.0.0|2|denyoom fast write|RWau@1:0,1,0|||:|:
+DELEX|8.4.0|-2|fast write|RWd@1:0,1,0|||:|:
 DELIFEQ|9.0.0|3|fast write|RMd@1:0,1,0|||:|:
 DEL|1.0.0|-2|write|RMd@1:-1,1,0|multi_shard|agg_sum|:|:
+DIGEST|8.4.0|2|fast readonly|ROa@1:0,1,0|||$_|$_
 DISCARD|2.0.0|1|allow_busy fast loading noscript stale||||+|+
 DUMP|2.6.0|2|readonly|ROa@1:0,1,0|||$_|$_
 ECHO|1.0.0|2|fast loading stale||||$|$
@@ -179,6 +200,10 @@ HKEYS|2.0.0|2|readonly|ROa@1:0,1,0|||*|*
 HLEN|2.0.0|2|fast readonly|RO@1:0,1,0|||:|:
 HMGET|2.0.0|-3|fast readonly|ROa@1:0,1,0|||*|*
 HMSET|2.0.0|-4|denyoom fast write|RWu@1:0,1,0|||+|+
+HOTKEYS GET|8.6.0|2|admin noscript||||*_|%*_
+HOTKEYS RESET|8.6.0|2|admin noscript||||+|+
+HOTKEYS START|8.6.0|-2|admin noscript||||+|+
+HOTKEYS STOP|8.6.0|2|admin noscript||||+|+
 HPERSIST|7.4.0|-5|fast write|RWu@1:0,1,0|||*:|*:
 HPEXPIREAT|7.4.0|-6|fast write|RWu@1:0,1,0|||*-:|*-:
 HPEXPIRETIME|7.4.0|-5|fast readonly|ROa@1:0,1,0|||*:|*:
@@ -194,6 +219,7 @@ HTTL|7.4.0|-5|fast readonly|ROa@1:0,1,0|||*:|*:
 HVALS|2.0.0|2|readonly|ROa@1:0,1,0|||*|*
 INCRBYFLOAT|2.6.0|3|denyoom fast write|RWau@1:0,1,0|||$|$
 INCRBY|1.0.0|3|denyoom fast write|RWau@1:0,1,0|||:|:
+INCREX|8.8.0|-2|denyoom fast write|RWau@1:0,1,0|||*|*
 INCR|1.0.0|2|denyoom fast write|RWau@1:0,1,0|||:|:
 INFO|1.0.0|-1|loading stale||all_shards|special|$|=
 KEYS|1.0.0|2|readonly||all_shards||*|*
@@ -209,6 +235,7 @@ LCS|7.0.0|-3|readonly|ROa@1:1,1,0|||$*:|$%:
 LINDEX|1.0.0|3|readonly|ROa@1:0,1,0|||$_|$_
 LINSERT|2.2.0|5|denyoom write|RWi@1:0,1,0|||:|:
 LLEN|1.0.0|2|fast readonly|RO@1:0,1,0|||:|:
+LMOVEM|8.10.0|-5|denyoom write|RWad@1:0,1,0 RWi@2:0,1,0|||*_|*_
 LMOVE|6.2.0|5|denyoom write|RWad@1:0,1,0 RWi@2:0,1,0|||$|$
 LMPOP|7.0.0|-4|movablekeys write|RWad@1:#0,1,1|||*_|*_
 LOLWUT|5.0.0|-1|fast readonly||||$|=
@@ -293,6 +320,7 @@ SCRIPT HELP|5.0.0|2|loading stale||||*|*
 SCRIPT KILL|2.6.0|2|allow_busy noscript||all_shards|one_succeeded|+|+
 SCRIPT LOAD|2.6.0|3|noscript stale||all_nodes|all_succeeded|$|$
 SCRIPT SHOW|8.0.0|3|noscript stale||||$|$
+SDIFFCARD|8.10.0|-3|movablekeys readonly|ROa@1:#0,1,1|||:|:
 SDIFFSTORE|1.0.0|-3|denyoom write|OWu@1:0,1,0 ROa@2:-1,1,0|||:|:
 SDIFF|1.0.0|-2|readonly|ROa@1:-1,1,0|||*|~
 SELECT|1.0.0|2|fast loading stale||||+|+
@@ -350,6 +378,7 @@ SSUBSCRIBE|7.0.0|-2|loading noscript pubsub stale|n@1:-1,1,0||||
 STRLEN|2.2.0|2|fast readonly|RO@1:0,1,0|||:|:
 SUBSCRIBE|2.0.0|-2|loading noscript pubsub stale|||||
 SUBSTR|1.0.0|4|readonly|ROa@1:0,1,0|||$|$
+SUNIONCARD|8.10.0|-3|movablekeys readonly|ROa@1:#0,1,1|||:|:
 SUNIONSTORE|1.0.0|-3|denyoom write|OWu@1:0,1,0 ROa@2:-1,1,0|||:|:
 SUNION|1.0.0|-2|readonly|ROa@1:-1,1,0|||*|~
 SUNSUBSCRIBE|7.0.0|-1|loading noscript pubsub stale|n@1:-1,1,0||||
@@ -381,6 +410,7 @@ XACKDEL|8.2.0|-6|fast write|RWdu@1:0,1,0|||*:|*:
 XACK|5.0.0|-4|fast write|RWu@1:0,1,0|||:|:
 XADD|5.0.0|-5|denyoom fast write|RWu@1:0,1,0|||$_|$_
 XAUTOCLAIM|6.2.0|-6|fast write|RWd@1:0,1,0|||*|*
+XCFGSET|8.6.0|-2|fast write|RWu@1:0,1,0|||+|+
 XCLAIM|5.0.0|-6|fast write|RWu@1:0,1,0|||*|*
 XDELEX|8.2.0|-5|fast write|RWd@1:0,1,0|||*:|*:
 XDEL|5.0.0|-3|fast write|RWd@1:0,1,0|||:|:
@@ -395,6 +425,7 @@ XINFO GROUPS|5.0.0|3|readonly|ROa@2:0,1,0|||*|*
 XINFO HELP|5.0.0|2|loading stale||||*|*
 XINFO STREAM|5.0.0|-3|readonly|ROa@2:0,1,0|||*|%
 XLEN|5.0.0|2|fast readonly|RO@1:0,1,0|||:|:
+XNACK|8.8.0|-7|fast write|RWu@1:0,1,0|||:|:
 XPENDING|5.0.0|-3|readonly|ROa@1:0,1,0|||*|*
 XRANGE|5.0.0|-4|readonly|ROa@1:0,1,0|||*|*
 XREADGROUP|5.0.0|-7|blocking movablekeys write|ROa@STREAMS+4:-1,1,2|||*_|%_

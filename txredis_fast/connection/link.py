@@ -64,6 +64,7 @@ class Link(Lifecycle):
     :ivar end_reason: local reason for closing; None if the peer closed the connection, or it is up.
     :ivar lost_because: why the connection was lost, as text; empty before.
     :ivar handshake_begun: whether ``connectionMade`` was called; False if an override does not call the base method.
+    :ivar quit_sent: whether the program has sent QUIT.
     :ivar resp_version: version of the protocol that the handshake has agreed on, 2 or 3. A program that sends HELLO or
         RESET itself changes it unseen.
     :ivar hello_awaits_login: whether the server has refused HELLO for want of a login.
@@ -91,6 +92,7 @@ class Link(Lifecycle):
         self.end_reason: Exception | None = None
         self.lost_because = ""
         self.handshake_begun = False
+        self.quit_sent = False
         self.resp_version = 2
         self.hello_awaits_login = False
         self.was_pooled = False
@@ -272,16 +274,18 @@ class Link(Lifecycle):
             transport.loseConnection()
         self.close_if_idle()
 
-    def drain_when_delivered(self, timeout: float, reason: Exception) -> None:
+    def drain_when_delivered(self, timeout: float | None, reason: Exception) -> None:
         """As :meth:`drain`, for a caller inside the delivery of replies: the close follows the end of the delivery.
 
-        :param timeout: seconds until the connection is aborted; above 0.
+        :param timeout: seconds until the connection is aborted; above 0. None: a command was just sent, and the
+            connection is closed after its reply, which its own time limit bounds.
         :param reason: the reason for closing.
         """
         self.enter(ConnectionEvent.DRAIN)
         self._drain_reason = reason
         self._stop_drain_timer()
-        self._abort_after(timeout, reason)
+        if timeout is not None:
+            self._abort_after(timeout, reason)
 
     def close_if_idle(self) -> None:
         """Close a connection that is being drained, if no request is in flight."""

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 
 from .._checks import Credential, check_error_handler
 from .._tunables import BLOCKING_SLACK_SECONDS, CONNECT_TIMEOUT_SECONDS, WRITE_CHUNK_BYTES
-from .._types import Arguments, Reply, Result
+from .._types import Arguments, Reply, Result, Text
 from ..commands._parts import longest_wait
 from ..commands.control import ScriptingCommands, hash_of_text
 from ..exceptions import (
@@ -378,6 +378,22 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
 
     _execute_stock = execute_command
     eval = fast_path_of_eval(ScriptingCommands.eval, execute_command, hash_of_text)
+
+    def quit(self) -> Deferred[Text]:
+        """Ask the server to close the connection, which accepts no further command. The client does not reconnect.
+
+        :returns: fires with ``"OK"``. Later commands fail with :exc:`NotSentError`, as those of a lost connection.
+
+        https://redis.io/commands/quit/, since 1.0.0
+        """
+        link: Link | None = vars(self).get("link")  # none in a transaction or pipeline, which may not send it now
+        before = 0 if link is None else link.requests.sent
+        answered = super().quit()
+        if link is not None and link.requests.sent > before:
+            # The server executes nothing that follows QUIT, so that nothing may be sent behind it.
+            link.quit_sent = True
+            link.drain_when_delivered(None, ConnectionError("the program has sent QUIT"))
+        return answered
 
     def _send_blocking(
         self, data: bytes, args: Arguments, post_proc: PostProc | None, raw: bool, timeout: float | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .._implementation import IMPLEMENTATION
 from ._deadline import LastLook
-from ._failing import as_exception, fail_each
+from ._failing import as_exception, fail_each, keep_out_of_log
 from ._long import ListOfReplies, parts_of
 from ._pyrequest import Command, PostProc
 from .time_limit import TimeLimit, check_timeout, limit_error, within
@@ -36,6 +36,7 @@ __all__ = [
     "fast_path_of_pipeline",
     "fast_path_of_pool",
     "first_error",
+    "keep_out_of_log",
     "limit_error",
     "parts_of",
     "plain_commands",

@@ -9,16 +9,13 @@ from twisted.internet.defer import Deferred
 
 from .._tunables import LONG_REPLY_MIN_ELEMENTS
 from .._types import Converter, Reply, Result
+from ..commands._parts import ListOfReplies
 from ..transport import in_turns
 
 __all__ = ["Conversion", "ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
 
 #: Converts a long reply in parts: yields after each part, and returns the value.
 Conversion: TypeAlias = Generator[None, None, Result]
-
-
-class ListOfReplies:
-    """Base class of converters of a list of replies: a short list may have long elements."""
 
 
 def parts_of(convert: Converter, reply: Reply) -> Conversion | None:
@@ -32,9 +29,7 @@ def parts_of(convert: Converter, reply: Reply) -> Conversion | None:
     in_parts: Callable[[list[Reply]], Conversion] | None = getattr(convert, "in_parts", None)
     if in_parts is None:
         return None
-    size = len(reply)
-    if isinstance(convert, ListOfReplies):
-        size += sum(len(element) for element in reply if isinstance(element, list))
+    size = convert.size_of(reply) if isinstance(convert, ListOfReplies) else len(reply)
     return in_parts(reply) if size > LONG_REPLY_MIN_ELEMENTS else None
 
 

@@ -128,7 +128,7 @@ class ConnectionOptions:
     clientName: str | None = option(
         None,
         check=check_client_name,
-        read=check_client_name,
+        read=readers.read_client_name,
         doc="""Name of each connection in the server's ``CLIENT LIST`` and log: visible ASCII characters without spaces.
         The handshake sends it with CLIENT SETNAME, and the name of this library with CLIENT SETINFO. The connection is
         used even if the server refuses these commands. None: neither is sent.""",
@@ -186,7 +186,7 @@ class ConnectionOptions:
     connectTimeout: float | None = option(
         None,
         check=seconds_or_none(above_zero=True),
-        read=readers.read_seconds_or_none,
+        read=readers.read_time_limit,
         doc=f"""Time limit of one attempt to connect in seconds, above 0. The handshake after it has the same limit
         again. None: {CONNECT_TIMEOUT_SECONDS}, or 10 for a server that Sentinels find.""",
     )
@@ -232,7 +232,7 @@ class ConnectionOptions:
     maxInFlight: int | None = option(
         DEFAULT_MAX_IN_FLIGHT,
         check=count_or_none(1),
-        read=readers.read_count_or_none,
+        read=readers.read_bound,
         doc="""Maximum number of commands in flight on one connection (accepted, and not yet answered). Each command of
         a batch counts; one batch may exceed the limit. A full connection accepts no further command until replies
         arrive; ``whenFull`` says what happens then, also to the commands of a transaction. None: no limit.""",
@@ -240,7 +240,7 @@ class ConnectionOptions:
     maxQueuedBytes: int | None = option(
         DEFAULT_MAX_QUEUED_BYTES,
         check=count_or_none(1),
-        read=readers.read_count_or_none,
+        read=readers.read_bound,
         doc="""The same limit in bytes: the total size of the commands in flight on one connection, whether they are
         written yet or not. None: no limit.""",
         default_text="256 MiB",

@@ -9,9 +9,10 @@ This module must not know what an option is used for.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from .._checks import Credential, nearest
 from ..transport import PEM
@@ -142,25 +143,59 @@ def refuse_others(taker: str, keywords: Mapping[str, object], taken: type) -> No
     """
     for name in keywords:
         if name not in taken.__annotations__:
-            close = nearest(name, taken.__annotations__)
-            advice = f"; the nearest: {', '.join(close)}" if close else ""
-            raise TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")
+            raise _unknown(taker, name, taken.__annotations__)
 
 
-def shows_options(taken: type) -> Callable[[F], F]:
-    """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults."""
+def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> Callable[[F], F]:
+    """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults.
+
+    A function refuses keywords that are no option by its own name, and names the nearest of its own parameters. Those
+    that are an option, and not its own, it refuses itself.
+
+    :param defaults: the function's own, where they differ from those of :class:`ConnectionOptions`.
+    """
+    own_defaults = defaults or {}
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
-        named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        # What stands for any further arguments is only there to refuse them in words.
+        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        named = [each for each in signature.parameters.values() if each.kind not in variable]
         own = {each.name for each in named}
         types = ConnectionOptions.__annotations__
         added = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=types[name])
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=own_defaults.get(name, each.default),
+                annotation=types[name],
+            )
             for name, each in OPTIONS.items()
             if name in taken.__annotations__ and name not in own
         ]
         function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
-        return function
+        return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added)})
 
     return decorate
+
+
+def _with_own_names(function: F, names: Set[str]) -> F:
+    name = function.__name__
+
+    @functools.wraps(function)
+    def judged(*args: object, **keywords: object) -> object:
+        for each in keywords:
+            if each not in names:
+                if each == "poolsize" and name.endswith("Connection"):
+                    raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
+                if each not in OPTIONS:
+                    raise _unknown(f"{name}()", each, names)
+        return function(*args, **keywords)
+
+    return cast("F", judged)
+
+
+def _unknown(taker: str, name: str, known: Iterable[str]) -> TypeError:
+    close = nearest(name, known)
+    advice = f"; the nearest: {', '.join(close)}" if close else ""
+    return TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")

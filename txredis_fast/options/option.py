@@ -25,8 +25,19 @@ T = TypeVar("T")
 #: Takes the name and the value of an option; returns the value as the package uses it, or raises ``ValueError``.
 Check = Callable[[str, object], T]
 
-#: Takes the name of an option and its text in a URL; returns its value, or raises ``ValueError``.
-Reader = Callable[[str, str], object]
+
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Reads an option in a URL: takes its name and its text; returns its value, or raises ``ValueError``."""
+
+    read: Callable[[str, str], object]
+    #: What the text may be, behind "must be", for the error.
+    allowed: str
+
+    def __call__(self, name: str, text: str) -> object:
+        """Read a text."""
+        return self.read(name, text)
+
 
 #: Columns of a line in ``help()``, without its indentation.
 _HELP_WIDTH = 100

@@ -180,11 +180,12 @@ def _set_database(options: dict[str, object], text: str) -> None:
 
 
 def _read_option(name: str, text: str) -> object:
+    reader = _READERS[name]
     try:
-        return _READERS[name](name, text)
+        return reader(name, text)
     except ValueError:
         pass
-    raise ValueError(f"cannot read the value of {name} in the URL")
+    raise ValueError(f"{name} in the URL must be {reader.allowed}")
 
 
 def _query_options(query: str) -> dict[str, object]:

@@ -396,7 +396,8 @@ class Pool(Backoff, Factory):
         self.life.enter(PoolEvent.EMPTIED)
         if not self.keeps_trying:
             self.fail_waiting(NotSentError(self.why_not_connected(conn.link.lost_because)))
-        self.noteOutage(conn.link.lost_because or self.last_reason)
+        if self.keeps_trying or not conn.link.quit_sent:  # else the program has ended it
+            self.noteOutage(conn.link.lost_because or self.last_reason)
         waiting, self._waiting_for_empty_pool = self._waiting_for_empty_pool, []
         for deferred in waiting:
             deferred.callback(None)

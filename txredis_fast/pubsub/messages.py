@@ -14,7 +14,7 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 import inspect
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -93,8 +93,8 @@ class Subscriber:
         self._end: Exception | None = None
         #: Kinds and names that the server has confirmed to the program.
         self._confirmed: set[tuple[Kind, bytes]] = set()
-        #: How many calls in flight subscribe to each.
-        self._asking: Counter[tuple[Kind, bytes]] = Counter()
+        #: Of each, the calls in flight that subscribe to it and were sent after the last one that unsubscribed from it.
+        self._asking: dict[tuple[Kind, bytes], set[object]] = {}
         self.inbox = Inbox(
             limit, at_once, policy, receive=self._receive, hold=_nothing, go_on=_nothing, dropped=self._count_dropped
         )
@@ -238,33 +238,44 @@ class Subscriber:
 
     async def _confirm(self, kind: Kind, event: Event, verb: str, names: tuple[Any, ...] | None) -> None:
         pool = self.pool
-        encoded: set[tuple[Kind, bytes]] = set()
-        asking: set[tuple[Kind, bytes]] = set()
+        call = object()
+        asked: set[tuple[Kind, bytes]] = set()
         try:
             while True:
                 connection: Any = await pool.getConnection(True)
                 encoded = {(kind, name) for name in connection.encoded(names or ())}
                 if event is Event.SUBSCRIBE:
-                    self._asking.update(encoded - asking)
-                    asking |= encoded  # the next connection may have another charset
+                    asked |= encoded  # the next connection may have another charset
+                    for each in encoded:
+                        self._asking.setdefault(each, set()).add(call)
+                else:
+                    self._leave_names(encoded if names else {*self._of_kind(kind)})
                 try:
                     await getattr(connection, verb)(names)
                     break
                 except ConnectionError:
                     if connection.connected or not pool.may_wait:
                         raise
+            if event is Event.SUBSCRIBE:
+                self._confirmed |= {each for each in encoded if call in self._asking.get(each, ())}
         except BaseException:
-            self._withdraw(kind, {each for each in asking - self._confirmed if self._asking[each] == 1})
+            self._withdraw(kind, {each for each in asked - self._confirmed if self._asking.get(each) == {call}})
             raise
         finally:
-            self._asking.subtract(asking)
-            for each in asking:
-                if not self._asking[each]:
-                    del self._asking[each]
-        if event is Event.SUBSCRIBE:
-            self._confirmed |= encoded
-        else:
-            self._confirmed -= encoded if names else {each for each in self._confirmed if each[0] is kind}
+            for each in asked:
+                calls = self._asking.get(each, set())
+                calls.discard(call)
+                if not calls:
+                    self._asking.pop(each, None)
+
+    def _of_kind(self, kind: Kind) -> list[tuple[Kind, bytes]]:
+        return [each for each in (*self._confirmed, *self._asking) if each[0] is kind]
+
+    def _leave_names(self, names: set[tuple[Kind, bytes]]) -> None:
+        """Names are unsubscribed from, whichever calls have subscribed to them before."""
+        self._confirmed -= names
+        for each in names:
+            self._asking.pop(each, None)
 
     def _withdraw(self, kind: Kind, names: set[tuple[Kind, bytes]]) -> None:
         connection = self.pool.connection

@@ -32,6 +32,7 @@ from ..commands.data import (
     VectorSetCommands,
 )
 from ..commands.modules import ModuleNamespaces
+from ..commands.newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
 from ..commands.sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -82,6 +83,9 @@ class ShardedCommands(
     FunctionCommands,
     PubSubCommands,
     InspectionCommands,
+    ArrayCommands,
+    NewerStringCommands,
+    NewerListSetCommands,
     ModuleNamespaces,
     ScanIterators,
     RegisteredScripts,

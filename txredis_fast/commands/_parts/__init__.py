@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .arguments import (
     aggregate_arguments,
+    conditions,
     counted_keys,
     deprecated,
+    exclusive,
     expiry,
     flags,
     flatten,
@@ -39,6 +41,7 @@ from .guards import (
     refusal,
 )
 from .in_parts import (
+    ListOfReplies,
     by_parts,
     convertible_by,
 )
@@ -87,11 +90,13 @@ from .server_replies import (
     command_documents,
     function_libraries,
     function_state,
+    hot_keys,
     info_caches,
     keys_and_flags,
     latency_histograms,
     memory_state,
     shard_descriptions,
+    slot_ranges,
     slot_statistics,
     slowlog_entries,
 )
@@ -102,7 +107,7 @@ from .traits import (
     is_read_only,
     longest_wait,
 )
-from .unknown import unknown_name
+from .unknown import unknown_keyword, unknown_name
 
 __all__ = [
     "BLOCKING",
@@ -112,6 +117,7 @@ __all__ = [
     "UNKNOWN_DATABASE",
     "Claimed",
     "CommandHost",
+    "ListOfReplies",
     "Pending",
     "PendingEntry",
     "Recovery",
@@ -138,6 +144,7 @@ __all__ = [
     "command_descriptions",
     "command_documents",
     "command_name",
+    "conditions",
     "convertible_by",
     "counted_keys",
     "deprecated",
@@ -145,6 +152,7 @@ __all__ = [
     "described_flags",
     "descriptions",
     "errors_to_deferred",
+    "exclusive",
     "expiry",
     "flags",
     "flatten",
@@ -152,6 +160,7 @@ __all__ = [
     "function_state",
     "guarded_arguments",
     "guarded_names",
+    "hot_keys",
     "info_caches",
     "info_fields",
     "is_read_only",
@@ -183,11 +192,13 @@ __all__ = [
     "sentinel_state",
     "sentinel_states",
     "shard_descriptions",
+    "slot_ranges",
     "slot_statistics",
     "slowlog_entries",
     "text_of",
     "time_arguments",
     "truth_values",
+    "unknown_keyword",
     "unknown_name",
     "waiting_time",
 ]

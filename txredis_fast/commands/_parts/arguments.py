@@ -18,8 +18,10 @@ from ...resp import warn_caller
 
 __all__ = [
     "aggregate_arguments",
+    "conditions",
     "counted_keys",
     "deprecated",
+    "exclusive",
     "expiry",
     "flags",
     "flatten",
@@ -95,6 +97,28 @@ def flatten(mapping: Mapping[Any, Any]) -> list[Argument]:
 def flags(**given: Any) -> list[str]:
     """Make a list of the keywords whose value is true, in upper case: ``flags(nx=True)`` returns ``["NX"]``."""
     return [word.upper() for word, wanted in given.items() if wanted]
+
+
+def exclusive(method: str, **given: Any) -> None:
+    """Check options of which a command takes one at most.
+
+    :param method: for the error.
+    :raises InvalidData: more than one of them is true.
+    """
+    words = [word for word, wanted in given.items() if wanted]
+    if len(words) > 1:
+        raise InvalidData(f"{' and '.join(words)} of {method} cannot be given together")
+
+
+def conditions(method: str, nx: bool, xx: bool, gt: bool, lt: bool) -> list[str]:
+    """Make the arguments of the conditions of a change: NX alone, or XX, or GT or LT with or without XX.
+
+    :param method: for the error.
+    :raises InvalidData: they contradict each other.
+    """
+    exclusive(method, nx=nx, xx=xx)
+    exclusive(method, nx=nx, gt=gt, lt=lt)
+    return flags(nx=nx, xx=xx, gt=gt, lt=lt)
 
 
 def range_arguments(start: int | None, end: int | None) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..._types import Argument, Converter, Reply
+from .unknown import unknown_keyword
 
 __all__ = ["CommandHost", "Recovery", "blocking", "blocking_with", "errors_to_deferred", "may_block"]
 
@@ -151,7 +152,7 @@ def errors_to_deferred(method: Callable[_P, Deferred[_T]]) -> Callable[_P, Defer
             return method(*args, **kwargs)
         except Exception as error:  # any exception, because a command never raises
             host: Any = args[0]
-            return host._refuse(error)  # type: ignore[no-any-return]
+            return host._refuse(unknown_keyword(error, method, kwargs))  # type: ignore[no-any-return]
 
     return guarded
 

@@ -11,10 +11,19 @@ from typing import Any, TypeAlias, TypeVar
 
 from ..._tunables import LIST_PART_ELEMENTS
 
-__all__ = ["Parts", "by_parts", "convertible_by"]
+__all__ = ["ListOfReplies", "Parts", "by_parts", "convertible_by"]
 
 #: Yields between the parts, and returns the value.
 Parts: TypeAlias = Generator[None, None, Any]
+
+
+class ListOfReplies:
+    """Base class of converters of a list of lists: a short list may have long elements."""
+
+    def size_of(self, reply: list[Any]) -> int:
+        """Return the number of elements to convert."""
+        return len(reply) + sum(len(element) for element in reply if isinstance(element, list))
+
 
 _Converter = TypeVar("_Converter", bound=Callable[[Any], Any])
 

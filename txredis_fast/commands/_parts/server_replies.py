@@ -23,11 +23,13 @@ __all__ = [
     "command_documents",
     "function_libraries",
     "function_state",
+    "hot_keys",
     "info_caches",
     "keys_and_flags",
     "latency_histograms",
     "memory_state",
     "shard_descriptions",
+    "slot_ranges",
     "slot_statistics",
     "slowlog_entries",
 ]
@@ -94,6 +96,21 @@ def slowlog_entries(reply: Reply) -> Reply:
     if not isinstance(reply, list):
         return reply
     return [SlowlogEntry(*entry[:4], *(map(text_of, entry[4:6]) if len(entry) > 4 else ("", ""))) for entry in reply]
+
+
+def hot_keys(reply: Reply) -> Reply:
+    """Convert the reply of HOTKEYS GET to a dict; the keys in it to dicts: key -> number.
+
+    Its documentation shows a list of names and values; clients know it within a list of one element.
+    """
+    if isinstance(reply, list) and len(reply) == 1:
+        reply = reply[0]
+    found = described(reply)
+    if isinstance(found, dict):
+        for name in ("by-cpu-time-us", "by-net-bytes"):
+            if name in found:
+                found[name] = as_dict(found[name])
+    return found
 
 
 def memory_state(reply: Reply) -> Reply:
@@ -191,6 +208,17 @@ def shard_descriptions(reply: Reply) -> Reply:
     for shard in shards if isinstance(shards, list) else ():
         shard["nodes"] = descriptions(shard["nodes"])
     return shards
+
+
+def slot_ranges(reply: Reply) -> Reply:
+    """Convert the details of each node of CLUSTER SLOTS to a dict; before Redis 7.0 a node has none."""
+    if not isinstance(reply, list):
+        return reply
+    return [[first, last, *map(_slot_node, nodes)] for first, last, *nodes in reply]
+
+
+def _slot_node(node: Any) -> Any:
+    return [*node[:3], *map(described, node[3:])]
 
 
 def slot_statistics(reply: Reply) -> Reply:

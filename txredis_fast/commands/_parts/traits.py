@@ -37,6 +37,7 @@ SCRIPTS = _names_with_flag("no_mandatory_keys")
 #: Blocking command -> index of the argument with its time limit, and units per second.
 _LIMITS = {
     "BLMOVE": (-1, 1),
+    "BLMOVEM": (5, 1),
     "BLMPOP": (1, 1),
     "BLPOP": (-1, 1),
     "BRPOP": (-1, 1),

@@ -1,4 +1,4 @@
-"""The error for a name that an object with commands does not have.
+"""The errors for a name that an object with commands does not have, and for a keyword that a command does not have.
 
 This module must not know how a command is sent.
 """
@@ -6,12 +6,13 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Sequence
+import inspect
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import cast
 
 from ..._checks import nearest
 
-__all__ = ["unknown_name"]
+__all__ = ["unknown_keyword", "unknown_name"]
 
 
 #: The commands of subscribers, which change what a connection is for.
@@ -41,3 +42,25 @@ def _advice(name: str, *classes: Hashable) -> str:
     close = nearest(name, known)
     sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
     return (f"; the nearest: {', '.join(close)}" if close else "") + sends
+
+
+def unknown_keyword(error: Exception, function: Callable[..., object], keywords: Collection[str]) -> Exception:
+    """Return the error of a call; where that is Python's about an unknown keyword, with the nearest parameters.
+
+    Calls pay nothing for it, because it is made from the exception.
+
+    :param error: the exception of ``function(*args, **keywords)``, caught by the caller.
+    """
+    raised_at = error.__traceback__
+    if not keywords or type(error) is not TypeError or raised_at is None or raised_at.tb_next is not None:
+        return error  # not raised by the call itself
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a program's own callable
+        return error
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return error
+    close = [near for name in keywords if name not in parameters for near in nearest(name, parameters)]
+    if not close:
+        return error
+    return TypeError(f"{error}; the nearest: {', '.join(dict.fromkeys(close))}").with_traceback(raised_at)

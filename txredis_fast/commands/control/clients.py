@@ -60,7 +60,9 @@ class ClientCommands(CommandHost):
 
         :param _type: ``"normal"``, ``"master"``, ``"replica"`` or ``"pubsub"``: only these (Redis 5.0).
         :param client_id: IDs of connections: only these (Redis 6.2).
-        :param filters: of Valkey 8.1, such as ``user="me"``, ``lib_name="x"``, ``not_id=[1, 2]``, ``skipme=True``.
+        :param filters: of Valkey 8.1: *addr*, *laddr*, *user*, *maxage* (seconds), *skipme* (a bool); of Valkey 9.0:
+            *ip*, *name*, *flags*, *idle* (seconds), *lib_name*, *lib_ver*, *db*, *capa*, and the opposite ``not_id``,
+            ``not_type``, ``not_addr`` ... of all but *maxage*, *idle* and *skipme*. A list is several IDs.
         :returns: fires with a list of dicts of the server's fields, names and values as ``str``.
 
         https://redis.io/commands/client-list/, since 2.4.0
@@ -100,7 +102,7 @@ class ClientCommands(CommandHost):
         :param laddr: the server's own address of it (Redis 6.2).
         :param user: its ACL user (Redis 6.0).
         :param maxage: seconds since it was made, at least (Redis 7.4).
-        :param filters: of Valkey 8.1, such as ``name="x"``, ``not_id=[1, 2]``.
+        :param filters: of Valkey 9.0, those of :meth:`client_list`, such as ``name="x"``, ``not_id=[1, 2]``.
         :returns: fires with the number of connections closed.
 
         https://redis.io/commands/client-kill/, since 2.8.12

@@ -16,6 +16,7 @@ from .._parts import (
     scan_arguments,
     scanned,
     shard_descriptions,
+    slot_ranges,
     slot_statistics,
 )
 
@@ -58,11 +59,12 @@ class ClusterCommands(CommandHost):
     def cluster_slots(self) -> Deferred[list[list[Any]]]:
         """Get which nodes have which slots.
 
-        :returns: fires with a list of lists ``[first, last, [host, port, ID, ...], ...]``: the primary, its replicas.
+        :returns: fires with a list of lists ``[first, last, [host, port, ID, details], ...]``: the primary, its
+            replicas. The details are a dict of further addresses, such as ``"hostname"`` (Redis 7.0).
 
         https://redis.io/commands/cluster-slots/, since 3.0.0
         """
-        return self.execute_command("CLUSTER", "SLOTS")
+        return self.execute_command("CLUSTER", "SLOTS", post_proc=slot_ranges)
 
     def cluster_links(self) -> Deferred[list[dict[str, Any]]]:
         """Describe the node's connections to other nodes.
@@ -205,15 +207,20 @@ class ClusterCommands(CommandHost):
         """
         return self.execute_command("CLUSTER", "FORGET", node_id)
 
-    def cluster_replicate(self, target_node_id: Text) -> Deferred[Text]:
-        """Make the node a replica.
+    @errors_to_deferred
+    def cluster_replicate(self, target_node_id: Text | None = None, *, no_one: bool = False) -> Deferred[Text]:
+        """Make the node a replica, or a primary without slots and data.
 
-        :param target_node_id: the primary's ID.
-        :returns: fires with ``"OK"``.
+        :param target_node_id: the primary's ID; or *no_one*.
+        :param no_one: replicate no node any more; removes the node's data (Valkey 9.0).
+        :returns: fires with ``"OK"``. Fails with :exc:`.InvalidData` unless exactly one of them is given.
 
         https://redis.io/commands/cluster-replicate/, since 3.0.0
         """
-        return self.execute_command("CLUSTER", "REPLICATE", target_node_id)
+        if no_one == (target_node_id is not None):
+            raise InvalidData("cluster_replicate needs either target_node_id or no_one")
+        primary = ("NO", "ONE") if target_node_id is None else (target_node_id,)
+        return self.execute_command("CLUSTER", "REPLICATE", *primary)
 
     def cluster_failover(self, option: Text | None = None) -> Deferred[Text]:
         """Make the node, a replica, the primary.

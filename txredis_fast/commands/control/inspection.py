@@ -6,14 +6,24 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Text
-from .._parts import CommandHost, SlowlogEntry, latency_histograms, memory_state, slowlog_entries
+from ..._types import Argument, Items, Key, Text
+from ...exceptions import InvalidData
+from .._parts import (
+    CommandHost,
+    SlowlogEntry,
+    errors_to_deferred,
+    hot_keys,
+    latency_histograms,
+    memory_state,
+    one_or_many,
+    slowlog_entries,
+)
 
 __all__ = ["InspectionCommands"]
 
 
 class InspectionCommands(CommandHost):
-    """Subcommands of OBJECT, MEMORY, SLOWLOG, COMMANDLOG and LATENCY."""
+    """Subcommands of OBJECT, MEMORY, SLOWLOG, COMMANDLOG, LATENCY and HOTKEYS."""
 
     __slots__ = ()
 
@@ -227,3 +237,64 @@ class InspectionCommands(CommandHost):
         https://redis.io/commands/latency-doctor/, since 2.8.13
         """
         return self.execute_command("LATENCY", "DOCTOR")
+
+    @errors_to_deferred
+    def hotkeys_start(
+        self,
+        metrics: Text | Items,
+        count: int | None = None,
+        duration: int | None = None,
+        sample_ratio: int | None = None,
+        slots: Items | None = None,
+    ) -> Deferred[Text]:
+        """Begin to look for the keys that cost most (Redis 8.6).
+
+        :param metrics: what is measured: ``"CPU"``, ``"NET"``, or both in an iterable.
+        :param count: number of keys to find of each.
+        :param duration: seconds to look. None: until :meth:`hotkeys_stop`.
+        :param sample_ratio: look at one of so many commands. None: at all.
+        :param slots: only keys of these hash slots.
+        :returns: fires with ``"OK"``. Fails with :exc:`.InvalidData` without *metrics*, with :exc:`.ResponseError` if
+            the server looks already.
+
+        https://redis.io/commands/hotkeys-start/, since 8.6.0
+        """
+        names = one_or_many(metrics)
+        if not names:
+            raise InvalidData("hotkeys_start needs metrics: CPU, NET or both")
+        arguments: list[Argument] = ["METRICS", len(names), *names]
+        for word, number in (("COUNT", count), ("DURATION", duration), ("SAMPLE", sample_ratio)):
+            if number is not None:
+                arguments += (word, number)
+        if slots is not None:
+            chosen = tuple(slots)
+            arguments += ("SLOTS", len(chosen), *chosen)
+        return self.execute_command("HOTKEYS", "START", *arguments)
+
+    def hotkeys_stop(self) -> Deferred[Text]:
+        """End what :meth:`hotkeys_start` began; its result stays (Redis 8.6).
+
+        :returns: fires with ``"OK"``.
+
+        https://redis.io/commands/hotkeys-stop/, since 8.6.0
+        """
+        return self.execute_command("HOTKEYS", "STOP")
+
+    def hotkeys_get(self) -> Deferred[dict[str, Any] | None]:
+        """Get what :meth:`hotkeys_start` has found until now (Redis 8.6).
+
+        :returns: fires with a dict of the server's fields: ``"tracking-active"`` ...; ``"by-cpu-time-us"`` and
+            ``"by-net-bytes"`` are dicts: key -> number, the greatest first. None if nothing was begun.
+
+        https://redis.io/commands/hotkeys-get/, since 8.6.0
+        """
+        return self.execute_command("HOTKEYS", "GET", post_proc=hot_keys)
+
+    def hotkeys_reset(self) -> Deferred[Text]:
+        """Remove the result of :meth:`hotkeys_start` (Redis 8.6).
+
+        :returns: fires with ``"OK"``; fails with :exc:`.ResponseError` while the server looks.
+
+        https://redis.io/commands/hotkeys-reset/, since 8.6.0
+        """
+        return self.execute_command("HOTKEYS", "RESET")

@@ -7,7 +7,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Text
-from .._parts import deprecated, errors_to_deferred, flags, info_fields
+from ...exceptions import InvalidData
+from .._parts import deprecated, errors_to_deferred, exclusive, flags, info_fields
 from .connection import StopsTrying
 
 __all__ = ["ServerCommands"]
@@ -78,6 +79,7 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("SAVE")
 
+    @errors_to_deferred
     def bgsave(self, *, schedule: bool = False, cancel: bool = False) -> Deferred[Text]:
         """Start to save the data to disk in the background.
 
@@ -88,6 +90,7 @@ class ServerCommands(StopsTrying):
 
         https://redis.io/commands/bgsave/, since 1.0.0
         """
+        exclusive("bgsave", schedule=schedule, cancel=cancel)
         return self.execute_command("BGSAVE", *flags(schedule=schedule, cancel=cancel))
 
     def lastsave(self) -> Deferred[int]:
@@ -99,6 +102,7 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("LASTSAVE")
 
+    @errors_to_deferred
     def shutdown(
         self,
         *,
@@ -107,6 +111,8 @@ class ServerCommands(StopsTrying):
         now: bool = False,
         force: bool = False,
         abort: bool = False,
+        safe: bool = False,
+        failover: bool = False,
     ) -> Deferred[Any]:
         """Save the data and stop the server. The client does not reconnect.
 
@@ -115,14 +121,20 @@ class ServerCommands(StopsTrying):
         :param now: do not wait for replicas that lag (*now*, *force* and *abort*: Redis 7.0).
         :param force: stop even if saving fails.
         :param abort: stop the shutdown in progress instead; the client goes on reconnecting.
+        :param safe: only if it is safe: not a cluster's primary that has slots (*safe* and *failover*: Valkey 9.0).
+        :param failover: of a cluster's primary, hand over to a replica before.
         :returns: fails with :exc:`.ConnectionError` when the server has closed the connection, which is success;
-            fails with :exc:`.ResponseError` if the server cannot save. With *abort*, fires with ``"OK"``.
+            fails with :exc:`.ResponseError` if the server cannot save. With *abort*, fires with ``"OK"``. Fails with
+            :exc:`.InvalidData` for *save* and *nosave*, and for *abort* and another option.
 
         https://redis.io/commands/shutdown/, since 1.0.0
         """
+        options = flags(save=save, nosave=nosave, now=now, force=force, safe=safe, failover=failover, abort=abort)
+        exclusive("shutdown", save=save, nosave=nosave)
+        if abort and len(options) > 1:
+            raise InvalidData("abort of shutdown can be given only alone")
         if not abort:
             self._stop_trying()
-        options = flags(save=save, nosave=nosave, now=now, force=force, abort=abort)
         return self.execute_command("SHUTDOWN", *options)
 
     def bgrewriteaof(self) -> Deferred[Text]:
@@ -203,6 +215,7 @@ class ServerCommands(StopsTrying):
         """
         return self.execute_command("SLAVEOF", host, port)
 
+    @errors_to_deferred
     def failover(
         self,
         host: Text | None = None,
@@ -219,10 +232,17 @@ class ServerCommands(StopsTrying):
         :param force: after *timeout*, without waiting for the replica; needs *host* and *timeout*.
         :param abort: stop the change in progress instead.
         :param timeout: milliseconds to wait for the replica.
-        :returns: fires with ``"OK"`` when it has begun.
+        :returns: fires with ``"OK"`` when it has begun. Fails with :exc:`.InvalidData` if options contradict each
+            other.
 
         https://redis.io/commands/failover/, since 6.2.0
         """
+        if (host is None) != (port is None):
+            raise InvalidData("host of failover needs port, and port needs host")
+        if force and (host is None or timeout is None):
+            raise InvalidData("force of failover needs host, port and timeout")
+        if abort and (host is not None or timeout is not None):
+            raise InvalidData("abort of failover can be given only alone")
         arguments: list[Argument] = []
         if host is not None and port is not None:
             arguments += ("TO", host, port, *flags(force=force))

@@ -71,13 +71,15 @@ class BitmapCommands(CommandHost):
 
         :param key: key of the string.
         :param start: index of the first byte; a negative index counts from the end.
-        :param end: index of the last byte, included.
-        :param unit: ``"BIT"`` if *start* and *end* are indexes of bits (Redis 7.0); None: of bytes.
+        :param end: index of the last byte, included; -1: the last one of the string.
+        :param unit: ``"BIT"`` if *start* and *end* are indexes of bits (Redis 7.0); ``"BYTE"`` or None: of bytes.
         :returns: fires with the number of set bits; fails with :exc:`.RedisError` if only one of *start* and *end* is
-            given.
+            given, with :exc:`.InvalidData` for a *unit* without them.
 
         https://redis.io/commands/bitcount/, since 2.6.0
         """
+        if unit is not None and start is None and end is None:
+            raise InvalidData("unit of bitcount needs start and end")
         unit_arguments = () if unit is None else (unit,)
         return self.execute_command("BITCOUNT", key, *range_arguments(start, end), *unit_arguments)
 

@@ -14,7 +14,9 @@ from .._parts import (
     CommandHost,
     as_float_always,
     as_pairs,
+    conditions,
     errors_to_deferred,
+    exclusive,
     expiry,
     flags,
     flatten,
@@ -105,8 +107,8 @@ class HashFieldCommands(CommandHost):
         https://redis.io/commands/hexpire/, since 7.4.0
         """
         in_milliseconds, time = expiry("seconds", seconds)
-        conditions = flags(nx=nx, xx=xx, gt=gt, lt=lt)
-        return self._on_fields("HPEXPIRE" if in_milliseconds else "HEXPIRE", key, [time, *conditions], fields)
+        options = conditions("hexpire", nx, xx, gt, lt)
+        return self._on_fields("HPEXPIRE" if in_milliseconds else "HEXPIRE", key, [time, *options], fields)
 
     @errors_to_deferred
     def hpexpire(
@@ -133,7 +135,7 @@ class HashFieldCommands(CommandHost):
         https://redis.io/commands/hpexpire/, since 7.4.0
         """
         time = whole_milliseconds("milliseconds", milliseconds)
-        return self._on_fields("HPEXPIRE", key, [time, *flags(nx=nx, xx=xx, gt=gt, lt=lt)], fields)
+        return self._on_fields("HPEXPIRE", key, [time, *conditions("hpexpire", nx, xx, gt, lt)], fields)
 
     @errors_to_deferred
     def hexpireat(
@@ -161,8 +163,8 @@ class HashFieldCommands(CommandHost):
         https://redis.io/commands/hexpireat/, since 7.4.0
         """
         in_milliseconds, time = expiry("unix_time_seconds", unix_time_seconds)
-        conditions = flags(nx=nx, xx=xx, gt=gt, lt=lt)
-        return self._on_fields("HPEXPIREAT" if in_milliseconds else "HEXPIREAT", key, [time, *conditions], fields)
+        options = conditions("hexpireat", nx, xx, gt, lt)
+        return self._on_fields("HPEXPIREAT" if in_milliseconds else "HEXPIREAT", key, [time, *options], fields)
 
     @errors_to_deferred
     def hpexpireat(
@@ -189,7 +191,7 @@ class HashFieldCommands(CommandHost):
         https://redis.io/commands/hpexpireat/, since 7.4.0
         """
         time = whole_milliseconds("unix_time_milliseconds", unix_time_milliseconds)
-        return self._on_fields("HPEXPIREAT", key, [time, *flags(nx=nx, xx=xx, gt=gt, lt=lt)], fields)
+        return self._on_fields("HPEXPIREAT", key, [time, *conditions("hpexpireat", nx, xx, gt, lt)], fields)
 
     @errors_to_deferred
     def hpersist(self, key: Key, *fields: Field) -> Deferred[list[int]]:
@@ -335,6 +337,8 @@ class HashFieldCommands(CommandHost):
         pairs += flatten(mapping or {})
         if not pairs:
             raise InvalidData("hsetex needs a field and its value, or a mapping with at least one")
+        exclusive("hsetex", nx=nx, xx=xx)
+        exclusive("hsetex", fnx=fnx, fxx=fxx)
         options = [*flags(nx=nx, xx=xx, fnx=fnx, fxx=fxx)]
         times = time_arguments("hsetex", ex=ex, px=px, exat=exat, pxat=pxat, keepttl=keepttl)
         return self.execute_command("HSETEX", key, *options, *times, "FIELDS", len(pairs) // 2, *pairs, post_proc=bool)

@@ -7,7 +7,7 @@ import datetime
 from twisted.internet.defer import Deferred
 
 from ..._types import Key, Number
-from .._parts import CommandHost, errors_to_deferred, expiry, flags, milliseconds
+from .._parts import CommandHost, conditions, errors_to_deferred, expiry, milliseconds
 
 __all__ = ["KeyExpiryCommands"]
 
@@ -42,7 +42,7 @@ class KeyExpiryCommands(CommandHost):
 
         https://redis.io/commands/pexpire/, since 2.6.0
         """
-        return self.execute_command("PEXPIRE", key, milliseconds("time", time), *flags(nx=nx, xx=xx, gt=gt, lt=lt))
+        return self.execute_command("PEXPIRE", key, milliseconds("time", time), *conditions("pexpire", nx, xx, gt, lt))
 
     @errors_to_deferred
     def expireat(
@@ -68,7 +68,7 @@ class KeyExpiryCommands(CommandHost):
         """
         in_milliseconds, moment = expiry("when", when)
         command = "PEXPIREAT" if in_milliseconds else "EXPIREAT"
-        return self.execute_command(command, key, moment, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
+        return self.execute_command(command, key, moment, *conditions("expireat", nx, xx, gt, lt))
 
     @errors_to_deferred
     def pexpireat(
@@ -92,7 +92,9 @@ class KeyExpiryCommands(CommandHost):
 
         https://redis.io/commands/pexpireat/, since 2.6.0
         """
-        return self.execute_command("PEXPIREAT", key, milliseconds("when", when), *flags(nx=nx, xx=xx, gt=gt, lt=lt))
+        return self.execute_command(
+            "PEXPIREAT", key, milliseconds("when", when), *conditions("pexpireat", nx, xx, gt, lt)
+        )
 
     def pttl(self, key: Key) -> Deferred[int]:
         """Get a key's remaining time to live in milliseconds.

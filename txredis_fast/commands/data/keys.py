@@ -13,7 +13,9 @@ from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
     blocking,
+    conditions,
     errors_to_deferred,
+    exclusive,
     expiry,
     flags,
     list_or_args,
@@ -155,14 +157,15 @@ class KeyCommands(CommandHost):
 
         https://redis.io/commands/expire/, since 1.0.0
         """
-        if type(time) is int:
-            return self.execute_command("EXPIRE", key, time, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
         try:
+            options = conditions("expire", nx, xx, gt, lt) if nx or xx or gt or lt else ()
+            if type(time) is int:
+                return self.execute_command("EXPIRE", key, time, *options)
             in_milliseconds, amount = expiry("time", time)
         except InvalidData as error:
             return self._refuse(error)
         name = "PEXPIRE" if in_milliseconds else "EXPIRE"
-        return self.execute_command(name, key, amount, *flags(nx=nx, xx=xx, gt=gt, lt=lt))
+        return self.execute_command(name, key, amount, *options)
 
     def persist(self, key: Key) -> Deferred[int]:
         """Remove a key's time to live.
@@ -328,6 +331,7 @@ class KeyCommands(CommandHost):
 
         https://redis.io/commands/restore/, since 2.6.0
         """
+        exclusive("restore", idletime=idletime is not None, frequency=frequency is not None)
         arguments: list[Argument] = [*flags(replace=replace, absttl=absttl)]
         if idletime is not None:
             arguments += ("IDLETIME", idletime)

@@ -13,6 +13,7 @@ from .._parts import (
     CommandHost,
     aggregate_arguments,
     as_score,
+    conditions,
     errors_to_deferred,
     flags,
     limit_arguments,
@@ -76,7 +77,12 @@ class SortedSetCommands(CommandHost):
             first, member, *more = [each for name, number in score.items() for each in (number, name)]
             args = tuple(more)
         if nx or xx or gt or lt or ch or incr:
-            options = flags(nx=nx, xx=xx, gt=gt, lt=lt, ch=ch, incr=incr)
+            try:
+                options = [*conditions("zadd", nx, xx, gt, lt), *flags(ch=ch, incr=incr)]
+            except InvalidData as error:
+                return self._refuse(error)
+            if incr and args:
+                return self._refuse(InvalidData("incr of zadd needs one member, not several"))
             post_proc = as_score if incr else None
             return self.execute_command("ZADD", key, *options, first, member, *args, post_proc=post_proc)
         return self.execute_command("ZADD", key, first, member, *args)
@@ -381,6 +387,13 @@ class SortedSetCommands(CommandHost):
         num: int | None,
     ) -> Deferred[Any]:
         arguments = (start, end, *options, *limit_arguments("zrange", offset, num))
+        if "BYSCORE" in options or "BYLEX" in options:
+            if "BYSCORE" in options and "BYLEX" in options:
+                raise InvalidData("byscore and bylex of zrange cannot be given together")
+            if "BYLEX" in options and withscores:
+                raise InvalidData("bylex and withscores of zrange cannot be given together")
+        elif num is not None:
+            raise InvalidData("a limit of zrange needs byscore or bylex")
         if withscores:
             return self.execute_command("ZRANGE", key, *arguments, "WITHSCORES", post_proc=scored_members)
         return self.execute_command("ZRANGE", key, *arguments)

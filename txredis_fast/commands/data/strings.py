@@ -14,6 +14,7 @@ from .._parts import (
     as_float_always,
     described,
     errors_to_deferred,
+    exclusive,
     expiry,
     flags,
     flatten,
@@ -401,10 +402,12 @@ class StringCommands(CommandHost):
 
         https://valkey.io/commands/msetex/, since 9.1.0
         """
+        exclusive("msetex", nx=nx, xx=xx)
         times = time_arguments("msetex", ex=ex, px=px, exat=exat, pxat=pxat, keepttl=keepttl)
         pairs = flatten(mapping)
         return self.execute_command("MSETEX", len(pairs) // 2, *pairs, *flags(nx=nx, xx=xx), *times, post_proc=bool)
 
+    @errors_to_deferred
     def lcs(
         self,
         key1: Key,
@@ -424,9 +427,13 @@ class StringCommands(CommandHost):
         :param withmatchlen: with *idx*, add the length of each part.
         :returns: fires with the subsequence; with *len*, with its length in bytes; with *idx*, with a dict
             ``{"matches": [[[start, end], [start, end]], ...], "len": length}``, the last part first, the ends included.
+            Fails with :exc:`.InvalidData` for *len* and *idx*, and for *minmatchlen* or *withmatchlen* without *idx*.
 
         https://redis.io/commands/lcs/, since 7.0.0
         """
+        exclusive("lcs", len=len, idx=idx)
+        if (minmatchlen is not None or withmatchlen) and not idx:
+            raise InvalidData("minmatchlen and withmatchlen of lcs need idx")
         arguments: list[Argument] = [*flags(len=len, idx=idx)]
         if minmatchlen is not None:
             arguments += ("MINMATCHLEN", minmatchlen)

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from ..._checks import shown
 from ..._types import Argument, Key, Number, Reply, Text
 from ...exceptions import InvalidData
-from .._parts import CommandHost, as_float, errors_to_deferred, flags
+from .._parts import CommandHost, as_float, errors_to_deferred, exclusive, flags
 
 __all__ = ["GeoCommands", "found_places", "positions"]
 
@@ -45,6 +45,8 @@ class GeoCommands(CommandHost):
         if not isinstance(values, (list, tuple)) or not values or len(values) % _PER_PLACE:
             what = "a list of longitude, latitude and member of each place, alternating"
             return self._refuse(InvalidData(f"values of geoadd must be {what}, not {shown(values)}"))
+        if nx and xx:
+            return self._refuse(InvalidData("nx and xx of geoadd cannot be given together"))
         return self.execute_command("GEOADD", key, *flags(nx=nx, xx=xx, ch=ch), *values)
 
     def geodist(self, key: Key, place1: Argument, place2: Argument, unit: str | None = None) -> Deferred[float | None]:
@@ -216,6 +218,7 @@ class GeoCommands(CommandHost):
 
         https://redis.io/commands/georadius/, since 3.2.0
         """
+        exclusive("georadius", read_only=read_only, store=store is not None, store_dist=store_dist is not None)
         circle = (longitude, latitude, radius, unit)
         command = "GEORADIUS_RO" if read_only else "GEORADIUS"
         arguments = _radius_options(withdist, withcoord, withhash, count, sort, store, store_dist, any)
@@ -259,6 +262,7 @@ class GeoCommands(CommandHost):
 
         https://redis.io/commands/georadiusbymember/, since 3.2.0
         """
+        exclusive("georadiusbymember", read_only=read_only, store=store is not None, store_dist=store_dist is not None)
         command = "GEORADIUSBYMEMBER_RO" if read_only else "GEORADIUSBYMEMBER"
         arguments = _radius_options(withdist, withcoord, withhash, count, sort, store, store_dist, any)
         return self.execute_command(command, key, member, radius, unit, *arguments, post_proc=found_places)
@@ -316,8 +320,6 @@ def _radius_options(
     any_of_them: bool,
 ) -> list[Argument]:
     arguments: list[Argument] = [*flags(withdist=withdist, withcoord=withcoord, withhash=withhash)]
-    if store is not None and store_dist is not None:
-        raise InvalidData("store and store_dist cannot be given together")
     selection = _selection(None, count, any_of_them)
     arguments += selection
     if sort is not None:

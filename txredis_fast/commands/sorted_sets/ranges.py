@@ -5,7 +5,8 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Value
-from .._parts import CommandHost, errors_to_deferred, flags, limit_arguments
+from ...exceptions import InvalidData
+from .._parts import CommandHost, errors_to_deferred, exclusive, flags, limit_arguments
 
 __all__ = ["SortedSetRangeCommands"]
 
@@ -108,5 +109,9 @@ class SortedSetRangeCommands(CommandHost):
 
         https://redis.io/commands/zrangestore/, since 6.2.0
         """
-        options = (*flags(byscore=byscore, bylex=bylex, rev=desc), *limit_arguments("zrangestore", offset, num))
+        limit = limit_arguments("zrangestore", offset, num)
+        exclusive("zrangestore", byscore=byscore, bylex=bylex)
+        if limit and not (byscore or bylex):
+            raise InvalidData("a limit of zrangestore needs byscore or bylex")
+        options = (*flags(byscore=byscore, bylex=bylex, rev=desc), *limit)
         return self.execute_command("ZRANGESTORE", dest, key, start, end, *options)

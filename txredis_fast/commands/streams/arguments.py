@@ -13,7 +13,7 @@ from ..._types import Argument, Key, Number
 from ...exceptions import InvalidData
 from .._parts import milliseconds
 
-__all__ = ["numbered_ids", "reading_arguments", "reference_arguments", "trim_arguments"]
+__all__ = ["numbered_ids", "producer_arguments", "reading_arguments", "reference_arguments", "trim_arguments"]
 
 #: What becomes of the references to a removed entry in the groups' lists of pending entries.
 _REFERENCES = ("KEEPREF", "DELREF", "ACKED")
@@ -55,8 +55,34 @@ def trim_arguments(
     return arguments
 
 
+def producer_arguments(
+    entry: Argument, idmpauto: Argument | None, idmp: tuple[Argument, Argument] | None
+) -> tuple[Argument, ...]:
+    """Make the arguments of an entry's producer.
+
+    :param entry: the entry's ID.
+    :raises InvalidData: both are given, or *idmp* is no pair, or the ID is not the server's.
+    """
+    if idmpauto is not None and idmp is not None:
+        raise InvalidData("idmpauto and idmp cannot be given together")
+    if entry not in ("*", b"*"):
+        raise InvalidData(f"idmpauto and idmp need the ID '*', not {entry!r}: the server makes the ID")
+    if idmp is None:
+        return () if idmpauto is None else ("IDMPAUTO", idmpauto)
+    if not isinstance(idmp, (tuple, list)) or len(idmp) != 2:  # producer and ID
+        raise InvalidData(f"idmp must be a pair of producer and ID, not {idmp!r}")
+    return ("IDMP", *idmp)
+
+
 def reading_arguments(
-    streams: Mapping[Any, Any], count: int | None, block: Number | datetime.timedelta | None, noack: bool = False
+    streams: Mapping[Any, Any],
+    count: int | None,
+    block: Number | datetime.timedelta | None,
+    noack: bool = False,
+    *,
+    claim: Number | datetime.timedelta | None = None,
+    max_count: int | None = None,
+    max_size: int | None = None,
 ) -> list[Argument]:
     """Make the arguments of XREAD and XREADGROUP from COUNT on.
 
@@ -67,8 +93,14 @@ def reading_arguments(
     arguments: list[Argument] = []
     if count is not None:
         arguments += ("COUNT", count)
+    if max_count is not None:
+        arguments += ("MAXCOUNT", max_count)
+    if max_size is not None:
+        arguments += ("MAXSIZE", max_size)
     if block is not None:
         arguments += ("BLOCK", milliseconds("block", block))
+    if claim is not None:
+        arguments += ("CLAIM", milliseconds("claim_min_idle_time", claim))
     if noack:
         arguments.append("NOACK")
     return [*arguments, "STREAMS", *streams, *streams.values()]

@@ -11,7 +11,13 @@ from ..._checks import shown
 from ..._types import Argument, Key, Number, Pairs, Text, Value
 from ...exceptions import InvalidData
 from .._parts import CommandHost, blocking_with, errors_to_deferred, flags, flatten
-from .arguments import numbered_ids, reading_arguments, reference_arguments, trim_arguments
+from .arguments import (
+    numbered_ids,
+    producer_arguments,
+    reading_arguments,
+    reference_arguments,
+    trim_arguments,
+)
 from .replies import entries, stream_description
 from .replies import streams as by_stream
 
@@ -39,6 +45,9 @@ class StreamCommands(CommandHost):
         minid: Argument | None = None,
         limit: int | None = None,
         ref_policy: str | None = None,
+        *,
+        idmpauto: Argument | None = None,
+        idmp: tuple[Argument, Argument] | None = None,
     ) -> Deferred[Text | None]:
         """Append an entry to a stream, which is created if it does not exist; trim the stream, if asked to.
 
@@ -53,6 +62,9 @@ class StreamCommands(CommandHost):
         :param ref_policy: with *maxlen* or *minid*: ``"KEEPREF"`` keeps the references to removed entries in the
             groups' pending entries, ``"DELREF"`` removes them, ``"ACKED"`` keeps entries that are pending (Redis 8.2).
             None: the server's default, KEEPREF.
+        :param idmpauto: name of the producer: an entry that it added lately with the same fields is not added again
+            (*idmpauto* and *idmp*: Redis 8.6; only with the ID ``"*"``).
+        :param idmp: the same with an ID of the program's own, ``(producer, ID)``, in place of the fields.
         :returns: fires with the entry's ID, or None if *nomkstream* prevented it. Fails with :exc:`.InvalidData` if
             *fields* is empty or options contradict each other, with :exc:`.ResponseError` if *id* is too low.
 
@@ -62,6 +74,10 @@ class StreamCommands(CommandHost):
             raise InvalidData(f"fields of xadd must be a mapping with at least one field, not {shown(fields)}")
         options = flags(nomkstream=nomkstream)
         trimming = trim_arguments(maxlen, minid, approximate, limit, ref_policy)
+        if idmpauto is not None or idmp is not None:
+            # The order of the words is the server's: the policy of references, the producer, then what is trimmed.
+            at = len(reference_arguments(ref_policy))
+            trimming[at:at] = producer_arguments(id, idmpauto, idmp)
         return self.execute_command("XADD", key, *options, *trimming, id, *flatten(fields))
 
     def xlen(self, key: Key) -> Deferred[int]:
@@ -107,7 +123,13 @@ class StreamCommands(CommandHost):
     @blocking_with("block")
     @errors_to_deferred
     def xread(
-        self, streams: Pairs, count: int | None = None, block: Number | datetime.timedelta | None = None
+        self,
+        streams: Pairs,
+        count: int | None = None,
+        block: Number | datetime.timedelta | None = None,
+        *,
+        max_count: int | None = None,
+        max_size: int | None = None,
     ) -> Deferred[dict[Value, list[tuple[Text, dict[Value, Value]]]] | None]:
         """Read the entries that follow given IDs, of several streams.
 
@@ -118,12 +140,14 @@ class StreamCommands(CommandHost):
         :param count: maximum number of entries of each stream. None: all.
         :param block: milliseconds, or a ``timedelta``, to wait for an entry if there is none; 0: no limit. None: do not
             wait.
+        :param max_count: maximum number of entries of all streams together (*max_count* and *max_size*: Redis 8.10).
+        :param max_size: maximum size of the reply in bytes, about; a first entry may exceed it.
         :returns: fires with a dict: key -> list of entries ``(id, {field: value})``, without the keys that have none;
             None if no stream has any. Fails with :exc:`.InvalidData` if *streams* is empty.
 
         https://redis.io/commands/xread/, since 5.0.0
         """
-        arguments = reading_arguments(streams, count, block)
+        arguments = reading_arguments(streams, count, block, max_count=max_count, max_size=max_size)
         if block is None:
             return self.execute_command("XREAD", *arguments, post_proc=by_stream)
         return self.execute_command("XREAD", *arguments, post_proc=by_stream, blocking=True, apply_timeout=False)
@@ -179,6 +203,27 @@ class StreamCommands(CommandHost):
         """
         return self.execute_command("XDELEX", key, *reference_arguments(ref_policy), *numbered_ids(key, ids))
 
+    @errors_to_deferred
+    def xcfgset(self, key: Key, idmp_duration: int | None = None, idmp_maxsize: int | None = None) -> Deferred[Text]:
+        """Set how long, and how many, IDs of producers a stream keeps, and forget those that it has (Redis 8.6).
+
+        :param key: key of the stream.
+        :param idmp_duration: seconds, 1 to 86,400.
+        :param idmp_maxsize: number of IDs of each producer, 1 to 10,000.
+        :returns: fires with ``"OK"``; fails with :exc:`.InvalidData` if neither is given, with :exc:`.ResponseError`
+            if the stream does not exist.
+
+        https://redis.io/commands/xcfgset/, since 8.6.0
+        """
+        arguments: list[Argument] = []
+        if idmp_duration is not None:
+            arguments += ("IDMP-DURATION", idmp_duration)
+        if idmp_maxsize is not None:
+            arguments += ("IDMP-MAXSIZE", idmp_maxsize)
+        if not arguments:
+            raise InvalidData("xcfgset needs idmp_duration or idmp_maxsize")
+        return self.execute_command("XCFGSET", key, *arguments)
+
     def xsetid(
         self, key: Key, last_id: Argument, entries_added: int | None = None, max_deleted_id: Argument | None = None
     ) -> Deferred[Text]:
@@ -211,6 +256,8 @@ class StreamCommands(CommandHost):
 
         https://redis.io/commands/xinfo-stream/, since 5.0.0
         """
+        if count is not None and not full:
+            return self._refuse(InvalidData("count of xinfo_stream needs full"))
         options: tuple[Argument, ...] = () if not full else ("FULL",) if count is None else ("FULL", "COUNT", count)
         return self.execute_command("XINFO", "STREAM", key, *options, post_proc=stream_description)
 

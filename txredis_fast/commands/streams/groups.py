@@ -8,6 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Items, Key, Number, Pairs, Text, Value
+from ...exceptions import InvalidData
 from .._parts import (
     Claimed,
     CommandHost,
@@ -16,12 +17,13 @@ from .._parts import (
     blocking_with,
     descriptions,
     errors_to_deferred,
+    exclusive,
     flags,
     milliseconds,
     one_or_many,
 )
 from .arguments import numbered_ids, reading_arguments, reference_arguments
-from .replies import claimed, entries, pending, pending_entries
+from .replies import claimed, entries, pending, pending_entries, streams_with_claims
 from .replies import streams as by_stream
 
 __all__ = ["StreamGroupCommands"]
@@ -46,6 +48,10 @@ class StreamGroupCommands(CommandHost):
         count: int | None = None,
         block: Number | datetime.timedelta | None = None,
         noack: bool = False,
+        *,
+        claim_min_idle_time: Number | datetime.timedelta | None = None,
+        max_count: int | None = None,
+        max_size: int | None = None,
     ) -> Deferred[dict[Value, list[tuple[Text, dict[Value, Value] | None]]] | None]:
         """Read entries as a consumer of a group, of several streams.
 
@@ -60,16 +66,23 @@ class StreamGroupCommands(CommandHost):
         :param block: milliseconds, or a ``timedelta``, to wait for an entry if there is none; 0: no limit. None: do not
             wait.
         :param noack: the entries need no acknowledgement: they do not become pending.
+        :param claim_min_idle_time: first claim entries that are pending and were not delivered for so long:
+            milliseconds, or a ``timedelta`` (Redis 8.4). Such an entry is ``(id, {field: value}, idle, deliveries)``.
+        :param max_count: maximum number of entries of all streams together (*max_count* and *max_size*: Redis 8.10).
+        :param max_size: maximum size of the reply in bytes, about; a first entry may exceed it.
         :returns: fires with a dict: key -> list of entries ``(id, {field: value})``; the fields are None if a pending
             entry was deleted. None if there are no entries. Fails with :exc:`.ResponseError` if the group does not
             exist.
 
         https://redis.io/commands/xreadgroup/, since 5.0.0
         """
-        arguments = ("GROUP", groupname, consumername, *reading_arguments(streams, count, block, noack))
+        claim = claim_min_idle_time
+        options = reading_arguments(streams, count, block, noack, claim=claim, max_count=max_count, max_size=max_size)
+        arguments = ("GROUP", groupname, consumername, *options)
+        convert = by_stream if claim is None else streams_with_claims
         if block is None:
-            return self.execute_command("XREADGROUP", *arguments, post_proc=by_stream)
-        return self.execute_command("XREADGROUP", *arguments, post_proc=by_stream, blocking=True, apply_timeout=False)
+            return self.execute_command("XREADGROUP", *arguments, post_proc=convert)
+        return self.execute_command("XREADGROUP", *arguments, post_proc=convert, blocking=True, apply_timeout=False)
 
     def xack(self, key: Key, groupname: Argument, *ids: Argument) -> Deferred[int]:
         """Acknowledge entries: they are no longer pending.
@@ -100,6 +113,37 @@ class StreamGroupCommands(CommandHost):
         """
         arguments = (*reference_arguments(ref_policy), *numbered_ids(key, ids))
         return self.execute_command("XACKDEL", key, groupname, *arguments)
+
+    @errors_to_deferred
+    def xnack(
+        self,
+        key: Key,
+        groupname: Argument,
+        mode: str,
+        *ids: Argument,
+        retrycount: int | None = None,
+        force: bool = False,
+    ) -> Deferred[int]:
+        """Give pending entries back: any consumer gets them with its next :meth:`xreadgroup` (Redis 8.8).
+
+        :param key: key of the stream.
+        :param groupname: name of the group.
+        :param mode: what becomes of an entry's number of deliveries: ``"SILENT"``: one less; ``"FAIL"``: stays;
+            ``"FATAL"``: the greatest number.
+        :param ids: IDs of the entries, at least one.
+        :param retrycount: number of deliveries to note instead.
+        :param force: also make entries pending that are not.
+        :returns: fires with the number of entries given back. Fails with :exc:`.InvalidData` without IDs, or for
+            another *mode*.
+
+        https://redis.io/commands/xnack/, since 8.8.0
+        """
+        if mode not in ("SILENT", "FAIL", "FATAL"):
+            raise InvalidData(f"mode of xnack must be SILENT, FAIL or FATAL, not {mode!r}")
+        arguments = numbered_ids(key, ids)
+        if retrycount is not None:
+            arguments += ("RETRYCOUNT", retrycount)
+        return self.execute_command("XNACK", key, groupname, mode, *arguments, *flags(force=force))
 
     def xgroup_create(
         self,
@@ -250,6 +294,7 @@ class StreamGroupCommands(CommandHost):
 
         https://redis.io/commands/xclaim/, since 5.0.0
         """
+        exclusive("xclaim", idle=idle is not None, time=time is not None)
         arguments: list[Argument] = [milliseconds("min_idle_time", min_idle_time), *one_or_many(message_ids)]
         if idle is not None:
             arguments += ("IDLE", milliseconds("idle", idle))

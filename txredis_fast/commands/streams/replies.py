@@ -6,13 +6,23 @@ module must not know arguments.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from ..._types import Reply
-from .._parts import Claimed, Pending, PendingEntry, as_dict, by_parts, convertible_by, described, text_of
+from .._parts import (
+    Claimed,
+    ListOfReplies,
+    Pending,
+    PendingEntry,
+    as_dict,
+    by_parts,
+    convertible_by,
+    described,
+    text_of,
+)
 
-__all__ = ["claimed", "entries", "pending", "pending_entries", "stream_description", "streams"]
+__all__ = ["claimed", "entries", "pending", "pending_entries", "stream_description", "streams", "streams_with_claims"]
 
 
 def _entry(reply: Reply) -> Any:
@@ -33,12 +43,46 @@ def entries(reply: Reply) -> Reply:
     return list(map(_entry, reply)) if isinstance(reply, list) else reply
 
 
-def streams(reply: Reply) -> Reply:
-    """Convert the reply of XREAD and XREADGROUP to a dict: key -> entries."""
-    if reply is None:
-        return None
-    pairs = reply.items() if isinstance(reply, dict) else reply
-    return {key: entries(each) for key, each in pairs}
+class _Streams(ListOfReplies):
+    """Converts the reply of XREAD and XREADGROUP to a dict: key -> entries.
+
+    RESP2 has a list of lists ``[key, entries]``, RESP3 a map. *entry* converts an entry.
+    """
+
+    def __init__(self, name: str, entry: Callable[[Any], Any]) -> None:
+        self.__name__ = name
+        self._entry = entry
+
+    def __call__(self, reply: Reply) -> Reply:
+        if reply is None:
+            return None
+        pairs = reply.items() if isinstance(reply, dict) else reply
+        return {key: list(map(self._entry, some)) for key, some in pairs}
+
+    def size_of(self, reply: list[Any]) -> int:
+        # It must not raise: what is no list of streams fails in the conversion, as any other reply.
+        return sum(len(part) for each in reply if isinstance(each, list) for part in each[1:] if isinstance(part, list))
+
+    def in_parts(self, reply: list[Any]) -> Generator[None, None, Any]:
+        """Convert the list of RESP2 part by part."""
+        value: dict[Any, list[Any]] = {}
+        for key, some in reply:
+            converted = value[key] = []
+            for part in by_parts(some):
+                converted += map(self._entry, part)
+                yield
+        return value
+
+
+def _delivered(reply: Any) -> Any:
+    return (*_entry(reply), *reply[2:])
+
+
+#: Converts streams whose entries have an ID and fields.
+streams = _Streams("streams", _entry)
+
+#: Converts the reply of XREADGROUP with CLAIM: an entry may have the time since its delivery, and their number, too.
+streams_with_claims = _Streams("streams_with_claims", _delivered)
 
 
 def pending(reply: Reply) -> Reply:
