@@ -53,6 +53,7 @@ VALUES = {
     "username": "u",
     "password": "p",
     "clientName": "me",
+    "protocol": 3,
     "connectTimeout": 3.0,
     "replyTimeout": 4.0,
     "poolTimeout": 5.0,
@@ -75,6 +76,7 @@ VALUES = {
 #: because it hands the option on; then other tests see it at work.
 KEPT_ELSEWHERE = {
     "retry": lambda factory: factory.retryPolicy,
+    "protocol": lambda factory: factory.respVersion,
     "whenFull": lambda factory: VALUES["whenFull"],
     "hooks": lambda factory: VALUES["hooks"],
     "slowCommandThreshold": lambda factory: VALUES["slowCommandThreshold"],
@@ -88,6 +90,7 @@ IN_URLS = {
     "reconnect": ("off", False),
     "charset": ("none", None),
     "clientName": ("me", "me"),
+    "protocol": ("3", 3),
     "tls": ("yes", True),
     "tls_ca": ("ca.pem", "ca.pem"),
     "tls_certificate": ("me.pem", "me.pem"),
@@ -238,7 +241,7 @@ EVERY_KEYWORD = """
     True, dbid=1, charset=None, username=b"u", password=lambda: "p", clientName="me", connectTimeout=3,
     replyTimeout=4, poolTimeout="default", healthCheckInterval=6, disconnectTimeout=7, maxBlockingConnections=8,
     maxInFlight=9, maxQueuedBytes=None, whenFull="fail", onUnclaimedReply=unclaimed, retry=redis.RetryPolicy(),
-    convertNumbers="exact", strict=True, hooks=hooks, slowCommandThreshold=11, limits=limits
+    convertNumbers="exact", strict=True, hooks=hooks, slowCommandThreshold=11, limits=limits, protocol=3
 """
 
 TYPED_PROGRAM = f"""

@@ -74,9 +74,11 @@ MAP_COST_BYTES: Final = 100
 ERROR_COST_BYTES: Final = 100
 #: Levels of nesting inside a map key or a set element. Python's own ``hash()`` is recursive.
 KEY_MAX_DEPTH: Final = 32
-#: Aggregates inside the map keys and set elements of one reply. Python hashes tuples without a secret, so that a server
-#: could make all of them collide.
+#: Aggregates among the map keys or set elements of one collection. Python hashes tuples without a secret, so that a
+#: server could make all of them collide.
 KEY_MAX_AGGREGATES: Final = 1000
+#: The same in all collections of a reply. That to COMMAND has 1,500 under RESP3, key specs in sets, without modules.
+REPLY_MAX_KEY_AGGREGATES: Final = 10_000
 #: Different numbers with the same hash in one collection. More do not occur by chance; as keys they would take a time
 #: that grows with their square.
 SAME_HASH_MAX_KEYS: Final = 32

@@ -38,7 +38,7 @@ ROWS = [
         lambda c: c.zincrby("z", 4, "m"),
         ("ZINCRBY", "z", 4, "m"),
         bulk("5"),
-        5.0,
+        5,
         convert_numbers=False,
     ),
     Row("zincrby", lambda c: c.zincrby("z", 4, "m"), ("ZINCRBY", "z", 4, "m"), bulk("5.5"), 5.5, None, False),

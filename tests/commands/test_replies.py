@@ -14,7 +14,7 @@ CONVERTERS = [
     getattr(module, name)
     for module in (replies, server_replies, streams)
     for name in module.__all__
-    if name != "text_of"
+    if name not in ("text_of", "words")
 ]
 
 
@@ -32,6 +32,13 @@ def test_nil_stays_none(converter):
         (replies.scored_members, [], []),
         (replies.as_float, 1.5, 1.5),
         (replies.as_score, 1.5, 1.5),
+        (replies.as_score, 3.0, 3),
+        (replies.as_score, -0.0, 0),
+        (replies.as_score, 2.0**53, 2**53),
+        (replies.as_score, 2.0**54, 2.0**54),
+        (replies.as_score, 2**54, 2.0**54),
+        (replies.as_score, b"18014398509481984", 2.0**54),
+        (replies.described_flags, {"flags": {"b", b"a"}}, {"flags": ["a", "b"]}),
         (replies.truth_values, [True], True),
         (replies.scores_by_member, {"a": 1}, {"a": 1.0}),
         (replies.scores_and_attributes, {"a": [1, None]}, {"a": (1.0, None)}),

@@ -147,6 +147,11 @@ DIFFERENCES = [
         },
     ),
     Difference(
+        "With convertNumbers=False zincrby gives a whole score as a float, and zscore gives it as an int.",
+        "Both give an int where the score is whole and at most 2**53, else a float, under either protocol.",
+        with_options=('c.zincr("y", "one")', 'c.zdecr("y", "one")', 'c.zincr("new", "m")', 'c.zincrby("y", 2, "one")'),
+    ),
+    Difference(
         "sort() with several patterns in get sends their list as one pattern, which matches nothing.",
         "Each is a GET of its own.",
         calls={

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from commands.protocol_replies import commands_of
 from commands.rows import command_of
 from commands.tables import ROWS
 from testbed.client import Connection
@@ -32,16 +33,6 @@ def is_for(server: tuple[str, str], needs: tuple[str, ...]) -> bool:
         kind == name and tuple(map(int, version.split(".")[:2])) >= tuple(map(int, least.split(".")))
         for kind, _, least in (need.partition(" ") for need in needs)
     )
-
-
-def commands_of(connection: Connection) -> set[str]:
-    """The names of all commands of a server."""
-    found = set()
-    for command in connection.call("COMMAND"):
-        found.add(command[0].decode().upper())
-        subcommands = command[9] if len(command) > 9 else []
-        found |= {each[0].decode().upper().replace("|", " ") for each in subcommands}
-    return found
 
 
 def not_understood(server: Process, version: tuple[str, str], prefix: str = "") -> list[str]:

@@ -24,7 +24,7 @@ from testbed.scripted import MemoryEndpoint, Session, settle
 from testbed.support import connect, failed
 from testbed.wire import array
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionRefusedError
 
 import txredis_fast as redis
@@ -444,7 +444,7 @@ def test_a_host_a_port_and_a_path_are_judged_at_once(label, world):
             assert name in refused, f"{name}: {refused}"
         elif isinstance(made, Deferred):
             made.cancel()
-            made.addErrback(lambda failure: failure.trap(redis.RedisError) and None)
+            made.addErrback(lambda failure: failure.trap(redis.RedisError, CancelledError) and None)
         elif name != "seconds":
             made.disconnect()
         settle(world.clock)

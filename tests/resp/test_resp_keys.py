@@ -181,7 +181,24 @@ def test_aggregates_in_keys_are_few(resp, head):
     reader.feed(head + element * 1000)
     assert not isinstance(reader.get(), list)
     reader.feed(b"*1\r\n")
-    with pytest.raises(ProtocolError, match=r"at most 1000 aggregates in the keys of a reply, got b'\*1'"):
+    with pytest.raises(ProtocolError, match=r"at most 1000 aggregates in the keys of a collection, got b'\*1'"):
+        reader.get()
+
+
+@pytest.mark.parametrize("head", [b"~500\r\n", b"%250\r\n", b"*1\r\n~500\r\n"])
+def test_aggregates_in_all_keys_of_a_reply_have_a_limit_of_their_own(resp, head):
+    """As COMMAND has them: many sets, each of which is small."""
+    key = b"*1\r\n:1\r\n"
+    collection = head + (key * 500 if b"~" in head else (key + key) * 250)
+    reader = resp.Reader()
+    reader.feed(b"*21\r\n" + collection * 20)
+    if b"%" in head:
+        reader.feed(b":1\r\n")
+        assert len(reader.get()) == 21  # values are no keys
+        return
+    assert not isinstance(reader.get(), list)
+    reader.feed(collection)
+    with pytest.raises(ProtocolError, match=r"at most 10000 aggregates in the keys of a reply, got b'\*1'"):
         reader.get()
 
 

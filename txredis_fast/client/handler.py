@@ -43,7 +43,7 @@ from ..commands._parts import (
     unknown_keyword,
     unknown_name,
 )
-from ..connection import RedisProtocol
+from ..connection import RedisProtocol, log_in
 from ..exceptions import NotSentError, RedisError
 from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
@@ -226,7 +226,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         return tell_all(
             self._factory,
             "AUTH",
-            lambda connection: connection.auth(password, username),
+            lambda connection: log_in(connection, password, username),
             lambda connections: self._factory.loggedIn(password, username, connections),
         )
 

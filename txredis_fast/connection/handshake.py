@@ -1,8 +1,11 @@
-"""The handshake of a new connection: AUTH, CLIENT SETNAME and SETINFO, SELECT; within a time limit.
+"""The handshake of a new connection: AUTH, HELLO, CLIENT SETNAME and SETINFO, SELECT; within a time limit.
 
 All commands of the handshake are written before ``connectionMade`` returns, so that a program may write its own
 commands right after it. There is one exception: where a function of the program supplies the login asynchronously, the
 handshake is written when its Deferred has fired.
+
+A server or a proxy that does not know HELLO, or not RESP3, answers it with an error. Then the connection uses RESP2. A
+server that demands a login first gets HELLO again with the program's AUTH; see :func:`log_in`.
 
 This module must not know of pools.
 """
@@ -10,24 +13,27 @@ This module must not know of pools.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._checks import seconds_or
+from .._checks import as_text, seconds_or
 from .._credentials import ask
 from .._tunables import CONNECT_TIMEOUT_SECONDS
-from .._types import Reply, Result
+from .._types import Argument, Reply, Result
 from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
 from ..inflight import TimeLimit
+from ..telemetry import kind_and_size, protocol_refused, refusal
+from ..transport import name_of_peer
 
 if TYPE_CHECKING:
     from .protocol import BaseRedisProtocol
 
-__all__ = ["Step", "begin", "write_steps"]
+__all__ = ["Step", "begin", "log_in", "write_steps"]
 
 _log = Logger()
 
@@ -110,19 +116,28 @@ def _bounded(protocol: BaseRedisProtocol, done: Deferred[None], asks: bool = Fal
 
 def write_steps(protocol: BaseRedisProtocol) -> list[Step]:
     """Write the commands of the handshake, with a login that is known, and return its steps."""
+    if protocol.respVersion == 2:
+        return _write_steps(protocol)
+    with protocol.link.corked():  # in one write; SELECT does not wait for AUTH's reply
+        return _write_steps(protocol)
+
+
+def _write_steps(protocol: BaseRedisProtocol) -> list[Step]:
     steps: list[Step] = []
     authenticated: Deferred[Reply] | None = None
     if protocol.password is not None or protocol.username:
         password = "" if protocol.password is None else protocol.password
         authenticated = as_deferred(protocol.auth, password, protocol.username or None)
         steps.append(("could not auth", authenticated))
+    if protocol.respVersion != 2:
+        steps.append(("could not say hello", _say_hello(protocol)))
     if protocol.clientName is not None:
         steps += _introduce(protocol)
     steps += protocol._handshake_checks()
     if protocol.dbid is not None:
         # In a pool, no other command is written before the handshake is done, so SELECT waits for AUTH's reply, as in
         # txredisapi. A program that writes right after connectionMade needs SELECT written before its own commands.
-        alone = protocol.factory is not None and not protocol._has_own_connectionMade
+        alone = protocol.factory is not None and not protocol._has_own_connectionMade and protocol.respVersion == 2
         if authenticated and alone:
             selected = _select_after(protocol, authenticated)
         else:
@@ -144,6 +159,50 @@ def _select_after(protocol: BaseRedisProtocol, authenticated: Deferred[Reply]) -
 
     authenticated.addCallbacks(select, refused)
     return selected
+
+
+def log_in(protocol: BaseRedisProtocol, password: Argument, username: Argument | None) -> Deferred[Reply]:
+    """Send AUTH on a connection in use; then HELLO, if the server has refused it for want of a login.
+
+    :returns: fires with AUTH's reply, or fails as ``auth``.
+    """
+    authenticated: Deferred[Reply] = protocol.auth(password, username)
+    if protocol.link.hello_awaits_login:
+        # A connection that is lost, or ends in between, has no use for it.
+        _say_hello(protocol).addErrback(lambda _: None)
+    return authenticated
+
+
+def _say_hello(protocol: BaseRedisProtocol) -> Deferred[Reply]:
+    """Send HELLO; fires with None, whether the server speaks the version or not, unless it ends the connection."""
+    version = protocol.respVersion
+
+    def answered(reply: Reply) -> None:
+        protocol.link.hello_awaits_login = False
+        fields = {as_text(name): value for name, value in reply.items()} if isinstance(reply, Mapping) else {}
+        if fields.get("proto") == version:
+            protocol.link.resp_version = version
+        else:
+            tell(f"it answered HELLO {version} with {kind_and_size(reply)}")
+
+    def refused(failure: Failure) -> Failure | None:
+        failure.trap(ResponseError)
+        error = failure.value
+        if protocol.link.reading.refused:
+            return failure  # of the connection, not of HELLO, which was its first command
+        protocol.link.hello_awaits_login = getattr(error, "code", "") == "NOAUTH"
+        if not protocol.link.hello_awaits_login:
+            tell(refusal(error, False, protocol))
+        return None
+
+    def tell(reason: str) -> None:
+        told = getattr(protocol.factory, "helloRefused", None)
+        if told is None:
+            protocol_refused(name_of_peer(protocol.transport) or "", version, reason)
+        else:
+            told(version, reason)
+
+    return as_deferred(protocol.execute_command, "HELLO", version).addCallbacks(answered, refused)
 
 
 def _introduce(protocol: BaseRedisProtocol) -> list[Step]:

@@ -65,6 +65,9 @@ class Link(Lifecycle):
     :ivar lost_because: why the connection was lost, as text; empty before.
     :ivar handshake_begun: whether ``connectionMade`` was called; False if an override does not call the base method.
     :ivar quit_sent: whether the program has sent QUIT.
+    :ivar resp_version: version of the protocol that the handshake has agreed on, 2 or 3. A program that sends HELLO or
+        RESET itself changes it unseen.
+    :ivar hello_awaits_login: whether the server has refused HELLO for want of a login.
     :ivar was_pooled: whether the connection was ever part of a pool.
     :ivar why_full: builds the text of QueueFullError; None if senders wait instead.
     :ivar on_room: called with the protocol when the queue was full and has room again.
@@ -90,6 +93,8 @@ class Link(Lifecycle):
         self.lost_because = ""
         self.handshake_begun = False
         self.quit_sent = False
+        self.resp_version = 2
+        self.hello_awaits_login = False
         self.was_pooled = False
         self.why_full: Callable[[], str] | None = None
         self.on_room: Callable[[BaseRedisProtocol], object] | None = None

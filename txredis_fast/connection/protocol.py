@@ -93,6 +93,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
+    #: See ``ConnectionOptions.protocol``.
+    respVersion = 2
     #: Whether the handshake waits for the program's credentials function.
     _awaits_login = False
     #: Whether the server answers PING on this connection at any time.
@@ -194,7 +196,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         super().makeConnection(transport)  # type: ignore[no-untyped-call]
 
     def connectionMade(self) -> Deferred[None]:
-        """Write the handshake: AUTH and SELECT where configured.
+        """Write the handshake: AUTH, HELLO and SELECT where configured.
 
         :returns: fires with None when the connection is usable, or the handshake has failed.
         """
@@ -208,7 +210,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     @property
     def _has_handshake(self) -> bool:
         said = (self.password, self.dbid, self.clientName)
-        return self._awaits_login or bool(self.username) or any(each is not None for each in said)
+        asks = self._awaits_login or bool(self.username) or self.respVersion != 2
+        return asks or any(each is not None for each in said)
 
     @property
     def _has_own_connectionMade(self) -> bool:

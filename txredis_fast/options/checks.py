@@ -43,6 +43,7 @@ __all__ = [
     "MOST_DATABASES",
     "ConvertNumbers",
     "PoolTimeout",
+    "ProtocolVersion",
     "WhenFull",
     "check_context_factory",
     "check_convert_numbers",
@@ -52,6 +53,7 @@ __all__ = [
     "check_pem",
     "check_pool_timeout",
     "check_poolsize",
+    "check_protocol",
     "check_tls_host",
     "check_when_full",
     "count",
@@ -66,6 +68,9 @@ ConvertNumbers: TypeAlias = bool | Literal["exact"]
 
 #: See the option ``poolTimeout``.
 PoolTimeout: TypeAlias = float | Literal["default"] | None
+
+#: See the option ``protocol``.
+ProtocolVersion: TypeAlias = Literal[2, 3]
 
 #: See the option ``whenFull``.
 WhenFull: TypeAlias = Literal["wait", "fail"]
@@ -168,6 +173,16 @@ def check_pool_timeout(name: str, value: object) -> PoolTimeout:
     except ValueError:
         pass
     raise ValueError(f"{name} must be a finite number of seconds, 0 or more, None or 'default', not {shown(value)}")
+
+
+def check_protocol(name: str, value: object) -> ProtocolVersion:
+    """Check the version of the Redis protocol."""
+    if isinstance(value, type):
+        raise ValueError(f"{name} must be 2 or 3, a version of RESP; a class of connections is a factory's attribute")
+    version = whole_number(value)
+    if version not in (2, 3):
+        raise ValueError(f"{name} must be 2 or 3, a version of RESP, not {shown(value)}")
+    return 2 if version == 2 else 3
 
 
 def check_convert_numbers(name: str, value: object) -> ConvertNumbers:

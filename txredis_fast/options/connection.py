@@ -28,6 +28,7 @@ from .checks import (
     LIMITS,
     ConvertNumbers,
     PoolTimeout,
+    ProtocolVersion,
     WhenFull,
     check_context_factory,
     check_convert_numbers,
@@ -37,6 +38,7 @@ from .checks import (
     check_pem,
     check_pool_timeout,
     check_poolsize,
+    check_protocol,
     check_tls_host,
     check_when_full,
     count_or_none,
@@ -130,6 +132,14 @@ class ConnectionOptions:
         doc="""Name of each connection in the server's ``CLIENT LIST`` and log: visible ASCII characters without spaces.
         The handshake sends it with CLIENT SETNAME, and the name of this library with CLIENT SETINFO. The connection is
         used even if the server refuses these commands. None: neither is sent.""",
+    )
+    protocol: ProtocolVersion = option(
+        2,
+        check=check_protocol,
+        read=readers.read_protocol,
+        doc="""Version of the Redis protocol: 2, or 3 (Redis 6 and later), for which the handshake sends HELLO 3. The
+        methods return the same values with either. A connection whose server refuses HELLO uses version 2, and the
+        event ``protocol_refused`` tells why.""",
     )
     tls: bool = option(
         False,

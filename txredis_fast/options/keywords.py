@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from .._checks import Credential, nearest
 from ..transport import PEM
-from .checks import ConvertNumbers, PoolTimeout, WhenFull
+from .checks import ConvertNumbers, PoolTimeout, ProtocolVersion, WhenFull
 from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
 from .retry_policy import RetryPolicy
 
@@ -104,6 +104,7 @@ class AddedGroup(TypedDict, total=False):
     """Options that txredisapi does not have."""
 
     clientName: str | None
+    protocol: ProtocolVersion
     poolTimeout: PoolTimeout
     healthCheckInterval: float | None
     disconnectTimeout: float

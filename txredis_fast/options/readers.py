@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from .._checks import check_charset, check_choice, check_client_name, check_count, check_seconds
-from .checks import ConvertNumbers
+from .checks import ConvertNumbers, ProtocolVersion, check_protocol
 from .option import Reader
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "read_count_or_none",
     "read_dbid",
     "read_poolsize",
+    "read_protocol",
     "read_seconds",
     "read_seconds_or_none",
     "read_text",
@@ -70,6 +71,12 @@ def read_dbid(name: str, text: str) -> int:
 def read_poolsize(name: str, text: str) -> int:
     """Read a number of connections, 1 or more."""
     return _whole(name, text, 1)
+
+
+@_takes("2 or 3")
+def read_protocol(name: str, text: str) -> ProtocolVersion:
+    """Read the version of the Redis protocol."""
+    return check_protocol(name, _whole(name, text, 2))
 
 
 @_takes("a whole number, 0 or more, or none")

@@ -132,6 +132,8 @@ class Pool(Backoff, Factory):
         self.username = options.username
         self.password = options.password
         self.clientName = options.clientName
+        #: The option ``protocol``; a factory's ``protocol`` is a class, as in Twisted.
+        self.respVersion = options.protocol
         self.replyTimeout = options.replyTimeout
         self.convertNumbers = options.convertNumbers
         self.poolTimeout = options.pool_timeout
@@ -268,6 +270,8 @@ class Pool(Backoff, Factory):
             protocol.limits = self.limits
         if self.clientName is not None:
             protocol.clientName = self.clientName
+        if self.respVersion != 2:
+            protocol.respVersion = self.respVersion
         self.observer.built(protocol)
         guard_connection(protocol)
         protocol.whenConnected().addCallback(self._connection_ready)
@@ -490,6 +494,10 @@ class Pool(Backoff, Factory):
         else:
             self.noteOutage(reason)
         self.fail_waiting(NotSentError(self.why_not_connected(reason)))
+
+    def helloRefused(self, version: int, reason: str) -> None:
+        """The server refused HELLO on a connection, which is used with RESP2."""
+        self.observer.protocol_refused(version, reason)
 
     def refusal_passes(self, error: BaseException, first: bool) -> bool:
         """Whether the next handshake may succeed although this one was refused.

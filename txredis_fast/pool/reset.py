@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from .._types import Argument
 from ..commands._parts import FOREIGN_LOGIN, UNKNOWN_DATABASE
-from ..connection import RedisProtocol
+from ..connection import RedisProtocol, log_in
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -44,7 +44,7 @@ def reset(pool: Pool, connection: RedisProtocol) -> None:
         link.login = pool.login_number
         # Another login is one that auth() was called with, which takes no functions.
         login = cast(Argument, pool.password), cast(Argument | None, pool.username)
-        connection.auth(*login).addErrback(_abort, connection)
+        log_in(connection, *login).addErrback(_abort, connection)
     dbid = 0 if pool.dbid is None and connection.dbid == UNKNOWN_DATABASE else pool.dbid
     if dbid is not None and connection.dbid != dbid:
         connection.dbid = dbid

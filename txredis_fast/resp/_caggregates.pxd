@@ -18,6 +18,7 @@ cdef class Frame:
     cdef int frozen
     cdef Py_ssize_t size
     cdef Py_ssize_t left
+    cdef Py_ssize_t inner
     cdef list items
 
     cdef int grow(self, Py_ssize_t index) except -1

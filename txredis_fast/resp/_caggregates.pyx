@@ -21,7 +21,8 @@ cdef extern from "Python.h":
 
 cdef Py_ssize_t _MAX_SAME_HASH = _tunables.SAME_HASH_MAX_KEYS
 cdef int _MAX_FROZEN_DEPTH = _tunables.KEY_MAX_DEPTH
-cdef Py_ssize_t _MAX_FROZEN = _tunables.KEY_MAX_AGGREGATES
+cdef Py_ssize_t _MAX_INNER = _tunables.KEY_MAX_AGGREGATES
+cdef Py_ssize_t _MAX_FROZEN = _tunables.REPLY_MAX_KEY_AGGREGATES
 cdef Py_ssize_t _SET_BYTES = _tunables.SET_COST_BYTES
 cdef Py_ssize_t _MAP_BYTES = _tunables.MAP_COST_BYTES
 
@@ -149,6 +150,9 @@ cdef class Nest:
             return f"at most {_MAX_FROZEN_DEPTH} nested aggregates in a key"
         if frozen:
             self.frozen += 1
+            self.frame.inner += 1
+            if self.frame.inner > _MAX_INNER:
+                return f"at most {_MAX_INNER} aggregates in the keys of a collection"
             if self.frozen > _MAX_FROZEN:
                 return f"at most {_MAX_FROZEN} aggregates in the keys of a reply"
         frame = Frame.__new__(Frame)

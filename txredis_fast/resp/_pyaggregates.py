@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from txredis_fast._tunables import KEY_MAX_AGGREGATES, KEY_MAX_DEPTH, MAP_COST_BYTES, SAME_HASH_MAX_KEYS, SET_COST_BYTES
+from txredis_fast._tunables import (
+    KEY_MAX_AGGREGATES,
+    KEY_MAX_DEPTH,
+    MAP_COST_BYTES,
+    REPLY_MAX_KEY_AGGREGATES,
+    SAME_HASH_MAX_KEYS,
+    SET_COST_BYTES,
+)
 from txredis_fast.resp._keys import spread_at_once
 from txredis_fast.resp._shared import Push
 
@@ -23,15 +30,17 @@ class Frame:
     :ivar kind: its type byte.
     :ivar size: number of elements announced by its header; a pair counts two.
     :ivar frozen: nesting depth inside a map key or set element; 0 outside of them.
+    :ivar inner: number of aggregates among its keys or elements that have been opened, if these are frozen.
     :ivar items: the elements decoded so far.
     """
 
-    __slots__ = ("frozen", "items", "kind", "size")
+    __slots__ = ("frozen", "inner", "items", "kind", "size")
 
     def __init__(self, kind: int, size: int, frozen: int) -> None:
         self.kind = kind
         self.size = size
         self.frozen = frozen
+        self.inner = 0
         self.items: list[Any] = []
 
     def child_frozen(self) -> int:
@@ -91,8 +100,11 @@ class Nest:
             return f"at most {KEY_MAX_DEPTH} nested aggregates in a key"
         if frozen:
             self._frozen += 1
-            if self._frozen > KEY_MAX_AGGREGATES:
-                return f"at most {KEY_MAX_AGGREGATES} aggregates in the keys of a reply"
+            frames[-1].inner += 1
+            if frames[-1].inner > KEY_MAX_AGGREGATES:
+                return f"at most {KEY_MAX_AGGREGATES} aggregates in the keys of a collection"
+            if self._frozen > REPLY_MAX_KEY_AGGREGATES:
+                return f"at most {REPLY_MAX_KEY_AGGREGATES} aggregates in the keys of a reply"
         frames.append(Frame(kind, size, frozen))
         self.elements += size
         if kind != _STAR:

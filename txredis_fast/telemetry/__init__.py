@@ -5,6 +5,7 @@ This room must not know of connections.
 
 from __future__ import annotations
 
+from .events import protocol_refused
 from .hooks import CommandHook, CommandInfo
 from .observer import Observer
 from .redact import kind_and_size, redacted, refusal, secrets_of, told, without_secret
@@ -16,6 +17,7 @@ __all__ = [
     "Observer",
     "Stats",
     "kind_and_size",
+    "protocol_refused",
     "redacted",
     "refusal",
     "secrets_of",

@@ -13,6 +13,7 @@ attempt_failed      debug    ``reason``
 outage              warn     ``reason``, ``tries_again``; when no connection to the server is usable
 outage_over         info     ``seconds`` (since the outage began)
 refused             warn     ``reason``; when the server refuses a connection while others are usable
+protocol_refused    warn     ``version``, ``reason``; once for all connections of a handler, which use RESP2
 timeout             warn     ``reason``, ``unanswered``; debug for further ones before a new connection is usable
 pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``; debug in an outage
 slow_pool_wait      warn     ``seconds``
@@ -45,6 +46,7 @@ __all__ = [
     "outage",
     "outage_over",
     "pool_wait_over",
+    "protocol_refused",
     "refused",
     "retry",
     "slow_command",
@@ -147,6 +149,17 @@ def refused(server: str, reason: str) -> None:
         "Redis {server}: the server refuses a further connection: {reason}",
         redis_event="refused",
         server=server,
+        reason=reason,
+    )
+
+
+def protocol_refused(server: str, version: int, reason: str) -> None:
+    """The server does not speak the version of the protocol that the program has asked for."""
+    _log.warn(
+        "Redis {server}: HELLO {version} was refused, so RESP2 is used: {reason}",
+        redis_event="protocol_refused",
+        server=server,
+        version=version,
         reason=reason,
     )
 

@@ -44,6 +44,8 @@ class Observer:
         self._refusal = ""
         #: Whether an overdue reply was logged since then: a server that hangs makes one on each connection.
         self._has_told_timeout = False
+        #: The versions of the protocol whose refusal was logged.
+        self._refused_versions: set[int] = set()
 
     @property
     def server(self) -> str:
@@ -57,6 +59,7 @@ class Observer:
         other._slow = self._slow
         other._counters, other._counted = self._counters, self._counted
         other._outage = Outage(self._outage)
+        other._refused_versions = self._refused_versions
         return other
 
     def built(self, protocol: Connection) -> None:
@@ -99,6 +102,12 @@ class Observer:
             events.refused(self.server, reason)
         else:
             events.attempt_failed(self.server, reason)
+
+    def protocol_refused(self, version: int, reason: str) -> None:
+        """The server has refused HELLO on a connection, which then uses RESP2. Logged once for all connections."""
+        if version not in self._refused_versions:
+            self._refused_versions.add(version)
+            events.protocol_refused(self.server, version, reason)
 
     def outage(self, reason: str, tries_again: bool, awaited: bool) -> None:
         """No connection is usable. Logged once for each outage, and once for all pools that one server leaves.

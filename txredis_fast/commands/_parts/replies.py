@@ -28,6 +28,7 @@ __all__ = [
     "as_set",
     "as_tuple",
     "described",
+    "described_flags",
     "descriptions",
     "info_fields",
     "key_scored_member",
@@ -45,7 +46,11 @@ __all__ = [
     "sentinel_states",
     "text_of",
     "truth_values",
+    "words",
 ]
+
+#: The doubles up to this have no gaps, so that each whole number is one.
+LARGEST_WHOLE_SCORE = 2**53
 
 #: Bool added to a Sentinel's description of a node -> the word in ``flags`` that makes it True.
 _SENTINEL_FLAGS = {
@@ -195,13 +200,14 @@ def as_pairs(reply: Reply) -> Reply:
 
 
 def as_score(reply: Reply) -> Reply:
-    """Convert a score that is still text to an int if it has only digits, else to a float."""
-    if not isinstance(reply, (str, bytes)):
-        return reply
-    try:
-        return int(reply)
-    except ValueError:
-        return float(reply)
+    """Convert a score to an int if it is whole and its size is at most 2**53, else to a float.
+
+    Scores are doubles, and a larger one is written with an exponent by some servers, and in digits by others.
+    """
+    if reply is None:
+        return None
+    score = float(reply)
+    return int(score) if score.is_integer() and abs(score) <= LARGEST_WHOLE_SCORE else score
 
 
 def scanned(reply: Reply) -> Reply:
@@ -234,7 +240,22 @@ def described(reply: Reply) -> Reply:
     """Convert names, each followed by its value, to a dict; names are str, whatever the charset."""
     if isinstance(reply, dict):
         return {text_of(name): value for name, value in reply.items()}
+    if isinstance(reply, tuple):  # a map in a set of RESP3
+        return {text_of(name): value for name, value in reply}
     return {text_of(name): value for name, value in _pairs(reply)} if isinstance(reply, list) else reply
+
+
+def words(reply: Any) -> list[str]:
+    """Convert words of the protocol to a sorted list of str: they have no order, and are a set in RESP3."""
+    return sorted(map(text_of, reply))
+
+
+def described_flags(reply: Reply) -> Reply:
+    """Convert as :func:`described` does, and the flags in it to a sorted list of str."""
+    value = described(reply)
+    if isinstance(value, dict) and "flags" in value:
+        value["flags"] = words(value["flags"])
+    return value
 
 
 def descriptions(reply: Reply) -> Reply:

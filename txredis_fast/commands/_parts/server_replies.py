@@ -6,10 +6,12 @@ converters. This module must not know arguments.
 
 from __future__ import annotations
 
+import sys
+from operator import itemgetter
 from typing import Any
 
 from ..._types import Reply
-from .replies import as_dict, as_float_always, described, descriptions, text_of
+from .replies import as_dict, as_float_always, described, described_flags, descriptions, text_of, words
 from .results import SlowlogEntry
 
 __all__ = [
@@ -32,6 +34,9 @@ __all__ = [
     "slowlog_entries",
 ]
 
+#: The ends of the names of MEMORY STATS' fractions.
+_RATIOS = ("percentage", "ratio", "fragmentation")
+
 #: Fields of a command's description, in the order of the reply; older servers send fewer.
 _COMMAND_FIELDS = ("name", "arity", "flags", "first", "last", "step", "acl", "tips", "specs", "sub")
 
@@ -50,7 +55,7 @@ def clients_fields(reply: Reply) -> Reply:
 
 def acl_user(reply: Reply) -> Reply:
     """Convert a user's description to a dict; its selectors to dicts, too."""
-    user = described(reply)
+    user = described_flags(reply)
     if isinstance(user, dict) and "selectors" in user:
         user["selectors"] = descriptions(user["selectors"])
     return user
@@ -73,7 +78,7 @@ def function_libraries(reply: Reply) -> Reply:
     for library in libraries if isinstance(libraries, list) else ():
         library["functions"] = descriptions(library["functions"])
         for function in library["functions"]:
-            function["flags"] = list(map(text_of, function["flags"]))
+            function["flags"] = words(function["flags"])
     return libraries
 
 
@@ -109,12 +114,14 @@ def hot_keys(reply: Reply) -> Reply:
 
 
 def memory_state(reply: Reply) -> Reply:
-    """Convert the reply of MEMORY STATS to a dict, and those of the databases in it to dicts."""
+    """Convert the reply of MEMORY STATS to a dict, those of the databases in it to dicts, and ratios to floats."""
     state = described(reply)
     if isinstance(state, dict):
         for name, value in state.items():
             if isinstance(value, (list, dict)):
                 state[name] = described(value)
+            elif name.endswith(_RATIOS):
+                state[name] = as_float_always(value)
     return state
 
 
@@ -133,19 +140,18 @@ def latency_histograms(reply: Reply) -> Reply:
 
 def command_descriptions(reply: Reply) -> Reply:
     """Convert descriptions of commands to dicts; None where there is no such command."""
-    return [_command(each) for each in reply] if isinstance(reply, list) else reply
+    return [None if each is None else _command(each) for each in reply] if isinstance(reply, list) else reply
 
 
-def _command(reply: Any) -> dict[str, Any] | None:
-    if reply is None:
-        return None
+def _command(reply: Any) -> dict[str, Any]:
     command = dict(zip(_COMMAND_FIELDS, reply, strict=False))
     command["name"] = text_of(command["name"])
     command["flags"] = frozenset(map(text_of, command["flags"]))
     command["acl"] = frozenset(map(text_of, command.get("acl", ())))
-    command["tips"] = list(map(text_of, command.get("tips", ())))
-    command["specs"] = [_key_spec(spec) for spec in command.get("specs", ())]
-    command["sub"] = command_descriptions(command.get("sub", []))
+    command["tips"] = words(command.get("tips", ()))
+    # In RESP3 these are a set; a server describes the keys from the left to the right.
+    command["specs"] = sorted(map(_key_spec, command.get("specs", ())), key=_beginning_of_keys)
+    command["sub"] = sorted(map(_command, command.get("sub", ())), key=itemgetter("name"))
     return command
 
 
@@ -153,12 +159,18 @@ def _key_spec(reply: Any) -> dict[str, Any]:
     spec: dict[str, Any] = described(reply)
     for name, value in spec.items():
         if name == "flags":
-            spec[name] = list(map(text_of, value))
-        elif isinstance(value, (list, dict)):
+            spec[name] = words(value)
+        elif isinstance(value, (list, dict, tuple)):
             spec[name] = _key_spec(value)
         elif isinstance(value, bytes):
             spec[name] = text_of(value)
     return spec
+
+
+def _beginning_of_keys(spec: dict[str, Any]) -> tuple[int, str]:
+    """What sorts key specs: the index from which on the keys are, or are searched for."""
+    beginning = spec.get("begin_search", {}).get("spec", {})
+    return beginning.get("index", beginning.get("startfrom", sys.maxsize)), repr(sorted(spec.items()))
 
 
 def command_documents(reply: Reply) -> Reply:
@@ -177,7 +189,9 @@ def _document(reply: Any) -> dict[str, Any]:
         document["subcommands"] = command_documents(document["subcommands"])
     for name in ("flags", "doc_flags"):
         if name in document:
-            document[name] = list(map(text_of, document[name]))
+            document[name] = words(document[name])
+    if "history" in document:
+        document["history"] = sorted(list(map(text_of, change)) for change in document["history"])
     return document
 
 

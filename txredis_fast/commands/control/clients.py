@@ -13,7 +13,7 @@ from .._parts import (
     CommandHost,
     client_fields,
     clients_fields,
-    described,
+    described_flags,
     errors_to_deferred,
     milliseconds,
     one_or_many,
@@ -157,7 +157,7 @@ class ClientCommands(CommandHost[V]):
 
         https://redis.io/commands/client-trackinginfo/, since 6.2.0
         """
-        return self.execute_command("CLIENT", "TRACKINGINFO", post_proc=described)
+        return self.execute_command("CLIENT", "TRACKINGINFO", post_proc=described_flags)
 
     def client_no_evict(self, mode: Text) -> Deferred[Text]:
         """Except this connection from being closed where the server lacks memory for clients.

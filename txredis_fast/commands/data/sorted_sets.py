@@ -12,7 +12,6 @@ from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
     aggregate_arguments,
-    as_float,
     as_score,
     conditions,
     errors_to_deferred,
@@ -84,7 +83,7 @@ class SortedSetCommands(CommandHost[V]):
                 return self._refuse(error)
             if incr and args:
                 return self._refuse(InvalidData("incr of zadd needs one member, not several"))
-            post_proc = as_float if incr else None
+            post_proc = as_score if incr else None
             return self.execute_command("ZADD", key, *options, first, member, *args, post_proc=post_proc)
         return self.execute_command("ZADD", key, first, member, *args)
 
@@ -127,11 +126,11 @@ class SortedSetCommands(CommandHost[V]):
         :param key: key of the sorted set.
         :param increment: the number to add.
         :param member: the member.
-        :returns: fires with the new score: an int if it is whole and numbers are converted, else a float.
+        :returns: fires with the new score: an int if it is whole and at most 2**53, else a float.
 
         https://redis.io/commands/zincrby/, since 1.2.0
         """
-        return self.execute_command("ZINCRBY", key, increment, member, post_proc=as_float)
+        return self.execute_command("ZINCRBY", key, increment, member, post_proc=as_score)
 
     def zrank(self, key: Key, member: Argument, *, withscore: bool = False) -> Deferred[Any]:
         """Get the rank of a member; the lowest score has rank 0.
@@ -286,7 +285,8 @@ class SortedSetCommands(CommandHost[V]):
 
         :param key: key of the sorted set.
         :param element: the member.
-        :returns: fires with the score, an int if it is whole, else a float; None if the member does not exist.
+        :returns: fires with the score, an int if it is whole and at most 2**53, else a float; None if the member does
+            not exist.
 
         https://redis.io/commands/zscore/, since 1.2.0
         """
