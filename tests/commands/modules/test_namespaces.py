@@ -6,13 +6,15 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from testbed.wire import bulk
 
-from txredis_fast.commands import Commands
+from txredis_fast.commands import Commands, modules
 from txredis_fast.commands._parts import is_read_only
 from txredis_fast.commands._parts.facts import command_facts
+from txredis_fast.commands._parts.keys import keys_of
 from txredis_fast.commands.modules import NAMESPACES
 from txredis_fast.exceptions import InvalidData
 
@@ -126,16 +128,7 @@ def test_the_table_of_modules_has_every_command_that_is_sent():
     ],
 )
 def test_where_the_keys_of_a_modules_command_are(command, keys):
-    found = []
-    for spec in command_facts(command[0]).keys:
-        at = spec.begins_at
-        if spec.counted is not None:
-            number, first, step = spec.counted
-            found += command[at + first : at + first + command[at + number] * step : step]
-        else:
-            end = at + spec.last if spec.last >= 0 else len(command) + spec.last
-            found += command[at : end + 1 : spec.step]
-    assert found == keys
+    assert keys_of(command) == keys
 
 
 @pytest.mark.parametrize(("name", "method"), METHODS)
@@ -366,3 +359,17 @@ def test_importing_the_package_imports_no_namespace():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"
+
+
+def test_every_module_of_the_room_is_reached_by_its_name():
+    folder = Path(modules.__file__).parent
+    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    code = (
+        "import sys, txredis_fast.commands.modules as modules; "
+        "print(*(getattr(modules, name).__name__.rpartition('.')[2] for name in sys.argv[1:]))"
+    )
+    for name in names:  # each alone, because one imports others
+        run = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True, timeout=60)
+        assert run.stdout.split() == [name]
+    with pytest.raises(AttributeError, match=r"module 'txredis_fast\.commands\.modules' has no attribute 'no_such'"):
+        modules.no_such
