@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Number, Text
 from ...exceptions import InvalidData
-from .._parts import CommandHost, errors_to_deferred, flags, flatten
+from .._parts import CommandHost, errors_to_deferred, flags, flatten, text_of
 from .namespace import Namespace, options, some
 from .search_extras import SearchExtras
 from .search_fields import (
@@ -268,7 +268,7 @@ class SearchCommands(SearchExtras):
         arguments: list[Argument] = [query, *flags(verbatim=verbatim, addscores=add_scores)]
         if load is not None:
             fields = some("search.aggregate", "fields to load", load)
-            arguments += ("LOAD", "*") if fields == ["*"] else ("LOAD", len(fields), *fields)
+            arguments += ("LOAD", "*") if fields in (["*"], [b"*"]) else ("LOAD", len(fields), *fields)
         arguments += options(("TIMEOUT", timeout))
         for step in steps:
             arguments += some("search.aggregate", "words of a step", step)
@@ -317,10 +317,10 @@ class SearchCommands(SearchExtras):
 
         https://redis.io/commands/ft.profile/, since 2.2.0
         """
-        name = kind.upper() if isinstance(kind, str) else kind
+        name = text_of(kind).upper()
         if name not in ("SEARCH", "AGGREGATE"):
             raise InvalidData(f"kind of search.profile must be SEARCH or AGGREGATE, not {kind!r}")
-        given = {word.upper() for word in words if isinstance(word, str)}
+        given = {text_of(word).upper() for word in words}
         if "WITHCURSOR" in given:
             raise InvalidData("search.profile takes no cursor")
         reader = SearchReader(
