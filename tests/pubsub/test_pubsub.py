@@ -436,6 +436,16 @@ def test_pushes_are_messages_and_confirmations_too():
     assert protocol.messages == [(None, "a", 12), ("a*", "ab", 12)]
 
 
+def test_a_push_before_a_reply_wanted_raw_is_converted_once():
+    protocol, _ = connected(Recorder, charset="latin-1")
+    protocol.subscribe("a")
+    raw = protocol.execute_command("GET", "k", raw=True)
+    protocol.dataReceived(array("subscribe", "a", 1, kind=b">"))
+    protocol.dataReceived(b">3\r\n+message\r\n$1\r\n\xe9\r\n$1\r\n\xe4\r\n" + b"$1\r\n\xe9\r\n")
+    assert protocol.messages == [(None, "\xe9", "\xe4")]
+    assert fired(raw) == b"\xe9"
+
+
 def test_after_reset_messages_are_lists_again():
     protocol, _ = connected(Recorder)
     protocol.subscribe("a")

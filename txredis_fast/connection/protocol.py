@@ -311,7 +311,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         """Handle a RESP3 push message that has no handler; ignored here. Override it to use such messages.
 
         A subscriber handles messages and confirmations of subscriptions. ``link.pushes.register(b"invalidate",
-        handler)`` registers a handler for all pushes whose first word is ``invalidate``.
+        handler)`` registers a handler for all pushes whose first word is ``invalidate``. Its keys are always bytes.
         """
 
     def pauseProducing(self) -> None:
