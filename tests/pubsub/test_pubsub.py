@@ -547,7 +547,8 @@ def test_a_program_that_subscribes_again_itself_does_so_once():
     assert fired(successor.confirmed) == ["subscribe", "a", 1]
 
 
-def test_a_program_whose_methods_do_not_chain_gets_its_subscriptions_back_too():
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_program_whose_methods_do_not_chain_gets_its_subscriptions_back_too(version):
     class Program(Recorder):
         def connectionMade(self):
             self.confirmed = unanswered(self.subscribe("a"))
@@ -556,6 +557,7 @@ def test_a_program_whose_methods_do_not_chain_gets_its_subscriptions_back_too():
             self.connected = 0
 
     factory = subscriber_factory(Program)
+    factory.respVersion = version
     protocol, transport = connect_factory(factory)
     assert transport.take() == command("SUBSCRIBE", "a")
     unanswered(protocol.subscribe("later"))

@@ -210,7 +210,9 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     @property
     def _has_handshake(self) -> bool:
         said = (self.password, self.dbid, self.clientName)
-        asks = self._awaits_login or bool(self.username) or self.respVersion != 2
+        # HELLO is left out by a connectionMade that does not chain; no login is missing then.
+        says_hello = self.respVersion != 2 and self.link.handshake_begun
+        asks = self._awaits_login or bool(self.username) or says_hello
         return asks or any(each is not None for each in said)
 
     @property
