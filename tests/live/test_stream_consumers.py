@@ -283,10 +283,10 @@ async def test_no_entry_is_lost_however_often_the_process_is_killed(fresh_server
         ids = set(await add(rc, 60))
         await rc.xgroup_create("s", "g", 0)
         for number in range(5):
+            before = await rc.scard("done")  # while no worker is alive, so that 40 entries more can be done
             worker = Worker(server, "me" if same_name else f"worker-{number}")
             try:
                 ids.update(await add(rc, 40, 1000 * number))
-                before = await rc.scard("done")
                 step = dice.randrange(1, 30)
                 await until(lambda: server.command("SCARD", "done") > before + step, "it works", limit=60)  # noqa: B023
                 await turn(dice.uniform(0, 0.02))
@@ -315,7 +315,7 @@ async def test_an_entry_that_kills_its_consumer_kills_three_and_no_more(fresh_se
                 workers.append(Worker(server, "me", poison="5"))
                 await until(lambda: workers[-1].died, "it dies of the entry", limit=60)
             workers.append(Worker(server, "me", poison="5"))
-            await until(lambda: server.command("XLEN", "dead") == 1, "it is buried", limit=60)
+            await until(lambda: server.command("XLEN", "dead") == 1, "it is set aside", limit=60)
             await until(lambda: server.command("SCARD", "done") == 11, "the others are done", limit=60)
             assert not workers[-1].died
         finally:

@@ -99,7 +99,7 @@ class Member:
     def _read(self, count, block):
         self.group.give(self.name, count)
 
-    def _bury(self, number, deliveries, cemetery):
+    def _move_to_dead_letter(self, number, deliveries, dead_letter):
         self.group.dead.append(number)
         self.group.pending.pop(number)
 
@@ -145,9 +145,9 @@ class Member:
         self._call("acknowledge", number)
         return self.group.pending.pop(number, None) is not None
 
-    async def bury(self, number, deliveries, cemetery):
-        self._call("bury", number, deliveries, cemetery)
-        self._bury(number, deliveries, cemetery)
+    async def move_to_dead_letter(self, number, deliveries, dead_letter):
+        self._call("move_to_dead_letter", number, deliveries, dead_letter)
+        self._move_to_dead_letter(number, deliveries, dead_letter)
 
     async def renew(self, ids):
         self._call("renew", *ids)
@@ -357,7 +357,7 @@ def test_an_entry_delivered_too_often_goes_to_the_dead_letter_stream(group):
         made.close()
     made, member = opened(group, max_deliveries=2, dead_letter="dead")
     assert ids(take(made, 1)) == ["2-0"]
-    assert member.made("bury") == [["1-0", 2, "dead"]]
+    assert member.made("move_to_dead_letter") == [["1-0", 2, "dead"]]
     assert group.of("me") == ["2-0"]
     made.close()
 
@@ -368,7 +368,7 @@ def test_a_burial_whose_reply_was_lost_is_not_repeated(group, clock):
     take(made, 1)
     made.close()
     made, member = opened(group, max_deliveries=1, dead_letter="dead")
-    member.errors["bury"] = [(MaybeExecutedError("connection lost"),)]
+    member.errors["move_to_dead_letter"] = [(MaybeExecutedError("connection lost"),)]
     waiting = made.next_entry()
     group.add(1)
     clock.advance(1)

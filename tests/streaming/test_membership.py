@@ -101,7 +101,7 @@ def test_an_entry_is_delivered_again_with_its_number_of_deliveries():
 
 def test_a_dead_letter_keeps_its_bytes():
     pool, me = member()
-    done = run(me.bury("1-0", 3, "dead"))
+    done = run(me.move_to_dead_letter("1-0", 3, "dead"))
     assert pool.answer(b"+none\r\n") == command("TYPE", "dead")
     found = aggregate([entry("1-0", "n", "1.50", "n", b"\xff")])
     assert pool.answer(found) == command("XRANGE", "s", "1-0", "1-0")
@@ -115,7 +115,7 @@ def test_a_dead_letter_keeps_its_bytes():
 
 def test_nothing_is_acknowledged_where_the_dead_letter_stream_is_none():
     pool, me = member()
-    done = run(me.bury("1-0", 3, "dead"))
+    done = run(me.move_to_dead_letter("1-0", 3, "dead"))
     pool.answer(b"+list\r\n")
     assert "dead-letter stream holds a value of type list" in str(failed(done, WrongTypeError))
     assert pool.written() == b""

@@ -16,7 +16,7 @@ from .._checks import nearest, shown
 from .._types import Argument, Items, Key, Keys, V
 from ..client import CommandView, ConnectionHandler
 from ..commands._parts import command_name, one_or_many
-from ..commands._parts.keys import ONE_KEY, key_places, sort_patterns
+from ..commands._parts.keys import ONE_KEY, keys_of, sort_patterns
 from ..commands.control import FunctionCommands, InspectionCommands, PubSubCommands, ScriptingCommands
 from ..commands.data import (
     BitmapCommands,
@@ -342,14 +342,11 @@ for _name in WITHOUT_KEYS:
 
 def _keys(name: str, args: Sequence[Any]) -> list[Any]:
     """The keys of a command, or its channel."""
-    places: Sequence[int] | None
-    if name in _CHANNELS:
-        places = range(_CHANNELS[name], len(args))[:1]
-    else:
-        places = key_places(args)
-    if places is None:
+    place = _CHANNELS.get(name)
+    keys = keys_of(args) if place is None else [*args[place : place + 1]]
+    if keys is None:
         raise NotShardableError(f"{name or shown(args[:1])} cannot be sharded: it is not known where its keys are")
-    return [args[place] for place in places]
+    return keys
 
 
 def _key_required(name: str, why: str = "") -> ValueError:

@@ -285,7 +285,7 @@ class StreamConsumer:
         member = self._membership
         deliveries = await member.deliveries(number)
         if deliveries is not None and self._dead_letter is not None and deliveries >= (self._max_deliveries or 0):
-            await member.bury(number, deliveries, self._dead_letter)
+            await member.move_to_dead_letter(number, deliveries, self._dead_letter)
             _log.warn(
                 "{member}: entry {id} was delivered {count} times and not acknowledged; moved to {key!r}",
                 member=member,

@@ -9,7 +9,7 @@ import datetime
 from typing import Any
 
 from .._checks import check_count, check_number, shown
-from .._tunables import STREAM_CLAIM_MIN_MILLISECONDS_COUNTED
+from .._tunables import STREAM_CLAIM_MIN_MILLISECONDS
 from .._types import Argument, Key, Number
 from ..client import ConnectionHandler, unless_overridden
 from ..resp import fix_argument
@@ -72,7 +72,7 @@ def consume(
         block=_milliseconds("block", block, 1),
         claim_idle=None
         if claim_idle is None
-        else _milliseconds("claim_idle", claim_idle, STREAM_CLAIM_MIN_MILLISECONDS_COUNTED),
+        else _milliseconds("claim_idle", claim_idle, STREAM_CLAIM_MIN_MILLISECONDS),
         max_deliveries=check_count("max_deliveries", max_deliveries, 1, none_allowed=True),
         dead_letter=fixed.get("dead_letter"),
         start=fixed["start"],

@@ -100,12 +100,12 @@ class Membership:
         """Acknowledge an entry; again after a lost connection, because that does no harm."""
         return bool(await self.handler.retrying.xack(self.stream, self.group, number))
 
-    async def bury(self, number: Text, deliveries: int, cemetery: Key) -> None:
+    async def move_to_dead_letter(self, number: Text, deliveries: int, dead_letter: Key) -> None:
         """Move an own pending entry to another stream, with its fields as they are, and acknowledge it.
 
         :raises WrongTypeError: the key of the other stream has another type. EXEC would acknowledge all the same.
         """
-        kind = await self.handler.type(cemetery)
+        kind = await self.handler.type(dead_letter)
         if as_text(kind) not in ("none", "stream"):
             raise WrongTypeError(f"WRONGTYPE The key of the dead-letter stream holds a value of type {as_text(kind)}")
         found = await self.handler.execute_command("XRANGE", self.stream, number, number, raw=True)
@@ -113,7 +113,7 @@ class Membership:
         more = ("dead-letter-id", number, "dead-letter-deliveries", deliveries)
         async with self.handler.transaction() as transaction:
             if found:
-                transaction.execute_command("XADD", cemetery, "*", *found[0][1], *about, *more)
+                transaction.execute_command("XADD", dead_letter, "*", *found[0][1], *about, *more)
             transaction.xack(self.stream, self.group, number)
 
     async def renew(self, ids: Sequence[Text]) -> set[Text]:
