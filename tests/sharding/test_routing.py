@@ -425,6 +425,9 @@ class PrefixingAll(redis.RedisProtocol):
     def delete(self, keys):
         return super().delete([f"app:{key}" for key in keys])
 
+    def exists(self, *keys):
+        return super().exists(*[f"app:{key}" for key in keys])
+
     def mget(self, keys):
         return super().mget([f"app:{key}" for key in keys])
 
@@ -446,6 +449,13 @@ def test_overridden_methods_of_several_keys_are_called_on_each_node_with_its_key
     answer = handler.delete("b")
     assert pools[1].answer(integer(1)) == command("DEL", "app:b")
     assert fired(answer) == 1
+    answer = handler.exists("b", "a", "b")
+    assert pools[0].answer(integer(1)) == command("EXISTS", "app:a")
+    assert pools[1].answer(integer(2)) == command("EXISTS", "app:b", "app:b")
+    assert fired(answer) == 3
+    answer = handler.exists(key="a")
+    assert pools[0].answer(integer(0)) == command("EXISTS", "app:a")
+    assert fired(answer) == 0
     answer = handler.rename("a", newkey="a")
     assert pools[0].answer(OK) == command("RENAME", "app:a", "app:a")
     assert fired(answer) == "OK"

@@ -81,8 +81,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
     def _use(self, nodes: Iterable[Node]) -> None:
         self._ring = HashRing(nodes)
         for name in {name for node in self._ring.nodes for name in _overridden(node)}:
-            call = self._call_node if _first_parameter(name) == "key" else _WITH_SEVERAL_KEYS[name].__get__(self)
-            vars(self)[name] = partial(call, name)
+            vars(self)[name] = partial(_WITH_SEVERAL_KEYS.get(name, ShardedConnectionHandler._call_node), self, name)
 
     # A method that a program has overridden is called on the nodes of its keys.
 
@@ -98,10 +97,17 @@ class ShardedConnectionHandler(ShardedCommands[V]):
         return self._node_of_all("RENAME", (oldkey, newkey)).rename(oldkey, newkey)  # type: ignore[attr-defined,no-any-return]
 
     @errors_to_deferred
+    def _call_exists(self, name: str, key: Key, *keys: Key) -> Deferred[Any]:
+        def call(node: Any, _: str, *keys: Key) -> Any:
+            return node.exists(*keys)
+
+        return self._send_by_node("EXISTS", SPLIT["EXISTS"], ("EXISTS", key, *keys), {}, call)
+
+    @errors_to_deferred
     def _call_nodes(self, name: str, keys: Keys, *args: Key) -> Deferred[Any]:
         command = {"delete": "DEL", "mget": "MGET"}[name]
 
-        def call(node: Any, _: str, *keys: Any) -> Any:
+        def call(node: Any, _: str, *keys: Key) -> Any:
             return getattr(node, name)(list(keys))
 
         return self._send_by_node(command, SPLIT[command], (command, *list_or_args(name, keys, args)), {}, call)
@@ -159,6 +165,7 @@ def _reason(failure: Failure, name: str) -> str:
 #: The methods with more than one key that a program may override in its classes of a node.
 _WITH_SEVERAL_KEYS: dict[str, Any] = {
     "delete": ShardedConnectionHandler._call_nodes,
+    "exists": ShardedConnectionHandler._call_exists,
     "mget": ShardedConnectionHandler._call_nodes,
     "rename": ShardedConnectionHandler._call_rename,
 }
