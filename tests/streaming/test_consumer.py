@@ -106,6 +106,10 @@ class Member:
     async def create_group(self, after):
         self._call("create_group", after)
 
+    async def has_had(self, number):
+        self._call("has_had", number)
+        return number in self.group.entries
+
     async def read(self, count, block):
         self._call("read", count, block)
         if self.group.unread:
@@ -454,6 +458,22 @@ def test_a_group_that_was_removed_is_created_again_and_skips_nothing(group, cloc
     waiting = made.next_entry()
     clock.advance(1)
     assert member.made("create_group")[2:] == [["1-0"]], "after what was read here"
+    made.close()
+
+
+def test_of_a_stream_that_begins_anew_with_lower_ids_nothing_is_skipped(group, clock):
+    made, member = opened(group, start="0-5")
+    group.add(1)
+    take(made, 1)
+    group.entries.clear()
+    member.errors["read"] = [ResponseError("NOGROUP No such key")]
+    waiting = made.next_entry()
+    clock.advance(1)
+    assert member.made("create_group") == [["0-5"], [0]]
+    assert member.made("has_had") == [["1-0"]]
+    member.errors["read"] = [ResponseError("NOGROUP No such key")]
+    group.add(1)
+    fired(waiting)
     made.close()
 
 

@@ -45,6 +45,19 @@ def test_the_group_is_created_with_its_stream_unless_it_exists():
     failed(done, WrongTypeError)
 
 
+@pytest.mark.parametrize("charset", ["utf-8", None])
+def test_a_stream_has_had_an_entry_if_it_got_as_far_as_its_id(charset):
+    pool, me = member(charset=charset)
+    for last, expected in ("9-9", False), ("10-1", False), ("10-2", True), ("10-10", True), ("11-0", True):
+        asked = run(me.has_had("10-2"))
+        assert pool.answer(array(bulk("last-generated-id"), bulk(last))) == command("XINFO", "STREAM", "s")
+        assert fired(asked) is expected
+    for text, expected in ("ERR no such key", False), ("NOPERM this user has no permissions", True):
+        asked = run(me.has_had("10-2"))
+        pool.answer(error(text))
+        assert fired(asked) is expected
+
+
 def test_new_entries_are_read_with_a_limit():
     pool, me = member()
     done = run(me.read(5, 1000))

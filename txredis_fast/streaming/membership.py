@@ -51,6 +51,14 @@ class Membership:
             if error.code != "BUSYGROUP":
                 raise
 
+    async def has_had(self, number: str) -> bool:
+        """Whether the stream has got as far as an entry's ID; if not, it is another one than that of the entry."""
+        try:
+            described = await self.handler.xinfo_stream(self.stream)
+        except ResponseError as error:
+            return error.code != "ERR"  # "ERR no such key"; of other errors the next command tells
+        return _ordinal(as_text(described["last-generated-id"])) >= _ordinal(number)
+
     async def read(self, count: int, block: int) -> list[Taken]:
         """Read entries that no consumer has got yet.
 
@@ -135,6 +143,11 @@ class Membership:
         if kept:
             await self.handler.xclaim(self.stream, self.group, self.name, 0, kept, justid=True)
         return gone
+
+
+def _ordinal(number: str) -> tuple[int, ...]:
+    """What IDs are compared by."""
+    return tuple(map(int, number.split("-")))
 
 
 def _after(number: Text) -> Argument:
