@@ -1,4 +1,4 @@
-"""Names of a room that are imported when they are first used, because most programs do not need them.
+"""What is made when it is first used, or never, because most programs do not need it.
 
 This module must not know what the names mean.
 """
@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["lazy_names"]
+__all__ = ["lazy_names", "overload"]
 
 
 def lazy_names(
@@ -40,3 +40,8 @@ def lazy_names(
         return sorted({*namespace, *homes})
 
     return find, names
+
+
+def overload(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a signature for type checkers, as ``typing.overload`` does, which keeps the function for ever."""
+    return function

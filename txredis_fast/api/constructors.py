@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -36,6 +36,8 @@ from ..options import (
 from ..transport import endpoint_from, place_of, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
+    from typing import overload
+
     from typing_extensions import Unpack
 
     from ..options import (
@@ -47,7 +49,8 @@ if TYPE_CHECKING:
         UnixPoolOptions,
     )
     from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler
-
+else:
+    from .._lazy import overload
 
 __all__ = [
     "Connection",

@@ -467,26 +467,25 @@ def _index(argument: Any) -> Any:
 def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:
     if getattr(method, "_blocking", False):
 
-        @functools.wraps(method)
         def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
             run = self._run_blocking if may_block(method, args, kwargs) else self._run_shared
             return run(name, args, kwargs)
 
-        return run_blocking
+        return functools.update_wrapper(run_blocking, method)
 
-    @functools.wraps(method)
-    def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        connection = self._factory.connectionQueue.current
-        if connection is None or not connection.link.requests.accepting:
-            return self._run_shared(name, args, kwargs)
-        try:
-            if kwargs:
-                return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
-            return getattr(connection, name)(*args)  # type: ignore[no-any-return]
-        except Exception as error:
-            return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
+    return functools.update_wrapper(fast_path_of_pool(name, method, _run_shared), method)
 
-    return fast_path_of_pool(name, run_shared)
+
+def _run_shared(
+    handler: ConnectionHandler, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Deferred[Any]:
+    connection = handler._factory.connectionQueue.current
+    if connection is None or not connection.link.requests.accepting:
+        return handler._run_shared(name, args, kwargs)
+    try:
+        return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
+    except Exception as error:
+        return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
 
 
 #: By name: the function of each command that a handler passes on to a connection.
