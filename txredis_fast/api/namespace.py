@@ -35,7 +35,8 @@ def attributes(
     find_lazy, lazy_and_imported = lazy_names(namespace, lazy)
 
     def rooms() -> set[str]:
-        return {name for name, value in list(namespace.items()) if isinstance(value, ModuleType) and name[0] != "_"}
+        modules = {name: value for name, value in list(namespace.items()) if isinstance(value, ModuleType)}
+        return {name for name, module in modules.items() if module.__name__ == f"{package}.{name}" and name[0] != "_"}
 
     def remove_rooms() -> None:
         for name in rooms():

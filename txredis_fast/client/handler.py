@@ -53,7 +53,6 @@ from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
 from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
-from .transact import run_transaction
 from .views import CommandView, with_namespaces
 from .whole_pool import tell_all
 
@@ -301,6 +300,8 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
             keys = keys_as_given(watched)
         except Exception:
             return fail()
+        from .transact import run_transaction  # few programs need it
+
         return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
     def pipeline(self) -> Deferred[Pipeline[V]]:
@@ -473,10 +474,10 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
 
         return functools.update_wrapper(run_blocking, method)
 
-    return functools.update_wrapper(fast_path_of_pool(name, method, _run_shared), method)
+    return functools.update_wrapper(fast_path_of_pool(name, method, _call_shared), method)
 
 
-def _run_shared(
+def _call_shared(
     handler: ConnectionHandler, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Deferred[Any]:
     connection = handler._factory.connectionQueue.current
