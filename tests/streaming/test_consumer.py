@@ -403,6 +403,25 @@ def test_a_call_that_is_cancelled_takes_no_entry_with_it(group):
     made.close()
 
 
+def test_an_entry_wakes_no_more_loops_than_get_one(group):
+    made, _ = opened(group, count=2)
+    waiting = [made.next_entry() for _ in range(6)]
+    inside = list(made._waiting)
+    group.add(1)
+    assert [each.called for each in waiting] == [True] + 5 * [False]
+    assert made._waiting == inside[1:], "the others were not woken"
+    waiting[2].cancel()
+    failed(waiting[2], CancelledError)
+    waiting[1].addCallback(lambda entry: waiting.append(made.next_entry()) or entry)
+    group.add(5)
+    got = waiting[:2] + waiting[3:]  # one more, which a callback has asked for
+    assert sorted(ids(fired(each) for each in got)) == group.of("me")
+    assert len(group.of("me")) == 6
+    last = [made.next_entry(), made.next_entry()]
+    made.close()
+    assert [fired(each) for each in last] == [None, None]
+
+
 def test_several_loops_share_a_consumer(group):
     made, _ = opened(group)
     waiting = [made.next_entry() for _ in range(3)]

@@ -186,12 +186,15 @@ class StreamConsumer:
                 return self._buffer.popleft()
             waiting: Deferred[None] = Deferred(self._forget_waiting)
             self._waiting.append(waiting)
-            if self._fetching is None:
-                self._start()
-                self._fetching = fetching = Deferred.fromCoroutine(self._fetch())
-                fetching.addBoth(self._fetched)
+            self._go_on()
             await waiting
         return None
+
+    def _go_on(self) -> None:
+        if self._fetching is None:
+            self._start()
+            self._fetching = fetching = Deferred.fromCoroutine(self._fetch())
+            fetching.addBoth(self._fetched)
 
     def _forget_waiting(self, waiting: Deferred[None]) -> None:
         if waiting in self._waiting:
@@ -199,7 +202,14 @@ class StreamConsumer:
 
     def _fetched(self, result: Failure | None) -> None:
         self._fetching = None
-        self._wake(result)
+        if result is not None:
+            self._wake(result)
+        while self._buffer and self._waiting:  # no more than get an entry: there may be very many loops
+            waiting = self._waiting.pop(0)
+            if not waiting.called:
+                waiting.callback(None)
+        if self._waiting and not self._closed:
+            self._go_on()
 
     def _wake(self, result: Failure | None) -> None:
         waiting, self._waiting = self._waiting, []
