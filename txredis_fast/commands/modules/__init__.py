@@ -113,11 +113,11 @@ class ModuleNamespaces(CommandHost[V]):
 #: Names of the namespaces.
 NAMESPACES = tuple(name for name, value in vars(ModuleNamespaces).items() if isinstance(value, NamespaceAttribute))
 
-#: Modules of this room, which are imported when they are first used.
-_LATER = ("bloom", "json", "search", "search_fields", "search_replies", "sketches", "timeseries", "timeseries_parts")
-
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
+    """Import a module of this room when it is first used: documents name some."""
+    import pkgutil
+
+    if any(module.name == name for module in pkgutil.iter_modules(__path__)):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
