@@ -173,7 +173,7 @@ async def test_a_subscriber_under_RESP3_routes_other_pushes_to_their_handlers(se
     await bounded(rc.subscribe("one"))
     server.command("SET", "k", "1")
     server.command("PUBLISH", "one", "hello")
-    assert await bounded(invalidated.get()) == ["invalidate", ["k"]]
+    assert await bounded(invalidated.get()) == ["invalidate", [b"k"]]
     assert await bounded(rc._factory.told.get()) == (None, "one", "hello")
 
 
@@ -207,7 +207,7 @@ async def test_invalidations_go_to_their_handler_and_without_one_to_pushReceived
     await bounded(protocol.execute_command("CLIENT", "TRACKING", "ON"))
     assert await bounded(rc.get("k")) is None
     server.command("SET", "k", "1")
-    assert await bounded(invalidated.get()) == ["invalidate", ["k"]]
+    assert await bounded(invalidated.get()) == ["invalidate", [b"k"]]
     assert await bounded(rc.get("k")) == 1
     assert factory.told.pending == []
 
