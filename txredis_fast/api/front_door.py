@@ -32,7 +32,7 @@ from .constructors import open_url
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..options import AllOptionsOfAnyValues, ConvertNumbers
+    from ..options import AllOptionsOfAnyValues, ConvertNumbers, Undecodable
 
 __all__ = ["DEFAULTS", "Connecting", "address_of", "connect"]
 
@@ -63,6 +63,7 @@ def connect(
     lazy: Literal[False] = ...,
     charset: None,
     convertNumbers: ConvertNumbers = ...,
+    undecodable: Undecodable = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> Connecting[bytes]: ...
@@ -77,9 +78,25 @@ def connect(
     lazy: Literal[False] = ...,
     charset: str = ...,
     convertNumbers: Literal[False] = ...,
+    undecodable: None = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> Connecting[str | bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[False] = ...,
+    charset: str = ...,
+    convertNumbers: Literal[False] = ...,
+    undecodable: Literal["replace"],
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> Connecting[str]: ...
 
 
 @overload
@@ -103,6 +120,7 @@ def connect(
     lazy: Literal[True],
     charset: None,
     convertNumbers: ConvertNumbers = ...,
+    undecodable: Undecodable = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[bytes]: ...
@@ -117,9 +135,25 @@ def connect(
     lazy: Literal[True],
     charset: str = ...,
     convertNumbers: Literal[False] = ...,
+    undecodable: None = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[str | bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[True],
+    charset: str = ...,
+    convertNumbers: Literal[False] = ...,
+    undecodable: Literal["replace"],
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[str]: ...
 
 
 @overload

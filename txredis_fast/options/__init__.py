@@ -5,7 +5,7 @@ This room must not know what an option is used for.
 
 from __future__ import annotations
 
-from .checks import ConvertNumbers
+from .checks import ConvertNumbers, Undecodable
 from .connection import DEFAULT_POOL_TIMEOUT, OPTIONS, TLS_DETAILS, TLS_OPTIONS, ConnectionOptions, check_option
 from .document import option_table
 from .keywords import (
@@ -46,6 +46,7 @@ __all__ = [
     "SentinelOptions",
     "TCPConnectionOptions",
     "TCPPoolOptions",
+    "Undecodable",
     "UnixConnectionOptions",
     "UnixPoolOptions",
     "check_option",
