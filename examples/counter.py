@@ -29,7 +29,7 @@ async def with_await():
         async with rc.transaction(watch=["example:counter"]) as t:
             count = int(await t.get("example:counter") or 0)
             await t.multi()
-            t.set("example:counter", int(count) + 1)
+            t.set("example:counter", count + 1)
             await rc.set("example:counter", 41)  # a concurrent write
     except redis.WatchError:
         print("conflict: nothing written, the counter is", await rc.get("example:counter"))

@@ -40,7 +40,7 @@ async def work(rc, count):
 
 
 async def with_await():
-    rc = await redis.from_url(URL, reconnect=False)
+    rc = await redis.connect(URL)
     for picture in ("a.png", "b.gif", "c.png"):
         await rc.xadd(JOBS, {"picture": picture})
     await work(rc, 3)
@@ -69,7 +69,7 @@ def work_with_callbacks(rc, count):
 
 @inlineCallbacks
 def with_inline_callbacks():
-    rc = yield redis.from_url(URL, reconnect=False)
+    rc = yield redis.connect(URL)
     for picture in ("a.png", "b.gif", "c.png"):
         yield rc.xadd(JOBS, {"picture": picture})
     yield work_with_callbacks(rc, 3)

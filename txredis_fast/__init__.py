@@ -43,12 +43,12 @@ Tests
 
 import typing as _typing
 
+from . import streaming as _streaming  # noqa: F401 - it sets a method of handlers, as pubsub does
 from ._implementation import IMPLEMENTATION
 from .api import (
     Connecting,
     Connection,
     ConnectionPool,
-    RedisService,
     ShardedConnection,
     ShardedConnectionPool,
     ShardedUnixConnection,
@@ -114,20 +114,8 @@ from .exceptions import ConnectionError as _ConnectionError
 from .exceptions import TimeoutError as _TimeoutError
 from .helpers import ScanIterator, Script
 from .options import ConnectionOptions, RedisURL, RetryPolicy
-from .pubsub import (
-    Message,
-    MonitorFactory,
-    MonitorProtocol,
-    Refused,
-    Subscriber,
-    SubscriberFactory,
-    SubscriberProtocol,
-    Subscribing,
-)
+from .pubsub import Subscribing
 from .resp import Push, Reader, encode_command, key_slot
-from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
-from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
-from .streaming import StreamConsumer, StreamEntry
 from .telemetry import CommandHook, CommandInfo, Stats
 
 __version__ = "0.1.0"
@@ -138,8 +126,21 @@ if _typing.TYPE_CHECKING:
 
     from . import otel as otel
     from . import testing as testing
+    from .api import RedisService
     from .exceptions import ConnectionError as ConnectionError
     from .exceptions import TimeoutError as TimeoutError
+    from .pubsub import (
+        Message,
+        MonitorFactory,
+        MonitorProtocol,
+        Refused,
+        Subscriber,
+        SubscriberFactory,
+        SubscriberProtocol,
+    )
+    from .sentinel import Sentinel, SentinelConnectionFactory, SentinelRedisProtocol
+    from .sharding import HashRing, ShardedConnectionHandler, ShardedMethods, ShardedUnixConnectionHandler
+    from .streaming import StreamConsumer, StreamEntry
 
     # For type checkers only; see `namespace`. ConnectionError and TimeoutError are left out: `import *` must not
     # replace the builtins.
@@ -248,4 +249,15 @@ else:
     __getattr__, __dir__ = _attributes(
         globals(),
         builtins={"ConnectionError": _ConnectionError, "TimeoutError": _TimeoutError},
+        # Imported when they are first used.
+        lazy={
+            "api": ("RedisService",),
+            "pubsub": (
+                *("Message", "Refused", "Subscriber"),
+                *("MonitorFactory", "MonitorProtocol", "SubscriberFactory", "SubscriberProtocol"),
+            ),
+            "sentinel": ("Sentinel", "SentinelConnectionFactory", "SentinelRedisProtocol"),
+            "sharding": ("HashRing", "ShardedConnectionHandler", "ShardedMethods", "ShardedUnixConnectionHandler"),
+            "streaming": ("StreamConsumer", "StreamEntry"),
+        },
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import codecs
 import datetime
-import difflib
 import functools
 import ipaddress
 import math
@@ -82,6 +81,8 @@ def as_text(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """The names that are most like a wrong one, the best first; three at most. Case does not matter."""
+    import difflib  # for errors only
+
     spelled = {each.lower(): each for each in sorted(known)}
     return [spelled[each] for each in difflib.get_close_matches(name.lower(), spelled, 3)]
 

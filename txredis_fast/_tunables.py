@@ -189,8 +189,8 @@ CAUGHT_UP_SECONDS: Final = 1.0
 STREAM_PAGE_ELEMENTS: Final = 100
 #: Entries in work that a consumer renews at once: some ms of the server.
 STREAM_RENEWAL_COMMANDS: Final = 500
-#: Lowest ``claim_idle``, in milliseconds: a third of it must be longer than a usual turn of a busy reactor.
-STREAM_CLAIM_MIN_MILLISECONDS_COUNTED: Final = 100
+#: Lowest ``claim_idle``: a third of it must be longer than a usual turn of a busy reactor.
+STREAM_CLAIM_MIN_MILLISECONDS: Final = 100
 
 # -- Sentinels
 

@@ -175,12 +175,12 @@ _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
 #: Parts of the name of a command whose arguments may be passwords, even if the server does not know it.
 _HAS_SECRETS = re.compile("acl|auth|config|hello|migrate|pass|secret|sentinel", re.IGNORECASE)
 
-#: Of these, the ones whose subcommand, or only argument, shows that there is no password.
-_HAS_NONE = re.compile(
+#: Of these, the ones whose subcommand, or only argument, shows that there is no password. Rarely
+#: needed, so that it is compiled where it is.
+_HAS_NONE = (
     r"['`](?:acl|config|sentinel)['`], with args beginning with: ['`](?:get[a-z-]*|list|whoami|users|cat|genpass|help|"
     r"rewrite|resetstat|log|save|load|masters?|slaves|replicas|sentinels|reset|failover|ckquorum|flushconfig|myid)['`]|"
-    r"['`]hello['`], with args beginning with: ['`]\d['`],? ?$",
-    re.IGNORECASE,
+    r"['`]hello['`], with args beginning with: ['`]\d['`],? ?$"
 )
 
 #: The form of an option's name, and of an ACL rule without a password.
@@ -258,7 +258,7 @@ def _of_unknown_command(text: str) -> str:
     begin = text.index("unknown command ") + len("unknown command ")
     named = text.find(_ARGUMENTS, begin)
     named = len(text) if named < 0 else named
-    if _HAS_NONE.match(text, begin) or not _HAS_SECRETS.search(text, begin, named):
+    if not _HAS_SECRETS.search(text, begin, named) or re.match(_HAS_NONE, text[begin:], re.IGNORECASE):
         return text
     name, arguments = text[begin:named], text[named + len(_ARGUMENTS) :]
     word, _, more = name.partition(" ")

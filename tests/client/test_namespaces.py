@@ -105,6 +105,19 @@ def test_a_programs_own_method_of_that_name_stays(name):
     assert fired(getattr(fired(begun), name)(1)) == ("own", (1,))
 
 
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_a_programs_own_attribute_of_that_name_stays(name):
+    class Own(RedisProtocol):
+        def connectionMade(self):
+            setattr(self, name, 5)
+            return super().connectionMade()
+
+    pool = Pool(protocol=Own)
+    assert [getattr(each, name) for each in pool.factory.pool] == [5]
+    setattr(pool.handler, name, 7)
+    assert getattr(pool.handler, name) == 7
+
+
 def test_an_override_of_execute_command_sees_the_commands():
     class Counting(RedisProtocol):
         seen = []

@@ -63,7 +63,7 @@ def test_a_push_goes_to_the_handler_of_its_first_word():
     invalidated, moved = routed(protocol, b"invalidate"), routed(protocol, b"moved")
     get = protocol.get("k")
     protocol.dataReceived(push("invalidate", "a") + push("moved", "b") + push("other", "c") + b"+v\r\n")
-    assert (invalidated, moved, protocol.pushes) == ([["invalidate", "a"]], [["moved", "b"]], [["other", "c"]])
+    assert (invalidated, moved, protocol.pushes) == ([["invalidate", b"a"]], [["moved", "b"]], [["other", "c"]])
     assert fired(get) == "v"
 
 
@@ -87,7 +87,7 @@ def test_what_a_handler_does_not_take_is_the_programs():
     protocol, _ = connected(Program)
     seen = routed(protocol, b"invalidate", taken=False)
     protocol.dataReceived(push("invalidate", "a"))
-    assert seen == protocol.pushes == [["invalidate", "a"]]
+    assert seen == protocol.pushes == [["invalidate", b"a"]]
 
 
 def test_a_word_has_one_handler():
@@ -115,7 +115,7 @@ def test_pushes_between_the_replies_of_a_batch_are_routed():
     d = pool.handler.batch([("GET", "a")] * 3)
     pool.answer(b":1\r\n" + push("invalidate", "x") + b":2\r\n" + push("other", "y") + b":3\r\n")
     assert fired(d) == [1, 2, 3]
-    assert (seen, protocol.pushes) == ([["invalidate", "x"]], [["other", "y"]])
+    assert (seen, protocol.pushes) == ([["invalidate", b"x"]], [["other", "y"]])
 
 
 @pytest.mark.parametrize("stock", [True, False])
@@ -131,7 +131,7 @@ def test_a_subscriber_takes_its_own_and_no_others(stock):
     protocol.dataReceived(push("invalidate", "k") + push("message", "a"))  # the last one is no message
     assert fired(d) == ["subscribe", "a", 1]
     assert protocol.messages == [(None, "a", "x"), ("p*", "a", "y"), (None, "a", "z")]
-    assert (invalidated, protocol.pushes) == ([["invalidate", "k"]], [["other", "b"], ["message", "a"]])
+    assert (invalidated, protocol.pushes) == ([["invalidate", b"k"]], [["other", "b"], ["message", "a"]])
 
 
 def test_what_a_handler_raises_ends_the_connection_and_shifts_no_reply():

@@ -198,3 +198,67 @@ def test_nothing_is_left_unfired_when_it_is_asked_before_the_first_turn(both, cl
     assert str(failed(d, redis.NotSentError)) == "Not connected"
     fired(done)
     assert clock.getDelayedCalls() == []
+
+
+# -- a peer that is gone: a close in order, which TLS and what is not yet written wait for, comes to no end
+
+
+def never_close(memory):
+    for link in memory.endpoint.alive:
+        link.client.reactor = memory.clock
+        link.client.loseConnection = lambda: None
+
+
+def test_an_idle_connection_for_blocking_commands_that_does_not_close_is_aborted(both, clock):
+    memory = Closing(clock, answering({**ANSWERS, "BLPOP": b"*2\r\n$1\r\nq\r\n$1\r\nv\r\n"}), 1)
+    popped = memory.rc.blpop("q", 1)
+    settle(clock)
+    assert fired(popped) == ["q", "v"]
+    never_close(memory)
+    done = memory.rc.disconnect()
+    memory.let_pass(6)
+    fired(done)
+    memory.is_over()
+
+
+def test_one_that_its_time_is_over_for_is_aborted_too(both, clock):
+    memory = Closing(clock, answering({**ANSWERS, "BLPOP": b"*2\r\n$1\r\nq\r\n$1\r\nv\r\n"}), 1)
+    fired_with = memory.rc.blpop("q", 1)
+    settle(clock)
+    fired(fired_with)
+    assert len(memory.endpoint.alive) == 2
+    never_close(memory)
+    memory.let_pass(memory.factory.blockingIdleTime + 6)
+    assert len(memory.endpoint.alive) == 1
+
+
+def test_a_connection_with_a_command_in_flight_that_is_not_waited_for_is_aborted(both, clock):
+    memory = Closing(clock, silent, 1)
+    value = memory.rc.get("a")
+    settle(clock)
+    never_close(memory)
+    done = memory.rc.disconnect(timeout=0)
+    memory.let_pass(6)
+    fired(done)
+    failed(value, redis.MaybeExecutedError)
+    memory.is_over()
+
+
+def test_a_connection_whose_handshake_was_refused_is_aborted_and_made_anew(both, clock):
+    memory = Closing(clock, slowly(1, {"SELECT": b"-ERR no\r\n"}), 1, dbid=1)
+    never_close(memory)
+    (first,) = memory.endpoint.alive
+    memory.let_pass(7)
+    assert first.client.aborted
+    memory.let_pass(memory.factory.maxDelay)
+    assert len(memory.endpoint.links) > 1
+
+
+def test_a_connection_that_was_quit_is_aborted(both, clock):
+    memory = Closing(clock, answering({**ANSWERS, "QUIT": b"+OK\r\n"}), 1)
+    never_close(memory)
+    (first,) = memory.endpoint.alive
+    done = memory.rc.quit()
+    memory.let_pass(6)
+    assert fired(done) == "OK"
+    assert first.client.aborted

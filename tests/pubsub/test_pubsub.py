@@ -436,6 +436,16 @@ def test_pushes_are_messages_and_confirmations_too():
     assert protocol.messages == [(None, "a", 12), ("a*", "ab", 12)]
 
 
+def test_a_push_before_a_reply_wanted_raw_is_converted_once():
+    protocol, _ = connected(Recorder, charset="latin-1")
+    protocol.subscribe("a")
+    raw = protocol.execute_command("GET", "k", raw=True)
+    protocol.dataReceived(array("subscribe", "a", 1, kind=b">"))
+    protocol.dataReceived(b">3\r\n+message\r\n$1\r\n\xe9\r\n$1\r\n\xe4\r\n" + b"$1\r\n\xe9\r\n")
+    assert protocol.messages == [(None, "\xe9", "\xe4")]
+    assert fired(raw) == b"\xe9"
+
+
 def test_after_reset_messages_are_lists_again():
     protocol, _ = connected(Recorder)
     protocol.subscribe("a")
@@ -537,7 +547,8 @@ def test_a_program_that_subscribes_again_itself_does_so_once():
     assert fired(successor.confirmed) == ["subscribe", "a", 1]
 
 
-def test_a_program_whose_methods_do_not_chain_gets_its_subscriptions_back_too():
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_program_whose_methods_do_not_chain_gets_its_subscriptions_back_too(version):
     class Program(Recorder):
         def connectionMade(self):
             self.confirmed = unanswered(self.subscribe("a"))
@@ -546,6 +557,7 @@ def test_a_program_whose_methods_do_not_chain_gets_its_subscriptions_back_too():
             self.connected = 0
 
     factory = subscriber_factory(Program)
+    factory.respVersion = version
     protocol, transport = connect_factory(factory)
     assert transport.take() == command("SUBSCRIBE", "a")
     unanswered(protocol.subscribe("later"))

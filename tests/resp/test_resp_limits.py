@@ -173,6 +173,14 @@ def test_lines_of_text_have_a_limit_of_their_own(resp):
     assert "a line of at most 9 bytes" in error_of(reader, b":1234567890")
 
 
+@pytest.mark.parametrize("kind", [b"+", b"-"])
+def test_text_of_digits_has_the_limit_of_text(resp, kind):
+    wire = kind + b"1234\r\n"
+    assert error_of(resp.Reader(max_text_length=3), wire) == (
+        f"expected a line of at most 3 bytes, got {kind + b'123'!r}"
+    )
+
+
 @pytest.mark.parametrize("limit", [9, 16 * 1024 * 1024])
 def test_who_sets_the_limit_of_all_lines_sets_that_of_text(resp, limit):
     reader = resp.Reader(max_line_length=limit)

@@ -194,3 +194,59 @@ def test_both_give_the_same_in_the_same_order_whichever_way_it_comes(both, shape
             second.feed(data)
         kinds = [rng.choice(KINDS) for _ in range(10)]
         assert list(one_by_one(first, kinds)) == list(one_by_one(second, kinds))
+
+
+KEYS = [b"007", b"1.50", b"", b"\xff", b"caf\xc3\xa9", b"k" * 20]
+LONG = b"1" * 100_000
+
+
+def invalidation(word, keys):
+    return b">2\r\n" + (word or bulk("invalidate")) + aggregate(map(bulk, keys), b"*")
+
+
+@pytest.mark.parametrize("options", [(), (None,), (None, False), ("utf-8", False), ("latin-1", "exact")], ids=str)
+@pytest.mark.parametrize("word", [None, b"+invalidate\r\n"], ids=["bulk", "simple"])
+@pytest.mark.parametrize(("size", "keys"), [(1, KEYS), (3, KEYS), (19, KEYS), (10**6, KEYS), (30_000, [LONG, b"7"])])
+def test_invalidated_keys_are_bytes(resp, options, word, size, keys):
+    wire = bulk("7") + invalidation(word, keys) + bulk("7") + aggregate([bulk("invalidate"), bulk("7")], b"*")
+    reader = resp.Reader(*options)
+    replies = []
+    for start in range(0, len(wire), size):
+        reader.feed(wire[start : start + size])
+        replies += reader.get_all()
+    seven, push, again, listed = replies
+    text = "invalidate" if options[:1] != (None,) else b"invalidate"
+    assert type(push).__name__ == "Push"
+    assert push == [text, keys]
+    assert listed == [text, seven]
+    assert again == seven
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("limits", [{}, {"max_bulk_length": 40, "max_line_length": 20}], ids=["usual", "low"])
+def test_invalidated_keys_are_bytes_one_by_one_and_everything_may_be_invalid(resp, raw, limits):
+    reader = resp.Reader(**limits)
+    reader.feed(invalidation(None, [b"7"]) + b">2\r\n" + bulk("invalidate") + b"_\r\n" + bulk("7"))
+    assert reader.get(raw) == ["invalidate", [b"7"]]
+    assert reader.get(raw) == ["invalidate", None]
+    assert reader.get(raw) == (b"7" if raw else 7)
+
+
+@pytest.mark.parametrize(
+    ("wire", "value"),
+    [
+        (b">2\r\n" + bulk("invalid") + bulk("7"), ["invalid", 7]),
+        (b">2\r\n" + bulk("7") + bulk("invalidate"), [7, "invalidate"]),
+        (b">2\r\n*1\r\n" + bulk("invalidate") + bulk("7"), [["invalidate"], 7]),
+        (b">3\r\n" + bulk("other") + bulk("invalidate") + bulk("7"), ["other", "invalidate", 7]),
+        (b">1\r\n" + bulk("invalidate"), ["invalidate"]),
+        (b">3\r\n" + bulk("invalidate") + bulk("7") + b":7\r\n", ["invalidate", b"7", 7]),
+    ],
+)
+def test_only_what_follows_the_word_at_the_head_of_a_push_stays_bytes(resp, wire, value):
+    reader = resp.Reader()
+    for byte in wire:
+        reader.feed(bytes((byte,)))
+    assert reader.get() == value
+    reader.feed(wire + bulk("7"))
+    assert reader.get_all() == [value, 7]

@@ -415,8 +415,66 @@ def test_a_method_that_the_nodes_protocol_overrides_is_called():
     assert fired(answer) == "x"
     handler.set("a", 1)
     assert pool.written() == command("SET", "a", 1)
+    handler.get(key="a")
+    assert pool.written() == command("GET", "app:a")
     failed(handler.get(5), ValueError)
     failed(handler.get(), ValueError)
+
+
+class PrefixingAll(redis.RedisProtocol):
+    def delete(self, keys):
+        return super().delete([f"app:{key}" for key in keys])
+
+    def exists(self, *keys):
+        return super().exists(*[f"app:{key}" for key in keys])
+
+    def mget(self, keys):
+        return super().mget([f"app:{key}" for key in keys])
+
+    def rename(self, oldkey, newkey):
+        return super().rename(f"app:{oldkey}", f"app:{newkey}")
+
+
+def test_overridden_methods_of_several_keys_are_called_on_each_node_with_its_keys():
+    pools = [Pool(protocol=PrefixingAll), Pool(protocol=PrefixingAll)]
+    handler = ShardedConnectionHandler([])
+    for number, pool in enumerate(pools):
+        pool.factory.uuid = f"127.0.0.1:{number}"
+    handler._use([pool.handler for pool in pools])
+    handler._ring = Ring([pool.handler for pool in pools], lambda asked: asked[-1] == b"b")
+    answer = handler.mget(["a", "b", "a"])
+    assert pools[0].answer(array(bulk("x"), bulk("y"))) == command("MGET", "app:a", "app:a")
+    assert pools[1].answer(array(bulk("z"))) == command("MGET", "app:b")
+    assert fired(answer) == ["x", "z", "y"]
+    answer = handler.delete("b")
+    assert pools[1].answer(integer(1)) == command("DEL", "app:b")
+    assert fired(answer) == 1
+    answer = handler.exists("b", "a", "b")
+    assert pools[0].answer(integer(1)) == command("EXISTS", "app:a")
+    assert pools[1].answer(integer(2)) == command("EXISTS", "app:b", "app:b")
+    assert fired(answer) == 3
+    answer = handler.exists(key="a")
+    assert pools[0].answer(integer(0)) == command("EXISTS", "app:a")
+    assert fired(answer) == 0
+    answer = handler.rename("a", newkey="a")
+    assert pools[0].answer(OK) == command("RENAME", "app:a", "app:a")
+    assert fired(answer) == "OK"
+    failed(handler.rename("a", "b"), NotImplementedError)
+    failed(handler.rename("a"), TypeError)
+    failed(handler.delete(["a", 5]), ValueError)
+    assert fired(handler.mget([])) == []
+    assert pools[0].written() == pools[1].written() == b""
+
+
+@pytest.mark.parametrize("name", sorted(ShardedMethods))
+def test_a_call_with_wrong_parameters_fails_as_it_does_without_shards(name):
+    _, handler = sharded(lambda asked: 1)
+    method = getattr(handler, name)
+    error = failed(method("a", no_such_parameter=1), TypeError)
+    assert "no_such_parameter" in str(error)
+    if name != "get_type":
+        other = failed(getattr(Pool().handler, name)("a", no_such_parameter=1), TypeError)
+        assert str(other).partition(".")[2] == str(error).partition(".")[2]
 
 
 def test_a_method_that_the_nodes_class_overrides_is_called():

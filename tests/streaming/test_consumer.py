@@ -99,12 +99,16 @@ class Member:
     def _read(self, count, block):
         self.group.give(self.name, count)
 
-    def _bury(self, number, deliveries, cemetery):
+    def _move_to_dead_letter(self, number, deliveries, dead_letter):
         self.group.dead.append(number)
         self.group.pending.pop(number)
 
     async def create_group(self, after):
         self._call("create_group", after)
+
+    async def has_had(self, number):
+        self._call("has_had", number)
+        return number in self.group.entries
 
     async def read(self, count, block):
         self._call("read", count, block)
@@ -145,9 +149,9 @@ class Member:
         self._call("acknowledge", number)
         return self.group.pending.pop(number, None) is not None
 
-    async def bury(self, number, deliveries, cemetery):
-        self._call("bury", number, deliveries, cemetery)
-        self._bury(number, deliveries, cemetery)
+    async def move_to_dead_letter(self, number, deliveries, dead_letter):
+        self._call("move_to_dead_letter", number, deliveries, dead_letter)
+        self._move_to_dead_letter(number, deliveries, dead_letter)
 
     async def renew(self, ids):
         self._call("renew", *ids)
@@ -357,7 +361,7 @@ def test_an_entry_delivered_too_often_goes_to_the_dead_letter_stream(group):
         made.close()
     made, member = opened(group, max_deliveries=2, dead_letter="dead")
     assert ids(take(made, 1)) == ["2-0"]
-    assert member.made("bury") == [["1-0", 2, "dead"]]
+    assert member.made("move_to_dead_letter") == [["1-0", 2, "dead"]]
     assert group.of("me") == ["2-0"]
     made.close()
 
@@ -368,7 +372,7 @@ def test_a_burial_whose_reply_was_lost_is_not_repeated(group, clock):
     take(made, 1)
     made.close()
     made, member = opened(group, max_deliveries=1, dead_letter="dead")
-    member.errors["bury"] = [(MaybeExecutedError("connection lost"),)]
+    member.errors["move_to_dead_letter"] = [(MaybeExecutedError("connection lost"),)]
     waiting = made.next_entry()
     group.add(1)
     clock.advance(1)
@@ -454,6 +458,22 @@ def test_a_group_that_was_removed_is_created_again_and_skips_nothing(group, cloc
     waiting = made.next_entry()
     clock.advance(1)
     assert member.made("create_group")[2:] == [["1-0"]], "after what was read here"
+    made.close()
+
+
+def test_of_a_stream_that_begins_anew_with_lower_ids_nothing_is_skipped(group, clock):
+    made, member = opened(group, start="0-5")
+    group.add(1)
+    take(made, 1)
+    group.entries.clear()
+    member.errors["read"] = [ResponseError("NOGROUP No such key")]
+    waiting = made.next_entry()
+    clock.advance(1)
+    assert member.made("create_group") == [["0-5"], [0]]
+    assert member.made("has_had") == [["1-0"]]
+    member.errors["read"] = [ResponseError("NOGROUP No such key")]
+    group.add(1)
+    fired(waiting)
     made.close()
 
 

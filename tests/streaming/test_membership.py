@@ -45,6 +45,19 @@ def test_the_group_is_created_with_its_stream_unless_it_exists():
     failed(done, WrongTypeError)
 
 
+@pytest.mark.parametrize("charset", ["utf-8", None])
+def test_a_stream_has_had_an_entry_if_it_got_as_far_as_its_id(charset):
+    pool, me = member(charset=charset)
+    for last, expected in ("9-9", False), ("10-1", False), ("10-2", True), ("10-10", True), ("11-0", True):
+        asked = run(me.has_had("10-2"))
+        assert pool.answer(array(bulk("last-generated-id"), bulk(last))) == command("XINFO", "STREAM", "s")
+        assert fired(asked) is expected
+    for text, expected in ("ERR no such key", False), ("NOPERM this user has no permissions", True):
+        asked = run(me.has_had("10-2"))
+        pool.answer(error(text))
+        assert fired(asked) is expected
+
+
 def test_new_entries_are_read_with_a_limit():
     pool, me = member()
     done = run(me.read(5, 1000))
@@ -101,7 +114,7 @@ def test_an_entry_is_delivered_again_with_its_number_of_deliveries():
 
 def test_a_dead_letter_keeps_its_bytes():
     pool, me = member()
-    done = run(me.bury("1-0", 3, "dead"))
+    done = run(me.move_to_dead_letter("1-0", 3, "dead"))
     assert pool.answer(b"+none\r\n") == command("TYPE", "dead")
     found = aggregate([entry("1-0", "n", "1.50", "n", b"\xff")])
     assert pool.answer(found) == command("XRANGE", "s", "1-0", "1-0")
@@ -115,7 +128,7 @@ def test_a_dead_letter_keeps_its_bytes():
 
 def test_nothing_is_acknowledged_where_the_dead_letter_stream_is_none():
     pool, me = member()
-    done = run(me.bury("1-0", 3, "dead"))
+    done = run(me.move_to_dead_letter("1-0", 3, "dead"))
     pool.answer(b"+list\r\n")
     assert "dead-letter stream holds a value of type list" in str(failed(done, WrongTypeError))
     assert pool.written() == b""

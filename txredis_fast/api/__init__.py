@@ -5,6 +5,9 @@ This room must not know how connections are kept.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
 from .constructors import (
     Connection,
     ConnectionPool,
@@ -31,7 +34,11 @@ from .constructors import (
     makeUnixConnection,
 )
 from .front_door import Connecting, connect
-from .service import RedisService
+
+if TYPE_CHECKING:
+    from .service import RedisService
+else:
+    __getattr__, __dir__ = lazy_names(globals(), {"service": ("RedisService",)})
 
 __all__ = [
     "Connecting",

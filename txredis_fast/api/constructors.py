@@ -6,6 +6,8 @@ begins with ``lazy`` returns the handler at once, and connects in the background
 with the handler when all connections are usable, and fails with :exc:`ConnectionFailedError` if the attempts to connect
 end before that. A wrong argument raises ``ValueError``.
 
+The rooms for several servers are imported when such a constructor is called; most programs call none.
+
 Overloads tell type checkers the type of values, where keyword arguments decide it. More than 500 lines, because the
 sixteen signatures of txredisapi are written out, and once more as overloads.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -31,11 +33,11 @@ from ..options import (
     refuse_others,
     shows_options,
 )
-from ..sentinel import open_through_sentinels
-from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler, connect_shards, parse_hosts, parse_paths
 from ..transport import endpoint_from, place_of, tcp_endpoint, unix_endpoint
 
 if TYPE_CHECKING:
+    from typing import overload
+
     from typing_extensions import Unpack
 
     from ..options import (
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
         UnixConnectionOptions,
         UnixPoolOptions,
     )
-
+    from ..sharding import ShardedConnectionHandler, ShardedUnixConnectionHandler
+else:
+    from .._lazy import overload
 
 __all__ = [
     "Connection",
@@ -149,6 +153,8 @@ def _begin(
 def _shard(
     connections: list[Any], names: Sequence[str], isLazy: bool, handler: type[ShardedConnectionHandler]
 ) -> Any:
+    from ..sharding import connect_shards
+
     return handler(connections) if isLazy else connect_shards(connections, names, handler)
 
 
@@ -458,6 +464,8 @@ def makeShardedConnection(
     :param hosts: the servers, each as ``"host:port"`` or ``"[ipv6]:port"``.
     :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable.
     """
+    from ..sharding import ShardedConnectionHandler, parse_hosts
+
     connections = [
         makeConnection(
             host, port, dbid, poolsize, reconnect, isLazy, charset, password, ssl_context_factory, connectTimeout,
@@ -478,6 +486,8 @@ def makeShardedUnixConnection(
 
     :returns: as :func:`makeShardedConnection`.
     """
+    from ..sharding import ShardedUnixConnectionHandler, parse_paths
+
     connections = [
         makeUnixConnection(
             path, dbid, poolsize, reconnect, isLazy, charset, password, connectTimeout, replyTimeout,
@@ -969,6 +979,8 @@ def open_url(
     """
     check_scheme(parsed, chosen)
     if parsed.scheme == "redis+sentinel":
+        from ..sentinel import open_through_sentinels
+
         return open_through_sentinels(parsed.addresses, parsed.service, chosen, isLazy, sentinel_options)
     if parsed.scheme == "unix":
         endpoint = unix_endpoint(parsed.path, chosen.connectTimeout)

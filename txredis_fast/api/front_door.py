@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -30,9 +30,13 @@ from ..options import AllOptions, ConnectionOptions, RedisURL, refuse_others, sh
 from .constructors import open_url
 
 if TYPE_CHECKING:
+    from typing import overload
+
     from typing_extensions import Unpack
 
     from ..options import AllOptionsOfAnyValues, ConvertNumbers, Undecodable
+else:
+    from .._lazy import overload
 
 __all__ = ["DEFAULTS", "Connecting", "address_of", "connect"]
 

@@ -11,26 +11,36 @@ This module must not know what the names mean.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+from .._lazy import lazy_names
 
 __all__ = ["attributes"]
 
 
 def attributes(
-    namespace: dict[str, Any], builtins: Mapping[str, object]
+    namespace: dict[str, Any], builtins: Mapping[str, object], lazy: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Tidy up the namespace of the package; call it at the end of its ``__init__``.
 
     :param namespace: the package's ``globals()``, from which modules with public names are removed.
     :param builtins: public names of this package that are also builtins, which ``import *`` must not replace.
+    :param lazy: names of rooms, and the public names of each that are imported when they are first used.
     :returns: the package's ``__getattr__`` and ``__dir__``.
     """
     package = namespace["__name__"]
-    for name in [name for name, value in namespace.items() if isinstance(value, ModuleType) and name[0] != "_"]:
-        del namespace[name]
+    find_lazy, lazy_and_imported = lazy_names(namespace, lazy)
+
+    def rooms() -> set[str]:
+        modules = {name: value for name, value in list(namespace.items()) if isinstance(value, ModuleType)}
+        return {name for name, module in modules.items() if module.__name__ == f"{package}.{name}" and name[0] != "_"}
+
+    def remove_rooms() -> None:
+        for name in rooms():
+            namespace.pop(name, None)
 
     def find(name: str) -> Any:
         if name in builtins:
@@ -39,12 +49,18 @@ def attributes(
             from twisted.internet import reactor
 
             return reactor
-        full_name = f"{package}.{name}"
-        if not name.isidentifier() or name.startswith("_") or find_spec(full_name) is None:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        try:
+            return find_lazy(name)
+        except AttributeError:
+            full_name = f"{package}.{name}"
+            if not name.isidentifier() or name.startswith("_") or find_spec(full_name) is None:
+                raise
+        finally:
+            remove_rooms()  # those that were imported meanwhile
         return importlib.import_module(full_name)  # now, if it is one that most programs do not need, such as `otel`
 
     def names() -> list[str]:
-        return sorted({*namespace, *builtins})
+        return sorted({*lazy_and_imported(), *builtins} - rooms())
 
+    remove_rooms()
     return find, names

@@ -99,7 +99,7 @@ class Pipeline(Scope[V]):
         #: Index of the first command after MULTI; None if no MULTI is open.
         self._multi_from: int | None = None
         self._open = True
-        #: A type checker is not to ask for None after each commit, or execution.
+        #: With ``Any``, so that type checkers demand no test for None behind each use.
         self.results: list[Result] | Any = None
 
     def _current_connection(self) -> Any:

@@ -136,7 +136,7 @@ class Transaction(Scope[V]):
         #: The errors of commands that are not queued, by their id; and the Deferreds of those that were never sent.
         self._errors: dict[int, BaseException] = {}
         self._unsent: list[Deferred[Result]] = []
-        #: A type checker is not to ask for None after each commit, or execution.
+        #: With ``Any``, so that type checkers demand no test for None behind each use.
         self.results: list[Result] | Any = None
 
     def _current_connection(self) -> Any:

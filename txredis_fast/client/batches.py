@@ -16,7 +16,6 @@ from ..connection import BaseRedisProtocol, RedisProtocol
 from ..inflight import limit_error, within
 from ..pool import Pool
 from .calls import lend
-from .one_by_one import send_one_by_one
 
 __all__ = ["send_on_pool"]
 
@@ -68,4 +67,6 @@ def send_batch(
     """Send commands in one write; each by ``execute_command`` if a protocol subclass overrides that."""
     if type(connection).execute_command is BaseRedisProtocol.execute_command:
         return connection.execute_batch(commands, timeout)
+    from .one_by_one import send_one_by_one  # few programs need it
+
     return send_one_by_one(connection, commands, timeout)

@@ -53,7 +53,6 @@ from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
 from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
-from .transact import run_transaction
 from .views import CommandView, with_namespaces
 from .whole_pool import tell_all
 
@@ -301,6 +300,8 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
             keys = keys_as_given(watched)
         except Exception:
             return fail()
+        from .transact import run_transaction  # few programs need it
+
         return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
     def pipeline(self) -> Deferred[Pipeline[V]]:
@@ -467,26 +468,25 @@ def _index(argument: Any) -> Any:
 def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:
     if getattr(method, "_blocking", False):
 
-        @functools.wraps(method)
         def run_blocking(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
             run = self._run_blocking if may_block(method, args, kwargs) else self._run_shared
             return run(name, args, kwargs)
 
-        return run_blocking
+        return functools.update_wrapper(run_blocking, method)
 
-    @functools.wraps(method)
-    def run_shared(self: ConnectionHandler, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        connection = self._factory.connectionQueue.current
-        if connection is None or not connection.link.requests.accepting:
-            return self._run_shared(name, args, kwargs)
-        try:
-            if kwargs:
-                return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
-            return getattr(connection, name)(*args)  # type: ignore[no-any-return]
-        except Exception as error:
-            return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
+    return functools.update_wrapper(fast_path_of_pool(name, method, _call_shared), method)
 
-    return fast_path_of_pool(name, run_shared)
+
+def _call_shared(
+    handler: ConnectionHandler, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Deferred[Any]:
+    connection = handler._factory.connectionQueue.current
+    if connection is None or not connection.link.requests.accepting:
+        return handler._run_shared(name, args, kwargs)
+    try:
+        return getattr(connection, name)(*args, **kwargs)  # type: ignore[no-any-return]
+    except Exception as error:
+        return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
 
 
 #: By name: the function of each command that a handler passes on to a connection.

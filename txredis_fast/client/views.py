@@ -16,7 +16,7 @@ from .._types import V
 from ..batching import Batch
 from ..commands import Commands
 from ..commands._parts import unknown_name
-from ..commands.modules import NAMESPACES
+from ..commands.modules import NAMESPACES, NamespaceAttribute
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout
 
@@ -85,10 +85,11 @@ def with_namespaces(cls: _Class) -> _Class:
     return cls
 
 
-def _namespace(name: str, own: property) -> property:
+def _namespace(name: str, own: NamespaceAttribute[Any]) -> NamespaceAttribute[Any]:
     def find(handler: Any) -> Any:
         if getattr(handler._factory.protocol, name, own) is own:
             return own.__get__(handler)
         return handler.__getattr__(name)
 
-    return property(find, doc=own.__doc__)
+    find.__doc__ = own.__doc__
+    return NamespaceAttribute(find)

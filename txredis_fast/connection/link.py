@@ -245,10 +245,22 @@ class Link(Lifecycle):
         if self.end_reason is None:
             self.end_reason = ConnectionError(message)
         self.enter(ConnectionEvent.ABORT)
-        if self.protocol.transport is not None:
-            self.protocol.transport.loseConnection()
+        self.close()
 
     # -- graceful close
+
+    def close(self) -> None:
+        """Close the connection in order: what is written already is sent before, and TLS tells the peer.
+
+        Both wait for the peer, which may be gone. So the connection is aborted if it has not ended some seconds later.
+        """
+        transport = self.protocol.transport
+        if transport is None:
+            return
+        if self._drain_timer is None and self.state is not LOST and getattr(transport, "reactor", None) is not None:
+            reason = ConnectionError(f"the close took more than {IDLE_CLOSE_SECONDS} seconds")
+            self._abort_after(IDLE_CLOSE_SECONDS, reason)
+        transport.loseConnection()
 
     def drain(self, timeout: float) -> None:
         """Accept no more commands, and close the connection when those in flight are answered.
@@ -265,13 +277,11 @@ class Link(Lifecycle):
         in_flight = bool(self.requests.waiting)
         blocked = self.blocked_by is not None and not self.blocked_by.called
         self._stop_drain_timer()
-        if in_flight and not timeout:
-            transport.loseConnection()
-        elif in_flight or getattr(transport, "reactor", None) is not None:
+        if timeout and (in_flight or getattr(transport, "reactor", None) is not None):
             reason = ConnectionError(f"the graceful close took more than {timeout} seconds")
-            self._abort_after(timeout or IDLE_CLOSE_SECONDS, reason)
-        if blocked:
-            transport.loseConnection()
+            self._abort_after(timeout, reason)
+        if blocked or (in_flight and not timeout):
+            self.close()
         self.close_if_idle()
 
     def drain_when_delivered(self, timeout: float | None, reason: Exception) -> None:
@@ -291,7 +301,7 @@ class Link(Lifecycle):
         """Close a connection that is being drained, if no request is in flight."""
         if not self.requests.waiting:
             self.end_reason = self.end_reason or self._drain_reason
-            self.protocol.transport.loseConnection()
+            self.close()
 
     def _abort_after(self, seconds: float, reason: Exception) -> None:
         self._drain_timer = TimeLimit(self.protocol, seconds, lambda: self.abort(reason), self.progress)
@@ -313,12 +323,12 @@ class Link(Lifecycle):
             self._ending = True
             self.enter(ConnectionEvent.LOST)
         self.reading.end()
+        self._stop_drain_timer()
         if not self._ending and not self.requests.waiting and not protocol._waiting_for_disconnect:
             return
         self.requests.stopped = True
         try:
             self.lost_because = self.why_lost(why)
-            self._stop_drain_timer()
             self.writing.stop()
             protocol.script_hashes.clear()
             self.scope = None

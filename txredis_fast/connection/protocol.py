@@ -212,7 +212,9 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     @property
     def _has_handshake(self) -> bool:
         said = (self.password, self.dbid, self.clientName)
-        asks = self._awaits_login or bool(self.username) or self.respVersion != 2
+        # HELLO is left out by a connectionMade that does not chain; no login is missing then.
+        says_hello = self.respVersion != 2 and self.link.handshake_begun
+        asks = self._awaits_login or bool(self.username) or says_hello
         return asks or any(each is not None for each in said)
 
     @property
@@ -316,7 +318,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         """Handle a RESP3 push message that has no handler; ignored here. Override it to use such messages.
 
         A subscriber handles messages and confirmations of subscriptions. ``link.pushes.register(b"invalidate",
-        handler)`` registers a handler for all pushes whose first word is ``invalidate``.
+        handler)`` registers a handler for all pushes whose first word is ``invalidate``. Its keys are always bytes.
         """
 
     def pauseProducing(self) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._implementation import IMPLEMENTATION
+from ._arguments import Command, PostProc
 from ._deadline import LastLook
 from ._failing import as_exception, fail_each, keep_out_of_log
 from ._long import ListOfReplies, parts_of
-from ._pyrequest import Command, PostProc
 from .time_limit import TimeLimit, check_timeout, limit_error, within
 
 __all__ = [

@@ -1,16 +1,23 @@
-"""The arguments of a command that a program gives as a sequence.
+"""What a command is: its arguments and its converter; and the arguments that a program gives as a sequence.
 
 Both implementations use this module. It must not know what a request is.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._checks import shown
+from .._types import Arguments, Converter
 from ..exceptions import InvalidData
 
-__all__ = ["arguments_of"]
+__all__ = ["Command", "PostProc", "arguments_of"]
+
+#: A command's converter: makes the command's value from a reply that is not an error.
+PostProc: TypeAlias = Converter
+
+#: A command: its arguments, its converter or None, and whether its reply stays raw.
+Command: TypeAlias = tuple[Arguments, PostProc | None, bool]
 
 
 def arguments_of(command: Any) -> tuple[Any, ...]:

@@ -503,8 +503,7 @@ cdef object send_usual(object connection, RequestQueue requests, tuple args, obj
     return requests._send(data, post_proc, False, None, deadline)
 
 
-def fast_path_of_pool(str name not None, run_shared):
-    @wraps(run_shared)
+def fast_path_of_pool(str name not None, method, run_shared):
     def fast_path(self, *args, **kwargs):
         if not kwargs and len(args) <= MAX_ARGUMENTS:
             connection = self._factory.connectionQueue.current
@@ -513,7 +512,7 @@ def fast_path_of_pool(str name not None, run_shared):
                     return _call(connection, name, args)
                 except Exception:
                     return fail()
-        return run_shared(self, *args, **kwargs)
+        return run_shared(self, name, method, args, kwargs)
 
     return fast_path
 

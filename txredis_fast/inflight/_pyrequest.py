@@ -22,19 +22,17 @@ from twisted.internet.defer import Deferred, fail, maybeDeferred
 from twisted.internet.interfaces import ITransport
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
-from .._types import Arguments, Converter, Reply, Result
+from .._types import Arguments, Reply, Result
 from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
-from ._arguments import arguments_of
+from ._arguments import Command, PostProc, arguments_of
 from ._deadline import CallLater, DeadlineTimer
 from ._failing import as_exception, fail_each
 from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
 
 __all__ = [
     "BatchRequest",
-    "Command",
-    "PostProc",
     "Request",
     "RequestQueue",
     "add_command",
@@ -49,12 +47,6 @@ __all__ = [
 ]
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
-
-#: A command's converter: makes the command's value from a reply that is not an error.
-PostProc: TypeAlias = Converter
-
-#: A command: its arguments, its converter or None, and whether its reply stays raw.
-Command: TypeAlias = tuple[Arguments, PostProc | None, bool]
 
 #: What a batch needs of its commands: the converters, and whether the replies stay raw.
 _Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, bool]]
@@ -605,12 +597,26 @@ def fast_path_of_batch(execute_command: _Method) -> _Method:
     return execute_command
 
 
-def fast_path_of_pool(name: str, run_shared: _Method) -> _Method:
-    """As :func:`compiled_fast_path`, for a handler's method that calls the method ``name`` of the shared connection.
+def fast_path_of_pool(name: str, method: Callable[..., Any], run_shared: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a handler's method that calls the method ``name`` of the shared connection.
 
-    In the usual case, there are few arguments, all positional, and the shared connection accepts commands.
+    In the usual case, the arguments are all positional, and the shared connection accepts commands.
+
+    :param method: the method of connections.
+    :param run_shared: called with the handler, ``name``, ``method``, arguments and keyword arguments in other cases.
     """
-    return run_shared
+
+    def fast_path(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            connection = self._factory.connectionQueue.current
+            if connection is not None and connection.link.requests.accepting:
+                try:
+                    return getattr(connection, name)(*args)
+                except Exception:
+                    return fail()
+        return run_shared(self, name, method, args, kwargs)
+
+    return fast_path
 
 
 def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Method:

@@ -5,9 +5,11 @@ This room must not know what an option is used for.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .._lazy import lazy_names
 from .checks import ConvertNumbers, Undecodable
 from .connection import DEFAULT_POOL_TIMEOUT, OPTIONS, TLS_DETAILS, TLS_OPTIONS, ConnectionOptions, check_option
-from .document import option_table
 from .keywords import (
     AllOptions,
     AllOptionsOfAnyValues,
@@ -26,6 +28,11 @@ from .keywords import (
 )
 from .retry_policy import RetryPolicy
 from .url import RedisURL
+
+if TYPE_CHECKING:
+    from .document import option_table
+else:
+    __getattr__, __dir__ = lazy_names(globals(), {"document": ("option_table",)})
 
 __all__ = [
     "DEFAULT_POOL_TIMEOUT",

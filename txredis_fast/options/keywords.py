@@ -218,21 +218,21 @@ def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> 
         variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         named = [each for each in signature.parameters.values() if each.kind not in variable]
         own = {each.name for each in named}
-        types = ConnectionOptions.__annotations__
         added = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=own_defaults.get(name, each.default),
-                annotation=types[name],
-            )
-            for name, each in OPTIONS.items()
+            _parameter(name).replace(default=own_defaults[name]) if name in own_defaults else _parameter(name)
+            for name in OPTIONS
             if name in taken.__annotations__ and name not in own
         ]
         function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
         return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added)})
 
     return decorate
+
+
+@functools.cache  # most functions show the same ones
+def _parameter(name: str) -> inspect.Parameter:
+    kind, annotation = inspect.Parameter.KEYWORD_ONLY, ConnectionOptions.__annotations__[name]
+    return inspect.Parameter(name, kind, default=OPTIONS[name].default, annotation=annotation)
 
 
 def _with_own_names(function: F, names: Set[str]) -> F:

@@ -13,10 +13,9 @@ import dataclasses
 import inspect
 import re
 import sys
-import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
 
 __all__ = ["Check", "Option", "Reader", "documented", "judge", "option", "options_of"]
 
@@ -26,8 +25,7 @@ T = TypeVar("T")
 Check = Callable[[str, object], T]
 
 
-@dataclasses.dataclass(frozen=True)
-class Reader:
+class Reader(NamedTuple):
     """Reads an option in a URL: takes its name and its text; returns its value, or raises ``ValueError``."""
 
     read: Callable[[str, str], object]
@@ -43,8 +41,7 @@ class Reader:
 _HELP_WIDTH = 100
 
 
-@dataclasses.dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """What is declared about one option beside its name and type."""
 
     #: The value where a program gives none.
@@ -102,8 +99,19 @@ def judge(declaring: Any) -> None:
 
 def documented(cls: type[T]) -> type[T]:
     """Append the text of every option to a class' docstring, where ``help()`` and Sphinx find it."""
-    cls.__doc__ = "\n".join([inspect.cleandoc(cls.__doc__ or ""), "", *_parameters(cls)])
+    cls.__doc__ = cast("str", _Docstring(cls.__doc__ or ""))
     return cls
+
+
+class _Docstring:
+    """A docstring that is written when it is first read, because few programs read it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __get__(self, instance: object, owner: Any) -> str:
+        owner.__doc__ = written = "\n".join([inspect.cleandoc(self._text), "", *_parameters(owner)])
+        return written
 
 
 #: How ``help()`` writes types whose own name says less.
@@ -127,6 +135,8 @@ def _spelled(value: Any) -> str:
 
 
 def _parameters(cls: Any) -> Iterator[str]:
+    import textwrap
+
     for field in dataclasses.fields(cls):
         declared: Option = field.metadata[Option]
         text = f":param {field.name}: {declared.doc} Default: {declared.default_text}."

@@ -38,7 +38,7 @@ __all__ = ["RetryPolicy", "check_retry"]
 _NOT_NOW = frozenset({"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN"})
 
 #: Texts of errors that a server sends before it executes anything, even a script.
-_BEFORE_SCRIPTS = re.compile(r"LOADING \w+ is loading |BUSY \w+ is busy running |READONLY Can not run script ")
+_BEFORE_SCRIPTS = r"LOADING \w+ is loading |BUSY \w+ is busy running |READONLY Can not run script "
 
 #: With a larger exponent the delay is ``max_delay`` anyway, and the power may overflow.
 _LARGEST_EXPONENT = 100
@@ -116,7 +116,7 @@ class RetryPolicy:
         if isinstance(error, MaybeExecutedError):
             return marked or (self.read_only and reads)
         if isinstance(error, ResponseError) and self.refused and _is_refusal(error):
-            return marked or reads or not runs_script or _BEFORE_SCRIPTS.match(str(error)) is not None
+            return marked or reads or not runs_script or re.match(_BEFORE_SCRIPTS, str(error)) is not None
         return False
 
 

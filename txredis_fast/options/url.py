@@ -10,7 +10,6 @@ This module must not know what the options do.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -34,8 +33,9 @@ _ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, 
 _DATABASE = "cannot read the value of dbid in the URL: behind the host, as /0, stands the number of a database"
 _ADDRESS = "cannot read the address in the URL: its port is a number up to 65535, and not 0; a password ends with @"
 
-_SPLIT = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?", re.DOTALL).fullmatch
-_ODD = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]").search
+# Compiled with the first URL: many programs have none.
+_SPLIT = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?"
+_ODD = r"[\x00-\x20\x7f-\xa0\u2028\u2029]"
 
 #: The reader of each option that a URL may set, by name.
 _READERS = {name: declared.read for name, declared in options_of(ConnectionOptions).items() if declared.read}
@@ -114,9 +114,9 @@ def _take_apart(url: object) -> tuple[str, str, str, str, str]:
     """Scheme, credentials, hosts, path and query of a URL."""
     if not isinstance(url, str):
         raise ValueError(f"a URL is a str, not of type {type(url).__name__}")
-    if _ODD(url) or not _is_utf8(url):
+    if re.search(_ODD, url) or not _is_utf8(url):
         raise ValueError("a URL has no spaces and no control characters: they are percent-encoded, as in %20")
-    parts = _SPLIT(url)
+    parts = re.fullmatch(_SPLIT, url, re.DOTALL)
     scheme = parts[1].lower() if parts else ""
     if parts is None or scheme not in SCHEMES:
         raise ValueError(f"a Redis URL begins with one of {', '.join(f'{known}://' for known in SCHEMES)}")
@@ -193,6 +193,8 @@ def _query_options(query: str) -> dict[str, object]:
     for number, (given, text) in enumerate(_pairs(query), 1):
         name = "dbid" if given == "db" else given
         if name not in _READERS:
+            import difflib  # for errors only
+
             close = difflib.get_close_matches(given, _READERS, 1)
             which = f"option {given!r}" if close else f"option (number {number})"
             raise ValueError(f"unknown {which} in the URL; there are: {', '.join(sorted(_READERS))}")

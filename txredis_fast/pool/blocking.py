@@ -205,7 +205,7 @@ class BlockingLane:
         """A connection's handshake is done: set its name and ask for its client ID, for CLIENT UNBLOCK."""
         self._failures = 0
         if self._closing:
-            _close(connection)
+            connection.link.close()
             return
         try:
             name = f"{self._factory.clientName or 'txredis_fast'}-{secrets.token_hex(8)}"
@@ -276,7 +276,7 @@ class BlockingLane:
             if since + limit <= now:
                 del self._idle[connection]
                 self._queue.remove(connection)
-                _close(connection)
+                connection.link.close()
         if self._idle:
             oldest = min(self._idle.values())
             self._idle_timer = current_reactor().callLater(oldest + limit - now, self._close_idle)
@@ -306,7 +306,7 @@ class BlockingLane:
         for attempt in list(self._attempts):
             attempt.cancel()
         for connection in list(self.connections):
-            _close(connection)
+            connection.link.close()
         if not self.connections and not self._attempts:
             return succeed(None)
         deferred: Deferred[None] = Deferred(self._closed.remove)
@@ -407,11 +407,6 @@ class BlockingLane:
 
 
 _NEVER = object()
-
-
-def _close(connection: RedisProtocol) -> None:
-    if connection.transport is not None:
-        connection.transport.loseConnection()
 
 
 def _tear(failure: Failure, connection: RedisProtocol) -> None:

@@ -355,8 +355,7 @@ class Pool(Backoff, Factory):
     def addConnection(self, conn: RedisProtocol) -> None:
         """A connection is usable: put it into the pool."""
         if self.life.closing:
-            if conn.transport is not None:
-                conn.transport.loseConnection()
+            conn.link.close()
             return
         if not conn.connected:
             return

@@ -37,8 +37,7 @@ def reset(pool: Pool, connection: RedisProtocol) -> None:
         return
     if link.login == FOREIGN_LOGIN:  # a pool without a password has no command to log in again
         link.drain(0)
-        if connection.transport is not None:
-            connection.transport.loseConnection()
+        link.close()
         return
     if link.login not in (None, pool.login_number):
         link.login = pool.login_number

@@ -58,8 +58,7 @@ class MonitorProtocol(RedisProtocol):
 
     def stop(self) -> None:
         """Close the connection."""
-        if self.transport is not None:
-            self.transport.loseConnection()
+        self.link.close()
 
     def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
         """Send a command; see ``RedisProtocol.execute_command``."""

@@ -6,7 +6,7 @@ This module must not know how messages are received.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -17,14 +17,16 @@ from .._tunables import CONNECT_TIMEOUT_SECONDS, PENDING_MESSAGES_KEPT
 from ..client import ConnectionHandler, Opening
 from ..exceptions import ConnectionFailedError, NotSentError
 from ..pool import Pool
-from .inbox import POLICIES, SlowConsumerPolicy
-from .messages import OnMessage, Subscriber
-from .restoring import Refused
+
+if TYPE_CHECKING:
+    from .inbox import SlowConsumerPolicy
+    from .messages import OnMessage, Subscriber
+    from .restoring import Refused
 
 __all__ = ["Subscribing", "subscriber"]
 
 
-class Subscribing(Opening[Subscriber]):
+class Subscribing(Opening["Subscriber"]):
     """Fires with the subscriber when it is connected; also a context manager, which closes the subscriber.
 
     It fails with :exc:`ConnectionFailedError`: the server, and the reason.
@@ -71,6 +73,10 @@ def subscriber(
         connection; with :exc:`NotSentError` if the handler is disconnected or has no address.
     :raises ValueError: an argument is wrong; the error names it.
     """
+    # Few programs need these, so that importing the package leaves them alone.
+    from .inbox import POLICIES
+    from .messages import Subscriber
+
     on_message = check_callable("on_message", on_message)
     on_gap, on_dropped = check_callable("on_gap", on_gap), check_callable("on_dropped", on_dropped)
     bounds: tuple[int, int, Any] = (

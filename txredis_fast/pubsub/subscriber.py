@@ -341,7 +341,8 @@ class SubscriberProtocol(RedisProtocol):
             self._confirmation(kind, event, reply)
             return True
         waiting = self.link.requests.waiting
-        if waiting and waiting[0].raw:  # the message was parsed as raw, as the next reply is to be
+        # A list was parsed as raw, as the next reply is to be; a push never is, and may not be converted twice.
+        if waiting and waiting[0].raw and not isinstance(reply, Push):
             reply = self.tryConvertData(reply)
         pattern = reply[1] if kind is Kind.PATTERN else None
         if self._inbox is not None:

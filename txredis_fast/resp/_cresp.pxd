@@ -27,6 +27,8 @@ cdef class Reader:
     cdef bint _busy
     cdef Scalars _scalars
     cdef Py_ssize_t _max_text
+    #: Length of the longest line that no limit forbids, whatever its type byte.
+    cdef Py_ssize_t _max_any_line
     cdef Py_ssize_t _max_buffered
     cdef Name _channel
     cdef Name _pattern
@@ -41,7 +43,8 @@ cdef class Reader:
     cdef void _clear(self) noexcept
     cdef object _fail(self, str message)
     cdef int _check_buffered(self) except -1
-    cdef int _fill_frame(self, Frame frame) except -1
+    cdef int _begin_push(self, Frame frame) except -1
+    cdef int _fill_frame(self, Frame frame, Py_ssize_t rest) except -1
     cdef bint _fill_doubles(self, Frame frame) except -1
     cdef object _run(self, bint raw, list replies, Py_ssize_t limit)
     cdef object _element(self, bint raw)

@@ -36,8 +36,8 @@ from txredis_fast.resp._cencode import encode_command, encode_commands, key_slot
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED, DEFAULT_MAX_BULK_LENGTH, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, DEFAULT_MAX_LINE_LENGTH,
-    DEFAULT_MAX_TEXT_LENGTH, HUGE, check_options, check_undecodable, copy_of_chunk, counted_error, line_error,
-    line_fault, malformed, text_length
+    DEFAULT_MAX_TEXT_LENGTH, HUGE, check_options, check_undecodable, copy_of_chunk, counted_error, is_invalidation,
+    line_error, line_fault, malformed, text_length
 )
 
 __all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "key_slot", "may_collide"]
@@ -92,6 +92,7 @@ cdef class Reader:
         self._nest.max_depth = min(max_depth, HUGE)
         self._input.max_line = min(max_line_length, HUGE)
         self._max_text = min(text_length(max_text_length, max_line_length), HUGE)
+        self._max_any_line = min(self._max_text, self._input.max_line)
         self._max_buffered = min(max_buffered, HUGE)
         self._clear()
         self._attributes = None
@@ -282,17 +283,27 @@ cdef class Reader:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
         return 0
 
-    cdef int _fill_frame(self, Frame frame) except -1:
+    cdef int _begin_push(self, Frame frame) except -1:
+        """See :meth:`txredis_fast.resp._pyresp.Reader._begin_push`."""
+        if frame.left and frame.left == frame.size and self._large is None:
+            self._fill_frame(frame, frame.left - 1)
+        if frame.left == frame.size - 1 and is_invalidation(frame.items[0]):
+            self._raw = True
+        return 0
+
+    cdef int _fill_frame(self, Frame frame, Py_ssize_t rest) except -1:
         """Decode the complete bulk strings, doubles, and pairs of these that are next in an aggregate.
 
         _element() decodes everything else.
+
+        :param rest: number of elements of the aggregate that are left to be decoded later.
         """
         cdef Scalars scalars = self._scalars
         cdef bint raw = self._raw
         cdef const char *text
         cdef Py_ssize_t start = 0
         cdef Py_ssize_t size
-        while frame.left:
+        while frame.left > rest:
             size = whole_bulk(&self._input, &start)
             if size < 0:
                 if waiting(&self._input) > 4 and self._fill_doubles(frame):
@@ -354,8 +365,10 @@ cdef class Reader:
         while replies is None or len(replies) < limit:
             frame = self._nest.frame
             if frame is not None:
+                if frame.kind == c">" and not self._raw:
+                    self._begin_push(frame)
                 if self._large is None:
-                    self._fill_frame(frame)
+                    self._fill_frame(frame, 0)
             elif self._raw < 0 and self._pending_attributes is None:
                 size = whole_bulk(&self._input, &start)
                 if size >= 0:
@@ -427,7 +440,7 @@ cdef class Reader:
 
         # Most lines are a short number. Reading its digits finds the end of the line without a search.
         i = 1 + digits(text + 1, min(available - 1, SAFE_DIGITS))
-        if i > 1 and available > i + 1 and text[i] == c"\r" and text[i + 1] == c"\n" and i <= self._input.max_line:
+        if i > 1 and available > i + 1 and text[i] == c"\r" and text[i + 1] == c"\n" and i <= self._max_any_line:
             after = i + 2
             if kind == c":":
                 value = short_integer(text + 1, i - 1)

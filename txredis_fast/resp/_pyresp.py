@@ -23,7 +23,8 @@ Grammar (``CRLF`` is ``\r\n``; a line has no other CR or LF; ``length`` is ``[0-
     map       = "%" length CRLF (element element)...     dict
     set       = "~" length CRLF element...               set
     attribute = "|" length CRLF (element element)...     dict, see Reader.attributes
-    push      = ">" length CRLF element...               Push; only at top level
+    push      = ">" length CRLF element...               Push; only at top level; behind the word
+                                                         "invalidate", all strings stay bytes
 
 Keys of maps and attributes, and elements of sets, are hashable: an aggregate in such a place is built
 frozen, including its elements (array: tuple, map: tuple of pairs, set: frozenset), and may be nested at
@@ -54,7 +55,7 @@ from typing import Any, Final, Literal
 from txredis_fast._tunables import ERROR_COST_BYTES, FIRST_SPLIT_BYTES, LARGE_BULK_BYTES
 from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp._keys import attributes_of
-from txredis_fast.resp._pyaggregates import Nest, dict_of, may_collide
+from txredis_fast.resp._pyaggregates import Frame, Nest, dict_of, may_collide
 from txredis_fast.resp._pyencode import encode_command, encode_commands, key_slot
 from txredis_fast.resp._pyinput import SHORT_LENGTHS, Input
 from txredis_fast.resp._pylarge import LargeString
@@ -73,6 +74,7 @@ from txredis_fast.resp._shared import (
     check_undecodable,
     copy_of_chunk,
     counted_error,
+    is_invalidation,
     line_error,
     line_fault,
     malformed,
@@ -292,7 +294,8 @@ class Reader:
         """Return the next complete reply or push.
 
         :param raw: whether bulk, simple and verbatim strings of this reply stay bytes. The call that decodes the
-            reply's first byte decides, even if a later call completes the reply. A push is never raw.
+            reply's first byte decides, even if a later call completes the reply. A push is never raw, but for the
+            keys of ``invalidate``, which are names, and always bytes.
         :returns: its value, or :data:`INCOMPLETE`.
         :raise ProtocolError: the input is malformed. Every later call raises it again.
         """
@@ -416,6 +419,8 @@ class Reader:
         """Return the next reply; or, if *replies* is given, append up to *limit* complete replies to it."""
         frames = self._nest.frames
         while replies is None or len(replies) < limit:
+            if frames and frames[-1].kind == _GREATER and not self._raw:
+                self._begin_push(frames[-1])
             if self._quick and self._large is None:
                 if frames:
                     frame = frames[-1]
@@ -456,6 +461,13 @@ class Reader:
                 return value
             replies.append(value)
         return None
+
+    def _begin_push(self, frame: Frame) -> None:
+        """Decode the first word of a push, if it is complete: it decides whether what follows stays bytes."""
+        if not frame.items and frame.size and self._quick and self._large is None:
+            self._take_bulks(frame.items, 1, False)
+        if len(frame.items) == 1 and is_invalidation(frame.items[0]):
+            self._raw = True
 
     def _end_reply(self) -> None:
         self._buffered = self._input.settle()

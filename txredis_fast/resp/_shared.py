@@ -66,6 +66,11 @@ class Push(list[Any]):
     __slots__ = ()
 
 
+def is_invalidation(word: object) -> bool:
+    """Whether the first word of a push says that keys follow. Converted, ``007`` and ``7`` would be one key."""
+    return (type(word) is str and word == "invalidate") or (type(word) is bytes and word == b"invalidate")
+
+
 class Incomplete(enum.Enum):
     """The type of :data:`INCOMPLETE`."""
 

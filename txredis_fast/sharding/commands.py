@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from .._checks import nearest, shown
 from .._types import Argument, Items, Key, Keys, V
 from ..client import CommandView, ConnectionHandler
-from ..commands._parts import command_name, one_or_many
-from ..commands._parts.keys import ONE_KEY, key_places, sort_patterns
+from ..commands._parts import command_name, errors_to_deferred, one_or_many
+from ..commands._parts.keys import ONE_KEY, keys_of, sort_patterns
 from ..commands.control import FunctionCommands, InspectionCommands, PubSubCommands, ScriptingCommands
 from ..commands.data import (
     BitmapCommands,
@@ -45,7 +45,7 @@ from ..exceptions import InvalidData, NotSentError
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout
 from .ring import HashRing, Node, hashed_part
-from .split import SPLIT, Split, send_split
+from .split import SPLIT, Send, Split, send_split, send_to
 
 __all__ = ["NotShardableError", "ShardedCommands", "ShardedMethods", "ShardedView"]
 
@@ -220,7 +220,9 @@ class ShardedCommands(
                 )
         return node.execute_command(*args, **kwargs)
 
-    def _send_by_node(self, name: str, split: Split, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+    def _send_by_node(
+        self, name: str, split: Split, args: tuple[Any, ...], kwargs: dict[str, Any], send: Send = send_to
+    ) -> Deferred[Any]:
         step, _ = split
         keys = args[1::step]
         if not keys:
@@ -236,9 +238,9 @@ class ShardedCommands(
             else:
                 groups[node] = [index]
         if len(groups) > 1:
-            return send_split(split, args, groups, kwargs)
+            return send_split(split, args, groups, kwargs, send)
         [node] = groups
-        return node.execute_command(*args, **kwargs)
+        return send(node, *args, **kwargs)
 
     def _node_of_all(self, name: str, keys: Sequence[object]) -> Node:
         """The node that all keys of a command belong to."""
@@ -336,20 +338,21 @@ ShardedMethods = _public(*ShardedCommands.__bases__) - _public(
 ) - WITHOUT_KEYS | {"get_type"}
 
 ShardedCommands.ShardedMethods = ShardedMethods
+for _name in ShardedMethods:
+    _method = getattr(ShardedCommands, _name)
+    if not hasattr(_method, "__wrapped__"):  # else its errors fail the Deferred already, as those of every handler do
+        setattr(ShardedCommands, _name, errors_to_deferred(_method))
 for _name in WITHOUT_KEYS:
     setattr(ShardedCommands, _name, _WithoutKeys(_name))
 
 
 def _keys(name: str, args: Sequence[Any]) -> list[Any]:
     """The keys of a command, or its channel."""
-    places: Sequence[int] | None
-    if name in _CHANNELS:
-        places = range(_CHANNELS[name], len(args))[:1]
-    else:
-        places = key_places(args)
-    if places is None:
+    place = _CHANNELS.get(name)
+    keys = keys_of(args) if place is None else [*args[place : place + 1]]
+    if keys is None:
         raise NotShardableError(f"{name or shown(args[:1])} cannot be sharded: it is not known where its keys are")
-    return [args[place] for place in places]
+    return keys
 
 
 def _key_required(name: str, why: str = "") -> ValueError:

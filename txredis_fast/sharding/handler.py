@@ -16,12 +16,14 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
-from .._types import Argument, Key, V
+from .._types import Argument, Key, Keys, V
+from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError
 from ..streaming import StreamConsumer
 from ..telemetry import Stats
 from .commands import ShardedCommands
 from .ring import HashRing, Node
+from .split import SPLIT
 
 __all__ = ["ShardedConnectionHandler", "ShardedUnixConnectionHandler", "connect_shards"]
 
@@ -79,14 +81,36 @@ class ShardedConnectionHandler(ShardedCommands[V]):
     def _use(self, nodes: Iterable[Node]) -> None:
         self._ring = HashRing(nodes)
         for name in {name for node in self._ring.nodes for name in _overridden(node)}:
-            vars(self)[name] = partial(self._call_node, name)
+            vars(self)[name] = partial(_WITH_SEVERAL_KEYS.get(name, ShardedConnectionHandler._call_node), self, name)
+
+    # A method that a program has overridden is called on the nodes of its keys.
 
     def _call_node(self, name: str, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        """Call a method that a program has overridden, on the node of its first argument."""
         try:
-            return getattr(self._node(name, args[0] if args else None), name)(*args, **kwargs)  # type: ignore[no-any-return]
+            key = args[0] if args else kwargs.get("key")
+            return getattr(self._node(name, key), name)(*args, **kwargs)  # type: ignore[no-any-return]
         except Exception:  # any exception, because a command never raises
             return defer.fail()
+
+    @errors_to_deferred
+    def _call_rename(self, name: str, oldkey: Key, newkey: Key) -> Deferred[Any]:
+        return self._node_of_all("RENAME", (oldkey, newkey)).rename(oldkey, newkey)  # type: ignore[attr-defined,no-any-return]
+
+    @errors_to_deferred
+    def _call_exists(self, name: str, key: Key, *keys: Key) -> Deferred[Any]:
+        def call(node: Any, _: str, *keys: Key) -> Any:
+            return node.exists(*keys)
+
+        return self._send_by_node("EXISTS", SPLIT["EXISTS"], ("EXISTS", key, *keys), {}, call)
+
+    @errors_to_deferred
+    def _call_nodes(self, name: str, keys: Keys, *args: Key) -> Deferred[Any]:
+        command = {"delete": "DEL", "mget": "MGET"}[name]
+
+        def call(node: Any, _: str, *keys: Key) -> Any:
+            return getattr(node, name)(list(keys))
+
+        return self._send_by_node(command, SPLIT[command], (command, *list_or_args(name, keys, args)), {}, call)
 
     async def __aenter__(self: _Self) -> _Self:
         return self
@@ -138,14 +162,28 @@ def _reason(failure: Failure, name: str) -> str:
     return text.removeprefix(f"{name}: ").removesuffix(f" ({name})")
 
 
+#: The methods with more than one key that a program may override in its classes of a node.
+_WITH_SEVERAL_KEYS: dict[str, Any] = {
+    "delete": ShardedConnectionHandler._call_nodes,
+    "exists": ShardedConnectionHandler._call_exists,
+    "mget": ShardedConnectionHandler._call_nodes,
+    "rename": ShardedConnectionHandler._call_rename,
+}
+
+
+def _first_parameter(name: str) -> str:
+    """The name of a command's first parameter."""
+    return unwrap(getattr(ShardedCommands, name)).__code__.co_varnames[1]  # type: ignore[no-any-return]
+
+
 def _overridden(node: Node) -> Iterator[str]:
-    """The names of the commands that a program's classes of a node override, if their first argument is a key."""
+    """The names of the commands that a program's classes of a node override, if it is known where their keys are."""
     for cls in (type(node), getattr(node._factory, "protocol", None)):
         if not isinstance(cls, type) or cls.__module__.startswith(_PACKAGE):
             continue
         for name in ShardedCommands.ShardedMethods:
-            stock = unwrap(getattr(ShardedCommands, name))
-            if not _is_ours(getattr(cls, name, None)) and stock.__code__.co_varnames[1] == "key":
+            is_callable = name in _WITH_SEVERAL_KEYS or _first_parameter(name) == "key"
+            if is_callable and not _is_ours(getattr(cls, name, None)):
                 yield name
 
 

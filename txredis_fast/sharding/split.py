@@ -14,12 +14,20 @@ from twisted.python.failure import Failure
 
 from .ring import Node
 
-__all__ = ["SPLIT", "Split", "send_split"]
+__all__ = ["SPLIT", "Send", "Split", "send_split", "send_to"]
 
 
 #: How one command is taken apart and put together: how many arguments belong together, the key first; and a function
 #: that makes one value of the nodes' values, called with these and, for each node, the indices of its keys.
 Split: TypeAlias = tuple[int, Callable[[list[Any], Sequence[Sequence[int]]], Any]]
+
+#: Sends a node a command, with the options of ``execute_command``.
+Send: TypeAlias = Callable[..., Deferred[Any]]
+
+
+def send_to(node: Node, *args: Any, **options: Any) -> Deferred[Any]:
+    """Send a node a command."""
+    return node.execute_command(*args, **options)
 
 
 def _in_order(answers: list[Any], groups: Sequence[Sequence[int]]) -> list[Any]:
@@ -50,13 +58,18 @@ SPLIT: Mapping[str, Split] = {
 
 
 def send_split(
-    split: Split, args: Sequence[Any], groups: Mapping[Node, Sequence[int]], options: dict[str, Any]
+    split: Split,
+    args: Sequence[Any],
+    groups: Mapping[Node, Sequence[int]],
+    options: dict[str, Any],
+    send: Send = send_to,
 ) -> Deferred[Any]:
     """Send each node the part of a command with its keys, all at the same time.
 
     :param args: the command's name and arguments.
     :param groups: node -> which of the command's keys it has, counted from 0, in ascending order.
     :param options: those of ``execute_command``; ``post_proc`` is called with the joined value.
+    :param send: called with a node, the command's name, the node's part of the arguments, and the other options.
     :returns: fires with the joined value. If one node fails, fails with its error; the other nodes may have executed
         their parts. Cancelling it cancels all parts.
     """
@@ -65,7 +78,7 @@ def send_split(
     asked = []
     for node, indices in groups.items():
         part = _part(args, indices, step)
-        asked.append(defer.maybeDeferred(node.execute_command, args[0], *part, **options))
+        asked.append(defer.maybeDeferred(send, node, args[0], *part, **options))
     joined = defer.gatherResults(asked, consumeErrors=True).addErrback(_unwrap_first_error)
     joined.addCallback(join, list(groups.values()))
     return joined if convert is None else joined.addCallback(convert)

@@ -79,8 +79,9 @@ class StreamConsumer:
         self._claim_idle = claim_idle
         self._max_deliveries = max_deliveries
         self._dead_letter = dead_letter
-        #: ID after which the group begins where it has to be created: after what was read here already.
+        #: ID after which the group begins where it has to be created: after what was read here already, if anything.
         self._after = start
+        self._has_read = False
         self._has_group = False
         #: Entries that were read ahead.
         self._buffer: deque[StreamEntry] = deque()
@@ -264,6 +265,9 @@ class StreamConsumer:
             await self._read_new(now)
 
     async def _create_group(self) -> None:
+        if self._has_read and not await self._membership.has_had(as_text(self._after)):
+            # The stream was removed. A new one's IDs may be lower: a program's own, or of a server whose clock is slow.
+            self._after, self._has_read = 0, False
         await self._membership.create_group(self._after)
         self._has_group = True
         if as_text(self._after) == "$":  # a group that was removed meanwhile must not begin after unread entries
@@ -285,7 +289,7 @@ class StreamConsumer:
         member = self._membership
         deliveries = await member.deliveries(number)
         if deliveries is not None and self._dead_letter is not None and deliveries >= (self._max_deliveries or 0):
-            await member.bury(number, deliveries, self._dead_letter)
+            await member.move_to_dead_letter(number, deliveries, self._dead_letter)
             _log.warn(
                 "{member}: entry {id} was delivered {count} times and not acknowledged; moved to {key!r}",
                 member=member,
@@ -312,7 +316,7 @@ class StreamConsumer:
         if self._own_again_at is not None:
             wait = min(wait, self._own_again_at - now)
         for taken in await self._membership.read(self._count, max(1, round(wait * 1000))):
-            self._after = taken.id
+            self._after, self._has_read = taken.id, True
             await self._take(taken)
 
     # -- holding

@@ -6,15 +6,16 @@ This module must not know how entries are read.
 from __future__ import annotations
 
 import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import check_count, check_number, shown
-from .._tunables import STREAM_CLAIM_MIN_MILLISECONDS_COUNTED
+from .._tunables import STREAM_CLAIM_MIN_MILLISECONDS
 from .._types import Argument, Key, Number
 from ..client import ConnectionHandler, unless_overridden
 from ..resp import fix_argument
-from .consumer import StreamConsumer
-from .membership import Membership
+
+if TYPE_CHECKING:
+    from .consumer import StreamConsumer
 
 __all__ = ["consume"]
 
@@ -58,6 +59,10 @@ def consume(
     :raises TypeError: *stream*, *group*, *name* or *dead_letter* is neither text nor a number.
     :raises ValueError: another argument is wrong; the error names it.
     """
+    # Few programs need these, so that importing the package leaves them alone.
+    from .consumer import StreamConsumer
+    from .membership import Membership
+
     names = {"stream": stream, "group": group, "name": name, "start": start}
     if (max_deliveries is None) != (dead_letter is None):
         raise ValueError("max_deliveries and dead_letter need each other: how often, and where to after that")
@@ -72,7 +77,7 @@ def consume(
         block=_milliseconds("block", block, 1),
         claim_idle=None
         if claim_idle is None
-        else _milliseconds("claim_idle", claim_idle, STREAM_CLAIM_MIN_MILLISECONDS_COUNTED),
+        else _milliseconds("claim_idle", claim_idle, STREAM_CLAIM_MIN_MILLISECONDS),
         max_deliveries=check_count("max_deliveries", max_deliveries, 1, none_allowed=True),
         dead_letter=fixed.get("dead_letter"),
         start=fixed["start"],

@@ -51,6 +51,14 @@ class Membership:
             if error.code != "BUSYGROUP":
                 raise
 
+    async def has_had(self, number: str) -> bool:
+        """Whether the stream has got as far as an entry's ID; if not, it is another one than that of the entry."""
+        try:
+            described = await self.handler.xinfo_stream(self.stream)
+        except ResponseError as error:
+            return error.code != "ERR"  # "ERR no such key"; of other errors the next command tells
+        return _ordinal(as_text(described["last-generated-id"])) >= _ordinal(number)
+
     async def read(self, count: int, block: int) -> list[Taken]:
         """Read entries that no consumer has got yet.
 
@@ -100,12 +108,12 @@ class Membership:
         """Acknowledge an entry; again after a lost connection, because that does no harm."""
         return bool(await self.handler.retrying.xack(self.stream, self.group, number))
 
-    async def bury(self, number: Text, deliveries: int, cemetery: Key) -> None:
+    async def move_to_dead_letter(self, number: Text, deliveries: int, dead_letter: Key) -> None:
         """Move an own pending entry to another stream, with its fields as they are, and acknowledge it.
 
         :raises WrongTypeError: the key of the other stream has another type. EXEC would acknowledge all the same.
         """
-        kind = await self.handler.type(cemetery)
+        kind = await self.handler.type(dead_letter)
         if as_text(kind) not in ("none", "stream"):
             raise WrongTypeError(f"WRONGTYPE The key of the dead-letter stream holds a value of type {as_text(kind)}")
         found = await self.handler.execute_command("XRANGE", self.stream, number, number, raw=True)
@@ -113,7 +121,7 @@ class Membership:
         more = ("dead-letter-id", number, "dead-letter-deliveries", deliveries)
         async with self.handler.transaction() as transaction:
             if found:
-                transaction.execute_command("XADD", cemetery, "*", *found[0][1], *about, *more)
+                transaction.execute_command("XADD", dead_letter, "*", *found[0][1], *about, *more)
             transaction.xack(self.stream, self.group, number)
 
     async def renew(self, ids: Sequence[Text]) -> set[Text]:
@@ -135,6 +143,11 @@ class Membership:
         if kept:
             await self.handler.xclaim(self.stream, self.group, self.name, 0, kept, justid=True)
         return gone
+
+
+def _ordinal(number: str) -> tuple[int, ...]:
+    """What IDs are compared by."""
+    return tuple(map(int, number.split("-")))
 
 
 def _after(number: Text) -> Argument:

@@ -8,7 +8,6 @@ This module must not know of connections.
 
 from __future__ import annotations
 
-import dataclasses
 from weakref import WeakSet
 
 from .._reactor import current_reactor
@@ -16,15 +15,15 @@ from .._reactor import current_reactor
 __all__ = ["Outage"]
 
 
-@dataclasses.dataclass
 class _Group:
     """The pools that one server has left for the same reason."""
 
-    since: float
-    #: When a pool last left it with a usable connection; None: none has, or one has lost its own since.
-    back: float | None = None
-    #: Weak, because a program may forget a pool without disconnecting it.
-    pools: WeakSet[Outage] = dataclasses.field(default_factory=WeakSet)
+    def __init__(self, since: float) -> None:
+        self.since = since
+        #: When a pool last left it with a usable connection; None: none has, or one has lost its own since.
+        self.back: float | None = None
+        #: Weak, because a program may forget a pool without disconnecting it.
+        self.pools: WeakSet[Outage] = WeakSet()
 
 
 _groups: dict[tuple[str, str], _Group] = {}

@@ -324,7 +324,7 @@ class _Handshake(Protocol):
             return
         protocol = self._factory.buildProtocol(self._address)
         if protocol is None:
-            self.transport.loseConnection()
+            self.transport.abortConnection()  # not loseConnection, which waits for the peer
             return
         self.transport.wrappedProtocol = protocol
         protocol.makeConnection(self.transport)

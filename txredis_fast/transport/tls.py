@@ -38,7 +38,7 @@ ALERT = b"\x15\x03"
 #: Certificates or keys in PEM: the path of a file, or its content as bytes.
 PEM = str | bytes | os.PathLike[str]
 
-_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_CERTIFICATE = rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----"
 
 #: OpenSSL's verification errors, by number, in words; see X509_STORE_CTX_get_error(3).
 _FAULTS = {
@@ -292,7 +292,7 @@ def _certificates(name: str, pem: PEM) -> list[Certificate]:
     from OpenSSL.crypto import Error
     from twisted.internet.ssl import Certificate
 
-    found = _CERTIFICATE.findall(_read(name, pem))
+    found = re.findall(_CERTIFICATE, _read(name, pem), re.DOTALL)
     try:
         certificates = [Certificate.loadPEM(one) for one in found]
     except (Error, ValueError):

@@ -6,13 +6,15 @@ import inspect
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from testbed.wire import bulk
+from testbed.wire import bulk, command
 
-from txredis_fast.commands import Commands
+from txredis_fast.commands import Commands, modules
 from txredis_fast.commands._parts import is_read_only
 from txredis_fast.commands._parts.facts import command_facts
+from txredis_fast.commands._parts.keys import keys_of
 from txredis_fast.commands.modules import NAMESPACES
 from txredis_fast.exceptions import InvalidData
 
@@ -110,7 +112,7 @@ def test_the_table_of_modules_has_every_command_that_is_sent():
 
 
 @pytest.mark.parametrize(
-    ("command", "keys"),
+    ("sent", "keys"),
     [
         (("JSON.GET", "k"), ["k"]),
         (("JSON.MGET", "a", "b", "$"), ["a", "b"]),
@@ -125,17 +127,8 @@ def test_the_table_of_modules_has_every_command_that_is_sent():
         (("FT.SUGGET", "k", "hel"), ["k"]),
     ],
 )
-def test_where_the_keys_of_a_modules_command_are(command, keys):
-    found = []
-    for spec in command_facts(command[0]).keys:
-        at = spec.begins_at
-        if spec.counted is not None:
-            number, first, step = spec.counted
-            found += command[at + first : at + first + command[at + number] * step : step]
-        else:
-            end = at + spec.last if spec.last >= 0 else len(command) + spec.last
-            found += command[at : end + 1 : spec.step]
-    assert found == keys
+def test_where_the_keys_of_a_modules_command_are(sent, keys):
+    assert keys_of(sent) == keys
 
 
 @pytest.mark.parametrize(("name", "method"), METHODS)
@@ -366,3 +359,33 @@ def test_importing_the_package_imports_no_namespace():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"
+
+
+def test_every_module_of_the_room_is_reached_by_its_name():
+    folder = Path(modules.__file__).parent
+    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    code = (
+        "import sys, txredis_fast.commands.modules as modules; "
+        "print(*(getattr(modules, name).__name__.rpartition('.')[2] for name in sys.argv[1:]))"
+    )
+    for name in names:  # each alone, because one imports others
+        run = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True, timeout=60)
+        assert run.stdout.split() == [name]
+    with pytest.raises(AttributeError, match=r"module 'txredis_fast\.commands\.modules' has no attribute 'no_such'"):
+        modules.no_such
+
+
+def test_words_of_a_profile_may_be_bytes(resp):
+    host = RawHost(resp)
+    deferred = host.search("i").profile(b"search", "hello", b"nocontent")
+    assert host.take_sent() == command("FT.PROFILE", "i", "SEARCH", "QUERY", "hello", b"nocontent")
+    host.answer(b"*2\r\n*3\r\n:2\r\n$3\r\nd:1\r\n$3\r\nd:2\r\n*0\r\n")
+    assert [document.id for document in result_of(deferred).result.documents] == ["d:1", "d:2"]
+    assert isinstance(result_of(host.search("i").profile("search", "hello", b"withcursor")), InvalidData)
+    assert host.take_sent() == b""
+
+
+def test_all_fields_may_be_asked_for_in_bytes(resp):
+    host = RawHost(resp)
+    host.search("i").aggregate("*", load=[b"*"])
+    assert host.take_sent() == command("FT.AGGREGATE", "i", "*", "LOAD", "*")

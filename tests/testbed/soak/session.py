@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
@@ -314,7 +315,10 @@ class Session:
                 f"left open on the server: {client}" for client in clients(self.server) if left_open(client)
             ]
         for handler in self._handlers:
-            await handler.disconnect()
+            try:
+                await handler.disconnect().addTimeout(END_LIMIT, self.reactor)
+            except DeferredTimeoutError:
+                self.problems.append(f"disconnect() of {handler!r} has come to no end")
         if not await self._within(END_LIMIT, lambda: not proxy.fronts):
             self.problems.append(f"{len(proxy.fronts)} connections were not closed")
 

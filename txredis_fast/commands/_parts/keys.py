@@ -1,8 +1,7 @@
 """Where the keys of a command are, among its arguments as they are sent: for sharding, clusters and caching.
 
 The places follow from the key specs of the table, except for commands with options that no spec describes well: SORT,
-MIGRATE and GEORADIUS. This module must not know how a command is sent, nor where
-a key lies.
+MIGRATE and GEORADIUS. This module must not know how a command is sent, nor where a key lies.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 #: The doubles up to this have no gaps, so that each whole number is one.
-LARGEST_WHOLE_SCORE = 2**53
+_LARGEST_WHOLE_SCORE = 2**53
 
 #: Bool added to a Sentinel's description of a node -> the word in ``flags`` that makes it True.
 _SENTINEL_FLAGS = {
@@ -207,7 +207,7 @@ def as_score(reply: Reply) -> Reply:
     if reply is None:
         return None
     score = float(reply)
-    return int(score) if score.is_integer() and abs(score) <= LARGEST_WHOLE_SCORE else score
+    return int(score) if score.is_integer() and abs(score) <= _LARGEST_WHOLE_SCORE else score
 
 
 def scanned(reply: Reply) -> Reply:

@@ -63,4 +63,5 @@ def unknown_keyword(error: Exception, function: Callable[..., object], keywords:
     close = [near for name in keywords if name not in parameters for near in nearest(name, parameters)]
     if not close:
         return error
-    return TypeError(f"{error}; the nearest: {', '.join(dict.fromkeys(close))}").with_traceback(raised_at)
+    text = str(error).partition(". Did you mean ")[0]  # the advice of Python 3.13, which names one
+    return TypeError(f"{text}; the nearest: {', '.join(dict.fromkeys(close))}").with_traceback(raised_at)

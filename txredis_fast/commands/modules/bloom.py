@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Number, Reply, Text, Value
-from .._parts import as_bools, as_tuple, described, errors_to_deferred
+from .._parts import as_bools, as_tuple, described, errors_to_deferred, flags
 from .namespace import Namespace, as_bools_or_errors, options, some
 
 __all__ = ["BloomFilterCommands", "CuckooFilterCommands"]
@@ -36,7 +36,7 @@ class BloomFilterCommands(Namespace):
 
         https://redis.io/commands/bf.reserve/, since 1.0.0
         """
-        more = [*options(("EXPANSION", expansion)), *(["NONSCALING"] if no_scale else ())]
+        more = [*options(("EXPANSION", expansion)), *flags(nonscaling=no_scale)]
         return self._send("BF.RESERVE", key, error_rate, capacity, *more)
 
     reserve = create
@@ -91,7 +91,7 @@ class BloomFilterCommands(Namespace):
         https://redis.io/commands/bf.insert/, since 1.0.0
         """
         arguments = options(("CAPACITY", capacity), ("ERROR", error), ("EXPANSION", expansion))
-        arguments += [*(["NOCREATE"] if no_create else ()), *(["NONSCALING"] if no_scale else ())]
+        arguments += flags(nocreate=no_create, nonscaling=no_scale)
         given = some("bf.insert", "items", items)
         return self._send("BF.INSERT", key, *arguments, "ITEMS", *given, post_proc=as_bools_or_errors)
 
@@ -251,7 +251,7 @@ class CuckooFilterCommands(Namespace):
     def _insert(
         self, name: str, key: Key, items: Iterable[Argument], capacity: int | None, nocreate: bool
     ) -> Deferred[Any]:
-        arguments = [*options(("CAPACITY", capacity)), *(["NOCREATE"] if nocreate else ())]
+        arguments = [*options(("CAPACITY", capacity)), *flags(nocreate=nocreate)]
         given = some(name.lower(), "items", items)
         return self._send(name, key, *arguments, "ITEMS", *given, post_proc=_inserted)
 

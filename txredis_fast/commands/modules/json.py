@@ -64,7 +64,7 @@ class JSONCommands(Namespace):
         """Get the value at a path, or at several.
 
         :param key: key of the document.
-        :param paths: the paths. None: the whole document.
+        :param paths: the paths. Without any: the whole document.
         :param text: whether to return JSON, a str, instead of Python's values.
         :param indent: text before each level of this JSON.
         :param newline: text after each line.
@@ -184,7 +184,7 @@ class JSONCommands(Namespace):
         :param key: key of the document.
         :param path: the path.
         :param number: the factor.
-        :returns: fires as :meth:`numincrby` does; fires with the new number, or a list.
+        :returns: fires with the new number, of a JSONPath with a list, as :meth:`numincrby`.
 
         https://redis.io/commands/json.nummultby/, since 1.0.0
         """

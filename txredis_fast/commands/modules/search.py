@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Number, Text
 from ...exceptions import InvalidData
-from .._parts import CommandHost, errors_to_deferred, flatten
+from .._parts import CommandHost, errors_to_deferred, flags, flatten, text_of
 from .namespace import Namespace, options, some
 from .search_extras import SearchExtras
 from .search_fields import (
@@ -94,13 +94,13 @@ class SearchCommands(SearchExtras):
         arguments: list[Argument] = ["ON", on, *_counted("PREFIX", prefix)]
         arguments += options(("FILTER", filter), ("LANGUAGE", language), ("LANGUAGE_FIELD", language_field))
         arguments += options(("SCORE", score), ("SCORE_FIELD", score_field), ("PAYLOAD_FIELD", payload_field))
-        arguments += _words(MAXTEXTFIELDS=max_text_fields)
+        arguments += flags(maxtextfields=max_text_fields)
         arguments += options(("TEMPORARY", temporary))
-        arguments += _words(
-            NOOFFSETS=no_term_offsets, NOHL=no_highlight, NOFIELDS=no_field_flags, NOFREQS=no_term_frequencies
+        arguments += flags(
+            nooffsets=no_term_offsets, nohl=no_highlight, nofields=no_field_flags, nofreqs=no_term_frequencies
         )
         arguments += [] if stopwords is None else _counted("STOPWORDS", stopwords, always=True)
-        arguments += _words(SKIPINITIALSCAN=skip_initial_scan)
+        arguments += flags(skipinitialscan=skip_initial_scan)
         return self._send("FT.CREATE", self._name("create"), *arguments, "SCHEMA", *schema("search.create", fields))
 
     @errors_to_deferred
@@ -113,7 +113,7 @@ class SearchCommands(SearchExtras):
 
         https://redis.io/commands/ft.alter/, since 1.0.0
         """
-        words = _words(SKIPINITIALSCAN=skip_initial_scan)
+        words = flags(skipinitialscan=skip_initial_scan)
         added = schema("search.alter", fields)
         return self._send("FT.ALTER", self._name("alter"), *words, "SCHEMA", "ADD", *added)
 
@@ -126,7 +126,7 @@ class SearchCommands(SearchExtras):
 
         https://redis.io/commands/ft.dropindex/, since 2.0.0
         """
-        return self._send("FT.DROPINDEX", self._name("dropindex"), *_words(DD=delete_documents))
+        return self._send("FT.DROPINDEX", self._name("dropindex"), *flags(dd=delete_documents))
 
     @errors_to_deferred
     def info(self) -> Deferred[dict[str, Any]]:
@@ -210,8 +210,8 @@ class SearchCommands(SearchExtras):
         if explain_score and not with_scores:
             raise InvalidData("explain_score of search.search needs with_scores")
         arguments: list[Argument] = [query]
-        arguments += _words(NOCONTENT=no_content, VERBATIM=verbatim, NOSTOPWORDS=no_stopwords, WITHSCORES=with_scores)
-        arguments += _words(WITHPAYLOADS=with_payloads, WITHSORTKEYS=with_sort_keys)
+        arguments += flags(nocontent=no_content, verbatim=verbatim, nostopwords=no_stopwords, withscores=with_scores)
+        arguments += flags(withpayloads=with_payloads, withsortkeys=with_sort_keys)
         for name, (least, greatest) in (filters or {}).items():
             arguments += ("FILTER", name, least, greatest)
         if geo_filter is not None:
@@ -221,9 +221,9 @@ class SearchCommands(SearchExtras):
         arguments += [] if summarize is None else ["SUMMARIZE", *summarize]
         arguments += [] if highlight is None else ["HIGHLIGHT", *highlight]
         arguments += options(("SLOP", slop), ("TIMEOUT", timeout))
-        arguments += _words(INORDER=in_order)
+        arguments += flags(inorder=in_order)
         arguments += options(("LANGUAGE", language), ("EXPANDER", expander), ("SCORER", scorer))
-        arguments += [*_words(EXPLAINSCORE=explain_score), *options(("PAYLOAD", payload))]
+        arguments += [*flags(explainscore=explain_score), *options(("PAYLOAD", payload))]
         if sort_by is not None:
             arguments += ("SORTBY", sort_by, "ASC" if asc else "DESC")
         if offset is not None or num is not None:
@@ -265,10 +265,10 @@ class SearchCommands(SearchExtras):
 
         https://redis.io/commands/ft.aggregate/, since 1.1.0
         """
-        arguments: list[Argument] = [query, *_words(VERBATIM=verbatim, ADDSCORES=add_scores)]
+        arguments: list[Argument] = [query, *flags(verbatim=verbatim, addscores=add_scores)]
         if load is not None:
             fields = some("search.aggregate", "fields to load", load)
-            arguments += ("LOAD", "*") if fields == ["*"] else ("LOAD", len(fields), *fields)
+            arguments += ("LOAD", "*") if fields in (["*"], [b"*"]) else ("LOAD", len(fields), *fields)
         arguments += options(("TIMEOUT", timeout))
         for step in steps:
             arguments += some("search.aggregate", "words of a step", step)
@@ -317,17 +317,17 @@ class SearchCommands(SearchExtras):
 
         https://redis.io/commands/ft.profile/, since 2.2.0
         """
-        name = kind.upper() if isinstance(kind, str) else kind
+        name = text_of(kind).upper()
         if name not in ("SEARCH", "AGGREGATE"):
             raise InvalidData(f"kind of search.profile must be SEARCH or AGGREGATE, not {kind!r}")
-        given = {word.upper() for word in words if isinstance(word, str)}
+        given = {text_of(word).upper() for word in words}
         if "WITHCURSOR" in given:
             raise InvalidData("search.profile takes no cursor")
         reader = SearchReader(
             "NOCONTENT" not in given, "WITHSCORES" in given, "WITHPAYLOADS" in given, "WITHSORTKEYS" in given
         )
         convert = profiled(reader if name == "SEARCH" else aggregated)
-        arguments = (name, *_words(LIMITED=limited), "QUERY", query, *words)
+        arguments = (name, *flags(limited=limited), "QUERY", query, *words)
         return self._send("FT.PROFILE", self._name("profile"), *arguments, post_proc=convert)
 
 
@@ -354,10 +354,6 @@ class SearchNamespace(Namespace):
         """
         host: CommandHost[Any] = self._host
         return SearchCommands(host, index)
-
-
-def _words(**given: bool) -> list[str]:
-    return [word for word, wanted in given.items() if wanted]
 
 
 def _counted(word: str, items: Iterable[Any], always: bool = False) -> list[Argument]:

@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Number, Text
 from ...exceptions import InvalidData
-from .._parts import CommandHost, as_set, errors_to_deferred
+from .._parts import CommandHost, as_dict, as_set, errors_to_deferred, flags
 from .namespace import Namespace, options, some
-from .search_replies import corrections, settings, settings_help, suggestions, synonyms
+from .search_replies import corrections, settings, settings_help, suggestions
 
 __all__ = ["SearchExtras"]
 
@@ -149,7 +149,7 @@ class SearchExtras(Namespace):
 
         https://redis.io/commands/ft.synupdate/, since 1.2.0
         """
-        words = ["SKIPINITIALSCAN"] if skip_initial_scan else []
+        words = flags(skipinitialscan=skip_initial_scan)
         given = some("search.synupdate", "terms", terms)
         return self._send("FT.SYNUPDATE", self._name("synupdate"), groupid, *words, *given)
 
@@ -161,7 +161,7 @@ class SearchExtras(Namespace):
 
         https://redis.io/commands/ft.syndump/, since 1.2.0
         """
-        return self._send("FT.SYNDUMP", self._name("syndump"), post_proc=synonyms)
+        return self._send("FT.SYNDUMP", self._name("syndump"), post_proc=as_dict)
 
     @errors_to_deferred
     def dict_add(self, name: Text, *terms: Text) -> Deferred[int]:
@@ -242,7 +242,7 @@ class SearchExtras(Namespace):
 
         https://redis.io/commands/ft.sugadd/, since 1.0.0
         """
-        more = [*(["INCR"] if increment else ()), *options(("PAYLOAD", payload))]
+        more = [*flags(incr=increment), *options(("PAYLOAD", payload))]
         return self._send("FT.SUGADD", key, string, score, *more)
 
     def sugget(
@@ -266,9 +266,9 @@ class SearchExtras(Namespace):
 
         https://redis.io/commands/ft.sugget/, since 1.0.0
         """
-        words = [*(["FUZZY"] if fuzzy else ()), *(["WITHSCORES"] if with_scores else ())]
-        words += [*(["WITHPAYLOADS"] if with_payloads else ()), *options(("MAX", num))]
-        return self._send("FT.SUGGET", key, prefix, *words, post_proc=suggestions(with_scores, with_payloads))
+        words = flags(fuzzy=fuzzy, withscores=with_scores, withpayloads=with_payloads)
+        more = options(("MAX", num))
+        return self._send("FT.SUGGET", key, prefix, *words, *more, post_proc=suggestions(with_scores, with_payloads))
 
     def sugdel(self, key: Key, string: Text) -> Deferred[bool]:
         """Remove a completion; it needs no index.

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._types import Argument, Number
 from ...exceptions import InvalidData
-from .._parts import flatten
+from .._parts import flags, flatten
 from .namespace import options, some
 
 __all__ = ["Field", "GeoField", "GeoShapeField", "NumericField", "TagField", "TextField", "VectorField", "schema"]
@@ -41,7 +41,7 @@ class Field:
 
     def arguments(self) -> list[Argument]:
         """Return the arguments of FT.CREATE."""
-        common = _words(INDEXMISSING=self.index_missing, SORTABLE=self.sortable, UNF=self.unf, NOINDEX=self.no_index)
+        common = flags(indexmissing=self.index_missing, sortable=self.sortable, unf=self.unf, noindex=self.no_index)
         return [self.name, *options(("AS", self.as_name)), self.type, *self._options(), *common]
 
     def _options(self) -> list[Argument]:
@@ -68,9 +68,9 @@ class TextField(Field):
     type = "TEXT"
 
     def _options(self) -> list[Argument]:
-        words = _words(WITHSUFFIXTRIE=self.with_suffix_trie, INDEXEMPTY=self.index_empty)
+        words = flags(withsuffixtrie=self.with_suffix_trie, indexempty=self.index_empty)
         valued = options(("WEIGHT", self.weight), ("PHONETIC", self.phonetic))
-        return [*_words(NOSTEM=self.no_stem), *valued, *words]
+        return [*flags(nostem=self.no_stem), *valued, *words]
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class TagField(Field):
     type = "TAG"
 
     def _options(self) -> list[Argument]:
-        words = _words(
-            CASESENSITIVE=self.case_sensitive, WITHSUFFIXTRIE=self.with_suffix_trie, INDEXEMPTY=self.index_empty
+        words = flags(
+            casesensitive=self.case_sensitive, withsuffixtrie=self.with_suffix_trie, indexempty=self.index_empty
         )
         return [*options(("SEPARATOR", self.separator)), *words]
 
@@ -158,7 +158,3 @@ def schema(method: str, fields: Field | Iterable[Any]) -> list[Argument]:
         else:
             raise InvalidData(f"a field of {method} must be a Field or a list of words, not {type(each).__name__}")
     return arguments
-
-
-def _words(**given: bool) -> list[str]:
-    return [word for word, wanted in given.items() if wanted]

@@ -27,7 +27,6 @@ __all__ = [
     "settings",
     "settings_help",
     "suggestions",
-    "synonyms",
     "with_cursor",
 ]
 
@@ -281,11 +280,6 @@ def corrections(reply: Reply) -> Any:
     if not isinstance(reply, list):
         return reply
     return {word: [(text, float(score)) for score, text in proposals] for _, word, proposals in reply}
-
-
-def synonyms(reply: Reply) -> Any:
-    """Convert the reply of FT.SYNDUMP to a dict: word -> list of groups."""
-    return as_dict(reply)
 
 
 def settings(reply: Reply) -> Any:

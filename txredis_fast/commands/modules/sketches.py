@@ -12,7 +12,17 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Keys, Number, Reply, Text, Value
 from ...exceptions import InvalidData
-from .._parts import as_bools, as_float_always, as_floats, as_pairs, described, errors_to_deferred, one_or_many
+from .._parts import (
+    as_bools,
+    as_float_always,
+    as_floats,
+    as_pairs,
+    counted_keys,
+    described,
+    errors_to_deferred,
+    flags,
+    one_or_many,
+)
 from .namespace import Namespace, options, pairs_of, some
 
 __all__ = ["CountMinSketchCommands", "TDigestCommands", "TopKCommands"]
@@ -84,10 +94,10 @@ class CountMinSketchCommands(Namespace):
 
         https://redis.io/commands/cms.merge/, since 2.0.0
         """
-        names = _keys("cms.merge", numkeys, src)
-        if weights and len(weights) != len(names):
-            raise InvalidData(f"cms.merge needs as many weights as keys: {len(weights)} for {len(names)}")
-        return self._send("CMS.MERGE", dest, len(names), *names, *(["WEIGHTS", *weights] if weights else ()))
+        keys = _keys("cms.merge", numkeys, src)
+        if weights and len(weights) != numkeys:
+            raise InvalidData(f"cms.merge needs as many weights as keys: {len(weights)} for {numkeys}")
+        return self._send("CMS.MERGE", dest, *keys, *(["WEIGHTS", *weights] if weights else ()))
 
     def info(self, key: Key) -> Deferred[dict[str, Value]]:
         """Describe a sketch.
@@ -251,9 +261,8 @@ class TDigestCommands(Namespace):
 
         https://redis.io/commands/tdigest.merge/, since 2.4.0
         """
-        names = _keys("tdigest.merge", num_keys, keys)
-        more = [*options(("COMPRESSION", compression)), *(["OVERRIDE"] if override else ())]
-        return self._send("TDIGEST.MERGE", destination_key, len(names), *names, *more)
+        more = [*options(("COMPRESSION", compression)), *flags(override=override)]
+        return self._send("TDIGEST.MERGE", destination_key, *_keys("tdigest.merge", num_keys, keys), *more)
 
     def min(self, key: Key) -> Deferred[float]:
         """Get the smallest number.
@@ -372,11 +381,8 @@ class TDigestCommands(Namespace):
 
 
 def _keys(method: str, number: int, keys: Keys) -> Sequence[Argument]:
-    """Check the number of keys, which redis-py's methods have as an argument."""
-    names = some(method, "keys", one_or_many(keys))
-    if number != len(names):
-        raise InvalidData(f"the number of keys of {method} must be {len(names)}, as there are so many, not {number!r}")
-    return names
+    """Make the arguments: number of keys, and the keys, of which there must be one at least."""
+    return counted_keys(method, number, some(method, "keys", one_or_many(keys)))
 
 
 def _with_decay(reply: Reply) -> Any:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from ..._types import Argument, Key, Number, Reply, Seconds, Text, V
 from ...exceptions import InvalidData
-from .._parts import CommandHost, as_floats, as_tuple, errors_to_deferred, flags, text_of, time_arguments
+from .._parts import CommandHost, as_floats, as_tuple, errors_to_deferred, exclusive, flags, text_of, time_arguments
 
 __all__ = ["NewerStringCommands", "digest_text"]
 
@@ -141,10 +141,8 @@ class NewerStringCommands(CommandHost[V]):
         https://redis.io/commands/increx/, since 8.8.0
         """
         times = time_arguments("increx", ex=ex, px=px, exat=exat, pxat=pxat, persist=persist)
-        if byfloat is not None and byint is not None:
-            raise InvalidData("byfloat and byint of increx cannot be given together")
-        if nx and xx:
-            raise InvalidData("nx and xx of increx cannot be given together")
+        exclusive("increx", byfloat=byfloat is not None, byint=byint is not None)
+        exclusive("increx", nx=nx, xx=xx)
         if enx and (persist or not times):
             raise InvalidData("enx of increx needs a time: ex, px, exat or pxat")
         arguments: list[Argument] = [*flags(nx=nx, xx=xx)]
@@ -169,7 +167,5 @@ def _condition(
     method: str, ifeq: Argument | None, ifne: Argument | None, ifdeq: Text | None, ifdne: Text | None
 ) -> tuple[Argument, ...]:
     conditions = {"ifeq": ifeq, "ifne": ifne, "ifdeq": ifdeq, "ifdne": ifdne}
-    given = [(name, value) for name, value in conditions.items() if value is not None]
-    if len(given) > 1:
-        raise InvalidData(f"{' and '.join(name for name, _ in given)} of {method} cannot be given together")
-    return (given[0][0].upper(), given[0][1]) if given else ()
+    exclusive(method, **{name: value is not None for name, value in conditions.items()})
+    return tuple(word for name, value in conditions.items() if value is not None for word in (name.upper(), value))

@@ -1,0 +1,47 @@
+"""What is made when it is first used, or never, because most programs do not need it.
+
+This module must not know what the names mean.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["lazy_names", "overload"]
+
+
+def lazy_names(
+    namespace: dict[str, Any], modules: Mapping[str, Sequence[str]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make a module's ``__getattr__`` and ``__dir__``, which import a name's module when the name is first used.
+
+    ``from module import *`` takes these names as well: it asks for ``__all__`` first, and if a module has none, all
+    names are imported then.
+
+    :param namespace: the module's ``globals()``, where an imported name is kept.
+    :param modules: names of modules beside it or below it, and the names that each defines.
+    """
+    package = namespace["__name__"]
+    homes = {name: module for module, names in modules.items() for name in names}
+
+    def find(name: str) -> Any:
+        if name in homes:
+            value = getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
+            namespace[name] = value  # the next use does not come here
+            return value
+        if name == "__all__":
+            for each in homes.keys() - namespace.keys():
+                find(each)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def names() -> list[str]:
+        return sorted({*namespace, *homes})
+
+    return find, names
+
+
+def overload(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a signature for type checkers, as ``typing.overload`` does, which keeps the function for ever."""
+    return function
