@@ -124,6 +124,8 @@ def test_no_exception_is_or_derives_from_a_builtin_of_the_same_name():
         {"poolTimeout": -1},
         {"charset": "no-such-charset"},
         {"convertNumbers": "sometimes"},
+        {"undecodable": "strict"},
+        {"undecodable": True},
         {"limits": {"max_depht": 3}},
     ],
 )

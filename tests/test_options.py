@@ -63,6 +63,7 @@ VALUES = {
     "maxInFlight": 9,
     "maxQueuedBytes": 10,
     "whenFull": "fail",
+    "undecodable": "replace",
     "onUnclaimedReply": print,
     "retry": redis.RetryPolicy(attempts=2),
     "convertNumbers": "exact",
@@ -105,6 +106,7 @@ IN_URLS = {
     "maxInFlight": ("none", None),
     "maxQueuedBytes": ("5", 5),
     "whenFull": ("fail", "fail"),
+    "undecodable": ("replace", "replace"),
     "convertNumbers": ("exact", "exact"),
     "strict": ("1", True),
     "slowCommandThreshold": ("0.25", 0.25),
@@ -241,7 +243,8 @@ EVERY_KEYWORD = """
     True, dbid=1, charset=None, username=b"u", password=lambda: "p", clientName="me", connectTimeout=3,
     replyTimeout=4, poolTimeout="default", healthCheckInterval=6, disconnectTimeout=7, maxBlockingConnections=8,
     maxInFlight=9, maxQueuedBytes=None, whenFull="fail", onUnclaimedReply=unclaimed, retry=redis.RetryPolicy(),
-    convertNumbers="exact", strict=True, hooks=hooks, slowCommandThreshold=11, limits=limits, protocol=3
+    convertNumbers="exact", strict=True, hooks=hooks, slowCommandThreshold=11, limits=limits, protocol=3,
+    undecodable="replace"
 """
 
 TYPED_PROGRAM = f"""

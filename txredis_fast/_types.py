@@ -81,8 +81,8 @@ if TYPE_CHECKING:
     V = TypeVar("V", default=Value, covariant=True)
 else:
     V = TypeVar("V", covariant=True)
-"""The type of the stored values that a handler's commands fire with, as its options ``charset`` and ``convertNumbers``
-make them: ``ConnectionHandler[bytes]``, for one. Without brackets it is :data:`Value`. A handler of a
+"""The type of the stored values that a handler's commands fire with, as its options ``charset``, ``convertNumbers`` and
+``undecodable`` make them: ``ConnectionHandler[bytes]``, for one. Without brackets it is :data:`Value`. A handler of a
 narrower type is one of a wider type, too."""
 
 ScoredMembers: TypeAlias = list[tuple[Value, float]]

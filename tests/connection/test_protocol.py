@@ -595,6 +595,8 @@ def test_the_steps_of_parsing_may_be_called_by_their_old_names():
     protocol.handleMultiBulkElement(None)
     assert [fired(d) for d in ds] == ["OK", 5, 1.5, ["x", None]]
     assert protocol.tryConvertData([b"7", "007", 3, b"\xff"]) == [7, 7, 3, b"\xff"]
+    protocol.undecodable, protocol.charset = "replace", "ascii"
+    assert protocol.tryConvertData([b"7", "007", "\xe9", b"\xff"]) == [7, 7, "\xe9", "\ufffd"]
 
 
 def test_a_reply_deeper_than_the_stack_is_converted():

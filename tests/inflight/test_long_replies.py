@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from testbed.support import Pool, failed, fired, pending
-from testbed.wire import NIL, array, command
+from testbed.wire import NIL, array, bulk, command
 from twisted.internet.defer import CancelledError
 
 from txredis_fast import PipelineError
@@ -39,6 +39,13 @@ def turns(clock):
     return count
 
 
+def streams_reply(protocol, **streams):
+    """The reply of XREAD: a list of RESP2, or a map of RESP3."""
+    if protocol == 2:
+        return array(*(array(key, entries) for key, entries in streams.items()))
+    return b"%%%d\r\n" % len(streams) + b"".join(bulk(key) + entries for key, entries in streams.items())
+
+
 def pairs(elements):
     return list(zip(elements[::2], elements[1::2], strict=True))
 
@@ -67,16 +74,34 @@ def test_a_long_collection_is_made_in_many_turns(both, clock, slow, ask, element
     assert fired(asked) == value
 
 
-def test_many_entries_of_few_streams_are_made_in_many_turns(both, clock, slow):
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_many_entries_of_few_streams_are_made_in_many_turns(both, clock, slow, protocol):
     entries = [array(member, array("field", "value")) for member in MEMBERS]
     pool = Pool()
     asked = pool.handler.xread({"s": 0, "t": 0})
-    pool.answer(array(array("s", array(*entries)), array("t", array(array("last", NIL)))))
+    pool.answer(streams_reply(protocol, s=array(*entries), t=array(array("last", NIL))))
     assert pending(asked)
     assert turns(clock) >= len(entries) // PART
     streams = fired(asked)
     assert streams["s"] == [(member, {"field": "value"}) for member in MEMBERS]
     assert streams["t"] == [("last", None)]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_few_entries_of_streams_come_at_once(both, clock, slow, protocol):
+    pool = Pool()
+    asked = pool.handler.xread({"s": 0, "t": 0})
+    pool.answer(streams_reply(protocol, s=array(array("1-1", array("field", "value"))), t=array()))
+    assert fired(asked) == {"s": [("1-1", {"field": "value"})], "t": []}
+
+
+def test_a_map_of_what_are_no_streams_fails_as_a_list_of_them(both, clock, slow):
+    pool = Pool()
+    asked = pool.handler.xread({"s": 0, "t": 0})
+    long = array(*(array(member, array("field", "value")) for member in MEMBERS), array("last", NIL))
+    pool.answer(streams_reply(3, s=long, t=b":7\r\n"))
+    turns(clock)
+    failed(asked, TypeError)
 
 
 def test_numbers_that_somebody_chose_are_made_text_in_many_turns_too(both, clock, slow):

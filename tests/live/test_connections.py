@@ -9,6 +9,7 @@ import pytest
 import pytest_twisted
 from testbed.live import bounded, clients, opened, until
 from testbed.tls import TLSProxy, make_certificates
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import optionsForClientTLS
@@ -196,6 +197,39 @@ async def test_options_in_the_url_and_beside_it(server):
         assert await bounded(rc.mget(["key", "number"])) == ["007ä", "007"]
     async with opened(redis.from_url(url, isLazy=True, charset=None)) as rc:
         assert await bounded(rc.get("key")) == b"007\xe4"
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest_twisted.ensureDeferred
+async def test_with_undecodable_replace_all_text_is_str(server, protocol):
+    large = b"\xff" * 100_000
+    url = f"redis://{server.host}:{server.port}/?undecodable=replace&protocol={protocol}"
+    async with opened(redis.connect(url)) as rc:
+        await bounded(rc.mset({b"key": b"1\xff", b"large": large}))
+        await bounded(rc.hset("hash", b"\xc3\xa9", b"\xff"))
+        await bounded(rc.sadd("set", [b"a", b"\xff"]))
+        await bounded(rc.zadd("ranking", {b"\xff": 1.5}))
+        assert await bounded(rc.get("key")) == "1\ufffd"
+        assert await bounded(rc.get("large")) == "\ufffd" * len(large)
+        assert await bounded(rc.hgetall("hash")) == {"\xe9": "\ufffd"}
+        assert await bounded(rc.smembers("set")) == {"a", "\ufffd"}
+        assert await bounded(rc.zrange("ranking", withscores=True)) == [("\ufffd", 1.5)]
+        assert await bounded(rc.eval("return {ok = ARGV[1]}", args=[b"\xff"])) == "\ufffd"
+        async with rc.pipelined() as pipeline:
+            value = pipeline.get("key")
+        assert await bounded(value) == "1\ufffd"
+        transaction = await bounded(rc.multi())
+        await bounded(transaction.get("key"))
+        assert await bounded(transaction.commit()) == ["1\ufffd"]
+        assert await bounded(rc.raw.get("key")) == b"1\xff"
+        assert await bounded(rc.raw.get("large")) == large
+        assert await bounded(rc.restore("copy", 0, await bounded(rc.dump("key")))) == "OK"
+        subscriber = await bounded(rc.subscriber())
+        await bounded(subscriber.subscribe(b"channel\xff"))
+        await bounded(rc.publish(b"channel\xff", b"\xfe"))
+        message = await bounded(Deferred.fromCoroutine(subscriber.__anext__()))
+        assert (message.channel, message.data) == ("channel\ufffd", "\ufffd")
+        await bounded(subscriber.disconnect())
 
 
 @pytest_twisted.ensureDeferred

@@ -209,6 +209,58 @@ def test_what_the_charset_cannot_decode_stays_bytes(resp, charset, length):
     assert one(resp, b"*1\r\n" + bulk(data), charset) == [data]
 
 
+#: What stands for b"a\x81\xc3\xa9"; "undefined" is a codec that does not replace.
+REPLACED = {
+    "utf-8": "a\ufffd\xe9",
+    "ascii": "a\ufffd\ufffd\ufffd",
+    "cp1252": "a\ufffd\xc3\xa9",
+    "undefined": "a\ufffd\ufffd\ufffd",
+}
+
+
+@pytest.mark.parametrize("repeated", [1, 20, 30_000])
+@pytest.mark.parametrize("charset", REPLACED)
+def test_what_the_charset_cannot_decode_is_replaced_where_that_is_asked(resp, charset, repeated):
+    data, text = b"a\x81\xc3\xa9" * repeated, REPLACED[charset] * repeated
+    options = {"charset": charset, "undecodable": "replace", "convert_numbers": False}
+    assert one(resp, bulk(data), **options) == text
+    assert one(resp, b"=%d\r\ntxt:%b\r\n" % (len(data) + 4, data), **options) == text
+    assert one(resp, b"*2\r\n" + bulk(data) + bulk(b"1"), **options) == [text, "1"]
+    assert one(resp, b"%1\r\n" + bulk(data) + bulk(data), **options) == {text: text}
+    assert one(resp, b"~1\r\n" + bulk(data), **options) == {text}
+    assert one(resp, b"~1\r\n*1\r\n" + bulk(data), **options) == {(text,)}
+    assert one(resp, b">2\r\n" + bulk(b"1") + bulk(data), **options) == Push(["1", text])
+    if repeated < 1000:
+        assert one(resp, b"+" + data + b"\r\n", **options) == text
+    assert one(resp, bulk(data), raw=True, **options) == data
+    assert one(resp, b"*1\r\n" + bulk(data), raw=True, **options) == [data]
+
+
+def test_a_message_that_the_charset_cannot_decode_is_replaced(resp):
+    for kind in (b"*", b">"):
+        reader = resp.Reader(convert_numbers=False, undecodable="replace")
+        names = [(b"a\xff*", b"a\xff", b"\xfe1"), (b"a\xff*", b"a\xfe", b"\xff2")]
+        reader.feed(b"".join(kind + b"4\r\n" + bulks([b"pmessage", *each]) for each in names))
+        assert reader.get_message(kind) == ("a\ufffd*", "a\ufffd", "\ufffd1")
+        assert reader.get_message(kind) == ("a\ufffd*", "a\ufffd", "\ufffd2")
+
+
+def test_what_is_replaced_is_text_only(resp):
+    """Numbers are those of the bytes; an error has its own rule; without a charset everything is bytes."""
+    assert one(resp, bulk(b"12"), undecodable="replace") == 12
+    assert one(resp, bulk(b"1\xff"), undecodable="replace") == "1\ufffd"
+    assert one(resp, bulk(b"1\xff"), None, False, undecodable="replace") == b"1\xff"
+    assert one(resp, bulk(b"1\xff"), undecodable=None) == b"1\xff"
+    assert str(one(resp, b"-ERR \xff\r\n", undecodable="replace")) == "ERR \ufffd"
+    assert one(resp, bulk("é€😀".encode()), undecodable="replace") == "é€😀"
+
+
+@pytest.mark.parametrize("undecodable", [True, False, 0, "", "error", "strict", "REPLACE", b"replace", ["replace"]])
+def test_a_wrong_way_with_what_cannot_be_decoded_is_refused(resp, undecodable):
+    with pytest.raises(ValueError, match=r"^undecodable must be None or 'replace', not "):
+        resp.Reader(undecodable=undecodable)
+
+
 def test_numbers_come_before_the_charset(resp):
     assert one(resp, bulk(b"12"), "utf-16") == 12
     assert one(resp, bulk(b"12"), "utf-16", False) == b"12".decode("utf-16")

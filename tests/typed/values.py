@@ -23,6 +23,10 @@ async def by_the_options_of_constructors() -> None:
     assert_type(await redis.ConnectionPool("localhost", charset=None, convertNumbers=True), ConnectionHandler[bytes])
     assert_type(await redis.ConnectionPool(convertNumbers=False), ConnectionHandler[str | bytes])
     assert_type(await redis.ConnectionPool(convertNumbers=False, charset="latin-1"), ConnectionHandler[str | bytes])
+    assert_type(await redis.ConnectionPool(convertNumbers=False, undecodable="replace"), ConnectionHandler[str])
+    assert_type(await redis.ConnectionPool(convertNumbers=False, undecodable=None), ConnectionHandler[str | bytes])
+    assert_type(await redis.ConnectionPool(charset=None, undecodable="replace"), ConnectionHandler[bytes])
+    assert_type(await redis.ConnectionPool(undecodable="replace"), ConnectionHandler)
     assert_type(await redis.ConnectionPool(convertNumbers="exact"), ConnectionHandler)
     assert_type(redis.lazyConnection(charset=None, replyTimeout=2), ConnectionHandler[bytes])
     assert_type(redis.lazyConnectionPool(convertNumbers=False, poolsize=2, tls=True), ConnectionHandler[str | bytes])
@@ -31,6 +35,10 @@ async def by_the_options_of_constructors() -> None:
     assert_type(await redis.UnixConnectionPool("/s", convertNumbers=False), redis.UnixConnectionHandler[str | bytes])
     assert_type(redis.lazyUnixConnection(charset=None), redis.UnixConnectionHandler[bytes])
     assert_type(redis.lazyUnixConnectionPool(), redis.UnixConnectionHandler)
+    assert_type(
+        redis.lazyShardedConnection(["h"], convertNumbers=False, undecodable="replace"),
+        redis.ShardedConnectionHandler[str],
+    )
     shards = await redis.ShardedConnectionPool(["localhost"], charset=None, poolsize=2)
     assert_type(shards, redis.ShardedConnectionHandler[bytes])
     assert_type(await shards.zrange("k", withscores=True), list[tuple[bytes, float]])
@@ -48,10 +56,14 @@ async def by_the_options_of_from_url_and_from_endpoint(flag: bool) -> None:
     assert_type(redis.from_url("redis://localhost", isLazy=True, charset=None), ConnectionHandler[bytes])
     assert_type(redis.from_url("redis://localhost", isLazy=True, convertNumbers=False), ConnectionHandler[str | bytes])
     assert_type(redis.from_url("redis://localhost", isLazy=True), ConnectionHandler)
+    text = redis.from_url("redis://localhost", convertNumbers=False, undecodable="replace")
+    assert_type(await text, ConnectionHandler[str])
     assert_type(redis.from_url("redis://localhost", isLazy=flag), Any)
     assert_type(await redis.from_endpoint("tcp:localhost"), ConnectionHandler)
     assert_type(await redis.from_endpoint("tcp:localhost", charset=None), ConnectionHandler[bytes])
     assert_type(redis.from_endpoint("tcp:localhost", isLazy=True, convertNumbers=False), ConnectionHandler[str | bytes])
+    lazy = redis.from_endpoint("tcp:localhost", isLazy=True, convertNumbers=False, undecodable="replace")
+    assert_type(lazy, ConnectionHandler[str])
 
 
 async def by_the_options_of_connect() -> None:
@@ -60,6 +72,10 @@ async def by_the_options_of_connect() -> None:
     assert_type(await redis.connect(charset=None), ConnectionHandler[bytes])
     assert_type(await redis.connect(convertNumbers=True), ConnectionHandler)
     assert_type(redis.connect(lazy=True), ConnectionHandler[str | bytes])
+    assert_type(redis.connect(undecodable="replace"), Connecting[str])
+    assert_type(await (await redis.connect(undecodable="replace")).get("key"), str | None)
+    assert_type(await redis.connect(undecodable="replace", convertNumbers=True), ConnectionHandler)
+    assert_type(redis.connect(lazy=True, undecodable="replace", strict=False), ConnectionHandler[str])
     assert_type(redis.connect(lazy=True, charset=None), ConnectionHandler[bytes])
     assert_type(redis.connect(lazy=True, convertNumbers="exact"), ConnectionHandler)
     async with redis.connect(host="localhost", port=6379, charset=None) as rc:
@@ -75,6 +91,8 @@ def by_the_options_of_a_sentinel(sentinel: redis.Sentinel) -> None:
     assert_type(sentinel.master_for("service", Factory, 1, poolsize=3), ConnectionHandler)
     assert_type(sentinel.master_for("service", charset=None, tls=True), ConnectionHandler[bytes])
     assert_type(sentinel.slave_for("service", convertNumbers=False), ConnectionHandler[str | bytes])
+    text = sentinel.master_for("service", convertNumbers=False, undecodable="replace", tls=True)
+    assert_type(text, ConnectionHandler[str])
 
 
 async def of_views_transactions_and_pipelines(rc: ConnectionHandler, binary: ConnectionHandler[bytes]) -> None:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         EndpointOptionsOfAnyValues,
         TCPConnectionOptions,
         TCPPoolOptions,
+        Undecodable,
         UnixConnectionOptions,
         UnixPoolOptions,
     )
@@ -160,13 +161,18 @@ def _shard(
 @overload
 def Connection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ConnectionHandler[bytes]]: ...
 @overload
 def Connection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: None = ..., **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def Connection(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def Connection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
@@ -191,13 +197,18 @@ def Connection(
 @overload
 def lazyConnection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPConnectionOptions],
 ) -> ConnectionHandler[bytes]: ...
 @overload
 def lazyConnection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: None = ..., **more: Unpack[TCPConnectionOptions],
 ) -> ConnectionHandler[str | bytes]: ...
+@overload
+def lazyConnection(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+) -> ConnectionHandler[str]: ...
 @overload
 def lazyConnection(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, reconnect: bool = True,
@@ -222,13 +233,18 @@ def lazyConnection(
 @overload
 def ConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ConnectionHandler[bytes]]: ...
 @overload
 def ConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPPoolOptions],
+    undecodable: None = ..., **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def ConnectionPool(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def ConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -253,13 +269,18 @@ def ConnectionPool(
 @overload
 def lazyConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPPoolOptions],
 ) -> ConnectionHandler[bytes]: ...
 @overload
 def lazyConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPPoolOptions],
+    undecodable: None = ..., **more: Unpack[TCPPoolOptions],
 ) -> ConnectionHandler[str | bytes]: ...
+@overload
+def lazyConnectionPool(
+    host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+) -> ConnectionHandler[str]: ...
 @overload
 def lazyConnectionPool(
     host: str = "localhost", port: int = 6379, dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -284,13 +305,18 @@ def lazyConnectionPool(
 @overload
 def UnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[UnixConnectionHandler[bytes]]: ...
 @overload
 def UnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: None = ..., **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[UnixConnectionHandler[str | bytes]]: ...
+@overload
+def UnixConnection(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+) -> Deferred[UnixConnectionHandler[str]]: ...
 @overload
 def UnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
@@ -315,13 +341,18 @@ def UnixConnection(
 @overload
 def lazyUnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixConnectionOptions],
 ) -> UnixConnectionHandler[bytes]: ...
 @overload
 def lazyUnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: None = ..., **more: Unpack[UnixConnectionOptions],
 ) -> UnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyUnixConnection(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+) -> UnixConnectionHandler[str]: ...
 @overload
 def lazyUnixConnection(
     path: str = "/tmp/redis.sock", dbid: int | None = None, reconnect: bool = True,
@@ -346,13 +377,18 @@ def lazyUnixConnection(
 @overload
 def UnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixPoolOptions],
 ) -> Deferred[UnixConnectionHandler[bytes]]: ...
 @overload
 def UnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixPoolOptions],
+    undecodable: None = ..., **more: Unpack[UnixPoolOptions],
 ) -> Deferred[UnixConnectionHandler[str | bytes]]: ...
+@overload
+def UnixConnectionPool(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+) -> Deferred[UnixConnectionHandler[str]]: ...
 @overload
 def UnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -380,13 +416,18 @@ def UnixConnectionPool(
 @overload
 def lazyUnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixPoolOptions],
 ) -> UnixConnectionHandler[bytes]: ...
 @overload
 def lazyUnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixPoolOptions],
+    undecodable: None = ..., **more: Unpack[UnixPoolOptions],
 ) -> UnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyUnixConnectionPool(
+    path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+) -> UnixConnectionHandler[str]: ...
 @overload
 def lazyUnixConnectionPool(
     path: str = "/tmp/redis.sock", dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -460,13 +501,18 @@ def makeShardedUnixConnection(
 @overload
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ShardedConnectionHandler[bytes]]: ...
 @overload
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: None = ..., **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ShardedConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+) -> Deferred[ShardedConnectionHandler[str]]: ...
 @overload
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -494,13 +540,18 @@ def ShardedConnection(
 @overload
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPConnectionOptions],
 ) -> ShardedConnectionHandler[bytes]: ...
 @overload
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPConnectionOptions],
+    undecodable: None = ..., **more: Unpack[TCPConnectionOptions],
 ) -> ShardedConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedConnection(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+) -> ShardedConnectionHandler[str]: ...
 @overload
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -528,13 +579,18 @@ def lazyShardedConnection(
 @overload
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ShardedConnectionHandler[bytes]]: ...
 @overload
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPPoolOptions],
+    undecodable: None = ..., **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ShardedConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+) -> Deferred[ShardedConnectionHandler[str]]: ...
 @overload
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -562,13 +618,18 @@ def ShardedConnectionPool(
 @overload
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[TCPPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[TCPPoolOptions],
 ) -> ShardedConnectionHandler[bytes]: ...
 @overload
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[TCPPoolOptions],
+    undecodable: None = ..., **more: Unpack[TCPPoolOptions],
 ) -> ShardedConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedConnectionPool(
+    hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+) -> ShardedConnectionHandler[str]: ...
 @overload
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -596,13 +657,18 @@ def lazyShardedConnectionPool(
 @overload
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[bytes]]: ...
 @overload
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: None = ..., **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+) -> Deferred[ShardedUnixConnectionHandler[str]]: ...
 @overload
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -630,13 +696,18 @@ def ShardedUnixConnection(
 @overload
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixConnectionOptions],
 ) -> ShardedUnixConnectionHandler[bytes]: ...
 @overload
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixConnectionOptions],
+    undecodable: None = ..., **more: Unpack[UnixConnectionOptions],
 ) -> ShardedUnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedUnixConnection(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+) -> ShardedUnixConnectionHandler[str]: ...
 @overload
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = None, reconnect: bool = True,
@@ -664,13 +735,18 @@ def lazyShardedUnixConnection(
 @overload
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixPoolOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[bytes]]: ...
 @overload
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixPoolOptions],
+    undecodable: None = ..., **more: Unpack[UnixPoolOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[str | bytes]]: ...
+@overload
+def ShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+) -> Deferred[ShardedUnixConnectionHandler[str]]: ...
 @overload
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -698,13 +774,18 @@ def ShardedUnixConnectionPool(
 @overload
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: None, convertNumbers: ConvertNumbers = ...,
-    **more: Unpack[UnixPoolOptions],
+    undecodable: Undecodable = ..., **more: Unpack[UnixPoolOptions],
 ) -> ShardedUnixConnectionHandler[bytes]: ...
 @overload
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    **more: Unpack[UnixPoolOptions],
+    undecodable: None = ..., **more: Unpack[UnixPoolOptions],
 ) -> ShardedUnixConnectionHandler[str | bytes]: ...
+@overload
+def lazyShardedUnixConnectionPool(
+    paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+) -> ShardedUnixConnectionHandler[str]: ...
 @overload
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = None, poolsize: int = 10, reconnect: bool = True,
@@ -732,13 +813,18 @@ def lazyShardedUnixConnectionPool(
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[False] = False, charset: None, convertNumbers: ConvertNumbers = ...,
-    **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: Undecodable = ..., **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[bytes]]: ...
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
-    **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: None = ..., **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **options: Unpack[EndpointOptionsOfAnyValues],
+) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[False] = False, **options: Unpack[EndpointOptions],
@@ -746,13 +832,18 @@ def from_endpoint(
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[True], charset: None, convertNumbers: ConvertNumbers = ...,
-    **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: Undecodable = ..., **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> ConnectionHandler[bytes]: ...
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
-    **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: None = ..., **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> ConnectionHandler[str | bytes]: ...
+@overload
+def from_endpoint(
+    endpoint: object, *, isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **options: Unpack[EndpointOptionsOfAnyValues],
+) -> ConnectionHandler[str]: ...
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[True], **options: Unpack[EndpointOptions],
@@ -796,14 +887,20 @@ def from_endpoint(endpoint: object, *, isLazy: bool = False, **options: Unpack[E
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[False] = False, charset: None, convertNumbers: ConvertNumbers = ...,
-    **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: Undecodable = ..., **options: Unpack[AllOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[bytes]]: ...
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
-    **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: None = ..., **options: Unpack[AllOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[str | bytes]]: ...
+@overload
+def from_url(
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **options: Unpack[AllOptionsOfAnyValues],
+) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
@@ -813,14 +910,20 @@ def from_url(
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[True], charset: None, convertNumbers: ConvertNumbers = ...,
-    **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: Undecodable = ..., **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[bytes]: ...
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
-    **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: None = ..., **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[str | bytes]: ...
+@overload
+def from_url(
+    url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
+    isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
+    undecodable: Literal["replace"], **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[str]: ...
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,

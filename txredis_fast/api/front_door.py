@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ..options import AllOptionsOfAnyValues, ConvertNumbers
+    from ..options import AllOptionsOfAnyValues, ConvertNumbers, Undecodable
 else:
     from .._lazy import overload
 
@@ -67,6 +67,7 @@ def connect(
     lazy: Literal[False] = ...,
     charset: None,
     convertNumbers: ConvertNumbers = ...,
+    undecodable: Undecodable = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> Connecting[bytes]: ...
@@ -81,9 +82,25 @@ def connect(
     lazy: Literal[False] = ...,
     charset: str = ...,
     convertNumbers: Literal[False] = ...,
+    undecodable: None = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> Connecting[str | bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[False] = ...,
+    charset: str = ...,
+    convertNumbers: Literal[False] = ...,
+    undecodable: Literal["replace"],
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> Connecting[str]: ...
 
 
 @overload
@@ -107,6 +124,7 @@ def connect(
     lazy: Literal[True],
     charset: None,
     convertNumbers: ConvertNumbers = ...,
+    undecodable: Undecodable = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[bytes]: ...
@@ -121,9 +139,25 @@ def connect(
     lazy: Literal[True],
     charset: str = ...,
     convertNumbers: Literal[False] = ...,
+    undecodable: None = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[str | bytes]: ...
+
+
+@overload
+def connect(
+    url: str | None = ...,
+    *,
+    host: str | None = ...,
+    port: int | None = ...,
+    lazy: Literal[True],
+    charset: str = ...,
+    convertNumbers: Literal[False] = ...,
+    undecodable: Literal["replace"],
+    sentinel_options: Mapping[str, Any] | None = ...,
+    **options: Unpack[AllOptionsOfAnyValues],
+) -> ConnectionHandler[str]: ...
 
 
 @overload

@@ -221,7 +221,8 @@ class ParsingSteps(LineReceiver):
         reader = self._make_reader()
         reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
         converted = reader.get()
-        return data if isinstance(data, str) and isinstance(converted, bytes) else converted
+        # A str is decoded already, as the charset decoded it; here it is UTF-8, which may be another.
+        return data if isinstance(data, str) and isinstance(converted, bytes | str) else converted
 
     def _convert_list(self, data: list[Reply]) -> list[Reply]:
         """Convert a nested list without recursion: a reply may be deeper than Python's stack."""

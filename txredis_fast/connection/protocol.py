@@ -37,7 +37,7 @@ from ..exceptions import (
     ProtocolError,
 )
 from ..inflight import Command, PostProc, RequestQueue, compiled_fast_path, fast_path_of_eval, limit_error
-from ..options import ConvertNumbers, check_option
+from ..options import ConvertNumbers, Undecodable, check_option
 from ..resp import Push, Reader, encode_command, encode_commands
 from ..telemetry import refusal, told
 from ..transport import SlicedBatch
@@ -95,6 +95,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     clientName: str | None = None
     #: See ``ConnectionOptions.protocol``.
     respVersion = 2
+    #: See ``ConnectionOptions.undecodable``. Replies are decoded with the value at the time of the first reply.
+    undecodable: Undecodable = None
     #: Whether the handshake waits for the program's credentials function.
     _awaits_login = False
     #: Whether the server answers PING on this connection at any time.
@@ -273,7 +275,10 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     def _make_reader(self) -> Reader:
         convert_numbers = self.convertNumbers
         return Reader(
-            self.charset, convert_numbers if convert_numbers == "exact" else bool(convert_numbers), **self.limits
+            self.charset,
+            convert_numbers if convert_numbers == "exact" else bool(convert_numbers),
+            undecodable=self.undecodable,
+            **self.limits,
         )
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:

@@ -59,7 +59,9 @@ cdef object _ListOfReplies = ListOfReplies
 
 
 cdef inline bint may_be_long(object convert, object reply) except -1:
-    return isinstance(reply, list) and (len(<list>reply) > _LONG or isinstance(convert, _ListOfReplies))
+    if isinstance(reply, list):
+        return len(<list>reply) > _LONG or isinstance(convert, _ListOfReplies)
+    return isinstance(reply, dict) and isinstance(convert, _ListOfReplies)
 
 
 cdef class LateRecovery:

@@ -24,9 +24,9 @@ def parts_of(convert: Converter, reply: Reply) -> Conversion | None:
     :param convert: a converter; it can convert in parts if it has ``in_parts`` (see ``commands.replies``).
     :returns: None if the reply is short or the converter has no ``in_parts``: convert it at once.
     """
-    if not isinstance(reply, list):
+    if not isinstance(reply, list) and not (isinstance(reply, dict) and isinstance(convert, ListOfReplies)):
         return None
-    in_parts: Callable[[list[Reply]], Conversion] | None = getattr(convert, "in_parts", None)
+    in_parts: Callable[[Reply], Conversion] | None = getattr(convert, "in_parts", None)
     if in_parts is None:
         return None
     size = convert.size_of(reply) if isinstance(convert, ListOfReplies) else len(reply)

@@ -54,7 +54,9 @@ _Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, boo
 
 def may_be_long(convert: PostProc, reply: Reply) -> bool:
     """Whether the conversion of a reply may take long: a cheap test before :func:`parts_of`."""
-    return isinstance(reply, list) and (len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies))
+    if isinstance(reply, list):
+        return len(reply) > LONG_REPLY_MIN_ELEMENTS or isinstance(convert, ListOfReplies)
+    return isinstance(reply, dict) and isinstance(convert, ListOfReplies)
 
 
 class Request:

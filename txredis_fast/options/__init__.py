@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._lazy import lazy_names
-from .checks import ConvertNumbers
+from .checks import ConvertNumbers, Undecodable
 from .connection import DEFAULT_POOL_TIMEOUT, OPTIONS, TLS_DETAILS, TLS_OPTIONS, ConnectionOptions, check_option
 from .keywords import (
     AllOptions,
@@ -53,6 +53,7 @@ __all__ = [
     "SentinelOptions",
     "TCPConnectionOptions",
     "TCPPoolOptions",
+    "Undecodable",
     "UnixConnectionOptions",
     "UnixPoolOptions",
     "check_option",

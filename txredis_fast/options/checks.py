@@ -44,6 +44,7 @@ __all__ = [
     "ConvertNumbers",
     "PoolTimeout",
     "ProtocolVersion",
+    "Undecodable",
     "WhenFull",
     "check_context_factory",
     "check_convert_numbers",
@@ -55,6 +56,7 @@ __all__ = [
     "check_poolsize",
     "check_protocol",
     "check_tls_host",
+    "check_undecodable",
     "check_when_full",
     "count",
     "count_or_none",
@@ -71,6 +73,9 @@ PoolTimeout: TypeAlias = float | Literal["default"] | None
 
 #: See the option ``protocol``.
 ProtocolVersion: TypeAlias = Literal[2, 3]
+
+#: See the option ``undecodable``.
+Undecodable: TypeAlias = Literal["replace"] | None
 
 #: See the option ``whenFull``.
 WhenFull: TypeAlias = Literal["wait", "fail"]
@@ -192,6 +197,15 @@ def check_convert_numbers(name: str, value: object) -> ConvertNumbers:
             return "exact"
         raise ValueError(f"{name} must be True, False or 'exact', not {shown(value)}")
     return check_truth(name, value)
+
+
+def check_undecodable(name: str, value: object) -> Undecodable:
+    """Check what becomes of a reply that the charset cannot decode."""
+    if value is None:
+        return None
+    if type(value) is str and value == "replace":
+        return "replace"
+    raise ValueError(f"{name} must be None or 'replace', not {shown(value)}")
 
 
 def check_when_full(name: str, value: object) -> WhenFull:

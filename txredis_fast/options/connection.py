@@ -29,6 +29,7 @@ from .checks import (
     ConvertNumbers,
     PoolTimeout,
     ProtocolVersion,
+    Undecodable,
     WhenFull,
     check_context_factory,
     check_convert_numbers,
@@ -40,6 +41,7 @@ from .checks import (
     check_poolsize,
     check_protocol,
     check_tls_host,
+    check_undecodable,
     check_when_full,
     count_or_none,
     seconds,
@@ -105,8 +107,17 @@ class ConnectionOptions:
         "utf-8",
         check=check_charset,
         read=readers.read_charset,
-        doc="""Encoding of str arguments and of replies; a superset of ASCII. A reply that it cannot decode stays bytes.
-        None: replies are bytes, and str arguments are sent as UTF-8.""",
+        doc="""Encoding of str arguments and of replies; a superset of ASCII. A reply that it cannot decode stays bytes,
+        unless ``undecodable`` is set. None: replies are bytes, and str arguments are sent as UTF-8.""",
+    )
+    undecodable: Undecodable = option(
+        None,
+        check=check_undecodable,
+        read=readers.read_undecodable,
+        doc="""What becomes of a string in a reply that ``charset`` cannot decode. None: it stays bytes. "replace": it
+        is decoded with U+FFFD for what is malformed, so that all text is str. What is replaced is lost: different
+        names of keys, fields or members can become the same one. ``rc.raw.get(key)`` returns the bytes. Without effect
+        if ``charset`` is None.""",
     )
     username: Credential | None = option(
         None,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from .._checks import Credential, nearest
 from ..transport import PEM
-from .checks import ConvertNumbers, PoolTimeout, ProtocolVersion, WhenFull
+from .checks import ConvertNumbers, PoolTimeout, ProtocolVersion, Undecodable, WhenFull
 from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
 from .retry_policy import RetryPolicy
 
@@ -64,6 +64,12 @@ class ValuesGroup(TypedDict, total=False):
 
     charset: str | None
     convertNumbers: ConvertNumbers
+
+
+class TextGroup(TypedDict, total=False):
+    """What else decides the type of values, and txredisapi does not have."""
+
+    undecodable: Undecodable
 
 
 class CommonGroup(TypedDict, total=False):
@@ -123,11 +129,11 @@ class AddedGroup(TypedDict, total=False):
 # -- what is taken where
 
 
-class MoreOptions(AddedGroup, TLSGroup, total=False):
+class MoreOptions(TextGroup, AddedGroup, TLSGroup, total=False):
     """Options that a constructor takes beside those it names; see :class:`ConnectionOptions`."""
 
 
-class MoreFactoryOptions(AddedGroup, AttemptGroup, total=False):
+class MoreFactoryOptions(TextGroup, AddedGroup, AttemptGroup, total=False):
     """Options that ``RedisFactory`` takes beside those it names; see :class:`ConnectionOptions`."""
 
 
@@ -136,26 +142,26 @@ class FactoryOptions(InheritedOptions, MoreFactoryOptions, total=False):
 
 
 class EndpointOptionsOfAnyValues(CommonGroup, AddedGroup, KeptGroup, PoolGroup, total=False):
-    """Those of ``from_endpoint`` without :class:`ValuesGroup`."""
+    """Those of ``from_endpoint`` without :class:`ValuesGroup` and :class:`TextGroup`."""
 
 
-class EndpointOptions(ValuesGroup, EndpointOptionsOfAnyValues, total=False):
+class EndpointOptions(ValuesGroup, TextGroup, EndpointOptionsOfAnyValues, total=False):
     """Options that ``from_endpoint`` takes: all but those of the endpoint itself; see :class:`ConnectionOptions`."""
 
 
 class SentinelOptionsOfAnyValues(CommonGroup, AddedGroup, KeptGroup, AttemptGroup, ContextGroup, TLSGroup, total=False):
-    """Those of a connection to a Sentinel without :class:`ValuesGroup`."""
+    """Those of a connection to a Sentinel without :class:`ValuesGroup` and :class:`TextGroup`."""
 
 
-class SentinelOptions(ValuesGroup, SentinelOptionsOfAnyValues, total=False):
+class SentinelOptions(ValuesGroup, TextGroup, SentinelOptionsOfAnyValues, total=False):
     """Options of the connections to Sentinels, one to each; see :class:`ConnectionOptions`."""
 
 
 class AllOptionsOfAnyValues(SentinelOptionsOfAnyValues, PoolGroup, total=False):
-    """Every option without :class:`ValuesGroup`."""
+    """Every option without :class:`ValuesGroup` and :class:`TextGroup`."""
 
 
-class AllOptions(ValuesGroup, AllOptionsOfAnyValues, total=False):
+class AllOptions(ValuesGroup, TextGroup, AllOptionsOfAnyValues, total=False):
     """Every option; see :class:`ConnectionOptions`."""
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from .._checks import check_charset, check_choice, check_client_name, check_count, check_seconds
-from .checks import ConvertNumbers, ProtocolVersion, check_protocol
+from .checks import ConvertNumbers, ProtocolVersion, Undecodable, check_protocol, check_undecodable
 from .option import Reader
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "read_seconds_or_none",
     "read_text",
     "read_time_limit",
+    "read_undecodable",
     "read_when_full",
 ]
 
@@ -125,6 +126,12 @@ def read_seconds_or_none(name: str, text: str) -> float | None:
 def read_charset(name: str, text: str) -> str | None:
     """Read the name of a text encoding, or "none"."""
     return None if text.lower() == "none" else check_charset(name, text)
+
+
+@_takes("replace or none")
+def read_undecodable(name: str, text: str) -> Undecodable:
+    """Read "replace", or "none"."""
+    return None if text.lower() == "none" else check_undecodable(name, text)
 
 
 @_takes("visible ASCII characters without spaces")

@@ -129,6 +129,7 @@ class Pool(Backoff, Factory):
         self.dbid = options.dbid
         self.poolsize = options.poolsize
         self.charset = options.charset
+        self.undecodable = options.undecodable
         self.username = options.username
         self.password = options.password
         self.clientName = options.clientName
@@ -264,6 +265,8 @@ class Pool(Backoff, Factory):
         link.requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
         if self.connectTimeout is not None:
             protocol.handshakeTimeout = self.connectTimeout
+        if self.undecodable is not None:
+            protocol.undecodable = self.undecodable
         if self.strict:
             protocol.strict = True
         if self.limits:

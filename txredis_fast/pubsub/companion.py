@@ -28,7 +28,7 @@ __all__ = ["CompanionPool", "MessageProtocol"]
 #: What a companion has of its handler's pool, afresh for each connection.
 _FOLLOWED = (
     *("dbid", "charset", "username", "password", "clientName", "respVersion", "convertNumbers", "strict"),
-    *("limits", "login_number"),
+    *("undecodable", "limits", "login_number"),
     *("replyTimeout", "poolTimeout", "connectTimeout", "disconnectTimeout", "healthCheckInterval"),
     *("maxInFlight", "maxQueuedBytes", "clock", "initialDelay", "maxDelay", "factor", "jitter", "spread"),
 )

@@ -36,8 +36,8 @@ from txredis_fast.resp._cencode import encode_command, encode_commands, key_slot
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED, DEFAULT_MAX_BULK_LENGTH, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, DEFAULT_MAX_LINE_LENGTH,
-    DEFAULT_MAX_TEXT_LENGTH, HUGE, check_options, copy_of_chunk, counted_error, is_invalidation, line_error, line_fault,
-    malformed, text_length
+    DEFAULT_MAX_TEXT_LENGTH, HUGE, check_options, check_undecodable, copy_of_chunk, counted_error, is_invalidation,
+    line_error, line_fault, malformed, text_length
 )
 
 __all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "key_slot", "may_collide"]
@@ -67,6 +67,7 @@ cdef class Reader:
         charset="utf-8",
         convert_numbers=True,
         *,
+        undecodable=None,
         max_bulk_length=DEFAULT_MAX_BULK_LENGTH,
         max_elements=DEFAULT_MAX_ELEMENTS,
         max_depth=DEFAULT_MAX_DEPTH,
@@ -84,7 +85,8 @@ cdef class Reader:
         }
         if self._busy:
             raise RuntimeError("this reader is in use by another call")
-        self._scalars = Scalars(*check_options(charset, convert_numbers, limits))
+        charset_name, numbers = check_options(charset, convert_numbers, limits)
+        self._scalars = Scalars(charset_name, numbers, check_undecodable(undecodable))
         self._input.max_bulk = min(max_bulk_length, HUGE)
         self._input.max_elements = self._nest.max_elements = min(max_elements, HUGE)
         self._nest.max_depth = min(max_depth, HUGE)

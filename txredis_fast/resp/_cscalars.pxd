@@ -144,6 +144,8 @@ cdef class Scalars:
     #: Whether bulk strings always stay bytes; whether the charset decodes ASCII to itself.
     cdef bint plain
     cdef bint ascii_superset
+    #: Whether text that the charset cannot decode is decoded with U+FFFD.
+    cdef bint replaces
 
     cdef object bulk(self, const char *text, Py_ssize_t size, object whole)
     cdef object text(self, const char *text, Py_ssize_t size, object whole)

@@ -11,7 +11,7 @@ from libc.math cimport floor
 from libc.string cimport memcmp
 
 from txredis_fast.resp import _shared
-from txredis_fast.resp._shared import parse_integer
+from txredis_fast.resp._shared import parse_integer, replaced
 
 cdef extern from "Python.h":
     enum:
@@ -39,9 +39,10 @@ cdef class Scalars:
     Argument ``whole`` of the methods: the string as an object that can be the value, bytes or ASCII text; or None.
     """
 
-    def __cinit__(self, charset, int numbers):
+    def __cinit__(self, charset, int numbers, bint replaces):
         self.charset = charset
         self.numbers = numbers
+        self.replaces = replaces
         self.codec = {
             None: CODEC_NONE, "utf-8": CODEC_UTF8, "ascii": CODEC_ASCII, "iso8859-1": CODEC_LATIN1,
         }.get(charset, CODEC_OTHER)
@@ -73,7 +74,10 @@ cdef class Scalars:
                     whole = PyBytes_FromStringAndSize(text, size)
                 return (<bytes>whole).decode(self.charset)
             except UnicodeError:
-                pass
+                if self.replaces:
+                    if whole is None:
+                        whole = PyBytes_FromStringAndSize(text, size)
+                    return replaced(whole, self.charset)
         return PyBytes_FromStringAndSize(text, size) if whole is None else whole
 
     cdef object line(self, char kind, const char *text, Py_ssize_t size, bint raw):

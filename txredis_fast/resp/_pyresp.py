@@ -32,7 +32,8 @@ most 32 deep there, because hashing recurses in C. The streamed types of RESP3 a
 
 Numbers are recognised in bulk strings only, before the charset is applied: ``[+-]?[0-9]+`` of at most
 4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float if it is finite;
-anything else is text. The charset decodes text; text that it cannot decode stays bytes.
+anything else is text. The charset decodes text; text that it cannot decode stays bytes,
+or is decoded with U+FFFD for what is malformed (``undecodable``).
 Map keys and set elements stay text if too many of them would have the same hash (see :mod:`._keys`).
 
 A line, without its CRLF, has at most ``max_line_length`` bytes; a simple string or error has at most
@@ -70,6 +71,7 @@ from txredis_fast.resp._shared import (
     HUGE,
     INCOMPLETE,
     check_options,
+    check_undecodable,
     copy_of_chunk,
     counted_error,
     is_invalidation,
@@ -111,6 +113,8 @@ class Reader:
     :param charset: codec of text; None: text stays bytes.
     :param convert_numbers: whether bulk strings that look like numbers become numbers: True, False, or ``"exact"``:
         only if formatting the number restores the same bytes.
+    :param undecodable: None: text that the charset cannot decode stays bytes. ``"replace"``: it is decoded as by
+        ``bytes.decode(charset, "replace")``, so that all text is str; without effect if ``charset`` is None.
     :param max_bulk_length: maximum bytes in a bulk string, bulk error or verbatim string; default 512 MiB.
     :param max_elements: maximum number of elements announced in one reply, including nested ones and attributes; a
         pair counts two; default 2**26.
@@ -155,6 +159,7 @@ class Reader:
         charset: str | None = "utf-8",
         convert_numbers: bool | Literal["exact"] = True,
         *,
+        undecodable: Literal["replace"] | None = None,
         max_bulk_length: int = DEFAULT_MAX_BULK_LENGTH,
         max_elements: int = DEFAULT_MAX_ELEMENTS,
         max_depth: int = DEFAULT_MAX_DEPTH,
@@ -171,7 +176,7 @@ class Reader:
             "max_buffered": max_buffered,
         }
         charset_name, numbers = check_options(charset, convert_numbers, limits)
-        self._scalars = Scalars(charset_name, numbers)
+        self._scalars = Scalars(charset_name, numbers, check_undecodable(undecodable))
         self._max_bulk = min(max_bulk_length, HUGE)
         self._max_elements = min(max_elements, HUGE)
         self._nest = Nest(min(max_depth, HUGE), self._max_elements)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from txredis_fast.resp._shared import MAX_INT_DIGITS, NUMBERS_ALL, NUMBERS_EXACT, parse_integer
+from txredis_fast.resp._shared import MAX_INT_DIGITS, NUMBERS_ALL, NUMBERS_EXACT, parse_integer, replaced
 
 __all__ = ["MALFORMED", "Name", "Scalars"]
 
@@ -42,13 +42,15 @@ class Scalars:
 
     :param charset: codec of text, by its name from :func:`._shared.check_options`; None: text stays bytes.
     :param numbers: one of ``NUMBERS_OFF``, ``NUMBERS_ALL`` and ``NUMBERS_EXACT`` of :mod:`._shared`.
+    :param replaces: whether text that the charset cannot decode is decoded with U+FFFD; else it stays bytes.
     """
 
-    __slots__ = ("_charset", "_numbers")
+    __slots__ = ("_charset", "_numbers", "_replaces")
 
-    def __init__(self, charset: str | None, numbers: int) -> None:
+    def __init__(self, charset: str | None, numbers: int, replaces: bool) -> None:
         self._charset = charset
         self._numbers = numbers
+        self._replaces = replaces
 
     def bulk(self, data: bytes) -> Any:
         """Make the value of a bulk string: a number, text or bytes."""
@@ -60,16 +62,18 @@ class Scalars:
             try:
                 return data.decode(self._charset)
             except UnicodeError:
-                pass
+                if self._replaces:
+                    return replaced(data, self._charset)
         return data
 
     def text(self, data: bytes) -> str | bytes:
-        """Decode text; bytes that the charset cannot decode are returned unchanged."""
+        """Decode text; bytes that the charset cannot decode are replaced, or returned unchanged."""
         if self._charset is not None:
             try:
                 return data.decode(self._charset)
             except UnicodeError:
-                pass
+                if self._replaces:
+                    return replaced(data, self._charset)
         return data
 
     def line(self, kind: int, line: bytes, raw: bool) -> Any:

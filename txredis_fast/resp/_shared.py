@@ -153,6 +153,24 @@ def check_options(charset: str | None, convert_numbers: object, limits: dict[str
     return (canonical if canonical in ("utf-8", "ascii", "iso8859-1") else charset), numbers
 
 
+def check_undecodable(undecodable: object) -> bool:
+    """Check a Reader's option ``undecodable``; return whether bytes that the charset cannot decode are replaced.
+
+    :raise ValueError: it is neither None nor ``"replace"``.
+    """
+    if undecodable is None or (isinstance(undecodable, str) and undecodable == "replace"):
+        return undecodable is not None
+    raise ValueError(f"undecodable must be None or 'replace', not {undecodable!r}")
+
+
+def replaced(data: bytes, charset: str) -> str:
+    """Decode text that the charset cannot decode: U+FFFD stands for what is malformed."""
+    try:
+        return data.decode(charset, "replace")
+    except UnicodeError:  # a codec that knows no other way than to refuse
+        return data.decode("ascii", "replace")
+
+
 def parse_integer(text: bytes) -> int:
     """Convert ``[+-]?[0-9]+`` of any length to int, regardless of Python's limit of digits."""
     try:

@@ -31,7 +31,7 @@ from .switches import SwitchListener
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..options import ConvertNumbers
+    from ..options import ConvertNumbers, Undecodable
 
 __all__ = ["Sentinel", "open_through_sentinels"]
 
@@ -200,13 +200,18 @@ class Sentinel:
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: None,
-        convertNumbers: ConvertNumbers = ..., **connection_kwargs: Any,
+        convertNumbers: ConvertNumbers = ..., undecodable: Undecodable = ..., **connection_kwargs: Any,
     ) -> ConnectionHandler[bytes]: ...
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: None = ..., **connection_kwargs: Any,
     ) -> ConnectionHandler[str | bytes]: ...
+    @overload
+    def master_for(
+        self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
+        convertNumbers: Literal[False], undecodable: Literal["replace"], **connection_kwargs: Any,
+    ) -> ConnectionHandler[str]: ...
     @overload
     def master_for(
         self, service_name: Argument, factory_class: type[SentinelConnectionFactory] = ..., dbid: int | None = ...,
@@ -242,13 +247,18 @@ class Sentinel:
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: None,
-        convertNumbers: ConvertNumbers = ..., **connection_kwargs: Any,
+        convertNumbers: ConvertNumbers = ..., undecodable: Undecodable = ..., **connection_kwargs: Any,
     ) -> ConnectionHandler[bytes]: ...
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: None = ..., **connection_kwargs: Any,
     ) -> ConnectionHandler[str | bytes]: ...
+    @overload
+    def slave_for(
+        self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
+        convertNumbers: Literal[False], undecodable: Literal["replace"], **connection_kwargs: Any,
+    ) -> ConnectionHandler[str]: ...
     @overload
     def slave_for(
         self, service_name: Argument, factory_class: type[SentinelConnectionFactory] = ..., dbid: int | None = ...,

@@ -18,9 +18,9 @@ Parts: TypeAlias = Generator[None, None, Any]
 
 
 class ListOfReplies:
-    """Base class of converters of a list of lists: a short list may have long elements."""
+    """Base class of converters of a list or a map of lists: a short one may have long elements."""
 
-    def size_of(self, reply: list[Any]) -> int:
+    def size_of(self, reply: list[Any] | dict[Any, Any]) -> int:
         """Return the number of elements to convert."""
         return len(reply) + sum(len(element) for element in reply if isinstance(element, list))
 

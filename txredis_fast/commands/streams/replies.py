@@ -59,14 +59,16 @@ class _Streams(ListOfReplies):
         pairs = reply.items() if isinstance(reply, dict) else reply
         return {key: list(map(self._entry, some)) for key, some in pairs}
 
-    def size_of(self, reply: list[Any]) -> int:
+    def size_of(self, reply: list[Any] | dict[Any, Any]) -> int:
         # It must not raise: what is no list of streams fails in the conversion, as any other reply.
+        if isinstance(reply, dict):
+            return sum(len(some) for some in reply.values() if isinstance(some, list))
         return sum(len(part) for each in reply if isinstance(each, list) for part in each[1:] if isinstance(part, list))
 
-    def in_parts(self, reply: list[Any]) -> Generator[None, None, Any]:
-        """Convert the list of RESP2 part by part."""
+    def in_parts(self, reply: list[Any] | dict[Any, Any]) -> Generator[None, None, Any]:
+        """Convert the list of RESP2 or the map of RESP3 part by part."""
         value: dict[Any, list[Any]] = {}
-        for key, some in reply:
+        for key, some in reply.items() if isinstance(reply, dict) else reply:
             converted = value[key] = []
             for part in by_parts(some):
                 converted += map(self._entry, part)
