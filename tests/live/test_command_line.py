@@ -95,10 +95,13 @@ def name_of(pid):
 linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes in /proc")
 
 
+@pytest.fixture
 def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    with socket.socket() as nobody:
+        nobody.bind(
+            ("127.0.0.1", 0)
+        )  # taken, so that nobody else listens there; it refuses, because it does not listen
+        yield nobody.getsockname()[1]
 
 
 def one_line(done):
@@ -341,11 +344,11 @@ def test_a_server_that_stops_answering_is_told_of_in_time(fresh_server):
         assert time.monotonic() - start < 8
 
 
-def test_why_there_is_no_connection_is_one_line(make_server, tmp_path):
+def test_why_there_is_no_connection_is_one_line(make_server, tmp_path, closed_port):
     server = make_server(password="s3cr/t")
     address = f"127.0.0.1:{server.port}"
     expected = {
-        f"redis://127.0.0.1:{closed_port()}": "connection refused",
+        f"redis://127.0.0.1:{closed_port}": "connection refused",
         "redis://no-such-host.invalid": "the name no-such-host.invalid",
         f"redis://:wr%2Fng@{address}": "wrong user or password",
         f"redis://{address}": "it requires a password",

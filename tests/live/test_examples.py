@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ from typing import Any
 
 import pytest
 from testbed.live import clients
-from testbed.servers import Server, wait_until
+from testbed.servers import wait_until
 
 import txredis_fast
 
@@ -530,9 +531,11 @@ def test_every_program_is_tested_described_and_written_in_both_styles():
 
 @pytest.fixture(scope="module")
 def port_of_nobody() -> Iterator[int]:
-    with Server() as server:
-        server.kill()
-        yield server.port
+    with socket.socket() as nobody:
+        nobody.bind(
+            ("127.0.0.1", 0)
+        )  # taken, so that nobody else listens there; it refuses, because it does not listen
+        yield nobody.getsockname()[1]
 
 
 @pytest.mark.parametrize("name", WITHOUT_SERVER)
