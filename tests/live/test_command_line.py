@@ -98,9 +98,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks a
 @pytest.fixture
 def closed_port():
     with socket.socket() as nobody:
-        nobody.bind(
-            ("127.0.0.1", 0)
-        )  # taken, so that nobody else listens there; it refuses, because it does not listen
+        nobody.bind(("127.0.0.1", 0))  # it does not listen, so it refuses; and nobody else can
         yield nobody.getsockname()[1]
 
 

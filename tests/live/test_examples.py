@@ -532,9 +532,7 @@ def test_every_program_is_tested_described_and_written_in_both_styles():
 @pytest.fixture(scope="module")
 def port_of_nobody() -> Iterator[int]:
     with socket.socket() as nobody:
-        nobody.bind(
-            ("127.0.0.1", 0)
-        )  # taken, so that nobody else listens there; it refuses, because it does not listen
+        nobody.bind(("127.0.0.1", 0))  # it does not listen, so it refuses; and nobody else can
         yield nobody.getsockname()[1]
 
 
