@@ -7,7 +7,7 @@ This module must not know Redis.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.address import IPv4Address, UNIXAddress
@@ -72,7 +72,7 @@ class FakeTransport(StringTransport):
         self._peer: Peer | None = None
         self._failed = False
         self._kept: list[bytes] = []
-        self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._queue: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._call: IDelayedCall | None = None
         self._attempt: IDelayedCall = self.reactor.callLater(0, self._connect)
 
@@ -111,7 +111,7 @@ class FakeTransport(StringTransport):
         if self.connected and not self.disconnecting and self._peer is not None:
             self._later(self._peer.receive, data)
 
-    def writeSequence(self, data: Any) -> None:
+    def writeSequence(self, data: Iterable[bytes]) -> None:
         """Deliver joined bytes."""
         self.write(b"".join(data))
 
@@ -191,7 +191,7 @@ class FakeTransport(StringTransport):
             _log.failure("dataReceived() of {protocol} raised", protocol=self.protocol)
             self.end(error)
 
-    def _later(self, function: Callable[..., object], *args: Any) -> None:
+    def _later(self, function: Callable[..., object], *args: object) -> None:
         self._queue.append((function, args))
         if self._call is None:
             self._call = self.reactor.callLater(0, self._turn)
@@ -269,7 +269,7 @@ class FakeReactor:
         """Return the clock's time in seconds."""
         return float(self.clock.seconds())
 
-    def callLater(self, delay: float, callable: Callable[..., object], *args: Any, **kwargs: Any) -> IDelayedCall:
+    def callLater(self, delay: float, callable: Callable[..., object], *args: object, **kwargs: object) -> IDelayedCall:
         """Call a function when so many seconds of the clock have passed."""
         call: IDelayedCall = self.clock.callLater(delay, callable, *args, **kwargs)
         return call
@@ -279,7 +279,7 @@ class FakeReactor:
         calls: Sequence[IDelayedCall] = self.clock.getDelayedCalls()
         return calls
 
-    def callFromThread(self, callable: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def callFromThread(self, callable: Callable[..., object], *args: object, **kwargs: object) -> None:
         """Call a function in the next turn. The reactor's thread is the test's."""
         from_thread = getattr(self.clock, "callFromThread", None)
         if from_thread is not None:

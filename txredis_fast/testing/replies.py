@@ -88,7 +88,7 @@ def score_text(score: float) -> bytes:
     return repr(score).encode()
 
 
-def encode(reply: Any, protocol: int = 2) -> bytes:
+def encode(reply: object, protocol: int = 2) -> bytes:
     """Return the bytes of a reply.
 
     :param protocol: 2 or 3.

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Number, Reply, Text, Value
+from ..._types import Argument, Key, Number, Reply, Result, Text, Value
 from .._parts import as_bools, as_tuple, described, errors_to_deferred, flags
 from .namespace import Namespace, as_bools_or_errors, options, some
 
@@ -344,13 +344,13 @@ class CuckooFilterCommands(Namespace):
         return self._send("CF.LOADCHUNK", key, iter, data)
 
 
-def _single_field(reply: Reply) -> Any:
+def _single_field(reply: Reply) -> Result:
     """Convert a description with one field, of which RESP2 has the value only."""
     values = list(reply.values()) if isinstance(reply, dict) else reply
     return values[0] if isinstance(values, list) and len(values) == 1 else values
 
 
-def _inserted(reply: Reply) -> Any:
+def _inserted(reply: Reply) -> Result:
     if not isinstance(reply, list):
         return reply
     # -1, also under RESP3: no room.

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Converter, Key, Number, Reply, Text
+from ..._types import Argument, Converter, Key, Number, Reply, Result, Text
 from ...exceptions import InvalidData
 from .._parts import errors_to_deferred, flags, one_or_many, text_of
 from .namespace import Namespace, options, some
@@ -383,37 +383,37 @@ def _encoded(obj: Any, is_text: bool = False) -> Argument:
     return obj
 
 
-def _decoded(reply: Reply) -> Any:
+def _decoded(reply: Reply) -> Result:
     """Read JSON, or each element of a list; what is no text stays."""
     if isinstance(reply, list):
         return [_decoded(each) for each in reply]
     return json.loads(reply) if isinstance(reply, (bytes, str)) else reply
 
 
-def _as_text(reply: Reply) -> Any:
+def _as_text(reply: Reply) -> Result:
     if isinstance(reply, list):
         return [_as_text(each) for each in reply]
     return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else reply
 
 
-def _type_of_first(reply: Reply) -> Any:
+def _type_of_first(reply: Reply) -> Result:
     return _as_text(reply[0] if isinstance(reply, list) and len(reply) == 1 else reply)
 
 
-def _types(reply: Reply) -> Any:
+def _types(reply: Reply) -> Result:
     # RESP3 has one more list around: [["object"]], or [None] without a key.
     if isinstance(reply, list) and len(reply) == 1 and not isinstance(reply[0], (str, bytes)):
         [reply] = reply
     return _as_text(reply)
 
 
-def _toggled(reply: Reply) -> Any:
+def _toggled(reply: Reply) -> Result:
     if isinstance(reply, list):
         return [None if each is None else bool(each) for each in reply]
     return _decoded(reply)
 
 
-def _number_of_first(reply: Reply) -> Any:
+def _number_of_first(reply: Reply) -> Result:
     numbers = _decoded(reply)
     return numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ..._types import Reply
+from ..._types import Reply, Result
 from .._parts import as_dict, text_of
 from .namespace import number
 
@@ -92,7 +92,7 @@ class SearchReader:
         self._payloads = payloads
         self._sort_keys = sort_keys
 
-    def __call__(self, reply: Reply) -> Any:
+    def __call__(self, reply: Reply) -> Result:
         """Convert the reply to a :class:`SearchResult`."""
         if isinstance(reply, dict):
             named = _named(reply)
@@ -129,7 +129,7 @@ def _score(reply: Any) -> tuple[float | None, Any]:
     return (None if reply is None else float(reply)), None
 
 
-def aggregated(reply: Reply) -> Any:
+def aggregated(reply: Reply) -> Result:
     """Convert the rows of FT.AGGREGATE."""
     if isinstance(reply, dict):
         named = _named(reply)
@@ -142,7 +142,7 @@ def aggregated(reply: Reply) -> Any:
     return AggregateResult(total, list(map(as_dict, rows)))
 
 
-def with_cursor(reply: Reply) -> Any:
+def with_cursor(reply: Reply) -> Result:
     """Convert rows and the number of a cursor."""
     if not isinstance(reply, list):
         return reply
@@ -164,12 +164,12 @@ _FLAGS = {
 }
 
 
-def index_description(reply: Reply) -> Any:
+def index_description(reply: Reply) -> Result:
     """Convert the reply of FT.INFO, as bytes, to a dict of str, numbers, lists and dicts."""
     return _description(reply, "")
 
 
-def _description(reply: Any, flags_name: str) -> Any:
+def _description(reply: Any, flags_name: str) -> Result:
     if isinstance(reply, dict):
         pairs: Any = reply.items()
         flags = None
@@ -196,7 +196,7 @@ def _without_flags(reply: list[Any]) -> list[Any]:
     return kept
 
 
-def _part(name: str, value: Any) -> Any:
+def _part(name: str, value: Any) -> Result:
     if name in _DESCRIPTIONS:
         return _description(value, "")
     if name in _LISTS and isinstance(value, list):
@@ -215,7 +215,7 @@ def profiled(convert: Callable[[Reply], Any]) -> Callable[[Reply], Any]:
     :param convert: that of the result.
     """
 
-    def read(reply: Reply) -> Any:
+    def read(reply: Reply) -> Result:
         if isinstance(reply, dict):
             named = _named(reply)
             if "Results" in named:  # RediSearch 8
@@ -228,7 +228,7 @@ def profiled(convert: Callable[[Reply], Any]) -> Callable[[Reply], Any]:
     return read
 
 
-def _profile(reply: Any) -> Any:
+def _profile(reply: Any) -> Result:
     if isinstance(reply, dict):
         parts: Any = ((text_of(name), value) for name, value in reply.items())
     elif not isinstance(reply, list) or not all(isinstance(each, list) and each for each in reply):
@@ -247,7 +247,7 @@ def _profile(reply: Any) -> Any:
     return profile
 
 
-def _step(reply: Any) -> Any:
+def _step(reply: Any) -> Result:
     if isinstance(reply, dict):
         pairs = [(text_of(name), value) for name, value in reply.items()]
     elif isinstance(reply, list):
@@ -263,13 +263,13 @@ def _step(reply: Any) -> Any:
     return {name: list(map(_step, value)) if isinstance(value, list) else _timed(name, value) for name, value in pairs}
 
 
-def _timed(name: str, value: Any) -> Any:
+def _timed(name: str, value: Any) -> Result:
     if "time" in name.lower() and isinstance(value, (str, bytes, int)):
         return float(value)
     return text_of(value) if isinstance(value, bytes) else value
 
 
-def corrections(reply: Reply) -> Any:
+def corrections(reply: Reply) -> Result:
     """Convert the reply of FT.SPELLCHECK to a dict: word -> list of tuples ``(correction, score)``."""
     if isinstance(reply, dict):
         found = _named(reply)["results"]
@@ -282,13 +282,13 @@ def corrections(reply: Reply) -> Any:
     return {word: [(text, float(score)) for score, text in proposals] for _, word, proposals in reply}
 
 
-def settings(reply: Reply) -> Any:
+def settings(reply: Reply) -> Result:
     """Convert settings to a dict with names as str."""
     pairs = reply.items() if isinstance(reply, dict) else reply
     return {text_of(name): value for name, value in pairs} if isinstance(reply, (dict, list)) else reply
 
 
-def settings_help(reply: Reply) -> Any:
+def settings_help(reply: Reply) -> Result:
     """Convert descriptions of settings to a dict: name -> dict."""
     if isinstance(reply, dict):
         return {text_of(name): _named(each) for name, each in reply.items()}
@@ -301,7 +301,7 @@ def suggestions(scores: bool, payloads: bool) -> Callable[[Reply], Any]:
     """Return the converter of FT.SUGGET, by what was asked for."""
     step = 1 + scores + payloads
 
-    def read(reply: Reply) -> Any:
+    def read(reply: Reply) -> Result:
         if not isinstance(reply, list):
             return [] if reply is None else reply
         found = []

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Generator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from ..._types import Argument, Number, Reply
+from ..._types import Argument, Number, Reply, Result
 from ...exceptions import InvalidData
 from .._parts import as_float_always, by_parts, convertible_by, described, flatten, milliseconds, text_of
 from .namespace import options
@@ -48,7 +48,7 @@ class Series(NamedTuple):
     samples: list[tuple[int, float]]
 
 
-def time_argument(time: Time | None) -> Any:
+def time_argument(time: Time | None) -> Result:
     """Convert a ``datetime`` to milliseconds; all else stays, None, too."""
     return milliseconds("time", time) if isinstance(time, datetime.datetime) else time
 
@@ -82,7 +82,7 @@ def label_arguments(labels: Mapping[Any, Any] | None) -> list[Argument]:
     return [] if labels is None else ["LABELS", *flatten(labels)]
 
 
-def sample(reply: Reply) -> Any:
+def sample(reply: Reply) -> Result:
     """Convert one sample; None if there is none."""
     if not isinstance(reply, list):
         return reply
@@ -98,12 +98,12 @@ def _samples_in_parts(reply: list[Any]) -> Generator[None, None, Any]:
 
 
 @convertible_by(_samples_in_parts)
-def samples(reply: Reply) -> Any:
+def samples(reply: Reply) -> Result:
     """Convert a list of samples."""
     return [(time, float(value)) for time, value in reply] if isinstance(reply, list) else reply
 
 
-def latest_samples(reply: Reply) -> Any:
+def latest_samples(reply: Reply) -> Result:
     """Convert series with their latest samples to a dict: key -> :class:`Series`."""
     if isinstance(reply, dict):
         parts: Any = ((key, *series) for key, series in reply.items())
@@ -114,7 +114,7 @@ def latest_samples(reply: Reply) -> Any:
     return {key: Series(_labels(labels), samples([latest] if latest else [])) for key, labels, latest in parts}
 
 
-def series_samples(reply: Reply) -> Any:
+def series_samples(reply: Reply) -> Result:
     """Convert series with their samples to a dict: key -> :class:`Series`."""
     if isinstance(reply, dict):
         # Between labels and samples RESP3 has how they were aggregated, which is what the command asked for.
@@ -130,7 +130,7 @@ def _labels(reply: Any) -> dict[str, Any]:
     return {name: value for name, value in named.items() if name not in _OF_GROUPS}
 
 
-def described_series(reply: Reply) -> Any:
+def described_series(reply: Reply) -> Result:
     """Convert the reply of TS.INFO to a dict; names and words of the protocol are str."""
     value = described(reply)
     if not isinstance(value, dict):
@@ -151,7 +151,7 @@ def described_series(reply: Reply) -> Any:
     return value
 
 
-def _chunk(reply: Reply) -> Any:
+def _chunk(reply: Reply) -> Result:
     chunk = described(reply)
     chunk["bytesPerSample"] = as_float_always(chunk["bytesPerSample"])
     return chunk

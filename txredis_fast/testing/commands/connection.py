@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..replies import NO_REPLY, NULL_ARRAY, OK, ReplyError, Status
 from .keys import database_index
@@ -21,7 +21,7 @@ _NO_PASSWORD = (
 
 
 @command("PING", -1)
-def ping(session: Session, *message: bytes) -> Any:
+def ping(session: Session, *message: bytes) -> object:
     """Answer PONG, or the message."""
     if len(message) > 1:
         raise ReplyError("ERR wrong number of arguments for 'ping' command")
@@ -31,7 +31,7 @@ def ping(session: Session, *message: bytes) -> Any:
 
 
 @command("ECHO", 2)
-def echo(session: Session, message: bytes) -> Any:
+def echo(session: Session, message: bytes) -> object:
     """Answer the message."""
     return message
 
@@ -44,7 +44,7 @@ def _log_in(session: Session, username: bytes, password: bytes) -> None:
 
 
 @command("AUTH", -2)
-def auth(session: Session, *login: bytes) -> Any:
+def auth(session: Session, *login: bytes) -> object:
     """Log in."""
     if len(login) > 2:
         raise ReplyError("ERR syntax error")
@@ -60,7 +60,7 @@ def auth(session: Session, *login: bytes) -> Any:
 
 
 @command("HELLO", -1)
-def hello(session: Session, *words: bytes) -> Any:
+def hello(session: Session, *words: bytes) -> object:
     """Choose the protocol."""
     protocol = session.protocol
     if words:
@@ -98,14 +98,14 @@ def hello(session: Session, *words: bytes) -> Any:
 
 
 @command("SELECT", 2)
-def select(session: Session, number: bytes) -> Any:
+def select(session: Session, number: bytes) -> object:
     """Select a database."""
     session.index = database_index(session, number)
     return OK
 
 
 @command("QUIT", -1)
-def quit_(session: Session, *unused: bytes) -> Any:
+def quit_(session: Session, *unused: bytes) -> object:
     """Close the connection."""
     session.send(OK)
     session.close()
@@ -113,7 +113,7 @@ def quit_(session: Session, *unused: bytes) -> Any:
 
 
 @command("RESET", 1)
-def reset(session: Session) -> Any:
+def reset(session: Session) -> object:
     """Make the connection as new."""
     session.queued = None
     session.unwatch()
@@ -126,7 +126,7 @@ def reset(session: Session) -> Any:
 
 
 @command("CLIENT", -2, {"ID": 2, "GETNAME": 2, "SETNAME": 3, "SETINFO": 4, "LIST": -2, "INFO": 2, "UNBLOCK": -3})
-def client(session: Session, what: bytes, *args: bytes) -> Any:
+def client(session: Session, what: bytes, *args: bytes) -> object:
     """Answer the subcommands that drivers use."""
     word = what.upper()
     if word == b"ID":
@@ -167,14 +167,14 @@ def _unblock(session: Session, args: tuple[bytes, ...]) -> int:
 
 
 @command("TIME", 1)
-def time(session: Session) -> Any:
+def time(session: Session) -> object:
     """Return the second and the microsecond of the server's clock."""
     now = session.server.now()
     return [b"%d" % (now // 1000), b"%d" % (now % 1000 * 1000)]
 
 
 @command("INFO", -1)
-def info(session: Session, *sections: bytes) -> Any:
+def info(session: Session, *sections: bytes) -> object:
     """Return a few lines about the server."""
     return (
         "# Server\r\nredis_version:7.2.4\r\nredis_mode:standalone\r\n\r\n"
@@ -183,6 +183,6 @@ def info(session: Session, *sections: bytes) -> Any:
 
 
 @command("ROLE", 1)
-def role(session: Session) -> Any:
+def role(session: Session) -> object:
     """Say that this is a master."""
     return [b"master", 0, []]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..database import Hash
 from ..replies import OK, ReplyError
@@ -30,74 +30,74 @@ def _set(session: Session, name: str, key: bytes, words: tuple[bytes, ...]) -> i
 
 
 @command("HSET", -4)
-def hset(session: Session, key: bytes, *words: bytes) -> Any:
+def hset(session: Session, key: bytes, *words: bytes) -> object:
     """Set fields; return how many are new."""
     return _set(session, "hset", key, words)
 
 
 @command("HMSET", -4)
-def hmset(session: Session, key: bytes, *words: bytes) -> Any:
+def hmset(session: Session, key: bytes, *words: bytes) -> object:
     """Set fields."""
     _set(session, "hmset", key, words)
     return OK
 
 
 @command("HSETNX", 4)
-def hsetnx(session: Session, key: bytes, field: bytes, value: bytes) -> Any:
+def hsetnx(session: Session, key: bytes, field: bytes, value: bytes) -> object:
     """Set a new field."""
     return 0 if field in _hash(session, key) else _set(session, "hsetnx", key, (field, value))
 
 
 @command("HGET", 3)
-def hget(session: Session, key: bytes, field: bytes) -> Any:
+def hget(session: Session, key: bytes, field: bytes) -> object:
     """Return a field."""
     return _hash(session, key).get(field)
 
 
 @command("HMGET", -3)
-def hmget(session: Session, key: bytes, *fields: bytes) -> Any:
+def hmget(session: Session, key: bytes, *fields: bytes) -> object:
     """Return fields."""
     return list(map(_hash(session, key).get, fields))
 
 
 @command("HGETALL", 2)
-def hgetall(session: Session, key: bytes) -> Any:
+def hgetall(session: Session, key: bytes) -> object:
     """Return all fields and values."""
     return dict(_hash(session, key))
 
 
 @command("HKEYS", 2)
-def hkeys(session: Session, key: bytes) -> Any:
+def hkeys(session: Session, key: bytes) -> object:
     """Return the fields."""
     return list(_hash(session, key))
 
 
 @command("HVALS", 2)
-def hvals(session: Session, key: bytes) -> Any:
+def hvals(session: Session, key: bytes) -> object:
     """Return the values."""
     return list(_hash(session, key).values())
 
 
 @command("HLEN", 2)
-def hlen(session: Session, key: bytes) -> Any:
+def hlen(session: Session, key: bytes) -> object:
     """Return the number of fields."""
     return len(_hash(session, key))
 
 
 @command("HEXISTS", 3)
-def hexists(session: Session, key: bytes, field: bytes) -> Any:
+def hexists(session: Session, key: bytes, field: bytes) -> object:
     """Return whether there is a field."""
     return int(field in _hash(session, key))
 
 
 @command("HSTRLEN", 3)
-def hstrlen(session: Session, key: bytes, field: bytes) -> Any:
+def hstrlen(session: Session, key: bytes, field: bytes) -> object:
     """Return the length of a value."""
     return len(_hash(session, key).get(field, b""))
 
 
 @command("HDEL", -3)
-def hdel(session: Session, key: bytes, *fields: bytes) -> Any:
+def hdel(session: Session, key: bytes, *fields: bytes) -> object:
     """Delete fields; return how many there were."""
     found = _hash(session, key)
     count = sum(found.pop(field, None) is not None for field in fields)
@@ -107,7 +107,7 @@ def hdel(session: Session, key: bytes, *fields: bytes) -> Any:
 
 
 @command("HINCRBY", 4)
-def hincrby(session: Session, key: bytes, field: bytes, by: bytes) -> Any:
+def hincrby(session: Session, key: bytes, field: bytes, by: bytes) -> object:
     """Add to a field."""
     step = integer(by, NOT_AN_INTEGER)
     total = integer(_hash(session, key).get(field, b"0"), "ERR hash value is not an integer") + step
@@ -118,7 +118,7 @@ def hincrby(session: Session, key: bytes, field: bytes, by: bytes) -> Any:
 
 
 @command("HINCRBYFLOAT", 4)
-def hincrbyfloat(session: Session, key: bytes, field: bytes, by: bytes) -> Any:
+def hincrbyfloat(session: Session, key: bytes, field: bytes, by: bytes) -> object:
     """Add a float to a field."""
     number(by)  # before the key is looked up, as a server does it
     total = add_floats(_hash(session, key).get(field, b"0"), by, "ERR hash value is not a float")
@@ -127,7 +127,7 @@ def hincrbyfloat(session: Session, key: bytes, field: bytes, by: bytes) -> Any:
 
 
 @command("HSCAN", -3)
-def hscan(session: Session, key: bytes, cursor: bytes, *options: bytes) -> Any:
+def hscan(session: Session, key: bytes, cursor: bytes, *options: bytes) -> object:
     """Return a part of the fields."""
     check_cursor(cursor)
     fields = _hash(session, key)

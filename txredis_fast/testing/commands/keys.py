@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy as shallow
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..database import type_name
 from ..replies import OK, ReplyError, Status
@@ -20,20 +20,20 @@ _NO_KEY = "ERR no such key"
 
 @command("DEL", -2)
 @command("UNLINK", -2)
-def delete(session: Session, *keys: bytes) -> Any:
+def delete(session: Session, *keys: bytes) -> object:
     """Delete keys; return how many existed."""
     return sum(session.database.get(key) is not None and session.database.delete(key) for key in keys)
 
 
 @command("EXISTS", -2)
 @command("TOUCH", -2)
-def exists(session: Session, *keys: bytes) -> Any:
+def exists(session: Session, *keys: bytes) -> object:
     """Return how many exist; one named twice counts twice."""
     return sum(session.database.get(key) is not None for key in keys)
 
 
 @command("TYPE", 2)
-def type_(session: Session, key: bytes) -> Any:
+def type_(session: Session, key: bytes) -> object:
     """Return the name of the type."""
     value = session.database.get(key)
     return Status("none" if value is None else type_name(value))
@@ -68,25 +68,25 @@ def _expire(session: Session, name: str, unit: int, absolute: bool, key: bytes, 
 
 
 @command("EXPIRE", -3)
-def expire(session: Session, *args: bytes) -> Any:
+def expire(session: Session, *args: bytes) -> object:
     """Let a key expire in seconds."""
     return _expire(session, "expire", 1000, False, *args)
 
 
 @command("PEXPIRE", -3)
-def pexpire(session: Session, *args: bytes) -> Any:
+def pexpire(session: Session, *args: bytes) -> object:
     """Let a key expire in milliseconds."""
     return _expire(session, "pexpire", 1, False, *args)
 
 
 @command("EXPIREAT", -3)
-def expireat(session: Session, *args: bytes) -> Any:
+def expireat(session: Session, *args: bytes) -> object:
     """Let a key expire at a second."""
     return _expire(session, "expireat", 1000, True, *args)
 
 
 @command("PEXPIREAT", -3)
-def pexpireat(session: Session, *args: bytes) -> Any:
+def pexpireat(session: Session, *args: bytes) -> object:
     """Let a key expire at a millisecond."""
     return _expire(session, "pexpireat", 1, True, *args)
 
@@ -99,33 +99,33 @@ def _left(session: Session, key: bytes, since: int) -> int:
 
 
 @command("TTL", 2)
-def ttl(session: Session, key: bytes) -> Any:
+def ttl(session: Session, key: bytes) -> object:
     """Return the seconds left; -1: no end, -2: no key."""
     left = _left(session, key, session.server.now())
     return left if left < 0 else (left + 500) // 1000
 
 
 @command("PTTL", 2)
-def pttl(session: Session, key: bytes) -> Any:
+def pttl(session: Session, key: bytes) -> object:
     """Return the milliseconds left; -1: no end, -2: no key."""
     return _left(session, key, session.server.now())
 
 
 @command("EXPIRETIME", 2)
-def expiretime(session: Session, key: bytes) -> Any:
+def expiretime(session: Session, key: bytes) -> object:
     """Return the second of the end."""
     at = _left(session, key, 0)
     return at if at < 0 else (at + 500) // 1000
 
 
 @command("PEXPIRETIME", 2)
-def pexpiretime(session: Session, key: bytes) -> Any:
+def pexpiretime(session: Session, key: bytes) -> object:
     """Return the millisecond of the end."""
     return _left(session, key, 0)
 
 
 @command("PERSIST", 2)
-def persist(session: Session, key: bytes) -> Any:
+def persist(session: Session, key: bytes) -> object:
     """Take the time to live away."""
     if session.database.get(key) is None or session.database.expiry(key) is None:
         return 0
@@ -134,13 +134,13 @@ def persist(session: Session, key: bytes) -> Any:
 
 
 @command("KEYS", 2)
-def keys_(session: Session, pattern: bytes) -> Any:
+def keys_(session: Session, pattern: bytes) -> object:
     """Return the keys that match."""
     return list(filter(glob(pattern), session.database.keys()))
 
 
 @command("SCAN", -2)
-def scan_(session: Session, cursor: bytes, *options: bytes) -> Any:
+def scan_(session: Session, cursor: bytes, *options: bytes) -> object:
     """Return a part of the keys."""
     following, found, others = scan(cursor, session.database.keys(), options)
     wanted = others.pop("TYPE", None)
@@ -152,7 +152,7 @@ def scan_(session: Session, cursor: bytes, *options: bytes) -> Any:
 
 
 @command("RANDOMKEY", 1)
-def randomkey(session: Session) -> Any:
+def randomkey(session: Session) -> object:
     """Return one of the keys."""
     keys = session.database.keys()
     return session.server.random.choice(keys) if keys else None
@@ -175,14 +175,14 @@ def _rename(session: Session, key: bytes, to: bytes, replace: bool) -> bool:
 
 
 @command("RENAME", 3)
-def rename(session: Session, key: bytes, to: bytes) -> Any:
+def rename(session: Session, key: bytes, to: bytes) -> object:
     """Give a key another name."""
     _rename(session, key, to, True)
     return OK
 
 
 @command("RENAMENX", 3)
-def renamenx(session: Session, key: bytes, to: bytes) -> Any:
+def renamenx(session: Session, key: bytes, to: bytes) -> object:
     """Give a key a new name."""
     return int(_rename(session, key, to, False))
 
@@ -192,7 +192,7 @@ def _copy_of(value: Value) -> Value:
 
 
 @command("COPY", -3)
-def copy(session: Session, key: bytes, to: bytes, *options: bytes) -> Any:
+def copy(session: Session, key: bytes, to: bytes, *options: bytes) -> object:
     """Copy a key."""
     target, replace = session.index, False
     words = list(options)
@@ -218,7 +218,7 @@ def copy(session: Session, key: bytes, to: bytes, *options: bytes) -> Any:
 
 
 @command("MOVE", 3)
-def move(session: Session, key: bytes, number: bytes) -> Any:
+def move(session: Session, key: bytes, number: bytes) -> object:
     """Move a key to another database."""
     index = database_index(session, number)
     if index == session.index:
@@ -247,7 +247,7 @@ def database_index(session: Session, text: bytes) -> int:
 
 
 @command("DBSIZE", 1)
-def dbsize(session: Session) -> Any:
+def dbsize(session: Session) -> object:
     """Return the number of keys."""
     return len(session.database.keys())
 
@@ -258,7 +258,7 @@ def _mode(options: tuple[bytes, ...]) -> None:
 
 
 @command("FLUSHDB", -1)
-def flushdb(session: Session, *options: bytes) -> Any:
+def flushdb(session: Session, *options: bytes) -> object:
     """Delete the keys of the database."""
     _mode(options)
     session.database.clear()
@@ -266,7 +266,7 @@ def flushdb(session: Session, *options: bytes) -> Any:
 
 
 @command("FLUSHALL", -1)
-def flushall(session: Session, *options: bytes) -> Any:
+def flushall(session: Session, *options: bytes) -> object:
     """Delete all keys."""
     _mode(options)
     for database in session.server.databases:

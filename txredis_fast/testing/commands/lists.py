@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..database import List
 from ..replies import NULL_ARRAY, OK, ReplyError
@@ -40,30 +40,30 @@ def _take(session: Session, key: bytes, left: bool) -> bytes | None:
 
 
 @command("LPUSH", -3)
-def lpush(session: Session, key: bytes, *items: bytes) -> Any:
+def lpush(session: Session, key: bytes, *items: bytes) -> object:
     """Add elements in front; return the length."""
     return _push(session, key, items, True)
 
 
 @command("RPUSH", -3)
-def rpush(session: Session, key: bytes, *items: bytes) -> Any:
+def rpush(session: Session, key: bytes, *items: bytes) -> object:
     """Add elements behind; return the length."""
     return _push(session, key, items, False)
 
 
 @command("LPUSHX", -3)
-def lpushx(session: Session, key: bytes, *items: bytes) -> Any:
+def lpushx(session: Session, key: bytes, *items: bytes) -> object:
     """Add elements in front of an existing list."""
     return _push(session, key, items, True) if _list(session, key) else 0
 
 
 @command("RPUSHX", -3)
-def rpushx(session: Session, key: bytes, *items: bytes) -> Any:
+def rpushx(session: Session, key: bytes, *items: bytes) -> object:
     """Add elements behind an existing list."""
     return _push(session, key, items, False) if _list(session, key) else 0
 
 
-def _pop(session: Session, name: str, key: bytes, counts: tuple[bytes, ...], left: bool) -> Any:
+def _pop(session: Session, name: str, key: bytes, counts: tuple[bytes, ...], left: bool) -> object:
     if not counts:
         return _take(session, key, left)
     if len(counts) > 1:
@@ -78,25 +78,25 @@ def _pop(session: Session, name: str, key: bytes, counts: tuple[bytes, ...], lef
 
 
 @command("LPOP", -2)
-def lpop(session: Session, key: bytes, *count: bytes) -> Any:
+def lpop(session: Session, key: bytes, *count: bytes) -> object:
     """Take the first element, or some."""
     return _pop(session, "lpop", key, count, True)
 
 
 @command("RPOP", -2)
-def rpop(session: Session, key: bytes, *count: bytes) -> Any:
+def rpop(session: Session, key: bytes, *count: bytes) -> object:
     """Take the last element, or some."""
     return _pop(session, "rpop", key, count, False)
 
 
 @command("LLEN", 2)
-def llen(session: Session, key: bytes) -> Any:
+def llen(session: Session, key: bytes) -> object:
     """Return the length."""
     return len(_list(session, key))
 
 
 @command("LRANGE", 4)
-def lrange(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
+def lrange(session: Session, key: bytes, start: bytes, stop: bytes) -> object:
     """Return a part."""
     places = integer(start), integer(stop)
     found = _list(session, key)
@@ -105,7 +105,7 @@ def lrange(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
 
 
 @command("LINDEX", 3)
-def lindex(session: Session, key: bytes, index: bytes) -> Any:
+def lindex(session: Session, key: bytes, index: bytes) -> object:
     """Return an element."""
     found = _list(session, key)
     if not found:
@@ -115,7 +115,7 @@ def lindex(session: Session, key: bytes, index: bytes) -> Any:
 
 
 @command("LSET", 4)
-def lset(session: Session, key: bytes, index: bytes, value: bytes) -> Any:
+def lset(session: Session, key: bytes, index: bytes, value: bytes) -> object:
     """Replace an element."""
     found = session.database.get_as(key, List)
     if found is None:
@@ -129,7 +129,7 @@ def lset(session: Session, key: bytes, index: bytes, value: bytes) -> Any:
 
 
 @command("LREM", 4)
-def lrem(session: Session, key: bytes, count: bytes, value: bytes) -> Any:
+def lrem(session: Session, key: bytes, count: bytes, value: bytes) -> object:
     """Remove equal elements; return how many."""
     limit = integer(count)
     found = _list(session, key)
@@ -143,7 +143,7 @@ def lrem(session: Session, key: bytes, count: bytes, value: bytes) -> Any:
 
 
 @command("LTRIM", 4)
-def ltrim(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
+def ltrim(session: Session, key: bytes, start: bytes, stop: bytes) -> object:
     """Keep a part."""
     places = integer(start), integer(stop)
     found = session.database.get_as(key, List)
@@ -155,7 +155,7 @@ def ltrim(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
 
 
 @command("LINSERT", 5)
-def linsert(session: Session, key: bytes, where: bytes, pivot: bytes, value: bytes) -> Any:
+def linsert(session: Session, key: bytes, where: bytes, pivot: bytes, value: bytes) -> object:
     """Insert beside an element; return the length."""
     if where.upper() not in (b"BEFORE", b"AFTER"):
         raise ReplyError(SYNTAX_ERROR)
@@ -170,7 +170,7 @@ def linsert(session: Session, key: bytes, where: bytes, pivot: bytes, value: byt
 
 
 @command("LPOS", -3)
-def lpos(session: Session, key: bytes, value: bytes, *options: bytes) -> Any:
+def lpos(session: Session, key: bytes, value: bytes, *options: bytes) -> object:
     """Return the place of an element."""
     if len(options) % 2:
         raise ReplyError(SYNTAX_ERROR)
@@ -219,18 +219,18 @@ def _move(session: Session, key: bytes, to: bytes, left: bool, to_left: bool) ->
 
 
 @command("LMOVE", 5)
-def lmove(session: Session, key: bytes, to: bytes, where: bytes, to_where: bytes) -> Any:
+def lmove(session: Session, key: bytes, to: bytes, where: bytes, to_where: bytes) -> object:
     """Move an element to another list."""
     return _move(session, key, to, _side(where), _side(to_where))
 
 
 @command("RPOPLPUSH", 3)
-def rpoplpush(session: Session, key: bytes, to: bytes) -> Any:
+def rpoplpush(session: Session, key: bytes, to: bytes) -> object:
     """Move the last element to the front of another list."""
     return _move(session, key, to, False, True)
 
 
-def _pop_of(session: Session, keys: tuple[bytes, ...], left: bool) -> Any:
+def _pop_of(session: Session, keys: tuple[bytes, ...], left: bool) -> object:
     for key in keys:
         item = _take(session, key, left)
         if item is not None:
@@ -239,25 +239,25 @@ def _pop_of(session: Session, keys: tuple[bytes, ...], left: bool) -> Any:
 
 
 @command("BLPOP", -3)
-def blpop(session: Session, *args: bytes) -> Any:
+def blpop(session: Session, *args: bytes) -> object:
     """Take the first element of the first list that has one; wait for it."""
     return Wait(lambda: _pop_of(session, args[:-1], True), timeout(args[-1]), NULL_ARRAY)
 
 
 @command("BRPOP", -3)
-def brpop(session: Session, *args: bytes) -> Any:
+def brpop(session: Session, *args: bytes) -> object:
     """Take the last element of the first list that has one; wait for it."""
     return Wait(lambda: _pop_of(session, args[:-1], False), timeout(args[-1]), NULL_ARRAY)
 
 
 @command("BLMOVE", 6)
-def blmove(session: Session, key: bytes, to: bytes, where: bytes, to_where: bytes, limit: bytes) -> Any:
+def blmove(session: Session, key: bytes, to: bytes, where: bytes, to_where: bytes, limit: bytes) -> object:
     """Move an element to another list; wait for it."""
     left, to_left = _side(where), _side(to_where)
     return Wait(lambda: _move(session, key, to, left, to_left), timeout(limit), None)
 
 
 @command("BRPOPLPUSH", 4)
-def brpoplpush(session: Session, key: bytes, to: bytes, limit: bytes) -> Any:
+def brpoplpush(session: Session, key: bytes, to: bytes, limit: bytes) -> object:
     """Move the last element to the front of another list; wait for it."""
     return Wait(lambda: _move(session, key, to, False, True), timeout(limit), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..replies import NO_REPLY, Push, ReplyError
 from .registry import command, glob
@@ -25,7 +25,7 @@ def _confirm(session: Session, word: bytes, name: bytes | None) -> None:
 
 
 @command("SUBSCRIBE", -2)
-def subscribe(session: Session, *channels: bytes) -> Any:
+def subscribe(session: Session, *channels: bytes) -> object:
     """Subscribe to channels; each is confirmed."""
     _alone(session)
     for channel in channels:
@@ -35,7 +35,7 @@ def subscribe(session: Session, *channels: bytes) -> Any:
 
 
 @command("PSUBSCRIBE", -2)
-def psubscribe(session: Session, *patterns: bytes) -> Any:
+def psubscribe(session: Session, *patterns: bytes) -> object:
     """Subscribe to patterns; each is confirmed."""
     _alone(session)
     for pattern in patterns:
@@ -45,7 +45,7 @@ def psubscribe(session: Session, *patterns: bytes) -> Any:
 
 
 @command("SSUBSCRIBE", -2)
-def ssubscribe(session: Session, *channels: bytes) -> Any:
+def ssubscribe(session: Session, *channels: bytes) -> object:
     """Subscribe to sharded channels; each is confirmed."""
     _alone(session)
     for channel in channels:
@@ -54,7 +54,7 @@ def ssubscribe(session: Session, *channels: bytes) -> Any:
     return NO_REPLY
 
 
-def _leave(session: Session, word: bytes, joined: dict[bytes, None], names: tuple[bytes, ...]) -> Any:
+def _leave(session: Session, word: bytes, joined: dict[bytes, None], names: tuple[bytes, ...]) -> object:
     _alone(session)
     leaving = names or tuple(joined)
     for name in leaving:
@@ -66,25 +66,25 @@ def _leave(session: Session, word: bytes, joined: dict[bytes, None], names: tupl
 
 
 @command("UNSUBSCRIBE", -1)
-def unsubscribe(session: Session, *channels: bytes) -> Any:
+def unsubscribe(session: Session, *channels: bytes) -> object:
     """Leave channels, all if none is named."""
     return _leave(session, b"unsubscribe", session.channels, channels)
 
 
 @command("PUNSUBSCRIBE", -1)
-def punsubscribe(session: Session, *patterns: bytes) -> Any:
+def punsubscribe(session: Session, *patterns: bytes) -> object:
     """Leave patterns, all if none is named."""
     return _leave(session, b"punsubscribe", session.patterns, patterns)
 
 
 @command("SUNSUBSCRIBE", -1)
-def sunsubscribe(session: Session, *channels: bytes) -> Any:
+def sunsubscribe(session: Session, *channels: bytes) -> object:
     """Leave sharded channels, all if none is named."""
     return _leave(session, b"sunsubscribe", session.shard_channels, channels)
 
 
 @command("SPUBLISH", 3)
-def spublish(session: Session, channel: bytes, message: bytes) -> Any:
+def spublish(session: Session, channel: bytes, message: bytes) -> object:
     """Send a message to a sharded channel; return how many got it."""
     receivers = [other for other in session.server.sessions if channel in other.shard_channels]
     for other in receivers:
@@ -93,7 +93,7 @@ def spublish(session: Session, channel: bytes, message: bytes) -> Any:
 
 
 @command("PUBLISH", 3)
-def publish(session: Session, channel: bytes, message: bytes) -> Any:
+def publish(session: Session, channel: bytes, message: bytes) -> object:
     """Send a message; return how many got it."""
     count = 0
     for other in session.server.sessions:
@@ -109,7 +109,7 @@ def publish(session: Session, channel: bytes, message: bytes) -> Any:
 
 
 @command("PUBSUB", -2, {"CHANNELS": -2, "NUMSUB": -2, "NUMPAT": 2})
-def pubsub(session: Session, what: bytes, *args: bytes) -> Any:
+def pubsub(session: Session, what: bytes, *args: bytes) -> object:
     """Return channels, or numbers of subscribers."""
     sessions = session.server.sessions
     word = what.upper()

@@ -22,7 +22,7 @@ def _set(session: Session, key: bytes) -> Set:
 
 
 @command("SADD", -3)
-def sadd(session: Session, key: bytes, *members: bytes) -> Any:
+def sadd(session: Session, key: bytes, *members: bytes) -> object:
     """Add members; return how many are new."""
     found = session.database.make(key, Set)
     before = len(found)
@@ -33,7 +33,7 @@ def sadd(session: Session, key: bytes, *members: bytes) -> Any:
 
 
 @command("SREM", -3)
-def srem(session: Session, key: bytes, *members: bytes) -> Any:
+def srem(session: Session, key: bytes, *members: bytes) -> object:
     """Remove members; return how many there were."""
     found = _set(session, key)
     before = len(found)
@@ -46,32 +46,32 @@ def srem(session: Session, key: bytes, *members: bytes) -> Any:
 
 
 @command("SMEMBERS", 2)
-def smembers(session: Session, key: bytes) -> Any:
+def smembers(session: Session, key: bytes) -> object:
     """Return all members."""
     return Members(_set(session, key))
 
 
 @command("SISMEMBER", 3)
-def sismember(session: Session, key: bytes, member: bytes) -> Any:
+def sismember(session: Session, key: bytes, member: bytes) -> object:
     """Return whether there is a member."""
     return int(member in _set(session, key))
 
 
 @command("SMISMEMBER", -3)
-def smismember(session: Session, key: bytes, *members: bytes) -> Any:
+def smismember(session: Session, key: bytes, *members: bytes) -> object:
     """Return of each whether it is a member."""
     found = _set(session, key)
     return [int(member in found) for member in members]
 
 
 @command("SCARD", 2)
-def scard(session: Session, key: bytes) -> Any:
+def scard(session: Session, key: bytes) -> object:
     """Return the number of members."""
     return len(_set(session, key))
 
 
 @command("SMOVE", 4)
-def smove(session: Session, key: bytes, to: bytes, member: bytes) -> Any:
+def smove(session: Session, key: bytes, to: bytes, member: bytes) -> object:
     """Move a member to another set."""
     if not _set(session, key):
         return 0
@@ -85,7 +85,7 @@ def smove(session: Session, key: bytes, to: bytes, member: bytes) -> Any:
 
 
 @command("SPOP", -2)
-def spop(session: Session, key: bytes, *counts: bytes) -> Any:
+def spop(session: Session, key: bytes, *counts: bytes) -> object:
     """Take a member, or some, by chance."""
     if len(counts) > 1:
         raise ReplyError(SYNTAX_ERROR)
@@ -104,7 +104,7 @@ def spop(session: Session, key: bytes, *counts: bytes) -> Any:
 
 
 @command("SRANDMEMBER", -2)
-def srandmember(session: Session, key: bytes, *counts: bytes) -> Any:
+def srandmember(session: Session, key: bytes, *counts: bytes) -> object:
     """Return a member, or some, by chance."""
     if len(counts) > 1:
         raise ReplyError(SYNTAX_ERROR)
@@ -153,7 +153,7 @@ for _how, _name in (("inter", "SINTER"), ("union", "SUNION"), ("diff", "SDIFF"))
 
 
 @command("SSCAN", -3)
-def sscan(session: Session, key: bytes, cursor: bytes, *options: bytes) -> Any:
+def sscan(session: Session, key: bytes, cursor: bytes, *options: bytes) -> object:
     """Return a part of the members."""
     check_cursor(cursor)
     members = _set(session, key)

@@ -26,7 +26,7 @@ def _sorted_set(session: Session, key: bytes) -> SortedSet:
 
 
 @command("ZADD", -4)
-def zadd(session: Session, key: bytes, *words: bytes) -> Any:
+def zadd(session: Session, key: bytes, *words: bytes) -> object:
     """Add members with their scores."""
     flags = set()
     at = 0
@@ -68,32 +68,32 @@ def zadd(session: Session, key: bytes, *words: bytes) -> Any:
 
 
 @command("ZINCRBY", 4)
-def zincrby(session: Session, key: bytes, by: bytes, member: bytes) -> Any:
+def zincrby(session: Session, key: bytes, by: bytes, member: bytes) -> object:
     """Add to a score."""
     return zadd(session, key, b"INCR", by, member)
 
 
 @command("ZSCORE", 3)
-def zscore(session: Session, key: bytes, member: bytes) -> Any:
+def zscore(session: Session, key: bytes, member: bytes) -> object:
     """Return a score."""
     score = _sorted_set(session, key).get(member)
     return None if score is None else Double(score)
 
 
 @command("ZMSCORE", -3)
-def zmscore(session: Session, key: bytes, *members: bytes) -> Any:
+def zmscore(session: Session, key: bytes, *members: bytes) -> object:
     """Return scores."""
     return [zscore(session, key, member) for member in members]
 
 
 @command("ZCARD", 2)
-def zcard(session: Session, key: bytes) -> Any:
+def zcard(session: Session, key: bytes) -> object:
     """Return the number of members."""
     return len(_sorted_set(session, key))
 
 
 @command("ZREM", -3)
-def zrem(session: Session, key: bytes, *members: bytes) -> Any:
+def zrem(session: Session, key: bytes, *members: bytes) -> object:
     """Remove members; return how many there were."""
     found = _sorted_set(session, key)
     count = sum(found.pop(member, None) is not None for member in members)
@@ -102,7 +102,7 @@ def zrem(session: Session, key: bytes, *members: bytes) -> Any:
     return count
 
 
-def _rank(session: Session, name: str, key: bytes, member: bytes, options: tuple[bytes, ...], reverse: bool) -> Any:
+def _rank(session: Session, name: str, key: bytes, member: bytes, options: tuple[bytes, ...], reverse: bool) -> object:
     with_score = bool(options) and options[0].upper() == b"WITHSCORE"
     if len(options) > 1:
         raise ReplyError(f"ERR wrong number of arguments for '{name}' command")
@@ -118,13 +118,13 @@ def _rank(session: Session, name: str, key: bytes, member: bytes, options: tuple
 
 
 @command("ZRANK", -3)
-def zrank(session: Session, key: bytes, member: bytes, *options: bytes) -> Any:
+def zrank(session: Session, key: bytes, member: bytes, *options: bytes) -> object:
     """Return the place by rising score."""
     return _rank(session, "zrank", key, member, options, False)
 
 
 @command("ZREVRANK", -3)
-def zrevrank(session: Session, key: bytes, member: bytes, *options: bytes) -> Any:
+def zrevrank(session: Session, key: bytes, member: bytes, *options: bytes) -> object:
     """Return the place by falling score."""
     return _rank(session, "zrevrank", key, member, options, True)
 
@@ -169,7 +169,7 @@ def _limited(items: list[Item], offset: int, count: int) -> list[Item]:
     return items[offset:] if count < 0 else items[offset : offset + count]
 
 
-def _reply(items: list[Item], with_scores: bool) -> Any:
+def _reply(items: list[Item], with_scores: bool) -> object:
     if with_scores:
         return Pairs((member, Double(score)) for member, score in items)
     return [member for member, _ in items]
@@ -177,7 +177,7 @@ def _reply(items: list[Item], with_scores: bool) -> Any:
 
 def _range(
     session: Session, key: bytes, first: bytes, second: bytes, options: tuple[bytes, ...], by: str, reverse: bool
-) -> Any:
+) -> object:
     """Answer ZRANGE and its older forms.
 
     :param by: ``""`` (places), ``"BYSCORE"`` or ``"BYLEX"``; :param reverse: whether it falls.
@@ -216,7 +216,7 @@ def _range(
 
 
 @command("ZRANGE", -4)
-def zrange(session: Session, key: bytes, first: bytes, second: bytes, *options: bytes) -> Any:
+def zrange(session: Session, key: bytes, first: bytes, second: bytes, *options: bytes) -> object:
     """Return members by place, score or name."""
     words = [option.upper() for option in options]
     by = "BYSCORE" if b"BYSCORE" in words else "BYLEX" if b"BYLEX" in words else ""
@@ -225,52 +225,52 @@ def zrange(session: Session, key: bytes, first: bytes, second: bytes, *options: 
 
 
 @command("ZREVRANGE", -4)
-def zrevrange(session: Session, key: bytes, first: bytes, second: bytes, *options: bytes) -> Any:
+def zrevrange(session: Session, key: bytes, first: bytes, second: bytes, *options: bytes) -> object:
     """Return members by place, by falling score."""
     return _range(session, key, first, second, options, "", True)
 
 
 @command("ZRANGEBYSCORE", -4)
-def zrangebyscore(session: Session, key: bytes, low: bytes, high: bytes, *options: bytes) -> Any:
+def zrangebyscore(session: Session, key: bytes, low: bytes, high: bytes, *options: bytes) -> object:
     """Return members by score."""
     return _range(session, key, low, high, options, "BYSCORE", False)
 
 
 @command("ZREVRANGEBYSCORE", -4)
-def zrevrangebyscore(session: Session, key: bytes, high: bytes, low: bytes, *options: bytes) -> Any:
+def zrevrangebyscore(session: Session, key: bytes, high: bytes, low: bytes, *options: bytes) -> object:
     """Return members by falling score."""
     return _range(session, key, high, low, options, "BYSCORE", True)
 
 
 @command("ZRANGEBYLEX", -4)
-def zrangebylex(session: Session, key: bytes, low: bytes, high: bytes, *options: bytes) -> Any:
+def zrangebylex(session: Session, key: bytes, low: bytes, high: bytes, *options: bytes) -> object:
     """Return members by name."""
     return _range(session, key, low, high, options, "BYLEX", False)
 
 
 @command("ZCOUNT", 4)
-def zcount(session: Session, key: bytes, low: bytes, high: bytes) -> Any:
+def zcount(session: Session, key: bytes, low: bytes, high: bytes) -> object:
     """Count members by score."""
     _score_bound(low), _score_bound(high)
     return len(_by_score(_sorted_set(session, key).ordered(), low, high))
 
 
 @command("ZLEXCOUNT", 4)
-def zlexcount(session: Session, key: bytes, low: bytes, high: bytes) -> Any:
+def zlexcount(session: Session, key: bytes, low: bytes, high: bytes) -> object:
     """Count members by name."""
     _lex_bound(low), _lex_bound(high)
     return len(_by_lex(_sorted_set(session, key).ordered(), low, high))
 
 
 @command("ZREMRANGEBYSCORE", 4)
-def zremrangebyscore(session: Session, key: bytes, low: bytes, high: bytes) -> Any:
+def zremrangebyscore(session: Session, key: bytes, low: bytes, high: bytes) -> object:
     """Remove members by score."""
     _score_bound(low), _score_bound(high)
     return zrem(session, key, *(member for member, _ in _by_score(_sorted_set(session, key).ordered(), low, high)))
 
 
 @command("ZREMRANGEBYRANK", 4)
-def zremrangebyrank(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
+def zremrangebyrank(session: Session, key: bytes, start: bytes, stop: bytes) -> object:
     """Remove members by place."""
     places = integer(start), integer(stop)
     items = _sorted_set(session, key).ordered()
@@ -297,13 +297,13 @@ def _pop(session: Session, key: bytes, counts: tuple[bytes, ...], highest: bool)
 
 
 @command("ZPOPMIN", -2)
-def zpopmin(session: Session, key: bytes, *count: bytes) -> Any:
+def zpopmin(session: Session, key: bytes, *count: bytes) -> object:
     """Take the member of the lowest score, or some."""
     return _pop(session, key, count, False)
 
 
 @command("ZPOPMAX", -2)
-def zpopmax(session: Session, key: bytes, *count: bytes) -> Any:
+def zpopmax(session: Session, key: bytes, *count: bytes) -> object:
     """Take the member of the highest score, or some."""
     return _pop(session, key, count, True)
 
@@ -319,13 +319,13 @@ def _blocking(session: Session, args: tuple[bytes, ...], highest: bool) -> Wait:
 
 
 @command("BZPOPMIN", -3)
-def bzpopmin(session: Session, *args: bytes) -> Any:
+def bzpopmin(session: Session, *args: bytes) -> object:
     """Take the member of the lowest score of the first set that has one; wait for it."""
     return _blocking(session, args, False)
 
 
 @command("BZPOPMAX", -3)
-def bzpopmax(session: Session, *args: bytes) -> Any:
+def bzpopmax(session: Session, *args: bytes) -> object:
     """Take the member of the highest score of the first set that has one; wait for it."""
     return _blocking(session, args, True)
 
@@ -371,19 +371,19 @@ def _stored(session: Session, to: bytes, words: tuple[bytes, ...], union: bool) 
 
 
 @command("ZUNIONSTORE", -4)
-def zunionstore(session: Session, to: bytes, *words: bytes) -> Any:
+def zunionstore(session: Session, to: bytes, *words: bytes) -> object:
     """Store a union; return the number of members."""
     return _stored(session, to, words, True)
 
 
 @command("ZINTERSTORE", -4)
-def zinterstore(session: Session, to: bytes, *words: bytes) -> Any:
+def zinterstore(session: Session, to: bytes, *words: bytes) -> object:
     """Store an intersection; return the number of members."""
     return _stored(session, to, words, False)
 
 
 @command("ZSCAN", -3)
-def zscan(session: Session, key: bytes, cursor: bytes, *options: bytes) -> Any:
+def zscan(session: Session, key: bytes, cursor: bytes, *options: bytes) -> object:
     """Return a part of the members, with their scores."""
     check_cursor(cursor)
     found = _sorted_set(session, key)

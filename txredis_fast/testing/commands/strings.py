@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..database import Database
 from ..replies import OK, ReplyError
@@ -35,13 +35,13 @@ def _expiry(session: Session, name: str, option: str, text: bytes) -> int:
 
 
 @command("GET", 2)
-def get(session: Session, key: bytes) -> Any:
+def get(session: Session, key: bytes) -> object:
     """Return the value."""
     return _get(session.database, key)
 
 
 @command("SET", -3)
-def set_(session: Session, key: bytes, value: bytes, *options: bytes) -> Any:
+def set_(session: Session, key: bytes, value: bytes, *options: bytes) -> object:
     """Set the value."""
     words = [option.upper().decode(errors="replace") for option in options]
     only = None
@@ -74,7 +74,7 @@ def set_(session: Session, key: bytes, value: bytes, *options: bytes) -> Any:
 
 
 @command("SETEX", 4)
-def setex(session: Session, key: bytes, seconds: bytes, value: bytes) -> Any:
+def setex(session: Session, key: bytes, seconds: bytes, value: bytes) -> object:
     """Set a value that expires."""
     expiry = _expiry(session, "setex", "EX", seconds)
     session.database.put(key, value)
@@ -83,7 +83,7 @@ def setex(session: Session, key: bytes, seconds: bytes, value: bytes) -> Any:
 
 
 @command("PSETEX", 4)
-def psetex(session: Session, key: bytes, milliseconds: bytes, value: bytes) -> Any:
+def psetex(session: Session, key: bytes, milliseconds: bytes, value: bytes) -> object:
     """Set a value that expires."""
     expiry = _expiry(session, "psetex", "PX", milliseconds)
     session.database.put(key, value)
@@ -92,7 +92,7 @@ def psetex(session: Session, key: bytes, milliseconds: bytes, value: bytes) -> A
 
 
 @command("SETNX", 3)
-def setnx(session: Session, key: bytes, value: bytes) -> Any:
+def setnx(session: Session, key: bytes, value: bytes) -> object:
     """Set the value of a new key."""
     if session.database.get(key) is not None:
         return 0
@@ -101,7 +101,7 @@ def setnx(session: Session, key: bytes, value: bytes) -> Any:
 
 
 @command("GETSET", 3)
-def getset(session: Session, key: bytes, value: bytes) -> Any:
+def getset(session: Session, key: bytes, value: bytes) -> object:
     """Set a value; return the one before."""
     before = _get(session.database, key)
     session.database.put(key, value)
@@ -109,7 +109,7 @@ def getset(session: Session, key: bytes, value: bytes) -> Any:
 
 
 @command("GETDEL", 2)
-def getdel(session: Session, key: bytes) -> Any:
+def getdel(session: Session, key: bytes) -> object:
     """Return the value and delete the key."""
     value = _get(session.database, key)
     session.database.delete(key)
@@ -117,7 +117,7 @@ def getdel(session: Session, key: bytes) -> Any:
 
 
 @command("GETEX", -2)
-def getex(session: Session, key: bytes, *options: bytes) -> Any:
+def getex(session: Session, key: bytes, *options: bytes) -> object:
     """Return the value and change its time to live."""
     word = options[0].upper().decode(errors="replace") if options else ""
     expires = word in _EXPIRY and len(options) == 2
@@ -130,7 +130,7 @@ def getex(session: Session, key: bytes, *options: bytes) -> Any:
 
 
 @command("MGET", -2)
-def mget(session: Session, *keys: bytes) -> Any:
+def mget(session: Session, *keys: bytes) -> object:
     """Return the values; None for what is no string."""
     values = [session.database.get(key) for key in keys]
     return [value if isinstance(value, bytes) else None for value in values]
@@ -143,7 +143,7 @@ def _pairs(name: str, words: tuple[bytes, ...]) -> list[tuple[bytes, bytes]]:
 
 
 @command("MSET", -3)
-def mset(session: Session, *words: bytes) -> Any:
+def mset(session: Session, *words: bytes) -> object:
     """Set several values."""
     for key, value in _pairs("mset", words):
         session.database.put(key, value)
@@ -151,7 +151,7 @@ def mset(session: Session, *words: bytes) -> Any:
 
 
 @command("MSETNX", -3)
-def msetnx(session: Session, *words: bytes) -> Any:
+def msetnx(session: Session, *words: bytes) -> object:
     """Set several values if no key exists."""
     pairs = _pairs("msetnx", words)
     if any(session.database.get(key) is not None for key, _ in pairs):
@@ -162,7 +162,7 @@ def msetnx(session: Session, *words: bytes) -> Any:
 
 
 @command("APPEND", 3)
-def append(session: Session, key: bytes, value: bytes) -> Any:
+def append(session: Session, key: bytes, value: bytes) -> object:
     """Append to a value; return its length."""
     joined = (_get(session.database, key) or b"") + value
     session.database.put(key, joined, keep_expiry=True)
@@ -170,14 +170,14 @@ def append(session: Session, key: bytes, value: bytes) -> Any:
 
 
 @command("STRLEN", 2)
-def strlen(session: Session, key: bytes) -> Any:
+def strlen(session: Session, key: bytes) -> object:
     """Return the length."""
     return len(_get(session.database, key) or b"")
 
 
 @command("GETRANGE", 4)
 @command("SUBSTR", 4)
-def getrange(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
+def getrange(session: Session, key: bytes, start: bytes, stop: bytes) -> object:
     """Return a part of the value."""
     places = integer(start), integer(stop)
     value = _get(session.database, key) or b""
@@ -188,7 +188,7 @@ def getrange(session: Session, key: bytes, start: bytes, stop: bytes) -> Any:
 
 
 @command("SETRANGE", 4)
-def setrange(session: Session, key: bytes, offset: bytes, part: bytes) -> Any:
+def setrange(session: Session, key: bytes, offset: bytes, part: bytes) -> object:
     """Overwrite a part of the value; return its length."""
     at = integer(offset)
     if at < 0:
@@ -214,25 +214,25 @@ def _add(session: Session, key: bytes, by: int) -> int:
 
 
 @command("INCR", 2)
-def incr(session: Session, key: bytes) -> Any:
+def incr(session: Session, key: bytes) -> object:
     """Count up."""
     return _add(session, key, 1)
 
 
 @command("DECR", 2)
-def decr(session: Session, key: bytes) -> Any:
+def decr(session: Session, key: bytes) -> object:
     """Count down."""
     return _add(session, key, -1)
 
 
 @command("INCRBY", 3)
-def incrby(session: Session, key: bytes, by: bytes) -> Any:
+def incrby(session: Session, key: bytes, by: bytes) -> object:
     """Add."""
     return _add(session, key, integer(by))
 
 
 @command("DECRBY", 3)
-def decrby(session: Session, key: bytes, by: bytes) -> Any:
+def decrby(session: Session, key: bytes, by: bytes) -> object:
     """Subtract."""
     value = integer(by)
     if value == -(2**63):
@@ -249,7 +249,7 @@ def add_floats(value: bytes, by: bytes, wrong: str = NOT_A_FLOAT) -> bytes:
 
 
 @command("INCRBYFLOAT", 3)
-def incrbyfloat(session: Session, key: bytes, by: bytes) -> Any:
+def incrbyfloat(session: Session, key: bytes, by: bytes) -> object:
     """Add a float."""
     value = _get(session.database, key)
     total = add_floats(b"0" if value is None else value, by)
@@ -258,7 +258,7 @@ def incrbyfloat(session: Session, key: bytes, by: bytes) -> Any:
 
 
 @command("SETBIT", 4)
-def setbit(session: Session, key: bytes, offset: bytes, bit: bytes) -> Any:
+def setbit(session: Session, key: bytes, offset: bytes, bit: bytes) -> object:
     """Set a bit; return the one before."""
     at = integer(offset, "ERR bit offset is not an integer or out of range")
     if not 0 <= at < _MAX_LENGTH * 8:
@@ -274,7 +274,7 @@ def setbit(session: Session, key: bytes, offset: bytes, bit: bytes) -> Any:
 
 
 @command("GETBIT", 3)
-def getbit(session: Session, key: bytes, offset: bytes) -> Any:
+def getbit(session: Session, key: bytes, offset: bytes) -> object:
     """Return a bit."""
     at = integer(offset, "ERR bit offset is not an integer or out of range")
     if not 0 <= at < _MAX_LENGTH * 8:

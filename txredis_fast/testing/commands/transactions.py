@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..replies import OK, ReplyError
 from .registry import command
@@ -14,7 +14,7 @@ __all__: list[str] = []
 
 
 @command("MULTI", 1)
-def multi(session: Session) -> Any:
+def multi(session: Session) -> object:
     """Begin a transaction."""
     if session.queued is not None:
         raise ReplyError("ERR MULTI calls can not be nested")
@@ -24,7 +24,7 @@ def multi(session: Session) -> Any:
 
 
 @command("EXEC", 1)
-def exec_(session: Session) -> Any:
+def exec_(session: Session) -> object:
     """Execute the commands since MULTI."""
     if session.queued is None:
         raise ReplyError("ERR EXEC without MULTI")
@@ -32,7 +32,7 @@ def exec_(session: Session) -> Any:
 
 
 @command("DISCARD", 1)
-def discard(session: Session) -> Any:
+def discard(session: Session) -> object:
     """Forget the commands since MULTI."""
     if session.queued is None:
         raise ReplyError("ERR DISCARD without MULTI")
@@ -41,7 +41,7 @@ def discard(session: Session) -> Any:
 
 
 @command("WATCH", -2)
-def watch(session: Session, *keys: bytes) -> Any:
+def watch(session: Session, *keys: bytes) -> object:
     """Let EXEC do nothing if a key changes before it."""
     if session.queued is not None:
         raise ReplyError("ERR WATCH inside MULTI is not allowed")
@@ -52,7 +52,7 @@ def watch(session: Session, *keys: bytes) -> Any:
 
 
 @command("UNWATCH", 1)
-def unwatch(session: Session) -> Any:
+def unwatch(session: Session) -> object:
     """Forget the watched keys."""
     session.unwatch()
     return OK
