@@ -30,6 +30,7 @@ LAYERS = [
         "testing",
         "__init__",
         "api",
+        "cluster",
         "sharding",
         "sentinel",
         "pubsub",

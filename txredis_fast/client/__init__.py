@@ -5,6 +5,8 @@ This room must not know how many servers there are.
 
 from __future__ import annotations
 
+from .attempts import execute_with_retries
+from .batches import send_batch, send_on_pool
 from .calls import unless_overridden
 from .factory import RedisFactory
 from .handler import ConnectionHandler, UnixConnectionHandler
@@ -17,5 +19,8 @@ __all__ = [
     "Opening",
     "RedisFactory",
     "UnixConnectionHandler",
+    "execute_with_retries",
+    "send_batch",
+    "send_on_pool",
     "unless_overridden",
 ]

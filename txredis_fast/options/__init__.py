@@ -30,9 +30,10 @@ from .retry_policy import RetryPolicy
 from .url import RedisURL
 
 if TYPE_CHECKING:
+    from .cluster import ClusterOptions
     from .document import option_table
 else:
-    __getattr__, __dir__ = lazy_names(globals(), {"document": ("option_table",)})
+    __getattr__, __dir__ = lazy_names(globals(), {"cluster": ("ClusterOptions",), "document": ("option_table",)})
 
 __all__ = [
     "DEFAULT_POOL_TIMEOUT",
@@ -41,6 +42,7 @@ __all__ = [
     "TLS_OPTIONS",
     "AllOptions",
     "AllOptionsOfAnyValues",
+    "ClusterOptions",
     "ConnectionOptions",
     "ConvertNumbers",
     "EndpointOptions",

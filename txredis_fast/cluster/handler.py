@@ -1,0 +1,208 @@
+"""The handler of a cluster: every command, sent to the node that serves the slot of its keys.
+
+The command methods are those of every handler, over :meth:`ClusterConnectionHandler.execute_command`. Its first attempt
+is made here, on a connection that is there; everything else is a :class:`.redirects.Way`.
+
+This module must not know how a node connects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+
+from .._types import V
+from ..client import CommandView, execute_with_retries
+from ..commands import Commands
+from ..commands._parts import (
+    BLOCKING,
+    GUARDED,
+    Recovery,
+    command_name,
+    guarded_arguments,
+    longest_wait,
+    refusal,
+    unknown_name,
+)
+from ..commands._parts.keys import ONE_KEY
+from ..helpers import RegisteredScripts, ScanIterators
+from ..inflight import check_timeout, limit_error
+from ..options import RetryPolicy
+from ..resp import fixed_arguments, key_slot
+from ..telemetry import Stats
+from .members import Members
+from .node import ClusterNode
+from .redirects import Way, is_refusal
+from .routing import UNKNOWN, slot_of_command
+
+__all__ = ["ClusterConnectionHandler"]
+
+_Self = TypeVar("_Self", bound="ClusterConnectionHandler[Any]")
+
+#: Keyword arguments with which a command may be sent at once, without a look at the others.
+_PLAIN = frozenset(("post_proc", "raw"))
+
+
+class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts):
+    """The commands, each sent to the node of its keys. Constructors such as ``ClusterConnection()`` make one."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self._charset = members.options.charset
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.disconnect()
+
+    def disconnect(self, *, timeout: float | None = None) -> Deferred[Any]:
+        """Close the connections to all nodes after the replies to their commands in flight, and make no new ones.
+
+        Commands that wait for a node fail with :exc:`NotSentError`.
+
+        :param timeout: seconds until connections that are still open are aborted; None: the option
+            ``disconnectTimeout``.
+        :returns: fires with None when all are closed.
+        """
+        return self._members.disconnect(timeout)
+
+    def stats(self) -> Stats:
+        """Return the sum of all nodes' statistics, those of nodes that have left included."""
+        return self._members.stats()
+
+    # -- views
+
+    @property
+    def raw(self) -> CommandView[bytes]:
+        """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
+        return CommandView(self, {"raw": True})
+
+    @property
+    def retrying(self) -> CommandView[V]:
+        """The same commands, marked as safe to execute twice: ``yield rc.retrying.set("k", 1)``.
+
+        They are sent again after a lost connection, by the option ``retry`` or, without it, ``RetryPolicy()``; each
+        attempt looks up the slot anew.
+        """
+        return CommandView(self, {"retry": True})
+
+    def withTimeout(self, seconds: float) -> CommandView[V]:
+        """The same commands, each with a time limit for all its attempts: ``yield rc.withTimeout(2).get("key")``.
+
+        :param seconds: from the call to the reply, above 0.
+        :raises ValueError: ``seconds`` is not a number above 0.
+        """
+        return CommandView(self, {"timeout": check_timeout(seconds)})
+
+    # -- sending
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send any command to the node of its keys: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
+
+        Keyword arguments are those of :meth:`.ConnectionHandler.execute_command`.
+
+        :returns: fires with the value. Fails with :exc:`CrossSlotError`, and nothing is sent, if the keys belong to
+            different slots; with what the servers refuse it for, when ``poolTimeout`` or ``maxRedirections`` is used
+            up; with :exc:`NoSlotError` if nobody serves the slot for so long.
+        """
+        try:
+            place = ONE_KEY.get(args[0]) if args and type(args[0]) is str else None
+            if place is not None and place < len(args) and kwargs.keys() <= _PLAIN and not self._reads_elsewhere:
+                slot = key_slot(args[place], self._charset)
+                return self._send(args, kwargs, slot, partial(self._members.owner, slot))
+            return self._route(args, kwargs)
+        except Exception:  # any exception, because a command never raises
+            return fail()
+
+    @property
+    def _reads_elsewhere(self) -> bool:
+        return self._members.options.readFrom != "master" or self._members.options.retry is not None
+
+    def _route(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+        wrong = limit_error(kwargs.get("timeout"))
+        if wrong is not None:
+            return fail(wrong)
+        marked = kwargs.pop("retry", False)
+        policy = self._members.options.retry or (RetryPolicy() if marked else None)
+        args = fixed_arguments(args)
+        if policy is None:
+            return self._route_once(*args, **kwargs)
+        recovery = kwargs.get("post_proc")
+        if isinstance(recovery, Recovery):
+            kwargs["post_proc"] = recovery.convert
+        sent = execute_with_retries(policy, self._route_once, args, kwargs, marked, lambda: self._members.closed)
+        return sent.addErrback(recovery.errback) if isinstance(recovery, Recovery) else sent
+
+    def _route_once(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        name = command_name(args)
+        if name in BLOCKING:
+            if longest_wait(args, name) is not None:
+                kwargs["blocking"] = True
+        elif name in GUARDED:
+            args = guarded_arguments(args, name)
+            refused = refusal(args, self._members.protocol)
+            if refused is not None:
+                return fail(refused)
+        slot = slot_of_command(args, self._charset)
+        choose: Callable[[], ClusterNode[Any] | None]
+        if slot is None or slot == UNKNOWN:
+            slot, choose = None, self._members.any_master
+        else:
+            choose = partial(self._members.owner, slot)
+        return self._send(args, kwargs, slot, choose)
+
+    def _send(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        slot: int | None,
+        choose: Callable[[], ClusterNode[Any] | None],
+    ) -> Deferred[Any]:
+        """Make the first attempt, on a connection that is there; else leave it to a Way."""
+        if not kwargs.get("blocking") and kwargs.get("timeout") is None:
+            node = choose()
+            connection = None if node is None else node.pool.connectionQueue.pick()
+            if node is not None and connection is not None:
+                recovery = kwargs.get("post_proc")
+                inner = recovery if isinstance(recovery, Recovery) else None
+                convert = inner.convert if inner is not None else recovery
+                again = partial(self._again, fixed_arguments(args), kwargs, slot, choose, node, inner)
+                sent: Deferred[Any] = connection.execute_command(
+                    *args, **{**kwargs, "post_proc": Recovery(convert, again)}
+                )
+                return sent
+        return Way(self._members, fixed_arguments(args), kwargs, slot, choose).begin()
+
+    def _again(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        slot: int | None,
+        choose: Callable[[], ClusterNode[Any] | None],
+        node: ClusterNode[Any],
+        inner: Recovery | None,
+        error: Exception,
+    ) -> Deferred[Any] | None:
+        """What follows an error reply to the first attempt."""
+        if is_refusal(error):
+            return Way(self._members, args, kwargs, slot, choose).refused(error, node)
+        return None if inner is None else inner.again(error)
+
+    if not TYPE_CHECKING:  # type checkers report an unknown name themselves
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise unknown_name(self, name)
+
+    def __repr__(self) -> str:
+        members = self._members
+        view = members.topology.view
+        if view is None:
+            return "<Redis Cluster: not connected>"
+        return f"<Redis Cluster: {len(members.masters())} masters, {len(members.replicas())} replicas>"

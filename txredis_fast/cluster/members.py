@@ -1,0 +1,216 @@
+"""The nodes of a cluster, and which of them serves a slot.
+
+A node is made when it is first named: by the program's seeds, by a topology or by a redirection. One that the topology
+no longer has leaves: it gets no further command, and a moment for its replies in flight.
+
+This module must not know commands.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
+
+from .._reactor import current_reactor
+from ..exceptions import NotSentError
+from ..options import ClusterOptions
+from ..telemetry import Stats
+from .node import ClusterNode, NodeFactory, node_options
+from .seeds import Seeds
+from .slots_reply import Address, NodeFacts, View
+from .topology import Topology
+
+__all__ = ["Members"]
+
+_log = Logger()
+
+
+class Members:
+    """The nodes of one cluster.
+
+    :ivar topology: which node serves which slot.
+    :ivar nodes: the node of each address that is known.
+    :ivar closed: whether :meth:`disconnect` was called.
+    """
+
+    def __init__(self, seeds: Seeds, options: ClusterOptions) -> None:
+        """Make them; nothing connects yet.
+
+        :param seeds: where the topology is asked for first, and when no known node answers.
+        """
+        self.options = options
+        self.closed = False
+        self.nodes: dict[Address, ClusterNode[Any]] = {}
+        self._seeds = seeds
+        self._node_options = node_options(options)
+        self._former_stats = Stats()
+        #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
+        self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
+        #: Called when a topology has been taken, and when the cluster is closed: by commands that wait for either.
+        self._waiting: dict[Callable[[], object], None] = {}
+        self.topology = Topology(
+            self._ask,
+            self._connected,
+            seeds.addresses,
+            self._changed,
+            clock=current_reactor(),
+            interval=options.topologyInterval,
+            address_map=options.addressMap,
+        )
+        #: The node of each slot, as far as it was looked up; the topology's owners are the truth.
+        self.owners = self.topology.owners
+
+    # -- what nodes ask and tell
+
+    @property
+    def reads_from_replicas(self) -> bool:
+        """Whether connections have to be allowed to read from a replica."""
+        return self.options.readFrom != "master"
+
+    def note(self, reason: str, address: Address | None = None) -> None:
+        """Something has happened after which the topology may be another one."""
+        if not self.closed:
+            self.topology.note(reason, address)
+
+    def facts_of(self, address: Address) -> NodeFacts | None:
+        """What the last topology says of a node; None if it does not have it."""
+        view = self.topology.view
+        return None if view is None else view.nodes.get(address)
+
+    def slots_of(self, address: Address) -> Sequence[tuple[int, int]]:
+        """The ranges of slots that a node serves as their master."""
+        view = self.topology.view
+        return () if view is None else view.slots_of(address)
+
+    @property
+    def protocol(self) -> Any:
+        """The class of the nodes' connections."""
+        return NodeFactory.protocol
+
+    @property
+    def pool_timeout(self) -> float | None:
+        """Seconds for what a command waits for; None: no limit."""
+        return self.options.pool_timeout
+
+    # -- nodes
+
+    def node_at(self, address: Address) -> ClusterNode[Any]:
+        """The node of an address; made if it is new.
+
+        :raises NotSentError: the cluster is closed.
+        """
+        node = self.nodes.get(address)
+        if node is None:
+            if self.closed:
+                raise NotSentError("Not connected")
+            factory = NodeFactory(self, address, self._node_options, self.options.retry)
+            node = self.nodes[address] = factory.handler
+        return node
+
+    def owner(self, slot: int) -> ClusterNode[Any] | None:
+        """The node that serves a slot; None if none is known to."""
+        address = self.owners[slot]
+        return None if address is None else self.node_at(address)
+
+    def masters(self) -> list[ClusterNode[Any]]:
+        """The nodes that serve slots, by the last topology."""
+        return self._of_role("master")
+
+    def replicas(self) -> list[ClusterNode[Any]]:
+        """The replicas, by the last topology."""
+        return self._of_role("replica")
+
+    def _of_role(self, role: str) -> list[ClusterNode[Any]]:
+        view = self.topology.view
+        facts = view.nodes.values() if view is not None else ()
+        return [self.node_at((each.host, each.port)) for each in facts if each.role == role]
+
+    def any_master(self) -> ClusterNode[Any] | None:
+        """A master for a command without keys: one that is connected, if there is one."""
+        masters = self.masters()
+        return random.choice([each for each in masters if each.pool.size] or masters) if masters else None
+
+    def target(self, error: Any, asked: Address) -> Address | None:
+        """The address that MOVED or ASK names, as this side reaches it; None if the text has none.
+
+        :param asked: the address of the node that has answered: an empty host in the text is its own.
+        """
+        port = error.port
+        if not port:
+            return None
+        if error.host in ("", "?"):
+            return asked[0], port
+        return self.topology.address_map((error.host, port))
+
+    # -- topology
+
+    def _ask(self, address: Address) -> Deferred[Any]:
+        reaching = self.node_at(address).pool.reach()
+        return reaching.addCallback(lambda connection: connection.execute_command("CLUSTER", "SLOTS", raw=True))
+
+    def _connected(self) -> list[Address]:
+        return [address for address, node in self.nodes.items() if node.pool.size]
+
+    def _changed(self, view: View, former: View | None) -> None:
+        for address, node in list(self.nodes.items()):
+            if address not in view.nodes and address not in self.owners:
+                self._let_go(address, node)
+            elif former is not None and _serves_less(address, view, former):
+                # Who waits for a connection to it decides anew.
+                node.pool.fail_waiting(NotSentError(f"{node.name} serves the slot no longer"))
+        self._tell()
+
+    def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
+        del self.nodes[address]
+        self._former_stats += node.stats()
+        leaving = node.disconnect(timeout=self.options.nodeGrace)
+        leaving.addErrback(lambda failure: _log.failure("a node that has left was not closed", failure))
+
+    # -- those that wait
+
+    def wake_me(self, function: Callable[[], object]) -> None:
+        """Have a function called once, when a topology has been taken or the cluster is closed."""
+        self._waiting[function] = None
+
+    def forget_me(self, function: Callable[[], object]) -> None:
+        """Do not call it any more."""
+        self._waiting.pop(function, None)
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for function in waiting:
+            try:
+                function()
+            except Exception:
+                _log.failure("a command that waited could not go on")
+
+    # -- the end
+
+    def disconnect(self, timeout: float | None = None) -> Deferred[Any]:
+        """Close all nodes; commands between two attempts fail.
+
+        :returns: fires with None when all are closed.
+        """
+        self.closed = True
+        self.topology.close()
+        self._seeds.close()
+        closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
+        self._tell()
+        return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
+
+    def stats(self) -> Stats:
+        """The sum of the nodes' statistics, of those that have left as well."""
+        return sum((node.stats() for node in self.nodes.values()), self._former_stats)
+
+
+def _serves_less(address: Address, view: View, former: View) -> bool:
+    return bool(former.slots_of(address)) and view.slots_of(address) != former.slots_of(address)
+
+
+def connected(nodes: Iterable[ClusterNode[Any]]) -> list[ClusterNode[Any]]:
+    """Those with a usable connection."""
+    return [node for node in nodes if node.pool.size]

@@ -1,0 +1,214 @@
+"""One node of a cluster: a pool that connects when it is first used, and its handler.
+
+This module must not know slots or redirections.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from .._types import V
+from ..batching import as_deferred
+from ..client import ConnectionHandler, RedisFactory
+from ..connection import RedisProtocol
+from ..exceptions import NotSentError, ResponseError
+from ..options import ClusterOptions, ConnectionOptions
+from ..transport import name_of_place, tcp_endpoint
+from .slots_reply import Address, NodeFacts
+
+if TYPE_CHECKING:
+    from ..connection import Step
+
+__all__ = ["ClusterNode", "NodeFactory", "Watcher", "node_options"]
+
+#: Seconds, where a program gives none: a dead node is to be left soon.
+CONNECT_SECONDS = 2.0
+HEALTH_CHECK_SECONDS = 5.0
+
+
+def node_options(options: ClusterOptions) -> ConnectionOptions:
+    """The options of a node's pool. The cluster itself sends refused commands again, and calls the hooks."""
+    taken = {field.name: getattr(options, field.name) for field in dataclasses.fields(ConnectionOptions)}
+    taken["retry"] = None
+    if options.connectTimeout is None:
+        taken["connectTimeout"] = CONNECT_SECONDS
+    if options.healthCheckInterval is None:
+        taken["healthCheckInterval"] = HEALTH_CHECK_SECONDS
+    return ConnectionOptions(**taken)
+
+
+class Watcher(Protocol):
+    """Whom a node tells that the topology may have changed: the cluster."""
+
+    @property
+    def reads_from_replicas(self) -> bool:
+        """Whether connections have to be allowed to read from a replica."""
+
+    def note(self, reason: str, address: Address | None = None) -> None:
+        """Something has happened after which the topology may be another one."""
+
+    def facts_of(self, address: Address) -> NodeFacts | None:
+        """What the last topology says of a node; None if it does not have it."""
+
+    def slots_of(self, address: Address) -> Sequence[tuple[int, int]]:
+        """The ranges of slots that a node serves as their master."""
+
+
+class NodeProtocol(RedisProtocol):
+    """A connection to a node. One that has said READONLY serves both roles of its server."""
+
+    def _handshake_checks(self) -> list[Step]:
+        if not self.factory.watcher.reads_from_replicas:
+            return []
+        return [("could not read from the replica", as_deferred(self.execute_command, "READONLY"))]
+
+
+class NodeFactory(RedisFactory):
+    """The connections to one node. The first caller that needs one has them made.
+
+    :ivar watcher: see :class:`Watcher`.
+    :ivar address: host and port.
+    """
+
+    protocol: Any = NodeProtocol
+    initialDelay = 0.1
+    #: Seconds: a node that comes back is used soon, and each failing attempt makes the cluster look for its successor.
+    maxDelay = 2
+
+    def __init__(self, watcher: Watcher, address: Address, options: ConnectionOptions, policy: Any) -> None:
+        """Make the pool of a node, which connects when it is first used.
+
+        :param options: see :func:`node_options`.
+        :param policy: the option ``retry`` of the program.
+        """
+        self.watcher = watcher
+        self.address = address
+        name = name_of_place(*address)
+        super().__init__(handler=ClusterNode, **self.arguments(name, options, True))
+        self.reconnect = options.reconnect
+        self.retryPolicy = policy
+        self._node_endpoint = tcp_endpoint(*address, options.connectTimeout, options.tls_context)
+        self._started = False
+        #: Who waits for the end of the attempt to connect.
+        self._reaching: list[Deferred[RedisProtocol]] = []
+
+    def start(self) -> None:
+        """Begin to connect, if nobody has had it begun."""
+        if not self._started and not self.disconnectCalled:
+            self._started = True
+            self.startConnecting(self._node_endpoint)
+
+    def getConnection(self, peek: bool = False) -> Deferred[RedisProtocol]:
+        """Fires with a usable connection; begins to connect. See :meth:`.Pool.getConnection`."""
+        self.start()
+        return super().getConnection(peek)
+
+    def reach(self) -> Deferred[RedisProtocol]:
+        """Fires with a usable connection; fails with the reason of the next attempt to connect that fails."""
+        getting = self.getConnection(True)
+        reached: Deferred[RedisProtocol] = Deferred(lambda _: getting.cancel())
+        self._reaching.append(reached)
+
+        def done(result: RedisProtocol | Failure) -> None:
+            if reached in self._reaching:
+                self._reaching.remove(reached)
+            if not reached.called:
+                reached.callback(result)
+
+        getting.addBoth(done)
+        return reached
+
+    def endpoint_of_lane(self) -> Any:
+        """Return the endpoint for blocking commands and subscribers."""
+        return self._node_endpoint
+
+    def attemptFailed(self, reason: str) -> None:
+        """An attempt to connect failed: another node may serve the slots of this one by now."""
+        super().attemptFailed(reason)
+        reaching, self._reaching = self._reaching, []
+        for reached in reaching:
+            if not reached.called:
+                reached.errback(NotSentError(reason))
+        self.watcher.note(f"{self.uuid}: {reason}", self.address)
+
+    def delConnection(self, conn: RedisProtocol) -> None:
+        """A connection was lost, perhaps with its server."""
+        super().delConnection(conn)
+        if not self.disconnectCalled:
+            self.watcher.note(f"a connection to {self.uuid} was lost", self.address)
+
+    def found_replica(self, connection: RedisProtocol, error: ResponseError) -> None:
+        """The server has become a replica. The connection stays: the topology tells who is the master."""
+        self.watcher.note(f"{self.uuid} is a replica", self.address)
+
+
+class ClusterNode(ConnectionHandler[V]):
+    """One node of a cluster: its address and role, and every command, sent to this node whatever its keys are.
+
+    Nothing is sent elsewhere if the node answers with a redirection: the command fails with it.
+    """
+
+    _factory: NodeFactory
+
+    @property
+    def pool(self) -> NodeFactory:
+        """Its connections."""
+        return self._factory
+
+    @property
+    def name(self) -> str:
+        """``host:port``, or ``[host]:port`` for an IPv6 address."""
+        return name_of_place(*self._factory.address)
+
+    @property
+    def host(self) -> str:
+        """The host that is connected to."""
+        return self._factory.address[0]
+
+    @property
+    def port(self) -> int:
+        """The port that is connected to."""
+        return self._factory.address[1]
+
+    @property
+    def address(self) -> Address:
+        """Host and port."""
+        return self._factory.address
+
+    @property
+    def id(self) -> str:
+        """The node's ID in the cluster, 40 hexadecimal digits; "" if it is not known."""
+        facts = self._factory.watcher.facts_of(self.address)
+        return "" if facts is None else facts.id
+
+    @property
+    def is_master(self) -> bool:
+        """Whether the last topology has it as a master. (``role()`` is a command: it asks the node itself.)"""
+        facts = self._factory.watcher.facts_of(self.address)
+        return facts is not None and facts.role == "master"
+
+    @property
+    def is_replica(self) -> bool:
+        """Whether the last topology has it as a replica."""
+        facts = self._factory.watcher.facts_of(self.address)
+        return facts is not None and facts.role == "replica"
+
+    @property
+    def zone(self) -> str | None:
+        """Its availability zone, if it announces one."""
+        facts = self._factory.watcher.facts_of(self.address)
+        return None if facts is None else facts.zone
+
+    @property
+    def slots(self) -> list[tuple[int, int]]:
+        """The ranges of slots that it serves as their master, first and last slot of each."""
+        return list(self._factory.watcher.slots_of(self.address))
+
+    def __repr__(self) -> str:
+        role = "master" if self.is_master else "replica" if self.is_replica else "no member"
+        return f"<ClusterNode {self.name}, {role}, {self._factory.size} connection(s)>"

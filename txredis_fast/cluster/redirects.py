@@ -1,0 +1,350 @@
+"""One command's way through redirections, until a node executes it.
+
+A command is sent again only if the server has refused it or it was never written: then it was executed nowhere. A lost
+or overdue reply ends the way, because the command may have been executed.
+
+Two bounds end it: ``maxRedirections``, and ``poolTimeout`` for everything that is waited for (a connection, a slot that
+nobody serves, a node that loads its data). The first attempt is not made here but by the handler, which sends most
+commands and makes a :class:`Way` only if that attempt is refused.
+
+This module must not know which node serves a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
+from ..batching import Command
+from ..client import send_batch, send_on_pool
+from ..commands._parts import Recovery, with_less_wait
+from ..connection import RedisProtocol
+from ..exceptions import NoSlotError, NotSentError, QueueFullError, ResponseError
+from ..inflight import within
+from .members import Members
+from .node import ClusterNode
+
+__all__ = ["ASKING", "Way", "is_refusal"]
+
+#: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
+ASKING: Final = ("ASKING",)
+
+#: Seconds that an attempt waits for a connection to one node: then the slot is looked up anew.
+CONNECTION_SECONDS: Final = 0.5
+#: Seconds of the pause before a command is sent again where that may help only later: the first, and the longest.
+FIRST_PAUSE_SECONDS: Final = 0.02
+LONGEST_PAUSE_SECONDS: Final = 0.5
+
+#: Codes of error replies that pass by themselves.
+_PASSING: Final = frozenset(("TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"))
+_STATE_CHANGED: Final = "instance state changed"
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether an error says that a command was executed nowhere, so that it may be sent again."""
+    if isinstance(error, ResponseError):
+        code = error.code
+        return code in ("MOVED", "ASK") or code in _PASSING or (code == "UNBLOCKED" and _STATE_CHANGED in str(error))
+    return isinstance(error, NotSentError) and not isinstance(error, QueueFullError)
+
+
+class Way:
+    """The attempts to have one command executed, after the first.
+
+    :ivar deferred: fires with the value; fails with the last error.
+    """
+
+    def __init__(
+        self,
+        members: Members,
+        args: Sequence[Any],
+        options: Mapping[str, Any],
+        slot: int | None,
+        choose: Callable[[], ClusterNode[Any] | None],
+        began_at: float | None = None,
+    ) -> None:
+        """Make one; :meth:`begin` or :meth:`refused` makes the first attempt.
+
+        :param args: the command, whose arguments nobody changes any more.
+        :param options: those of ``execute_command``.
+        :param slot: the slot of its keys; None if it has none.
+        :param choose: returns the node to send it to; None if no node is known.
+        :param began_at: reactor time of the call, for the time limit of the whole call; None: now.
+        """
+        self.deferred: Deferred[Any] = Deferred(self._cancel)
+        self._members = members
+        self._args = args
+        self._slot = slot
+        self._choose = choose
+        recovery = options.get("post_proc")
+        self._recovery = recovery if isinstance(recovery, Recovery) else None
+        self._options = dict(options)
+        if self._recovery is not None:
+            self._options["post_proc"] = self._recovery.convert
+        self._began_at = now = current_reactor().seconds() if began_at is None else began_at
+        timeout = self._options.pop("timeout", None)
+        self._limit = None if timeout is None else now + timeout
+        self._blocks = bool(self._options.get("blocking"))
+        #: Reactor time when the command was refused for the first time since it was last waiting on a server.
+        self._refused_at: float | None = None
+        self._redirections = 0
+        self._attempts = 0
+        self._pause = FIRST_PAUSE_SECONDS
+        self._sent: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
+
+    def begin(self) -> Deferred[Any]:
+        """Make the first attempt."""
+        self._refused_at = current_reactor().seconds()
+        self._attempt()
+        return self.deferred
+
+    def refused(self, error: Exception, node: ClusterNode[Any]) -> Deferred[Any]:
+        """Go on after the handler's own attempt, which a node has refused."""
+        self._attempts = 1
+        self._judge(error, node)
+        return self.deferred
+
+    # -- attempts
+
+    def _attempt(self) -> None:
+        self._forget_pause()
+        if self.deferred.called:
+            return
+        if self._members.closed:
+            self._fail(NotSentError("Not connected"))
+            return
+        try:
+            node = self._choose()
+        except Exception as error:
+            self._fail(error)
+            return
+        if node is None:
+            self._members.note("no node is known to serve a slot")
+            self._wait(NoSlotError(self._nobody()), None)
+            return
+        self._send(node, False)
+
+    def _nobody(self) -> str:
+        return "no node of the cluster is known" if self._slot is None else f"no node serves the slot {self._slot}"
+
+    def _send(self, node: ClusterNode[Any], asking: bool) -> None:
+        self._attempts += 1
+        try:
+            options = self._options
+            if self._limit is not None:
+                left = self._limit - current_reactor().seconds()
+                if left <= 0:
+                    self._run_out()
+                    return
+                options = {**options, "timeout": left}
+            if self._blocks:
+                self._refused_at = None
+            self._sent = send_to(node, self._args_now(), options, asking, self._patience(node))
+        except Exception as error:
+            self._fail(error)
+            return
+        self._sent.addCallbacks(self._succeeded, self._failed, errbackArgs=(node,))
+
+    def _args_now(self) -> Sequence[Any]:
+        """The command, with the time that is left if it waits on the server."""
+        if not self._blocks or self._attempts < 2:
+            return self._args
+        return with_less_wait(self._args, _now() - self._began_at)
+
+    def _patience(self, node: ClusterNode[Any]) -> float:
+        """Seconds for a connection to a node: not long where it has none, because another one may take its place."""
+        end = self._end()
+        left = MAX_TIMEOUT_SECONDS if end is None else max(end - _now(), MIN_TIMEOUT_SECONDS)
+        return left if node.pool.size else min(left, CONNECTION_SECONDS)
+
+    def _end(self) -> float | None:
+        """Reactor time at which nothing is waited for any more; None: no limit."""
+        timeout = self._members.pool_timeout
+        began = self._refused_at if self._refused_at is not None else _now()
+        ends = [end for end in (None if timeout is None else began + timeout, self._limit) if end is not None]
+        return min(ends, default=None)
+
+    # -- their results
+
+    def _succeeded(self, value: object) -> None:
+        self._sent = None
+        if not self.deferred.called:
+            self.deferred.callback(value)
+
+    def _failed(self, failure: Failure, node: ClusterNode[Any]) -> None:
+        self._sent = None
+        if self.deferred.called:
+            return
+        error = failure.value
+        if isinstance(error, Exception) and is_refusal(error):
+            self._judge(error, node)
+        elif self._recovery is not None:
+            self._recover(failure)
+        else:
+            self.deferred.errback(failure)
+
+    def _recover(self, failure: Failure) -> None:
+        recovery, self._recovery = self._recovery, None
+        try:
+            result = recovery.errback(failure)  # type: ignore[union-attr]
+        except BaseException:
+            result = Failure()
+        if isinstance(result, Deferred):
+            self._sent = result
+            result.addCallbacks(self._succeeded, self._given_up)
+        else:
+            self.deferred.errback(result)
+
+    def _given_up(self, failure: Failure) -> None:
+        self._sent = None
+        if not self.deferred.called:
+            self.deferred.errback(failure)
+
+    def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
+        """Decide what follows a refusal."""
+        self._last = error, node
+        if self._refused_at is None:
+            self._refused_at = _now()
+        code = error.code if isinstance(error, ResponseError) else ""
+        if code in ("MOVED", "ASK"):
+            self._redirected(code, error, node)
+            return
+        if code not in ("TRYAGAIN", ""):
+            self._members.note(f"{node.name} answered {code}", node.address)
+        self._wait(error, node)
+
+    def _redirected(self, code: str, error: Any, node: ClusterNode[Any]) -> None:
+        target = self._members.target(error, node.address)
+        self._redirections += 1
+        if target is None or self._redirections > self._members.options.maxRedirections:
+            self._fail(_after(error, f"{self._redirections} redirections", node))
+            return
+        self._members.counts[code] += 1
+        if code == "MOVED" and error.slot is not None:
+            self._members.topology.moved(error.slot, target)
+        try:
+            following = self._members.node_at(target)
+        except NotSentError as closed:
+            self._fail(closed)
+            return
+        if following is node and code == "MOVED":  # it says that itself serves the slot: not yet, then
+            self._wait(error, node)
+        else:
+            self._send(following, code == "ASK")
+
+    # -- pauses
+
+    def _wait(self, error: Exception, node: ClusterNode[Any] | None) -> None:
+        """Make the next attempt after a pause, or as soon as there is another topology."""
+        self._last = error, node
+        end = self._end()
+        left = None if end is None else end - _now()
+        if left is not None and left <= 0:
+            self._run_out()
+            return
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+        self._members.counts["again"] += 1
+        self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._attempt)
+        self._members.wake_me(self._woken)
+
+    def _woken(self) -> None:
+        if self._timer is not None:
+            self._attempt()
+
+    def _forget_pause(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            self._members.forget_me(self._woken)
+            if timer.active():
+                timer.cancel()
+
+    def _run_out(self) -> None:
+        """The time is up."""
+        if self._last is None:
+            self._fail(NotSentError("Not sent: the time limit was over already"))
+            return
+        error, node = self._last
+        since = self._refused_at if self._refused_at is not None else self._began_at
+        self._fail(_after(error, f"{_now() - since:.1f} s, {self._attempts} attempts", node))
+
+    # -- the end
+
+    def _fail(self, error: Exception) -> None:
+        self._forget_pause()
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+    def _cancel(self, deferred: Deferred[Any]) -> None:
+        self._forget_pause()
+        deferred.errback(CancelledError())
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            sent.cancel()
+
+
+def _now() -> float:
+    return float(current_reactor().seconds())
+
+
+def _after(error: Exception, tried: str, node: ClusterNode[Any] | None) -> Exception:
+    """The same error, with what was tried."""
+    last = "" if node is None else f", last node {node.name}"
+    return type(error)(f"{error} (after {tried}{last})")
+
+
+def send_to(
+    node: ClusterNode[Any], args: Sequence[Any], options: Mapping[str, Any], asking: bool, patience: float
+) -> Deferred[Any]:
+    """Send a command to a node, as soon as there is a connection.
+
+    :param options: those of ``execute_command``.
+    :param asking: whether ASKING goes before it.
+    :param patience: seconds for a connection, where the node has none; a command that blocks waits as long as its own
+        limit, or ``poolTimeout``, says.
+    :returns: fires with the value.
+    """
+    pool = node.pool
+    timeout = options.get("timeout")
+    if options.get("blocking"):
+        if not asking:
+            return node.execute_command(*args, **options)
+        pool.start()
+        return send_on_pool(pool, _with_asking(args, options), True, timeout).addCallback(_second)
+    connection = pool.connectionQueue.pick()
+    if connection is not None:
+        return _send_on(connection, args, options, asking)
+
+    def use(connection: RedisProtocol, left: float) -> Deferred[Any]:
+        if timeout is None:
+            return _send_on(connection, args, options, asking)
+        rest = max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
+        return _send_on(connection, args, {**options, "timeout": rest}, asking)
+
+    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+
+
+def _send_on(connection: RedisProtocol, args: Sequence[Any], options: Mapping[str, Any], asking: bool) -> Deferred[Any]:
+    if asking:
+        return send_batch(connection, _with_asking(args, options), options.get("timeout")).addCallback(_second)
+    sent: Deferred[Any] = connection.execute_command(*args, **options)
+    return sent
+
+
+def _with_asking(args: Sequence[Any], options: Mapping[str, Any]) -> list[Command]:
+    return [(ASKING, None, False), (tuple(args), options.get("post_proc"), bool(options.get("raw")))]
+
+
+def _second(replies: list[Any]) -> Any:
+    """The reply to the command behind ASKING."""
+    reply = replies[1]
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
