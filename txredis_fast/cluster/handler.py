@@ -1,7 +1,7 @@
 """The handler of a cluster: every command, sent to the node that serves the slot of its keys.
 
 The command methods are those of every handler, over :meth:`ClusterConnectionHandler.execute_command`. Its first attempt
-is made here, on a connection that is there; everything else is a :class:`.redirects.Way`.
+is made here, on a connection that is there; everything else is a :class:`.redirects.CommandWay`.
 
 This module must not know how a node connects.
 """
@@ -36,7 +36,7 @@ from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
 from .members import Members
 from .node import ClusterNode
-from .redirects import Way, is_refusal
+from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, slot_of_command
 
 __all__ = ["ClusterConnectionHandler"]
@@ -178,7 +178,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
                     *args, **{**kwargs, "post_proc": Recovery(convert, again)}
                 )
                 return sent
-        return Way(self._members, fixed_arguments(args), kwargs, slot, choose).begin()
+        return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose).begin()
 
     def _again(
         self,
@@ -192,7 +192,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     ) -> Deferred[Any] | None:
         """What follows an error reply to the first attempt."""
         if is_refusal(error):
-            return Way(self._members, args, kwargs, slot, choose).refused(error, node)
+            return CommandWay(self._members, args, kwargs, slot, choose).refused(error, node)
         return None if inner is None else inner.again(error)
 
     if not TYPE_CHECKING:  # type checkers report an unknown name themselves

@@ -30,7 +30,7 @@ from ..inflight import within
 from .members import Members
 from .node import ClusterNode
 
-__all__ = ["ASKING", "Way", "is_refusal"]
+__all__ = ["ASKING", "CommandWay", "Way", "is_refusal"]
 
 #: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
 ASKING: Final = ("ASKING",)
@@ -55,42 +55,33 @@ def is_refusal(error: BaseException) -> bool:
 
 
 class Way:
-    """The attempts to have one command executed, after the first.
+    """The attempts to have something executed by one node, which may refuse it; a subclass says what.
 
     :ivar deferred: fires with the value; fails with the last error.
     """
 
+    #: Whether the server may delay the reply, so that the time until a refusal says nothing.
+    _blocks = False
+
     def __init__(
         self,
         members: Members,
-        args: Sequence[Any],
-        options: Mapping[str, Any],
         slot: int | None,
         choose: Callable[[], ClusterNode[Any] | None],
-        began_at: float | None = None,
+        timeout: float | None = None,
     ) -> None:
         """Make one; :meth:`begin` or :meth:`refused` makes the first attempt.
 
-        :param args: the command, whose arguments nobody changes any more.
-        :param options: those of ``execute_command``.
-        :param slot: the slot of its keys; None if it has none.
-        :param choose: returns the node to send it to; None if no node is known.
-        :param began_at: reactor time of the call, for the time limit of the whole call; None: now.
+        :param slot: the slot of the keys; None if there are none.
+        :param choose: returns the node to send to; None if no node is known.
+        :param timeout: seconds for all attempts; None: no limit but that of each reply.
         """
         self.deferred: Deferred[Any] = Deferred(self._cancel)
         self._members = members
-        self._args = args
         self._slot = slot
         self._choose = choose
-        recovery = options.get("post_proc")
-        self._recovery = recovery if isinstance(recovery, Recovery) else None
-        self._options = dict(options)
-        if self._recovery is not None:
-            self._options["post_proc"] = self._recovery.convert
-        self._began_at = now = current_reactor().seconds() if began_at is None else began_at
-        timeout = self._options.pop("timeout", None)
-        self._limit = None if timeout is None else now + timeout
-        self._blocks = bool(self._options.get("blocking"))
+        self._began_at = _now()
+        self._limit = None if timeout is None else self._began_at + timeout
         #: Reactor time when the command was refused for the first time since it was last waiting on a server.
         self._refused_at: float | None = None
         self._redirections = 0
@@ -137,27 +128,32 @@ class Way:
 
     def _send(self, node: ClusterNode[Any], asking: bool) -> None:
         self._attempts += 1
+        left = None if self._limit is None else self._limit - _now()
+        if left is not None and left <= 0:
+            self._run_out()
+            return
+        patience = self._patience(node)
+        if self._blocks:
+            self._refused_at = None
         try:
-            options = self._options
-            if self._limit is not None:
-                left = self._limit - current_reactor().seconds()
-                if left <= 0:
-                    self._run_out()
-                    return
-                options = {**options, "timeout": left}
-            if self._blocks:
-                self._refused_at = None
-            self._sent = send_to(node, self._args_now(), options, asking, self._patience(node))
+            self._sent = self._send_on(node, left, asking, patience)
         except Exception as error:
             self._fail(error)
             return
         self._sent.addCallbacks(self._succeeded, self._failed, errbackArgs=(node,))
 
-    def _args_now(self) -> Sequence[Any]:
-        """The command, with the time that is left if it waits on the server."""
-        if not self._blocks or self._attempts < 2:
-            return self._args
-        return with_less_wait(self._args, _now() - self._began_at)
+    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
+        """Send to a node; the Deferred fails with its refusal.
+
+        :param timeout: seconds until the reply; None: no limit.
+        :param asking: whether ASKING goes before it.
+        :param patience: seconds for a connection.
+        """
+        raise NotImplementedError
+
+    def _ends(self, failure: Failure) -> None:
+        """The node has answered with an error that is no refusal."""
+        self.deferred.errback(failure)
 
     def _patience(self, node: ClusterNode[Any]) -> float:
         """Seconds for a connection to a node: not long where it has none, because another one may take its place."""
@@ -186,27 +182,8 @@ class Way:
         error = failure.value
         if isinstance(error, Exception) and is_refusal(error):
             self._judge(error, node)
-        elif self._recovery is not None:
-            self._recover(failure)
         else:
-            self.deferred.errback(failure)
-
-    def _recover(self, failure: Failure) -> None:
-        recovery, self._recovery = self._recovery, None
-        try:
-            result = recovery.errback(failure)  # type: ignore[union-attr]
-        except BaseException:
-            result = Failure()
-        if isinstance(result, Deferred):
-            self._sent = result
-            result.addCallbacks(self._succeeded, self._given_up)
-        else:
-            self.deferred.errback(result)
-
-    def _given_up(self, failure: Failure) -> None:
-        self._sent = None
-        if not self.deferred.called:
-            self.deferred.errback(failure)
+            self._ends(failure)
 
     def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
         """Decide what follows a refusal."""
@@ -288,6 +265,59 @@ class Way:
         sent, self._sent = self._sent, None
         if sent is not None:
             sent.cancel()
+
+
+class CommandWay(Way):
+    """The attempts to have one command executed."""
+
+    def __init__(
+        self,
+        members: Members,
+        args: Sequence[Any],
+        options: Mapping[str, Any],
+        slot: int | None,
+        choose: Callable[[], ClusterNode[Any] | None],
+    ) -> None:
+        """Make one.
+
+        :param args: the command, whose arguments nobody changes any more.
+        :param options: those of ``execute_command``.
+        """
+        super().__init__(members, slot, choose, options.get("timeout"))
+        self._args = args
+        recovery = options.get("post_proc")
+        self._recovery = recovery if isinstance(recovery, Recovery) else None
+        self._options = dict(options)
+        if self._recovery is not None:
+            self._options["post_proc"] = self._recovery.convert
+        self._blocks = bool(self._options.get("blocking"))
+
+    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
+        args = self._args
+        if self._blocks and self._attempts > 1:
+            args = with_less_wait(args, _now() - self._began_at)
+        options = self._options if timeout is None else {**self._options, "timeout": timeout}
+        return send_to(node, args, options, asking, patience)
+
+    def _ends(self, failure: Failure) -> None:
+        recovery, self._recovery = self._recovery, None
+        if recovery is None:
+            super()._ends(failure)
+            return
+        try:
+            result: Any = recovery.errback(failure)
+        except BaseException:
+            result = Failure()
+        if isinstance(result, Deferred):
+            self._sent = result
+            result.addCallbacks(self._succeeded, self._given_up)
+        else:
+            self.deferred.errback(result)
+
+    def _given_up(self, failure: Failure) -> None:
+        self._sent = None
+        if not self.deferred.called:
+            self.deferred.errback(failure)
 
 
 def _now() -> float:
