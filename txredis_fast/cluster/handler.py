@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
-from .._types import V
-from ..client import CommandView, execute_with_retries
+from .._types import Keys, V
+from ..batching import TransactionContext
+from ..client import CommandView, execute_with_retries, keys_as_given
 from ..commands import Commands
 from ..commands._parts import (
     BLOCKING,
@@ -24,11 +25,13 @@ from ..commands._parts import (
     Recovery,
     command_name,
     guarded_arguments,
+    is_read_only,
     longest_wait,
     refusal,
     unknown_name,
 )
 from ..commands._parts.keys import ONE_KEY
+from ..exceptions import RedisError
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout, limit_error
 from ..options import RetryPolicy
@@ -36,8 +39,10 @@ from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
 from .members import Members
 from .node import ClusterNode
+from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, slot_of_command
+from .transactions import ClusterTransaction
 
 __all__ = ["ClusterConnectionHandler"]
 
@@ -53,6 +58,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def __init__(self, members: Members) -> None:
         self._members = members
         self._charset = members.options.charset
+        #: Whether a command with one key needs nothing but its owner.
+        self._is_plain = not members.reads_from_replicas and members.options.retry is None
 
     async def __aenter__(self: _Self) -> _Self:
         return self
@@ -101,6 +108,61 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
 
+    # -- transactions
+
+    def multi(self, keys: Keys | None = None) -> Deferred[ClusterTransaction[V]]:
+        """Begin a transaction, whose keys belong to one slot.
+
+        :param keys: keys to watch before MULTI: a key, or an iterable of keys. None: no connection is taken before
+            ``commit``, which writes the whole transaction at once.
+        :returns: fires with a :class:`ClusterTransaction`, whose commands answer ``"QUEUED"`` until its ``commit``.
+        """
+        if keys is None:
+            return ClusterTransaction(self._members, self, self._members.owner).begin()
+        return self.watch(keys).addCallback(lambda transaction: transaction.multi())
+
+    def watch(self, keys: Keys) -> Deferred[ClusterTransaction[V]]:
+        """Begin a transaction by watching keys of one slot, on a connection of its own to their node.
+
+        :param keys: a key, or an iterable of keys.
+        :returns: fires with a :class:`ClusterTransaction`, whose commands are executed at once until its ``multi``.
+        """
+        try:
+            names = keys_as_given(keys)
+        except Exception:
+            return fail()
+        return ClusterTransaction(self._members, self, self._members.owner).begin_watching(names)
+
+    def transaction(self, watch: Keys | None = None) -> TransactionContext[V]:
+        """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
+
+        As :meth:`.ConnectionHandler.transaction`; all keys belong to one slot.
+        """
+        return TransactionContext(self, None if watch is None else keys_as_given(watch))
+
+    def transact(
+        self, function: Callable[[ClusterTransaction[V]], Any], *watched: Keys, retries: int = 16
+    ) -> Deferred[list[Any]]:
+        """Run a transaction; run it again if a watched key has changed, or its slot has moved, before EXEC.
+
+        As :meth:`.ConnectionHandler.transact`; all keys belong to one slot.
+        """
+        try:
+            keys = keys_as_given(watched)
+        except Exception:
+            return fail()
+        from ..client.transact import run_transaction  # few programs need it
+
+        return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
+
+    def commit(self) -> Deferred[Any]:
+        """Fails: the transaction that ``multi`` fires with has this method."""
+        return fail(RedisError("Not in transaction"))
+
+    def discard(self) -> Deferred[Any]:
+        """Fails: the transaction that ``multi`` fires with has this method."""
+        return fail(RedisError("Not in transaction"))
+
     # -- sending
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
@@ -114,16 +176,12 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         """
         try:
             place = ONE_KEY.get(args[0]) if args and type(args[0]) is str else None
-            if place is not None and place < len(args) and kwargs.keys() <= _PLAIN and not self._reads_elsewhere:
+            if place is not None and place < len(args) and kwargs.keys() <= _PLAIN and self._is_plain:
                 slot = key_slot(args[place], self._charset)
                 return self._send(args, kwargs, slot, partial(self._members.owner, slot))
             return self._route(args, kwargs)
         except Exception:  # any exception, because a command never raises
             return fail()
-
-    @property
-    def _reads_elsewhere(self) -> bool:
-        return self._members.options.readFrom != "master" or self._members.options.retry is not None
 
     def _route(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         wrong = limit_error(kwargs.get("timeout"))
@@ -154,6 +212,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         choose: Callable[[], ClusterNode[Any] | None]
         if slot is None or slot == UNKNOWN:
             slot, choose = None, self._members.any_master
+        elif self._members.reads_from_replicas and is_read_only(args):
+            choose = ReadChoice(self._members, slot)
         else:
             choose = partial(self._members.owner, slot)
         return self._send(args, kwargs, slot, choose)
@@ -165,9 +225,9 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         slot: int | None,
         choose: Callable[[], ClusterNode[Any] | None],
     ) -> Deferred[Any]:
-        """Make the first attempt, on a connection that is there; else leave it to a Way."""
+        """Make the first attempt, on a connection that is there; else leave it to a CommandWay."""
+        node = choose()
         if not kwargs.get("blocking") and kwargs.get("timeout") is None:
-            node = choose()
             connection = None if node is None else node.pool.connectionQueue.pick()
             if node is not None and connection is not None:
                 recovery = kwargs.get("post_proc")
@@ -178,7 +238,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
                     *args, **{**kwargs, "post_proc": Recovery(convert, again)}
                 )
                 return sent
-        return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose).begin()
+        return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose).begin(node)
 
     def _again(
         self,
@@ -191,7 +251,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         error: Exception,
     ) -> Deferred[Any] | None:
         """What follows an error reply to the first attempt."""
-        if is_refusal(error):
+        if is_refusal(error, args):
             return CommandWay(self._members, args, kwargs, slot, choose).refused(error, node)
         return None if inner is None else inner.again(error)
 

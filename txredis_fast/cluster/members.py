@@ -9,13 +9,14 @@ This module must not know commands.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from .._reactor import current_reactor
+from ..connection import RedisProtocol
 from ..exceptions import NotSentError
 from ..options import ClusterOptions
 from ..telemetry import Stats
@@ -149,8 +150,7 @@ class Members:
     # -- topology
 
     def _ask(self, address: Address) -> Deferred[Any]:
-        reaching = self.node_at(address).pool.reach()
-        return reaching.addCallback(lambda connection: connection.execute_command("CLUSTER", "SLOTS", raw=True))
+        return self.node_at(address).pool.reach().addCallback(_ask_for_slots)
 
     def _connected(self) -> list[Address]:
         return [address for address, node in self.nodes.items() if node.pool.size]
@@ -211,6 +211,13 @@ def _serves_less(address: Address, view: View, former: View) -> bool:
     return bool(former.slots_of(address)) and view.slots_of(address) != former.slots_of(address)
 
 
-def connected(nodes: Iterable[ClusterNode[Any]]) -> list[ClusterNode[Any]]:
-    """Those with a usable connection."""
-    return [node for node in nodes if node.pool.size]
+def _ask_for_slots(connection: RedisProtocol) -> Deferred[Any]:
+    # In a Deferred of its own: another node's answer cancels the question, which is no command that was cancelled.
+    answered: Deferred[Any] = Deferred(_leave)
+    asked: Deferred[Any] = connection.execute_command("CLUSTER", "SLOTS", raw=True)
+    asked.addBoth(lambda reply: answered.called or answered.callback(reply))
+    return answered
+
+
+def _leave(deferred: Deferred[Any]) -> None:
+    """Nothing has to be undone."""

@@ -23,12 +23,13 @@ from .._reactor import current_reactor
 from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ..batching import Command
 from ..client import send_batch, send_on_pool
-from ..commands._parts import Recovery, with_less_wait
+from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
 from ..connection import RedisProtocol
 from ..exceptions import NoSlotError, NotSentError, QueueFullError, ResponseError
 from ..inflight import within
 from .members import Members
 from .node import ClusterNode
+from .reads import ReadChoice
 
 __all__ = ["ASKING", "CommandWay", "Way", "is_refusal"]
 
@@ -41,16 +42,32 @@ CONNECTION_SECONDS: Final = 0.5
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
 
-#: Codes of error replies that pass by themselves.
-_PASSING: Final = frozenset(("TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"))
+#: Codes of error replies to commands that were not executed.
+_REFUSING: Final = frozenset(("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"))
 _STATE_CHANGED: Final = "instance state changed"
 
 
-def is_refusal(error: BaseException) -> bool:
-    """Whether an error says that a command was executed nowhere, so that it may be sent again."""
+#: How the texts of servers begin that refuse a script before it runs. A script may also answer with an error of its own
+#: choice, after it has written something.
+_OF_SCRIPTS: Final = (
+    "MOVED ",
+    "ASK ",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+    "CLUSTERDOWN The cluster is down",
+    "CLUSTERDOWN Hash slot not served",
+)
+
+
+def is_refusal(error: BaseException, args: Sequence[Any] = ()) -> bool:
+    """Whether an error says that a command was executed nowhere, so that it may be sent again.
+
+    :param args: the command; of one that runs a script, fewer errors say so.
+    """
     if isinstance(error, ResponseError):
         code = error.code
-        return code in ("MOVED", "ASK") or code in _PASSING or (code == "UNBLOCKED" and _STATE_CHANGED in str(error))
+        if code not in _REFUSING:
+            return code == "UNBLOCKED" and _STATE_CHANGED in str(error)
+        return command_name(args) not in SCRIPTS or str(error).startswith(_OF_SCRIPTS)
     return isinstance(error, NotSentError) and not isinstance(error, QueueFullError)
 
 
@@ -91,10 +108,16 @@ class Way:
         self._timer: IDelayedCall | None = None
         self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
 
-    def begin(self) -> Deferred[Any]:
-        """Make the first attempt."""
-        self._refused_at = current_reactor().seconds()
-        self._attempt()
+    def begin(self, node: ClusterNode[Any] | None = None) -> Deferred[Any]:
+        """Make the first attempt.
+
+        :param node: the node that was chosen for it already; None: choose one.
+        """
+        self._refused_at = _now()
+        if node is None or self._members.closed:
+            self._attempt()
+        else:
+            self._send(node, False)
         return self.deferred
 
     def refused(self, error: Exception, node: ClusterNode[Any]) -> Deferred[Any]:
@@ -180,10 +203,13 @@ class Way:
         if self.deferred.called:
             return
         error = failure.value
-        if isinstance(error, Exception) and is_refusal(error):
+        if isinstance(error, Exception) and self._is_refusal(error):
             self._judge(error, node)
         else:
             self._ends(failure)
+
+    def _is_refusal(self, error: Exception) -> bool:
+        return is_refusal(error)
 
     def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
         """Decide what follows a refusal."""
@@ -196,7 +222,10 @@ class Way:
             return
         if code not in ("TRYAGAIN", ""):
             self._members.note(f"{node.name} answered {code}", node.address)
-        self._wait(error, node)
+        if isinstance(self._choose, ReadChoice) and self._choose.has_others:
+            self._attempt()
+        else:
+            self._wait(error, node)
 
     def _redirected(self, code: str, error: Any, node: ClusterNode[Any]) -> None:
         target = self._members.target(error, node.address)
@@ -298,6 +327,9 @@ class CommandWay(Way):
             args = with_less_wait(args, _now() - self._began_at)
         options = self._options if timeout is None else {**self._options, "timeout": timeout}
         return send_to(node, args, options, asking, patience)
+
+    def _is_refusal(self, error: Exception) -> bool:
+        return is_refusal(error, self._args)
 
     def _ends(self, failure: Failure) -> None:
         recovery, self._recovery = self._recovery, None
