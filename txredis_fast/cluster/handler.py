@@ -31,14 +31,15 @@ from ..commands._parts import (
     unknown_name,
 )
 from ..commands._parts.keys import ONE_KEY
+from ..connection import RedisProtocol
 from ..exceptions import RedisError
 from ..helpers import RegisteredScripts, ScanIterators
-from ..inflight import check_timeout, limit_error
+from ..inflight import check_timeout, fast_path_of_cluster, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
 from .members import Members
-from .node import ClusterNode
+from .node import ClusterNode, NodeFactory
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, slot_of_command
@@ -58,8 +59,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def __init__(self, members: Members) -> None:
         self._members = members
         self._charset = members.options.charset
-        #: Whether a command with one key needs nothing but its owner.
-        self._is_plain = not members.reads_from_replicas and members.options.retry is None
+        #: By slot, the pool of its owner; None where a command needs more than its owner.
+        self.pools = None if members.reads_from_replicas or members.options.retry is not None else members.pools
 
     async def __aenter__(self: _Self) -> _Self:
         return self
@@ -165,6 +166,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
 
     # -- sending
 
+    @partial(fast_path_of_cluster, ONE_KEY, RedisProtocol.execute_command)
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command to the node of its keys: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
 
@@ -176,7 +178,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         """
         try:
             place = ONE_KEY.get(args[0]) if args and type(args[0]) is str else None
-            if place is not None and place < len(args) and kwargs.keys() <= _PLAIN and self._is_plain:
+            if place is not None and place < len(args) and kwargs.keys() <= _PLAIN and self.pools is not None:
                 slot = key_slot(args[place], self._charset)
                 return self._send(args, kwargs, slot, partial(self._members.owner, slot))
             return self._route(args, kwargs)
@@ -239,6 +241,17 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
                 )
                 return sent
         return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose).begin(node)
+
+    def recovery_of(self, args: tuple[Any, ...], post_proc: Any, pool: NodeFactory) -> Recovery:
+        """Make the converter of a command whose first attempt compiled code has made, and a node has refused.
+
+        :param pool: the node's.
+        """
+        slot = slot_of_command(args, self._charset)
+        choose = partial(self._members.owner, slot or 0)
+        return Recovery(
+            post_proc, partial(self._again, args, {"post_proc": post_proc}, slot, choose, pool.handler, None)
+        )
 
     def _again(
         self,

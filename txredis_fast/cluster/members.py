@@ -62,8 +62,9 @@ class Members:
             interval=options.topologyInterval,
             address_map=options.addressMap,
         )
-        #: The node of each slot, as far as it was looked up; the topology's owners are the truth.
         self.owners = self.topology.owners
+        #: By slot: its owner's pool; None until it is looked up. What compiled code uses.
+        self.pools: list[NodeFactory | None] = [None] * len(self.owners)
 
     # -- what nodes ask and tell
 
@@ -115,7 +116,17 @@ class Members:
     def owner(self, slot: int) -> ClusterNode[Any] | None:
         """The node that serves a slot; None if none is known to."""
         address = self.owners[slot]
-        return None if address is None else self.node_at(address)
+        if address is None:
+            return None
+        node = self.node_at(address)
+        self.pools[slot] = node.pool
+        return node
+
+    def moved(self, slot: int, address: Address) -> None:
+        """A MOVED has named the owner of a slot."""
+        if 0 <= slot < len(self.pools):
+            self.topology.moved(slot, address)
+            self.pools[slot] = None
 
     def masters(self) -> list[ClusterNode[Any]]:
         """The nodes that serve slots, by the last topology."""
@@ -156,6 +167,7 @@ class Members:
         return [address for address, node in self.nodes.items() if node.pool.size]
 
     def _changed(self, view: View, former: View | None) -> None:
+        self.pools[:] = [None] * len(self.pools)
         for address, node in list(self.nodes.items()):
             if address not in view.nodes and address not in self.owners:
                 self._let_go(address, node)
@@ -196,6 +208,7 @@ class Members:
         :returns: fires with None when all are closed.
         """
         self.closed = True
+        self.pools[:] = [None] * len(self.pools)
         self.topology.close()
         self._seeds.close()
         closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
@@ -215,7 +228,12 @@ def _ask_for_slots(connection: RedisProtocol) -> Deferred[Any]:
     # In a Deferred of its own: another node's answer cancels the question, which is no command that was cancelled.
     answered: Deferred[Any] = Deferred(_leave)
     asked: Deferred[Any] = connection.execute_command("CLUSTER", "SLOTS", raw=True)
-    asked.addBoth(lambda reply: answered.called or answered.callback(reply))
+
+    def pass_on(reply: object) -> None:
+        if not answered.called:
+            answered.callback(reply)
+
+    asked.addBoth(pass_on)
     return answered
 
 

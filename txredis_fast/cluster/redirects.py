@@ -235,7 +235,7 @@ class Way:
             return
         self._members.counts[code] += 1
         if code == "MOVED" and error.slot is not None:
-            self._members.topology.moved(error.slot, target)
+            self._members.moved(error.slot, target)
         try:
             following = self._members.node_at(target)
         except NotSentError as closed:

@@ -32,6 +32,7 @@ __all__ = [
     "fail_each",
     "fast_path_by_name",
     "fast_path_of_batch",
+    "fast_path_of_cluster",
     "fast_path_of_eval",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
@@ -53,6 +54,7 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         compiled_fast_path,
         fast_path_by_name,
         fast_path_of_batch,
+        fast_path_of_cluster,
         fast_path_of_eval,
         fast_path_of_pipeline,
         fast_path_of_pool,
@@ -74,4 +76,5 @@ else:
         first_error,
         plain_commands,
     )
+    from ._crouting import fast_path_of_cluster
     from ._cscripts import fast_path_of_eval

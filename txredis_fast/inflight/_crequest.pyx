@@ -106,7 +106,7 @@ cdef class Request:
             if isinstance(reply, Exception):
                 (<LateRecovery>post_proc).recover(reply, deferred)
                 return True
-            post_proc = None
+            post_proc = (<LateRecovery>post_proc).convert
         elif type(post_proc) is _Recovery:
             if isinstance(reply, Exception):
                 post_proc.recover(reply, deferred)
