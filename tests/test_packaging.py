@@ -153,7 +153,7 @@ def is_private(name: str) -> bool:
 NOT_OURS = {
     "_factory",
     *("_canceller", "_debugInfo", "_getframe", "_lib", "_ssl", "_tlsConnection", "_tempDataBuffer", "_tempDataLen"),
-    *("_writeDisconnected", "_aggregator", "_blocking"),
+    *("_writeDisconnected", "_aggregator", "_blocking", "_replace"),
 }
 
 

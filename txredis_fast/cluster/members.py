@@ -21,9 +21,7 @@ from ..exceptions import NotSentError
 from ..options import ClusterOptions
 from ..telemetry import Stats
 from .node import ClusterNode, NodeFactory, node_options
-from .seeds import Seeds
-from .slots_reply import Address, NodeFacts, View
-from .topology import Topology
+from .topology import Address, NodeFacts, Seeds, Topology, View
 
 __all__ = ["Members"]
 

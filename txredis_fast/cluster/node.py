@@ -19,7 +19,7 @@ from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ResponseError
 from ..options import ClusterOptions, ConnectionOptions
 from ..transport import name_of_place, tcp_endpoint
-from .slots_reply import Address, NodeFacts
+from .topology import Address, NodeFacts
 
 if TYPE_CHECKING:
     from ..connection import Step
@@ -130,6 +130,7 @@ class NodeFactory(RedisFactory):
     def attemptFailed(self, reason: str) -> None:
         """An attempt to connect failed: another node may serve the slots of this one by now."""
         super().attemptFailed(reason)
+        reason = reason.removeprefix(f"{self.uuid}: ")
         reaching, self._reaching = self._reaching, []
         for reached in reaching:
             if not reached.called:
