@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
+from .._tunables import PENDING_MESSAGES_KEPT
 from .._types import Keys, V
 from ..batching import TransactionContext
 from ..client import CommandView, execute_with_retries, keys_as_given
@@ -44,6 +45,9 @@ from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, slot_of_command
 from .transactions import ClusterTransaction
+
+if TYPE_CHECKING:
+    from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
 
 __all__ = ["ClusterConnectionHandler"]
 
@@ -108,6 +112,33 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         :raises ValueError: ``seconds`` is not a number above 0.
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
+
+    # -- messages
+
+    def subscriber(
+        self,
+        on_message: OnMessage | None = None,
+        *,
+        maxPendingMessages: int = PENDING_MESSAGES_KEPT,
+        maxConcurrentMessages: int = 1,
+        slowConsumer: SlowConsumerPolicy = "pause",
+        on_gap: Callable[[float, list[Refused]], object] | None = None,
+        on_dropped: Callable[[int], object] | None = None,
+    ) -> Subscribing:
+        """Receive published messages; as :meth:`.ConnectionHandler.subscriber`.
+
+        Channels and patterns are subscribed to at one node, and at another one if that is lost; shard channels at the
+        nodes of their slots, which are followed.
+
+        :returns: a :class:`Subscribing`, which fires with a :class:`ClusterSubscriber`.
+        :raises ValueError: an argument is wrong; the error names it.
+        """
+        from ..pubsub import check_bounds, check_hooks, open_subscriber
+        from .subscriber import ClusterSubscriber  # few programs need it
+
+        on_message, on_gap, on_dropped = check_hooks(on_message, on_gap, on_dropped)
+        bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
+        return open_subscriber(ClusterSubscriber(self._members, on_message, bounds, on_gap, on_dropped))
 
     # -- transactions
 

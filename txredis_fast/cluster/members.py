@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
@@ -19,6 +19,7 @@ from .._reactor import current_reactor
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError
 from ..options import ClusterOptions
+from ..pool import Pool
 from ..telemetry import Stats
 from .node import ClusterNode, NodeFactory, node_options
 from .topology import Address, NodeFacts, Seeds, Topology, View
@@ -26,6 +27,13 @@ from .topology import Address, NodeFacts, Seeds, Topology, View
 __all__ = ["Members"]
 
 _log = Logger()
+
+
+class FollowsTopology(Protocol):
+    """Looks for the owners of slots itself: a subscriber."""
+
+    def topology_changed(self) -> None:
+        """A topology has been taken."""
 
 
 class Members:
@@ -49,6 +57,9 @@ class Members:
         self._former_stats = Stats()
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
         self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
+        #: A pool that never connects: what subscribers have their options of.
+        self.options_pool = Pool(self._node_options, uuid="cluster", isLazy=True)
+        self.subscribers: set[FollowsTopology] = set()
         #: Called when a topology has been taken, and when the cluster is closed: by commands that wait for either.
         self._waiting: dict[Callable[[], object], None] = {}
         self.topology = Topology(
@@ -173,6 +184,8 @@ class Members:
                 # Who waits for a connection to it decides anew.
                 node.pool.fail_waiting(NotSentError(f"{node.name} serves the slot no longer"))
         self._tell()
+        for subscriber in list(self.subscribers):
+            subscriber.topology_changed()
 
     def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
         del self.nodes[address]
@@ -209,7 +222,7 @@ class Members:
         self.pools[:] = [None] * len(self.pools)
         self.topology.close()
         self._seeds.close()
-        closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
+        closing = [self.options_pool.disconnect(), *(node.disconnect(timeout=timeout) for node in self.nodes.values())]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
