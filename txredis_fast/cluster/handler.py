@@ -8,15 +8,26 @@ This module must not know how a node connects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, DeferredList, fail, succeed
 
+from .._reactor import current_reactor
+from .._tunables import MIN_TIMEOUT_SECONDS
 from .._types import Keys, V
-from ..batching import TransactionContext
+from ..batching import (
+    Batch,
+    Command,
+    Pipeline,
+    PipelineContext,
+    TransactionContext,
+    bind_scope_class,
+    check_replies,
+    commands_of,
+)
 from ..client import CommandView, execute_with_retries, keys_as_given
 from ..commands import Commands
 from ..commands._parts import (
@@ -38,11 +49,13 @@ from ..inflight import check_timeout, fast_path_of_cluster, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
+from .batches import send_commands, when_known
 from .members import Members
 from .node import ClusterNode, NodeFactory
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
-from .routing import UNKNOWN, slot_of_command
+from .routing import UNKNOWN, LearnedKeys, slot_of_command
+from .spread import Reach, join_replies, only_value, reach_of, refuse_scan, slot_of_cursor, split_by_slot
 from .transactions import ClusterTransaction
 
 __all__ = ["ClusterConnectionHandler"]
@@ -59,6 +72,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def __init__(self, members: Members) -> None:
         self._members = members
         self._charset = members.options.charset
+        self._learned = LearnedKeys(self._ask_any, self._charset)
         #: By slot, the pool of its owner; None where a command needs more than its owner.
         self.pools = None if members.reads_from_replicas or members.options.retry is not None else members.pools
 
@@ -156,6 +170,60 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
 
         return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
+    # -- pipelines and batches
+
+    def pipeline(self) -> Deferred[Pipeline[V]]:
+        """Collect commands and send them at once, to all nodes at the same time.
+
+        The commands of one slot are executed in the order given. Between slots there is no order. MULTI inside of it
+        is a transaction of one slot.
+
+        :returns: fires with a :class:`Pipeline`; see its ``execute_pipeline``.
+        """
+        return succeed(self._make_pipeline())
+
+    def pipelined(self) -> PipelineContext[V]:
+        """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
+
+        Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. After an exception
+        or a cancellation no command is sent.
+        """
+        return PipelineContext(self._make_pipeline())
+
+    def batch(
+        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        """Send many commands, in one write to each node, to all nodes at the same time.
+
+        The commands of one slot are executed in the order given. Between slots there is no order.
+
+        :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
+        :param raise_on_error: False: error replies are values in the list, and so are the failures of single nodes.
+        :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for what is waited for, then
+            ``replyTimeout`` for the replies.
+        :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does. If one node is lost,
+            the commands of the others are executed nevertheless; ``results`` of the error has their replies.
+        """
+        try:
+            listed = commands_of(commands)
+        except Exception:
+            return fail()
+        sent = self._send_batch(listed, False, timeout)
+        return sent.addCallback(check_replies) if raise_on_error else sent
+
+    def execute_pipeline(self) -> Deferred[Any]:
+        """Fails: the pipeline that ``pipeline`` fires with has this method."""
+        return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+
+    def _make_pipeline(self) -> Pipeline[V]:
+        cls = bind_scope_class(Pipeline, self._members.protocol)
+        return cls(self._members.connection_now, self._send_batch, self)
+
+    def _send_batch(
+        self, commands: Sequence[Command], alone: bool, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        return send_commands(self._members, self._learned, commands, alone, timeout)
+
     def commit(self) -> Deferred[Any]:
         """Fails: the transaction that ``multi`` fires with has this method."""
         return fail(RedisError("Not in transaction"))
@@ -210,15 +278,54 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             refused = refusal(args, self._members.protocol)
             if refused is not None:
                 return fail(refused)
-        slot = slot_of_command(args, self._charset)
+        refuse_scan(name)
+        split = split_by_slot(name, args, self._charset)
+        if split is not None:
+            return self._send_apart(args, kwargs)
+        reach = reach_of(name, args)
+        if reach is not None:
+            return self._send_to_all(reach, args, kwargs)
+        slot = slot_of_cursor(args) if name == "CLUSTERSCAN" else slot_of_command(args, self._charset)
+        if slot == UNKNOWN:
+            slot = self._learned.slot(args)
+        if slot == UNKNOWN:
+            return self._learned.ask_slot(args).addCallback(partial(self._send_to_slot, args, kwargs))
+        return self._send_to_slot(args, kwargs, slot)
+
+    def _send_to_slot(self, args: tuple[Any, ...], kwargs: dict[str, Any], slot: int | None) -> Deferred[Any]:
         choose: Callable[[], ClusterNode[Any] | None]
-        if slot is None or slot == UNKNOWN:
-            slot, choose = None, self._members.any_master
+        if slot is None:
+            choose = self._members.any_master
         elif self._members.reads_from_replicas and is_read_only(args):
             choose = ReadChoice(self._members, slot)
         else:
             choose = partial(self._members.owner, slot)
         return self._send(args, kwargs, slot, choose)
+
+    def _send_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+        """Send a command whose keys belong to several slots: to all nodes at the same time."""
+        command = args, kwargs.get("post_proc"), bool(kwargs.get("raw"))
+        return self._send_batch([command], False, kwargs.get("timeout")).addCallback(only_value)
+
+    def _send_to_all(self, reach: Reach, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+        """Send a command to all masters or nodes, and make one value of their replies."""
+        members, timeout = self._members, kwargs.get("timeout")
+        if not members.shards():
+            began_at = current_reactor().seconds()
+
+            def known(_: object) -> Deferred[Any]:
+                passed = current_reactor().seconds() - began_at
+                left = {} if timeout is None else {"timeout": max(timeout - passed, MIN_TIMEOUT_SECONDS)}
+                return self._send_to_all(reach, args, {**kwargs, **left})
+
+            return when_known(members, timeout).addCallback(known)
+        options = {**kwargs, "post_proc": None}
+        sent = [self._send(args, dict(options), slot, partial(members.owner, slot)) for slot in members.shards()]
+        if reach.replicas:
+            addresses = [node.address for node in members.replicas()]
+            sent += [self._send(args, dict(options), None, partial(members.member, each)) for each in addresses]
+        together: Deferred[Any] = DeferredList(sent, consumeErrors=True)
+        return together.addCallback(lambda ended: join_replies(ended, reach.join, kwargs.get("post_proc")))
 
     def _send(
         self,
@@ -252,6 +359,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         return Recovery(
             post_proc, partial(self._again, args, {"post_proc": post_proc}, slot, choose, pool.handler, None)
         )
+
+    def _ask_any(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send a command to any master."""
+        return self._send(args, kwargs, None, self._members.any_master)
 
     def _again(
         self,

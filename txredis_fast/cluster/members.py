@@ -22,7 +22,7 @@ from ..options import ClusterOptions
 from ..telemetry import Stats
 from .node import ClusterNode, NodeFactory, node_options
 from .seeds import Seeds
-from .slots_reply import Address, NodeFacts, View
+from .slots_reply import Address, NodeFacts, View, name_of
 from .topology import Topology
 
 __all__ = ["Members"]
@@ -141,6 +141,20 @@ class Members:
         facts = view.nodes.values() if view is not None else ()
         return [self.node_at((each.host, each.port)) for each in facts if each.role == role]
 
+    def member(self, address: Address) -> ClusterNode[Any]:
+        """The node of an address, as long as the cluster has it.
+
+        :raises NotSentError: the last topology does not have it.
+        """
+        if self.facts_of(address) is None:
+            raise NotSentError(f"{name_of(address)} has left the cluster")
+        return self.node_at(address)
+
+    def shards(self) -> list[int]:
+        """A slot of each master, by the last topology: what leads to it, and to whoever takes its place."""
+        view = self.topology.view
+        return [] if view is None else [view.slots_of(node.address)[0][0] for node in self.masters()]
+
     def any_master(self) -> ClusterNode[Any] | None:
         """A master for a command without keys: one that is connected, if there is one."""
         masters = self.masters()
@@ -157,6 +171,16 @@ class Members:
         if error.host in ("", "?"):
             return asked[0], port
         return self.topology.address_map((error.host, port))
+
+    def connection_now(self) -> RedisProtocol:
+        """A connection of any node, for what all have in common.
+
+        :raises NotSentError: there is none.
+        """
+        for node in self.nodes.values():
+            for connection in node.pool.pool:
+                return connection
+        raise NotSentError("Not connected")
 
     # -- topology
 
