@@ -11,7 +11,8 @@ This module must not know how a node is found, or how a command is taken apart.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
@@ -23,11 +24,9 @@ from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ..batching import Command
 from ..client import send_batch, send_on_pool
 from ..commands._parts import check_together, command_name, guarded_arguments, guarded_names, longest_wait, refusal
-from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
-from ..exceptions import CrossSlotError, NoSlotError, NotSentError, ResponseError, TryAgainError
+from ..exceptions import NoSlotError, NotSentError, ResponseError
 from ..inflight import first_error, limit_error, within
-from ..resp import encode_commands, key_slot
 from .members import Members
 from .node import ClusterNode
 from .redirects import (
@@ -40,11 +39,11 @@ from .redirects import (
     _now,
     is_refusal,
 )
-from .routing import UNKNOWN, LearnedKeys, slot_of_command
+from .routing import LearnedKeys
 from .slots_reply import Address
-from .spread import Reach, Spread, joined, reach_of, refuse_scan, slot_of_cursor, split_by_slot
+from .spread import Plan, Reach, Unit, joined
 
-__all__ = ["send_commands", "when_known"]
+__all__ = ["send_commands", "send_to_all", "when_known"]
 
 _ASKING: Command = (ASKING, None, False)
 
@@ -69,7 +68,7 @@ def send_commands(
     began_at = _now()
     try:
         _check(members, commands)
-        plan = _Plan(members, learned, commands, {})
+        plan = Plan(members, learned, commands, {})
         if plan.needs_masters:
             waiting = when_known(members, timeout)
         elif plan.unknown:
@@ -80,7 +79,7 @@ def send_commands(
         return fail()
 
     def go_on(slots: list[int | None]) -> Deferred[list[Any]]:
-        again = _Plan(members, learned, commands, dict(zip(plan.unknown, slots, strict=False)))
+        again = Plan(members, learned, commands, dict(zip(plan.unknown, slots, strict=False)))
         return _Batch(members, again, alone, began_at, timeout).begin()
 
     return waiting.addCallback(go_on)
@@ -99,6 +98,37 @@ class _FirstTopology(Way):
 
     def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
         return succeed([])
+
+
+def send_to_all(
+    members: Members, reach: Reach, send: Callable[..., Deferred[Any]], options: dict[str, Any]
+) -> Deferred[Any]:
+    """Send a command to all masters or nodes, and make one value of their replies.
+
+    :param send: sends it: called with the options of ``execute_command``, a slot or None, and the function that chooses
+        the node.
+    :param options: those of the command.
+    :returns: fires with the value when all have answered; fails with the first error. Cancelling it cancels all.
+    """
+    timeout, began_at = options.get("timeout"), _now()
+
+    def known(_: object) -> Deferred[Any]:
+        its = {**options, "post_proc": None}
+        if timeout is not None:
+            its["timeout"] = max(timeout - (_now() - began_at), MIN_TIMEOUT_SECONDS)
+        # A master's slot leads to whoever takes its place.
+        sent = [send({**its}, slot, partial(members.owner, slot)) for slot in members.shards()]
+        replicas = [node.address for node in members.replicas()] if reach.replicas else []
+        sent += [send({**its}, None, partial(members.member, each)) for each in replicas]
+        together: Deferred[Any] = DeferredList(sent, consumeErrors=True)
+        return together.addCallback(value)
+
+    def value(ended: list[tuple[bool, Any]]) -> Any:
+        together = joined([reply if succeeded else reply.value for succeeded, reply in ended], reach.join)
+        convert = options.get("post_proc")
+        return together if convert is None else convert(together)
+
+    return known(None) if members.shards() else when_known(members, timeout).addCallback(known)
 
 
 def _ask_slots(learned: LearnedKeys, commands: Iterable[Sequence[Any]]) -> Deferred[list[int | None]]:
@@ -126,190 +156,6 @@ def _check(members: Members, commands: Sequence[Command]) -> None:
         raise refused
 
 
-class _Unit:
-    """What is executed whole or refused whole: a command, or a transaction from MULTI to EXEC.
-
-    :ivar place: index among the commands given; -1 for a part of one.
-    :ivar slot: None without keys.
-    :ivar address: of the only node that it is for; None: whoever serves the slot.
-    :ivar ask: the node that ASK has named, for the next attempt.
-    :ivar reply: of a transaction, the list of all replies, or what it has failed with.
-    """
-
-    __slots__ = ("address", "ask", "commands", "place", "redirections", "reply", "slot")
-
-    def __init__(self, place: int, slot: int | None, commands: list[Command], address: Address | None = None) -> None:
-        self.place = place
-        self.slot = slot
-        self.commands = commands
-        self.address = address
-        self.ask: Address | None = None
-        self.redirections = 0
-        self.reply: Any = None
-
-    def refusal(self) -> Exception | None:
-        """The reply that says that nothing of it was executed; None if there is none."""
-        reply = self.reply
-        if len(self.commands) > 1:
-            return self._refusal_of_transaction(reply)
-        if isinstance(reply, ResponseError) and is_refusal(reply, self.commands[0][0]):
-            return reply
-        return None
-
-    def _refusal_of_transaction(self, replies: list[Any]) -> Exception | None:
-        begun, *queued, executed = replies
-        if not isinstance(executed, ResponseError):
-            return None
-        if isinstance(begun, Exception):  # then each command was executed by itself, unless all were refused
-            return begun if all(isinstance(each, ResponseError) and is_refusal(each) for each in replies[:-1]) else None
-        if is_refusal(executed):
-            return executed
-        errors: list[Any] = [each for each in queued if isinstance(each, Exception)]
-        if not errors or not all(is_refusal(each) for each in errors):
-            return None
-        for error in errors:
-            if error.code == "MOVED":
-                return error  # type: ignore[no-any-return]
-        keyed = sum(1 for args, _, _ in self.commands[1:-1] if slot_of_command(args) is not None)
-        if errors[0].code == "ASK" and (len(errors) < keyed or len({str(each) for each in errors}) > 1):
-            return TryAgainError("TRYAGAIN some keys of the transaction are on another node already")
-        return errors[0]  # type: ignore[no-any-return]
-
-
-class _Plan:
-    """What is sent for the commands given, and how their replies are made of it.
-
-    :ivar units: in the order given.
-    :ivar unknown: places of commands whose keys only a server can tell.
-    :ivar needs_masters: whether a command is for all masters, and none is known yet.
-    """
-
-    def __init__(
-        self, members: Members, learned: LearnedKeys, commands: Sequence[Command], found: Mapping[int, int | None]
-    ) -> None:
-        """Make one.
-
-        :param found: the slots of commands whose keys a server has told, by their places.
-        :raises CrossSlotError: the keys of a command, or of a transaction, belong to different slots.
-        """
-        self.units: list[_Unit] = []
-        self.unknown: list[int] = []
-        self.needs_masters = False
-        self._members = members
-        self._learned = learned
-        self._found = found
-        self._charset = charset = members.options.charset
-        self._count = len(commands)
-        #: The commands with several parts: place, number of the first part, number behind the last, function.
-        self._spreads: list[tuple[int, int, int, Callable[[list[Any]], Any]]] = []
-        block: _Unit | None = None
-        add = self.units.append
-        for place, command in enumerate(commands):
-            args = command[0]
-            at = ONE_KEY.get(args[0]) if args and type(args[0]) is str else None
-            if block is None and at is not None and at < len(args):
-                add(_Unit(place, key_slot(args[at], charset), [command]))
-            else:
-                block = self._add(place, command, block)
-        self.is_simple = len(self.units) == self._count and not self._spreads
-
-    def _add(self, place: int, command: Command, block: _Unit | None) -> _Unit | None:
-        """Add a command of another kind; returns the transaction that is open behind it."""
-        args, convert, _ = command
-        name = command_name(args)
-        refuse_scan(name)
-        if block is not None:
-            self._add_to(block, name, command, place)
-            return None if name in ("EXEC", "DISCARD") else block
-        if name == "MULTI":
-            block = _Unit(place, None, [command])
-            self.units.append(block)
-            return block
-        spread = split_by_slot(name, args, self._charset)
-        reach = reach_of(name, args) if spread is None else None
-        first = len(self.units)
-        if spread is not None:
-            self.units += [_Unit(-1, slot, [(part, None, command[2])]) for part, slot in spread.parts]
-            self._spreads.append((place, first, len(self.units), _joining(spread, convert)))
-        elif reach is not None:
-            slots = self._members.shards()
-            self.needs_masters = self.needs_masters or not slots
-            self.units += [_Unit(-1, slot, [(args, None, command[2])]) for slot in slots]
-            if reach.replicas:
-                nodes = self._members.replicas()
-                self.units += [_Unit(-1, None, [(args, None, command[2])], node.address) for node in nodes]
-            self._spreads.append((place, first, len(self.units), _joining(reach, convert)))
-        else:
-            self.units.append(_Unit(place, self._slot_of(place, args), [command]))
-        return None
-
-    def _add_to(self, block: _Unit, name: str, command: Command, place: int) -> None:
-        block.commands.append(command)
-        slot = self._slot_of(place, command[0])
-        if slot is None:
-            return
-        if block.slot is None:
-            block.slot = slot
-        elif block.slot != slot:
-            raise CrossSlotError(
-                f"CROSSSLOT the keys of {name} belong to slot {slot}, and the transaction of the pipeline is of slot "
-                f"{block.slot}; the same hash tag in braces, as in {{user}}:a and {{user}}:b, keeps keys together"
-            )
-
-    def _slot_of(self, place: int, args: Sequence[Any]) -> int | None:
-        if command_name(args) == "CLUSTERSCAN":
-            return slot_of_cursor(args)
-        slot = slot_of_command(args, self._charset)
-        if slot != UNKNOWN:
-            return slot
-        if place in self._found:
-            return self._found[place]
-        slot = self._learned.slot(args)
-        if slot == UNKNOWN:
-            self.unknown.append(place)
-            return None
-        return slot
-
-    def check_encoding(self) -> None:
-        """Raise if an argument cannot be sent: the other nodes must not get their commands then.
-
-        :raises InvalidData: as the connections would.
-        """
-        options = self._members.options
-        given: list[Iterable[Any]] = [command[0] for unit in self.units for command in unit.commands]
-        encode_commands(given, options.charset, "strict", options.strict)
-
-    def results(self) -> list[Any]:
-        """The replies to the commands given, in their order."""
-        units = self.units
-        if self.is_simple:
-            return [unit.reply for unit in units]
-        replies: list[Any] = [None] * self._count
-        for unit in units:
-            if unit.place < 0:
-                continue
-            count = len(unit.commands)
-            if count == 1:
-                replies[unit.place] = unit.reply
-            else:
-                its = unit.reply if isinstance(unit.reply, list) else [unit.reply] * count
-                replies[unit.place : unit.place + count] = its
-        for place, first, end, join in self._spreads:
-            try:
-                replies[place] = join([unit.reply for unit in units[first:end]])
-            except Exception as error:
-                replies[place] = error
-        return replies
-
-
-def _joining(spread: Spread | Reach, convert: Callable[[Any], Any] | None) -> Callable[[list[Any]], Any]:
-    def join(replies: list[Any]) -> Any:
-        value = joined(replies, spread.join)
-        return value if convert is None else convert(value)
-
-    return join
-
-
 class _Verdict(enum.Enum):
     """What follows a refusal."""
 
@@ -319,7 +165,7 @@ class _Verdict(enum.Enum):
 
 
 #: A command that was refused, the refusal, and by which node.
-_Refused: TypeAlias = tuple[_Unit, Exception, ClusterNode[Any] | None]
+_Refused: TypeAlias = tuple[Unit, Exception, ClusterNode[Any] | None]
 
 
 class _Batch:
@@ -328,7 +174,7 @@ class _Batch:
     :ivar deferred: fires with the replies.
     """
 
-    def __init__(self, members: Members, plan: _Plan, alone: bool, began_at: float, timeout: float | None) -> None:
+    def __init__(self, members: Members, plan: Plan, alone: bool, began_at: float, timeout: float | None) -> None:
         self.deferred: Deferred[list[Any]] = Deferred(self._cancel)
         self.members = members
         self.alone = alone
@@ -343,7 +189,7 @@ class _Batch:
         members = self.members
         if members.closed:
             raise NotSentError("Not connected")
-        groups: dict[Address | None, list[_Unit]] = {}
+        groups: dict[Address | None, list[Unit]] = {}
         keyless = members.any_master()
         owners = members.owners
         other = None if keyless is None else keyless.address
@@ -385,7 +231,7 @@ class _Chain:
     Each round ends when all nodes that it has been sent to have answered. What was refused is the next round.
     """
 
-    def __init__(self, batch: _Batch, units: list[_Unit]) -> None:
+    def __init__(self, batch: _Batch, units: list[Unit]) -> None:
         self._batch = batch
         self._members = batch.members
         self._units = units
@@ -405,7 +251,7 @@ class _Chain:
         """Send all to the node of an address, or to nobody."""
         self._rounds = self._open = 1
         if address is None:
-            self._unsent(self._units, NoSlotError(self._nobody(self._units[0])), None)
+            self._unsent(self._units, _nobody(self._units[0]), None)
         else:
             try:
                 node = self._members.node_at(address)
@@ -418,11 +264,11 @@ class _Chain:
 
     # -- one round
 
-    def _round(self, units: list[_Unit]) -> None:
+    def _round(self, units: list[Unit]) -> None:
         """Send commands to the nodes that are to execute them now."""
         self._rounds += 1
         self._open += 1
-        groups: dict[ClusterNode[Any] | None, list[_Unit]] = {}
+        groups: dict[ClusterNode[Any] | None, list[Unit]] = {}
         keyless = self._members.any_master()
         for unit in units:
             try:
@@ -433,12 +279,12 @@ class _Chain:
                 groups.setdefault(node, []).append(unit)
         for node, its in groups.items():
             if node is None:
-                self._unsent(its, NoSlotError(self._nobody(its[0])), None)
+                self._unsent(its, _nobody(its[0]), None)
             else:
                 self._send(node, its)
         self._end_one()
 
-    def _node_of(self, unit: _Unit, keyless: ClusterNode[Any] | None) -> ClusterNode[Any] | None:
+    def _node_of(self, unit: Unit, keyless: ClusterNode[Any] | None) -> ClusterNode[Any] | None:
         members = self._members
         if members.closed:
             raise NotSentError("Not connected")
@@ -450,10 +296,7 @@ class _Chain:
             return keyless
         return members.member(unit.address)
 
-    def _nobody(self, unit: _Unit) -> str:
-        return "no node of the cluster is known" if unit.slot is None else f"no node serves the slot {unit.slot}"
-
-    def _send(self, node: ClusterNode[Any], units: list[_Unit]) -> None:
+    def _send(self, node: ClusterNode[Any], units: list[Unit]) -> None:
         limit = self._batch.limit
         left = None if limit is None else limit - _now()
         if left is not None and left <= 0:
@@ -492,7 +335,7 @@ class _Chain:
         ends = [end for end in (None if timeout is None else began + timeout, self._batch.limit) if end is not None]
         return min(ends, default=None)
 
-    def _answered(self, replies: list[Any], node: ClusterNode[Any], units: list[_Unit], sent: Deferred[Any]) -> None:
+    def _answered(self, replies: list[Any], node: ClusterNode[Any], units: list[Unit], sent: Deferred[Any]) -> None:
         self._sent.pop(sent, None)
         if len(replies) == len(units) and first_error(replies) < 0:
             for unit, reply in zip(units, replies, strict=True):
@@ -510,7 +353,7 @@ class _Chain:
             if refused is not None:
                 self._refused.append((unit, refused, node))
 
-    def _failed(self, failure: Failure, node: ClusterNode[Any], units: list[_Unit], sent: Deferred[Any]) -> None:
+    def _failed(self, failure: Failure, node: ClusterNode[Any], units: list[Unit], sent: Deferred[Any]) -> None:
         self._sent.pop(sent, None)
         error: Any = failure.value
         if is_refusal(error):
@@ -519,13 +362,13 @@ class _Chain:
             for unit in units:
                 unit.reply = error
 
-    def _unsent(self, units: list[_Unit], error: Exception, node: ClusterNode[Any] | None) -> None:
+    def _unsent(self, units: list[Unit], error: Exception, node: ClusterNode[Any] | None) -> None:
         for unit in units:
             unit.ask = None
             unit.reply = error
             self._refused.append((unit, error, node))
 
-    def _broken(self, failure: Failure, units: list[_Unit]) -> None:
+    def _broken(self, failure: Failure, units: list[Unit]) -> None:
         for unit in units:
             unit.reply = failure.value
 
@@ -544,7 +387,7 @@ class _Chain:
         else:
             self._batch.ended()
 
-    def _judge_all(self, refused: list[_Refused]) -> list[_Unit]:
+    def _judge_all(self, refused: list[_Refused]) -> list[Unit]:
         """Decide what follows the refusals of a round; returns what is sent again at once."""
         if not refused:
             return []
@@ -569,7 +412,7 @@ class _Chain:
         numbers = {id(unit): number for number, unit in enumerate(self._units)}
         return sorted(refused, key=lambda each: numbers[id(each[0])])
 
-    def _verdict(self, unit: _Unit, error: Any, node: ClusterNode[Any] | None) -> _Verdict:
+    def _verdict(self, unit: Unit, error: Any, node: ClusterNode[Any] | None) -> _Verdict:
         """Decide what follows one refusal; notes where the next attempt goes."""
         members = self._members
         code = error.code if isinstance(error, ResponseError) else ""
@@ -641,6 +484,11 @@ class _Chain:
         sent, self._sent = self._sent, {}
         for each in sent:
             each.cancel()
+
+
+def _nobody(unit: Unit) -> NoSlotError:
+    known = "no node of the cluster is known" if unit.slot is None else f"no node serves the slot {unit.slot}"
+    return NoSlotError(known)
 
 
 def _send_to(

@@ -13,11 +13,10 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 
-from .._reactor import current_reactor
-from .._tunables import MIN_TIMEOUT_SECONDS
-from .._types import Keys, V
+from .._checks import check_credential
+from .._types import Argument, Keys, Text, V
 from ..batching import (
     Batch,
     Command,
@@ -43,19 +42,19 @@ from ..commands._parts import (
 )
 from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
-from ..exceptions import RedisError
+from ..exceptions import NoSlotError, RedisError
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout, fast_path_of_cluster, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
-from .batches import send_commands, when_known
+from .batches import send_commands, send_to_all, when_known
 from .members import Members
-from .node import ClusterNode, NodeFactory
+from .node import ClusterNode, NodeFactory, NodesView
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
-from .spread import Reach, join_replies, only_value, reach_of, refuse_scan, slot_of_cursor, split_by_slot
+from .spread import only_value, reach_of, refuse_scan, slot_of_cursor, split_by_slot
 from .transactions import ClusterTransaction
 
 __all__ = ["ClusterConnectionHandler"]
@@ -170,6 +169,99 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
 
         return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
+    # -- nodes
+
+    def node_for(self, key: Argument) -> ClusterNode[V]:
+        """Return the node that serves a key's slot; every command is a method of it.
+
+        :param key: str or bytes.
+        :raises NoSlotError: none is known to.
+        """
+        slot = key_slot(key, self._charset)
+        node = self._members.owner(slot)
+        if node is None:
+            raise NoSlotError(f"no node is known to serve the slot {slot}")
+        return node
+
+    def nodes(self) -> list[ClusterNode[V]]:
+        """Return all nodes of the last topology, masters first."""
+        return [*self.masters(), *self.replicas()]
+
+    def masters(self) -> list[ClusterNode[V]]:
+        """Return the nodes that serve slots, by the last topology."""
+        return self._members.masters()
+
+    def replicas(self) -> list[ClusterNode[V]]:
+        """Return the replicas, by the last topology."""
+        return self._members.replicas()
+
+    def on(self, node: ClusterNode[Any] | tuple[str, int] | str) -> ClusterNode[V]:
+        """Return a node, whose methods are the commands: ``yield rc.on("10.0.0.1:6379").info()``.
+
+        :param node: a node, ``(host, port)``, or ``"host:port"``.
+        :raises ValueError: it is no node of this cluster.
+        """
+        return self._members.node_of(node)
+
+    @property
+    def on_masters(self) -> NodesView:
+        """The commands, each sent to all masters: ``yield rc.on_masters.dbsize()`` is ``{ClusterNode: reply}``.
+
+        What a node fails with is its value; ``rc.on_masters.gather.dbsize()`` fails instead.
+        """
+        return NodesView("all masters", self.masters)
+
+    @property
+    def on_replicas(self) -> NodesView:
+        """The commands, each sent to all replicas; see :attr:`on_masters`."""
+        return NodesView("all replicas", self.replicas)
+
+    @property
+    def on_all(self) -> NodesView:
+        """The commands, each sent to all nodes; see :attr:`on_masters`."""
+        return NodesView("all nodes", self.nodes)
+
+    def refresh(self) -> Deferred[None]:
+        """Ask the nodes for the topology now. Nothing needs it: the handler asks whenever something shows a change.
+
+        :returns: fires with None when the topology is known; fails with :exc:`NotSentError` if no node tells it.
+        """
+        return self._members.topology.refresh().addCallback(lambda _: None)
+
+    def select(self, index: int) -> Deferred[Text]:
+        """Change the database of all connections to all nodes, and of later ones. Valkey 9.0; others have but one.
+
+        :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
+        """
+        members = self._members
+        known = when_known(members, None)
+        return known.addCallback(
+            lambda _: members.tell_all(lambda node: node.select(index), lambda: members.use_database(index))
+        )
+
+    def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
+        """Log in all connections to all nodes, and later ones.
+
+        :param password: the password.
+        :param username: the ACL user. None or empty means the user ``default``.
+        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError` if a node refuses the login. If that is the
+            first node, nothing is changed.
+        """
+        try:
+            password = check_credential("password", password, function_allowed=False)
+            username = check_credential("username", username, function_allowed=False)
+            if password is None:
+                raise ValueError("password must not be None")
+        except ValueError:
+            return fail()
+        members = self._members
+        known = when_known(members, None)
+        return known.addCallback(
+            lambda _: members.tell_all(
+                lambda node: node.auth(password, username), lambda: members.log_in(password, username)
+            )
+        )
+
     # -- pipelines and batches
 
     def pipeline(self) -> Deferred[Pipeline[V]]:
@@ -270,6 +362,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
 
     def _route_once(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         name = command_name(args)
+        if name == "SELECT" and len(args) == 2:
+            return self.select(args[1])
+        if name == "AUTH" and len(args) in (2, 3):
+            return self.auth(*reversed(args[1:]))
         if name in BLOCKING:
             if longest_wait(args, name) is not None:
                 kwargs["blocking"] = True
@@ -284,7 +380,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             return self._send_apart(args, kwargs)
         reach = reach_of(name, args)
         if reach is not None:
-            return self._send_to_all(reach, args, kwargs)
+            return send_to_all(self._members, reach, partial(self._send, args), kwargs)
         slot = slot_of_cursor(args) if name == "CLUSTERSCAN" else slot_of_command(args, self._charset)
         if slot == UNKNOWN:
             slot = self._learned.slot(args)
@@ -306,26 +402,6 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         """Send a command whose keys belong to several slots: to all nodes at the same time."""
         command = args, kwargs.get("post_proc"), bool(kwargs.get("raw"))
         return self._send_batch([command], False, kwargs.get("timeout")).addCallback(only_value)
-
-    def _send_to_all(self, reach: Reach, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
-        """Send a command to all masters or nodes, and make one value of their replies."""
-        members, timeout = self._members, kwargs.get("timeout")
-        if not members.shards():
-            began_at = current_reactor().seconds()
-
-            def known(_: object) -> Deferred[Any]:
-                passed = current_reactor().seconds() - began_at
-                left = {} if timeout is None else {"timeout": max(timeout - passed, MIN_TIMEOUT_SECONDS)}
-                return self._send_to_all(reach, args, {**kwargs, **left})
-
-            return when_known(members, timeout).addCallback(known)
-        options = {**kwargs, "post_proc": None}
-        sent = [self._send(args, dict(options), slot, partial(members.owner, slot)) for slot in members.shards()]
-        if reach.replicas:
-            addresses = [node.address for node in members.replicas()]
-            sent += [self._send(args, dict(options), None, partial(members.member, each)) for each in addresses]
-        together: Deferred[Any] = DeferredList(sent, consumeErrors=True)
-        return together.addCallback(lambda ended: join_replies(ended, reach.join, kwargs.get("post_proc")))
 
     def _send(
         self,

@@ -5,26 +5,42 @@ servers, is sent to each shard or node as it is. What the servers say of that in
 these exceptions: PING asks one node, because it is no health check of all; INFO, MEMORY STATS, LATENCY, SLOWLOG GET and
 COMMANDLOG GET are about one server, so they ask one node (``rc.on_all`` asks each).
 
-This module must not know nodes or connections.
+A :class:`Plan` does so for the commands of a pipeline: what is sent for them, and how their replies are made of it.
+
+This module must not know how anything is sent.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from ..batching import Command
 from ..commands._parts import command_name
-from ..exceptions import InvalidResponse, MaybeExecutedError, NotSentError, RedisError, ResponseError
-from ..resp import fixed_arguments, key_slot
-from .routing import SPLIT_STEPS, groups_of_slots
+from ..commands._parts.keys import ONE_KEY
+from ..exceptions import (
+    CrossSlotError,
+    InvalidResponse,
+    MaybeExecutedError,
+    NotSentError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+from ..resp import encode_commands, fixed_arguments, key_slot
+from .members import Members
+from .redirects import is_refusal
+from .routing import SPLIT_STEPS, UNKNOWN, LearnedKeys, groups_of_slots, slot_of_command
+from .slots_reply import Address
 
 __all__ = [
     "Part",
+    "Plan",
     "Reach",
     "Spread",
-    "join_replies",
+    "Unit",
     "joined",
     "only_value",
     "reach_of",
@@ -82,15 +98,6 @@ def joined(replies: Sequence[Any], join: Join) -> Any:
         if isinstance(reply, Exception):
             raise reply
     return join(list(replies))
-
-
-def join_replies(ended: Sequence[tuple[bool, Any]], join: Join, convert: Callable[[Any], Any] | None) -> Any:
-    """Make one value of what a ``DeferredList`` of all parts fires with; see :func:`joined`.
-
-    :param convert: the converter of the command.
-    """
-    value = joined([reply if succeeded else reply.value for succeeded, reply in ended], join)
-    return value if convert is None else convert(value)
 
 
 def only_value(replies: Sequence[Any]) -> Any:
@@ -278,3 +285,190 @@ def slot_of_cursor(args: Sequence[Any]) -> int:
             except ValueError:
                 return 0
     return 0
+
+
+# -- several commands
+
+
+class Unit:
+    """What is executed whole or refused whole: a command, or a transaction from MULTI to EXEC.
+
+    :ivar place: index among the commands given; -1 for a part of one.
+    :ivar slot: None without keys.
+    :ivar address: of the only node that it is for; None: whoever serves the slot.
+    :ivar ask: the node that ASK has named, for the next attempt.
+    :ivar reply: of a transaction, the list of all replies, or what it has failed with.
+    """
+
+    __slots__ = ("address", "ask", "commands", "place", "redirections", "reply", "slot")
+
+    def __init__(self, place: int, slot: int | None, commands: list[Command], address: Address | None = None) -> None:
+        self.place = place
+        self.slot = slot
+        self.commands = commands
+        self.address = address
+        self.ask: Address | None = None
+        self.redirections = 0
+        self.reply: Any = None
+
+    def refusal(self) -> Exception | None:
+        """The reply that says that nothing of it was executed; None if there is none."""
+        reply = self.reply
+        if len(self.commands) > 1:
+            return self._refusal_of_transaction(reply)
+        if isinstance(reply, ResponseError) and is_refusal(reply, self.commands[0][0]):
+            return reply
+        return None
+
+    def _refusal_of_transaction(self, replies: list[Any]) -> Exception | None:
+        begun, *queued, executed = replies
+        if not isinstance(executed, ResponseError):
+            return None
+        if isinstance(begun, Exception):  # then each command was executed by itself, unless all were refused
+            return begun if all(isinstance(each, ResponseError) and is_refusal(each) for each in replies[:-1]) else None
+        if is_refusal(executed):
+            return executed
+        errors: list[Any] = [each for each in queued if isinstance(each, Exception)]
+        if not errors or not all(is_refusal(each) for each in errors):
+            return None
+        for error in errors:
+            if error.code == "MOVED":
+                return error  # type: ignore[no-any-return]
+        keyed = sum(1 for args, _, _ in self.commands[1:-1] if slot_of_command(args) is not None)
+        if errors[0].code == "ASK" and (len(errors) < keyed or len({str(each) for each in errors}) > 1):
+            return TryAgainError("TRYAGAIN some keys of the transaction are on another node already")
+        return errors[0]  # type: ignore[no-any-return]
+
+
+class Plan:
+    """What is sent for the commands given, and how their replies are made of it.
+
+    :ivar units: in the order given.
+    :ivar unknown: places of commands whose keys only a server can tell.
+    :ivar needs_masters: whether a command is for all masters, and none is known yet.
+    """
+
+    def __init__(
+        self, members: Members, learned: LearnedKeys, commands: Sequence[Command], found: Mapping[int, int | None]
+    ) -> None:
+        """Make one.
+
+        :param found: the slots of commands whose keys a server has told, by their places.
+        :raises CrossSlotError: the keys of a command, or of a transaction, belong to different slots.
+        """
+        self.units: list[Unit] = []
+        self.unknown: list[int] = []
+        self.needs_masters = False
+        self._members = members
+        self._learned = learned
+        self._found = found
+        self._charset = charset = members.options.charset
+        self._count = len(commands)
+        #: The commands with several parts: place, number of the first part, number behind the last, function.
+        self._spreads: list[tuple[int, int, int, Callable[[list[Any]], Any]]] = []
+        block: Unit | None = None
+        add = self.units.append
+        for place, command in enumerate(commands):
+            args = command[0]
+            at = ONE_KEY.get(args[0]) if args and type(args[0]) is str else None
+            if block is None and at is not None and at < len(args):
+                add(Unit(place, key_slot(args[at], charset), [command]))
+            else:
+                block = self._add(place, command, block)
+        self.is_simple = len(self.units) == self._count and not self._spreads
+
+    def _add(self, place: int, command: Command, block: Unit | None) -> Unit | None:
+        """Add a command of another kind; returns the transaction that is open behind it."""
+        args, convert, _ = command
+        name = command_name(args)
+        refuse_scan(name)
+        if block is not None:
+            self._add_to(block, name, command, place)
+            return None if name in ("EXEC", "DISCARD") else block
+        if name == "MULTI":
+            block = Unit(place, None, [command])
+            self.units.append(block)
+            return block
+        spread = split_by_slot(name, args, self._charset)
+        reach = reach_of(name, args) if spread is None else None
+        first = len(self.units)
+        if spread is not None:
+            self.units += [Unit(-1, slot, [(part, None, command[2])]) for part, slot in spread.parts]
+            self._spreads.append((place, first, len(self.units), _joining(spread, convert)))
+        elif reach is not None:
+            slots = self._members.shards()
+            self.needs_masters = self.needs_masters or not slots
+            self.units += [Unit(-1, slot, [(args, None, command[2])]) for slot in slots]
+            if reach.replicas:
+                nodes = self._members.replicas()
+                self.units += [Unit(-1, None, [(args, None, command[2])], node.address) for node in nodes]
+            self._spreads.append((place, first, len(self.units), _joining(reach, convert)))
+        else:
+            self.units.append(Unit(place, self._slot_of(place, args), [command]))
+        return None
+
+    def _add_to(self, block: Unit, name: str, command: Command, place: int) -> None:
+        block.commands.append(command)
+        slot = self._slot_of(place, command[0])
+        if slot is None:
+            return
+        if block.slot is None:
+            block.slot = slot
+        elif block.slot != slot:
+            raise CrossSlotError(
+                f"CROSSSLOT the keys of {name} belong to slot {slot}, and the transaction of the pipeline is of slot "
+                f"{block.slot}; the same hash tag in braces, as in {{user}}:a and {{user}}:b, keeps keys together"
+            )
+
+    def _slot_of(self, place: int, args: Sequence[Any]) -> int | None:
+        if command_name(args) == "CLUSTERSCAN":
+            return slot_of_cursor(args)
+        slot = slot_of_command(args, self._charset)
+        if slot != UNKNOWN:
+            return slot
+        if place in self._found:
+            return self._found[place]
+        slot = self._learned.slot(args)
+        if slot == UNKNOWN:
+            self.unknown.append(place)
+            return None
+        return slot
+
+    def check_encoding(self) -> None:
+        """Raise if an argument cannot be sent: the other nodes must not get their commands then.
+
+        :raises InvalidData: as the connections would.
+        """
+        options = self._members.options
+        given: list[Iterable[Any]] = [command[0] for unit in self.units for command in unit.commands]
+        encode_commands(given, options.charset, "strict", options.strict)
+
+    def results(self) -> list[Any]:
+        """The replies to the commands given, in their order."""
+        units = self.units
+        if self.is_simple:
+            return [unit.reply for unit in units]
+        replies: list[Any] = [None] * self._count
+        for unit in units:
+            if unit.place < 0:
+                continue
+            count = len(unit.commands)
+            if count == 1:
+                replies[unit.place] = unit.reply
+            else:
+                its = unit.reply if isinstance(unit.reply, list) else [unit.reply] * count
+                replies[unit.place : unit.place + count] = its
+        for place, first, end, join in self._spreads:
+            try:
+                replies[place] = join([unit.reply for unit in units[first:end]])
+            except Exception as error:
+                replies[place] = error
+        return replies
+
+
+def _joining(spread: Spread | Reach, convert: Callable[[Any], Any] | None) -> Callable[[list[Any]], Any]:
+    def join(replies: list[Any]) -> Any:
+        value = joined(replies, spread.join)
+        return value if convert is None else convert(value)
+
+    return join
