@@ -8,16 +8,26 @@ This module must not know how a node connects.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 
+from .._checks import check_credential
 from .._tunables import PENDING_MESSAGES_KEPT
-from .._types import Keys, V
-from ..batching import TransactionContext
+from .._types import Argument, Keys, Text, V
+from ..batching import (
+    Batch,
+    Command,
+    Pipeline,
+    PipelineContext,
+    TransactionContext,
+    bind_scope_class,
+    check_replies,
+    commands_of,
+)
 from ..client import CommandView, execute_with_retries, keys_as_given
 from ..commands import Commands
 from ..commands._parts import (
@@ -33,17 +43,19 @@ from ..commands._parts import (
 )
 from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
-from ..exceptions import RedisError
+from ..exceptions import NoSlotError, RedisError
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout, fast_path_of_cluster, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
+from .batches import send_commands, send_to_all, when_known
 from .members import Members
-from .node import ClusterNode, NodeFactory
+from .node import ClusterNode, NodeFactory, NodesView
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
-from .routing import UNKNOWN, slot_of_command
+from .routing import UNKNOWN, LearnedKeys, slot_of_command
+from .spread import only_value, reach_of, refuse_scan, slot_of_cursor, split_by_slot
 from .transactions import ClusterTransaction
 
 if TYPE_CHECKING:
@@ -63,6 +75,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def __init__(self, members: Members) -> None:
         self._members = members
         self._charset = members.options.charset
+        self._learned = LearnedKeys(self._ask_any, self._charset)
         #: By slot, the pool of its owner; None where a command needs more than its owner.
         self.pools = None if members.reads_from_replicas or members.options.retry is not None else members.pools
 
@@ -187,6 +200,153 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
 
         return Deferred.fromCoroutine(run_transaction(self, function, keys, retries))
 
+    # -- nodes
+
+    def node_for(self, key: Argument) -> ClusterNode[V]:
+        """Return the node that serves a key's slot; every command is a method of it.
+
+        :param key: str or bytes.
+        :raises NoSlotError: none is known to.
+        """
+        slot = key_slot(key, self._charset)
+        node = self._members.owner(slot)
+        if node is None:
+            raise NoSlotError(f"no node is known to serve the slot {slot}")
+        return node
+
+    def nodes(self) -> list[ClusterNode[V]]:
+        """Return all nodes of the last topology, masters first."""
+        return [*self.masters(), *self.replicas()]
+
+    def masters(self) -> list[ClusterNode[V]]:
+        """Return the nodes that serve slots, by the last topology."""
+        return self._members.masters()
+
+    def replicas(self) -> list[ClusterNode[V]]:
+        """Return the replicas, by the last topology."""
+        return self._members.replicas()
+
+    def on(self, node: ClusterNode[Any] | tuple[str, int] | str) -> ClusterNode[V]:
+        """Return a node, whose methods are the commands: ``yield rc.on("10.0.0.1:6379").info()``.
+
+        :param node: a node, ``(host, port)``, or ``"host:port"``.
+        :raises ValueError: it is no node of this cluster.
+        """
+        return self._members.node_of(node)
+
+    @property
+    def on_masters(self) -> NodesView:
+        """The commands, each sent to all masters: ``yield rc.on_masters.dbsize()`` is ``{ClusterNode: reply}``.
+
+        What a node fails with is its value; ``rc.on_masters.gather.dbsize()`` fails instead.
+        """
+        return NodesView("all masters", self.masters)
+
+    @property
+    def on_replicas(self) -> NodesView:
+        """The commands, each sent to all replicas; see :attr:`on_masters`."""
+        return NodesView("all replicas", self.replicas)
+
+    @property
+    def on_all(self) -> NodesView:
+        """The commands, each sent to all nodes; see :attr:`on_masters`."""
+        return NodesView("all nodes", self.nodes)
+
+    def refresh(self) -> Deferred[None]:
+        """Ask the nodes for the topology now. Nothing needs it: the handler asks whenever something shows a change.
+
+        :returns: fires with None when the topology is known; fails with :exc:`NotSentError` if no node tells it.
+        """
+        return self._members.topology.refresh().addCallback(lambda _: None)
+
+    def select(self, index: int) -> Deferred[Text]:
+        """Change the database of all connections to all nodes, and of later ones. Valkey 9.0; others have but one.
+
+        :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
+        """
+        members = self._members
+        known = when_known(members, None)
+        return known.addCallback(
+            lambda _: members.tell_all(lambda node: node.select(index), lambda: members.use_database(index))
+        )
+
+    def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
+        """Log in all connections to all nodes, and later ones.
+
+        :param password: the password.
+        :param username: the ACL user. None or empty means the user ``default``.
+        :returns: fires with ``"OK"``; fails with :exc:`AuthenticationError` if a node refuses the login. If that is the
+            first node, nothing is changed.
+        """
+        try:
+            password = check_credential("password", password, function_allowed=False)
+            username = check_credential("username", username, function_allowed=False)
+            if password is None:
+                raise ValueError("password must not be None")
+        except ValueError:
+            return fail()
+        members = self._members
+        known = when_known(members, None)
+        return known.addCallback(
+            lambda _: members.tell_all(
+                lambda node: node.auth(password, username), lambda: members.log_in(password, username)
+            )
+        )
+
+    # -- pipelines and batches
+
+    def pipeline(self) -> Deferred[Pipeline[V]]:
+        """Collect commands and send them at once, to all nodes at the same time.
+
+        The commands of one slot are executed in the order given. Between slots there is no order. MULTI inside of it
+        is a transaction of one slot.
+
+        :returns: fires with a :class:`Pipeline`; see its ``execute_pipeline``.
+        """
+        return succeed(self._make_pipeline())
+
+    def pipelined(self) -> PipelineContext[V]:
+        """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
+
+        Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. After an exception
+        or a cancellation no command is sent.
+        """
+        return PipelineContext(self._make_pipeline())
+
+    def batch(
+        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        """Send many commands, in one write to each node, to all nodes at the same time.
+
+        The commands of one slot are executed in the order given. Between slots there is no order.
+
+        :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
+        :param raise_on_error: False: error replies are values in the list, and so are the failures of single nodes.
+        :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for what is waited for, then
+            ``replyTimeout`` for the replies.
+        :returns: fires with the replies in order; fails as ``Pipeline.execute_pipeline`` does. If one node is lost,
+            the commands of the others are executed nevertheless; ``results`` of the error has their replies.
+        """
+        try:
+            listed = commands_of(commands)
+        except Exception:
+            return fail()
+        sent = self._send_batch(listed, False, timeout)
+        return sent.addCallback(check_replies) if raise_on_error else sent
+
+    def execute_pipeline(self) -> Deferred[Any]:
+        """Fails: the pipeline that ``pipeline`` fires with has this method."""
+        return fail(RedisError("Not currently pipelining commands, please use pipeline() first"))
+
+    def _make_pipeline(self) -> Pipeline[V]:
+        cls = bind_scope_class(Pipeline, self._members.protocol)
+        return cls(self._members.connection_now, self._send_batch, self)
+
+    def _send_batch(
+        self, commands: Sequence[Command], alone: bool, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        return send_commands(self._members, self._learned, commands, alone, timeout)
+
     def commit(self) -> Deferred[Any]:
         """Fails: the transaction that ``multi`` fires with has this method."""
         return fail(RedisError("Not in transaction"))
@@ -233,6 +393,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
 
     def _route_once(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         name = command_name(args)
+        if name == "SELECT" and len(args) == 2:
+            return self.select(args[1])
+        if name == "AUTH" and len(args) in (2, 3):
+            return self.auth(*reversed(args[1:]))
         if name in BLOCKING:
             if longest_wait(args, name) is not None:
                 kwargs["blocking"] = True
@@ -241,15 +405,34 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             refused = refusal(args, self._members.protocol)
             if refused is not None:
                 return fail(refused)
-        slot = slot_of_command(args, self._charset)
+        refuse_scan(name)
+        split = split_by_slot(name, args, self._charset)
+        if split is not None:
+            return self._send_apart(args, kwargs)
+        reach = reach_of(name, args)
+        if reach is not None:
+            return send_to_all(self._members, reach, partial(self._send, args), kwargs)
+        slot = slot_of_cursor(args) if name == "CLUSTERSCAN" else slot_of_command(args, self._charset)
+        if slot == UNKNOWN:
+            slot = self._learned.slot(args)
+        if slot == UNKNOWN:
+            return self._learned.ask_slot(args).addCallback(partial(self._send_to_slot, args, kwargs))
+        return self._send_to_slot(args, kwargs, slot)
+
+    def _send_to_slot(self, args: tuple[Any, ...], kwargs: dict[str, Any], slot: int | None) -> Deferred[Any]:
         choose: Callable[[], ClusterNode[Any] | None]
-        if slot is None or slot == UNKNOWN:
-            slot, choose = None, self._members.any_master
+        if slot is None:
+            choose = self._members.any_master
         elif self._members.reads_from_replicas and is_read_only(args):
             choose = ReadChoice(self._members, slot)
         else:
             choose = partial(self._members.owner, slot)
         return self._send(args, kwargs, slot, choose)
+
+    def _send_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+        """Send a command whose keys belong to several slots: to all nodes at the same time."""
+        command = args, kwargs.get("post_proc"), bool(kwargs.get("raw"))
+        return self._send_batch([command], False, kwargs.get("timeout")).addCallback(only_value)
 
     def _send(
         self,
@@ -283,6 +466,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         return Recovery(
             post_proc, partial(self._again, args, {"post_proc": post_proc}, slot, choose, pool.handler, None)
         )
+
+    def _ask_any(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send a command to any master."""
+        return self._send(args, kwargs, None, self._members.any_master)
 
     def _again(
         self,

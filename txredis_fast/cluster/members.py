@@ -8,13 +8,15 @@ This module must not know commands.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger
 
+from .._checks import shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError
@@ -22,7 +24,7 @@ from ..options import ClusterOptions
 from ..pool import Pool
 from ..telemetry import Stats
 from .node import ClusterNode, NodeFactory, node_options
-from .topology import Address, NodeFacts, Seeds, Topology, View
+from .topology import Address, NodeFacts, Seeds, Topology, View, name_of
 
 __all__ = ["Members"]
 
@@ -150,6 +152,36 @@ class Members:
         facts = view.nodes.values() if view is not None else ()
         return [self.node_at((each.host, each.port)) for each in facts if each.role == role]
 
+    def member(self, address: Address) -> ClusterNode[Any]:
+        """The node of an address, as long as the cluster has it.
+
+        :raises NotSentError: the last topology does not have it.
+        """
+        if self.facts_of(address) is None:
+            raise NotSentError(f"{name_of(address)} has left the cluster")
+        return self.node_at(address)
+
+    def node_of(self, given: ClusterNode[Any] | Address | str) -> ClusterNode[Any]:
+        """The node that a program means.
+
+        :param given: a node, ``(host, port)``, or ``"host:port"``.
+        :raises ValueError: it is no node of this cluster.
+        """
+        view = self.topology.view
+        known = [] if view is None else [self.node_at(each) for each in view.nodes]
+        for node in known:
+            if given is node or given in (node.address, node.name):
+                return node
+        if isinstance(given, ClusterNode) and self.nodes.get(given.address) is given:
+            return given
+        names = ", ".join(node.name for node in known) or "none are known"
+        raise ValueError(f"{shown(given)} is no node of this cluster; its nodes: {names}")
+
+    def shards(self) -> list[int]:
+        """A slot of each master, by the last topology: what leads to it, and to whoever takes its place."""
+        view = self.topology.view
+        return [] if view is None else [view.slots_of(node.address)[0][0] for node in self.masters()]
+
     def any_master(self) -> ClusterNode[Any] | None:
         """A master for a command without keys: one that is connected, if there is one."""
         masters = self.masters()
@@ -166,6 +198,16 @@ class Members:
         if error.host in ("", "?"):
             return asked[0], port
         return self.topology.address_map((error.host, port))
+
+    def connection_now(self) -> RedisProtocol:
+        """A connection of any node, for what all have in common.
+
+        :raises NotSentError: there is none.
+        """
+        for node in self.nodes.values():
+            for connection in node.pool.pool:
+                return connection
+        raise NotSentError("Not connected")
 
     # -- topology
 
@@ -210,6 +252,46 @@ class Members:
                 function()
             except Exception:
                 _log.failure("a command that waited could not go on")
+
+    # -- what all nodes are told
+
+    def tell_all(self, tell: Callable[[ClusterNode[Any]], Deferred[Any]], told: Callable[[], object]) -> Deferred[Any]:
+        """Tell one master something, and if it accepts that, all nodes that are connected, and those to come.
+
+        :param tell: tells one node.
+        :param told: called when the first one has accepted it; makes those to come follow.
+        :returns: fires with the reply of the first; fails with its error, or with that of another node.
+        """
+        first = self.any_master()
+        if first is None:
+            raise NotSentError("no node of the cluster is known")
+
+        def tell_others(reply: Any) -> Deferred[Any]:
+            told()
+            others = [node for node in self.nodes.values() if node is not first and node.pool.size]
+            telling: Deferred[Any] = DeferredList([tell(node) for node in others], consumeErrors=True)
+            return telling.addCallback(check, reply)
+
+        def check(ended: list[tuple[bool, Any]], reply: Any) -> Any:
+            for succeeded, failure in ended:
+                if not succeeded and not failure.check(NotSentError):  # a new connection does it by itself
+                    failure.raiseException()
+            return reply
+
+        return tell(first).addCallback(tell_others)
+
+    def use_database(self, index: int) -> None:
+        """Nodes to come, and connections to come, begin in this database."""
+        self._node_options = dataclasses.replace(self._node_options, dbid=index)
+        for node in self.nodes.values():
+            node.pool.dbid = index
+
+    def log_in(self, password: Any, username: Any) -> None:
+        """Nodes to come log in so, and so do those without a connection."""
+        self._node_options = dataclasses.replace(self._node_options, password=password, username=username)
+        for node in self.nodes.values():
+            if not node.pool.size:
+                node.pool.logInNext(password, username)
 
     # -- the end
 

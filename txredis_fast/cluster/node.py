@@ -6,25 +6,29 @@ This module must not know slots or redirections.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from .._types import V
 from ..batching import as_deferred
 from ..client import ConnectionHandler, RedisFactory
+from ..commands import Commands
+from ..commands._parts import unknown_name
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ResponseError
+from ..inflight import check_timeout
 from ..options import ClusterOptions, ConnectionOptions
+from ..resp import fixed_values
 from ..transport import name_of_place, tcp_endpoint
 from .topology import Address, NodeFacts
 
 if TYPE_CHECKING:
     from ..connection import Step
 
-__all__ = ["ClusterNode", "NodeFactory", "Watcher", "node_options"]
+__all__ = ["ClusterNode", "NodeFactory", "NodesView", "Watcher", "node_options"]
 
 #: Seconds, where a program gives none: a dead node is to be left soon.
 CONNECT_SECONDS = 2.0
@@ -213,3 +217,85 @@ class ClusterNode(ConnectionHandler[V]):
     def __repr__(self) -> str:
         role = "master" if self.is_master else "replica" if self.is_replica else "no member"
         return f"<ClusterNode {self.name}, {role}, {self._factory.size} connection(s)>"
+
+
+class NodesView:
+    """The commands of several nodes: ``await rc.on_masters.dbsize()`` is ``{ClusterNode: reply}``.
+
+    It has every command, and ``batch``. All nodes get the command at the same time, and the Deferred
+    fires when all have answered, with a dict. What a node fails with is its value in the dict.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        nodes: Callable[[], Iterable[ClusterNode[Any]]],
+        host_of: Callable[[ClusterNode[Any]], Any] = lambda node: node,
+        *,
+        raises: bool = False,
+    ) -> None:
+        """Make it.
+
+        :param title: what they are, for ``repr``.
+        :param nodes: returns the nodes, anew for each command.
+        :param host_of: returns what has a node's commands: itself, or a view of it.
+        :param raises: whether what a node fails with fails the Deferred.
+        """
+        self._title = title
+        self._nodes = nodes
+        self._host_of = host_of
+        self._raises = raises
+
+    @property
+    def gather(self) -> NodesView:
+        """The same commands, which fail if a node fails: with its error, when all nodes have answered."""
+        return NodesView(self._title, self._nodes, self._host_of, raises=True)
+
+    @property
+    def raw(self) -> NodesView:
+        """The same commands, with replies left as bytes."""
+        host_of = self._host_of
+        return NodesView(self._title, self._nodes, lambda node: host_of(node).raw, raises=self._raises)
+
+    def withTimeout(self, seconds: float) -> NodesView:
+        """The same commands, each with a time limit; see :meth:`.ConnectionHandler.withTimeout`."""
+        host_of, limit = self._host_of, check_timeout(seconds)
+        return NodesView(self._title, self._nodes, lambda node: host_of(node).withTimeout(limit), raises=self._raises)
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[dict[ClusterNode[Any], Any]]:
+        """Send any command to each node."""
+        return self._call("execute_command", args, kwargs)
+
+    def _call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Deferred[dict[ClusterNode[Any], Any]]:
+        # Each node gets the same: an iterator would be used up by the first one.
+        given = tuple(map(fixed_values, args))
+        named = {key: fixed_values(value) for key, value in kwargs.items()}
+        nodes = list(self._nodes())
+        sent = [maybeDeferred(getattr(self._host_of(node), name), *given, **named) for node in nodes]
+
+        def replies(ended: list[tuple[bool, Any]]) -> dict[ClusterNode[Any], Any]:
+            for succeeded, reply in ended if self._raises else ():
+                if not succeeded:
+                    reply.raiseException()
+            values = [reply if succeeded else reply.value for succeeded, reply in ended]
+            return dict(zip(nodes, values, strict=True))
+
+        together: Deferred[Any] = DeferredList(sent, consumeErrors=True)
+        return together.addCallback(replies)
+
+    def __getattr__(self, name: str) -> Callable[..., Deferred[dict[ClusterNode[Any], Any]]]:
+        if name.startswith("_") or not (name == "batch" or callable(getattr(Commands, name, None))):
+            raise unknown_name(self, name, Commands)
+
+        def command(*args: Any, **kwargs: Any) -> Deferred[dict[ClusterNode[Any], Any]]:
+            return self._call(name, args, kwargs)
+
+        command.__name__ = name
+        return command
+
+    def __dir__(self) -> list[str]:
+        commands = (name for name in dir(Commands) if callable(getattr(Commands, name)))
+        return sorted({*super().__dir__(), "batch", *(name for name in commands if not name.startswith("_"))})
+
+    def __repr__(self) -> str:
+        return f"<NodesView of {self._title}>"

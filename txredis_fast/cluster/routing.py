@@ -6,16 +6,27 @@ hashed like a key. This module must not know nodes or connections.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from .._checks import shown
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.python.failure import Failure
+
+from .._checks import as_text, shown
 from ..commands._parts import command_name
 from ..commands._parts.keys import ONE_KEY, keys_of, sort_patterns
 from ..exceptions import CrossSlotError, InvalidData
 from ..resp import key_slot
 
-__all__ = ["SPLIT_STEPS", "UNKNOWN", "keys_and_channels", "slot_of_command", "slot_of_keys"]
+__all__ = [
+    "SPLIT_STEPS",
+    "UNKNOWN",
+    "LearnedKeys",
+    "groups_of_slots",
+    "keys_and_channels",
+    "slot_of_command",
+    "slot_of_keys",
+]
 
 #: By the name of a command whose keys may belong to any slots: how many arguments belong together, the key first.
 SPLIT_STEPS: Final[dict[str, int]] = {"DEL": 1, "EXISTS": 1, "MGET": 1, "MSET": 2, "TOUCH": 1, "UNLINK": 1}
@@ -103,3 +114,74 @@ def _has_closed_tag(pattern: str | bytes) -> bool:
     start = text.find("{") + 1
     end = text.find("}", start)
     return 0 < start < end and "*" not in text[start:end]
+
+
+#: Names of which it is remembered where their keys are.
+LEARNED_NAMES: Final = 1024
+
+
+class LearnedKeys:
+    """Where commands have their keys that the table does not have, such as a module's: learned from the servers.
+
+    COMMAND INFO is asked once for each name. Where it says that the places depend on the arguments, COMMAND GETKEYS is
+    asked each time. If a server does not tell, the command goes to any node, whose MOVED leads to the right one.
+    """
+
+    def __init__(self, ask: Callable[..., Deferred[Any]], charset: str | None) -> None:
+        """Make it.
+
+        :param ask: sends a command to any node; fires with the reply.
+        """
+        self._ask = ask
+        self._charset = charset
+        #: Name -> first key, last key, step, as COMMAND INFO has them; None: they depend on the arguments.
+        self._places: dict[str, tuple[int, int, int] | None] = {}
+
+    def slot(self, args: Sequence[Any]) -> int | None:
+        """The slot of a command, by what was learned; :data:`UNKNOWN` if that does not tell.
+
+        :raises CrossSlotError: its keys belong to different slots.
+        """
+        name = command_name(args)
+        places = self._places.get(name)
+        if places is None:
+            return UNKNOWN
+        first, last, step = places
+        keys = args[first : len(args) + last + 1 if last < 0 else last + 1 : max(step, 1)] if first > 0 else ()
+        return slot_of_keys(name, keys, self._charset) if keys else None
+
+    def ask_slot(self, args: Sequence[Any]) -> Deferred[int | None]:
+        """Ask for the slot of a command.
+
+        :returns: fires with the slot, None if nobody tells; fails as :meth:`slot` raises.
+        """
+        name = command_name(args)
+        if name in self._places:
+            asked: Deferred[Any] = succeed(None)
+        else:
+            asked = self._ask("COMMAND", "INFO", name, raw=True).addCallback(self._learn, name)
+        found: Deferred[int | None] = asked.addCallback(lambda _: self._find(name, args))
+        return found.addErrback(_unless_refused)
+
+    def _learn(self, reply: Any, name: str) -> None:
+        places: tuple[int, int, int] | None = (0, 0, 0)
+        if isinstance(reply, list) and reply and isinstance(reply[0], list):
+            _, _, its_flags, first, last, step, *more = reply[0]
+            subcommands = more[3] if len(more) > 3 else ()
+            movable = any(as_text(flag) == "movablekeys" for flag in its_flags)
+            places = None if movable or subcommands else (int(first), int(last), int(step))
+        if len(self._places) >= LEARNED_NAMES:
+            del self._places[next(iter(self._places))]
+        self._places[name] = places
+
+    def _find(self, name: str, args: Sequence[Any]) -> Any:
+        slot = self.slot(args)
+        if slot != UNKNOWN:
+            return slot
+        asked = self._ask("COMMAND", "GETKEYS", *args, raw=True)
+        return asked.addCallback(lambda keys: slot_of_keys(name, keys, self._charset) if keys else None)
+
+
+def _unless_refused(failure: Failure) -> Any:
+    """No server tells: the command then goes to any node. But its keys must belong to one slot."""
+    return failure if failure.check(CancelledError, CrossSlotError, InvalidData) else None
