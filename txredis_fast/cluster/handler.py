@@ -55,6 +55,7 @@ from .node import ClusterNode, NodeFactory, NodesView
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
+from .scan import ClusterScanIterator, scan_arguments
 from .spread import only_value, reach_of, refuse_scan, slot_of_cursor, split_by_slot
 from .transactions import ClusterTransaction
 
@@ -62,6 +63,33 @@ if TYPE_CHECKING:
     from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
 
 __all__ = ["ClusterConnectionHandler"]
+
+
+class ClusterView(CommandView[V]):
+    """The commands of a cluster, with options of ``execute_command``."""
+
+    @property
+    def raw(self) -> CommandView[bytes]:
+        """As the handler's."""
+        return self._with("raw", True)
+
+    @property
+    def retrying(self) -> CommandView[V]:
+        """As the handler's."""
+        return self._with("retry", True)
+
+    def withTimeout(self, seconds: float) -> CommandView[V]:
+        """As the handler's."""
+        return self._with("timeout", check_timeout(seconds))
+
+    def scan_iter(self, *args: Any, **keywords: Any) -> ClusterScanIterator:
+        """As the handler's, with the options of this view for each command."""
+        iterator: ClusterScanIterator = self._host.scan_iter(*args, **keywords)  # type: ignore[attr-defined]
+        return iterator.with_options(self._options)
+
+    def _with(self, name: str, value: object) -> CommandView[Any]:
+        return ClusterView(self._host, {**self._options, name: value})
+
 
 _Self = TypeVar("_Self", bound="ClusterConnectionHandler[Any]")
 
@@ -107,7 +135,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     @property
     def raw(self) -> CommandView[bytes]:
         """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
-        return CommandView(self, {"raw": True})
+        return ClusterView(self, {"raw": True})
 
     @property
     def retrying(self) -> CommandView[V]:
@@ -116,7 +144,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         They are sent again after a lost connection, by the option ``retry`` or, without it, ``RetryPolicy()``; each
         attempt looks up the slot anew.
         """
-        return CommandView(self, {"retry": True})
+        return ClusterView(self, {"retry": True})
 
     def withTimeout(self, seconds: float) -> CommandView[V]:
         """The same commands, each with a time limit for all its attempts: ``yield rc.withTimeout(2).get("key")``.
@@ -124,7 +152,23 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         :param seconds: from the call to the reply, above 0.
         :raises ValueError: ``seconds`` is not a number above 0.
         """
-        return CommandView(self, {"timeout": check_timeout(seconds)})
+        return ClusterView(self, {"timeout": check_timeout(seconds)})
+
+    def scan_iter(
+        self,
+        pattern: Argument | None = None,
+        count: int | None = None,
+        *,
+        type: Argument | None = None,
+        match: Argument | None = None,
+    ) -> ClusterScanIterator:
+        """Iterate over the keys of all slots, although slots and masters may move meanwhile.
+
+        Parameters: see :meth:`.ConnectionHandler.scan_iter`.
+
+        :returns: a :class:`ClusterScanIterator` of keys.
+        """
+        return ClusterScanIterator(self._members, scan_arguments(pattern if match is None else match, count, type), {})
 
     # -- messages
 

@@ -127,6 +127,15 @@ class NodeFactory(RedisFactory):
         getting.addBoth(done)
         return reached
 
+    def convert(self, data: Any) -> Any:
+        """Convert what was received raw, as replies are.
+
+        :raises NotSentError: no connection is left that knows how.
+        """
+        for connection in self.pool:
+            return connection.tryConvertData(data)
+        raise NotSentError("Not connected")
+
     def endpoint_of_lane(self) -> Any:
         """Return the endpoint for blocking commands and subscribers."""
         return self._node_endpoint

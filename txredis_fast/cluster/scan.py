@@ -1,32 +1,33 @@
 """``rc.scan_iter()`` of a cluster: the keys of all slots, although slots and masters may move meanwhile.
 
-Theory of operation. A set holds the slots that are not scanned yet. One of their owners is scanned with SCAN to its end,
-and of what it has, the keys of those of its slots that are left are elements. Then the slots that it still owns leave
-the set; those that have moved away meanwhile stay, and are scanned at their new owner. A key that existed all the time
-was at its owner all the time, or moved with its slot.
+Theory of operation. A set holds the slots that are not scanned yet. One of their owners is scanned with SCAN to its
+end, and of what it has, the keys of those of its slots that are left are elements. Then the slots that it still owns
+leave the set; those that have moved away meanwhile stay, and are scanned at their new owner. A key that existed all the
+time was at its owner all the time, or moved with its slot.
 
-A slot that is being moved key by key has keys at two nodes, and they move in one direction only. So after its owner, the
-node that it moves to is scanned, for the keys of that slot.
+A slot that is being moved key by key has keys at two nodes, and they move in one direction only. So after its owner,
+the node that it moves to is scanned, for the keys of that slot.
 
 This module must not know how a command is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from .._reactor import current_reactor
+from .._types import Argument
 from ..exceptions import ConnectionError, InvalidResponse, NotSentError, RedisError
 from ..helpers import ScanIterator
-from ..resp import key_slot
+from ..resp import fix_argument, key_slot
 from .members import Members
 from .node import ClusterNode
 from .topology import SLOTS
 
-__all__ = ["ClusterScanIterator"]
+__all__ = ["ClusterScanIterator", "scan_arguments"]
 
 #: Seconds of the pause before a node is asked again that could not be asked.
 PAUSE_SECONDS = 0.1
@@ -40,18 +41,16 @@ class ClusterScanIterator(ScanIterator[Any]):
     ``poolTimeout`` seconds.
     """
 
-    def __init__(
-        self, members: Members, ask: Callable[[ClusterNode[Any], Any], Deferred[Any]], convert: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, members: Members, args: Sequence[Any], options: Mapping[str, Any]) -> None:
         """Make an iterator; the handler does it.
 
-        :param ask: asks a node for the page at a cursor; fires with ``[cursor, keys]``, both as bytes.
-        :param convert: converts a key.
+        :param args: the arguments of SCAN behind the cursor.
+        :param options: those of ``execute_command`` that the view has.
         """
-        super().__init__("scan_iter", tuple, lambda host, cursor: ask(host, cursor), list)
+        super().__init__("scan_iter", tuple, self._ask_for, list)
         self._members = members
-        self._ask_node = ask
-        self._convert_key = convert
+        self._args = tuple(args)
+        self._options = options
         self._slots_left = set(range(SLOTS))
         #: The node that is being scanned, for which slots; and those to which keys of these slots are moved.
         self._node: ClusterNode[Any] | None = None
@@ -85,23 +84,29 @@ class ClusterScanIterator(ScanIterator[Any]):
         finally:
             self._is_busy = False
 
+    def with_options(self, options: Mapping[str, Any]) -> ClusterScanIterator:
+        """Return one from the beginning, with options of ``execute_command``."""
+        return ClusterScanIterator(self._members, self._args, options)
+
+    def _ask_for(self, node: ClusterNode[Any], cursor: Any) -> Deferred[Any]:
+        return node.execute_command("SCAN", cursor, *self._args, **{**self._options, "raw": True})
+
     async def _page(self) -> list[Any]:
         """The elements of the next page, perhaps none."""
-        if self._node is None:
-            self._choose()
-        node = self._node
-        assert node is not None
-        reply = await maybeDeferred(self._ask_node, node, self._at)
+        node = self._node or self._choose()
+        reply = await maybeDeferred(self._ask_for, node, self._at)
         if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list):
             raise InvalidResponse("scan_iter needs a reply of cursor and elements")
-        page = [self._convert_key(key) for key in reply[1] if key_slot(key) in self._wanted]
+        page = [key for key in reply[1] if key_slot(key) in self._wanted]
+        if page and not self._options.get("raw"):
+            page = node.pool.convert(page)
         self._at = reply[0]
         if self._at in (0, b"0", "0"):
             await self._scanned(node)
         return page
 
-    def _choose(self) -> None:
-        """The owner of slots that are left."""
+    def _choose(self) -> ClusterNode[Any]:
+        """Begin with an owner of slots that are left."""
         if self._members.closed:
             raise NotSentError("Not connected")
         slot = next(iter(self._slots_left))
@@ -112,6 +117,7 @@ class ClusterScanIterator(ScanIterator[Any]):
         owners = self._members.owners
         wanted = {each for each in self._slots_left if owners[each] == node.address}
         self._begin(node, wanted, True)
+        return node
 
     def _begin(self, node: ClusterNode[Any], wanted: set[int], is_owner: bool) -> None:
         self._node, self._wanted, self._is_owner, self._at = node, wanted, is_owner, 0
@@ -159,8 +165,14 @@ class ClusterScanIterator(ScanIterator[Any]):
         return since
 
 
+def scan_arguments(pattern: Argument | None, count: int | None, type: Argument | None) -> list[Any]:
+    """The arguments of SCAN behind the cursor."""
+    given = {"MATCH": pattern, "COUNT": count, "TYPE": type}
+    return [each for name, value in given.items() if value is not None for each in (name, fix_argument(value))]
+
+
 def _moving(text: str) -> Iterable[tuple[int, str]]:
-    """The slots that CLUSTER NODES shows as moving away, as in ``[93-<-...]`` and ``[77->-...]``, with their targets."""
+    """The slots that CLUSTER NODES shows as moving away, as in ``[77->-...]``, with the IDs of their targets."""
     for line in text.splitlines():
         fields = line.split(" ")
         if len(fields) > 2 and "myself" in fields[2].split(","):

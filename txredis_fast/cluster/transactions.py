@@ -171,7 +171,7 @@ class ClusterTransaction(Scope[V]):
             for deferred in self._refused:  # this failure tells of them
                 failure = getattr(deferred, "result", None)
                 if isinstance(failure, Failure):
-                    keep_out_of_log(deferred, failure.value)
+                    keep_out_of_log(deferred, failure.value or self._refused_with)
             return fail(aborted)
         way = _CommitWay(self._members, self.slot, self._owner, commands, self._timeout)
         return way.begin().addCallback(self._keep_results)
