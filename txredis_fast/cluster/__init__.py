@@ -1,0 +1,1 @@
+"""Handlers of a Redis or Valkey Cluster: several nodes, one keyspace."""
