@@ -5,7 +5,7 @@ This module must not know when that is done, nor what its result is used for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import ConnectError, ConnectionClosed
@@ -71,8 +71,9 @@ class Round:
         self._told = told
         self._stamp = stamp
         self._over = over
-        #: Groups of nodes yet to be asked, the seeds last.
+        #: Groups of nodes yet to be asked; then how others are found, and whether seeds were.
         self._groups: list[list[Address]] = []
+        self._others: Callable[[Container[Address]], list[Address]] | None = None
         self._has_seeds = False
         self._seeds_failure = ""
         #: What is asked now: its number, nodes or seeds, and its time limit. No answer to an earlier one counts.
@@ -85,9 +86,13 @@ class Round:
         self._reasons: dict[Address, str] = {}
         self._ended = False
 
-    def start(self, *groups: list[Address]) -> None:
-        """Ask one group of nodes after the other, then the seeds."""
-        self._groups = [group for group in groups if group]
+    def start(self, first: list[Address], others: Callable[[Container[Address]], list[Address]]) -> None:
+        """Ask some nodes, then others, then the seeds.
+
+        :param others: called when no first one has given a view, with those that were asked.
+        """
+        self._groups = [first]
+        self._others = others
         self._next()
 
     def end(self) -> None:
@@ -131,6 +136,13 @@ class Round:
             self._finish(self._best)
         elif self._groups:
             self._ask_group(self._groups.pop(0))
+        elif self._others is not None:
+            others, self._others = self._others, None
+            self._number += 1
+            number = self._number
+            group = others(self._reasons)
+            if number == self._number:  # else ended by the program's own `connected`
+                self._ask_group(group)
         elif not self._has_seeds:
             self._has_seeds = True
             self._seek()
@@ -138,6 +150,9 @@ class Round:
             self._finish(None)
 
     def _ask_group(self, group: list[Address]) -> None:
+        if not group:
+            self._next()
+            return
         self._number += 1
         number = self._number
         self._asked = dict.fromkeys(group)

@@ -230,7 +230,7 @@ class _Reading:
         host = endpoint
         if host in (None, UNKNOWN_HOST):
             # A server that does not know its own address says so by an empty `ip`.
-            host = _announced(metadata.get("ip")) or hostname or ("" if "ip" in metadata else None)
+            host = _announced(metadata.get("ip")) or hostname or ("" if metadata.get("ip") == "" else None)
         elif host and hostname is None and not _is_ip(host):
             hostname = host
         if host is None or not port:  # port 0: it has no port for connections of this kind, with or without TLS

@@ -9,7 +9,7 @@ This module must not know connections: it is given functions that ask a node, an
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -214,27 +214,36 @@ class Topology:
         self._round = under_way = Round(
             self._ask, self._seeds, self._read, self._clock, self._told, lambda: self._moves, self._over
         )
-        first, others = self._choose()
+        first = self._choose_first()
         if self._round is under_way:  # else closed by the program's own `connected`
-            under_way.start(first, others)
+            under_way.start(first, self._choose_others)
 
-    def _choose(self) -> tuple[list[Address], list[Address]]:
-        """Nodes to ask at first, and those to ask after them."""
+    def _choose_first(self) -> list[Address]:
+        connected = self._shuffled_connected()
+        best, suspects = self._best_informed, self._suspects
+        self._best_informed, self._suspects = None, set()
+        connected.sort(key=lambda address: 0 if address == best else 2 if address in suspects else 1)
+        return connected[:ASKED_FIRST]
+
+    def _choose_others(self, asked: Container[Address]) -> list[Address]:
+        """Nodes to ask after the first ones, by what is known by then."""
+        connected = self._shuffled_connected()
+        others = [address for address in connected if address not in asked]
+        known = set(connected)
+        unconnected = [address for address in self.addresses if address not in known and address not in asked]
+        random.shuffle(unconnected)
+        # Not the connected ones alone: all of them may be behind a link that is dead, or nodes of a former cluster.
+        half = ASKED_AT_ONCE - min(ASKED_AT_ONCE // 2, len(unconnected))
+        return [*others[:half], *unconnected][:ASKED_AT_ONCE]
+
+    def _shuffled_connected(self) -> list[Address]:
         try:
             connected = list(dict.fromkeys(self._connected()))
         except Exception:
             self._told.failed("connected", Failure())
-            connected = []
-        best, suspects = self._best_informed, self._suspects
-        self._best_informed, self._suspects = None, set()
+            return []
         random.shuffle(connected)
-        connected.sort(key=lambda address: 0 if address == best else 2 if address in suspects else 1)
-        first, others = connected[:ASKED_FIRST], connected[ASKED_FIRST:]
-        unconnected = [address for address in self.addresses if address not in set(connected)]
-        random.shuffle(unconnected)
-        # Not the connected ones alone: all of them may be behind a link that is dead, or nodes of a former cluster.
-        half = ASKED_AT_ONCE - min(ASKED_AT_ONCE // 2, len(unconnected))
-        return first, [*others[:half], *unconnected][:ASKED_AT_ONCE]
+        return connected
 
     def _read(self, reply: object, asked: Address) -> View:
         return read_slots(reply, asked, self.address_map)
