@@ -9,7 +9,6 @@ This module must not know how a node is asked.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
@@ -170,7 +169,8 @@ class _Reading:
     def __init__(self, asked: Address, address_map: Callable[[Address], Address]) -> None:
         self._asked = asked
         self._address_map = address_map
-        self._facts: dict[tuple[str | None, int, str], NodeFacts | None] = {}
+        #: By host, port and id as they were sent: most replies name a node many times.
+        self._known: dict[tuple[object, object, object], Address | None] = {}
         self._nodes: dict[Address, NodeFacts] = {}
         self._ranges: dict[Address, list[tuple[int, int]]] = {}
         self._replicas: dict[Address, dict[Address, None]] = {}
@@ -209,6 +209,15 @@ class _Reading:
 
     def _node(self, node: object) -> Address | None:
         """Take note of a node, and return its address; None if that is not told."""
+        try:
+            return self._known[node[0], node[1], node[2]]  # type: ignore[index]
+        except (LookupError, TypeError):
+            address = self._new_node(node)
+        if len(node) > 2:  # type: ignore[arg-type]
+            self._known[node[0], node[1], node[2]] = address  # type: ignore[index]
+        return address
+
+    def _new_node(self, node: object) -> Address | None:
         if not isinstance(node, list | tuple) or len(node) < 2:
             raise _invalid("a node is no list of host and port", node)
         endpoint = None if node[0] is None else _text("a host", node[0])
@@ -216,13 +225,10 @@ class _Reading:
         if port is None or not 0 <= port <= 65535:
             raise _invalid("a port is no number from 0 to 65535", node[1])
         node_id = _text("the id of a node", node[2]) if len(node) > 2 else ""
-        key = (endpoint, port, node_id)
-        if key not in self._facts:
-            facts = self._facts[key] = self._read_node(endpoint, port, node_id, node[3] if len(node) > 3 else ())
-            if facts is not None:
-                self._nodes.setdefault((facts.host, facts.port), facts)
-        known = self._facts[key]
-        return None if known is None else (known.host, known.port)
+        facts = self._read_node(endpoint, port, node_id, node[3] if len(node) > 3 else ())
+        if facts is None:
+            return None
+        return self._nodes.setdefault((facts.host, facts.port), facts)[:2]
 
     def _read_node(self, endpoint: str | None, port: int, node_id: str, more: object) -> NodeFacts | None:
         metadata = _metadata(more)
@@ -271,11 +277,7 @@ def _host(host: str) -> str:
 
 
 def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return ":" in host or host.rpartition(".")[2].isdigit()  # no host name ends in a label of digits alone
 
 
 def _text(what: str, value: object) -> str:
