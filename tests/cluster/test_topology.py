@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import random
 
 import pytest
 from testbed.support import failed, fired, pending
@@ -645,3 +647,114 @@ def test_a_question_that_cannot_be_cancelled(cluster, logged_errors):
     cluster.answer(A, whole(A))
     assert fired(told) is cluster.topology.view
     assert len(logged_errors.flush(KeyError)) == 1
+
+
+# -- anything at any time
+
+
+class Anything(Cluster):
+    """A cluster in which chance decides what happens inside of each function of the program."""
+
+    def __init__(self, chance):
+        self.chance = chance
+        self.depth = 0
+        self.waiting = []
+        super().__init__(interval=chance.choice([None, 1.0, 60.0]), address_map=self.mapped)
+        self.connected = None
+        self.topology._connected = self.find_connected
+        self.on_change = self.on_ask = self.meddle
+        self.owners = self.topology.owners
+
+    def meddle(self, *_):
+        """Call the topology from inside of itself."""
+        assert sum(not question.called for question in self.asked.values()) <= asking.ASKED_AT_ONCE
+        if self.depth > 2 or self.chance.random() < 0.6:
+            return
+        self.depth += 1
+        try:
+            self.chance.choice([self.want, self.note, self.move, self.settle, self.leave, self.explode, self.stop])()
+        finally:
+            self.depth -= 1
+
+    def want(self):
+        self.waiting.append(self.topology.refresh(anew=self.chance.random() < 0.7))
+        self.waiting[-1].addBoth(lambda result: (self.meddle_quietly(), result)[1]).addErrback(self.check)
+
+    def check(self, failure):
+        assert failure.check(NotSentError, CancelledError)
+
+    def meddle_quietly(self):
+        with contextlib.suppress(KeyError):
+            self.meddle()
+
+    def note(self):
+        self.topology.note("x", self.chance.choice([None, A, B, E]))
+
+    def move(self):
+        self.topology.moved(self.chance.randrange(SLOTS), self.chance.choice([A, B, C, D, E]))
+
+    def settle(self):
+        """Give one of the outstanding questions an answer."""
+        if self.asked:
+            address = self.chance.choice(list(self.asked))
+            if self.chance.random() < 0.4:
+                self.refuse(address)
+            else:
+                node = self.chance.choice([A, B, C])
+                self.answer(
+                    address, self.chance.choice([whole(node, D), whole(A), parts((0, 99, node)), [], None, [["x"]]])
+                )
+
+    def leave(self):
+        if self.waiting:
+            self.chance.choice(self.waiting).cancel()
+
+    def explode(self):
+        raise KeyError("a bug of the program")
+
+    def stop(self):
+        if self.chance.random() < 0.02:
+            self.topology.close()
+
+    def mapped(self, address):
+        self.meddle()
+        return address
+
+    def cancel(self, address):
+        super().cancel(address)
+        self.meddle()
+
+    def find_connected(self):
+        self.meddle()
+        return self.chance.sample([A, B, C, D, E], self.chance.randrange(6))
+
+    def find(self):
+        self.meddle()
+        return self.chance.choice([lambda: succeed([SEED]), list, lambda: fail(OSError("x")), Deferred])()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_anything_at_any_time(seed, logged_errors):
+    """Nobody waits for ever, nothing is asked twice at a time, and nothing is left, whatever happens where."""
+    chance = random.Random(seed)
+    cluster = Anything(chance)
+    for _ in range(300):
+        with contextlib.suppress(KeyError):
+            chance.choice([cluster.want, cluster.note, cluster.move, cluster.settle, cluster.settle, cluster.leave])()
+        cluster.turn(chance.choice([0, 0, 0.01, 0.1, 1]))
+        assert len(cluster.delayed) <= 1
+        assert cluster.topology.owners is cluster.owners and len(cluster.owners) == SLOTS
+    cluster.on_change = cluster.on_ask = cluster.meddle = lambda *_: None
+    for _ in range(40):
+        cluster.turn(1)
+    assert not any(map(pending, cluster.waiting)), "each refresh ends within some seconds"
+    last = cluster.topology.refresh()
+    for _ in range(20):
+        cluster.turn(1)
+        if cluster.asked:
+            cluster.answer(next(iter(cluster.asked)), whole(E))
+    assert not pending(last)
+    cluster.topology.close()
+    assert not cluster.delayed
+    logged_errors.flush(KeyError)
+    last.addErrback(cluster.check)
