@@ -357,7 +357,7 @@ def test_a_view_asked_for_before_a_moved_does_not_undo_it(cluster):
 
 
 def test_each_group_of_nodes_has_its_own_time_of_asking(cluster):
-    cluster.seeds = [SEED]
+    cluster.topology.moved(6, E)
     told = cluster.topology.refresh()
     cluster.turn()
     cluster.topology.moved(7, E)
@@ -388,6 +388,11 @@ def test_the_node_that_a_moved_names_is_asked_and_one_that_failed_is_not(cluster
         cluster.turn()
         assert set(cluster.asked) == {A, D, E}
         cluster.answer(A, whole(A))
+        cluster.turn(100)
+        cluster.topology.moved(7, E)
+        cluster.turn()
+        assert E in cluster.asked, "of five"
+        cluster.answer(E, whole(A))
         cluster.turn(100)
 
 
@@ -602,6 +607,32 @@ def test_the_end_comes_inside_of_a_function_of_the_program(where, logged_errors)
     assert not cluster.delayed
     assert cluster.topology.view is None
     assert len(cluster.history) == {"ask": 1, "answer": 1, "cancel": 3, "map": 3}.get(where, 0)
+
+
+def test_a_question_put_while_the_end_comes_is_cancelled(cluster):
+    cluster.on_ask = lambda address: cluster.topology.close()
+    cluster.topology.refresh().addErrback(lambda failure: None)
+    cluster.turn()
+    assert len(cluster.history) == 1 and cluster.cancelled == cluster.history
+    cluster = Cluster()
+    cluster.connected = []
+    seeds = Deferred()
+    cluster.topology._seeds = lambda: (cluster.topology.close(), seeds)[1]
+    cluster.topology.refresh().addErrback(lambda failure: None)
+    cluster.turn()
+    assert seeds.called and not cluster.delayed
+
+
+def test_the_end_comes_when_other_nodes_are_looked_for(cluster):
+    cluster.learn(whole(A, B, C, D))
+    cluster.turn(10)
+    cluster.history.clear()
+    told = cluster.topology.refresh()
+    cluster.turn()
+    cluster.topology._connected = lambda: (cluster.topology.close(), [D, E])[1]
+    cluster.turn(1)
+    failed(told, NotSentError)
+    assert sorted(cluster.history) == [A, B, C] and not cluster.delayed
 
 
 def test_a_trigger_inside_of_asking_leads_to_one_more(cluster):
