@@ -198,7 +198,9 @@ def test_nobody_answers(cluster, logged_errors):
     cluster.answer(B, [[0, 16384, "x"]])
     cluster.refuse(C, NoPermissionError("NOPERM this user has no permissions to run the 'cluster|slots' command"))
     cluster.answer(A, [])
-    cluster.turn(1)
+    cluster.turn(2.9)
+    assert pending(told), "seeds get more time"
+    cluster.turn(0.1)
     error = failed(told, NotSentError)
     assert isinstance(error, ConnectionError)
     assert str(error).startswith("No node has told the topology of the cluster: ")
@@ -206,7 +208,7 @@ def test_nobody_answers(cluster, logged_errors):
         "10.0.0.1:6379: knows of no slot that is served",
         "10.0.0.2:6379: The reply to CLUSTER SLOTS is not valid: a slot is no number from 0 to 16383: 16384",
         "10.0.0.3:6379: NOPERM this user has no permissions to run the 'cluster|slots' command",
-        "seed.example:7000: no answer within 1 s",
+        "seed.example:7000: no answer within 3 s",
     ):
         assert words in str(error)
     assert failed(other, NotSentError) is not error
@@ -250,7 +252,7 @@ def test_a_refresh_is_bounded_however_many_nodes_are_dead(cluster):
         if not pending(told):
             break
     assert len(str(failed(told, NotSentError))) < 1000
-    assert cluster.clock.seconds() - begun < 6
+    assert cluster.clock.seconds() - begun < 1 + 4 * 3 + 1
     assert len(cluster.history) - asked == asking.ASKED_AT_ONCE + asking.ASKED_SEEDS
 
 
@@ -778,7 +780,7 @@ def test_anything_at_any_time(seed, logged_errors):
     cluster.on_change = cluster.on_ask = cluster.meddle = lambda *_: None
     for _ in range(40):
         cluster.turn(1)
-    assert not any(map(pending, cluster.waiting)), "each refresh ends within some seconds"
+    assert not any(map(pending, cluster.waiting)), "each refresh ends within seconds"
     last = cluster.topology.refresh()
     for _ in range(20):
         cluster.turn(1)

@@ -182,7 +182,8 @@ class _Reading:
         for entry in reply:
             self._read_entry(entry)
         for master in self._ranges:
-            self._nodes[master] = self._nodes[master]._replace(role="master")
+            host, port, node_id, _, zone, hostname = self._nodes[master]
+            self._nodes[master] = NodeFacts(host, port, node_id, "master", zone, hostname)
         return View(self._ranges, {master: its for master, its in self._replicas.items() if its}, self._nodes)
 
     def _read_entry(self, entry: object) -> None:
