@@ -497,8 +497,7 @@ class Cluster:
     @staticmethod
     def _facts(members: dict[str, Member]) -> Any:
         return {
-            (member.id, member.is_master, member.has_failed, member.master, member.slots)
-            for member in members.values()
+            (member.id, member.is_master, member.has_failed, member.master, member.slots) for member in members.values()
         }
 
     def _is_ok(self) -> bool:

@@ -28,6 +28,8 @@ ASKED_AT_ONCE = 12
 ASKED_SEEDS = 48
 #: Seconds for the answers of nodes that are asked at the same time, connecting included.
 ANSWER_SECONDS = 1.0
+#: The same for seeds. Longer, because nobody else is left to ask: over TLS and a slow link, connecting takes a second.
+SEED_ANSWER_SECONDS = 3.0
 #: Seconds for finding the seeds: as long as a resolver takes for its second name server.
 SEEDS_SECONDS = 5.0
 #: Nodes whose reasons the error of a refresh tells.
@@ -157,7 +159,8 @@ class Round:
         number = self._number
         self._asked = dict.fromkeys(group)
         self._asked_at = self._stamp()
-        self._timer = self._clock.callLater(ANSWER_SECONDS, self._answers_are_late)
+        seconds = SEED_ANSWER_SECONDS if self._has_seeds else ANSWER_SECONDS
+        self._timer = self._clock.callLater(seconds, self._answers_are_late, seconds)
         for address in group:
             if number != self._number:
                 return  # an earlier one has answered at once
@@ -205,9 +208,9 @@ class Round:
             if not self._ended:
                 self._next()
 
-    def _answers_are_late(self) -> None:
+    def _answers_are_late(self, seconds: float) -> None:
         for address in self._asked:
-            self._reasons[address] = f"no answer within {ANSWER_SECONDS:g} s"
+            self._reasons[address] = f"no answer within {seconds:g} s"
         self._stop()
         if not self._ended:
             self._next()

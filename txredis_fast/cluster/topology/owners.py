@@ -64,7 +64,8 @@ class Topology:
         None of the functions may disturb: exceptions are logged, each kind once, and count as no answer.
 
         :param ask: sends CLUSTER SLOTS to a node, which is connected to if it is not yet; fires with the reply. It is
-            cancelled after a second, and when another node has answered.
+            cancelled after a second, a seed's after three, and when another node has answered. Replies should not have
+            been converted to numbers: an id may look like one.
         :param connected: returns the addresses of the nodes that can be asked at once.
         :param seeds: finds the addresses that the program has named, resolved anew.
         :param changed: called with the new view and the former one, when a view differs from the former, or has changed

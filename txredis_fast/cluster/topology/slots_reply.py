@@ -1,7 +1,7 @@
 """Read the reply to CLUSTER SLOTS: which node owns which slot, which replicas it has, and what is known of each node.
 
-The addresses are those that a client can connect to. A server that does not know its own address sends an empty host,
-which stands for the host that was asked; ``"?"`` and null stand for a host that the server does not name, so that its
+The addresses are those that a client can connect to. An empty host, of a server that does not know its own address, and
+null stand for the host that was asked. ``"?"`` stands for a host name that is preferred and not known, so that the
 ``ip`` is used. A reply is read whole, or refused with :exc:`.InvalidResponse`.
 
 This module must not know how a node is asked.
@@ -182,7 +182,8 @@ class _Reading:
         for entry in reply:
             self._read_entry(entry)
         for master in self._ranges:
-            self._nodes[master] = self._nodes[master]._replace(role="master")
+            host, port, node_id, _, zone, hostname = self._nodes[master]
+            self._nodes[master] = NodeFacts(host, port, node_id, "master", zone, hostname)
         return View(self._ranges, {master: its for master, its in self._replicas.items() if its}, self._nodes)
 
     def _read_entry(self, entry: object) -> None:
@@ -233,8 +234,8 @@ class _Reading:
     def _read_node(self, endpoint: str | None, port: int, node_id: str, more: object) -> NodeFacts | None:
         metadata = _metadata(more)
         hostname = _announced(metadata.get("hostname"))
-        host = endpoint
-        if host in (None, UNKNOWN_HOST):
+        host: str | None = "" if endpoint is None else endpoint  # null: the host that was asked
+        if host == UNKNOWN_HOST:
             # A server that does not know its own address says so by an empty `ip`.
             host = _announced(metadata.get("ip")) or hostname or ("" if metadata.get("ip") == "" else None)
         elif host and hostname is None and not _is_ip(host):
