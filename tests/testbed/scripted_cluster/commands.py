@@ -404,71 +404,71 @@ def _discard(session: NodeSession) -> Reply:
     return session.discard()
 
 
+_BY_NAME: dict[str, Callable[..., Reply]] = {
+    # connections
+    "PING": _ping,
+    "ECHO": _echo,
+    "AUTH": _auth,
+    "HELLO": _hello,
+    "SELECT": _select,
+    "ASKING": _asking,
+    "READONLY": _readonly,
+    "READWRITE": _readwrite,
+    "CLIENT": _client,
+    # the node
+    "CLUSTER": _cluster,
+    "INFO": _info,
+    "ROLE": _role,
+    "DBSIZE": _dbsize,
+    "KEYS": _keys,
+    "SCAN": _scan,
+    "FLUSHALL": _flushall,
+    "SCRIPT": _script,
+    # strings
+    "GET": _get,
+    "SET": _set,
+    "SETNX": _setnx,
+    "GETDEL": _getdel,
+    "INCR": _incr,
+    "INCRBY": _incrby,
+    "APPEND": _append,
+    "STRLEN": _strlen,
+    "MGET": _mget,
+    "MSET": _mset,
+    "DEL": _del,
+    "UNLINK": _del,
+    "EXISTS": _exists,
+    "TOUCH": _exists,
+    "TYPE": _type,
+    "EXPIRE": _expire,
+    # lists
+    "LPUSH": _lpush,
+    "RPUSH": _rpush,
+    "LPOP": _lpop,
+    "BLPOP": _blpop,
+    "LLEN": _llen,
+    "LRANGE": _lrange,
+    # scripts and transactions
+    "EVAL": _eval,
+    "EVALSHA": _evalsha,
+    "WATCH": _watch,
+    "UNWATCH": _unwatch,
+    "MULTI": _multi,
+    "EXEC": _exec,
+    "DISCARD": _discard,
+    # publishing
+    "PUBLISH": publish,
+    "SPUBLISH": spublish,
+    "SUBSCRIBE": subscribing(b"subscribe", "channels", count_of_all, True),
+    "UNSUBSCRIBE": subscribing(b"unsubscribe", "channels", count_of_all, False),
+    "PSUBSCRIBE": subscribing(b"psubscribe", "patterns", count_of_all, True),
+    "PUNSUBSCRIBE": subscribing(b"punsubscribe", "patterns", count_of_all, False),
+    "SSUBSCRIBE": subscribing(b"ssubscribe", "shard_channels", count_of_shards, True),
+    "SUNSUBSCRIBE": subscribing(b"sunsubscribe", "shard_channels", count_of_shards, False),
+}
 #: Each command, and the least and the greatest number of its arguments.
 COMMANDS: dict[bytes, tuple[Callable[..., Reply], int, int]] = {
-    name.encode(): _spec(command)
-    for name, command in {
-        # connections
-        "PING": _ping,
-        "ECHO": _echo,
-        "AUTH": _auth,
-        "HELLO": _hello,
-        "SELECT": _select,
-        "ASKING": _asking,
-        "READONLY": _readonly,
-        "READWRITE": _readwrite,
-        "CLIENT": _client,
-        # the node
-        "CLUSTER": _cluster,
-        "INFO": _info,
-        "ROLE": _role,
-        "DBSIZE": _dbsize,
-        "KEYS": _keys,
-        "SCAN": _scan,
-        "FLUSHALL": _flushall,
-        "SCRIPT": _script,
-        # strings
-        "GET": _get,
-        "SET": _set,
-        "SETNX": _setnx,
-        "GETDEL": _getdel,
-        "INCR": _incr,
-        "INCRBY": _incrby,
-        "APPEND": _append,
-        "STRLEN": _strlen,
-        "MGET": _mget,
-        "MSET": _mset,
-        "DEL": _del,
-        "UNLINK": _del,
-        "EXISTS": _exists,
-        "TOUCH": _exists,
-        "TYPE": _type,
-        "EXPIRE": _expire,
-        # lists
-        "LPUSH": _lpush,
-        "RPUSH": _rpush,
-        "LPOP": _lpop,
-        "BLPOP": _blpop,
-        "LLEN": _llen,
-        "LRANGE": _lrange,
-        # scripts and transactions
-        "EVAL": _eval,
-        "EVALSHA": _evalsha,
-        "WATCH": _watch,
-        "UNWATCH": _unwatch,
-        "MULTI": _multi,
-        "EXEC": _exec,
-        "DISCARD": _discard,
-        # publishing
-        "PUBLISH": publish,
-        "SPUBLISH": spublish,
-        "SUBSCRIBE": subscribing(b"subscribe", "channels", count_of_all, True),
-        "UNSUBSCRIBE": subscribing(b"unsubscribe", "channels", count_of_all, False),
-        "PSUBSCRIBE": subscribing(b"psubscribe", "patterns", count_of_all, True),
-        "PUNSUBSCRIBE": subscribing(b"punsubscribe", "patterns", count_of_all, False),
-        "SSUBSCRIBE": subscribing(b"ssubscribe", "shard_channels", count_of_shards, True),
-        "SUNSUBSCRIBE": subscribing(b"sunsubscribe", "shard_channels", count_of_shards, False),
-    }.items()
+    name.encode(): _spec(command) for name, command in _BY_NAME.items()
 }
 
 

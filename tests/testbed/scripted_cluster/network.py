@@ -58,6 +58,11 @@ class Network(Turns):
         """Turn it, without time passing, until nothing is due."""
         settle(self, turns)
 
+    def installNameResolver(self, resolver: Any) -> Any:
+        """Let names be found otherwise; returns the former resolver."""
+        former, self.nameResolver = self.nameResolver, resolver
+        return former
+
     def connectTCP(
         self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None
     ) -> MemoryConnector:
@@ -196,7 +201,7 @@ class SocketDoor:
         self._holder = self._bind(0)
         self.port: int = self._holder.getsockname()[1]
         self._port: Any = None
-        self._factory = Factory.forProtocol(self.node.session)  # type: ignore[arg-type]
+        self._factory = Factory.forProtocol(self.node.session)
         self._factory.noisy = False
 
     @property

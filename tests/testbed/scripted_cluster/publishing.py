@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..wire import bulk, bulks, integer
+from ..wire import bulk, integer
 from .replies import Reply, matches, nil
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ def publish(session: NodeSession, channel: bytes, message: bytes) -> Reply:
     for node in session.node.cluster.nodes:
         for each in list(node.sessions):
             if channel in each.channels:
-                each.push(b"message", bulks([channel, message]))
+                each.push(b"message", bulk(channel), bulk(message))
                 heard += node is session.node
             for pattern in sorted(each.patterns):
                 if matches(channel, pattern):
-                    each.push(b"pmessage", bulks([pattern, channel, message]))
+                    each.push(b"pmessage", bulk(pattern), bulk(channel), bulk(message))
                     heard += node is session.node
     return integer(heard)
 
@@ -57,5 +57,5 @@ def spublish(session: NodeSession, channel: bytes, message: bytes) -> Reply:
     shard = [session.node, *session.node.cluster.replicas_of(session.node)]
     listening = [each for node in shard for each in node.sessions if channel in each.shard_channels]
     for each in listening:
-        each.push(b"smessage", bulks([channel, message]))
+        each.push(b"smessage", bulk(channel), bulk(message))
     return integer(len(listening))
