@@ -57,6 +57,8 @@ class Members:
         self._seeds = seeds
         self._node_options = node_options(options)
         self._former_stats = Stats()
+        #: The nodes that have left, and are not closed yet.
+        self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
         self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
         #: A pool that never connects: what subscribers have their options of.
@@ -219,8 +221,9 @@ class Members:
 
     def _changed(self, view: View, former: View | None) -> None:
         self.pools[:] = [None] * len(self.pools)
+        known = set(self.topology.addresses)
         for address, node in list(self.nodes.items()):
-            if address not in view.nodes and address not in self.owners:
+            if address not in known:
                 self._let_go(address, node)
             elif former is not None and _serves_less(address, view, former):
                 # Who waits for a connection to it decides anew.
@@ -231,9 +234,13 @@ class Members:
 
     def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
         del self.nodes[address]
-        self._former_stats += node.stats()
-        leaving = node.disconnect(timeout=self.options.nodeGrace)
+        self._leaving[node] = leaving = node.disconnect(timeout=self.options.nodeGrace)
         leaving.addErrback(lambda failure: _log.failure("a node that has left was not closed", failure))
+        leaving.addCallback(self._has_left, node)
+
+    def _has_left(self, _: object, node: ClusterNode[Any]) -> None:
+        del self._leaving[node]
+        self._former_stats += dataclasses.replace(node.stats(), poolsize=0)
 
     # -- those that wait
 
@@ -304,13 +311,14 @@ class Members:
         self.pools[:] = [None] * len(self.pools)
         self.topology.close()
         self._seeds.close()
-        closing = [self.options_pool.disconnect(), *(node.disconnect(timeout=timeout) for node in self.nodes.values())]
+        closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
+        closing += [self.options_pool.disconnect(), *self._leaving.values()]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
     def stats(self) -> Stats:
         """The sum of the nodes' statistics, of those that have left as well."""
-        return sum((node.stats() for node in self.nodes.values()), self._former_stats)
+        return sum((node.stats() for node in [*self.nodes.values(), *self._leaving]), self._former_stats)
 
 
 def _serves_less(address: Address, view: View, former: View) -> bool:

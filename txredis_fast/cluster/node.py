@@ -98,8 +98,8 @@ class NodeFactory(RedisFactory):
         self.retryPolicy = policy
         self._node_endpoint = tcp_endpoint(*address, options.connectTimeout, options.tls_context)
         self._started = False
-        #: Who waits for the end of the attempt to connect.
-        self._reaching: list[Deferred[RedisProtocol]] = []
+        #: Who waits for the end of the attempt to connect, and their places among those who wait for a connection.
+        self._reaching: dict[Deferred[RedisProtocol], Deferred[RedisProtocol]] = {}
 
     def start(self) -> None:
         """Begin to connect, if nobody has had it begun."""
@@ -116,11 +116,10 @@ class NodeFactory(RedisFactory):
         """Fires with a usable connection; fails with the reason of the next attempt to connect that fails."""
         getting = self.getConnection(True)
         reached: Deferred[RedisProtocol] = Deferred(lambda _: getting.cancel())
-        self._reaching.append(reached)
+        self._reaching[reached] = getting
 
         def done(result: RedisProtocol | Failure) -> None:
-            if reached in self._reaching:
-                self._reaching.remove(reached)
+            self._reaching.pop(reached, None)
             if not reached.called:
                 reached.callback(result)
 
@@ -144,10 +143,11 @@ class NodeFactory(RedisFactory):
         """An attempt to connect failed: another node may serve the slots of this one by now."""
         super().attemptFailed(reason)
         reason = reason.removeprefix(f"{self.uuid}: ")
-        reaching, self._reaching = self._reaching, []
-        for reached in reaching:
+        reaching, self._reaching = self._reaching, {}
+        for reached, getting in reaching.items():
             if not reached.called:
                 reached.errback(NotSentError(reason))
+            getting.cancel()
         self.watcher.note(f"{self.uuid}: {reason}", self.address)
 
     def delConnection(self, conn: RedisProtocol) -> None:
