@@ -45,13 +45,14 @@ from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
 from ..exceptions import NoSlotError, RedisError
 from ..helpers import RegisteredScripts, ScanIterators
-from ..inflight import check_timeout, fast_path_of_cluster, limit_error
+from ..inflight import check_timeout, fast_path_of_cluster, first_error, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
 from .batches import send_commands, send_to_all, when_known
 from .members import Members
 from .node import ClusterNode, NodeFactory, NodesView
+from .quick import read_keys, send_simple
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
@@ -63,6 +64,14 @@ if TYPE_CHECKING:
     from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
 
 __all__ = ["ClusterConnectionHandler"]
+
+
+def _values(values: list[Any], convert: Any) -> Any:
+    """The values of MGET; raises the first error among them."""
+    index = first_error(values)
+    if index >= 0:
+        raise values[index]
+    return values if convert is None else convert(values)
 
 
 class ClusterView(CommandView[V]):
@@ -389,7 +398,14 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def _send_batch(
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
+        if not alone and timeout is None:
+            sent = send_simple(self._members, commands, self._send_long)
+            if sent is not None:
+                return sent
         return send_commands(self._members, self._learned, commands, alone, timeout)
+
+    def _send_long(self, commands: Sequence[Command]) -> Deferred[list[Any]]:
+        return send_commands(self._members, self._learned, commands, False, None)
 
     def commit(self) -> Deferred[Any]:
         """Fails: the transaction that ``multi`` fires with has this method."""
@@ -450,8 +466,11 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             if refused is not None:
                 return fail(refused)
         refuse_scan(name)
-        split = split_by_slot(name, args, self._charset)
-        if split is not None:
+        if name == "MGET" and kwargs.keys() <= _PLAIN:
+            read = read_keys(self._members, args, bool(kwargs.get("raw")), self._send_long)
+            if read is not None:
+                return read.addCallback(_values, kwargs.get("post_proc"))
+        if split_by_slot(name, args, self._charset) is not None:
             return self._send_apart(args, kwargs)
         reach = reach_of(name, args)
         if reach is not None:

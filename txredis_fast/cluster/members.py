@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from .._checks import shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..exceptions import NotSentError
+from ..exceptions import MovedError, NotSentError
 from ..options import ClusterOptions
 from ..pool import Pool
 from ..telemetry import Stats
@@ -78,6 +78,7 @@ class Members:
         self.owners = self.topology.owners
         #: By slot: its owner's pool; None until it is looked up. What compiled code uses.
         self.pools: list[NodeFactory | None] = [None] * len(self.owners)
+        self._has_all_pools = False
 
     # -- what nodes ask and tell
 
@@ -139,7 +140,38 @@ class Members:
         """A MOVED has named the owner of a slot."""
         if 0 <= slot < len(self.pools):
             self.topology.moved(slot, address)
-            self.pools[slot] = None
+            node = self.nodes.get(address)
+            self.pools[slot] = None if node is None else node.pool
+
+    def follow(self, error: Exception, asked: Address) -> None:
+        """Note what a MOVED says; nothing else.
+
+        :param asked: the address of the node that has answered.
+        """
+        if isinstance(error, MovedError) and error.slot is not None:
+            target = self.target(error, asked)
+            if target is not None and target != asked:
+                self.counts["MOVED"] += 1
+                self.moved(error.slot, target)
+
+    def _forget_pools(self) -> None:
+        self.pools[:] = [None] * len(self.pools)
+        self._has_all_pools = False
+
+    def know_pools(self) -> bool:
+        """Look up the pools of all slots, once for each topology.
+
+        :returns: whether that was done now.
+        """
+        if self._has_all_pools or self.closed:
+            return False
+        self._has_all_pools = True
+        found: dict[Address | None, NodeFactory | None] = {None: None}
+        for slot, address in enumerate(self.owners):
+            if address not in found:
+                found[address] = self.node_at(address).pool  # type: ignore[arg-type]
+            self.pools[slot] = found[address]
+        return True
 
     def masters(self) -> list[ClusterNode[Any]]:
         """The nodes that serve slots, by the last topology."""
@@ -220,7 +252,7 @@ class Members:
         return [address for address, node in self.nodes.items() if node.pool.size]
 
     def _changed(self, view: View, former: View | None) -> None:
-        self.pools[:] = [None] * len(self.pools)
+        self._forget_pools()
         known = set(self.topology.addresses)
         for address, node in list(self.nodes.items()):
             if address not in known:
@@ -308,7 +340,7 @@ class Members:
         :returns: fires with None when all are closed.
         """
         self.closed = True
-        self.pools[:] = [None] * len(self.pools)
+        self._forget_pools()
         self.topology.close()
         self._seeds.close()
         closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
