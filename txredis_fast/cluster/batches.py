@@ -298,7 +298,9 @@ class _Chain:
         limit = self._batch.limit
         left = None if limit is None else limit - _now()
         if left is not None and left <= 0:
-            self._unsent(units, NotSentError("Not sent: the time limit was over already"), node)
+            over = NotSentError("Not sent: the time limit was over already")
+            for unit in units:
+                self._unsent([unit], unit.reply if isinstance(unit.reply, Exception) else over, node)
             return
         commands: list[Command] = []
         for unit in units:
