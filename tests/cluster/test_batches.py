@@ -5,78 +5,17 @@ from __future__ import annotations
 import random
 
 import pytest
-from testbed.model_cluster import ModelCluster, array, bulk
+from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, array, bulk, key, result
 from testbed.scripted import settle
-from testbed.slots import key_in, slot_of
+from testbed.slots import slot_of
 from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
 from txredis_fast import exceptions
-from txredis_fast.cluster.opening import open_cluster
-from txredis_fast.options import ClusterOptions
-
-#: A slot of each node.
-SLOT_A, SLOT_B, SLOT_C = 10, 8000, 16000
-
-
-@pytest.fixture
-def cluster(clock, monkeypatch):
-    return ModelCluster(clock, monkeypatch)
-
-
-@pytest.fixture
-def opened(cluster, clock):
-    """Makes handlers, whose topology is known and whose masters are connected."""
-    handlers = []
-
-    def make(**options):
-        options = {"topologyInterval": 0, "healthCheckInterval": 0, **options}
-        handler = open_cluster([("127.0.0.1", 7001)], ClusterOptions(**options))
-        handlers.append(handler)
-        settle(clock)
-        for node in handler.masters():
-            node.pool.start()
-        settle(clock)
-        cluster.executed.clear()
-        return handler
-
-    yield make
-    for handler in handlers:
-        handler.disconnect(timeout=0.01)
-        settle(clock)
-        clock.advance(1)
-        settle(clock)
-
-
-@pytest.fixture
-def rc(opened):
-    return opened()
-
-
-def result(deferred, clock):
-    """The value that a Deferred has by now, or its exception."""
-    settle(clock)
-    found = []
-    deferred.addBoth(found.append)
-    assert found, "still waiting"
-    [value] = found
-    return getattr(value, "value", value)
-
-
-def writes_of(cluster, name=None):
-    """By port, what was executed, as words."""
-    return {
-        port: [b" ".join(args).decode() for at, args in cluster.executed if at == port] for port in cluster.nodes
-    }
-
-
-def key(slot, name=""):
-    return key_in(slot, name)
 
 
 def test_each_node_gets_its_commands_in_one_write_and_replies_come_in_order(rc, cluster, clock, monkeypatch):
     keys = [f"key{number}" for number in range(100)]
-    before = {port: len(sum(node.writes, [])) for port, node in cluster.nodes.items()}
     written = []
     from txredis_fast.cluster import batches
 
@@ -85,9 +24,8 @@ def test_each_node_gets_its_commands_in_one_write_and_replies_come_in_order(rc, 
     replies = result(rc.batch([("SET", each, each) for each in keys] + [("GET", each) for each in keys]), clock)
     assert replies == ["OK"] * 100 + keys
     assert len(written) == 3 and sum(written) == 200
-    assert {port: len(sum(node.writes, [])) - before[port] for port, node in cluster.nodes.items()} == {
-        port: 2 * sum(cluster.owners[slot_of(each)] == port for each in keys) for port in cluster.nodes
-    }
+    assert len(cluster.executed) == 200
+    assert all(cluster.owners[slot_of(args[1])] == port for port, args in cluster.executed)
 
 
 def test_a_pipeline_has_all_commands_and_converts_each_reply_once(rc, cluster, clock):
@@ -129,7 +67,7 @@ def test_a_command_that_has_to_wait_keeps_the_later_ones_of_its_slot_behind_it(r
     sent = rc.batch([("APPEND", key(SLOT_A), letter) for letter in "abc"] + [("INCR", key(SLOT_C))])
     settle(clock)
     assert not sent.called
-    assert writes_of(cluster)[7003] == [f"INCR {key(SLOT_C)}"]
+    assert [args for port, args in cluster.executed] == [[b"INCR", key(SLOT_C).encode()]]
     cluster.owners[SLOT_A] = 7002
     clock.advance(0.5)
     assert result(sent, clock) == [1, 2, 3, 1]
@@ -377,3 +315,48 @@ def test_moves_during_pipelines_cost_no_order_and_double_nothing(rc, cluster, cl
     for name, texts in expected.items():
         assert cluster.values()[name.encode()].decode() == "".join(texts)
     assert cluster.executed and rc._members.counts["MOVED"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_losses_and_refusals_during_pipelines_double_nothing(opened, cluster, clock, seed):
+    rc = opened(poolTimeout=2, retry=None)
+    chance = random.Random(seed)
+    slots = [SLOT_A, SLOT_A + 1, SLOT_B, SLOT_C]
+    given = []
+    for number in range(60):
+        texts = [(key(chance.choice(slots), chance.randrange(3)), f"{number}.{each},") for each in range(8)]
+        sent = rc.batch([("APPEND", name, text) for name, text in texts], raise_on_error=False)
+        node = chance.choice([*cluster.nodes.values()])
+        what = chance.randrange(5)
+        if what == 0:
+            node.breaks_after = chance.randrange(6)
+        elif what == 1:
+            node.refusing = chance.choice(
+                (b"-LOADING Redis is loading the dataset in memory\r\n", b"-CLUSTERDOWN The cluster is down\r\n")
+            )
+        elif what == 2:
+            node.endpoint.refuses = True
+            node.breaks_after = 0
+        while not sent.called:
+            clock.advance(0.05)
+            if chance.random() < 0.2:
+                node.breaks_after, node.refusing, node.endpoint.refuses = None, None, False
+        node.breaks_after, node.refusing, node.endpoint.refuses = None, None, False
+        replies = sent.result
+        if not isinstance(replies, list):
+            replies = [replies.value] * len(texts)
+            sent.addErrback(lambda _: None)
+        given += zip(texts, replies, strict=True)
+    times = {}
+    for _, args in cluster.executed:
+        if args[0] == b"APPEND":
+            times[args[2].decode()] = times.get(args[2].decode(), 0) + 1
+    assert max(times.values()) == 1
+    kinds = set()
+    for (_, text), reply in given:
+        kinds.add(type(reply))
+        if isinstance(reply, int):
+            assert times.get(text) == 1
+        elif not isinstance(reply, redis.MaybeExecutedError):
+            assert text not in times
+    assert int in kinds and redis.MaybeExecutedError in {kind for each in kinds for kind in each.__mro__}

@@ -17,15 +17,18 @@ from typing import Any
 
 import txredis_fast.cluster.node
 
-from .scripted import MemoryEndpoint, Session
-from .slots import SLOTS, slot_of
+from .scripted import MemoryEndpoint, Session, settle
+from .slots import SLOTS, key_in, slot_of
 
 HOST = "127.0.0.1"
 
+#: A slot of each of three nodes.
+SLOT_A, SLOT_B, SLOT_C = 10, 8000, 16000
+
 #: Name -> place of the first key, and how many arguments belong together; without keys: not here.
 _KEYS = {
-    **{name: (1, 0) for name in ("GET", "SET", "INCR", "INCRBY", "APPEND")},
-    **{name: (1, 1) for name in ("MGET", "DEL", "EXISTS", "UNLINK", "TOUCH")},
+    **dict.fromkeys(("GET", "SET", "INCR", "INCRBY", "APPEND"), (1, 0)),
+    **dict.fromkeys(("MGET", "DEL", "EXISTS", "UNLINK", "TOUCH"), (1, 1)),
     "MSET": (1, 2),
     "RENAME": (1, 1),
     "MODULE.GET": (1, 0),
@@ -184,8 +187,7 @@ class ModelCluster:
         self.nodes = {port: ModelNode(self, port) for port in ports}
         self.owners: list[int | None] = [ports[slot * len(ports) // SLOTS] for slot in range(SLOTS)]
         self.slots_asked = 0
-        endpoint = lambda host, port, *_: self.nodes[port].endpoint  # noqa: E731
-        monkeypatch.setattr(txredis_fast.cluster.node, "tcp_endpoint", endpoint)
+        monkeypatch.setattr(txredis_fast.cluster.node, "tcp_endpoint", lambda host, port, *_: self.nodes[port].endpoint)
 
     def slots(self) -> bytes:
         """The reply to CLUSTER SLOTS."""
@@ -243,3 +245,17 @@ class ModelCluster:
 
 def _name(args: list[bytes]) -> str:
     return args[0].upper().decode()
+
+
+def key(slot: int, name: object = "") -> str:
+    """A key of a slot."""
+    return key_in(slot, name)
+
+
+def result(deferred: Any, clock: Any) -> Any:
+    """The value that a Deferred has when nothing is due any more, or its exception."""
+    settle(clock)
+    found: list[Any] = []
+    deferred.addBoth(found.append)
+    assert found, "still waiting"
+    return getattr(found[0], "value", found[0])
