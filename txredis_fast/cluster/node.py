@@ -303,8 +303,8 @@ class NodesView:
         return command
 
     def __dir__(self) -> list[str]:
-        commands = (name for name in dir(Commands) if callable(getattr(Commands, name)))
-        return sorted({*super().__dir__(), "batch", *(name for name in commands if not name.startswith("_"))})
+        public = (name for name in dir(Commands) if not name.startswith("_"))
+        return sorted({*super().__dir__(), "batch", *(name for name in public if callable(getattr(Commands, name)))})
 
     def __repr__(self) -> str:
         return f"<NodesView of {self._title}>"
