@@ -22,7 +22,7 @@ def opened(cluster, clock):
 
     def make(**options):
         options = {"topologyInterval": 0, "healthCheckInterval": 0, **options}
-        handler = open_cluster([("127.0.0.1", 7001)], ClusterOptions(**options))
+        handler = open_cluster([("127.0.0.1", 7001)], ClusterOptions(**options)).handler
         handlers.append(handler)
         settle(clock)
         for node in handler.masters():

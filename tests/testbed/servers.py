@@ -214,7 +214,8 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix="txrf-"))
         _running.add(self)
         try:
-            for self.port in self._ports():
+            for port in self._ports():
+                self.port = port
                 self._write_configuration()
                 # Another process may take the port between the look and the start: then the next one.
                 if self._launch():

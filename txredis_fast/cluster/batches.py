@@ -41,8 +41,8 @@ from .redirects import (
     when_known,
 )
 from .routing import LearnedKeys
-from .slots_reply import Address
 from .spread import Plan, Reach, Unit, joined
+from .topology import Address
 
 __all__ = ["send_commands", "send_to_all"]
 
@@ -310,8 +310,6 @@ class _Chain:
         blocks = self._batch.alone and any(longest_wait(command[0]) is not None for command in commands)
         if blocks:
             self._refused_at = None
-        elif self._refused_at is None and not node.pool.size:
-            self._refused_at = _now()
         try:
             sent = _send_to(node, commands, blocks, left, self._patience(node))
         except Exception:

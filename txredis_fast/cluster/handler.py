@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import check_credential
+from .._tunables import PENDING_MESSAGES_KEPT
 from .._types import Argument, Keys, Text, V
 from ..batching import (
     Batch,
@@ -44,20 +45,60 @@ from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
 from ..exceptions import NoSlotError, RedisError
 from ..helpers import RegisteredScripts, ScanIterators
-from ..inflight import check_timeout, fast_path_of_cluster, limit_error
+from ..inflight import check_timeout, fast_path_of_cluster, first_error, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import Stats
 from .batches import send_commands, send_to_all
 from .members import Members
 from .node import ClusterNode, NodeFactory, NodesView
+from .quick import read_keys, send_simple
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal, when_known
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
+from .scan import ClusterScanIterator, scan_arguments
 from .spread import has_several_slots, only_value, reach_of, refuse_scan, slot_of_cursor
 from .transactions import ClusterTransaction
 
+if TYPE_CHECKING:
+    from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
+
 __all__ = ["ClusterConnectionHandler"]
+
+
+def _values(values: list[Any], convert: Any) -> Any:
+    """The values of MGET; raises the first error among them."""
+    index = first_error(values)
+    if index >= 0:
+        raise values[index]
+    return values if convert is None else convert(values)
+
+
+class ClusterView(CommandView[V]):
+    """The commands of a cluster, with options of ``execute_command``."""
+
+    @property
+    def raw(self) -> CommandView[bytes]:
+        """As the handler's."""
+        return self._with("raw", True)
+
+    @property
+    def retrying(self) -> CommandView[V]:
+        """As the handler's."""
+        return self._with("retry", True)
+
+    def withTimeout(self, seconds: float) -> CommandView[V]:
+        """As the handler's."""
+        return self._with("timeout", check_timeout(seconds))
+
+    def scan_iter(self, *args: Any, **keywords: Any) -> ClusterScanIterator:
+        """As the handler's, with the options of this view for each command."""
+        iterator: ClusterScanIterator = self._host.scan_iter(*args, **keywords)  # type: ignore[attr-defined]
+        return iterator.with_options(self._options)
+
+    def _with(self, name: str, value: object) -> CommandView[Any]:
+        return ClusterView(self._host, {**self._options, name: value})
+
 
 _Self = TypeVar("_Self", bound="ClusterConnectionHandler[Any]")
 
@@ -103,7 +144,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     @property
     def raw(self) -> CommandView[bytes]:
         """The same commands, with replies left as bytes: ``yield rc.raw.get("key")``."""
-        return CommandView(self, {"raw": True})
+        return ClusterView(self, {"raw": True})
 
     @property
     def retrying(self) -> CommandView[V]:
@@ -112,7 +153,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         They are sent again after a lost connection, by the option ``retry`` or, without it, ``RetryPolicy()``; each
         attempt looks up the slot anew.
         """
-        return CommandView(self, {"retry": True})
+        return ClusterView(self, {"retry": True})
 
     def withTimeout(self, seconds: float) -> CommandView[V]:
         """The same commands, each with a time limit for all its attempts: ``yield rc.withTimeout(2).get("key")``.
@@ -120,7 +161,50 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         :param seconds: from the call to the reply, above 0.
         :raises ValueError: ``seconds`` is not a number above 0.
         """
-        return CommandView(self, {"timeout": check_timeout(seconds)})
+        return ClusterView(self, {"timeout": check_timeout(seconds)})
+
+    def scan_iter(
+        self,
+        pattern: Argument | None = None,
+        count: int | None = None,
+        *,
+        type: Argument | None = None,
+        match: Argument | None = None,
+    ) -> ClusterScanIterator:
+        """Iterate over the keys of all slots, although slots and masters may move meanwhile.
+
+        Parameters: see :meth:`.ConnectionHandler.scan_iter`.
+
+        :returns: a :class:`ClusterScanIterator` of keys.
+        """
+        return ClusterScanIterator(self._members, scan_arguments(pattern if match is None else match, count, type), {})
+
+    # -- messages
+
+    def subscriber(
+        self,
+        on_message: OnMessage | None = None,
+        *,
+        maxPendingMessages: int = PENDING_MESSAGES_KEPT,
+        maxConcurrentMessages: int = 1,
+        slowConsumer: SlowConsumerPolicy = "pause",
+        on_gap: Callable[[float, list[Refused]], object] | None = None,
+        on_dropped: Callable[[int], object] | None = None,
+    ) -> Subscribing:
+        """Receive published messages; as :meth:`.ConnectionHandler.subscriber`.
+
+        Channels and patterns are subscribed to at one node, and at another one if that is lost; shard channels at the
+        nodes of their slots, which are followed.
+
+        :returns: a :class:`Subscribing`, which fires with a :class:`ClusterSubscriber`.
+        :raises ValueError: an argument is wrong; the error names it.
+        """
+        from ..pubsub import check_bounds, check_hooks, open_subscriber
+        from .subscriber import ClusterSubscriber  # few programs need it
+
+        on_message, on_gap, on_dropped = check_hooks(on_message, on_gap, on_dropped)
+        bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
+        return open_subscriber(ClusterSubscriber(self._members, on_message, bounds, on_gap, on_dropped))
 
     # -- transactions
 
@@ -315,7 +399,17 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def _send_batch(
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
+        if not alone and timeout is None:
+            try:
+                sent = send_simple(self._members, commands, self._send_long)
+            except Exception:  # whatever an argument makes be raised
+                return fail()
+            if sent is not None:
+                return sent
         return send_commands(self._members, self._learned, commands, alone, timeout)
+
+    def _send_long(self, commands: Sequence[Command]) -> Deferred[list[Any]]:
+        return send_commands(self._members, self._learned, commands, False, None)
 
     def commit(self) -> Deferred[Any]:
         """Fails: the transaction that ``multi`` fires with has this method."""
@@ -377,6 +471,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
                 return fail(refused)
         refuse_scan(name)
         if has_several_slots(name, args, self._charset):
+            if name == "MGET" and kwargs.keys() <= _PLAIN and not self._members.reads_from_replicas:
+                read = read_keys(self._members, args, bool(kwargs.get("raw")), self._send_long)
+                if read is not None:
+                    return read.addCallback(_values, kwargs.get("post_proc"))
             return self._send_apart(args, kwargs)
         reach = reach_of(name, args)
         if reach is not None:

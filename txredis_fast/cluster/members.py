@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger
@@ -19,17 +19,23 @@ from twisted.logger import Logger
 from .._checks import shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..exceptions import NotSentError
+from ..exceptions import MovedError, NotSentError
 from ..options import ClusterOptions
+from ..pool import Pool
 from ..telemetry import Stats
 from .node import ClusterNode, NodeFactory, node_options
-from .seeds import Seeds
-from .slots_reply import Address, NodeFacts, View, name_of
-from .topology import Topology
+from .topology import Address, NodeFacts, Seeds, Topology, View, name_of
 
 __all__ = ["Members"]
 
 _log = Logger()
+
+
+class FollowsTopology(Protocol):
+    """Looks for the owners of slots itself: a subscriber."""
+
+    def topology_changed(self) -> None:
+        """A topology has been taken."""
 
 
 class Members:
@@ -51,8 +57,13 @@ class Members:
         self._seeds = seeds
         self._node_options = node_options(options)
         self._former_stats = Stats()
+        #: The nodes that have left, and are not closed yet.
+        self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
         self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
+        #: A pool that never connects: what subscribers have their options of.
+        self.options_pool = Pool(self._node_options, uuid="cluster", isLazy=True)
+        self.subscribers: set[FollowsTopology] = set()
         #: Called when a topology has been taken, and when the cluster is closed: by commands that wait for either.
         self._waiting: dict[Callable[[], object], None] = {}
         self.topology = Topology(
@@ -67,6 +78,7 @@ class Members:
         self.owners = self.topology.owners
         #: By slot: its owner's pool; None until it is looked up. What compiled code uses.
         self.pools: list[NodeFactory | None] = [None] * len(self.owners)
+        self._has_all_pools = False
 
     # -- what nodes ask and tell
 
@@ -128,7 +140,38 @@ class Members:
         """A MOVED has named the owner of a slot."""
         if 0 <= slot < len(self.pools):
             self.topology.moved(slot, address)
-            self.pools[slot] = None
+            node = self.nodes.get(address)
+            self.pools[slot] = None if node is None else node.pool
+
+    def follow(self, error: Exception, asked: Address) -> None:
+        """Note what a MOVED says; nothing else.
+
+        :param asked: the address of the node that has answered.
+        """
+        if isinstance(error, MovedError) and error.slot is not None:
+            target = self.target(error, asked)
+            if target is not None and target != asked:
+                self.counts["MOVED"] += 1
+                self.moved(error.slot, target)
+
+    def _forget_pools(self) -> None:
+        self.pools[:] = [None] * len(self.pools)
+        self._has_all_pools = False
+
+    def know_pools(self) -> bool:
+        """Look up the pools of all slots, once for each topology.
+
+        :returns: whether that was done now.
+        """
+        if self._has_all_pools or self.closed:
+            return False
+        self._has_all_pools = True
+        found: dict[Address | None, NodeFactory | None] = {None: None}
+        for slot, address in enumerate(self.owners):
+            if address not in found:
+                found[address] = self.node_at(address).pool  # type: ignore[arg-type]
+            self.pools[slot] = found[address]
+        return True
 
     def masters(self) -> list[ClusterNode[Any]]:
         """The nodes that serve slots, by the last topology."""
@@ -209,20 +252,27 @@ class Members:
         return [address for address, node in self.nodes.items() if node.pool.size]
 
     def _changed(self, view: View, former: View | None) -> None:
-        self.pools[:] = [None] * len(self.pools)
+        self._forget_pools()
+        known = set(self.topology.addresses)
         for address, node in list(self.nodes.items()):
-            if address not in view.nodes and address not in self.owners:
+            if address not in known:
                 self._let_go(address, node)
             elif former is not None and _serves_less(address, view, former):
                 # Who waits for a connection to it decides anew.
                 node.pool.fail_waiting(NotSentError(f"{node.name} serves the slot no longer"))
         self._tell()
+        for subscriber in list(self.subscribers):
+            subscriber.topology_changed()
 
     def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
         del self.nodes[address]
-        self._former_stats += node.stats()
-        leaving = node.disconnect(timeout=self.options.nodeGrace)
+        self._leaving[node] = leaving = node.disconnect(timeout=self.options.nodeGrace)
         leaving.addErrback(lambda failure: _log.failure("a node that has left was not closed", failure))
+        leaving.addCallback(self._has_left, node)
+
+    def _has_left(self, _: object, node: ClusterNode[Any]) -> None:
+        del self._leaving[node]
+        self._former_stats += dataclasses.replace(node.stats(), poolsize=0)
 
     # -- those that wait
 
@@ -290,16 +340,17 @@ class Members:
         :returns: fires with None when all are closed.
         """
         self.closed = True
-        self.pools[:] = [None] * len(self.pools)
+        self._forget_pools()
         self.topology.close()
         self._seeds.close()
         closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
+        closing += [self.options_pool.disconnect(), *self._leaving.values()]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
     def stats(self) -> Stats:
         """The sum of the nodes' statistics, of those that have left as well."""
-        return sum((node.stats() for node in self.nodes.values()), self._former_stats)
+        return sum((node.stats() for node in [*self.nodes.values(), *self._leaving]), self._former_stats)
 
 
 def _serves_less(address: Address, view: View, former: View) -> bool:

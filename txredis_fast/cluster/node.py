@@ -23,7 +23,7 @@ from ..inflight import check_timeout
 from ..options import ClusterOptions, ConnectionOptions
 from ..resp import fixed_values
 from ..transport import name_of_place, tcp_endpoint
-from .slots_reply import Address, NodeFacts
+from .topology import Address, NodeFacts
 
 if TYPE_CHECKING:
     from ..connection import Step
@@ -98,8 +98,8 @@ class NodeFactory(RedisFactory):
         self.retryPolicy = policy
         self._node_endpoint = tcp_endpoint(*address, options.connectTimeout, options.tls_context)
         self._started = False
-        #: Who waits for the end of the attempt to connect.
-        self._reaching: list[Deferred[RedisProtocol]] = []
+        #: Who waits for the end of the attempt to connect, and their places among those who wait for a connection.
+        self._reaching: dict[Deferred[RedisProtocol], Deferred[RedisProtocol]] = {}
 
     def start(self) -> None:
         """Begin to connect, if nobody has had it begun."""
@@ -116,16 +116,24 @@ class NodeFactory(RedisFactory):
         """Fires with a usable connection; fails with the reason of the next attempt to connect that fails."""
         getting = self.getConnection(True)
         reached: Deferred[RedisProtocol] = Deferred(lambda _: getting.cancel())
-        self._reaching.append(reached)
+        self._reaching[reached] = getting
 
         def done(result: RedisProtocol | Failure) -> None:
-            if reached in self._reaching:
-                self._reaching.remove(reached)
+            self._reaching.pop(reached, None)
             if not reached.called:
                 reached.callback(result)
 
         getting.addBoth(done)
         return reached
+
+    def convert(self, data: Any) -> Any:
+        """Convert what was received raw, as replies are.
+
+        :raises NotSentError: no connection is left that knows how.
+        """
+        for connection in self.pool:
+            return connection.tryConvertData(data)
+        raise NotSentError("Not connected")
 
     def endpoint_of_lane(self) -> Any:
         """Return the endpoint for blocking commands and subscribers."""
@@ -134,10 +142,12 @@ class NodeFactory(RedisFactory):
     def attemptFailed(self, reason: str) -> None:
         """An attempt to connect failed: another node may serve the slots of this one by now."""
         super().attemptFailed(reason)
-        reaching, self._reaching = self._reaching, []
-        for reached in reaching:
+        reason = reason.removeprefix(f"{self.uuid}: ")
+        reaching, self._reaching = self._reaching, {}
+        for reached, getting in reaching.items():
             if not reached.called:
                 reached.errback(NotSentError(reason))
+            getting.cancel()
         self.watcher.note(f"{self.uuid}: {reason}", self.address)
 
     def delConnection(self, conn: RedisProtocol) -> None:

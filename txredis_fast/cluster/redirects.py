@@ -213,6 +213,8 @@ class Way:
 
     def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
         """Decide what follows a refusal."""
+        if isinstance(error, NotSentError) and not node.pool.size:
+            error = NotSentError(node.pool.why_not_connected())  # not that no connection was free for so long
         self._last = error, node
         if self._refused_at is None:
             self._refused_at = _now()

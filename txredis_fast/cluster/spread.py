@@ -30,17 +30,19 @@ from ..exceptions import (
     ResponseError,
     TryAgainError,
 )
+from ..options import ClusterOptions
 from ..resp import encode_commands, fixed_arguments, key_slot
 from .members import Members
 from .redirects import is_refusal
 from .routing import SPLIT_STEPS, UNKNOWN, LearnedKeys, groups_of_slots, slot_of_command
-from .slots_reply import Address
+from .topology import Address
 
 __all__ = [
     "Plan",
     "Reach",
     "Spread",
     "Unit",
+    "check_encoding",
     "has_several_slots",
     "joined",
     "only_value",
@@ -449,13 +451,8 @@ class Plan:
         return slot
 
     def check_encoding(self) -> None:
-        """Raise if an argument cannot be sent: the other nodes must not get their commands then.
-
-        :raises InvalidData: as the connections would.
-        """
-        options = self._members.options
-        given: list[Iterable[Any]] = [command[0] for unit in self.units for command in unit.commands]
-        encode_commands(given, options.charset, "strict", options.strict)
+        """See :func:`check_encoding`."""
+        check_encoding([command for unit in self.units for command in unit.commands], self._members.options)
 
     def results(self) -> list[Any]:
         """The replies to the commands given, in their order."""
@@ -478,6 +475,15 @@ class Plan:
             except Exception as error:
                 replies[place] = error
         return replies
+
+
+def check_encoding(commands: Sequence[Command], options: ClusterOptions) -> None:
+    """Raise if an argument cannot be sent: before one of several nodes gets its commands.
+
+    :raises InvalidData: as the connections would.
+    """
+    given: list[Iterable[Any]] = [command[0] for command in commands]
+    encode_commands(given, options.charset, "strict", options.strict)
 
 
 def _joining(spread: Spread | Reach, convert: Callable[[Any], Any] | None) -> Callable[[list[Any]], Any]:

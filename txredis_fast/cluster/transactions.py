@@ -32,7 +32,7 @@ from ..exceptions import (
     TryAgainError,
     WatchError,
 )
-from ..inflight import limit_error, within
+from ..inflight import keep_out_of_log, limit_error, within
 from ..resp import fixed_arguments
 from ..transport import at_once
 from .members import Members
@@ -72,6 +72,9 @@ class ClusterTransaction(Scope[V]):
         self._inner: Transaction[Any] | None = None
         self._commands: list[Command] = []
         self._timeout: float | None = None
+        #: The error of the first command that was refused before it was queued, and the Deferreds of all such.
+        self._refused_with: Exception | None = None
+        self._refused: list[Deferred[Any]] = []
         #: With ``Any``, so that type checkers demand no test for None behind each use.
         self.results: list[Result] | Any = None
 
@@ -162,9 +165,13 @@ class ClusterTransaction(Scope[V]):
             return fail(RedisError("Not in transaction"))
         self._queuing = False
         commands, self._commands = self._commands, []
-        if self._refusal is not None:
-            aborted = ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refusal}")
-            aborted.__cause__ = self._refusal
+        if self._refused_with is not None:
+            aborted = ExecAbortError(f"EXECABORT Transaction discarded because of: {self._refused_with}")
+            aborted.__cause__ = self._refused_with
+            for deferred in self._refused:  # this failure tells of them
+                failure = getattr(deferred, "result", None)
+                if isinstance(failure, Failure):
+                    keep_out_of_log(deferred, failure.value or self._refused_with)
             return fail(aborted)
         way = _CommitWay(self._members, self.slot, self._owner, commands, self._timeout)
         return way.begin().addCallback(self._keep_results)
@@ -236,7 +243,11 @@ class ClusterTransaction(Scope[V]):
         # As the base does; with WATCH, the transaction of the owner must not be executed either.
         if self._inner is not None and self._inner.collects:
             return self._inner._refuse(error)
-        return super()._refuse(error)
+        refused: Deferred[Any] = fail(error)
+        if self._queuing:
+            self._refused_with = self._refused_with or error
+            self._refused.append(refused)
+        return refused
 
     def _verb(self, name: str, arguments: Arguments) -> Deferred[Any]:
         if name == "WATCH":

@@ -1,7 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
-"""``execute_command`` of a cluster's handler in compiled code, for a command with one key whose node is connected.
+"""What a cluster's handler does for each command, compiled. It has the names of ``_pyrouting``, which documents them.
 
-It has the steps of the pure-Python method, which is called in all other cases.
+``execute_command`` is compiled for a command with one key whose node is connected. It has the steps of the pure-Python
+method, which is called in all other cases.
 """
 
 cimport cython
@@ -16,7 +17,7 @@ from txredis_fast.resp import fixed_arguments
 from txredis_fast.resp._cencode cimport slot_of_text
 from txredis_fast.transport._cmethods cimport is_method
 
-__all__ = ["fast_path_of_cluster"]
+__all__ = ["fast_path_of_cluster", "group_commands", "group_keys", "place_replies", "place_values"]
 
 cdef object _Recovery = Recovery
 
@@ -82,3 +83,83 @@ cdef object _send(object handler, tuple args, object post_proc, dict one_key, ob
     recovery._post_proc = post_proc
     recovery.convert = post_proc
     return send_usual(connection, <RequestQueue>requests, args, recovery)
+
+
+def group_commands(commands, dict one_key not None, list pools not None):
+    cdef dict groups = {}
+    cdef tuple args, group
+    cdef object command, place, pool
+    cdef Py_ssize_t index = 0
+    for command in commands:
+        if type(command[0]) is not tuple:
+            return None
+        args = <tuple>command[0]
+        if not args or type(args[0]) is not str:
+            return None
+        place = one_key.get(args[0])
+        if place is None or <Py_ssize_t>place >= len(args):
+            return None
+        pool = _pool_of(args[<Py_ssize_t>place], pools)
+        if pool is None:
+            return None
+        group = <tuple>groups.get(pool)
+        if group is None:
+            groups[pool] = ([index], [command])
+        else:
+            (<list>group[0]).append(index)
+            (<list>group[1]).append(command)
+        index += 1
+    return groups
+
+
+def group_keys(str name not None, keys, bint raw, list pools not None):
+    cdef dict groups = {}
+    cdef tuple group
+    cdef object key, pool
+    cdef Py_ssize_t index = 0
+    for key in keys:
+        pool = _pool_of(key, pools)
+        if pool is None:
+            return None
+        group = <tuple>groups.get(pool)
+        if group is None:
+            group = groups[pool] = ([], [])
+        (<list>group[0]).append(index)
+        (<list>group[1]).append(((name, key), None, raw))
+        index += 1
+    return groups
+
+
+cdef inline object _pool_of(object key, list pools):
+    cdef int slot = slot_of_text(key)
+    return pools[slot] if slot >= 0 else None
+
+
+def place_replies(list results not None, list indices not None, list replies not None):
+    cdef bint is_fine = True
+    cdef Py_ssize_t at
+    cdef object reply
+    if len(indices) != len(replies):
+        raise ValueError("there are not as many replies as commands")
+    for at in range(len(indices)):
+        reply = replies[at]
+        results[<Py_ssize_t>indices[at]] = reply
+        if isinstance(reply, Exception):
+            is_fine = False
+    return is_fine
+
+
+def place_values(list results not None, list indices not None, list replies not None):
+    cdef bint is_fine = True
+    cdef Py_ssize_t at
+    cdef object reply
+    if len(indices) != len(replies):
+        raise ValueError("there are not as many replies as commands")
+    for at in range(len(indices)):
+        reply = replies[at]
+        if type(reply) is list and len(<list>reply) == 1:
+            results[<Py_ssize_t>indices[at]] = (<list>reply)[0]
+        else:
+            results[<Py_ssize_t>indices[at]] = reply
+            is_fine = False
+    return is_fine

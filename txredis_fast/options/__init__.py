@@ -11,8 +11,10 @@ from .._lazy import lazy_names
 from .checks import ConvertNumbers, Undecodable
 from .connection import DEFAULT_POOL_TIMEOUT, OPTIONS, TLS_DETAILS, TLS_OPTIONS, ConnectionOptions, check_option
 from .keywords import (
+    AllClusterOptions,
     AllOptions,
     AllOptionsOfAnyValues,
+    ClusterGroup,
     EndpointOptions,
     EndpointOptionsOfAnyValues,
     FactoryOptions,
@@ -40,8 +42,10 @@ __all__ = [
     "OPTIONS",
     "TLS_DETAILS",
     "TLS_OPTIONS",
+    "AllClusterOptions",
     "AllOptions",
     "AllOptionsOfAnyValues",
+    "ClusterGroup",
     "ClusterOptions",
     "ConnectionOptions",
     "ConvertNumbers",

@@ -68,6 +68,7 @@ class ClusterOptions(ConnectionOptions):
     readFrom: ReadFrom = option(
         "master",
         check=check_read_from,
+        read=readers.read_read_from,
         doc="""Which nodes serve commands that only read. "master": the slot's master. "replica": its replicas in turn,
         and the master if none can. "any": all of them in turn. "zone": those whose zone is ``clientZone``, else as
         "replica". A replica may lag behind its master.""",
@@ -95,6 +96,7 @@ class ClusterOptions(ConnectionOptions):
     maxRedirections: int = option(
         16,
         check=count(1),
+        read=readers.read_poolsize,
         doc="""How many times one command follows a redirection (MOVED or ASK) before it fails with that.""",
     )
     nodeGrace: float = option(

@@ -1,8 +1,7 @@
 """Know which node owns which slot, and ask the nodes anew when something shows that it has changed.
 
 :class:`Topology` decides when nodes are asked and which answer counts: one refresh at a time, not too often, however
-many callers and triggers there are. A :class:`_Round` is one refresh: it asks several nodes at the same time, then
-others, then the seeds.
+many callers and triggers there are.
 
 This module must not know connections: it is given functions that ask a node, and a clock.
 """
@@ -10,49 +9,27 @@ This module must not know connections: it is given functions that ask a node, an
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
-from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from .._checks import check_address
-from ..exceptions import NotSentError, RedisError
-from ..transport import cancel_timer, reason_of
+from ...exceptions import NotSentError
+from ...transport import cancel_timer
+from .asking import ASKED_AT_ONCE, FailureLog, Round
 from .slots_reply import SLOTS, Address, AddressMap, View, name_of, read_slots
 
 __all__ = ["Topology"]
 
-_log = Logger()
-
 #: Connected nodes that are asked at the same time at first.
 ASKED_FIRST = 3
-#: Nodes asked at the same time when none of these has given a usable answer: whatever is connected or known.
-ASKED_AT_ONCE = 12
-#: Seeds asked at most in one refresh.
-ASKED_SEEDS = 48
-#: Seconds for the answers of nodes that are asked at the same time, connecting included.
-ANSWER_SECONDS = 1.0
-#: Seconds for finding the seeds: as long as a resolver takes for its second name server.
-SEEDS_SECONDS = 5.0
 #: Seconds between two refreshes at least, while what is learned differs; twice as long after each that brings nothing.
 SHORTEST_PAUSE_SECONDS = 0.1
 #: Seconds of the longest of these pauses.
 LONGEST_PAUSE_SECONDS = 2.0
 #: In a cluster of more nodes, both grow with the number of nodes: answers are longer, and clients more.
 NODES_AT_FULL_PACE = 100
-#: Nodes whose reasons the error of a refresh tells.
-REASONS_TOLD = 16
-#: Characters of each reason.
-REASON_MAX_CHARACTERS = 160
-
-#: Failures of asking that need no traceback in the log: nodes are down, or refuse.
-_EXPECTED = (RedisError, OSError, ConnectError, ConnectionClosed, CancelledError)
-
-_Ask = Callable[[Address], Deferred[object]]
-_Seeds = Callable[[], Deferred[Sequence[Address]]]
 
 
 class Topology:
@@ -87,7 +64,8 @@ class Topology:
         None of the functions may disturb: exceptions are logged, each kind once, and count as no answer.
 
         :param ask: sends CLUSTER SLOTS to a node, which is connected to if it is not yet; fires with the reply. It is
-            cancelled after a second, and when another node has answered.
+            cancelled after a second, a seed's after three, and when another node has answered. Replies should not have
+            been converted to numbers: an id may look like one.
         :param connected: returns the addresses of the nodes that can be asked at once.
         :param seeds: finds the addresses that the program has named, resolved anew.
         :param changed: called with the new view and the former one, when a view differs from the former, or has changed
@@ -111,9 +89,9 @@ class Topology:
         self._clock = clock
         self._interval = interval
         self._closed = False
-        self._told = _Told()
+        self._told = FailureLog()
         #: The refresh under way, and whether a trigger has come since it began.
-        self._round: _Round | None = None
+        self._round: Round | None = None
         self._is_wanted_again = False
         #: The next refresh, and whether a trigger has asked for it.
         self._timer: IDelayedCall | None = None
@@ -234,35 +212,44 @@ class Topology:
         self._timer = None
         self._is_due = self._is_wanted_again = False
         self.refreshes += 1
-        self._round = under_way = _Round(
+        self._round = under_way = Round(
             self._ask, self._seeds, self._read, self._clock, self._told, lambda: self._moves, self._over
         )
-        first, others = self._choose()
+        first = self._choose_first()
         if self._round is under_way:  # else closed by the program's own `connected`
-            under_way.start(first, others)
+            under_way.start(first, self._choose_others)
 
-    def _choose(self) -> tuple[list[Address], list[Address]]:
-        """Nodes to ask at first, and those to ask after them."""
+    def _choose_first(self) -> list[Address]:
+        connected = self._shuffled_connected()
+        best, suspects = self._best_informed, self._suspects
+        self._best_informed, self._suspects = None, set()
+        connected.sort(key=lambda address: 0 if address == best else 2 if address in suspects else 1)
+        return connected[:ASKED_FIRST]
+
+    def _choose_others(self, asked: Container[Address]) -> list[Address]:
+        """Nodes to ask after the first ones, by what is known by then."""
+        connected = self._shuffled_connected()
+        others = [address for address in connected if address not in asked]
+        known = set(connected)
+        unconnected = [address for address in self.addresses if address not in known and address not in asked]
+        random.shuffle(unconnected)
+        # Not the connected ones alone: all of them may be behind a link that is dead, or nodes of a former cluster.
+        half = ASKED_AT_ONCE - min(ASKED_AT_ONCE // 2, len(unconnected))
+        return [*others[:half], *unconnected][:ASKED_AT_ONCE]
+
+    def _shuffled_connected(self) -> list[Address]:
         try:
             connected = list(dict.fromkeys(self._connected()))
         except Exception:
             self._told.failed("connected", Failure())
-            connected = []
-        best, suspects = self._best_informed, self._suspects
-        self._best_informed, self._suspects = None, set()
+            return []
         random.shuffle(connected)
-        connected.sort(key=lambda address: 0 if address == best else 2 if address in suspects else 1)
-        first, others = connected[:ASKED_FIRST], connected[ASKED_FIRST:]
-        unconnected = [address for address in self.addresses if address not in set(connected)]
-        random.shuffle(unconnected)
-        # Not the connected ones alone: all of them may be behind a link that is dead, or nodes of a former cluster.
-        half = ASKED_AT_ONCE - min(ASKED_AT_ONCE // 2, len(unconnected))
-        return first, [*others[:half], *unconnected][:ASKED_AT_ONCE]
+        return connected
 
     def _read(self, reply: object, asked: Address) -> View:
         return read_slots(reply, asked, self.address_map)
 
-    def _over(self, under_way: _Round, view: View | None, moves: int) -> None:
+    def _over(self, under_way: Round, view: View | None, moves: int) -> None:
         """A refresh has ended.
 
         :param moves: how many MOVED had come when the view was asked for.
@@ -317,223 +304,6 @@ class Topology:
                 caller.callback(view)
             else:
                 caller.errback(NotSentError(*failure.args if failure is not None else ()))
-
-
-class _Round:
-    """One refresh: asks nodes until one gives a view.
-
-    The first answer with all slots counts. Answers with fewer wait for those of the nodes asked at the same time; the
-    one with the most slots counts, and of equal ones the first.
-    """
-
-    def __init__(
-        self,
-        ask: _Ask,
-        seeds: _Seeds,
-        read: Callable[[object, Address], View],
-        clock: IReactorTime,
-        told: _Told,
-        stamp: Callable[[], int],
-        over: Callable[[_Round, View | None, int], None],
-    ) -> None:
-        """Make one.
-
-        :param stamp: told to ``over`` with a view, as it was when that was asked for.
-        :param over: called once at the end, with a view or None; not after :meth:`end`.
-        """
-        self._ask = ask
-        self._find_seeds = seeds
-        self._read = read
-        self._clock = clock
-        self._told = told
-        self._stamp = stamp
-        self._over = over
-        #: Groups of nodes yet to be asked, the seeds last.
-        self._groups: list[list[Address]] = []
-        self._has_seeds = False
-        self._seeds_failure = ""
-        #: What is asked now: its number, nodes or seeds, and its time limit. No answer to an earlier one counts.
-        self._number = 0
-        self._asked: dict[Address, Deferred[object] | None] = {}
-        self._asked_at = 0
-        self._seeking: Deferred[Sequence[Address]] | None = None
-        self._timer: IDelayedCall | None = None
-        self._best: View | None = None
-        self._reasons: dict[Address, str] = {}
-        self._ended = False
-
-    def start(self, *groups: list[Address]) -> None:
-        """Ask one group of nodes after the other, then the seeds."""
-        self._groups = [group for group in groups if group]
-        self._next()
-
-    def end(self) -> None:
-        """Ask no more, and forget what is asked."""
-        self._ended = True
-        self._stop()
-
-    def failure(self) -> NotSentError:
-        """Why there is no view: the reason of each node."""
-        told = [f"{name_of(address)}: {reason}" for address, reason in list(self._reasons.items())[:REASONS_TOLD]]
-        if len(self._reasons) > REASONS_TOLD:
-            told.append(f"and {len(self._reasons) - REASONS_TOLD} more nodes")
-        if self._seeds_failure:
-            told.append(self._seeds_failure)
-        return NotSentError(f"No node has told the topology of the cluster: {'; '.join(told)}")
-
-    def _stop(self) -> None:
-        """Leave what is asked now: no answer to it counts any more."""
-        self._number += 1
-        cancel_timer(self._timer)
-        asked, self._asked = self._asked, {}
-        seeking, self._seeking = self._seeking, None
-        for each in [*asked.values(), seeking]:
-            self._cancel(each)
-
-    def _cancel(self, deferred: Deferred[object] | Deferred[Sequence[Address]] | None) -> None:
-        try:
-            if deferred is not None:
-                deferred.cancel()
-        except Exception:
-            self._told.failed("cancelling a question", Failure())
-
-    def _finish(self, view: View | None) -> None:
-        self._ended = True
-        stamp = self._asked_at
-        self._stop()
-        self._over(self, view, stamp)
-
-    def _next(self) -> None:
-        if self._best is not None:
-            self._finish(self._best)
-        elif self._groups:
-            self._ask_group(self._groups.pop(0))
-        elif not self._has_seeds:
-            self._has_seeds = True
-            self._seek()
-        else:
-            self._finish(None)
-
-    def _ask_group(self, group: list[Address]) -> None:
-        self._number += 1
-        number = self._number
-        self._asked = dict.fromkeys(group)
-        self._asked_at = self._stamp()
-        self._timer = self._clock.callLater(ANSWER_SECONDS, self._answers_are_late)
-        for address in group:
-            if number != self._number:
-                return  # an earlier one has answered at once
-            asked = maybeDeferred(self._ask, address)
-            if number == self._number:
-                self._asked[address] = asked
-            asked.addCallbacks(
-                self._answered, self._refused, callbackArgs=(address, number), errbackArgs=(address, number)
-            )
-            if number != self._number:
-                self._cancel(asked)
-
-    def _answered(self, reply: object, address: Address, number: int) -> None:
-        if number != self._number:
-            return
-        try:
-            view = self._read(reply, address)
-        except Exception:
-            self._refused(Failure(), address, number)
-            return
-        if number != self._number:
-            return  # ended by the program's own `addressMap`
-        del self._asked[address]
-        if view.served == 0:
-            self._reasons[address] = "knows of no slot that is served"
-        elif view.served == SLOTS:
-            self._finish(view)
-            return
-        elif self._best is None or view.served > self._best.served:
-            self._best = view
-        self._go_on()
-
-    def _refused(self, failure: Failure, address: Address, number: int) -> None:
-        if number != self._number:
-            return
-        del self._asked[address]
-        self._reasons[address] = _in_words(failure)
-        if not failure.check(*_EXPECTED):
-            self._told.failed("asking a node", failure)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if not self._asked:
-            self._stop()
-            if not self._ended:
-                self._next()
-
-    def _answers_are_late(self) -> None:
-        for address in self._asked:
-            self._reasons[address] = f"no answer within {ANSWER_SECONDS:g} s"
-        self._stop()
-        if not self._ended:
-            self._next()
-
-    def _seek(self) -> None:
-        self._number += 1
-        number = self._number
-        self._timer = self._clock.callLater(SEEDS_SECONDS, self._seeds_are_late)
-        seeking = maybeDeferred(self._find_seeds)
-        if number == self._number:
-            self._seeking = seeking
-        seeking.addCallback(_addresses).addCallbacks(
-            self._found_seeds, self._found_no_seeds, callbackArgs=(number,), errbackArgs=(number,)
-        )
-        if number != self._number:
-            self._cancel(seeking)
-
-    def _found_seeds(self, seeds: list[Address], number: int) -> None:
-        if number != self._number:
-            return
-        if not seeds:
-            self._seeds_failure = "there are no seeds to ask"
-        del seeds[ASKED_SEEDS:]
-        self._groups = [seeds[begin : begin + ASKED_AT_ONCE] for begin in range(0, len(seeds), ASKED_AT_ONCE)]
-        self._seeking = None
-        self._go_on()
-
-    def _found_no_seeds(self, failure: Failure, number: int) -> None:
-        if number != self._number:
-            return
-        self._seeds_failure = f"the seeds cannot be found: {_in_words(failure)}"
-        if not failure.check(*_EXPECTED):
-            self._told.failed("finding the seeds", failure)
-        self._seeking = None
-        self._go_on()
-
-    def _seeds_are_late(self) -> None:
-        self._seeds_failure = f"the seeds were not found within {SEEDS_SECONDS:g} s"
-        self._stop()
-        if not self._ended:
-            self._next()
-
-
-class _Told:
-    """Logs failures of the program's functions, each kind once."""
-
-    def __init__(self) -> None:
-        self._kinds: set[tuple[str, type[BaseException]]] = set()
-
-    def failed(self, what: str, failure: Failure) -> None:
-        """Log a failure, unless one of this class is logged already."""
-        kind = (what, type(failure.value))
-        if kind not in self._kinds:
-            self._kinds.add(kind)
-            _log.failure("Cluster topology: {what} has failed", failure, what=what)
-
-
-def _addresses(found: Iterable[object]) -> list[Address]:
-    return list(dict.fromkeys(check_address("a seed", address) for address in found))
-
-
-def _in_words(failure: Failure) -> str:
-    words = " ".join(reason_of(failure).split()) or failure.type.__name__
-    return words if len(words) <= REASON_MAX_CHARACTERS else f"{words[:REASON_MAX_CHARACTERS]}..."
 
 
 def _closed() -> NotSentError:

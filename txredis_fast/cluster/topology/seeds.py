@@ -16,8 +16,8 @@ from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
 from zope.interface import provider
 
-from .._checks import check_host, check_port, shown
-from .._reactor import current_reactor
+from ..._checks import check_host, check_port, shown
+from ..._reactor import current_reactor
 from .slots_reply import Address
 
 __all__ = ["GivenSeeds", "Seeds", "read_seeds"]

@@ -1,7 +1,7 @@
 """Read the reply to CLUSTER SLOTS: which node owns which slot, which replicas it has, and what is known of each node.
 
-The addresses are those that a client can connect to. A server that does not know its own address sends an empty host,
-which stands for the host that was asked; ``"?"`` and null stand for a host that the server does not name, so that its
+The addresses are those that a client can connect to. An empty host, of a server that does not know its own address, and
+null stand for the host that was asked. ``"?"`` stands for a host name that is preferred and not known, so that the
 ``ip`` is used. A reply is read whole, or refused with :exc:`.InvalidResponse`.
 
 This module must not know how a node is asked.
@@ -9,14 +9,13 @@ This module must not know how a node is asked.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from twisted.logger import Logger
 
-from .._checks import as_text, check_address, shown
-from ..exceptions import InvalidResponse
+from ..._checks import as_text, check_address, shown
+from ...exceptions import InvalidResponse
 
 __all__ = ["SLOTS", "Address", "AddressMap", "NodeFacts", "View", "name_of", "read_slots"]
 
@@ -136,7 +135,8 @@ class AddressMap:
             return address
         try:
             if isinstance(self._addresses, Mapping):
-                return check_address("addressMap", self._addresses.get(address, address))
+                known = self._addresses.get(address)
+                return address if known is None else check_address("addressMap", known)
             return check_address("addressMap", self._addresses(address))
         except Exception as error:
             if type(error) not in self._told:
@@ -169,7 +169,8 @@ class _Reading:
     def __init__(self, asked: Address, address_map: Callable[[Address], Address]) -> None:
         self._asked = asked
         self._address_map = address_map
-        self._facts: dict[tuple[str | None, int, str], NodeFacts | None] = {}
+        #: By host, port and id as they were sent: most replies name a node many times.
+        self._known: dict[tuple[object, object, object], Address | None] = {}
         self._nodes: dict[Address, NodeFacts] = {}
         self._ranges: dict[Address, list[tuple[int, int]]] = {}
         self._replicas: dict[Address, dict[Address, None]] = {}
@@ -181,7 +182,8 @@ class _Reading:
         for entry in reply:
             self._read_entry(entry)
         for master in self._ranges:
-            self._nodes[master] = self._nodes[master]._replace(role="master")
+            host, port, node_id, _, zone, hostname = self._nodes[master]
+            self._nodes[master] = NodeFacts(host, port, node_id, "master", zone, hostname)
         return View(self._ranges, {master: its for master, its in self._replicas.items() if its}, self._nodes)
 
     def _read_entry(self, entry: object) -> None:
@@ -198,7 +200,7 @@ class _Reading:
         if master is not None:
             self._ranges.setdefault(master, []).append((first, last))
             its = self._replicas.setdefault(master, {})
-            its.update((replica, None) for replica in replicas if replica not in (None, master))  # type: ignore[misc]
+            its.update(dict.fromkeys(replica for replica in replicas if replica is not None and replica != master))
 
     def _slot(self, slot: object) -> int:
         number = _number(slot)
@@ -208,6 +210,15 @@ class _Reading:
 
     def _node(self, node: object) -> Address | None:
         """Take note of a node, and return its address; None if that is not told."""
+        try:
+            return self._known[node[0], node[1], node[2]]  # type: ignore[index]
+        except (LookupError, TypeError):
+            address = self._new_node(node)
+        if len(node) > 2:  # type: ignore[arg-type]
+            self._known[node[0], node[1], node[2]] = address  # type: ignore[index]
+        return address
+
+    def _new_node(self, node: object) -> Address | None:
         if not isinstance(node, list | tuple) or len(node) < 2:
             raise _invalid("a node is no list of host and port", node)
         endpoint = None if node[0] is None else _text("a host", node[0])
@@ -215,21 +226,18 @@ class _Reading:
         if port is None or not 0 <= port <= 65535:
             raise _invalid("a port is no number from 0 to 65535", node[1])
         node_id = _text("the id of a node", node[2]) if len(node) > 2 else ""
-        key = (endpoint, port, node_id)
-        if key not in self._facts:
-            facts = self._facts[key] = self._read_node(endpoint, port, node_id, node[3] if len(node) > 3 else ())
-            if facts is not None:
-                self._nodes.setdefault((facts.host, facts.port), facts)
-        known = self._facts[key]
-        return None if known is None else (known.host, known.port)
+        facts = self._read_node(endpoint, port, node_id, node[3] if len(node) > 3 else ())
+        if facts is None:
+            return None
+        return self._nodes.setdefault((facts.host, facts.port), facts)[:2]
 
     def _read_node(self, endpoint: str | None, port: int, node_id: str, more: object) -> NodeFacts | None:
         metadata = _metadata(more)
         hostname = _announced(metadata.get("hostname"))
-        host = endpoint
-        if host in (None, UNKNOWN_HOST):
+        host: str | None = "" if endpoint is None else endpoint  # null: the host that was asked
+        if host == UNKNOWN_HOST:
             # A server that does not know its own address says so by an empty `ip`.
-            host = _announced(metadata.get("ip")) or hostname or ("" if "ip" in metadata else None)
+            host = _announced(metadata.get("ip")) or hostname or ("" if metadata.get("ip") == "" else None)
         elif host and hostname is None and not _is_ip(host):
             hostname = host
         if host is None or not port:  # port 0: it has no port for connections of this kind, with or without TLS
@@ -270,11 +278,7 @@ def _host(host: str) -> str:
 
 
 def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
+    return ":" in host or host.rpartition(".")[2].isdigit()  # no host name ends in a label of digits alone
 
 
 def _text(what: str, value: object) -> str:

@@ -1,0 +1,30 @@
+"""Where the keys of the commands of a scripted node are, and which commands read only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+READS = frozenset(
+    (b"GET", b"MGET", b"EXISTS", b"STRLEN", b"TYPE", b"LRANGE", b"LLEN", b"TOUCH", b"WATCH", b"SSUBSCRIBE", b"SPUBLISH")
+)
+WRITES_WITHOUT_KEYS = frozenset((b"FLUSHALL", b"FLUSHDB"))
+#: Their channels have slots as keys have, and do not move one by one.
+OF_CHANNELS = frozenset((b"SSUBSCRIBE", b"SPUBLISH"))
+
+_NO_KEYS: list[bytes] = []
+_FIRST = b"GET SET SETNX GETDEL INCR INCRBY APPEND STRLEN TYPE LPUSH RPUSH LPOP LRANGE LLEN EXPIRE SPUBLISH".split()
+_ALL = b"MGET DEL UNLINK EXISTS TOUCH WATCH SSUBSCRIBE".split()
+_PLACES: dict[bytes, Callable[[list[bytes]], list[bytes]]] = {
+    **dict.fromkeys(_FIRST, lambda args: args[1:2]),
+    **dict.fromkeys(_ALL, lambda args: args[1:]),
+    b"MSET": lambda args: args[1::2],
+    b"BLPOP": lambda args: args[1:-1],
+    b"EVAL": lambda args: args[3 : 3 + int(args[2])],
+    b"EVALSHA": lambda args: args[3 : 3 + int(args[2])],
+}
+
+
+def keys_of(name: bytes, args: list[bytes]) -> list[bytes]:
+    """The keys of a command, or its channels of shards."""
+    place = _PLACES.get(name)
+    return _NO_KEYS if place is None else place(args)
