@@ -163,6 +163,19 @@ def test_nothing_sent_is_not_sent(rc, clock):
     assert isinstance(result(rc.batch([("GET", "a")], raise_on_error=False), clock), redis.NotSentError)
 
 
+@pytest.mark.parametrize("commands", [[("INCR", key(SLOT_A))], [("INCR", key(SLOT_A)), ("MGET", "a", "b"), ("TIME",)]])
+def test_where_no_node_is_reached_the_batch_fails(opened, cluster, clock, commands):
+    rc = opened(poolTimeout=1)
+    for node in cluster.nodes.values():
+        node.endpoint.refuses = True
+        node.breaks_after = 0
+    result(rc.on_masters.dbsize(), clock)
+    sent = rc.batch(commands, raise_on_error=False)
+    for _ in range(30):
+        clock.advance(0.1)
+    assert isinstance(result(sent, clock), redis.NotSentError)
+
+
 def test_disconnecting_fails_what_waits(rc, cluster, clock):
     cluster.owners[SLOT_A] = None
     sent = rc.batch([("GET", key(SLOT_A)), ("INCR", key(SLOT_B))], raise_on_error=False)
