@@ -400,7 +400,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
         if not alone and timeout is None and self.pools is not None:
-            sent = send_simple(self._members, commands, self._send_long)
+            try:
+                sent = send_simple(self._members, commands, self._send_long)
+            except Exception:  # whatever an argument makes be raised
+                return fail()
             if sent is not None:
                 return sent
         return send_commands(self._members, self._learned, commands, alone, timeout)

@@ -153,7 +153,12 @@ class NodeFactory(RedisFactory):
             if not reached.called:
                 reached.errback(NotSentError(reason))
             getting.cancel()
-        self.watcher.note(f"{self.uuid}: {reason}", self.address)
+
+    def noteOutage(self, reason: str) -> None:
+        """The node cannot be used: another one may serve its slots by now."""
+        super().noteOutage(reason)
+        if not self.disconnectCalled:
+            self.watcher.note(f"{self.uuid}: {reason}", self.address)
 
     def delConnection(self, conn: RedisProtocol) -> None:
         """A connection was lost, perhaps with its server."""

@@ -30,6 +30,7 @@ from ..exceptions import (
     ResponseError,
     TryAgainError,
 )
+from ..options import ClusterOptions
 from ..resp import encode_commands, fixed_arguments, key_slot
 from .members import Members
 from .redirects import is_refusal
@@ -41,6 +42,7 @@ __all__ = [
     "Reach",
     "Spread",
     "Unit",
+    "check_encoding",
     "has_several_slots",
     "joined",
     "only_value",
@@ -272,11 +274,11 @@ def reach_of(name: str, args: Sequence[Any]) -> Reach | None:
 
 #: Commands that are about one node or one connection: what to use instead.
 _OF_ONE_NODE: Final = {
-    "SCAN": "SCAN has a cursor of one node: use rc.scan_iter(), which goes through the whole cluster, or the scan() of a "
-    "node, as in rc.node_for(key).scan()",
+    "SCAN": "SCAN has a cursor of one node: use rc.scan_iter(), which goes through the whole cluster, or the scan() of "
+    "a node, as in rc.node_for(key).scan()",
     "ASKING": "ASKING belongs to the next command on its connection: redirections are followed without it",
-    "READONLY": "READONLY belongs to one connection: the option readFrom says which nodes serve commands that only read",
-    "READWRITE": "READWRITE belongs to one connection: the option readFrom says which nodes serve commands that only read",
+    "READONLY": "READONLY belongs to one connection: the option readFrom says which nodes serve what only reads",
+    "READWRITE": "READWRITE belongs to one connection: the option readFrom says which nodes serve what only reads",
 }
 
 
@@ -456,13 +458,8 @@ class Plan:
         return slot
 
     def check_encoding(self) -> None:
-        """Raise if an argument cannot be sent: the other nodes must not get their commands then.
-
-        :raises InvalidData: as the connections would.
-        """
-        options = self._members.options
-        given: list[Iterable[Any]] = [command[0] for unit in self.units for command in unit.commands]
-        encode_commands(given, options.charset, "strict", options.strict)
+        """See :func:`check_encoding`."""
+        check_encoding([command for unit in self.units for command in unit.commands], self._members.options)
 
     def results(self) -> list[Any]:
         """The replies to the commands given, in their order."""
@@ -485,6 +482,15 @@ class Plan:
             except Exception as error:
                 replies[place] = error
         return replies
+
+
+def check_encoding(commands: Sequence[Command], options: ClusterOptions) -> None:
+    """Raise if an argument cannot be sent: before one of several nodes gets its commands.
+
+    :raises InvalidData: as the connections would.
+    """
+    given: list[Iterable[Any]] = [command[0] for command in commands]
+    encode_commands(given, options.charset, "strict", options.strict)
 
 
 def _joining(spread: Spread | Reach, convert: Callable[[Any], Any] | None) -> Callable[[list[Any]], Any]:
