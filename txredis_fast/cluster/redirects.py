@@ -55,6 +55,9 @@ _OF_SCRIPTS: Final = (
     "TRYAGAIN Multiple keys request during rehashing of slot",
     "CLUSTERDOWN The cluster is down",
     "CLUSTERDOWN Hash slot not served",
+    "LOADING Redis is loading the dataset in memory",
+    "LOADING Valkey is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down",
 )
 
 
