@@ -103,10 +103,10 @@ class ScriptedNode:
     def refuse_next(self, error: bytes, name: bytes | None = None, skip: int = 0) -> None:
         """Answer a coming command with an error, and do not execute it.
 
-        :param error: such as ``b"-TRYAGAIN ..."``, without CRLF.
+        :param error: such as ``b"TRYAGAIN ..."``.
         :param name: of the command; None: whichever comes, except those that connections begin with.
         """
-        self._planned.append([name, skip, error + b"\r\n"])
+        self._planned.append([name, skip, b"-%b\r\n" % error])
 
     def forget_plans(self) -> None:
         """Nothing happens to coming commands."""
