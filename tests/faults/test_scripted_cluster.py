@@ -41,7 +41,7 @@ class World:
     def set(self):
         key, number = self.key(b"s"), self.judge.number()
         sent = self.client.do("SET", key, marked(key, number))
-        return self.judge.follow("SET", sent, [number], lambda reply: reply == "OK")
+        return self.judge.follow("SET", sent, [number], lambda reply: reply in ("OK", b"OK"))
 
     def append(self):
         key, number = self.key(b"a"), self.judge.number()
@@ -63,7 +63,7 @@ class World:
 
     def mget(self):
         key = self.chance.choice(KEYS)
-        keys = [b"{%b}" % key[1 : key.index(b"}")] + name for name in (b"x", b"y")]
+        keys = [b"s" + key[: key.index(b"}") + 1] + name for name in (b"a", b"b")]
         return self.judge.follow_read("MGET", self.client.do("MGET", *keys), *keys)
 
     def push(self):
@@ -110,9 +110,9 @@ def test_a_storm_that_a_right_client_survives():
 
 
 def test_changes_of_the_topology_alone_cost_no_error():
-    world = World(tries=1000).run(COMMANDS // 4, rough=False)
+    world = World(tries=1000).run(5000, rough=False)
     assert world.judge.ended == {"done": sum(world.judge.ended.values())}
-    assert world.storm.told["finish_move"] > 10
+    assert world.storm.told["finish_move"] >= 3
 
 
 def test_the_same_seed_tells_the_same_story():
