@@ -13,8 +13,6 @@ from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
 from txredis_fast import exceptions
-from txredis_fast.cluster.opening import open_cluster
-from txredis_fast.options import ClusterOptions
 
 KEYS = [f"key{number}" for number in range(200)]
 
@@ -29,7 +27,7 @@ def reactor():
 async def connect(cluster, **options):
     """A handler of the cluster, connected."""
     options = {"convertNumbers": False, **options}
-    return await open_cluster(cluster.addresses[:2], ClusterOptions(**options)).connecting()
+    return await redis.ClusterConnection(cluster.addresses[:2], **options)
 
 
 def another(cluster, slot):

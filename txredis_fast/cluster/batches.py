@@ -415,7 +415,7 @@ class _Chain:
         members = self._members
         code = error.code if isinstance(error, ResponseError) else ""
         if node is None or code not in ("MOVED", "ASK"):
-            if node is not None and code not in ("TRYAGAIN", ""):
+            if node is not None and code != "TRYAGAIN":
                 members.note(f"{node.name} answered {code}", node.address)
             at_once = self._batch.reads and self._rounds == 1  # a replica cannot: its master will
             return _Verdict.AT_ONCE if at_once else _Verdict.LATER

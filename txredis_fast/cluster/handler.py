@@ -57,7 +57,7 @@ from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal, when_known
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
 from .scan import ClusterScanIterator, scan_arguments
-from .spread import has_several_slots, only_value, reach_of, refuse_scan, slot_of_cursor
+from .spread import has_several_slots, only_value, reach_of, refuse_of_one_node, slot_of_cursor
 from .transactions import ClusterTransaction
 
 if TYPE_CHECKING:
@@ -399,7 +399,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def _send_batch(
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
-        if not alone and timeout is None:
+        if not alone and timeout is None and self.pools is not None:
             try:
                 sent = send_simple(self._members, commands, self._send_long)
             except Exception:  # whatever an argument makes be raised
@@ -469,12 +469,12 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             refused = refusal(args, self._members.protocol)
             if refused is not None:
                 return fail(refused)
-        refuse_scan(name)
+        refuse_of_one_node(name)
+        if name == "MGET" and kwargs.keys() <= _PLAIN and self.pools is not None:
+            read = read_keys(self._members, args, bool(kwargs.get("raw")), self._send_long)
+            if read is not None:
+                return read.addCallback(_values, kwargs.get("post_proc"))
         if has_several_slots(name, args, self._charset):
-            if name == "MGET" and kwargs.keys() <= _PLAIN and not self._members.reads_from_replicas:
-                read = read_keys(self._members, args, bool(kwargs.get("raw")), self._send_long)
-                if read is not None:
-                    return read.addCallback(_values, kwargs.get("post_proc"))
             return self._send_apart(args, kwargs)
         reach = reach_of(name, args)
         if reach is not None:

@@ -48,7 +48,7 @@ def send_simple(members: Members, commands: Sequence[Command], send_long: SendLo
 
 
 def read_keys(members: Members, args: Sequence[Any], raw: bool, send_long: SendLong) -> Deferred[list[Any]] | None:
-    """Send MGET for each key by itself, those of one node in one write.
+    """Send MGET for the keys of each slot, those of one node in one write.
 
     :param args: MGET and its keys.
     :returns: fires with the values in order, errors among them; None as in :func:`send_simple`.
@@ -60,11 +60,9 @@ def read_keys(members: Members, args: Sequence[Any], raw: bool, send_long: SendL
     return None if groups is None else _Round.begin(members, groups, len(keys), place_values, send_long)
 
 
-def _checked(value: Any, reply: Any, place: Callable[..., bool]) -> Any:
-    """The value of a reply that is no error; an error if it is no list of one element where that is asked for."""
-    if place is not place_values or (type(reply) is list and len(reply) == 1):
-        return value
-    return InvalidResponse("MGET of one key was not answered with one value")
+def _first(refused: tuple[Any, Command]) -> int:
+    index = refused[0]
+    return index[0] if isinstance(index, list) else index  # type: ignore[no-any-return]
 
 
 class _Round:
@@ -82,7 +80,7 @@ class _Round:
         self._sent: list[Deferred[Any]] = []
         self._open = 1
         #: The commands that were refused or not written, with their indices.
-        self._refused: list[tuple[int, Command]] = []
+        self._refused: list[tuple[Any, Command]] = []
 
     @classmethod
     def begin(
@@ -103,23 +101,31 @@ class _Round:
         this._end_one()
         return this.deferred
 
-    def _answered(self, replies: list[Any], pool: NodeFactory, indices: list[int], commands: list[Command]) -> None:
+    def _answered(self, replies: list[Any], pool: NodeFactory, indices: list[Any], commands: list[Command]) -> None:
         if not self._place(self._results, indices, replies):
             for index, command, reply in zip(indices, commands, replies, strict=True):
                 if not isinstance(reply, Exception):
-                    self._results[index] = _checked(self._results[index], reply, self._place)
+                    self._check(index, reply)
                 elif is_refusal(reply, command[0]):
                     self._refused.append((index, command))
                     self._members.follow(reply, pool.address)
         self._end_one()
 
-    def _failed(self, failure: Failure, pool: NodeFactory, indices: list[int], commands: list[Command]) -> None:
+    def _check(self, index: Any, reply: Any) -> None:
+        """A reply of MGET that is no list of as many values as it had keys stands for each of them: an error, then."""
+        places = index if isinstance(index, list) else [index]
+        if self._place is place_values and not (isinstance(reply, list) and len(reply) == len(places)):
+            for place in places:
+                self._results[place] = InvalidResponse(
+                    f"MGET of {len(places)} keys was not answered with so many values"
+                )
+
+    def _failed(self, failure: Failure, pool: NodeFactory, indices: list[Any], commands: list[Command]) -> None:
         error: Any = failure.value
         if is_refusal(error):
             self._refused += zip(indices, commands, strict=True)
         else:
-            for index in indices:
-                self._results[index] = error
+            self._place(self._results, indices, [error] * len(indices))
         self._end_one()
 
     def _end_one(self) -> None:
@@ -129,7 +135,7 @@ class _Round:
         if not self._refused:
             self.deferred.callback(self._results)
             return
-        refused, self._refused = sorted(self._refused, key=lambda each: each[0]), []
+        refused, self._refused = sorted(self._refused, key=_first), []
         indices = [index for index, _ in refused]
         self._open = 1
         sent = self._send_long([command for _, command in refused])
@@ -137,13 +143,12 @@ class _Round:
         sent.addCallbacks(self._placed, self._lost, callbackArgs=(indices,), errbackArgs=(indices,))
         sent.addErrback(self._broken)
 
-    def _placed(self, replies: list[Any], indices: list[int]) -> None:
+    def _placed(self, replies: list[Any], indices: list[Any]) -> None:
         self._place(self._results, indices, replies)
         self._end_one()
 
-    def _lost(self, failure: Failure, indices: list[int]) -> None:
-        for index in indices:
-            self._results[index] = failure.value
+    def _lost(self, failure: Failure, indices: list[Any]) -> None:
+        self._place(self._results, indices, [failure.value] * len(indices))
         self._end_one()
 
     def _broken(self, failure: Failure) -> None:

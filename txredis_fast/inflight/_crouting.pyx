@@ -19,7 +19,12 @@ from txredis_fast.transport._cmethods cimport is_method
 
 __all__ = ["fast_path_of_cluster", "group_commands", "group_keys", "place_replies", "place_values"]
 
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+
 cdef object _Recovery = Recovery
+#: Python refuses to convert an int of thousands of digits.
+cdef object _MOST = 2**63
 
 
 def fast_path_of_cluster(dict one_key not None, by_connection, execute_command):
@@ -100,7 +105,7 @@ def group_commands(commands, dict one_key not None, list pools not None):
         if place is None or <Py_ssize_t>place >= len(args):
             return None
         pool = _pool_of(args[<Py_ssize_t>place], pools)
-        if pool is None:
+        if pool is None or not _can_be_sent(args):
             return None
         group = <tuple>groups.get(pool)
         if group is None:
@@ -114,20 +119,52 @@ def group_commands(commands, dict one_key not None, list pools not None):
 
 def group_keys(str name not None, keys, bint raw, list pools not None):
     cdef dict groups = {}
-    cdef tuple group
-    cdef object key, pool
+    cdef dict of_slots = {}
+    cdef tuple group, former
+    cdef list args, indices
+    cdef object key, pool, place
     cdef Py_ssize_t index = 0
+    cdef int slot
     for key in keys:
-        pool = _pool_of(key, pools)
+        slot = slot_of_text(key)
+        pool = pools[slot] if slot >= 0 else None
         if pool is None:
             return None
-        group = <tuple>groups.get(pool)
-        if group is None:
-            group = groups[pool] = ([], [])
-        (<list>group[0]).append(index)
-        (<list>group[1]).append(((name, key), None, raw))
+        former = <tuple>of_slots.get(slot)
+        if former is None:
+            group = <tuple>groups.get(pool)
+            if group is None:
+                group = groups[pool] = ([], [])
+            indices = <list>group[0]
+            args = [name, key]
+            of_slots[slot] = (args, indices, len(indices))
+            indices.append(index)
+            (<list>group[1]).append((args, None, raw))
+        else:
+            (<list>former[0]).append(key)
+            indices = <list>former[1]
+            place = indices[<Py_ssize_t>former[2]]
+            if type(place) is list:
+                (<list>place).append(index)
+            else:
+                indices[<Py_ssize_t>former[2]] = [place, index]
         index += 1
     return groups
+
+
+cdef inline bint _can_be_sent(tuple args) except -1:
+    """Whether nothing of a command can fail to be encoded."""
+    cdef object value
+    for value in args:
+        if type(value) is str:
+            if not PyUnicode_IS_ASCII(value):
+                return False
+        elif type(value) is int:
+            if not -_MOST <= value <= _MOST:
+                return False
+        elif type(value) is not bytes and type(value) is not float:
+            return False
+    return True
 
 
 cdef inline object _pool_of(object key, list pools):
@@ -152,14 +189,22 @@ def place_replies(list results not None, list indices not None, list replies not
 def place_values(list results not None, list indices not None, list replies not None):
     cdef bint is_fine = True
     cdef Py_ssize_t at
-    cdef object reply
+    cdef object reply, place, value, each
     if len(indices) != len(replies):
         raise ValueError("there are not as many replies as commands")
     for at in range(len(indices)):
         reply = replies[at]
-        if type(reply) is list and len(<list>reply) == 1:
-            results[<Py_ssize_t>indices[at]] = (<list>reply)[0]
-        else:
-            results[<Py_ssize_t>indices[at]] = reply
-            is_fine = False
+        place = indices[at]
+        if type(place) is not list:
+            if type(reply) is list and len(<list>reply) == 1:
+                results[<Py_ssize_t>place] = (<list>reply)[0]
+                continue
+            place = [place]
+        if type(reply) is list and len(<list>reply) == len(<list>place):
+            for each, value in zip(<list>place, <list>reply):
+                results[<Py_ssize_t>each] = value
+            continue
+        is_fine = False
+        for each in <list>place:
+            results[<Py_ssize_t>each] = reply
     return is_fine

@@ -15,8 +15,10 @@ __all__ = ["fast_path_of_cluster", "group_commands", "group_keys", "place_replie
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
 
+_MOST = 2**63
+
 #: Of each pool the indices of its commands, and the commands.
-Groups = dict[Any, tuple[list[int], list[Command]]]
+Groups = dict[Any, tuple[list[Any], list[Command]]]
 
 
 def fast_path_of_cluster(one_key: object, by_connection: object, execute_command: _Method) -> _Method:
@@ -37,7 +39,8 @@ def group_commands(commands: Sequence[Command], one_key: Mapping[Any, int], pool
     :param one_key: name of a command with one key -> the key's place.
     :param pools: by slot, the pool of its owner; None where it is not known yet.
     :returns: the groups, each in the order given; None if a command is not of the simple kind: its name is in
-        ``one_key`` as it is spelled, its key is bytes or text of ASCII, and the pool of its slot is known.
+        ``one_key`` as it is spelled, its arguments are bytes, text of ASCII or usual numbers, so that none can fail to
+        be encoded, and the pool of its key's slot is known.
     """
     groups: Groups = {}
     for index, command in enumerate(commands):
@@ -47,7 +50,7 @@ def group_commands(commands: Sequence[Command], one_key: Mapping[Any, int], pool
         if place is None or place >= len(args):
             return None
         pool = _pool_of(args[place], pools)
-        if pool is None:
+        if pool is None or not all(map(_can_be_sent, args)):
             return None
         group = groups.get(pool)
         if group is None:
@@ -59,22 +62,47 @@ def group_commands(commands: Sequence[Command], one_key: Mapping[Any, int], pool
 
 
 def group_keys(name: str, keys: Sequence[Any], raw: bool, pools: list[Any]) -> Groups | None:
-    """Make a command of each key, and group them as :func:`group_commands` does.
+    """Make a command for the keys of each slot, and group the commands as :func:`group_commands` does.
 
     :param name: of the commands.
     :param raw: whether their replies stay raw.
+    :returns: the groups; the index of a command for several keys is the list of theirs.
     """
     groups: Groups = {}
+    #: Of each slot: the command's arguments, the indices of its group, and its place among them.
+    of_slots: dict[int, tuple[list[Any], list[Any], int]] = {}
     for index, key in enumerate(keys):
-        pool = _pool_of(key, pools)
+        if not (type(key) is bytes or (type(key) is str and key.isascii())):
+            return None
+        slot = key_slot(key)
+        pool = pools[slot]
         if pool is None:
             return None
-        group = groups.get(pool)
-        if group is None:
-            group = groups[pool] = [], []
-        group[0].append(index)
-        group[1].append(((name, key), None, raw))
+        former = of_slots.get(slot)
+        if former is None:
+            indices, commands = groups.setdefault(pool, ([], []))
+            args = [name, key]
+            of_slots[slot] = args, indices, len(indices)
+            indices.append(index)
+            commands.append((args, None, raw))
+            continue
+        args, indices, at = former
+        args.append(key)
+        place = indices[at]
+        if isinstance(place, list):
+            place.append(index)
+        else:
+            indices[at] = [place, index]
     return groups
+
+
+def _can_be_sent(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:  # Python refuses to convert an int of thousands of digits
+        return -_MOST <= value <= _MOST  # type: ignore[no-any-return]
+    return kind is bytes or kind is float
 
 
 def _pool_of(key: Any, pools: list[Any]) -> Any:
@@ -96,16 +124,18 @@ def place_replies(results: list[Any], indices: list[int], replies: list[Any]) ->
     return is_fine
 
 
-def place_values(results: list[Any], indices: list[int], replies: list[Any]) -> bool:
-    """Put the only elements of replies where they belong; a reply that is no list of one is put there itself.
+def place_values(results: list[Any], indices: list[Any], replies: list[Any]) -> bool:
+    """Put the elements of replies where they belong, of commands that :func:`group_keys` has made.
 
-    :returns: whether all are lists of one element.
+    A reply that is no list of as many elements as the command had keys stands for each of them.
+
+    :returns: whether there was none such.
     """
     is_fine = True
-    for index, reply in zip(indices, replies, strict=True):
-        if type(reply) is list and len(reply) == 1:
-            results[index] = reply[0]
-        else:
-            results[index] = reply
-            is_fine = False
+    for place, reply in zip(indices, replies, strict=True):
+        places = place if isinstance(place, list) else [place]
+        fits = type(reply) is list and len(reply) == len(places)
+        for each, value in zip(places, reply if fits else [reply] * len(places), strict=True):
+            results[each] = value
+        is_fine = is_fine and fits
     return is_fine
