@@ -63,7 +63,7 @@ async def test_a_command_over_two_slots_is_refused_before_anything_is_sent(clust
         before = rc.stats().commands
         for sent in (
             rc.rename("a", "b"),
-            rc.sunionstore("a", "b", "c"),
+            rc.sunionstore("a", ["b", "c"]),
             rc.eval("return 1", ["a", "b"]),
             rc.msetnx({"a": 1, "b": 2}),
             rc.execute_command("COPY", "a", "b"),
