@@ -96,6 +96,20 @@ async def test_commands_for_all_nodes_and_views_of_nodes(any_cluster):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_blocking_command_inside_delays_no_other_caller(any_cluster):
+    async with await connect(any_cluster) as rc:
+        pipe = await rc.pipeline()
+        pipe.rpush("{a}list", ["x"])
+        pipe.blpop("{a}list", timeout=5)
+        pipe.blpop("{a}none", timeout=1)
+        pipe.incr("b")
+        done = pipe.execute_pipeline()
+        assert await rc.incr("{a}n") == 1  # on a connection of its own
+        assert not done.called
+        assert await done == [1, ["{a}list", "x"], None, 1]
+
+
+@pytest_twisted.ensureDeferred
 async def test_transactions_and_two_slots(any_cluster):
     async with await connect(any_cluster) as rc:
         with pytest.raises(exceptions.CrossSlotError):
@@ -130,6 +144,9 @@ async def test_a_slot_on_its_way(any_cluster, step):
         assert await rc.mget(names) == ["3"] * 9 + ["5"]
 
 
+@pytest.mark.promise(
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
+)
 @pytest_twisted.ensureDeferred
 async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
     slots = [5, 6, 9000]
@@ -171,6 +188,7 @@ async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
         assert rc._members.counts["ASK"] and rc._members.counts["MOVED"]
 
 
+@pytest.mark.promise("A node that is lost fails its own commands of a cluster's pipeline only")
 @pytest_twisted.ensureDeferred
 async def test_a_killed_master_fails_its_commands_only_and_its_successor_gets_the_next(cluster):
     async with await connect(cluster, poolTimeout=20) as rc:
