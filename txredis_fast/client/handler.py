@@ -266,11 +266,15 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
-            transaction = cls(connection, connection.execute_command, put, self, check_alone)
+            transaction = cls(connection, self._sender_on(connection), put, self, check_alone)
             return transaction.begin(keys, multi)
         except BaseException:
             self._factory.connectionQueue.put(connection)
             raise
+
+    def _sender_on(self, connection: RedisProtocol) -> Callable[..., Deferred[Any]]:
+        """Return what sends the commands of a transaction on its connection."""
+        return connection.execute_command
 
     def transaction(self, watch: Keys | None = None) -> TransactionContext[V]:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.

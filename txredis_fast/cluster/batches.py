@@ -27,6 +27,7 @@ from ..commands._parts import check_together, command_name, guarded_arguments, g
 from ..connection import RedisProtocol
 from ..exceptions import NoSlotError, NotSentError, ResponseError
 from ..inflight import first_error, limit_error, within
+from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
 from .redirects import (
@@ -49,7 +50,12 @@ _ASKING: Command = (ASKING, None, False)
 
 
 def send_commands(
-    members: Members, learned: LearnedKeys, commands: Sequence[Command], alone: bool, timeout: float | None
+    members: Members,
+    learned: LearnedKeys,
+    commands: Sequence[Command],
+    alone: bool,
+    timeout: float | None,
+    telling: Telling | None = None,
 ) -> Deferred[list[Any]]:
     """Send commands to the nodes of their keys.
 
@@ -57,6 +63,7 @@ def send_commands(
     :param alone: whether one of the commands may block, so that it needs a connection of its own.
     :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for what is waited for, then
         ``replyTimeout`` for the replies.
+    :param telling: what hooks are told of it; None: nothing.
     :returns: fires with the replies in order, with error replies as values, and as well what the commands of a single
         node have failed with: :exc:`.MaybeExecutedError` if it was lost, :exc:`.NotSentError` if it was never reached.
         Fails if nothing was sent: with :exc:`.NotSentError`, or with the error of a command that cannot be sent, such
@@ -74,13 +81,13 @@ def send_commands(
         elif plan.unknown:
             waiting = _ask_slots(learned, [commands[place][0] for place in plan.unknown])
         else:
-            return _Batch(members, plan, alone, began_at, timeout).begin()
+            return _Batch(members, plan, alone, began_at, timeout, telling).begin()
     except Exception:  # whatever an argument makes be raised
         return fail()
 
     def go_on(slots: list[int | None]) -> Deferred[list[Any]]:
         again = Plan(members, learned, commands, dict(zip(plan.unknown, slots, strict=False)))
-        return _Batch(members, again, alone, began_at, timeout).begin()
+        return _Batch(members, again, alone, began_at, timeout, telling).begin()
 
     return waiting.addCallback(go_on)
 
@@ -174,7 +181,16 @@ class _Batch:
     :ivar deferred: fires with the replies.
     """
 
-    def __init__(self, members: Members, plan: Plan, alone: bool, began_at: float, timeout: float | None) -> None:
+    def __init__(
+        self,
+        members: Members,
+        plan: Plan,
+        alone: bool,
+        began_at: float,
+        timeout: float | None,
+        telling: Telling | None,
+    ) -> None:
+        self.telling = telling
         self.deferred: Deferred[list[Any]] = Deferred(self._cancel)
         self.members = members
         self.alone = alone
@@ -201,6 +217,10 @@ class _Batch:
                 groups[address] = [unit]
         if len(groups) > 1:
             self._plan.check_encoding()
+        if self.telling is not None:
+            slots = {unit.slot for unit in self._plan.units}
+            first = next(iter(groups), None) if len(groups) == 1 else None
+            self.telling.begin(first or ("", None), slots.pop() if len(slots) == 1 else None)
         self._chains = [_Chain(self, units) for units in groups.values()]
         self._open = len(self._chains) + 1
         for chain, address in zip(self._chains, groups, strict=True):
@@ -425,7 +445,9 @@ class _Chain:
         if target is None or unit.redirections > members.options.maxRedirections:
             unit.reply = _after(error, f"{unit.redirections} redirections", node)
             return _Verdict.GIVEN_UP
-        members.counts[code] += 1
+        members.redirected(code, error.slot, node, target)
+        if self._batch.telling is not None:
+            self._batch.telling.redirected()
         if code == "ASK":
             unit.ask = target
         elif error.slot is not None:
@@ -446,7 +468,7 @@ class _Chain:
             self._run_out()
             return
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-        self._members.counts["again"] += 1
+        self._members.refused(self._later[0][1])
         self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._go_on)
         self._members.wake_me(self._woken)
 
