@@ -11,11 +11,11 @@ This module must not know how a node is found, or how a command is taken apart.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -30,21 +30,22 @@ from ..inflight import first_error, limit_error, within
 from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
+from .reads import ReadChoice
 from .redirects import (
     ASKING,
     CONNECTION_SECONDS,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
-    Way,
     _after,
     _now,
     is_refusal,
+    when_known,
 )
 from .routing import LearnedKeys
 from .spread import Plan, Reach, Unit, joined
 from .topology import Address
 
-__all__ = ["send_commands", "send_to_all", "when_known"]
+__all__ = ["send_commands", "send_to_all"]
 
 _ASKING: Command = (ASKING, None, False)
 
@@ -55,6 +56,7 @@ def send_commands(
     commands: Sequence[Command],
     alone: bool,
     timeout: float | None,
+    reads: bool = False,
     telling: Telling | None = None,
 ) -> Deferred[list[Any]]:
     """Send commands to the nodes of their keys.
@@ -63,6 +65,7 @@ def send_commands(
     :param alone: whether one of the commands may block, so that it needs a connection of its own.
     :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for what is waited for, then
         ``replyTimeout`` for the replies.
+    :param reads: whether they only read, and may be sent to replicas, as ``readFrom`` says.
     :param telling: what hooks are told of it; None: nothing.
     :returns: fires with the replies in order, with error replies as values, and as well what the commands of a single
         node have failed with: :exc:`.MaybeExecutedError` if it was lost, :exc:`.NotSentError` if it was never reached.
@@ -79,32 +82,17 @@ def send_commands(
         if plan.needs_masters:
             waiting = when_known(members, timeout)
         elif plan.unknown:
-            waiting = _ask_slots(learned, [commands[place][0] for place in plan.unknown])
+            waiting = learned.ask_slots([commands[place][0] for place in plan.unknown])
         else:
-            return _Batch(members, plan, alone, began_at, timeout, telling).begin()
+            return _Batch(members, plan, alone, reads, began_at, timeout, telling).begin()
     except Exception:  # whatever an argument makes be raised
         return fail()
 
     def go_on(slots: list[int | None]) -> Deferred[list[Any]]:
         again = Plan(members, learned, commands, dict(zip(plan.unknown, slots, strict=False)))
-        return _Batch(members, again, alone, began_at, timeout, telling).begin()
+        return _Batch(members, again, alone, reads, began_at, timeout, telling).begin()
 
     return waiting.addCallback(go_on)
-
-
-def when_known(members: Members, timeout: float | None) -> Deferred[list[Any]]:
-    """Wait for the first topology, as a command waits that has no node.
-
-    :returns: fires with an empty list.
-    """
-    return _FirstTopology(members, None, members.any_master, timeout).begin()
-
-
-class _FirstTopology(Way):
-    """The wait until a master is known."""
-
-    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
-        return succeed([])
 
 
 def send_to_all(
@@ -136,17 +124,6 @@ def send_to_all(
         return together if convert is None else convert(together)
 
     return known(None) if members.shards() else when_known(members, timeout).addCallback(known)
-
-
-def _ask_slots(learned: LearnedKeys, commands: Iterable[Sequence[Any]]) -> Deferred[list[int | None]]:
-    def slots(found: list[tuple[bool, Any]]) -> list[int | None]:
-        for is_found, slot in found:
-            if not is_found:
-                slot.raiseException()
-        return [slot for _, slot in found]
-
-    asking: Deferred[Any] = DeferredList([learned.ask_slot(args) for args in commands], consumeErrors=True)
-    return asking.addCallback(slots)
 
 
 def _check(members: Members, commands: Sequence[Command]) -> None:
@@ -186,6 +163,7 @@ class _Batch:
         members: Members,
         plan: Plan,
         alone: bool,
+        reads: bool,
         began_at: float,
         timeout: float | None,
         telling: Telling | None,
@@ -194,6 +172,7 @@ class _Batch:
         self.deferred: Deferred[list[Any]] = Deferred(self._cancel)
         self.members = members
         self.alone = alone
+        self.reads = reads
         #: Reactor time by which all replies must have come; None: no limit.
         self.limit = None if timeout is None else began_at + timeout
         self._plan = plan
@@ -206,11 +185,15 @@ class _Batch:
         if members.closed:
             raise NotSentError("Not connected")
         groups: dict[Address | None, list[Unit]] = {}
-        keyless = members.any_master()
         owners = members.owners
-        other = None if keyless is None else keyless.address
+        other: Address | None = None
         for unit in self._plan.units:
-            address = owners[unit.slot] if unit.slot is not None else unit.address or other
+            if unit.slot is not None:
+                address = owners[unit.slot]
+            elif unit.address is not None:
+                address = unit.address
+            else:
+                other = address = other or _of_any_master(members)
             if address in groups:
                 groups[address].append(unit)
             else:
@@ -224,9 +207,15 @@ class _Batch:
         self._chains = [_Chain(self, units) for units in groups.values()]
         self._open = len(self._chains) + 1
         for chain, address in zip(self._chains, groups, strict=True):
-            chain.begin(address)
+            chain.begin(self._reader_for(chain, address) if self.reads else address)
         self.ended()
         return self.deferred
+
+    def _reader_for(self, chain: _Chain, address: Address | None) -> Address | None:
+        """A node to read from instead of a master."""
+        slot = chain.units[0].slot
+        node = None if slot is None else ReadChoice(self.members, slot)()
+        return address if node is None else node.address
 
     def ended(self) -> None:
         """A chain has ended."""
@@ -254,7 +243,7 @@ class _Chain:
     def __init__(self, batch: _Batch, units: list[Unit]) -> None:
         self._batch = batch
         self._members = batch.members
-        self._units = units
+        self.units = units
         self._sent: dict[Deferred[Any], None] = {}
         #: Sends of the round that have not ended, and what they were refused.
         self._open = 0
@@ -266,20 +255,22 @@ class _Chain:
         self._pause = FIRST_PAUSE_SECONDS
         self._timer: IDelayedCall | None = None
         self._is_cancelled = False
+        #: The master of this round for commands without keys.
+        self._keyless: ClusterNode[Any] | None = None
 
     def begin(self, address: Address | None) -> None:
         """Send all to the node of an address, or to nobody."""
         self._rounds = self._open = 1
         if address is None:
-            self._unsent(self._units, _nobody(self._units[0]), None)
+            self._unsent(self.units, _nobody(self.units[0]), None)
         else:
             try:
                 node = self._members.node_at(address)
             except NotSentError as error:  # the cluster was closed by an answer to another node's commands
-                for unit in self._units:
+                for unit in self.units:
                     unit.reply = error
             else:
-                self._send(node, self._units)
+                self._send(node, self.units)
         self._end_one()
 
     # -- one round
@@ -288,11 +279,11 @@ class _Chain:
         """Send commands to the nodes that are to execute them now."""
         self._rounds += 1
         self._open += 1
+        self._keyless = None
         groups: dict[ClusterNode[Any] | None, list[Unit]] = {}
-        keyless = self._members.any_master()
         for unit in units:
             try:
-                node = self._node_of(unit, keyless)
+                node = self._node_of(unit)
             except NotSentError as error:  # the cluster is closed, or the node has left
                 unit.reply = error
             else:
@@ -304,7 +295,7 @@ class _Chain:
                 self._send(node, its)
         self._end_one()
 
-    def _node_of(self, unit: Unit, keyless: ClusterNode[Any] | None) -> ClusterNode[Any] | None:
+    def _node_of(self, unit: Unit) -> ClusterNode[Any] | None:
         members = self._members
         if members.closed:
             raise NotSentError("Not connected")
@@ -312,15 +303,19 @@ class _Chain:
             return members.node_at(unit.ask)
         if unit.slot is not None:
             return members.owner(unit.slot)
-        if unit.address is None:
-            return keyless
-        return members.member(unit.address)
+        if unit.address is not None:
+            return members.member(unit.address)
+        if self._keyless is None:
+            self._keyless = members.any_master()
+        return self._keyless
 
     def _send(self, node: ClusterNode[Any], units: list[Unit]) -> None:
         limit = self._batch.limit
         left = None if limit is None else limit - _now()
         if left is not None and left <= 0:
-            self._unsent(units, NotSentError("Not sent: the time limit was over already"), node)
+            over = NotSentError("Not sent: the time limit was over already")
+            for unit in units:
+                self._unsent([unit], unit.reply if isinstance(unit.reply, Exception) else over, node)
             return
         commands: list[Command] = []
         for unit in units:
@@ -429,7 +424,7 @@ class _Chain:
         return again
 
     def _in_order(self, refused: list[_Refused]) -> list[_Refused]:
-        numbers = {id(unit): number for number, unit in enumerate(self._units)}
+        numbers = {id(unit): number for number, unit in enumerate(self.units)}
         return sorted(refused, key=lambda each: numbers[id(each[0])])
 
     def _verdict(self, unit: Unit, error: Any, node: ClusterNode[Any] | None) -> _Verdict:
@@ -439,7 +434,8 @@ class _Chain:
         if node is None or code not in ("MOVED", "ASK"):
             if node is not None and code not in ("TRYAGAIN", ""):
                 members.note(f"{node.name} answered {code}", node.address)
-            return _Verdict.LATER
+            at_once = self._batch.reads and self._rounds == 1  # a replica cannot: its master will
+            return _Verdict.AT_ONCE if at_once else _Verdict.LATER
         target = members.target(error, node.address)
         unit.redirections += 1
         if target is None or unit.redirections > members.options.maxRedirections:
@@ -506,6 +502,11 @@ class _Chain:
         sent, self._sent = self._sent, {}
         for each in sent:
             each.cancel()
+
+
+def _of_any_master(members: Members) -> Address | None:
+    node = members.any_master()
+    return None if node is None else node.address
 
 
 def _nobody(unit: Unit) -> NoSlotError:

@@ -45,24 +45,33 @@ from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
 from ..exceptions import NoSlotError, RedisError
 from ..helpers import RegisteredScripts, ScanIterators
-from ..inflight import check_timeout, fast_path_of_cluster, limit_error
+from ..inflight import check_timeout, fast_path_of_cluster, first_error, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
 from ..telemetry import ClusterStats, Telling
-from .batches import send_commands, send_to_all, when_known
+from .batches import send_commands, send_to_all
 from .members import Members
 from .node import ClusterNode, NodeFactory, NodesView
+from .quick import read_keys, send_simple
 from .reads import ReadChoice
-from .redirects import CommandWay, is_refusal
+from .redirects import CommandWay, is_refusal, when_known
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
 from .scan import ClusterScanIterator, scan_arguments
-from .spread import only_value, reach_of, refuse_scan, slot_of_cursor, split_by_slot
+from .spread import has_several_slots, only_value, reach_of, refuse_scan, slot_of_cursor
 from .transactions import ClusterTransaction
 
 if TYPE_CHECKING:
     from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
 
 __all__ = ["ClusterConnectionHandler"]
+
+
+def _values(values: list[Any], convert: Any) -> Any:
+    """The values of MGET; raises the first error among them."""
+    index = first_error(values)
+    if index >= 0:
+        raise values[index]
+    return values if convert is None else convert(values)
 
 
 class ClusterView(CommandView[V]):
@@ -339,8 +348,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def pipeline(self) -> Deferred[Pipeline[V]]:
         """Collect commands and send them at once, to all nodes at the same time.
 
-        The commands of one slot are executed in the order given. Between slots there is no order. MULTI inside of it
-        is a transaction of one slot.
+        The commands of one slot are executed in the order given, by its master whatever ``readFrom`` says. Between
+        slots there is no order. MULTI inside of it is a transaction of one slot.
 
         :returns: fires with a :class:`Pipeline`; see its ``execute_pipeline``.
         """
@@ -359,7 +368,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     ) -> Deferred[list[Any]]:
         """Send many commands, in one write to each node, to all nodes at the same time.
 
-        The commands of one slot are executed in the order given. Between slots there is no order.
+        The commands of one slot are executed in the order given, by its master whatever ``readFrom`` says. Between
+        slots there is no order.
 
         :param commands: a :class:`Batch`, or an iterable of commands such as ``("SET", "key", 1)``.
         :param raise_on_error: False: error replies are values in the list, and so are the failures of single nodes.
@@ -387,11 +397,18 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
         observer = self._members.observer
-        if not observer.tells:
-            return send_commands(self._members, self._learned, commands, alone, timeout)
-        telling = observer.commands("PIPELINE", commands)
-        sent = send_commands(self._members, self._learned, commands, alone, timeout, telling)
-        return sent.addBoth(telling.end)
+        if observer.tells:
+            telling = observer.commands("PIPELINE", commands)
+            told = send_commands(self._members, self._learned, commands, alone, timeout, telling=telling)
+            return told.addBoth(telling.end)
+        if not alone and timeout is None and self.pools is not None:
+            sent = send_simple(self._members, commands, self._send_long)
+            if sent is not None:
+                return sent
+        return send_commands(self._members, self._learned, commands, alone, timeout)
+
+    def _send_long(self, commands: Sequence[Command]) -> Deferred[list[Any]]:
+        return send_commands(self._members, self._learned, commands, False, None)
 
     def commit(self) -> Deferred[Any]:
         """Fails: the transaction that ``multi`` fires with has this method."""
@@ -473,8 +490,11 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             if refused is not None:
                 return fail(refused)
         refuse_scan(name)
-        split = split_by_slot(name, args, self._charset)
-        if split is not None:
+        if name == "MGET" and kwargs.keys() <= _PLAIN and self.pools is not None:
+            read = read_keys(self._members, args, bool(kwargs.get("raw")), self._send_long)
+            if read is not None:
+                return read.addCallback(_values, kwargs.get("post_proc"))
+        if has_several_slots(name, args, self._charset):
             return self._send_apart(args, kwargs)
         reach = reach_of(name, args)
         if reach is not None:
@@ -501,9 +521,9 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def _send_apart(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         """Send a command whose keys belong to several slots: to all nodes at the same time."""
         command = args, kwargs.get("post_proc"), bool(kwargs.get("raw"))
-        sent = send_commands(
-            self._members, self._learned, [command], False, kwargs.get("timeout"), kwargs.get("telling")
-        )
+        reads = self._members.reads_from_replicas and is_read_only(args)
+        timeout, telling = kwargs.get("timeout"), kwargs.get("telling")
+        sent = send_commands(self._members, self._learned, [command], False, timeout, reads, telling)
         return sent.addCallback(only_value)
 
     def _send(

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from .._checks import shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..exceptions import ClusterDownError, NoSlotError, NotSentError, ResponseError
+from ..exceptions import ClusterDownError, MovedError, NoSlotError, NotSentError, ResponseError
 from ..options import ClusterOptions
 from ..pool import Pool
 from ..telemetry import ClusterObserver, ClusterStats, Stats
@@ -60,9 +60,8 @@ class Members:
         self.nodes: dict[Address, ClusterNode[Any]] = {}
         self._seeds = seeds
         self._node_options = node_options(options)
-        #: The totals of nodes that have left, and those that are leaving.
+        #: The totals of nodes that have left.
         self._former_stats = Stats()
-        self._leaving: set[ClusterNode[Any]] = set()
         self.observer = ClusterObserver(
             seeds.name,
             options.hooks,
@@ -70,6 +69,8 @@ class Members:
             lambda: (self._node_options.password,),
             lambda: self._node_options.dbid or 0,
         )
+        #: The nodes that have left, and are not closed yet.
+        self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
         self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
         #: A pool that never connects: what subscribers have their options of.
@@ -89,6 +90,7 @@ class Members:
         self.owners = self.topology.owners
         #: By slot: its owner's pool; None until it is looked up. What compiled code uses.
         self.pools: list[NodeFactory | None] = [None] * len(self.owners)
+        self._has_all_pools = False
 
     # -- what nodes ask and tell
 
@@ -150,7 +152,39 @@ class Members:
         """A MOVED has named the owner of a slot."""
         if 0 <= slot < len(self.pools):
             self.topology.moved(slot, address)
-            self.pools[slot] = None
+            node = self.nodes.get(address)
+            self.pools[slot] = None if node is None else node.pool
+
+    def follow(self, error: Exception, asked: Address) -> None:
+        """Note what a MOVED says; nothing else.
+
+        :param asked: the address of the node that has answered.
+        """
+        if isinstance(error, MovedError) and error.slot is not None:
+            target = self.target(error, asked)
+            if target is not None and target != asked:
+                self.counts["MOVED"] += 1
+                self.observer.redirected(name_of(asked), "MOVED", error.slot, name_of(target))
+                self.moved(error.slot, target)
+
+    def _forget_pools(self) -> None:
+        self.pools[:] = [None] * len(self.pools)
+        self._has_all_pools = False
+
+    def know_pools(self) -> bool:
+        """Look up the pools of all slots, once for each topology.
+
+        :returns: whether that was done now.
+        """
+        if self._has_all_pools or self.closed:
+            return False
+        self._has_all_pools = True
+        found: dict[Address | None, NodeFactory | None] = {None: None}
+        for slot, address in enumerate(self.owners):
+            if address not in found:
+                found[address] = self.node_at(address).pool  # type: ignore[arg-type]
+            self.pools[slot] = found[address]
+        return True
 
     def redirected(self, code: str, slot: int | None, node: ClusterNode[Any], target: Address) -> None:
         """A command goes to the node that MOVED or ASK has named."""
@@ -259,12 +293,13 @@ class Members:
         return [address for address, node in self.nodes.items() if node.pool.size]
 
     def _changed(self, view: View, former: View | None) -> None:
-        self.pools[:] = [None] * len(self.pools)
+        self._forget_pools()
         masters, replicas = len(self.masters()), len(self.replicas())
         moved = 0 if former is None else sum(map(operator.ne, view.owners, former.owners))
         self.observer.topology_changed(masters, replicas, moved)
+        known = set(self.topology.addresses)
         for address, node in list(self.nodes.items()):
-            if address not in view.nodes and address not in self.owners:
+            if address not in known:
                 self._let_go(address, node)
             elif former is not None and _serves_less(address, view, former):
                 # Who waits for a connection to it decides anew.
@@ -275,15 +310,13 @@ class Members:
 
     def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
         del self.nodes[address]
-        self._leaving.add(node)
-
-        def left(_: object) -> None:
-            self._leaving.discard(node)
-            self._former_stats += node.stats().totals()
-
-        leaving = node.disconnect(timeout=self.options.nodeGrace)
+        self._leaving[node] = leaving = node.disconnect(timeout=self.options.nodeGrace)
         leaving.addErrback(lambda failure: _log.failure("a node that has left was not closed", failure))
-        leaving.addCallback(left)
+        leaving.addCallback(self._has_left, node)
+
+    def _has_left(self, _: object, node: ClusterNode[Any]) -> None:
+        del self._leaving[node]
+        self._former_stats += node.stats().totals()
 
     # -- those that wait
 
@@ -351,11 +384,12 @@ class Members:
         :returns: fires with None when all are closed.
         """
         self.closed = True
-        self.pools[:] = [None] * len(self.pools)
+        self._forget_pools()
         self.topology.close()
         self.observer.closed()
         self._seeds.close()
-        closing = [self.options_pool.disconnect(), *(node.disconnect(timeout=timeout) for node in self.nodes.values())]
+        closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
+        closing += [self.options_pool.disconnect(), *self._leaving.values()]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 

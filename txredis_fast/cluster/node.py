@@ -104,8 +104,8 @@ class NodeFactory(RedisFactory):
         self.retryPolicy = policy
         self._node_endpoint = tcp_endpoint(*address, options.connectTimeout, options.tls_context)
         self._started = False
-        #: Who waits for the end of the attempt to connect.
-        self._reaching: list[Deferred[RedisProtocol]] = []
+        #: Who waits for the end of the attempt to connect, and their places among those who wait for a connection.
+        self._reaching: dict[Deferred[RedisProtocol], Deferred[RedisProtocol]] = {}
 
     def start(self) -> None:
         """Begin to connect, if nobody has had it begun."""
@@ -122,11 +122,10 @@ class NodeFactory(RedisFactory):
         """Fires with a usable connection; fails with the reason of the next attempt to connect that fails."""
         getting = self.getConnection(True)
         reached: Deferred[RedisProtocol] = Deferred(lambda _: getting.cancel())
-        self._reaching.append(reached)
+        self._reaching[reached] = getting
 
         def done(result: RedisProtocol | Failure) -> None:
-            if reached in self._reaching:
-                self._reaching.remove(reached)
+            self._reaching.pop(reached, None)
             if not reached.called:
                 reached.callback(result)
 
@@ -150,10 +149,11 @@ class NodeFactory(RedisFactory):
         """An attempt to connect failed: another node may serve the slots of this one by now."""
         super().attemptFailed(reason)
         reason = reason.removeprefix(f"{self.uuid}: ")
-        reaching, self._reaching = self._reaching, []
-        for reached in reaching:
+        reaching, self._reaching = self._reaching, {}
+        for reached, getting in reaching.items():
             if not reached.called:
                 reached.errback(NotSentError(reason))
+            getting.cancel()
         self.watcher.note(f"{self.uuid}: {reason}", self.address)
 
     def delConnection(self, conn: RedisProtocol) -> None:
@@ -345,8 +345,8 @@ class NodesView:
         return command
 
     def __dir__(self) -> list[str]:
-        commands = (name for name in dir(Commands) if callable(getattr(Commands, name)))
-        return sorted({*super().__dir__(), "batch", *(name for name in commands if not name.startswith("_"))})
+        public = (name for name in dir(Commands) if not name.startswith("_"))
+        return sorted({*super().__dir__(), "batch", *(name for name in public if callable(getattr(Commands, name)))})
 
     def __repr__(self) -> str:
         return f"<NodesView of {self._title}>"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -32,7 +32,7 @@ from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
 
-__all__ = ["ASKING", "CommandWay", "Way", "is_refusal"]
+__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "when_known"]
 
 #: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
 ASKING: Final = ("ASKING",)
@@ -216,6 +216,8 @@ class Way:
 
     def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
         """Decide what follows a refusal."""
+        if isinstance(error, NotSentError) and not node.pool.size:
+            error = NotSentError(node.pool.why_not_connected())  # not that no connection was free for so long
         self._last = error, node
         if self._refused_at is None:
             self._refused_at = _now()
@@ -358,6 +360,21 @@ class CommandWay(Way):
         self._sent = None
         if not self.deferred.called:
             self.deferred.errback(failure)
+
+
+def when_known(members: Members, timeout: float | None) -> Deferred[list[Any]]:
+    """Wait for the first topology, as a command waits that has no node.
+
+    :returns: fires with an empty list.
+    """
+    return _FirstTopology(members, None, members.any_master, timeout).begin()
+
+
+class _FirstTopology(Way):
+    """The wait until a master is known."""
+
+    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
+        return succeed([])
 
 
 def _now() -> float:

@@ -6,10 +6,10 @@ hashed like a key. This module must not know nodes or connections.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, succeed
 from twisted.python.failure import Failure
 
 from .._checks import as_text, shown
@@ -162,6 +162,18 @@ class LearnedKeys:
             asked = self._ask("COMMAND", "INFO", name, raw=True).addCallback(self._learn, name)
         found: Deferred[int | None] = asked.addCallback(lambda _: self._find(name, args))
         return found.addErrback(_unless_refused)
+
+    def ask_slots(self, commands: Iterable[Sequence[Any]]) -> Deferred[list[int | None]]:
+        """Ask for the slots of several commands; fires with a list, fails as :meth:`ask_slot` does."""
+
+        def slots(found: list[tuple[bool, Any]]) -> list[int | None]:
+            for is_found, slot in found:
+                if not is_found:
+                    slot.raiseException()
+            return [slot for _, slot in found]
+
+        asking: Deferred[Any] = DeferredList([self.ask_slot(args) for args in commands], consumeErrors=True)
+        return asking.addCallback(slots)
 
     def _learn(self, reply: Any, name: str) -> None:
         places: tuple[int, int, int] | None = (0, 0, 0)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from .._types import Arguments
 from ..batching import Command
 from ..commands._parts import command_name
 from ..commands._parts.keys import ONE_KEY
@@ -36,11 +37,11 @@ from .routing import SPLIT_STEPS, UNKNOWN, LearnedKeys, groups_of_slots, slot_of
 from .topology import Address
 
 __all__ = [
-    "Part",
     "Plan",
     "Reach",
     "Spread",
     "Unit",
+    "has_several_slots",
     "joined",
     "only_value",
     "reach_of",
@@ -53,20 +54,13 @@ __all__ = [
 Join: TypeAlias = Callable[[list[Any]], Any]
 
 
-class Part(NamedTuple):
-    """One command of several that do the work of one.
+class Spread(NamedTuple):
+    """What becomes of a command whose keys belong to several slots.
 
-    :ivar slot: of its keys.
+    :ivar parts: of each slot the command.
     """
 
-    args: tuple[Any, ...]
-    slot: int
-
-
-class Spread(NamedTuple):
-    """What becomes of a command whose keys belong to several slots."""
-
-    parts: list[Part]
+    parts: dict[int, Arguments]
     join: Join
 
 
@@ -163,10 +157,12 @@ def split_by_slot(name: str, args: Sequence[Any], charset: str | None) -> Spread
     groups = groups_of_slots(name, args, charset)
     if len(groups) == 1:
         return None
-    if step == 1:
-        parts = [Part((args[0], *[args[number + 1] for number in numbers]), slot) for slot, numbers in groups.items()]
-    else:
-        parts = [Part((args[0], *_of_steps(args, 1, step, numbers)), slot) for slot, numbers in groups.items()]
+    parts: dict[int, Arguments] = {}
+    for slot, numbers in groups.items():
+        if step == 1 and len(numbers) == 1:
+            parts[slot] = args[0], args[numbers[0] + 1]
+        else:
+            parts[slot] = args[0], *_of_steps(args, 1, step, numbers)
     if name != "MGET":
         return Spread(parts, _first if name == "MSET" else sum)
     places = list(groups.values())
@@ -181,6 +177,20 @@ def split_by_slot(name: str, args: Sequence[Any], charset: str | None) -> Spread
         return values
 
     return Spread(parts, in_order)
+
+
+def has_several_slots(name: str, args: Sequence[Any], charset: str | None) -> bool:
+    """Whether :func:`split_by_slot` takes a command apart; as far as can be told without doing it.
+
+    :param name: the command's name in upper case.
+    """
+    if name == "MSETEX":
+        return _split_msetex(args, charset) is not None
+    step = SPLIT_STEPS.get(name)
+    if step is None or len(args) < 2 + step:
+        return False
+    first = key_slot(args[1], charset)
+    return any(key_slot(key, charset) != first for key in args[1 + step :: step])
 
 
 def _of_steps(args: Sequence[Any], start: int, step: int, numbers: Sequence[int]) -> list[Any]:
@@ -202,10 +212,9 @@ def _split_msetex(args: Sequence[Any], charset: str | None) -> Spread | None:
         groups.setdefault(key_slot(key, charset), []).append(number)
     if len(groups) == 1:
         return None
-    parts = [
-        Part((args[0], len(numbers), *_of_steps(args, 2, 2, numbers), *options), slot)
-        for slot, numbers in groups.items()
-    ]
+    parts: dict[int, Arguments] = {
+        slot: (args[0], len(numbers), *_of_steps(args, 2, 2, numbers), *options) for slot, numbers in groups.items()
+    }
     return Spread(parts, _least)
 
 
@@ -302,7 +311,9 @@ class Unit:
 
     __slots__ = ("address", "ask", "commands", "place", "redirections", "reply", "slot")
 
-    def __init__(self, place: int, slot: int | None, commands: list[Command], address: Address | None = None) -> None:
+    def __init__(
+        self, place: int, slot: int | None, commands: Sequence[Command], address: Address | None = None
+    ) -> None:
         self.place = place
         self.slot = slot
         self.commands = commands
@@ -366,13 +377,15 @@ class Plan:
         self._count = len(commands)
         #: The commands with several parts: place, number of the first part, number behind the last, function.
         self._spreads: list[tuple[int, int, int, Callable[[list[Any]], Any]]] = []
+        #: The commands of the transaction that is open.
+        self._transaction: list[Command] = []
         block: Unit | None = None
         add = self.units.append
         for place, command in enumerate(commands):
             args = command[0]
             at = ONE_KEY.get(args[0]) if args and type(args[0]) is str else None
             if block is None and at is not None and at < len(args):
-                add(Unit(place, key_slot(args[at], charset), [command]))
+                add(Unit(place, key_slot(args[at], charset), (command,)))
             else:
                 block = self._add(place, command, block)
         self.is_simple = len(self.units) == self._count and not self._spreads
@@ -386,29 +399,30 @@ class Plan:
             self._add_to(block, name, command, place)
             return None if name in ("EXEC", "DISCARD") else block
         if name == "MULTI":
-            block = Unit(place, None, [command])
+            self._transaction = [command]
+            block = Unit(place, None, self._transaction)
             self.units.append(block)
             return block
         spread = split_by_slot(name, args, self._charset)
         reach = reach_of(name, args) if spread is None else None
         first = len(self.units)
         if spread is not None:
-            self.units += [Unit(-1, slot, [(part, None, command[2])]) for part, slot in spread.parts]
+            self.units += [Unit(-1, slot, ((part, None, command[2]),)) for slot, part in spread.parts.items()]
             self._spreads.append((place, first, len(self.units), _joining(spread, convert)))
         elif reach is not None:
             slots = self._members.shards()
             self.needs_masters = self.needs_masters or not slots
-            self.units += [Unit(-1, slot, [(args, None, command[2])]) for slot in slots]
+            self.units += [Unit(-1, slot, ((args, None, command[2]),)) for slot in slots]
             if reach.replicas:
                 nodes = self._members.replicas()
-                self.units += [Unit(-1, None, [(args, None, command[2])], node.address) for node in nodes]
+                self.units += [Unit(-1, None, ((args, None, command[2]),), node.address) for node in nodes]
             self._spreads.append((place, first, len(self.units), _joining(reach, convert)))
         else:
-            self.units.append(Unit(place, self._slot_of(place, args), [command]))
+            self.units.append(Unit(place, self._slot_of(place, args), (command,)))
         return None
 
     def _add_to(self, block: Unit, name: str, command: Command, place: int) -> None:
-        block.commands.append(command)
+        self._transaction.append(command)
         slot = self._slot_of(place, command[0])
         if slot is None:
             return

@@ -37,9 +37,13 @@ __all__ = [
     "fast_path_of_pipeline",
     "fast_path_of_pool",
     "first_error",
+    "group_commands",
+    "group_keys",
     "keep_out_of_log",
     "limit_error",
     "parts_of",
+    "place_replies",
+    "place_values",
     "plain_commands",
     "within",
 ]
@@ -54,13 +58,13 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         compiled_fast_path,
         fast_path_by_name,
         fast_path_of_batch,
-        fast_path_of_cluster,
         fast_path_of_eval,
         fast_path_of_pipeline,
         fast_path_of_pool,
         first_error,
         plain_commands,
     )
+    from ._pyrouting import fast_path_of_cluster, group_commands, group_keys, place_replies, place_values
 else:
     from ._crequest import (
         BatchRequest,
@@ -76,5 +80,5 @@ else:
         first_error,
         plain_commands,
     )
-    from ._crouting import fast_path_of_cluster
+    from ._crouting import fast_path_of_cluster, group_commands, group_keys, place_replies, place_values
     from ._cscripts import fast_path_of_eval

@@ -1,7 +1,8 @@
 # cython: language_level=3, freethreading_compatible=True
-"""``execute_command`` of a cluster's handler in compiled code, for a command with one key whose node is connected.
+"""What a cluster's handler does for each command, compiled. It has the names of ``_pyrouting``, which documents them.
 
-It has the steps of the pure-Python method, which is called in all other cases.
+``execute_command`` is compiled for a command with one key whose node is connected. It has the steps of the pure-Python
+method, which is called in all other cases.
 """
 
 cimport cython
@@ -16,9 +17,14 @@ from txredis_fast.resp import fixed_arguments
 from txredis_fast.resp._cencode cimport slot_of_text
 from txredis_fast.transport._cmethods cimport is_method
 
-__all__ = ["fast_path_of_cluster"]
+__all__ = ["fast_path_of_cluster", "group_commands", "group_keys", "place_replies", "place_values"]
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
 
 cdef object _Recovery = Recovery
+#: Python refuses to convert an int of thousands of digits.
+cdef object _MOST = 2**63
 
 
 def fast_path_of_cluster(dict one_key not None, by_connection, execute_command):
@@ -82,3 +88,123 @@ cdef object _send(object handler, tuple args, object post_proc, dict one_key, ob
     recovery._post_proc = post_proc
     recovery.convert = post_proc
     return send_usual(connection, <RequestQueue>requests, args, recovery)
+
+
+def group_commands(commands, dict one_key not None, list pools not None):
+    cdef dict groups = {}
+    cdef tuple args, group
+    cdef object command, place, pool
+    cdef Py_ssize_t index = 0
+    for command in commands:
+        if type(command[0]) is not tuple:
+            return None
+        args = <tuple>command[0]
+        if not args or type(args[0]) is not str:
+            return None
+        place = one_key.get(args[0])
+        if place is None or <Py_ssize_t>place >= len(args):
+            return None
+        pool = _pool_of(args[<Py_ssize_t>place], pools)
+        if pool is None or not _can_be_sent(args):
+            return None
+        group = <tuple>groups.get(pool)
+        if group is None:
+            groups[pool] = ([index], [command])
+        else:
+            (<list>group[0]).append(index)
+            (<list>group[1]).append(command)
+        index += 1
+    return groups
+
+
+def group_keys(str name not None, keys, bint raw, list pools not None):
+    cdef dict groups = {}
+    cdef dict of_slots = {}
+    cdef tuple group, former
+    cdef list args, indices
+    cdef object key, pool, place
+    cdef Py_ssize_t index = 0
+    cdef int slot
+    for key in keys:
+        slot = slot_of_text(key)
+        pool = pools[slot] if slot >= 0 else None
+        if pool is None:
+            return None
+        former = <tuple>of_slots.get(slot)
+        if former is None:
+            group = <tuple>groups.get(pool)
+            if group is None:
+                group = groups[pool] = ([], [])
+            indices = <list>group[0]
+            args = [name, key]
+            of_slots[slot] = (args, indices, len(indices))
+            indices.append(index)
+            (<list>group[1]).append((args, None, raw))
+        else:
+            (<list>former[0]).append(key)
+            indices = <list>former[1]
+            place = indices[<Py_ssize_t>former[2]]
+            if type(place) is list:
+                (<list>place).append(index)
+            else:
+                indices[<Py_ssize_t>former[2]] = [place, index]
+        index += 1
+    return groups
+
+
+cdef inline bint _can_be_sent(tuple args) except -1:
+    """Whether nothing of a command can fail to be encoded."""
+    cdef object value
+    for value in args:
+        if type(value) is str:
+            if not PyUnicode_IS_ASCII(value):
+                return False
+        elif type(value) is int:
+            if not -_MOST <= value <= _MOST:
+                return False
+        elif type(value) is not bytes and type(value) is not float:
+            return False
+    return True
+
+
+cdef inline object _pool_of(object key, list pools):
+    cdef int slot = slot_of_text(key)
+    return pools[slot] if slot >= 0 else None
+
+
+def place_replies(list results not None, list indices not None, list replies not None):
+    cdef bint is_fine = True
+    cdef Py_ssize_t at
+    cdef object reply
+    if len(indices) != len(replies):
+        raise ValueError("there are not as many replies as commands")
+    for at in range(len(indices)):
+        reply = replies[at]
+        results[<Py_ssize_t>indices[at]] = reply
+        if isinstance(reply, Exception):
+            is_fine = False
+    return is_fine
+
+
+def place_values(list results not None, list indices not None, list replies not None):
+    cdef bint is_fine = True
+    cdef Py_ssize_t at
+    cdef object reply, place, value, each
+    if len(indices) != len(replies):
+        raise ValueError("there are not as many replies as commands")
+    for at in range(len(indices)):
+        reply = replies[at]
+        place = indices[at]
+        if type(place) is not list:
+            if type(reply) is list and len(<list>reply) == 1:
+                results[<Py_ssize_t>place] = (<list>reply)[0]
+                continue
+            place = [place]
+        if type(reply) is list and len(<list>reply) == len(<list>place):
+            for each, value in zip(<list>place, <list>reply):
+                results[<Py_ssize_t>each] = value
+            continue
+        is_fine = False
+        for each in <list>place:
+            results[<Py_ssize_t>each] = reply
+    return is_fine

@@ -645,18 +645,6 @@ def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Metho
     return cast(_Method, fast_path)
 
 
-def fast_path_of_cluster(one_key: object, by_connection: object, execute_command: _Method) -> _Method:
-    """Decorate ``execute_command`` of a cluster's handler; compiled, it sends a command with one key itself.
-
-    It then needs no more of the handler than ``pools``, the pool of each slot's owner, and
-    ``recovery_of(args, post_proc, pool)``, which makes the converter of a command that is refused.
-
-    :param one_key: name of a command with one key -> the key's place.
-    :param by_connection: a connection's ``execute_command``, which compiled code stands for.
-    """
-    return execute_command
-
-
 def fast_path_of_eval(eval: _Method, execute_command: Callable[..., object], hash_of_text: object) -> _Method:
     """As :func:`compiled_fast_path`, for a connection's ``eval``.
 
