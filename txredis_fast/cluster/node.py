@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from .._types import V
 from ..batching import Command, as_deferred
-from ..client import ConnectionHandler, RedisFactory
+from ..client import COMMAND_METHODS, ConnectionHandler, RedisFactory
 from ..commands import Commands
 from ..commands._parts import longest_wait, unknown_name
 from ..connection import RedisProtocol
@@ -268,6 +268,11 @@ class ToldNode(ClusterNode[V]):
         if noting is not None:
             kwargs = {**kwargs, "post_proc": noting(telling.note)}
         return send(*args, **kwargs).addBoth(telling.end)
+
+
+# So that each command passes `execute_command`: those of other handlers may call a method of the connection instead.
+for _name, _method in COMMAND_METHODS.items():
+    setattr(ToldNode, _name, _method)
 
 
 class NodesView:

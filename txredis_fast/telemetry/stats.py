@@ -94,9 +94,8 @@ class Stats:
 
     def totals(self: _S) -> _S:
         """Return the same without the present numbers, which are 0: of what has come to its end."""
-        return dataclasses.replace(
-            self, **dict.fromkeys(_PRESENT & {each.name for each in dataclasses.fields(self)}, 0)
-        )
+        fields = {field.name for field in dataclasses.fields(self)}
+        return dataclasses.replace(self, **dict.fromkeys(_PRESENT & fields, 0))  # type: ignore[arg-type]
 
     def __add__(self, other: object) -> Stats:
         """Return the sum, field by field; with those of a cluster it is those of a cluster."""
