@@ -25,7 +25,7 @@ from ..batching import Command
 from ..client import send_batch, send_on_pool
 from ..commands._parts import check_together, command_name, guarded_arguments, guarded_names, longest_wait, refusal
 from ..connection import RedisProtocol
-from ..exceptions import NoSlotError, NotSentError, ResponseError
+from ..exceptions import NotSentError, ResponseError
 from ..inflight import first_error, limit_error, within
 from ..telemetry import Telling
 from .members import Members
@@ -262,7 +262,7 @@ class _Chain:
         """Send all to the node of an address, or to nobody."""
         self._rounds = self._open = 1
         if address is None:
-            self._unsent(self.units, _nobody(self.units[0]), None)
+            self._unsent(self.units, self._members.nobody(self.units[0].slot), None)
         else:
             try:
                 node = self._members.node_at(address)
@@ -290,7 +290,7 @@ class _Chain:
                 groups.setdefault(node, []).append(unit)
         for node, its in groups.items():
             if node is None:
-                self._unsent(its, _nobody(its[0]), None)
+                self._unsent(its, self._members.nobody(its[0].slot), None)
             else:
                 self._send(node, its)
         self._end_one()
@@ -507,11 +507,6 @@ class _Chain:
 def _of_any_master(members: Members) -> Address | None:
     node = members.any_master()
     return None if node is None else node.address
-
-
-def _nobody(unit: Unit) -> NoSlotError:
-    known = "no node of the cluster is known" if unit.slot is None else f"no node serves the slot {unit.slot}"
-    return NoSlotError(known)
 
 
 def _send_to(

@@ -148,6 +148,12 @@ class Members:
         self.pools[slot] = node.pool
         return node
 
+    def nobody(self, slot: int | None) -> NoSlotError:
+        """The error of a command that no node is known for."""
+        text = "no node of the cluster is known" if slot is None else f"no node serves the slot {slot}"
+        failure = self.topology.failure if self.topology.view is None else None
+        return NoSlotError(text if failure is None else f"{text}: {failure}")
+
     def moved(self, slot: int, address: Address) -> None:
         """A MOVED has named the owner of a slot."""
         if 0 <= slot < len(self.pools):

@@ -25,7 +25,7 @@ from ..batching import Command
 from ..client import send_batch, send_on_pool
 from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
 from ..connection import RedisProtocol
-from ..exceptions import NoSlotError, NotSentError, QueueFullError, ResponseError
+from ..exceptions import NotSentError, QueueFullError, ResponseError
 from ..inflight import within
 from ..telemetry import Telling
 from .members import Members
@@ -145,12 +145,9 @@ class Way:
             return
         if node is None:
             self._members.note("no node is known to serve a slot")
-            self._wait(NoSlotError(self._nobody()), None)
+            self._wait(self._members.nobody(self._slot), None)
             return
         self._send(node, False)
-
-    def _nobody(self) -> str:
-        return "no node of the cluster is known" if self._slot is None else f"no node serves the slot {self._slot}"
 
     def _send(self, node: ClusterNode[Any], asking: bool) -> None:
         self._attempts += 1
