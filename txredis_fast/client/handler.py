@@ -324,11 +324,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         return PipelineContext(self._make_pipeline())
 
     def batch(
-        self,
-        commands: Batch | Iterable[Sequence[Any]],
-        *,
-        raise_on_error: bool = True,
-        timeout: float | None = None,
+        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True, timeout: float | None = None
     ) -> Deferred[list[Any]]:
         """Send many commands in one write.
 
