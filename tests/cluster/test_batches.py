@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, array, bulk, key, result
+from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, array, bulk, key, result, writes
 from testbed.scripted import settle
 from testbed.slots import slot_of
 from twisted.internet.defer import CancelledError
@@ -16,11 +16,7 @@ from txredis_fast import exceptions
 
 def test_each_node_gets_its_commands_in_one_write_and_replies_come_in_order(rc, cluster, clock, monkeypatch):
     keys = [f"key{number}" for number in range(100)]
-    written = []
-    from txredis_fast.cluster import batches
-
-    send = batches.send_batch
-    monkeypatch.setattr(batches, "send_batch", lambda *args: written.append(len(args[1])) or send(*args))
+    written = writes(monkeypatch)
     replies = result(rc.batch([("SET", each, each) for each in keys] + [("GET", each) for each in keys]), clock)
     assert replies == ["OK"] * 100 + keys
     assert len(written) == 3 and sum(written) == 200
@@ -87,6 +83,31 @@ def test_keys_on_two_nodes_wait_until_they_are_on_one(rc, cluster, clock):
     assert result(sent, clock) == [[1, 2]]
 
 
+def test_a_later_command_does_not_overtake_one_of_its_slot_that_waits(rc, cluster, clock):
+    one, two = key(SLOT_A, 1), key(SLOT_A, 2)
+    assert result(rc.batch([("SET", one, "1"), ("SET", two, "2")]), clock) == ["OK", "OK"]
+    cluster.begin_move(SLOT_A, 7002)
+    cluster.migrate(SLOT_A, 1)
+    # The first waits, because its keys are on two nodes; the second could be executed at once, by the other node.
+    sent = rc.batch([("MSET", one, "x", two, "y"), ("APPEND", one, "z")])
+    clock.advance(0.1)
+    assert not sent.called
+    cluster.migrate(SLOT_A, 1)
+    clock.advance(1)
+    assert result(sent, clock) == ["OK", 2]
+    assert cluster.values()[one.encode()] == b"xz"
+
+
+def test_a_node_that_names_itself_is_asked_again_later(rc, cluster, clock):
+    cluster.nodes[7001].refusing = b"-MOVED %d 127.0.0.1:7001\r\n" % SLOT_A
+    sent = rc.batch([("INCR", key(SLOT_A))])
+    clock.advance(0.2)
+    assert not sent.called
+    cluster.nodes[7001].refusing = None
+    clock.advance(0.5)
+    assert result(sent, clock) == [1]
+
+
 def test_what_is_waited_for_ends_with_the_pool_timeout_and_says_what_was_tried(opened, cluster, clock):
     rc = opened(poolTimeout=3)
     cluster.owners[SLOT_A] = None
@@ -140,6 +161,19 @@ def test_an_error_reply_fails_the_pipeline_as_on_one_server(rc, cluster, clock):
 def test_nothing_sent_is_not_sent(rc, clock):
     rc.disconnect()
     assert isinstance(result(rc.batch([("GET", "a")], raise_on_error=False), clock), redis.NotSentError)
+
+
+@pytest.mark.parametrize("commands", [[("INCR", key(SLOT_A))], [("INCR", key(SLOT_A)), ("MGET", "a", "b"), ("TIME",)]])
+def test_where_no_node_is_reached_the_batch_fails(opened, cluster, clock, commands):
+    rc = opened(poolTimeout=1)
+    for node in cluster.nodes.values():
+        node.endpoint.refuses = True
+        node.breaks_after = 0
+    result(rc.on_masters.dbsize(), clock)
+    sent = rc.batch(commands, raise_on_error=False)
+    for _ in range(30):
+        clock.advance(0.1)
+    assert isinstance(result(sent, clock), redis.NotSentError)
 
 
 def test_disconnecting_fails_what_waits(rc, cluster, clock):
@@ -259,6 +293,19 @@ def test_a_transaction_over_two_slots_sends_nothing(rc, cluster, clock):
     error = result(rc.batch(commands), clock)
     assert isinstance(error, exceptions.CrossSlotError)
     assert not cluster.executed
+
+
+def test_a_transaction_whose_keys_are_on_two_nodes_waits(rc, cluster, clock):
+    one, two = key(SLOT_A, 1), key(SLOT_A, 2)
+    assert result(rc.batch([("SET", one, "1"), ("SET", two, "2")]), clock) == ["OK", "OK"]
+    cluster.begin_move(SLOT_A, 7002)
+    cluster.migrate(SLOT_A, 1)
+    sent = rc.batch([("MULTI",), ("INCR", one), ("INCR", two), ("EXEC",)])
+    clock.advance(0.1)
+    assert not sent.called
+    cluster.finish_move(SLOT_A)
+    clock.advance(1)
+    assert result(sent, clock) == ["OK", "QUEUED", "QUEUED", [2, 3]]
 
 
 def test_a_refused_transaction_is_not_sent_again(rc, cluster, clock):

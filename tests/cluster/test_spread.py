@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, array, bulk, key, result
+from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, array, bulk, key, result, writes
 from testbed.slots import key_in, slot_of
 
 import txredis_fast as redis
@@ -61,23 +61,37 @@ def test_a_name_may_be_written_in_any_way(rc, cluster, clock, name):
 
 
 def test_keys_of_all_slots_are_one_write_to_each_node(rc, cluster, clock, monkeypatch):
-    from txredis_fast.cluster import batches, quick
-
-    written = []
-    send = batches.send_batch
-    for module in (batches, quick):
-        monkeypatch.setattr(module, "send_batch", lambda *args: written.append(args) or send(*args))
+    written = writes(monkeypatch)
     assert result(rc.mset({each: f"v{each}" for each in KEYS}), clock) == "OK"
     assert len(written) == 3
     assert result(rc.mget([*KEYS, "none", KEYS[0]]), clock) == [*(f"v{each}" for each in KEYS), None, f"v{KEYS[0]}"]
     assert len(written) == 6
-    for args in (args for _, args in cluster.executed if args[0] == b"MGET"):
-        assert len({slot_of(each) for each in args[1:]}) == 1
+    for args in (args for _, args in cluster.executed if args[0] in (b"MGET", b"MSET")):
+        assert len({slot_of(each) for each in args[1 :: 1 if args[0] == b"MGET" else 2]}) == 1
     assert result(rc.exists(*KEYS), clock) == 50
     assert result(rc.touch(*KEYS), clock) == 50
     assert result(rc.unlink(*KEYS[:10]), clock) == 10
     assert result(rc.delete(KEYS), clock) == 40
     assert cluster.values() == {}
+
+
+def test_they_are_read_from_replicas_and_from_masters_where_these_fail(opened, cluster, clock):
+    for master in (7001, 7002, 7003):
+        cluster.add_replica(master + 10, master)
+    rc = opened(readFrom="replica")
+    result(rc.mset(dict.fromkeys(KEYS, 1)), clock)
+    for replica in rc.replicas():
+        replica.pool.start()
+    cluster.executed.clear()
+    assert result(rc.mget(KEYS), clock) == [1] * 50
+    assert {port for port, args in cluster.executed if args[0] == b"MGET"} == {7011, 7012, 7013}
+    cluster.executed.clear()
+    cluster.nodes[7012].refusing = b"-MASTERDOWN Link with MASTER is down\r\n"
+    assert result(rc.mget(KEYS), clock) == [1] * 50  # without a pause: the clock stands still
+    assert {port for port, args in cluster.executed if args[0] == b"MGET"} == {7011, 7002, 7013}
+    cluster.executed.clear()
+    assert result(rc.delete(KEYS), clock) == 50
+    assert {port for port, args in cluster.executed if args[0] == b"DEL"} == {7001, 7002, 7003}
 
 
 def test_keys_of_one_slot_are_one_command(rc, cluster, clock):
@@ -179,6 +193,15 @@ def test_sums_lists_and_minima(rc, cluster, clock):
     assert result(rc.execute_command("SCRIPT", "EXISTS", "a", "b"), clock) == [1, 0]
     assert result(rc.flushall(), clock) == "OK"
     assert {port for port, args in cluster.executed if args[0] == b"FLUSHALL"} == {7001, 7002, 7003}
+
+
+def test_the_time_limit_holds_for_all_masters(rc, cluster, clock):
+    cluster.nodes[7002].silent = True
+    sent = [rc.withTimeout(1).dbsize(), rc.withTimeout(1).mget(KEYS), rc.batch([("DBSIZE",)], timeout=1)]
+    for _ in range(12):
+        clock.advance(0.1)
+    for each in sent:
+        assert isinstance(result(each, clock), redis.MaybeExecutedError)
 
 
 def test_a_random_key_is_of_a_master_that_has_one(rc, cluster, clock):
@@ -294,7 +317,9 @@ def test_without_permission_to_ask_redirections_lead_to_the_node(rc, cluster, cl
         cluster.owner_of(key(slot)).keys[key(slot).encode()] = b"%d" % slot
     for slot in (SLOT_A, SLOT_B, SLOT_C):
         assert result(rc.execute_command("MODULE.GET", key(slot)), clock) == slot
-        assert result(rc.batch([("MODULE.GET", key(slot))]), clock) == [slot]
+    for _ in range(10):
+        assert result(rc.batch([("MODULE.GET", key(SLOT_B))] * 20), clock) == [SLOT_B] * 20
+    assert rc._members.counts["MOVED"] <= 3 + 10 * 20  # each command follows one at most
 
 
 # -- nodes

@@ -131,6 +131,8 @@ class ModelNode:
             return b"-CROSSSLOT Keys in request don't hash to the same slot\r\n"
         [slot] = slots
         owner, target = cluster.owners[slot], cluster.moving.get(slot)
+        if owner is not None and cluster.masters.get(self.port) == owner and name in ("GET", "MGET", "EXISTS"):
+            return None  # every connection of these tests says READONLY
         missing = [key for key in keys if key not in self.keys]
         if owner is None:
             return b"-CLUSTERDOWN Hash slot not served\r\n"
@@ -191,7 +193,16 @@ class ModelCluster:
         self.nodes = {port: ModelNode(self, port) for port in ports}
         self.owners: list[int | None] = [ports[slot * len(ports) // SLOTS] for slot in range(SLOTS)]
         self.slots_asked = 0
+        #: Port of a replica -> port of its master.
+        self.masters: dict[int, int] = {}
         monkeypatch.setattr(txredis_fast.cluster.node, "tcp_endpoint", lambda host, port, *_: self.nodes[port].endpoint)
+
+    def add_replica(self, port: int, master: int) -> ModelNode:
+        """Add a replica, which has all that its master has at once."""
+        self.nodes[port] = node = ModelNode(self, port)
+        self.masters[port] = master
+        node.keys = self.nodes[master].keys
+        return node
 
     def slots(self) -> bytes:
         """The reply to CLUSTER SLOTS."""
@@ -210,7 +221,10 @@ class ModelCluster:
                     [
                         b":%d\r\n" % first,
                         b":%d\r\n" % last,
-                        array([bulk(HOST.encode()), b":%d\r\n" % port, bulk(b"%040d" % port)]),
+                        *(
+                            array([bulk(HOST.encode()), b":%d\r\n" % each, bulk(b"%040d" % each)])
+                            for each in (port, *(its for its, master in self.masters.items() if master == port))
+                        ),
                     ]
                 )
                 for first, last, port in ranges
@@ -263,3 +277,14 @@ def result(deferred: Any, clock: Any) -> Any:
     deferred.addBoth(found.append)
     assert found, "still waiting"
     return getattr(found[0], "value", found[0])
+
+
+def writes(monkeypatch: Any) -> list[int]:
+    """How many commands each write of a batch has from now on."""
+    from txredis_fast.cluster import batches, quick
+
+    written: list[int] = []
+    for module in (batches, quick):
+        send = module.send_batch
+        monkeypatch.setattr(module, "send_batch", lambda *args, send=send: written.append(len(args[1])) or send(*args))
+    return written

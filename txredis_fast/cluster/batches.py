@@ -325,8 +325,6 @@ class _Chain:
         blocks = self._batch.alone and any(longest_wait(command[0]) is not None for command in commands)
         if blocks:
             self._refused_at = None
-        elif self._refused_at is None and not node.pool.size:
-            self._refused_at = _now()
         try:
             sent = _send_to(node, commands, blocks, left, self._patience(node))
         except Exception:
@@ -432,7 +430,7 @@ class _Chain:
         members = self._members
         code = error.code if isinstance(error, ResponseError) else ""
         if node is None or code not in ("MOVED", "ASK"):
-            if node is not None and code not in ("TRYAGAIN", ""):
+            if node is not None and code != "TRYAGAIN":
                 members.note(f"{node.name} answered {code}", node.address)
             at_once = self._batch.reads and self._rounds == 1  # a replica cannot: its master will
             return _Verdict.AT_ONCE if at_once else _Verdict.LATER

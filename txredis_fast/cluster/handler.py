@@ -57,7 +57,7 @@ from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal, when_known
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
 from .scan import ClusterScanIterator, scan_arguments
-from .spread import has_several_slots, only_value, reach_of, refuse_scan, slot_of_cursor
+from .spread import has_several_slots, only_value, reach_of, refuse_of_one_node, slot_of_cursor
 from .transactions import ClusterTransaction
 
 if TYPE_CHECKING:
@@ -402,7 +402,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             told = send_commands(self._members, self._learned, commands, alone, timeout, telling=telling)
             return told.addBoth(telling.end)
         if not alone and timeout is None and self.pools is not None:
-            sent = send_simple(self._members, commands, self._send_long)
+            try:
+                sent = send_simple(self._members, commands, self._send_long)
+            except Exception:  # whatever an argument makes be raised
+                return fail()
             if sent is not None:
                 return sent
         return send_commands(self._members, self._learned, commands, alone, timeout)
@@ -489,7 +492,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             refused = refusal(args, self._members.protocol)
             if refused is not None:
                 return fail(refused)
-        refuse_scan(name)
+        refuse_of_one_node(name)
         if name == "MGET" and kwargs.keys() <= _PLAIN and self.pools is not None:
             read = read_keys(self._members, args, bool(kwargs.get("raw")), self._send_long)
             if read is not None:

@@ -69,12 +69,17 @@ class Watcher(Protocol):
 
 
 class NodeProtocol(RedisProtocol):
-    """A connection to a node. One that has said READONLY serves both roles of its server."""
+    """A connection to a node, which has answered before it is used: the kernel accepts connections of a hung server.
+
+    Where replicas may be read from, it has said READONLY. So it serves both roles of its server.
+    """
 
     def _handshake_checks(self) -> list[Step]:
-        if not self.factory.watcher.reads_from_replicas:
-            return []
-        return [("could not read from the replica", as_deferred(self.execute_command, "READONLY"))]
+        command = "READONLY" if self.factory.watcher.reads_from_replicas else "PING"
+        answered = as_deferred(self.execute_command, command)
+        if command == "PING":
+            answered.addErrback(lambda failure: failure.trap(ResponseError) and None)  # also an error is an answer
+        return [(f"the node did not accept {command}", answered)]
 
 
 class NodeFactory(RedisFactory):
@@ -154,7 +159,12 @@ class NodeFactory(RedisFactory):
             if not reached.called:
                 reached.errback(NotSentError(reason))
             getting.cancel()
-        self.watcher.note(f"{self.uuid}: {reason}", self.address)
+
+    def noteOutage(self, reason: str) -> None:
+        """The node cannot be used: another one may serve its slots by now."""
+        super().noteOutage(reason)
+        if not self.disconnectCalled:
+            self.watcher.note(f"{self.uuid}: {reason}", self.address)
 
     def delConnection(self, conn: RedisProtocol) -> None:
         """A connection was lost, perhaps with its server."""

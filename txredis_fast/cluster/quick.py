@@ -22,6 +22,7 @@ from ..inflight import group_commands, group_keys, place_replies, place_values
 from .members import Members
 from .node import NodeFactory
 from .redirects import is_refusal
+from .spread import check_encoding
 
 __all__ = ["read_keys", "send_simple"]
 
@@ -34,11 +35,16 @@ def send_simple(members: Members, commands: Sequence[Command], send_long: SendLo
 
     :returns: fires with the replies in order, errors among them; None if the case is not the usual one: nothing is
         sent, and the caller goes the long way.
+    :raises InvalidData: an argument cannot be sent; nothing is.
     """
     groups = group_commands(commands, ONE_KEY, members.pools)
     if groups is None and members.know_pools():
         groups = group_commands(commands, ONE_KEY, members.pools)
-    return None if groups is None else _Round.begin(members, groups, len(commands), place_replies, send_long)
+    if groups is None:
+        return None
+    if len(groups) > 1:
+        check_encoding(commands, members.options)
+    return _Round.begin(members, groups, len(commands), place_replies, send_long)
 
 
 def read_keys(members: Members, args: Sequence[Any], raw: bool, send_long: SendLong) -> Deferred[list[Any]] | None:

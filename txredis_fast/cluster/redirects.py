@@ -222,8 +222,8 @@ class Way:
         if code in ("MOVED", "ASK"):
             self._redirected(code, error, node)
             return
-        if code not in ("TRYAGAIN", ""):
-            self._members.note(f"{node.name} answered {code}", node.address)
+        if code != "TRYAGAIN":
+            self._members.note(f"{node.name} {f'answered {code}' if code else 'is not connected'}", node.address)
         if isinstance(self._choose, ReadChoice) and self._choose.has_others:
             self._attempt()
         else:

@@ -30,6 +30,7 @@ from ..exceptions import (
     ResponseError,
     TryAgainError,
 )
+from ..options import ClusterOptions
 from ..resp import encode_commands, fixed_arguments, key_slot
 from .members import Members
 from .redirects import is_refusal
@@ -41,11 +42,12 @@ __all__ = [
     "Reach",
     "Spread",
     "Unit",
+    "check_encoding",
     "has_several_slots",
     "joined",
     "only_value",
     "reach_of",
-    "refuse_scan",
+    "refuse_of_one_node",
     "slot_of_cursor",
     "split_by_slot",
 ]
@@ -270,16 +272,23 @@ def reach_of(name: str, args: Sequence[Any]) -> Reach | None:
     return _REACHES.get(name)
 
 
-def refuse_scan(name: str) -> None:
-    """Raise for SCAN, whose cursor means something to one node alone.
+#: Commands that are about one node or one connection: what to use instead.
+_OF_ONE_NODE: Final = {
+    "SCAN": "SCAN has a cursor of one node: use rc.scan_iter(), which goes through the whole cluster, or the scan() of "
+    "a node, as in rc.node_for(key).scan()",
+    "ASKING": "ASKING belongs to the next command on its connection: redirections are followed without it",
+    "READONLY": "READONLY belongs to one connection: the option readFrom says which nodes serve what only reads",
+    "READWRITE": "READWRITE belongs to one connection: the option readFrom says which nodes serve what only reads",
+}
 
-    :raises RedisError: it is SCAN; the text says what to use.
+
+def refuse_of_one_node(name: str) -> None:
+    """Raise for a command that means something to one node, or to one connection, alone.
+
+    :raises RedisError: it is one; the text says what to use.
     """
-    if name == "SCAN":
-        raise RedisError(
-            "SCAN has a cursor of one node: use rc.scan_iter(), which goes through the whole cluster, or the scan() of "
-            "a node, as in rc.node_for(key).scan()"
-        )
+    if name in _OF_ONE_NODE:
+        raise RedisError(_OF_ONE_NODE[name])
 
 
 def slot_of_cursor(args: Sequence[Any]) -> int:
@@ -394,7 +403,7 @@ class Plan:
         """Add a command of another kind; returns the transaction that is open behind it."""
         args, convert, _ = command
         name = command_name(args)
-        refuse_scan(name)
+        refuse_of_one_node(name)
         if block is not None:
             self._add_to(block, name, command, place)
             return None if name in ("EXEC", "DISCARD") else block
@@ -449,13 +458,8 @@ class Plan:
         return slot
 
     def check_encoding(self) -> None:
-        """Raise if an argument cannot be sent: the other nodes must not get their commands then.
-
-        :raises InvalidData: as the connections would.
-        """
-        options = self._members.options
-        given: list[Iterable[Any]] = [command[0] for unit in self.units for command in unit.commands]
-        encode_commands(given, options.charset, "strict", options.strict)
+        """See :func:`check_encoding`."""
+        check_encoding([command for unit in self.units for command in unit.commands], self._members.options)
 
     def results(self) -> list[Any]:
         """The replies to the commands given, in their order."""
@@ -478,6 +482,15 @@ class Plan:
             except Exception as error:
                 replies[place] = error
         return replies
+
+
+def check_encoding(commands: Sequence[Command], options: ClusterOptions) -> None:
+    """Raise if an argument cannot be sent: before one of several nodes gets its commands.
+
+    :raises InvalidData: as the connections would.
+    """
+    given: list[Iterable[Any]] = [command[0] for command in commands]
+    encode_commands(given, options.charset, "strict", options.strict)
 
 
 def _joining(spread: Spread | Reach, convert: Callable[[Any], Any] | None) -> Callable[[list[Any]], Any]:
