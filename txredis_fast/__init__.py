@@ -123,7 +123,7 @@ from .helpers import ScanIterator, Script
 from .options import ConnectionOptions, RedisURL, RetryPolicy
 from .pubsub import Subscribing
 from .resp import Push, Reader, encode_command, key_slot
-from .telemetry import CommandHook, CommandInfo, Stats
+from .telemetry import ClusterStats, CommandHook, CommandInfo, Stats
 
 __version__ = "0.1.0"
 version = __version__
@@ -166,6 +166,7 @@ if _typing.TYPE_CHECKING:
         "ClusterDownError",
         "ClusterNode",
         "ClusterOptions",
+        "ClusterStats",
         "ClusterTransaction",
         "CommandHook",
         "CommandInfo",

@@ -87,7 +87,11 @@ class ModelNode:
                 session.send(b"+OK\r\n")
                 continue
             if name in ("PING", "CLUSTER"):
-                session.send(b"+PONG\r\n" if name == "PING" else self._cluster.slots())
+                if args[1:] == [b"INFO"]:
+                    is_down = self.refusing is not None and self.refusing.startswith(b"-CLUSTERDOWN")
+                    session.send(bulk(b"cluster_state:fail\r\n" if is_down else b"cluster_state:ok\r\n"))
+                else:
+                    session.send(b"+PONG\r\n" if name == "PING" else self._cluster.slots())
                 continue
             if name == "MULTI":
                 queued, failed = [], False

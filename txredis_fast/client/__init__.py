@@ -9,11 +9,12 @@ from .attempts import execute_with_retries
 from .batches import send_batch, send_on_pool
 from .calls import keys_as_given, unless_overridden
 from .factory import RedisFactory
-from .handler import ConnectionHandler, UnixConnectionHandler
+from .handler import COMMAND_METHODS, ConnectionHandler, UnixConnectionHandler
 from .opening import Opening
 from .views import CommandView
 
 __all__ = [
+    "COMMAND_METHODS",
     "CommandView",
     "ConnectionHandler",
     "Opening",

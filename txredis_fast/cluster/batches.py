@@ -25,6 +25,7 @@ from ..batching import Command
 from ..commands._parts import check_together, command_name, guarded_arguments, guarded_names, longest_wait, refusal
 from ..exceptions import NoSlotError, NotSentError, ResponseError
 from ..inflight import first_error, limit_error
+from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
@@ -55,6 +56,7 @@ def send_commands(
     alone: bool,
     timeout: float | None,
     reads: bool = False,
+    telling: Telling | None = None,
 ) -> Deferred[list[Any]]:
     """Send commands to the nodes of their keys.
 
@@ -63,6 +65,7 @@ def send_commands(
     :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for what is waited for, then
         ``replyTimeout`` for the replies.
     :param reads: whether they only read, and may be sent to replicas, as ``readFrom`` says.
+    :param telling: what hooks are told of it; None: nothing.
     :returns: fires with the replies in order, with error replies as values, and as well what the commands of a single
         node have failed with: :exc:`.MaybeExecutedError` if it was lost, :exc:`.NotSentError` if it was never reached.
         Fails if nothing was sent: with :exc:`.NotSentError`, or with the error of a command that cannot be sent, such
@@ -80,13 +83,13 @@ def send_commands(
         elif plan.unknown:
             waiting = learned.ask_slots([commands[place][0] for place in plan.unknown])
         else:
-            return _Batch(members, plan, alone, reads, began_at, timeout).begin()
+            return _Batch(members, plan, alone, reads, began_at, timeout, telling).begin()
     except Exception:  # whatever an argument makes be raised
         return fail()
 
     def go_on(slots: list[int | None]) -> Deferred[list[Any]]:
         again = Plan(members, learned, commands, dict(zip(plan.unknown, slots, strict=False)))
-        return _Batch(members, again, alone, reads, began_at, timeout).begin()
+        return _Batch(members, again, alone, reads, began_at, timeout, telling).begin()
 
     return waiting.addCallback(go_on)
 
@@ -154,8 +157,16 @@ class _Batch:
     """
 
     def __init__(
-        self, members: Members, plan: Plan, alone: bool, reads: bool, began_at: float, timeout: float | None
+        self,
+        members: Members,
+        plan: Plan,
+        alone: bool,
+        reads: bool,
+        began_at: float,
+        timeout: float | None,
+        telling: Telling | None,
     ) -> None:
+        self.telling = telling
         self.deferred: Deferred[list[Any]] = Deferred(self._cancel)
         self.members = members
         self.alone = alone
@@ -187,6 +198,10 @@ class _Batch:
                 groups[address] = [unit]
         if len(groups) > 1:
             check_encoding([each for unit in self._plan.units for each in unit.commands], members.options)
+        if self.telling is not None:
+            slots = {unit.slot for unit in self._plan.units}
+            first = next(iter(groups), None) if len(groups) == 1 else None
+            self.telling.begin(first or ("", None), slots.pop() if len(slots) == 1 else None)
         self._chains = [_Chain(self, units) for units in groups.values()]
         self._open = len(self._chains) + 1
         for chain, address in zip(self._chains, groups, strict=True):
@@ -245,7 +260,7 @@ class _Chain:
         """Send all to the node of an address, or to nobody."""
         self._rounds = self._open = 1
         if address is None:
-            self._unsent(self.units, _nobody(self.units[0]), None)
+            self._unsent(self.units, self._members.nobody(self.units[0].slot), None)
         else:
             try:
                 node = self._members.node_at(address)
@@ -273,7 +288,7 @@ class _Chain:
                 groups.setdefault(node, []).append(unit)
         for node, its in groups.items():
             if node is None:
-                self._unsent(its, _nobody(its[0]), None)
+                self._unsent(its, self._members.nobody(its[0].slot), None)
             else:
                 self._send(node, its)
         self._end_one()
@@ -422,7 +437,9 @@ class _Chain:
         if target is None or unit.redirections > members.options.maxRedirections:
             unit.reply = _after(error, f"{unit.redirections} redirections", node)
             return _Verdict.GIVEN_UP
-        members.counts[code] += 1
+        members.redirected(code, error.slot, node, target)
+        if self._batch.telling is not None:
+            self._batch.telling.redirected()
         if code == "ASK":
             unit.ask = target
         elif error.slot is not None:
@@ -443,7 +460,7 @@ class _Chain:
             self._run_out()
             return
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-        self._members.counts["again"] += 1
+        self._members.refused(self._later[0][1])
         self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._go_on)
         self._members.wake_me(self._woken)
 

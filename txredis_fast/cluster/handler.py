@@ -48,7 +48,7 @@ from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import check_timeout, fast_path_of_cluster, first_error, limit_error
 from ..options import RetryPolicy
 from ..resp import fixed_arguments, key_slot
-from ..telemetry import Stats
+from ..telemetry import ClusterStats, Telling
 from .batches import send_commands, send_to_all
 from .members import Members
 from .node import ClusterNode, NodeFactory, NodesView
@@ -114,7 +114,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         self._charset = members.options.charset
         self._learned = LearnedKeys(self._ask_any, self._charset)
         #: By slot, the pool of its owner; None where a command needs more than its owner.
-        self.pools = None if members.reads_from_replicas or members.options.retry is not None else members.pools
+        needs_more = members.reads_from_replicas or members.options.retry is not None or members.observer.tells
+        self.pools = None if needs_more else members.pools
 
     async def __aenter__(self: _Self) -> _Self:
         return self
@@ -135,8 +136,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         """
         return self._members.disconnect(timeout)
 
-    def stats(self) -> Stats:
-        """Return the sum of all nodes' statistics, those of nodes that have left included."""
+    def stats(self) -> ClusterStats:
+        """Return the sum of all nodes' statistics, those of nodes that have left included, and of the cluster's own."""
         return self._members.stats()
 
     # -- views
@@ -318,10 +319,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         :returns: fires with ``"OK"``; fails with :exc:`ResponseError`, changing nothing, if there is no such database.
         """
         members = self._members
-        known = when_known(members, None)
-        return known.addCallback(
-            lambda _: members.tell_all(lambda node: node.select(index), lambda: members.use_database(index))
-        )
+        return self._tell_all(("SELECT", index), lambda node: node.select(index), lambda: members.use_database(index))
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
         """Log in all connections to all nodes, and later ones.
@@ -339,11 +337,10 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         except ValueError:
             return fail()
         members = self._members
-        known = when_known(members, None)
-        return known.addCallback(
-            lambda _: members.tell_all(
-                lambda node: node.auth(password, username), lambda: members.log_in(password, username)
-            )
+        return self._tell_all(
+            ("AUTH", *([] if username is None else [username]), password),
+            lambda node: node.auth(password, username),
+            lambda: members.log_in(password, username),
         )
 
     # -- pipelines and batches
@@ -399,6 +396,11 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
     def _send_batch(
         self, commands: Sequence[Command], alone: bool, timeout: float | None = None
     ) -> Deferred[list[Any]]:
+        observer = self._members.observer
+        if observer.tells:
+            telling = observer.commands("PIPELINE", commands)
+            told = send_commands(self._members, self._learned, commands, alone, timeout, telling=telling)
+            return told.addBoth(telling.end)
         if not alone and timeout is None and self.pools is not None:
             try:
                 sent = send_simple(self._members, commands, self._send_long)
@@ -436,9 +438,30 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             if place is not None and place < len(args) and kwargs.keys() <= _PLAIN and self.pools is not None:
                 slot = key_slot(args[place], self._charset)
                 return self._send(args, kwargs, slot, partial(self._members.owner, slot))
-            return self._route(args, kwargs)
+            return self._tell(args, kwargs) if self._members.observer.tells else self._route(args, kwargs)
         except Exception:  # any exception, because a command never raises
             return fail()
+
+    def _tell(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+        """Send a command, and tell hooks of it: once, whatever becomes of it."""
+        telling = self._members.observer.command(args, bool(kwargs.get("blocking")) or longest_wait(args) is not None)
+        recovery = kwargs.get("post_proc")
+        if isinstance(recovery, Recovery):  # which sends a command of its own
+            kwargs["post_proc"] = recovery.noting(telling.note)
+        return self._route(args, {**kwargs, "telling": telling}).addBoth(telling.end)
+
+    def _tell_all(
+        self, args: tuple[Any, ...], tell: Callable[[ClusterNode[Any]], Deferred[Any]], told: Callable[[], object]
+    ) -> Deferred[Any]:
+        """Have all nodes changed by a command, of which hooks are told once."""
+        members = self._members
+
+        def known(_: object) -> Deferred[Any]:
+            telling = members.observer.command(args)
+            telling.begin()
+            return members.tell_all(tell, told).addBoth(telling.end)
+
+        return when_known(members, None).addCallback(known)
 
     def _route(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         wrong = limit_error(kwargs.get("timeout"))
@@ -478,6 +501,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
             return self._send_apart(args, kwargs)
         reach = reach_of(name, args)
         if reach is not None:
+            if "telling" in kwargs:
+                kwargs["telling"].begin()  # as of several nodes
             return send_to_all(self._members, reach, partial(self._send, args), kwargs)
         slot = slot_of_cursor(args) if name == "CLUSTERSCAN" else slot_of_command(args, self._charset)
         if slot == UNKNOWN:
@@ -500,7 +525,8 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         """Send a command whose keys belong to several slots: to all nodes at the same time."""
         command = args, kwargs.get("post_proc"), bool(kwargs.get("raw"))
         reads = self._members.reads_from_replicas and is_read_only(args)
-        sent = send_commands(self._members, self._learned, [command], False, kwargs.get("timeout"), reads)
+        timeout, telling = kwargs.get("timeout"), kwargs.get("telling")
+        sent = send_commands(self._members, self._learned, [command], False, timeout, reads, telling)
         return sent.addCallback(only_value)
 
     def _send(
@@ -511,19 +537,22 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         choose: Callable[[], ClusterNode[Any] | None],
     ) -> Deferred[Any]:
         """Make the first attempt, on a connection that is there; else leave it to a CommandWay."""
+        telling: Telling | None = kwargs.pop("telling", None) if kwargs else None
         node = choose()
+        if telling is not None:
+            telling.begin(("", None) if node is None else node.address, slot)
         if not kwargs.get("blocking") and kwargs.get("timeout") is None:
             connection = None if node is None else node.pool.connectionQueue.pick()
             if node is not None and connection is not None:
                 recovery = kwargs.get("post_proc")
                 inner = recovery if isinstance(recovery, Recovery) else None
                 convert = inner.convert if inner is not None else recovery
-                again = partial(self._again, fixed_arguments(args), kwargs, slot, choose, node, inner)
+                again = partial(self._again, fixed_arguments(args), kwargs, slot, choose, node, inner, telling)
                 sent: Deferred[Any] = connection.execute_command(
                     *args, **{**kwargs, "post_proc": Recovery(convert, again)}
                 )
                 return sent
-        return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose).begin(node)
+        return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose, telling).begin(node)
 
     def recovery_of(self, args: tuple[Any, ...], post_proc: Any, pool: NodeFactory) -> Recovery:
         """Make the converter of a command whose first attempt compiled code has made, and a node has refused.
@@ -533,7 +562,7 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         slot = slot_of_command(args, self._charset)
         choose = partial(self._members.owner, slot or 0)
         return Recovery(
-            post_proc, partial(self._again, args, {"post_proc": post_proc}, slot, choose, pool.handler, None)
+            post_proc, partial(self._again, args, {"post_proc": post_proc}, slot, choose, pool.handler, None, None)
         )
 
     def _ask_any(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
@@ -548,11 +577,12 @@ class ClusterConnectionHandler(Commands[V], ScanIterators[V], RegisteredScripts)
         choose: Callable[[], ClusterNode[Any] | None],
         node: ClusterNode[Any],
         inner: Recovery | None,
+        telling: Telling | None,
         error: Exception,
     ) -> Deferred[Any] | None:
         """What follows an error reply to the first attempt."""
         if is_refusal(error, args):
-            return CommandWay(self._members, args, kwargs, slot, choose).refused(error, node)
+            return CommandWay(self._members, args, kwargs, slot, choose, telling).refused(error, node)
         return None if inner is None else inner.again(error)
 
     if not TYPE_CHECKING:  # type checkers report an unknown name themselves

@@ -9,6 +9,7 @@ This module must not know commands.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -19,16 +20,19 @@ from twisted.logger import Logger
 from .._checks import shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..exceptions import MovedError, NotSentError
+from ..exceptions import ClusterDownError, MovedError, NoSlotError, NotSentError, ResponseError
 from ..options import ClusterOptions
 from ..pool import Pool
-from ..telemetry import Stats
+from ..telemetry import ClusterObserver, ClusterStats, Stats
 from .node import ClusterNode, NodeFactory, node_options
 from .topology import Address, NodeFacts, Seeds, Topology, View, name_of
 
 __all__ = ["Members"]
 
 _log = Logger()
+
+#: Seconds for an answer to the question whether the cluster accepts commands.
+QUESTION_SECONDS = 1.0
 
 
 class FollowsTopology(Protocol):
@@ -56,13 +60,21 @@ class Members:
         self.nodes: dict[Address, ClusterNode[Any]] = {}
         self._seeds = seeds
         self._node_options = node_options(options)
+        #: The totals of nodes that have left.
         self._former_stats = Stats()
+        self.observer = ClusterObserver(
+            seeds.name,
+            options.hooks,
+            options.slowCommandThreshold,
+            lambda: (self._node_options.password,),
+            lambda: self._node_options.dbid or 0,
+        )
         #: The nodes that have left, and are not closed yet.
         self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
         self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
         #: A pool that never connects: what subscribers have their options of.
-        self.options_pool = Pool(self._node_options, uuid="cluster", isLazy=True)
+        self.options_pool = Pool(self._node_options, uuid=seeds.name, isLazy=True)
         self.subscribers: set[FollowsTopology] = set()
         #: Called when a topology has been taken, and when the cluster is closed: by commands that wait for either.
         self._waiting: dict[Callable[[], object], None] = {}
@@ -136,6 +148,12 @@ class Members:
         self.pools[slot] = node.pool
         return node
 
+    def nobody(self, slot: int | None) -> NoSlotError:
+        """The error of a command that no node is known for."""
+        text = "no node of the cluster is known" if slot is None else f"no node serves the slot {slot}"
+        failure = self.topology.failure if self.topology.view is None else None
+        return NoSlotError(text if failure is None else f"{text}: {failure}")
+
     def moved(self, slot: int, address: Address) -> None:
         """A MOVED has named the owner of a slot."""
         if 0 <= slot < len(self.pools):
@@ -152,6 +170,7 @@ class Members:
             target = self.target(error, asked)
             if target is not None and target != asked:
                 self.counts["MOVED"] += 1
+                self.observer.redirected(name_of(asked), "MOVED", error.slot, name_of(target))
                 self.moved(error.slot, target)
 
     def _forget_pools(self) -> None:
@@ -172,6 +191,34 @@ class Members:
                 found[address] = self.node_at(address).pool  # type: ignore[arg-type]
             self.pools[slot] = found[address]
         return True
+
+    def redirected(self, code: str, slot: int | None, node: ClusterNode[Any], target: Address) -> None:
+        """A command goes to the node that MOVED or ASK has named."""
+        self.counts[code] += 1
+        self.observer.redirected(node.name, code, slot, name_of(target))
+
+    def refused(self, error: BaseException) -> None:
+        """A command is sent again after a pause."""
+        self.counts["again"] += 1
+        if isinstance(error, ClusterDownError) or (isinstance(error, NoSlotError) and self.topology.view is not None):
+            self.observer.refused(str(error), self._accepts_commands)
+        elif isinstance(error, NotSentError) and self.topology.failure is not None:
+            self.observer.refused(str(self.topology.failure), self._accepts_commands)
+
+    def _accepts_commands(self) -> Deferred[bool]:
+        """Ask the cluster whether it is well. Who may not ask learns no more: then it is."""
+        node = self.any_master()
+        if node is None or self.topology.failure is not None:
+            return self.topology.refresh(anew=False).addCallbacks(lambda _: True, lambda _: False)
+        sent: Deferred[Any] = node.send("CLUSTER", "INFO", raw=True, timeout=QUESTION_SECONDS)
+        return sent.addCallbacks(
+            lambda told: b"cluster_state:ok" in bytes(told), lambda failure: bool(failure.check(ResponseError))
+        )
+
+    def server_of(self, slot: int | None) -> tuple[str, int | None]:
+        """Where a command is sent first, for hooks; ("", None): it is not known."""
+        address = None if slot is None else self.owners[slot]
+        return ("", None) if address is None else address
 
     def masters(self) -> list[ClusterNode[Any]]:
         """The nodes that serve slots, by the last topology."""
@@ -253,6 +300,9 @@ class Members:
 
     def _changed(self, view: View, former: View | None) -> None:
         self._forget_pools()
+        masters, replicas = len(self.masters()), len(self.replicas())
+        moved = 0 if former is None else sum(map(operator.ne, view.owners, former.owners))
+        self.observer.topology_changed(masters, replicas, moved)
         known = set(self.topology.addresses)
         for address, node in list(self.nodes.items()):
             if address not in known:
@@ -272,7 +322,7 @@ class Members:
 
     def _has_left(self, _: object, node: ClusterNode[Any]) -> None:
         del self._leaving[node]
-        self._former_stats += dataclasses.replace(node.stats(), poolsize=0)
+        self._former_stats += node.stats().totals()
 
     # -- those that wait
 
@@ -342,15 +392,29 @@ class Members:
         self.closed = True
         self._forget_pools()
         self.topology.close()
+        self.observer.closed()
         self._seeds.close()
         closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
         closing += [self.options_pool.disconnect(), *self._leaving.values()]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
-    def stats(self) -> Stats:
+    def stats(self) -> ClusterStats:
         """The sum of the nodes' statistics, of those that have left as well."""
-        return sum((node.stats() for node in [*self.nodes.values(), *self._leaving]), self._former_stats)
+        view = self.topology.view
+        own = ClusterStats(
+            moved=self.counts["MOVED"],
+            asked=self.counts["ASK"],
+            tried_again=self.counts["again"],
+            refreshes=self.topology.refreshes,
+            nodes=0 if view is None else len(view.nodes),
+        )
+        total: Any = self._former_stats + own
+        for node in list(self.nodes.values()):
+            total += node.stats()
+        for node in list(self._leaving):
+            total += dataclasses.replace(node.stats(), poolsize=0)
+        return total  # type: ignore[no-any-return]
 
 
 def _serves_less(address: Address, view: View, former: View) -> bool:

@@ -13,15 +13,16 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from .._types import V
-from ..batching import as_deferred
-from ..client import ConnectionHandler, RedisFactory
+from ..batching import Command, as_deferred
+from ..client import COMMAND_METHODS, ConnectionHandler, RedisFactory
 from ..commands import Commands
-from ..commands._parts import unknown_name
+from ..commands._parts import longest_wait, unknown_name
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ResponseError
 from ..inflight import check_timeout
 from ..options import ClusterOptions, ConnectionOptions
 from ..resp import fixed_values
+from ..telemetry import ClusterObserver
 from ..transport import name_of_place, tcp_endpoint
 from .topology import Address, NodeFacts
 
@@ -38,7 +39,7 @@ HEALTH_CHECK_SECONDS = 5.0
 def node_options(options: ClusterOptions) -> ConnectionOptions:
     """The options of a node's pool. The cluster itself sends refused commands again, and calls the hooks."""
     taken = {field.name: getattr(options, field.name) for field in dataclasses.fields(ConnectionOptions)}
-    taken["retry"] = None
+    taken |= {"retry": None, "hooks": (), "slowCommandThreshold": None}
     if options.connectTimeout is None:
         taken["connectTimeout"] = CONNECT_SECONDS
     if options.healthCheckInterval is None:
@@ -48,6 +49,10 @@ def node_options(options: ClusterOptions) -> ConnectionOptions:
 
 class Watcher(Protocol):
     """Whom a node tells that the topology may have changed: the cluster."""
+
+    @property
+    def observer(self) -> ClusterObserver:
+        """Calls the hooks."""
 
     @property
     def reads_from_replicas(self) -> bool:
@@ -98,7 +103,8 @@ class NodeFactory(RedisFactory):
         self.watcher = watcher
         self.address = address
         name = name_of_place(*address)
-        super().__init__(handler=ClusterNode, **self.arguments(name, options, True))
+        handler = ToldNode if watcher.observer.tells else ClusterNode
+        super().__init__(handler=handler, **self.arguments(name, options, True))
         self.reconnect = options.reconnect
         self.retryPolicy = policy
         self._node_endpoint = tcp_endpoint(*address, options.connectTimeout, options.tls_context)
@@ -233,9 +239,50 @@ class ClusterNode(ConnectionHandler[V]):
         """The ranges of slots that it serves as their master, first and last slot of each."""
         return list(self._factory.watcher.slots_of(self.address))
 
+    def send(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """``execute_command`` of an attempt, or of a question of this package's own: hooks are not told."""
+        return self.execute_command(*args, **kwargs)
+
     def __repr__(self) -> str:
         role = "master" if self.is_master else "replica" if self.is_replica else "no member"
         return f"<ClusterNode {self.name}, {role}, {self._factory.size} connection(s)>"
+
+
+class ToldNode(ClusterNode[V]):
+    """The same, where hooks are told of what the program sends to the node."""
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """Send any command to this node."""
+        return self._told(super().execute_command, args, kwargs)
+
+    def send(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """As the base class: hooks are not told."""
+        return super().execute_command(*args, **kwargs)
+
+    def _send_batch(
+        self, commands: Sequence[Command], alone: bool, timeout: float | None = None
+    ) -> Deferred[list[Any]]:
+        telling = self._factory.watcher.observer.commands("PIPELINE", commands)
+        telling.begin(self.address)
+        return super()._send_batch(commands, alone, timeout).addBoth(telling.end)
+
+    def _sender_on(self, connection: RedisProtocol) -> Callable[..., Deferred[Any]]:
+        send = super()._sender_on(connection)
+        return lambda *args, **kwargs: self._told(send, args, kwargs)
+
+    def _told(self, send: Callable[..., Deferred[Any]], args: Sequence[Any], kwargs: dict[str, Any]) -> Deferred[Any]:
+        blocking = bool(kwargs.get("blocking")) or longest_wait(args) is not None
+        telling = self._factory.watcher.observer.command(args, blocking)
+        telling.begin(self.address)
+        noting = getattr(kwargs.get("post_proc"), "noting", None)
+        if noting is not None:
+            kwargs = {**kwargs, "post_proc": noting(telling.note)}
+        return send(*args, **kwargs).addBoth(telling.end)
+
+
+# So that each command passes `execute_command`: those of other handlers may call a method of the connection instead.
+for _name, _method in COMMAND_METHODS.items():
+    setattr(ToldNode, _name, _method)
 
 
 class NodesView:

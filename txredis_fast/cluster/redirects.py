@@ -25,8 +25,9 @@ from ..batching import Command
 from ..client import send_batch, send_on_pool
 from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
 from ..connection import RedisProtocol
-from ..exceptions import NoSlotError, NotSentError, QueueFullError, ResponseError
+from ..exceptions import NotSentError, QueueFullError, ResponseError
 from ..inflight import within
+from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
@@ -110,6 +111,8 @@ class Way:
         self._sent: Deferred[Any] | None = None
         self._timer: IDelayedCall | None = None
         self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
+        #: What hooks are told of it; None: nothing.
+        self.telling: Telling | None = None
 
     def begin(self, node: ClusterNode[Any] | None = None) -> Deferred[Any]:
         """Make the first attempt.
@@ -145,12 +148,9 @@ class Way:
             return
         if node is None:
             self._members.note("no node is known to serve a slot")
-            self._wait(NoSlotError(self._nobody()), None)
+            self._wait(self._members.nobody(self._slot), None)
             return
         self._send(node, False)
-
-    def _nobody(self) -> str:
-        return "no node of the cluster is known" if self._slot is None else f"no node serves the slot {self._slot}"
 
     def _send(self, node: ClusterNode[Any], asking: bool) -> None:
         self._attempts += 1
@@ -238,7 +238,9 @@ class Way:
         if target is None or self._redirections > self._members.options.maxRedirections:
             self._fail(_after(error, f"{self._redirections} redirections", node))
             return
-        self._members.counts[code] += 1
+        self._members.redirected(code, error.slot, node, target)
+        if self.telling is not None:
+            self.telling.redirected()
         if code == "MOVED" and error.slot is not None:
             self._members.moved(error.slot, target)
         try:
@@ -262,7 +264,7 @@ class Way:
             self._run_out()
             return
         pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-        self._members.counts["again"] += 1
+        self._members.refused(error)
         self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._attempt)
         self._members.wake_me(self._woken)
 
@@ -311,13 +313,16 @@ class CommandWay(Way):
         options: Mapping[str, Any],
         slot: int | None,
         choose: Callable[[], ClusterNode[Any] | None],
+        telling: Telling | None = None,
     ) -> None:
         """Make one.
 
         :param args: the command, whose arguments nobody changes any more.
         :param options: those of ``execute_command``.
+        :param telling: what hooks are told of it; None: nothing.
         """
         super().__init__(members, slot, choose, options.get("timeout"))
+        self.telling = telling
         self._args = args
         recovery = options.get("post_proc")
         self._recovery = recovery if isinstance(recovery, Recovery) else None
@@ -397,7 +402,7 @@ def send_to(
     timeout = options.get("timeout")
     if options.get("blocking"):
         if not asking:
-            return node.execute_command(*args, **options)
+            return node.send(*args, **options)
         pool.start()
         return send_on_pool(pool, _with_asking(args, options), True, timeout).addCallback(_second)
     connection = pool.connectionQueue.pick()

@@ -138,7 +138,7 @@ class ClusterScanIterator(ScanIterator[Any]):
 
     async def _targets(self, node: ClusterNode[Any]) -> list[tuple[str, set[int]]]:
         """Where the slots move that are moving away from a node: ID of each node, and slots."""
-        text = await node.execute_command("CLUSTER", "NODES", raw=True)
+        text = await node.send("CLUSTER", "NODES", raw=True)
         moving: dict[str, set[int]] = {}
         for slot, node_id in _moving(bytes(text).decode("ascii", "replace")):
             if slot in self._wanted:

@@ -177,7 +177,12 @@ class ClusterTransaction(Scope[V]):
                     keep_out_of_log(deferred, failure.value or self._refused_with)
             return fail(aborted)
         way = _CommitWay(self._members, self.slot, self._owner, commands, self._timeout)
-        return way.begin().addCallback(self._keep_results)
+        observer = self._members.observer
+        if not observer.tells:
+            return way.begin().addCallback(self._keep_results)
+        way.telling = observer.commands("MULTI", commands)
+        way.telling.begin(self._members.server_of(self.slot), self.slot)
+        return way.begin().addBoth(way.telling.end).addCallback(self._keep_results)
 
     def discard(self) -> Deferred[Any]:
         """Drop the queued commands, and stop watching.

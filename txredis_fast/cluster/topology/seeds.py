@@ -18,7 +18,7 @@ from zope.interface import provider
 
 from ..._checks import check_host, check_port, shown
 from ..._reactor import current_reactor
-from .slots_reply import Address
+from .slots_reply import Address, name_of
 
 __all__ = ["GivenSeeds", "Seeds", "read_seeds"]
 
@@ -77,6 +77,11 @@ class Seeds:
         self._find: Callable[[], Any] | None = given if callable(given) else None
         self._given = [] if callable(given) else read_seeds(given)
         self._asking: list[Deferred[Any]] = []
+
+    @property
+    def name(self) -> str:
+        """What the cluster is called in texts: by its first seed."""
+        return f"cluster {name_of(self._given[0])}" if self._given else "cluster"
 
     def __repr__(self) -> str:
         return f"<Seeds {self._find or ', '.join(f'{host}:{port}' for host, port in self._given)}>"
