@@ -8,7 +8,7 @@ from testbed.slots import key_in, slot_of
 
 import txredis_fast as redis
 from txredis_fast import exceptions
-from txredis_fast.cluster.spread import _REACHES, reach_of, slot_of_cursor, split_by_slot
+from txredis_fast.cluster.many.spread import _REACHES, reach_of, slot_of_cursor, split_by_slot
 from txredis_fast.commands._parts.facts import command_facts, known_commands
 
 KEYS = [f"key{number}" for number in range(50)]

@@ -281,7 +281,8 @@ def result(deferred: Any, clock: Any) -> Any:
 
 def writes(monkeypatch: Any) -> list[int]:
     """How many commands each write of a batch has from now on."""
-    from txredis_fast.cluster import quick, redirects
+    from txredis_fast.cluster import redirects
+    from txredis_fast.cluster.many import quick
 
     written: list[int] = []
     for module in (quick, redirects):

@@ -63,12 +63,7 @@ class _AnyNode:
             return self._members.topology.refresh(anew=False).addCallback(lambda _: self.connect(factory))
         node = random.choice([each for each in others if each.pool.size] or others)
         self._last = node.address
-        return endpoint_of(node).connect(factory)  # type: ignore[no-any-return]
-
-
-def endpoint_of(node: ClusterNode[Any]) -> Any:
-    """The endpoint of a node."""
-    return node.pool.endpoint_of_lane()
+        return node.pool.endpoint_of_lane().connect(factory)  # type: ignore[no-any-return]
 
 
 class _Source:
@@ -159,7 +154,7 @@ class _Shard:
         self.node = node
         self.inbox: Any = _Source(subscriber.whole_inbox)
         self.channels: set[bytes] = set()
-        self.pool = _ShardPool(node.pool, endpoint_of(node), self)
+        self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
         self.pool.protocol = _ShardProtocol
         node.pool.companions.add(self)
         self.pool.deferred.addErrback(lambda _: None)

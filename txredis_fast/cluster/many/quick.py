@@ -14,14 +14,14 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from ..batching import Command
-from ..client import send_batch
-from ..commands._parts.keys import ONE_KEY
-from ..exceptions import InvalidResponse
-from ..inflight import group_commands, group_keys, place_replies, place_values
-from .members import Members
-from .node import NodeFactory
-from .redirects import is_refusal
+from ...batching import Command
+from ...client import send_batch
+from ...commands._parts.keys import ONE_KEY
+from ...exceptions import InvalidResponse
+from ...inflight import group_commands, group_keys, place_replies, place_values
+from ..members import Members
+from ..node import NodeFactory
+from ..redirects import is_refusal
 from .spread import check_encoding
 
 __all__ = ["read_keys", "send_simple"]

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .._types import Arguments
-from ..batching import Command
-from ..commands._parts import command_name
-from ..commands._parts.keys import ONE_KEY
-from ..exceptions import (
+from ..._types import Arguments
+from ...batching import Command
+from ...commands._parts import command_name
+from ...commands._parts.keys import ONE_KEY
+from ...exceptions import (
     CrossSlotError,
     InvalidResponse,
     MaybeExecutedError,
@@ -30,12 +30,12 @@ from ..exceptions import (
     ResponseError,
     TryAgainError,
 )
-from ..options import ClusterOptions
-from ..resp import encode_commands, fixed_arguments, key_slot
-from .members import Members
-from .redirects import is_refusal
-from .routing import SPLIT_STEPS, UNKNOWN, LearnedKeys, groups_of_slots, slot_of_command
-from .topology import Address
+from ...options import ClusterOptions
+from ...resp import encode_commands, fixed_arguments, key_slot
+from ..members import Members
+from ..redirects import is_refusal
+from ..routing import SPLIT_STEPS, UNKNOWN, LearnedKeys, groups_of_slots, slot_of_command
+from ..topology import Address
 
 __all__ = [
     "Plan",
