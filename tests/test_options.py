@@ -12,7 +12,7 @@ import pytest
 from testbed.support import MemoryReactor
 
 import txredis_fast as redis
-from txredis_fast.options import OPTIONS, TLS_OPTIONS, keywords, option_table
+from txredis_fast.options import OPTIONS, TLS_OPTIONS, cluster, keywords, option_table
 from txredis_fast.options.option import options_of
 from txredis_fast.telemetry import CommandHook
 
@@ -31,7 +31,8 @@ GROUPS = [group for name, group in vars(keywords).items() if name.endswith("Grou
 
 def types_of(declaring):
     """The types of annotations, by name, as objects rather than as text."""
-    return typing.get_type_hints(declaring, localns={"CommandHook": CommandHook})
+    names = {"CommandHook": CommandHook, "ReadFrom": cluster.ReadFrom, "AddressMap": cluster.AddressMap}
+    return typing.get_type_hints(declaring, localns=names)
 
 
 def parameters(taker):
@@ -117,15 +118,16 @@ IN_URLS = {
 
 
 def test_the_types_of_keywords_are_those_of_the_table():
-    declared = types_of(redis.ConnectionOptions)
+    declared = types_of(redis.ClusterOptions)
     grouped = [(name, kind) for group in GROUPS for name, kind in types_of(group).items()]
     assert len(GROUPS) > 5
     assert dict(grouped) == declared
     assert sorted(name for name, _ in grouped) == sorted(declared), "an option stands in one group"
-    assert types_of(keywords.AllOptions) == declared
+    assert types_of(keywords.AllClusterOptions) == declared
+    assert types_of(keywords.AllOptions) == types_of(redis.ConnectionOptions)
 
 
-@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.RetryPolicy])
+@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.ClusterOptions, redis.RetryPolicy])
 def test_every_default_is_a_value_that_its_own_check_takes_as_it_is(declaring):
     for name, declared in options_of(declaring).items():
         assert declared.check(name, declared.default) == declared.default == getattr(declaring(), name)
@@ -139,7 +141,7 @@ def test_passwords_and_keys_are_in_no_repr():
 # -- what follows from it
 
 
-@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.RetryPolicy])
+@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.ClusterOptions, redis.RetryPolicy])
 def test_help_shows_the_whole_text_of_every_option(declaring):
     text = " ".join(pydoc.render_doc(declaring, renderer=pydoc.plaintext).replace("|", " ").split())
     for name, declared in options_of(declaring).items():
@@ -148,9 +150,10 @@ def test_help_shows_the_whole_text_of_every_option(declaring):
         assert " ".join(said.split()) in text
 
 
-@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.RetryPolicy])
+@pytest.mark.parametrize("declaring", [redis.ConnectionOptions, redis.ClusterOptions, redis.RetryPolicy])
 def test_the_table_of_a_document_is_made_of_the_declarations(declaring):
-    page = ROOT.joinpath("docs", "connecting.rst").read_text(encoding="utf-8")
+    place = "howto/cluster.rst" if declaring is redis.ClusterOptions else "connecting.rst"
+    page = ROOT.joinpath("docs", place).read_text(encoding="utf-8")
     assert f".. option-table:: txredis_fast.{declaring.__name__}\n" in page
     rows = option_table(declaring).split("\n   * - ")[2:]
     assert [row.partition("\n")[0] for row in rows] == [f"``{name}``" for name in options_of(declaring)]

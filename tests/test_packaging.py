@@ -30,6 +30,7 @@ LAYERS = [
         "testing",
         "__init__",
         "api",
+        "cluster",
         "sharding",
         "sentinel",
         "pubsub",
@@ -152,7 +153,7 @@ def is_private(name: str) -> bool:
 NOT_OURS = {
     "_factory",
     *("_canceller", "_debugInfo", "_getframe", "_lib", "_ssl", "_tlsConnection", "_tempDataBuffer", "_tempDataLen"),
-    *("_writeDisconnected", "_aggregator", "_blocking"),
+    *("_writeDisconnected", "_aggregator", "_blocking", "_replace"),
 }
 
 
@@ -232,7 +233,7 @@ def test_importing_installs_no_reactor_and_needs_no_openssl():
 
 #: Rooms and modules that most programs never use: importing the package leaves them alone.
 RARE = [
-    *("sentinel", "sharding", "api.service", "streaming.consumer", "pubsub.messages", "pubsub.monitor"),
+    *("cluster", "sentinel", "sharding", "api.service", "streaming.consumer", "pubsub.messages", "pubsub.monitor"),
     *("pubsub.subscriber", "commands.modules.json", "commands.modules.search", "commands.module_table"),
     *("commands._parts.facts", "options.document", "client.transact", "client.one_by_one", "otel", "testing", "_cli"),
 ]

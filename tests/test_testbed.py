@@ -16,7 +16,22 @@ BENCH = TESTS.parent / "bench"
 #: Folders and files with tests, by the names they are imported by.
 OF_TESTS = {path.stem for path in TESTS.iterdir()} - {"testbed", "__pycache__"}
 #: What runs servers and breaks networks also tests other packages.
-WITHOUT_THE_PACKAGE = ("address", "client", "proxy", "sentinels", "servers", "terminal", "tls", "ways", "wire")
+WITHOUT_THE_PACKAGE = (
+    *(
+        "address",
+        "client",
+        "cluster_nodes",
+        "clusters",
+        "proxy",
+        "sentinels",
+        "servers",
+        "slots",
+        "terminal",
+        "tls",
+        "ways",
+        "wire",
+    ),
+)
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -14,6 +14,7 @@ New programs
 Further ways in
     ``from_url``, ``from_endpoint``: the same with txredisapi's defaults, or over a Twisted endpoint.
     ``Sentinel``: pools that follow the master or the replicas of a service.
+    ``ClusterConnection``, ``lazyClusterConnection``: the handler of a Redis or Valkey Cluster.
     ``rc.subscriber()``: published messages. ``SubscriberFactory``, ``MonitorFactory``: connections for SUBSCRIBE and
     for MONITOR by subclassing a protocol.
     ``RedisService``: a service of a Twisted application, whose ``rc`` is connected while it runs.
@@ -86,9 +87,12 @@ from .connection import (
     ReplyQueue,
 )
 from .exceptions import (
+    AskError,
     AuthenticationError,
     BusyError,
+    ClusterDownError,
     ConnectionFailedError,
+    CrossSlotError,
     ExecAbortError,
     GarbledReplyError,
     InvalidData,
@@ -97,8 +101,10 @@ from .exceptions import (
     MasterDownError,
     MasterNotFoundError,
     MaybeExecutedError,
+    MovedError,
     NoPermissionError,
     NoScriptRunning,
+    NoSlotError,
     NotSentError,
     ProtocolError,
     QueueFullError,
@@ -107,6 +113,7 @@ from .exceptions import (
     ReplyTimeoutError,
     ResponseError,
     ScriptDoesNotExist,
+    TryAgainError,
     WatchError,
     WrongTypeError,
 )
@@ -116,7 +123,7 @@ from .helpers import ScanIterator, Script
 from .options import ConnectionOptions, RedisURL, RetryPolicy
 from .pubsub import Subscribing
 from .resp import Push, Reader, encode_command, key_slot
-from .telemetry import CommandHook, CommandInfo, Stats
+from .telemetry import ClusterStats, CommandHook, CommandInfo, Stats
 
 __version__ = "0.1.0"
 version = __version__
@@ -126,9 +133,11 @@ if _typing.TYPE_CHECKING:
 
     from . import otel as otel
     from . import testing as testing
-    from .api import RedisService
+    from .api import ClusterConnection, RedisService, lazyClusterConnection
+    from .cluster import ClusterConnecting, ClusterConnectionHandler, ClusterNode, ClusterTransaction
     from .exceptions import ConnectionError as ConnectionError
     from .exceptions import TimeoutError as TimeoutError
+    from .options import ClusterOptions
     from .pubsub import (
         Message,
         MonitorFactory,
@@ -146,10 +155,19 @@ if _typing.TYPE_CHECKING:
     # replace the builtins.
     __all__ = [
         "IMPLEMENTATION",
+        "AskError",
         "AuthenticationError",
         "BaseRedisProtocol",
         "Batch",
         "BusyError",
+        "ClusterConnecting",
+        "ClusterConnection",
+        "ClusterConnectionHandler",
+        "ClusterDownError",
+        "ClusterNode",
+        "ClusterOptions",
+        "ClusterStats",
+        "ClusterTransaction",
         "CommandHook",
         "CommandInfo",
         "Connecting",
@@ -158,6 +176,7 @@ if _typing.TYPE_CHECKING:
         "ConnectionHandler",
         "ConnectionOptions",
         "ConnectionPool",
+        "CrossSlotError",
         "ExecAbortError",
         "GarbledReplyError",
         "HashRing",
@@ -172,9 +191,11 @@ if _typing.TYPE_CHECKING:
         "Message",
         "MonitorFactory",
         "MonitorProtocol",
+        "MovedError",
         "MultiBulkStorage",
         "NoPermissionError",
         "NoScriptRunning",
+        "NoSlotError",
         "NotSentError",
         "PeekableQueue",
         "Pipeline",
@@ -216,6 +237,7 @@ if _typing.TYPE_CHECKING:
         "SubscriberProtocol",
         "Subscribing",
         "Transaction",
+        "TryAgainError",
         "UnixConnection",
         "UnixConnectionHandler",
         "UnixConnectionPool",
@@ -227,6 +249,7 @@ if _typing.TYPE_CHECKING:
         "from_url",
         "install",
         "key_slot",
+        "lazyClusterConnection",
         "lazyConnection",
         "lazyConnectionPool",
         "lazyShardedConnection",
@@ -251,7 +274,9 @@ else:
         builtins={"ConnectionError": _ConnectionError, "TimeoutError": _TimeoutError},
         # Imported when they are first used.
         lazy={
-            "api": ("RedisService",),
+            "api": ("ClusterConnection", "RedisService", "lazyClusterConnection"),
+            "cluster": ("ClusterConnecting", "ClusterConnectionHandler", "ClusterNode", "ClusterTransaction"),
+            "options": ("ClusterOptions",),
             "pubsub": (
                 *("Message", "Refused", "Subscriber"),
                 *("MonitorFactory", "MonitorProtocol", "SubscriberFactory", "SubscriberProtocol"),

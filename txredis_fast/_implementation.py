@@ -18,7 +18,7 @@ __all__ = ["EXTENSIONS", "IMPLEMENTATION"]
 #: Room -> its extensions. Each has a twin in pure Python beside it.
 EXTENSIONS: Final = {
     "resp": ("_caggregates", "_cencode", "_clarge", "_cresp", "_cscalars"),
-    "inflight": ("_cdeferred", "_crequest", "_cscripts"),
+    "inflight": ("_cdeferred", "_crequest", "_crouting", "_cscripts"),
     "transport": ("_csocket",),
     "connection": ("_creading",),
 }

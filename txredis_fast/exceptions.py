@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 
 __all__ = [
+    "AskError",
     "AuthenticationError",
     "BusyError",
+    "ClusterDownError",
     "ConnectionError",
     "ConnectionFailedError",
+    "CrossSlotError",
     "ExecAbortError",
     "GarbledReplyError",
     "InvalidData",
@@ -21,8 +24,10 @@ __all__ = [
     "MasterDownError",
     "MasterNotFoundError",
     "MaybeExecutedError",
+    "MovedError",
     "NoPermissionError",
     "NoScriptRunning",
+    "NoSlotError",
     "NotSentError",
     "ProtocolError",
     "QueueFullError",
@@ -32,6 +37,7 @@ __all__ = [
     "ResponseError",
     "ScriptDoesNotExist",
     "TimeoutError",
+    "TryAgainError",
     "WatchError",
     "WrongTypeError",
     "response_error",
@@ -60,6 +66,10 @@ class NotSentError(ConnectionError):
 
 class QueueFullError(NotSentError):
     """All connections have as much in flight as ``maxInFlight`` or ``maxQueuedBytes`` allows; nothing was written."""
+
+
+class NoSlotError(NotSentError):
+    """No node of the cluster serves the slot; nothing was executed."""
 
 
 class MaybeExecutedError(ConnectionError):
@@ -132,6 +142,48 @@ class ReadOnlyError(ResponseError):
     """``READONLY``: a write was sent to a replica."""
 
 
+class _RedirectError(ResponseError):
+    """A node of a cluster names another one."""
+
+    @property
+    def slot(self) -> int | None:
+        """The slot of the command's keys; None if the text has none."""
+        slot = str(self.args[0]).split(" ")[1:2]
+        return int(slot[0]) if slot and slot[0].isascii() and slot[0].isdigit() else None
+
+    @property
+    def host(self) -> str:
+        """The host of the node that is named; "" means that of the node that was asked."""
+        return str(self.args[0]).partition(" ")[2].partition(" ")[2].rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int | None:
+        """Its port; None if the text has none."""
+        port = str(self.args[0]).split(" ")[2:3]
+        number = port[0].rpartition(":")[2] if port else ""
+        return int(number) if number.isascii() and number.isdigit() and len(number) < 6 else None
+
+
+class MovedError(_RedirectError):
+    """``MOVED``: another node of the cluster serves the slot."""
+
+
+class AskError(_RedirectError):
+    """``ASK``: another node of the cluster has the key already, because its slot is being moved."""
+
+
+class TryAgainError(ResponseError):
+    """``TRYAGAIN``: some of the keys are on another node already, because their slot is being moved."""
+
+
+class ClusterDownError(ResponseError):
+    """``CLUSTERDOWN``: the cluster does not serve the slot, or is not complete."""
+
+
+class CrossSlotError(ResponseError):
+    """``CROSSSLOT``: the keys of a command, or of a transaction, do not belong to one slot of the cluster."""
+
+
 class InvalidResponse(RedisError):
     """The server sent something that is not valid here."""
 
@@ -158,15 +210,20 @@ class MasterNotFoundError(ConnectionError):
 
 #: Server error code -> class. Codes that are not here are plain :exc:`ResponseError`.
 _CLASS_OF_CODE: dict[str, type[ResponseError]] = {
+    "ASK": AskError,
     "BUSY": BusyError,
+    "CLUSTERDOWN": ClusterDownError,
+    "CROSSSLOT": CrossSlotError,
     "EXECABORT": ExecAbortError,
     "LOADING": LoadingError,
     "MASTERDOWN": MasterDownError,
+    "MOVED": MovedError,
     "NOAUTH": AuthenticationError,
     "NOPERM": NoPermissionError,
     "NOSCRIPT": ScriptDoesNotExist,
     "NOTBUSY": NoScriptRunning,
     "READONLY": ReadOnlyError,
+    "TRYAGAIN": TryAgainError,
     "WRONGPASS": AuthenticationError,
     "WRONGTYPE": WrongTypeError,
 }

@@ -58,19 +58,24 @@ class Tracing:
             attributes["server.address"] = address
         if port is not None:
             attributes["server.port"] = port
+        if command.slot is not None:
+            attributes["txredis_fast.cluster.slot"] = command.slot
         if command.commands > 1:
             attributes["db.operation.batch.size"] = command.commands
-        return self._tracer.start_span(command.name, kind=self._client, attributes=attributes)
+        return command, self._tracer.start_span(command.name, kind=self._client, attributes=attributes)
 
     def command_ended(self, token: Any, error: BaseException | None) -> None:
         """End the span."""
+        command, span = token
+        if command.redirections:
+            span.set_attribute("txredis_fast.cluster.redirections", command.redirections)
         if error is not None:
             if isinstance(error, ResponseError):
-                token.set_attribute("db.response.status_code", error.code)
-            token.set_attribute("error.type", type(error).__name__)
+                span.set_attribute("db.response.status_code", error.code)
+            span.set_attribute("error.type", type(error).__name__)
             # Without the text, in which a server may repeat arguments.
-            token.set_status(self._failed)
-        token.end()
+            span.set_status(self._failed)
+        span.end()
 
 
 def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> None:
@@ -94,6 +99,8 @@ def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> 
         def read(options: Any) -> Iterable[Any]:
             stats = handler.stats()
             for field, attributes in fields:
+                if field != "used" and not hasattr(stats, field):  # of clusters alone
+                    continue
                 yield metrics.Observation(_value(stats, field), {**pool, **attributes})
 
         return read
@@ -112,6 +119,7 @@ def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> 
     for metric, field, unit, description in (
         ("db.client.connection.max", "poolsize", "{connection}", "Connections that there are to be."),
         ("db.client.connection.pending_requests", "waiting", "{request}", "Commands waiting for a connection."),
+        ("txredis_fast.cluster.nodes", "nodes", "{node}", "Masters and replicas of the topology."),
         ("txredis_fast.commands.in_flight", "in_flight", "{command}", "Commands not answered yet."),
     ):
         meter.create_observable_up_down_counter(metric, [reading((field, {}))], unit=unit, description=description)
@@ -126,6 +134,10 @@ def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> 
         ("txredis_fast.connections.lost", "connections_lost", "{connection}", "Connections lost after that."),
         ("txredis_fast.retries", "retries", "{attempt}", "Attempts to connect again."),
         ("txredis_fast.subscription_gaps", "subscription_gaps", "{gap}", "Subscriptions interrupted."),
+        ("txredis_fast.cluster.moved", "moved", "{command}", "Commands sent to the node that MOVED has named."),
+        ("txredis_fast.cluster.asked", "asked", "{command}", "Commands sent to the node that ASK has named."),
+        ("txredis_fast.cluster.tried_again", "tried_again", "{attempt}", "Attempts after a pause."),
+        ("txredis_fast.cluster.refreshes", "refreshes", "{refresh}", "How often the topology was asked for."),
         ("txredis_fast.received", "bytes_in", "By", "Bytes received."),
         ("txredis_fast.sent", "bytes_out", "By", "Bytes written."),
     ):

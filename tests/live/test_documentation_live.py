@@ -66,6 +66,9 @@ def addresses(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> dic
         second = request.getfixturevalue("fresh_server")
         found["10.0.0.1:6379"] = f"{server.host}:{server.port}"
         found["10.0.0.2:6379"] = f"{second.host}:{second.port}"
+    if ":7000" in text:
+        cluster = request.getfixturevalue("cluster")
+        found |= {f"10.0.0.{number}:7000": f"127.0.0.1:{cluster.nodes[number].port}" for number in (1, 2)}
     if "26379" in text:
         _, _, watchers = request.getfixturevalue("sentinels")
         for number, each in enumerate(watchers, 1):

@@ -82,7 +82,7 @@ class Running:
     def expect(self, line: str) -> None:
         """Wait until it has printed a line once more than it had been waited for, and forget that."""
         wait_until(lambda: line in self.lines or self.process.poll() is not None, f"it prints {line!r}", LIMIT)
-        assert line in self.lines, self.lines
+        assert line in self.lines, "\n".join(self.lines)
         self.lines.remove(line)
 
     def type(self, line: str) -> None:
@@ -412,7 +412,7 @@ WITHOUT_SERVER = {
 #: Programs with annotations, which are written in one style; mypy checks them.
 TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py"}
 #: What is so short besides the point that a second style would hide it.
-IN_ONE_STYLE = {"stats_page.py"}
+IN_ONE_STYLE = {"stats_page.py", "cluster.py"}
 
 
 def all_examples() -> set[str]:
@@ -545,3 +545,25 @@ def test_without_a_server_a_program_says_so_and_fails(name, port_of_nobody):
     assert line.startswith("no connection to Redis: ")
     assert "refused" in line
     assert "secret" not in line
+
+
+@pytest.mark.promise(
+    "A lost master of a cluster costs no confirmed write, and no write is doubled",
+    "``examples/cluster.py`` does it: the replica that takes the master's place has what WAIT has confirmed, and the "
+    "program repeats a write with an unknown outcome, which it made repeatable.",
+    about="Cluster",
+)
+def test_cluster(cluster):
+    seeds = [f"{node.host}:{node.port}" for node in cluster.nodes[:2]]
+    with running("cluster.py", *seeds) as program:
+        program.expect("ready: 3 masters")
+        victim = cluster.owner_of("example:account:0")
+        (replica,) = cluster.replicas_of(victim)
+        wait_until(lambda: replica.call("DBSIZE") > 0, "deposits are made")
+        cluster.kill(victim)
+        wait_until(lambda: replica.members()[replica.id].is_master, "the replica takes over", LIMIT)
+        cluster.restart(victim)
+        program.expect("confirmed: 480")
+        assert program.process.wait(LIMIT) == 0
+        wait_until(lambda: not program._reader.is_alive(), "all is read")
+        assert program.lines == ["found: 480", "total: 2400"]

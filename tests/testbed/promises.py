@@ -25,6 +25,7 @@ TOPICS = (
     "Replies and their callers",
     "Connections",
     "Sentinel and fail-over",
+    "Cluster",
     "Time limits and cancellation",
     "Blocking commands",
     "Transactions, pipelines and batches",

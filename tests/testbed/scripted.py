@@ -266,7 +266,7 @@ class MemoryTransport:
     :ivar raises: what the next write raises instead; :ivar raises_behind: what it raises then; None: nothing.
     """
 
-    def __init__(self, link: MemoryLink, peer: str) -> None:
+    def __init__(self, link: MemoryLink, peer: tuple[str, int]) -> None:
         self._link = link
         self._peer = peer
         self.protocol: Any = None
@@ -331,7 +331,7 @@ class MemoryTransport:
         self.producer = None
 
     def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", self._peer, 6379)
+        return IPv4Address("TCP", *self._peer)
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", 49152)
@@ -375,13 +375,14 @@ class MemoryLink:
         up: Fault = NO_FAULT,
         down: Fault = NO_FAULT,
         tells_reactor: bool = False,
+        address: tuple[str, int] = ("127.0.0.1", 6379),
     ) -> None:
         self.clock = clock
         self._queue: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._call: Any = None
         self._lost: BaseException | None = None
-        self.client = MemoryTransport(self, "127.0.0.1")
-        self.server = MemoryTransport(self, "127.0.0.1")
+        self.client = MemoryTransport(self, address)
+        self.server = MemoryTransport(self, ("127.0.0.1", 49152))
         self.client.protocol, self.server.protocol = protocol, session
         if tells_reactor:
             self.client.reactor = clock

@@ -160,6 +160,10 @@ class Process:
         """The arguments of AUTH for a user who may do everything; empty where none is needed."""
         return ()
 
+    def _ports(self) -> Iterator[int]:
+        """The ports to try at the first start, one after another."""
+        return _free_ports()
+
     # Where it is.
 
     @property
@@ -178,6 +182,11 @@ class Process:
     def pid(self) -> int | None:
         """The process' id while it runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether :meth:`pause` holds."""
+        return self._paused
 
     @property
     def log(self) -> str:
@@ -205,7 +214,8 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix="txrf-"))
         _running.add(self)
         try:
-            for self.port in _free_ports():
+            for port in self._ports():
+                self.port = port
                 self._write_configuration()
                 # Another process may take the port between the look and the start: then the next one.
                 if self._launch():

@@ -36,11 +36,15 @@ from .constructors import (
 from .front_door import Connecting, connect
 
 if TYPE_CHECKING:
+    from .clusters import ClusterConnection, lazyClusterConnection
     from .service import RedisService
 else:
-    __getattr__, __dir__ = lazy_names(globals(), {"service": ("RedisService",)})
+    __getattr__, __dir__ = lazy_names(
+        globals(), {"clusters": ("ClusterConnection", "lazyClusterConnection"), "service": ("RedisService",)}
+    )
 
 __all__ = [
+    "ClusterConnection",
     "Connecting",
     "Connection",
     "ConnectionPool",
@@ -55,6 +59,7 @@ __all__ = [
     "from_endpoint",
     "from_url",
     "install",
+    "lazyClusterConnection",
     "lazyConnection",
     "lazyConnectionPool",
     "lazyShardedConnection",

@@ -24,7 +24,9 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from .._checks import Credential, check_host, check_path, check_port, check_truth, shown
 from ..client import ConnectionHandler, RedisFactory, UnixConnectionHandler
 from ..options import (
+    AllClusterOptions,
     AllOptions,
+    ClusterGroup,
     ConnectionOptions,
     ConvertNumbers,
     EndpointOptions,
@@ -78,6 +80,7 @@ __all__ = [
     "makeShardedUnixConnection",
     "makeUnixConnection",
     "open_url",
+    "options_for",
 ]
 
 # fmt: off
@@ -904,7 +907,7 @@ def from_url(
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
-    isLazy: Literal[False] = False, **options: Unpack[AllOptions],
+    isLazy: Literal[False] = False, **options: Unpack[AllClusterOptions],
 ) -> Deferred[ConnectionHandler]: ...
 @overload
 def from_url(
@@ -927,42 +930,61 @@ def from_url(
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
-    isLazy: Literal[True], **options: Unpack[AllOptions],
+    isLazy: Literal[True], **options: Unpack[AllClusterOptions],
 ) -> ConnectionHandler: ...
 @overload
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
-    isLazy: bool, **options: Unpack[AllOptions],
+    isLazy: bool, **options: Unpack[AllClusterOptions],
 ) -> Any: ...
-@shows_options(AllOptions)
+@shows_options(AllClusterOptions)
 def from_url(
     url: str, *, isLazy: bool = False, sentinel_options: Mapping[str, Any] | None = None,
-    **options: Unpack[AllOptions],
+    **options: Unpack[AllClusterOptions],
 ) -> Any:
     """Connect to the server of a URL: ``"redis://user:password@host:6379/2?charset=latin-1"``.
 
-    :param url: a URL as :meth:`RedisURL.parse` takes it; its scheme is ``redis``, ``rediss`` (TLS), ``unix`` or
-        ``redis+sentinel``.
+    :param url: a URL as :meth:`RedisURL.parse` takes it; its scheme is ``redis``, ``rediss`` (TLS), ``unix``,
+        ``redis+sentinel``, ``redis+cluster`` or ``rediss+cluster``.
     :param isLazy: True: return the handler at once, and connect in the background.
     :param sentinel_options: options of the connections to the Sentinels, such as their ``password``; None: their
         defaults.
     :param options: the options of :class:`~txredis_fast.ConnectionOptions`; they override those of the URL.
+        For a cluster, also those of :class:`~txredis_fast.ClusterOptions`.
     :returns: the handler if ``isLazy``; else a Deferred that fires with it when all connections are usable, and fails
         with :exc:`ConnectionFailedError`.
     :raises ValueError: the URL or an option is wrong; the error names it.
     """
-    refuse_others("from_url()", options, AllOptions)
+    refuse_others("from_url()", options, AllClusterOptions)
     isLazy = check_truth("isLazy", isLazy)
     parsed = RedisURL.parse(url)
-    chosen = ConnectionOptions(**{**parsed.options, **options})
+    chosen = options_for(parsed, {**parsed.options, **options})
     handler, connected = open_url(parsed, chosen, isLazy, sentinel_options)
     return handler if isLazy else connected
 
 
+def options_for(parsed: RedisURL, given: Mapping[str, Any]) -> ConnectionOptions:
+    """Make the options for the servers of a URL.
+
+    :raises ValueError: one of them is wrong, or only for clusters.
+    """
+    if parsed.is_cluster:
+        from ..options import ClusterOptions
+
+        return ClusterOptions(**given)
+    for name in given:
+        if name in ClusterGroup.__annotations__:
+            raise ValueError(f"{name} is an option of clusters: redis+cluster:// or ClusterConnection()")
+    return ConnectionOptions(**given)
+
+
 def check_scheme(parsed: RedisURL, chosen: ConnectionOptions) -> None:
     """Raise ValueError if the scheme of a URL and the options contradict each other."""
-    if parsed.scheme == "rediss" and not chosen.tls_context:
-        raise ValueError("a rediss:// URL needs TLS, and an option turns it off; to connect without TLS, use redis://")
+    if parsed.scheme.startswith("rediss") and not chosen.tls_context:
+        plain = parsed.scheme.replace("rediss", "redis")
+        raise ValueError(
+            f"a {parsed.scheme}:// URL needs TLS, and an option turns it off; to connect without TLS, use {plain}://"
+        )
     if parsed.scheme == "unix":
         _refuse_tls(chosen)
 
@@ -978,6 +1000,10 @@ def open_url(
     :raises ValueError: options and scheme contradict each other.
     """
     check_scheme(parsed, chosen)
+    if parsed.is_cluster:
+        from .clusters import open_cluster_url
+
+        return open_cluster_url(parsed.addresses, chosen, isLazy)
     if parsed.scheme == "redis+sentinel":
         from ..sentinel import open_through_sentinels
 

@@ -26,8 +26,8 @@ from .._tunables import CONNECT_TIMEOUT_SECONDS
 from .._types import V
 from ..client import ConnectionHandler, Opening
 from ..exceptions import ConnectionFailedError
-from ..options import AllOptions, ConnectionOptions, RedisURL, refuse_others, shows_options
-from .constructors import open_url
+from ..options import AllClusterOptions, RedisURL, refuse_others, shows_options
+from .constructors import open_url, options_for
 
 if TYPE_CHECKING:
     from typing import overload
@@ -111,7 +111,7 @@ def connect(
     port: int | None = ...,
     lazy: Literal[False] = ...,
     sentinel_options: Mapping[str, Any] | None = ...,
-    **options: Unpack[AllOptions],
+    **options: Unpack[AllClusterOptions],
 ) -> Connecting: ...
 
 
@@ -168,11 +168,11 @@ def connect(
     port: int | None = ...,
     lazy: Literal[True],
     sentinel_options: Mapping[str, Any] | None = ...,
-    **options: Unpack[AllOptions],
+    **options: Unpack[AllClusterOptions],
 ) -> ConnectionHandler: ...
 
 
-@shows_options(AllOptions, DEFAULTS)
+@shows_options(AllClusterOptions, DEFAULTS)
 def connect(
     url: str | None = None,
     *others: object,
@@ -180,41 +180,42 @@ def connect(
     port: int | None = None,
     lazy: bool = False,
     sentinel_options: Mapping[str, Any] | None = None,
-    **options: Unpack[AllOptions],
+    **options: Unpack[AllClusterOptions],
 ) -> Connecting | ConnectionHandler:
-    """Connect to a server, to a unix socket, or to the master of a Sentinel service.
+    """Connect to a server, to a unix socket, to the master of a Sentinel service, or to a cluster.
 
     ``async with redis.connect("redis://localhost:6379/0") as rc:`` or ``rc = await redis.connect(host="localhost")``.
 
-    :param url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``unix`` or ``redis+sentinel``, see
-        :meth:`RedisURL.parse`. None: the host and port given; if there are none, the environment's ``REDIS_URL``; if
-        that is empty, ``redis://localhost:6379``.
+    :param url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``unix``, ``redis+sentinel``, ``redis+cluster`` or
+        ``rediss+cluster``, see :meth:`RedisURL.parse`. None: the host and port given; if there are none, the
+        environment's ``REDIS_URL``; if that is empty, ``redis://localhost:6379``.
     :param host: a host instead of a URL; ``localhost`` where only a port is given.
     :param port: its port; 6379 where only a host is given.
     :param lazy: return the handler at once, and connect in the background. A command then waits for a connection, as
         the option ``poolTimeout`` says.
     :param sentinel_options: options of the connections to the Sentinels, such as their own ``password``.
     :param options: fields of :class:`~txredis_fast.ConnectionOptions`, which win over those in the URL. Other defaults
-        than there: ``convertNumbers`` False, ``strict`` True, ``poolsize`` 10.
+        than there: ``convertNumbers`` False, ``strict`` True, ``poolsize`` 10. For a cluster, also fields of
+        :class:`~txredis_fast.ClusterOptions`; its ``poolsize`` is 1 for each node.
     :returns: a :class:`Connecting`, which fires with the handler when the first connection is up. There is one attempt,
         of ``connectTimeout`` seconds (30) at most, handshake included. It fails with :exc:`ConnectionFailedError`.
-        ``lazy``: the handler.
+        ``lazy``: the handler. A cluster: see :func:`~txredis_fast.ClusterConnection`.
     :raises ValueError: the URL, the address or an option is wrong.
     """
-    refuse_others("connect()", options, AllOptions)
+    refuse_others("connect()", options, AllClusterOptions)
     if others:  # such as a port, behind a host
         raise TypeError('connect() takes a URL, connect("redis://host:6379"), or connect(host=..., port=...)')
     lazy = check_truth("lazy", lazy)
     parsed = address_of(url, host, port)
-    chosen = ConnectionOptions(**{**DEFAULTS, **parsed.options, **options})
-    if lazy:
-        handler: ConnectionHandler = open_url(parsed, chosen, True, sentinel_options)[0]
-        return handler
+    chosen = options_for(parsed, {**defaults_of(parsed), **parsed.options, **options})
+    if lazy or parsed.is_cluster:
+        handler, opening = open_url(parsed, chosen, lazy, sentinel_options)
+        return handler if lazy else opening  # type: ignore[no-any-return]
     # One connection and one attempt at first; the others follow when it is up.
     one = dataclasses.replace(chosen, reconnect=False, poolsize=1)
     first: Deferred[Any]
     handler, first = open_url(parsed, one, False, sentinel_options)
-    factory: Any = handler._factory
+    factory = handler._factory
     connecting = Connecting(lambda _: first.cancel())
     server, known = _named(parsed), factory.observer.server
     limit = chosen.connectTimeout or CONNECT_TIMEOUT_SECONDS
@@ -231,6 +232,11 @@ def connect(
 
     first.addCallback(up).addErrback(failed)
     return connecting
+
+
+def defaults_of(parsed: RedisURL) -> dict[str, Any]:
+    """The defaults of ``connect()`` for a URL. A cluster's ``poolsize`` is that of each node."""
+    return {name: value for name, value in DEFAULTS.items() if name != "poolsize" or not parsed.is_cluster}
 
 
 def address_of(url: str | None, host: str | None, port: int | None) -> RedisURL:

@@ -12,9 +12,9 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from ..client import ConnectionHandler
-from ..options import AllOptions, ConnectionOptions, SentinelOptions, refuse_others, shows_options
-from .constructors import check_scheme, open_url
-from .front_door import DEFAULTS, address_of
+from ..options import AllClusterOptions, SentinelOptions, refuse_others, shows_options
+from .constructors import check_scheme, open_url, options_for
+from .front_door import DEFAULTS, address_of, defaults_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -30,7 +30,7 @@ class RedisService(Service):
     says. In a ``MultiService``, add it before the services that use it: they are stopped in the opposite order.
     """
 
-    @shows_options(AllOptions, DEFAULTS)
+    @shows_options(AllClusterOptions, DEFAULTS)
     def __init__(
         self,
         url: str | None = None,
@@ -38,7 +38,7 @@ class RedisService(Service):
         host: str | None = None,
         port: int | None = None,
         sentinel_options: Mapping[str, Any] | None = None,
-        **options: Unpack[AllOptions],
+        **options: Unpack[AllClusterOptions],
     ) -> None:
         """Make a service, which opens nothing before it starts.
 
@@ -46,9 +46,10 @@ class RedisService(Service):
 
         :raises ValueError: the URL, the address or an option is wrong.
         """
-        refuse_others("RedisService()", options, AllOptions)
+        refuse_others("RedisService()", options, AllClusterOptions)
         self._address = address_of(url, host, port)
-        self._options = ConnectionOptions(**{**DEFAULTS, **self._address.options, **options})
+        given = {**defaults_of(self._address), **self._address.options, **options}
+        self._options = options_for(self._address, given)
         check_scheme(self._address, self._options)
         if sentinel_options is not None:
             refuse_others("sentinel_options", sentinel_options, SentinelOptions)

@@ -10,18 +10,20 @@ from .contexts import PipelineContext, TransactionContext
 from .exec_reply import ExecConverter
 from .pipeline import Command, Pipeline, PipelineError, PipelineLostError, check_replies
 from .reply_order import ReplyOrder, as_deferred
-from .scope import bind_scope_class
+from .scope import Outside, Scope, bind_scope_class
 from .transaction import Transaction
 
 __all__ = [
     "Batch",
     "Command",
     "ExecConverter",
+    "Outside",
     "Pipeline",
     "PipelineContext",
     "PipelineError",
     "PipelineLostError",
     "ReplyOrder",
+    "Scope",
     "Transaction",
     "TransactionContext",
     "as_deferred",

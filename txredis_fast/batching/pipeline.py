@@ -49,14 +49,21 @@ class PipelineError(ResponseError, FirstError):
 
 
 class PipelineLostError(MaybeExecutedError, FirstError):
-    """The connection was lost before all commands of a pipeline were answered; any may have been executed."""
+    """The connection was lost before all commands of a pipeline were answered; any may have been executed.
 
-    def __init__(self, error: Exception) -> None:
-        FirstError.__init__(self, Failure(error), 0)
-        self.args = (str(error), 0)
+    :ivar results: for a cluster, where only one node may have been lost: all replies in order, and for the commands of
+        that node the error. Else None.
+    :ivar index: index of the first command that was lost; 0 without ``results``.
+    """
+
+    def __init__(self, error: Exception, results: list[Reply] | None = None, index: int = 0) -> None:
+        FirstError.__init__(self, Failure(error), index)
+        self.args = (str(error), index)
+        self.results = results
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.subFailure.value,), _without(self, "index", "subFailure")
+        arguments = self.subFailure.value, self.results, self.index
+        return type(self), arguments, _without(self, "results", "index", "subFailure")
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -262,7 +269,7 @@ class Pipeline(Scope[V]):
 
     def _judge(self, index: int, replies: list[Result], raise_on_error: bool) -> list[Result]:
         if raise_on_error and index >= 0:
-            raise PipelineError(replies, index)
+            raise _error_of(replies, index)
         return replies
 
     def _lost(self, failure: Failure) -> NoReturn:
@@ -303,11 +310,23 @@ def check_replies(replies: list[Result]) -> list[Result]:
     """Return replies unchanged.
 
     :raises PipelineError: one of them is an error reply.
+    :raises PipelineLostError: one of them was lost with the node of a cluster.
     """
     index = first_error(replies)
     if index >= 0:
-        raise PipelineError(replies, index)
+        raise _error_of(replies, index)
     return replies
+
+
+def _error_of(replies: list[Result], index: int) -> Exception:
+    """The error of a pipeline of which some commands have failed.
+
+    :param index: index of the first error.
+    """
+    for lost in range(index, len(replies)):
+        if isinstance(replies[lost], MaybeExecutedError):
+            return PipelineLostError(replies[lost], replies, lost)
+    return PipelineError(replies, index)
 
 
 def _fail_quietly(deferred: Deferred[Result], error: Exception) -> None:

@@ -5,17 +5,24 @@ This room must not know how many servers there are.
 
 from __future__ import annotations
 
-from .calls import unless_overridden
+from .attempts import execute_with_retries
+from .batches import send_batch, send_on_pool
+from .calls import keys_as_given, unless_overridden
 from .factory import RedisFactory
-from .handler import ConnectionHandler, UnixConnectionHandler
+from .handler import COMMAND_METHODS, ConnectionHandler, UnixConnectionHandler
 from .opening import Opening
 from .views import CommandView
 
 __all__ = [
+    "COMMAND_METHODS",
     "CommandView",
     "ConnectionHandler",
     "Opening",
     "RedisFactory",
     "UnixConnectionHandler",
+    "execute_with_retries",
+    "keys_as_given",
+    "send_batch",
+    "send_on_pool",
     "unless_overridden",
 ]

@@ -17,7 +17,7 @@ from ..inflight import limit_error, within
 from ..pool import Pool
 from .calls import lend
 
-__all__ = ["send_on_pool"]
+__all__ = ["send_batch", "send_on_pool"]
 
 
 def send_on_pool(

@@ -266,11 +266,15 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         try:
             cls = bind_scope_class(Transaction, type(connection))
             put = self._factory.connectionQueue.put
-            transaction = cls(connection, connection.execute_command, put, self, check_alone)
+            transaction = cls(connection, self._sender_on(connection), put, self, check_alone)
             return transaction.begin(keys, multi)
         except BaseException:
             self._factory.connectionQueue.put(connection)
             raise
+
+    def _sender_on(self, connection: RedisProtocol) -> Callable[..., Deferred[Any]]:
+        """Return what sends the commands of a transaction on its connection."""
+        return connection.execute_command
 
     def transaction(self, watch: Keys | None = None) -> TransactionContext[V]:
         """A transaction as a context manager: ``async with rc.transaction(watch=["k"]) as t:``.
@@ -320,11 +324,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         return PipelineContext(self._make_pipeline())
 
     def batch(
-        self,
-        commands: Batch | Iterable[Sequence[Any]],
-        *,
-        raise_on_error: bool = True,
-        timeout: float | None = None,
+        self, commands: Batch | Iterable[Sequence[Any]], *, raise_on_error: bool = True, timeout: float | None = None
     ) -> Deferred[list[Any]]:
         """Send many commands in one write.
 

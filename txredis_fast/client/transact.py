@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import deferLater
@@ -16,14 +17,18 @@ from .._reactor import current_reactor
 from .._tunables import TRANSACT_MAX_PAUSE_SECONDS, TRANSACT_MIN_RUN_SECONDS
 from ..exceptions import WatchError
 
-if TYPE_CHECKING:
-    from .handler import ConnectionHandler
+
+class _Handler(Protocol):
+    """The object that opens transactions."""
+
+    def transaction(self, watch: Sequence[Any] | None = None) -> AbstractAsyncContextManager[Any]: ...
+
 
 __all__ = ["run_transaction"]
 
 
 async def run_transaction(
-    handler: ConnectionHandler[Any], function: Callable[[Any], object], watched: Sequence[Any], retries: int
+    handler: _Handler, function: Callable[[Any], object], watched: Sequence[Any], retries: int
 ) -> list[Any]:
     """Run a transaction; parameters, result and errors as of :meth:`.ConnectionHandler.transact`."""
     for attempt in range(retries + 1):

@@ -5,7 +5,7 @@ This room must not know of pools, nor of other connections.
 
 from __future__ import annotations
 
-from .handshake import log_in
+from .handshake import Step, log_in
 from .legacy import LineReceiver, MultiBulkStorage, PeekableQueue, ReplyQueue
 from .link import Link
 from .protocol import BaseRedisProtocol, HiredisProtocol, RedisProtocol
@@ -19,5 +19,6 @@ __all__ = [
     "PeekableQueue",
     "RedisProtocol",
     "ReplyQueue",
+    "Step",
     "log_in",
 ]

@@ -32,13 +32,18 @@ __all__ = [
     "fail_each",
     "fast_path_by_name",
     "fast_path_of_batch",
+    "fast_path_of_cluster",
     "fast_path_of_eval",
     "fast_path_of_pipeline",
     "fast_path_of_pool",
     "first_error",
+    "group_commands",
+    "group_keys",
     "keep_out_of_log",
     "limit_error",
     "parts_of",
+    "place_replies",
+    "place_values",
     "plain_commands",
     "within",
 ]
@@ -59,6 +64,7 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         first_error,
         plain_commands,
     )
+    from ._pyrouting import fast_path_of_cluster, group_commands, group_keys, place_replies, place_values
 else:
     from ._crequest import (
         BatchRequest,
@@ -74,4 +80,5 @@ else:
         first_error,
         plain_commands,
     )
+    from ._crouting import fast_path_of_cluster, group_commands, group_keys, place_replies, place_values
     from ._cscripts import fast_path_of_eval

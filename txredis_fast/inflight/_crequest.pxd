@@ -5,6 +5,8 @@
 #: Makes a converter ``Recovery`` of one request if it is needed, which is rare: if the reply is an error. It is the
 #: canceller of the request's Deferred, too.
 cdef class LateRecovery:
+    #: The converter of replies that are no error, or None.
+    cdef object convert
     cdef object _made
     cdef object _note_cancelled
 

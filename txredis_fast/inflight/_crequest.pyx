@@ -106,7 +106,7 @@ cdef class Request:
             if isinstance(reply, Exception):
                 (<LateRecovery>post_proc).recover(reply, deferred)
                 return True
-            post_proc = None
+            post_proc = (<LateRecovery>post_proc).convert
         elif type(post_proc) is _Recovery:
             if isinstance(reply, Exception):
                 post_proc.recover(reply, deferred)
@@ -130,8 +130,16 @@ cdef class Request:
         return True
 
     def fail(self, error):
-        if not self.deferred.called:
-            fire_error(self.deferred, error)
+        if self.deferred.called:
+            return
+        if self.post_proc is not None and isinstance(error, NotSentError):
+            if isinstance(self.post_proc, LateRecovery):
+                (<LateRecovery>self.post_proc).recover(error, self.deferred)
+                return
+            if type(self.post_proc) is _Recovery:
+                self.post_proc.recover(error, self.deferred)
+                return
+        fire_error(self.deferred, error)
 
 
 cdef class BatchRequest:

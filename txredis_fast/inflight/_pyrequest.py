@@ -117,8 +117,12 @@ class Request:
         return True
 
     def fail(self, error: Exception) -> None:
-        """Fail the Deferred: no reply will come."""
-        if not self.deferred.called:
+        """Fail the Deferred: no reply will come. A command that was not written may be sent elsewhere instead."""
+        if self.deferred.called:
+            return
+        if isinstance(error, NotSentError) and isinstance(self.post_proc, Recovery):
+            self.post_proc.recover(error, self.deferred)
+        else:
             self.deferred.errback(error)
 
 

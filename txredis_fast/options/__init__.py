@@ -11,8 +11,10 @@ from .._lazy import lazy_names
 from .checks import ConvertNumbers, Undecodable
 from .connection import DEFAULT_POOL_TIMEOUT, OPTIONS, TLS_DETAILS, TLS_OPTIONS, ConnectionOptions, check_option
 from .keywords import (
+    AllClusterOptions,
     AllOptions,
     AllOptionsOfAnyValues,
+    ClusterGroup,
     EndpointOptions,
     EndpointOptionsOfAnyValues,
     FactoryOptions,
@@ -30,17 +32,21 @@ from .retry_policy import RetryPolicy
 from .url import RedisURL
 
 if TYPE_CHECKING:
+    from .cluster import ClusterOptions
     from .document import option_table
 else:
-    __getattr__, __dir__ = lazy_names(globals(), {"document": ("option_table",)})
+    __getattr__, __dir__ = lazy_names(globals(), {"cluster": ("ClusterOptions",), "document": ("option_table",)})
 
 __all__ = [
     "DEFAULT_POOL_TIMEOUT",
     "OPTIONS",
     "TLS_DETAILS",
     "TLS_OPTIONS",
+    "AllClusterOptions",
     "AllOptions",
     "AllOptionsOfAnyValues",
+    "ClusterGroup",
+    "ClusterOptions",
     "ConnectionOptions",
     "ConvertNumbers",
     "EndpointOptions",

@@ -18,12 +18,15 @@ from .._checks import Credential, nearest
 from ..transport import PEM
 from .checks import ConvertNumbers, PoolTimeout, ProtocolVersion, Undecodable, WhenFull
 from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
+from .option import options_of
 from .retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
     from ..telemetry import CommandHook
+    from .cluster import AddressMap, ReadFrom
 
 __all__ = [
+    "AllClusterOptions",
     "AllOptions",
     "AllOptionsOfAnyValues",
     "EndpointOptions",
@@ -126,6 +129,17 @@ class AddedGroup(TypedDict, total=False):
     limits: Mapping[str, int]
 
 
+class ClusterGroup(TypedDict, total=False):
+    """The options of a cluster itself; see :class:`ClusterOptions`."""
+
+    readFrom: ReadFrom
+    clientZone: str | None
+    addressMap: AddressMap
+    topologyInterval: float
+    maxRedirections: int
+    nodeGrace: float
+
+
 # -- what is taken where
 
 
@@ -165,6 +179,10 @@ class AllOptions(ValuesGroup, TextGroup, AllOptionsOfAnyValues, total=False):
     """Every option; see :class:`ConnectionOptions`."""
 
 
+class AllClusterOptions(AllOptions, ClusterGroup, total=False):
+    """Every option of a cluster; see :class:`ClusterOptions`."""
+
+
 # -- for overloads: what remains beside the parameters that decide the type of values, and the first three
 
 
@@ -202,15 +220,19 @@ def refuse_others(taker: str, keywords: Mapping[str, object], taken: type) -> No
             raise _unknown(taker, name, taken.__annotations__)
 
 
-def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> Callable[[F], F]:
+def shows_options(
+    taken: type, defaults: Mapping[str, object] | None = None, *, declaring: type = ConnectionOptions
+) -> Callable[[F], F]:
     """Decorate a function that takes a typed dictionary's options by keyword: ``help()`` lists them, with defaults.
 
     A function refuses keywords that are no option by its own name, and names the nearest of its own parameters. Those
     that are an option, and not its own, it refuses itself.
 
-    :param defaults: the function's own, where they differ from those of :class:`ConnectionOptions`.
+    :param defaults: the function's own, where they differ from those of the options.
+    :param declaring: the class of the options that are listed. Others that ``taken`` has are accepted as well.
     """
     own_defaults = defaults or {}
+    listed = OPTIONS if declaring is ConnectionOptions else options_of(declaring)
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
@@ -219,20 +241,28 @@ def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> 
         named = [each for each in signature.parameters.values() if each.kind not in variable]
         own = {each.name for each in named}
         added = [
-            _parameter(name).replace(default=own_defaults[name]) if name in own_defaults else _parameter(name)
-            for name in OPTIONS
+            _parameter(declaring, name).replace(default=own_defaults.get(name, listed[name].default))
+            for name in listed
             if name in taken.__annotations__ and name not in own
         ]
         function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
-        return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added)})
+        others = taken.__annotations__.keys() - OPTIONS.keys()
+        return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added), *others})
 
     return decorate
 
 
 @functools.cache  # most functions show the same ones
-def _parameter(name: str) -> inspect.Parameter:
-    kind, annotation = inspect.Parameter.KEYWORD_ONLY, ConnectionOptions.__annotations__[name]
-    return inspect.Parameter(name, kind, default=OPTIONS[name].default, annotation=annotation)
+def _parameter(declaring: type, name: str) -> inspect.Parameter:
+    kind, annotation = inspect.Parameter.KEYWORD_ONLY, _annotations(declaring)[name]
+    return inspect.Parameter(name, kind, annotation=annotation)
+
+
+@functools.cache
+def _annotations(declaring: type) -> dict[str, object]:
+    return {
+        name: kind for cls in reversed(declaring.__mro__) for name, kind in vars(cls).get("__annotations__", {}).items()
+    }
 
 
 def _with_own_names(function: F, names: Set[str]) -> F:

@@ -146,6 +146,12 @@ def read_when_full(name: str, text: str) -> str:
     return check_choice(name, text, ("wait", "fail"))
 
 
+@_takes("master, replica, any or zone")
+def read_read_from(name: str, text: str) -> str:
+    """Read the option ``readFrom``."""
+    return check_choice(name, text, ("master", "replica", "any", "zone"))
+
+
 @_takes("text")
 def read_text(name: str, text: str) -> str:
     """Take the text as it is."""

@@ -18,16 +18,27 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from .._checks import check_host, check_path, check_port
 from .connection import ConnectionOptions
-from .option import options_of
+from .option import Reader, options_of
 from .readers import digits
 
 __all__ = ["RedisURL"]
 
 #: The schemes of URLs.
-SCHEMES = ("redis", "rediss", "valkey", "valkeys", "unix", "redis+sentinel")
+SCHEMES = (
+    *("redis", "rediss", "valkey", "valkeys", "unix", "redis+sentinel"),
+    *("redis+cluster", "rediss+cluster", "valkey+cluster", "valkeys+cluster"),
+)
 
 #: Valkey's names of schemes.
-_SAME = {"valkey": "redis", "valkeys": "rediss"}
+_SAME = {
+    "valkey": "redis",
+    "valkeys": "rediss",
+    "valkey+cluster": "redis+cluster",
+    "valkeys+cluster": "rediss+cluster",
+}
+
+#: The schemes of clusters.
+_CLUSTERS = ("redis+cluster", "rediss+cluster")
 
 _ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
 _DATABASE = "cannot read the value of dbid in the URL: behind the host, as /0, stands the number of a database"
@@ -45,16 +56,21 @@ _READERS = {name: declared.read for name, declared in options_of(ConnectionOptio
 class RedisURL:
     """A parsed URL: addresses, and options."""
 
-    #: ``redis``, ``rediss``, ``unix`` or ``redis+sentinel``.
+    #: ``redis``, ``rediss``, ``unix``, ``redis+sentinel``, ``redis+cluster`` or ``rediss+cluster``.
     scheme: str
-    #: Host and port of each address: one, or several for ``redis+sentinel``, or none for ``unix``.
+    #: Host and port of each address: one, or several for Sentinels and clusters, or none for ``unix``.
     addresses: tuple[tuple[str, int], ...]
     #: Path of the socket for ``unix``; else "".
     path: str
     #: Name of the service for ``redis+sentinel``; else "".
     service: str
-    #: Fields of :class:`ConnectionOptions` by name.
+    #: Fields of :class:`ConnectionOptions` by name; for a cluster, of :class:`ClusterOptions`.
     options: Mapping[str, Any] = dataclasses.field(repr=False)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it names a cluster."""
+        return self.scheme in _CLUSTERS
 
     @classmethod
     def parse(cls, url: str) -> RedisURL:
@@ -62,8 +78,9 @@ class RedisURL:
 
         ``redis://[user[:password]@]host[:port][/db][?option=value&...]``, ``rediss://`` the same over TLS,
         ``unix://[user[:password]@]/path[?db=2&...]``, and
-        ``redis+sentinel://[user[:password]@]host:port,host:port/service[/db]``; ``valkey://`` and ``valkeys://`` are
-        ``redis://`` and ``rediss://``. Options are the fields of
+        ``redis+sentinel://[user[:password]@]host:port,host:port/service[/db]``, and
+        ``redis+cluster://[user[:password]@]host:port,host:port[/db]``, ``rediss+cluster://`` the same over TLS;
+        ``valkey`` and ``valkeys`` in place of ``redis`` and ``rediss`` mean the same. Options are the fields of
         :class:`ConnectionOptions`, each given once; user, password and path are percent-encoded. A user or a password
         that is not UTF-8 then is bytes. An IPv6 address stands in brackets, with its zone behind ``%25``:
         ``[fe80::1%25eth0]``.
@@ -80,7 +97,8 @@ class RedisURL:
 
     @classmethod
     def _read(cls, scheme: str, credentials: str, hosts: str, path: str, query: str) -> RedisURL:
-        options = _query_options(query)
+        is_cluster = scheme in _CLUSTERS
+        options = _query_options(query, _readers(is_cluster))
         user, _, password = credentials.partition(":")
         if user:
             options["username"] = _text_or_bytes(user)
@@ -92,7 +110,7 @@ class RedisURL:
                     "a unix:// URL has three slashes before the path of the socket: unix:///run/redis.sock"
                 )
             return cls(scheme, (), check_path("the path in the URL", os.fsdecode(unquote_to_bytes(path))), "", options)
-        if scheme == "rediss":
+        if scheme in ("rediss", "rediss+cluster"):
             options.setdefault("ssl_context_factory", True)
         database = path.strip("/")
         service = ""
@@ -101,12 +119,16 @@ class RedisURL:
             service = _text(encoded)
             if not service:
                 raise ValueError("a redis+sentinel:// URL names the service after the addresses: /mymaster")
-        elif "," in hosts:
-            raise ValueError("a URL names one host; several, separated by commas, are for redis+sentinel://")
+        elif "," in hosts and not is_cluster:
+            raise ValueError(
+                "a URL names one host; several, separated by commas, are for redis+sentinel:// and redis+cluster://"
+            )
         if database:
             _set_database(options, database)
         default_port = 26379 if service else 6379
-        addresses = tuple(_host_and_port(text, default_port, bool(service)) for text in hosts.split(","))
+        addresses = tuple(
+            _host_and_port(text, default_port, bool(service) or "," in hosts) for text in hosts.split(",")
+        )
         return cls(scheme, addresses, "", service, options)
 
 
@@ -179,8 +201,15 @@ def _set_database(options: dict[str, object], text: str) -> None:
         raise ValueError("the URL names two databases, behind the host and as an option (dbid)")
 
 
-def _read_option(name: str, text: str) -> object:
-    reader = _READERS[name]
+def _readers(is_cluster: bool) -> Mapping[str, Reader]:
+    if not is_cluster:
+        return _READERS
+    from .cluster import ClusterOptions  # few programs have one
+
+    return {name: declared.read for name, declared in options_of(ClusterOptions).items() if declared.read}
+
+
+def _read_option(reader: Reader, name: str, text: str) -> object:
     try:
         return reader(name, text)
     except ValueError:
@@ -188,19 +217,19 @@ def _read_option(name: str, text: str) -> object:
     raise ValueError(f"{name} in the URL must be {reader.allowed}")
 
 
-def _query_options(query: str) -> dict[str, object]:
+def _query_options(query: str, readers: Mapping[str, Reader]) -> dict[str, object]:
     options: dict[str, object] = {}
     for number, (given, text) in enumerate(_pairs(query), 1):
         name = "dbid" if given == "db" else given
-        if name not in _READERS:
+        if name not in readers:
             import difflib  # for errors only
 
-            close = difflib.get_close_matches(given, _READERS, 1)
+            close = difflib.get_close_matches(given, readers, 1)
             which = f"option {given!r}" if close else f"option (number {number})"
-            raise ValueError(f"unknown {which} in the URL; there are: {', '.join(sorted(_READERS))}")
+            raise ValueError(f"unknown {which} in the URL; there are: {', '.join(sorted(readers))}")
         if name in options:
             raise ValueError(f"the URL has the option {name} twice")
-        options[name] = _read_option(name, text)
+        options[name] = _read_option(readers[name], name, text)
     return options
 
 

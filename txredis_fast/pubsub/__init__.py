@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._lazy import lazy_names
-from .opening import Subscribing
+from .opening import Subscribing, check_bounds, check_hooks, open_subscriber
 
 if TYPE_CHECKING:
-    from .companion import MessageProtocol
-    from .messages import Message, Subscriber
+    from .companion import CompanionPool, MessageProtocol
+    from .inbox import Inbox, SlowConsumerPolicy
+    from .messages import Message, OnMessage, Subscriber
     from .monitor import MonitorFactory, MonitorProtocol
     from .restoring import Refused
     from .subscriber import SubscriberFactory, SubscriberProtocol
@@ -17,8 +18,9 @@ else:
     __getattr__, __dir__ = lazy_names(
         globals(),
         {
-            "companion": ("MessageProtocol",),
-            "messages": ("Message", "Subscriber"),
+            "companion": ("CompanionPool", "MessageProtocol"),
+            "inbox": ("Inbox", "SlowConsumerPolicy"),
+            "messages": ("Message", "OnMessage", "Subscriber"),
             "monitor": ("MonitorFactory", "MonitorProtocol"),
             "restoring": ("Refused",),
             "subscriber": ("SubscriberFactory", "SubscriberProtocol"),
@@ -26,13 +28,20 @@ else:
     )
 
 __all__ = [
+    "CompanionPool",
+    "Inbox",
     "Message",
     "MessageProtocol",
     "MonitorFactory",
     "MonitorProtocol",
+    "OnMessage",
     "Refused",
+    "SlowConsumerPolicy",
     "Subscriber",
     "SubscriberFactory",
     "SubscriberProtocol",
     "Subscribing",
+    "check_bounds",
+    "check_hooks",
+    "open_subscriber",
 ]

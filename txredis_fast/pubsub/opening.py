@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .messages import OnMessage, Subscriber
     from .restoring import Refused
 
-__all__ = ["Subscribing", "subscriber"]
+__all__ = ["Subscribing", "check_bounds", "check_hooks", "open_subscriber", "subscriber"]
 
 
 class Subscribing(Opening["Subscriber"]):
@@ -73,17 +73,10 @@ def subscriber(
         connection; with :exc:`NotSentError` if the handler is disconnected or has no address.
     :raises ValueError: an argument is wrong; the error names it.
     """
-    # Few programs need these, so that importing the package leaves them alone.
-    from .inbox import POLICIES
-    from .messages import Subscriber
+    from .messages import Subscriber  # few programs need it, so that importing the package leaves it alone
 
-    on_message = check_callable("on_message", on_message)
-    on_gap, on_dropped = check_callable("on_gap", on_gap), check_callable("on_dropped", on_dropped)
-    bounds: tuple[int, int, Any] = (
-        check_count("maxPendingMessages", maxPendingMessages, 1),
-        check_count("maxConcurrentMessages", maxConcurrentMessages, 1),
-        check_choice("slowConsumer", slowConsumer, POLICIES),
-    )
+    hooks = check_hooks(on_message, on_gap, on_dropped)
+    bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
     pool = self._factory
     endpoint = pool.endpoint_of_lane()
     if pool.disconnectCalled or endpoint is None:
@@ -91,14 +84,44 @@ def subscriber(
         failed = Subscribing()
         failed.errback(NotSentError(why))
         return failed
-    return _open(Subscriber(pool, endpoint, on_message, bounds, on_gap, on_dropped))
+    return open_subscriber(Subscriber(pool, endpoint, hooks[0], bounds, *hooks[1:]))
+
+
+def check_hooks(on_message: Any, on_gap: Any, on_dropped: Any) -> tuple[Any, Any, Any]:
+    """Check the functions of :func:`subscriber`.
+
+    :raises ValueError: one cannot be called; the error names it.
+    """
+    return (
+        check_callable("on_message", on_message),
+        check_callable("on_gap", on_gap),
+        check_callable("on_dropped", on_dropped),
+    )
+
+
+def check_bounds(pending: object, concurrent: object, policy: object) -> tuple[int, int, Any]:
+    """Check the bounds of :func:`subscriber`.
+
+    :raises ValueError: one is wrong; the error names it.
+    """
+    from .inbox import POLICIES
+
+    return (
+        check_count("maxPendingMessages", pending, 1),
+        check_count("maxConcurrentMessages", concurrent, 1),
+        check_choice("slowConsumer", policy, POLICIES),
+    )
 
 
 # Handlers stand below this room, which knows what a subscriber is.
 setattr(ConnectionHandler, "subscriber", subscriber)  # noqa: B010
 
 
-def _open(opened: Subscriber) -> Subscribing:
+def open_subscriber(opened: Subscriber) -> Subscribing:
+    """Connect a new subscriber.
+
+    :returns: fires with it when it is connected; see :func:`subscriber`.
+    """
     pool = opened.pool
     pool.parent.companions.add(opened)
     connected: Any = pool.deferred

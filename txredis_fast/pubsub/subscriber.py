@@ -115,6 +115,12 @@ class SubscriberProtocol(RedisProtocol):
         """How many messages :meth:`messagesDropped` was told of, on this connection and those it has replaced."""
         return self._wanted.dropped
 
+    def nameWithdrawn(self, kind: Kind, name: bytes) -> None:
+        """The server has unsubscribed the connection from a name unasked, as from a shard channel whose slot moves.
+
+        The protocol of a cluster's subscriber overrides it.
+        """
+
     # -- commands
 
     def subscribe(self, channels: Keys) -> Deferred[Any]:
@@ -356,8 +362,10 @@ class SubscriberProtocol(RedisProtocol):
         if awaited is None or awaited.kind is not kind or awaited.event is not event:
             # No command asked for it. A cluster does this to a shard channel whose slot moves away.
             if event is Event.UNSUBSCRIBE and reply[1] is not None:
-                self._wanted.confirmed[kind].discard(self.link.encode_value(reply[1]))
+                name = self.link.encode_value(reply[1])
+                self._wanted.confirmed[kind].discard(name)
                 self._confirmed_changed()
+                self.nameWithdrawn(kind, name)
             return
         confirmed = self._wanted.confirmed[kind]
         if awaited.left is None:

@@ -268,12 +268,19 @@ cdef int _slot(const char *data, Py_ssize_t size) noexcept:
     return crc & SLOT_MASK
 
 
+cdef int slot_of_text(object key) except -2:
+    if type(key) is bytes:
+        return _slot(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+    if type(key) is str and PyUnicode_IS_ASCII(key):
+        return _slot(PyUnicode_DATA(key), PyUnicode_GET_LENGTH(key))
+    return -1
+
+
 def key_slot(key, charset="utf-8", errors="strict"):
     """See :func:`txredis_fast.resp._pyencode.key_slot`."""
     cdef bytes data
-    if type(key) is bytes:
-        return _slot(PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
-    if type(key) is str and PyUnicode_IS_ASCII(key) and (charset is None or charset == "utf-8"):
-        return _slot(PyUnicode_DATA(key), PyUnicode_GET_LENGTH(key))
+    cdef int slot = slot_of_text(key) if type(key) is bytes or charset is None or charset == "utf-8" else -1
+    if slot >= 0:
+        return slot
     data = encode_key(key, charset, errors)
     return _slot(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))

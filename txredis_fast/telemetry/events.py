@@ -19,11 +19,18 @@ pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reas
 slow_pool_wait      warn     ``seconds``
 subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
 slow_command        warn     ``command`` (its name), ``arguments`` (how many), ``seconds``
+topology_changed    debug    ``masters``, ``replicas``, ``moved_slots`` (how many have another master than before)
+redirected          debug    ``code`` (MOVED or ASK), ``slot``, ``target`` (the node that is named)
+cluster_down        warn     ``reason``; once until the cluster accepts commands again
+cluster_up          info     ``seconds`` (from the first refused command to the last)
 hook_failed         critical ``hook`` (its class); with the exception
 =================== ======== ============================================================================
 
 Twisted's text logs, such as twistd's, write what is debug, too. So the debug events have no text there, and are for
 observers; with ``TXREDIS_FAST_DEBUG=1`` in the environment they have one.
+
+Of a cluster, ``server`` is the node, and in ``topology_changed``, ``cluster_down`` and ``cluster_up`` ``cluster`` with
+its first seed.
 
 No event has an argument, a reply or a password.
 
@@ -40,6 +47,8 @@ from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 __all__ = [
     "NAMESPACE",
     "attempt_failed",
+    "cluster_down",
+    "cluster_up",
     "connected",
     "hook_failed",
     "lost",
@@ -47,12 +56,14 @@ __all__ = [
     "outage_over",
     "pool_wait_over",
     "protocol_refused",
+    "redirected",
     "refused",
     "retry",
     "slow_command",
     "slow_pool_wait",
     "subscription_gap",
     "timeout",
+    "topology_changed",
 ]
 
 NAMESPACE = "txredis_fast"
@@ -231,6 +242,48 @@ def slow_command(server: str, command: str, arguments: int, seconds: float) -> N
         server=server,
         command=command,
         arguments=arguments,
+        seconds=seconds,
+    )
+
+
+def topology_changed(server: str, masters: int, replicas: int, moved_slots: int) -> None:
+    """The nodes of a cluster have told another topology than before."""
+    _detail(
+        f"Redis {{server}}: {{masters}} {_noun('master', masters)}, {{replicas}} {_noun('replica', replicas)}; "
+        f"{{moved_slots}} {_noun('slot', moved_slots)} moved",
+        redis_event="topology_changed",
+        server=server,
+        masters=masters,
+        replicas=replicas,
+        moved_slots=moved_slots,
+    )
+
+
+def redirected(server: str, code: str, slot: int | None, target: str) -> None:
+    """A node of a cluster has refused a command, and named another one."""
+    _detail(
+        "Redis {server}: {code}: slot {slot} is at {target}",
+        redis_event="redirected",
+        server=server,
+        code=code,
+        slot=slot,
+        target=target,
+    )
+
+
+def cluster_down(server: str, reason: str) -> None:
+    """A cluster refuses commands. They wait as long as ``poolTimeout`` says."""
+    _log.warn(
+        "Redis {server}: commands are refused: {reason}", redis_event="cluster_down", server=server, reason=reason
+    )
+
+
+def cluster_up(server: str, seconds: float) -> None:
+    """A cluster that has refused commands accepts them again."""
+    _log.info(
+        "Redis {server}: commands are accepted again; they were refused for {seconds:.1f} seconds",
+        redis_event="cluster_up",
+        server=server,
         seconds=seconds,
     )
 

@@ -22,14 +22,24 @@ from . import events
 from .observed import Connection
 from .redact import redacted, secrets_of
 
-__all__ = ["CommandHook", "CommandInfo", "SlowCommands", "instrument"]
+__all__ = [
+    "CommandHook",
+    "CommandInfo",
+    "SlowCommands",
+    "end_hooks",
+    "error_of",
+    "instrument",
+    "name_of_command",
+    "start_hooks",
+]
 
 
 @dataclasses.dataclass(frozen=True)
 class CommandInfo:
     """Facts about a command, for hooks: nothing that comes from a user of the program."""
 
-    #: Its name in capitals (``"GET"``); ``"PIPELINE"`` for a pipeline or a batch, which is one.
+    #: Its name in capitals (``"GET"``); ``"PIPELINE"`` for a pipeline or a batch, which is one; ``"MULTI"`` for a
+    #: cluster's transaction without WATCH, which is one, too.
     name: str
     #: How many arguments it has, its name not counted; of a pipeline: of all its commands together.
     arguments: int
@@ -37,10 +47,16 @@ class CommandInfo:
     commands: int
     #: Whether the server may delay its reply (``BLPOP``).
     blocking: bool
-    #: Host and port, or the path of a socket and None; ("", None) if they are not known.
+    #: Host and port, or the path of a socket and None; ("", None) if they are not known. In a cluster: of the node that
+    #: it is sent to first; ("", None) if these are several.
     server: tuple[str, int | None]
     #: The database.
     database: int
+    #: In a cluster: the slot of its keys; None if it has no keys, or keys of several slots.
+    slot: int | None = None
+    #: In a cluster: how often it was sent to another node after a redirection (MOVED or ASK). 0 when it is started; it
+    #: is the one field that changes until ``command_ended``, and no part of ``==``.
+    redirections: int = dataclasses.field(default=0, compare=False)
 
 
 class CommandHook(Protocol):
@@ -94,11 +110,12 @@ def instrument(
     execute, batch, stock = protocol.execute_command, protocol.execute_batch, protocol.link.execute_stock
 
     def told(args: Sequence[Any], blocking: bool) -> CommandInfo:
-        name = _name_of(args[0]) if args else ""
-        return CommandInfo(name, max(0, len(args) - 1), 1, blocking, server(protocol), protocol.dbid or 0)
+        return CommandInfo(
+            name_of_command(args), max(0, len(args) - 1), 1, blocking, server(protocol), protocol.dbid or 0
+        )
 
     def around(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        tokens = _started(hooks, told(args, bool(kwargs.get("blocking"))))
+        tokens = start_hooks(hooks, told(args, bool(kwargs.get("blocking"))))
         # A converter that answers an error reply by another command: this command ends with the error.
         noting = getattr(kwargs.get("post_proc"), "noting", None)
         if noting is not None:
@@ -106,7 +123,7 @@ def instrument(
         try:
             result = run(*args, **kwargs)
         except Exception as error:
-            _ended(error, tokens)
+            end_hooks(error, tokens)
             raise
         return result.addBoth(_answered, tokens, protocol) if isinstance(result, Deferred) else result
 
@@ -121,11 +138,16 @@ def instrument(
     def execute_batch(commands: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         arguments = sum(len(command[0]) - 1 for command in commands)
         info = CommandInfo("PIPELINE", arguments, len(commands), False, server(protocol), protocol.dbid or 0)
-        return batch(commands, *args, **kwargs).addBoth(_answered, _started(hooks, info), protocol)
+        return batch(commands, *args, **kwargs).addBoth(_answered, start_hooks(hooks, info), protocol)
 
     protocol.execute_command = execute_command  # type: ignore[method-assign]
     protocol.link.execute_stock = execute_stock
     protocol.execute_batch = execute_batch  # type: ignore[method-assign]
+
+
+def name_of_command(args: Sequence[Any]) -> str:
+    """The name of a command as hooks are told it."""
+    return _name_of(args[0]) if args else ""
 
 
 def _name_of(name: object) -> str:
@@ -139,7 +161,8 @@ _Token = tuple[CommandHook, Any]
 _R = TypeVar("_R")
 
 
-def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
+def start_hooks(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
+    """Tell hooks that a command is about to be sent; returns what :func:`end_hooks` needs."""
     tokens: list[_Token] = []
     for hook in hooks:
         try:
@@ -150,17 +173,22 @@ def _started(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
 
 
 def _answered(result: _R, tokens: list[_Token], protocol: Connection) -> _R:
-    error = None
-    if isinstance(result, Failure):
-        error = result.value
-    elif isinstance(result, list):
-        error = next((reply for reply in result if isinstance(reply, Exception)), None)
-    _ended(error if error is None else redacted(error, *secrets_of(protocol)), tokens)
+    error = error_of(result)
+    end_hooks(error if error is None else redacted(error, *secrets_of(protocol)), tokens)
     return result
 
 
-def _ended(error: BaseException | None, tokens: list[_Token]) -> None:
-    """Tell the hooks, once."""
+def error_of(result: object) -> BaseException | None:
+    """The error that hooks are told: what a command has failed with, or the first error reply of a batch."""
+    if isinstance(result, Failure):
+        return result.value
+    if isinstance(result, list):
+        return next((reply for reply in result if isinstance(reply, Exception)), None)
+    return None
+
+
+def end_hooks(error: BaseException | None, tokens: list[_Token]) -> None:
+    """Tell hooks that a command has ended; once, because it empties the list."""
     while tokens:
         hook, token = tokens.pop()
         try:

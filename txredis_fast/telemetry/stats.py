@@ -13,11 +13,11 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from .observed import Connection
 
-__all__ = ["Counters", "Stats"]
+__all__ = ["ClusterStats", "Counters", "Stats"]
 
 
 class _Counts(dict[str, int]):
@@ -92,16 +92,50 @@ class Stats:
             for field in dataclasses.fields(self)
         }
 
+    def totals(self: _S) -> _S:
+        """Return the same without the present numbers, which are 0: of what has come to its end."""
+        fields = {field.name for field in dataclasses.fields(self)}
+        return dataclasses.replace(self, **dict.fromkeys(_PRESENT & fields, 0))  # type: ignore[arg-type]
+
     def __add__(self, other: object) -> Stats:
-        """Return the sum, field by field."""
+        """Return the sum, field by field; with those of a cluster it is those of a cluster."""
         if not isinstance(other, Stats):
             return NotImplemented
+        kind = type(self) if isinstance(self, type(other)) else type(other) if isinstance(other, type(self)) else Stats
         sums = {
-            field.name: getattr(self, field.name) + getattr(other, field.name)
-            for field in dataclasses.fields(self)
+            field.name: getattr(self, field.name, 0) + getattr(other, field.name, 0)
+            for field in dataclasses.fields(kind)
             if field.name != "errors"
         }
-        return Stats(errors=_sum_of_errors((self.errors, other.errors)), **sums)
+        return kind(errors=_sum_of_errors((self.errors, other.errors)), **sums)
+
+
+_S = TypeVar("_S", bound=Stats)
+
+#: The fields that tell of now.
+_PRESENT = frozenset(("in_flight", "waiting", "connections", "poolsize", "free", "blocking_connections", "nodes"))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClusterStats(Stats):
+    """What a cluster's handler has done and is doing: the sums of all nodes', those that have left included.
+
+    ``commands`` counts each attempt, and what the nodes were asked for the topology. For one node, see
+    ``rc.node_for(key).stats()``.
+
+    :ivar moved: total: how often a command was sent to the node that MOVED has named.
+    :ivar asked: total: the same for ASK.
+    :ivar tried_again: total: how often commands were sent again after a pause: a node was not reachable, or was not
+        ready.
+    :ivar refreshes: total: how often nodes were asked for the topology.
+    :ivar nodes: present: the nodes of the topology, masters and replicas.
+    """
+
+    moved: int = 0
+    asked: int = 0
+    tried_again: int = 0
+    refreshes: int = 0
+    nodes: int = 0
 
 
 class Counters:

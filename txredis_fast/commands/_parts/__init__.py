@@ -106,6 +106,7 @@ from .traits import (
     command_name,
     is_read_only,
     longest_wait,
+    with_less_wait,
 )
 from .unknown import unknown_keyword, unknown_name
 
@@ -201,4 +202,5 @@ __all__ = [
     "unknown_keyword",
     "unknown_name",
     "waiting_time",
+    "with_less_wait",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..table import TABLE
 
-__all__ = ["BLOCKING", "READ_ONLY", "SCRIPTS", "command_name", "is_read_only", "longest_wait"]
+__all__ = ["BLOCKING", "READ_ONLY", "SCRIPTS", "command_name", "is_read_only", "longest_wait", "with_less_wait"]
 
 
 def _names_with_flag(flag: str) -> frozenset[str]:
@@ -108,3 +108,24 @@ def _seconds(args: Sequence[Any], place: int, units: int) -> float:
     except (IndexError, TypeError, ValueError):
         return 0.0
     return math.inf if seconds == 0 or math.isnan(seconds) else max(seconds, 0.0)
+
+
+def with_less_wait(args: Sequence[Any], waited: float) -> Sequence[Any]:
+    """Return a blocking command with what is left of its time limit, to wait on another server.
+
+    :param waited: seconds that have passed.
+    :returns: the same command if it has no time limit; else one that waits for a millisecond at least.
+    """
+    limit = longest_wait(args)
+    name = command_name(args)
+    if limit is None or limit in (0, math.inf):
+        return args
+    if name in _LIMITS:
+        place, units = _LIMITS[name]
+    else:
+        start = 4 if name == "XREADGROUP" else 1  # a group may have any name
+        place, units = 1 + next(place for place in range(start, len(args)) if _text(args[place]) == "BLOCK"), 1000
+    left = max(limit - waited, 0.001)
+    changed = list(args)
+    changed[place] = max(round(left * units), 1) if units > 1 else round(left, 3)
+    return changed

@@ -1,0 +1,438 @@
+"""The nodes of a cluster, and which of them serves a slot.
+
+A node is made when it is first named: by the program's seeds, by a topology or by a redirection. One that the topology
+no longer has leaves: it gets no further command, and a moment for its replies in flight.
+
+This module must not know commands.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.logger import Logger
+
+from .._checks import shown
+from .._reactor import current_reactor
+from ..connection import RedisProtocol
+from ..exceptions import ClusterDownError, MovedError, NoSlotError, NotSentError, ResponseError
+from ..options import ClusterOptions
+from ..pool import Pool
+from ..telemetry import ClusterObserver, ClusterStats, Stats
+from .node import ClusterNode, NodeFactory, node_options
+from .topology import Address, NodeFacts, Seeds, Topology, View, name_of
+
+__all__ = ["Members"]
+
+_log = Logger()
+
+#: Seconds for an answer to the question whether the cluster accepts commands.
+QUESTION_SECONDS = 1.0
+
+
+class FollowsTopology(Protocol):
+    """Looks for the owners of slots itself: a subscriber."""
+
+    def topology_changed(self) -> None:
+        """A topology has been taken."""
+
+
+class Members:
+    """The nodes of one cluster.
+
+    :ivar topology: which node serves which slot.
+    :ivar nodes: the node of each address that is known.
+    :ivar closed: whether :meth:`disconnect` was called.
+    """
+
+    def __init__(self, seeds: Seeds, options: ClusterOptions) -> None:
+        """Make them; nothing connects yet.
+
+        :param seeds: where the topology is asked for first, and when no known node answers.
+        """
+        self.options = options
+        self.closed = False
+        self.nodes: dict[Address, ClusterNode[Any]] = {}
+        self._seeds = seeds
+        self._node_options = node_options(options)
+        #: The totals of nodes that have left.
+        self._former_stats = Stats()
+        self.observer = ClusterObserver(
+            seeds.name,
+            options.hooks,
+            options.slowCommandThreshold,
+            lambda: (self._node_options.password,),
+            lambda: self._node_options.dbid or 0,
+        )
+        #: The nodes that have left, and are not closed yet.
+        self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
+        #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
+        self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
+        #: A pool that never connects: what subscribers have their options of.
+        self.options_pool = Pool(self._node_options, uuid=seeds.name, isLazy=True)
+        self.subscribers: set[FollowsTopology] = set()
+        #: Called when a topology has been taken, and when the cluster is closed: by commands that wait for either.
+        self._waiting: dict[Callable[[], object], None] = {}
+        self.topology = Topology(
+            self._ask,
+            self._connected,
+            seeds.addresses,
+            self._changed,
+            clock=current_reactor(),
+            interval=options.topologyInterval,
+            address_map=options.addressMap,
+        )
+        self.owners = self.topology.owners
+        #: By slot: its owner's pool; None until it is looked up. What compiled code uses.
+        self.pools: list[NodeFactory | None] = [None] * len(self.owners)
+        self._has_all_pools = False
+
+    # -- what nodes ask and tell
+
+    @property
+    def reads_from_replicas(self) -> bool:
+        """Whether connections have to be allowed to read from a replica."""
+        return self.options.readFrom != "master"
+
+    def note(self, reason: str, address: Address | None = None) -> None:
+        """Something has happened after which the topology may be another one."""
+        if not self.closed:
+            self.topology.note(reason, address)
+
+    def facts_of(self, address: Address) -> NodeFacts | None:
+        """What the last topology says of a node; None if it does not have it."""
+        view = self.topology.view
+        return None if view is None else view.nodes.get(address)
+
+    def slots_of(self, address: Address) -> Sequence[tuple[int, int]]:
+        """The ranges of slots that a node serves as their master."""
+        view = self.topology.view
+        return () if view is None else view.slots_of(address)
+
+    @property
+    def protocol(self) -> Any:
+        """The class of the nodes' connections."""
+        return NodeFactory.protocol
+
+    @property
+    def pool_timeout(self) -> float | None:
+        """Seconds for what a command waits for; None: no limit."""
+        return self.options.pool_timeout
+
+    # -- nodes
+
+    def node_at(self, address: Address) -> ClusterNode[Any]:
+        """The node of an address; made if it is new.
+
+        :raises NotSentError: the cluster is closed.
+        """
+        node = self.nodes.get(address)
+        if node is None:
+            if self.closed:
+                raise NotSentError("Not connected")
+            factory = NodeFactory(self, address, self._node_options, self.options.retry)
+            node = self.nodes[address] = factory.handler
+        return node
+
+    def owner(self, slot: int) -> ClusterNode[Any] | None:
+        """The node that serves a slot; None if none is known to."""
+        address = self.owners[slot]
+        if address is None:
+            return None
+        node = self.node_at(address)
+        self.pools[slot] = node.pool
+        return node
+
+    def nobody(self, slot: int | None) -> NoSlotError:
+        """The error of a command that no node is known for."""
+        text = "no node of the cluster is known" if slot is None else f"no node serves the slot {slot}"
+        failure = self.topology.failure if self.topology.view is None else None
+        return NoSlotError(text if failure is None else f"{text}: {failure}")
+
+    def moved(self, slot: int, address: Address) -> None:
+        """A MOVED has named the owner of a slot."""
+        if 0 <= slot < len(self.pools):
+            self.topology.moved(slot, address)
+            node = self.nodes.get(address)
+            self.pools[slot] = None if node is None else node.pool
+
+    def follow(self, error: Exception, asked: Address) -> None:
+        """Note what a MOVED says; nothing else.
+
+        :param asked: the address of the node that has answered.
+        """
+        if isinstance(error, MovedError) and error.slot is not None:
+            target = self.target(error, asked)
+            if target is not None and target != asked:
+                self.counts["MOVED"] += 1
+                self.observer.redirected(name_of(asked), "MOVED", error.slot, name_of(target))
+                self.moved(error.slot, target)
+
+    def _forget_pools(self) -> None:
+        self.pools[:] = [None] * len(self.pools)
+        self._has_all_pools = False
+
+    def know_pools(self) -> bool:
+        """Look up the pools of all slots, once for each topology.
+
+        :returns: whether that was done now.
+        """
+        if self._has_all_pools or self.closed:
+            return False
+        self._has_all_pools = True
+        found: dict[Address | None, NodeFactory | None] = {None: None}
+        for slot, address in enumerate(self.owners):
+            if address not in found:
+                found[address] = self.node_at(address).pool  # type: ignore[arg-type]
+            self.pools[slot] = found[address]
+        return True
+
+    def redirected(self, code: str, slot: int | None, node: ClusterNode[Any], target: Address) -> None:
+        """A command goes to the node that MOVED or ASK has named."""
+        self.counts[code] += 1
+        self.observer.redirected(node.name, code, slot, name_of(target))
+
+    def refused(self, error: BaseException) -> None:
+        """A command is sent again after a pause."""
+        self.counts["again"] += 1
+        if isinstance(error, ClusterDownError) or (isinstance(error, NoSlotError) and self.topology.view is not None):
+            self.observer.refused(str(error), self._accepts_commands)
+        elif isinstance(error, NotSentError) and self.topology.failure is not None:
+            self.observer.refused(str(self.topology.failure), self._accepts_commands)
+
+    def _accepts_commands(self) -> Deferred[bool]:
+        """Ask the cluster whether it is well. Who may not ask learns no more: then it is."""
+        node = self.any_master()
+        if node is None or self.topology.failure is not None:
+            return self.topology.refresh(anew=False).addCallbacks(lambda _: True, lambda _: False)
+        sent: Deferred[Any] = node.send("CLUSTER", "INFO", raw=True, timeout=QUESTION_SECONDS)
+        return sent.addCallbacks(
+            lambda told: b"cluster_state:ok" in bytes(told), lambda failure: bool(failure.check(ResponseError))
+        )
+
+    def server_of(self, slot: int | None) -> tuple[str, int | None]:
+        """Where a command is sent first, for hooks; ("", None): it is not known."""
+        address = None if slot is None else self.owners[slot]
+        return ("", None) if address is None else address
+
+    def masters(self) -> list[ClusterNode[Any]]:
+        """The nodes that serve slots, by the last topology."""
+        return self._of_role("master")
+
+    def replicas(self) -> list[ClusterNode[Any]]:
+        """The replicas, by the last topology."""
+        return self._of_role("replica")
+
+    def _of_role(self, role: str) -> list[ClusterNode[Any]]:
+        view = self.topology.view
+        facts = view.nodes.values() if view is not None else ()
+        return [self.node_at((each.host, each.port)) for each in facts if each.role == role]
+
+    def member(self, address: Address) -> ClusterNode[Any]:
+        """The node of an address, as long as the cluster has it.
+
+        :raises NotSentError: the last topology does not have it.
+        """
+        if self.facts_of(address) is None:
+            raise NotSentError(f"{name_of(address)} has left the cluster")
+        return self.node_at(address)
+
+    def node_of(self, given: ClusterNode[Any] | Address | str) -> ClusterNode[Any]:
+        """The node that a program means.
+
+        :param given: a node, ``(host, port)``, or ``"host:port"``.
+        :raises ValueError: it is no node of this cluster.
+        """
+        view = self.topology.view
+        known = [] if view is None else [self.node_at(each) for each in view.nodes]
+        for node in known:
+            if given is node or given in (node.address, node.name):
+                return node
+        if isinstance(given, ClusterNode) and self.nodes.get(given.address) is given:
+            return given
+        names = ", ".join(node.name for node in known) or "none are known"
+        raise ValueError(f"{shown(given)} is no node of this cluster; its nodes: {names}")
+
+    def shards(self) -> list[int]:
+        """A slot of each master, by the last topology: what leads to it, and to whoever takes its place."""
+        view = self.topology.view
+        return [] if view is None else [view.slots_of(node.address)[0][0] for node in self.masters()]
+
+    def any_master(self) -> ClusterNode[Any] | None:
+        """A master for a command without keys: one that is connected, if there is one."""
+        masters = self.masters()
+        return random.choice([each for each in masters if each.pool.size] or masters) if masters else None
+
+    def target(self, error: Any, asked: Address) -> Address | None:
+        """The address that MOVED or ASK names, as this side reaches it; None if the text has none.
+
+        :param asked: the address of the node that has answered: an empty host in the text is its own.
+        """
+        port = error.port
+        if not port:
+            return None
+        if error.host in ("", "?"):
+            return asked[0], port
+        return self.topology.address_map((error.host, port))
+
+    def connection_now(self) -> RedisProtocol:
+        """A connection of any node, for what all have in common.
+
+        :raises NotSentError: there is none.
+        """
+        for node in self.nodes.values():
+            for connection in node.pool.pool:
+                return connection
+        raise NotSentError("Not connected")
+
+    # -- topology
+
+    def _ask(self, address: Address) -> Deferred[Any]:
+        return self.node_at(address).pool.reach().addCallback(_ask_for_slots)
+
+    def _connected(self) -> list[Address]:
+        return [address for address, node in self.nodes.items() if node.pool.size]
+
+    def _changed(self, view: View, former: View | None) -> None:
+        self._forget_pools()
+        masters, replicas = len(self.masters()), len(self.replicas())
+        moved = 0 if former is None else sum(map(operator.ne, view.owners, former.owners))
+        self.observer.topology_changed(masters, replicas, moved)
+        known = set(self.topology.addresses)
+        for address, node in list(self.nodes.items()):
+            if address not in known:
+                self._let_go(address, node)
+            elif former is not None and _serves_less(address, view, former):
+                # Who waits for a connection to it decides anew.
+                node.pool.fail_waiting(NotSentError(f"{node.name} serves the slot no longer"))
+        self._tell()
+        for subscriber in list(self.subscribers):
+            subscriber.topology_changed()
+
+    def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
+        del self.nodes[address]
+        self._leaving[node] = leaving = node.disconnect(timeout=self.options.nodeGrace)
+        leaving.addErrback(lambda failure: _log.failure("a node that has left was not closed", failure))
+        leaving.addCallback(self._has_left, node)
+
+    def _has_left(self, _: object, node: ClusterNode[Any]) -> None:
+        del self._leaving[node]
+        self._former_stats += node.stats().totals()
+
+    # -- those that wait
+
+    def wake_me(self, function: Callable[[], object]) -> None:
+        """Have a function called once, when a topology has been taken or the cluster is closed."""
+        self._waiting[function] = None
+
+    def forget_me(self, function: Callable[[], object]) -> None:
+        """Do not call it any more."""
+        self._waiting.pop(function, None)
+
+    def _tell(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for function in waiting:
+            try:
+                function()
+            except Exception:
+                _log.failure("a command that waited could not go on")
+
+    # -- what all nodes are told
+
+    def tell_all(self, tell: Callable[[ClusterNode[Any]], Deferred[Any]], told: Callable[[], object]) -> Deferred[Any]:
+        """Tell one master something, and if it accepts that, all nodes that are connected, and those to come.
+
+        :param tell: tells one node.
+        :param told: called when the first one has accepted it; makes those to come follow.
+        :returns: fires with the reply of the first; fails with its error, or with that of another node.
+        """
+        first = self.any_master()
+        if first is None:
+            raise NotSentError("no node of the cluster is known")
+
+        def tell_others(reply: Any) -> Deferred[Any]:
+            told()
+            others = [node for node in self.nodes.values() if node is not first and node.pool.size]
+            telling: Deferred[Any] = DeferredList([tell(node) for node in others], consumeErrors=True)
+            return telling.addCallback(check, reply)
+
+        def check(ended: list[tuple[bool, Any]], reply: Any) -> Any:
+            for succeeded, failure in ended:
+                if not succeeded and not failure.check(NotSentError):  # a new connection does it by itself
+                    failure.raiseException()
+            return reply
+
+        return tell(first).addCallback(tell_others)
+
+    def use_database(self, index: int) -> None:
+        """Nodes to come, and connections to come, begin in this database."""
+        self._node_options = dataclasses.replace(self._node_options, dbid=index)
+        for node in self.nodes.values():
+            node.pool.dbid = index
+
+    def log_in(self, password: Any, username: Any) -> None:
+        """Nodes to come log in so, and so do those without a connection."""
+        self._node_options = dataclasses.replace(self._node_options, password=password, username=username)
+        for node in self.nodes.values():
+            if not node.pool.size:
+                node.pool.logInNext(password, username)
+
+    # -- the end
+
+    def disconnect(self, timeout: float | None = None) -> Deferred[Any]:
+        """Close all nodes; commands between two attempts fail.
+
+        :returns: fires with None when all are closed.
+        """
+        self.closed = True
+        self._forget_pools()
+        self.topology.close()
+        self.observer.closed()
+        self._seeds.close()
+        closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
+        closing += [self.options_pool.disconnect(), *self._leaving.values()]
+        self._tell()
+        return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
+
+    def stats(self) -> ClusterStats:
+        """The sum of the nodes' statistics, of those that have left as well."""
+        view = self.topology.view
+        own = ClusterStats(
+            moved=self.counts["MOVED"],
+            asked=self.counts["ASK"],
+            tried_again=self.counts["again"],
+            refreshes=self.topology.refreshes,
+            nodes=0 if view is None else len(view.nodes),
+        )
+        total: Any = self._former_stats + own
+        for node in list(self.nodes.values()):
+            total += node.stats()
+        for node in list(self._leaving):
+            total += dataclasses.replace(node.stats(), poolsize=0)
+        return total  # type: ignore[no-any-return]
+
+
+def _serves_less(address: Address, view: View, former: View) -> bool:
+    return bool(former.slots_of(address)) and view.slots_of(address) != former.slots_of(address)
+
+
+def _ask_for_slots(connection: RedisProtocol) -> Deferred[Any]:
+    # In a Deferred of its own: another node's answer cancels the question, which is no command that was cancelled.
+    answered: Deferred[Any] = Deferred(_leave)
+    asked: Deferred[Any] = connection.execute_command("CLUSTER", "SLOTS", raw=True)
+
+    def pass_on(reply: object) -> None:
+        if not answered.called:
+            answered.callback(reply)
+
+    asked.addBoth(pass_on)
+    return answered
+
+
+def _leave(deferred: Deferred[Any]) -> None:
+    """Nothing has to be undone."""

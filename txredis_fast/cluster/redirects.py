@@ -1,0 +1,461 @@
+"""One command's way through redirections, until a node executes it.
+
+A command is sent again only if the server has refused it or it was never written: then it was executed nowhere. A lost
+or overdue reply ends the way, because the command may have been executed.
+
+Two bounds end it: ``maxRedirections``, and ``poolTimeout`` for everything that is waited for (a connection, a slot that
+nobody serves, a node that loads its data). The first attempt is not made here but by the handler, which sends most
+commands and makes a :class:`Way` only if that attempt is refused.
+
+This module must not know which node serves a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
+from ..batching import Command
+from ..client import send_batch, send_on_pool
+from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
+from ..connection import RedisProtocol
+from ..exceptions import NotSentError, QueueFullError, ResponseError
+from ..inflight import within
+from ..telemetry import Telling
+from .members import Members
+from .node import ClusterNode
+from .reads import ReadChoice
+
+__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "send_together", "when_known"]
+
+#: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
+ASKING: Final = ("ASKING",)
+
+#: Seconds that an attempt waits for a connection to one node: then the slot is looked up anew.
+CONNECTION_SECONDS: Final = 0.5
+#: Seconds of the pause before a command is sent again where that may help only later: the first, and the longest.
+FIRST_PAUSE_SECONDS: Final = 0.02
+LONGEST_PAUSE_SECONDS: Final = 0.5
+
+#: Codes of error replies to commands that were not executed.
+_REFUSING: Final = frozenset(("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"))
+_STATE_CHANGED: Final = "instance state changed"
+
+
+#: How the texts of servers begin that refuse a script before it runs. A script may also answer with an error of its own
+#: choice, after it has written something.
+_OF_SCRIPTS: Final = (
+    "MOVED ",
+    "ASK ",
+    "TRYAGAIN Multiple keys request during rehashing of slot",
+    "CLUSTERDOWN The cluster is down",
+    "CLUSTERDOWN Hash slot not served",
+    "LOADING Redis is loading the dataset in memory",
+    "LOADING Valkey is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down",
+)
+
+
+def is_refusal(error: BaseException, args: Sequence[Any] = ()) -> bool:
+    """Whether an error says that a command was executed nowhere, so that it may be sent again.
+
+    :param args: the command; of one that runs a script, fewer errors say so.
+    """
+    if isinstance(error, ResponseError):
+        code = error.code
+        if code not in _REFUSING:
+            return code == "UNBLOCKED" and _STATE_CHANGED in str(error)
+        return command_name(args) not in SCRIPTS or str(error).startswith(_OF_SCRIPTS)
+    return isinstance(error, NotSentError) and not isinstance(error, QueueFullError)
+
+
+class Way:
+    """The attempts to have something executed by one node, which may refuse it; a subclass says what.
+
+    :ivar deferred: fires with the value; fails with the last error.
+    """
+
+    #: Whether the server may delay the reply, so that the time until a refusal says nothing.
+    _blocks = False
+
+    def __init__(
+        self,
+        members: Members,
+        slot: int | None,
+        choose: Callable[[], ClusterNode[Any] | None],
+        timeout: float | None = None,
+    ) -> None:
+        """Make one; :meth:`begin` or :meth:`refused` makes the first attempt.
+
+        :param slot: the slot of the keys; None if there are none.
+        :param choose: returns the node to send to; None if no node is known.
+        :param timeout: seconds for all attempts; None: no limit but that of each reply.
+        """
+        self.deferred: Deferred[Any] = Deferred(self._cancel)
+        self._members = members
+        self._slot = slot
+        self._choose = choose
+        self._began_at = _now()
+        self._limit = None if timeout is None else self._began_at + timeout
+        #: Reactor time when the command was refused for the first time since it was last waiting on a server.
+        self._refused_at: float | None = None
+        self._redirections = 0
+        self._attempts = 0
+        self._pause = FIRST_PAUSE_SECONDS
+        self._sent: Deferred[Any] | None = None
+        self._timer: IDelayedCall | None = None
+        self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
+        #: What hooks are told of it; None: nothing.
+        self.telling: Telling | None = None
+
+    def begin(self, node: ClusterNode[Any] | None = None) -> Deferred[Any]:
+        """Make the first attempt.
+
+        :param node: the node that was chosen for it already; None: choose one.
+        """
+        self._refused_at = _now()
+        if node is None or self._members.closed:
+            self._attempt()
+        else:
+            self._send(node, False)
+        return self.deferred
+
+    def refused(self, error: Exception, node: ClusterNode[Any]) -> Deferred[Any]:
+        """Go on after the handler's own attempt, which a node has refused."""
+        self._attempts = 1
+        self._judge(error, node)
+        return self.deferred
+
+    # -- attempts
+
+    def _attempt(self) -> None:
+        self._forget_pause()
+        if self.deferred.called:
+            return
+        if self._members.closed:
+            self._fail(NotSentError("Not connected"))
+            return
+        try:
+            node = self._choose()
+        except Exception as error:
+            self._fail(error)
+            return
+        if node is None:
+            self._members.note("no node is known to serve a slot")
+            self._wait(self._members.nobody(self._slot), None)
+            return
+        self._send(node, False)
+
+    def _send(self, node: ClusterNode[Any], asking: bool) -> None:
+        self._attempts += 1
+        left = None if self._limit is None else self._limit - _now()
+        if left is not None and left <= 0:
+            self._run_out()
+            return
+        patience = self._patience(node)
+        if self._blocks:
+            self._refused_at = None
+        try:
+            self._sent = self._send_on(node, left, asking, patience)
+        except Exception as error:
+            self._fail(error)
+            return
+        self._sent.addCallbacks(self._succeeded, self._failed, errbackArgs=(node,))
+
+    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
+        """Send to a node; the Deferred fails with its refusal.
+
+        :param timeout: seconds until the reply; None: no limit.
+        :param asking: whether ASKING goes before it.
+        :param patience: seconds for a connection.
+        """
+        raise NotImplementedError
+
+    def _ends(self, failure: Failure) -> None:
+        """The node has answered with an error that is no refusal."""
+        self.deferred.errback(failure)
+
+    def _patience(self, node: ClusterNode[Any]) -> float:
+        """Seconds for a connection to a node: not long where it has none, because another one may take its place."""
+        end = self._end()
+        left = MAX_TIMEOUT_SECONDS if end is None else max(end - _now(), MIN_TIMEOUT_SECONDS)
+        return left if node.pool.size else min(left, CONNECTION_SECONDS)
+
+    def _end(self) -> float | None:
+        """Reactor time at which nothing is waited for any more; None: no limit."""
+        timeout = self._members.pool_timeout
+        began = self._refused_at if self._refused_at is not None else _now()
+        ends = [end for end in (None if timeout is None else began + timeout, self._limit) if end is not None]
+        return min(ends, default=None)
+
+    # -- their results
+
+    def _succeeded(self, value: object) -> None:
+        self._sent = None
+        if not self.deferred.called:
+            self.deferred.callback(value)
+
+    def _failed(self, failure: Failure, node: ClusterNode[Any]) -> None:
+        self._sent = None
+        if self.deferred.called:
+            return
+        error = failure.value
+        if isinstance(error, Exception) and self._is_refusal(error):
+            self._judge(error, node)
+        else:
+            self._ends(failure)
+
+    def _is_refusal(self, error: Exception) -> bool:
+        return is_refusal(error)
+
+    def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
+        """Decide what follows a refusal."""
+        if isinstance(error, NotSentError) and not node.pool.size:
+            error = NotSentError(node.pool.why_not_connected())  # not that no connection was free for so long
+        self._last = error, node
+        if self._refused_at is None:
+            self._refused_at = _now()
+        code = error.code if isinstance(error, ResponseError) else ""
+        if code in ("MOVED", "ASK"):
+            self._redirected(code, error, node)
+            return
+        if code != "TRYAGAIN":
+            self._members.note(f"{node.name} {f'answered {code}' if code else 'is not connected'}", node.address)
+        if isinstance(self._choose, ReadChoice) and self._choose.has_others:
+            self._attempt()
+        else:
+            self._wait(error, node)
+
+    def _redirected(self, code: str, error: Any, node: ClusterNode[Any]) -> None:
+        target = self._members.target(error, node.address)
+        self._redirections += 1
+        if target is None or self._redirections > self._members.options.maxRedirections:
+            self._fail(_after(error, f"{self._redirections} redirections", node))
+            return
+        self._members.redirected(code, error.slot, node, target)
+        if self.telling is not None:
+            self.telling.redirected()
+        if code == "MOVED" and error.slot is not None:
+            self._members.moved(error.slot, target)
+        try:
+            following = self._members.node_at(target)
+        except NotSentError as closed:
+            self._fail(closed)
+            return
+        if following is node and code == "MOVED":  # it says that itself serves the slot: not yet, then
+            self._wait(error, node)
+        else:
+            self._send(following, code == "ASK")
+
+    # -- pauses
+
+    def _wait(self, error: Exception, node: ClusterNode[Any] | None) -> None:
+        """Make the next attempt after a pause, or as soon as there is another topology."""
+        self._last = error, node
+        end = self._end()
+        left = None if end is None else end - _now()
+        if left is not None and left <= 0:
+            self._run_out()
+            return
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+        self._members.refused(error)
+        self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._attempt)
+        self._members.wake_me(self._woken)
+
+    def _woken(self) -> None:
+        if self._timer is not None:
+            self._attempt()
+
+    def _forget_pause(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            self._members.forget_me(self._woken)
+            if timer.active():
+                timer.cancel()
+
+    def _run_out(self) -> None:
+        """The time is up."""
+        if self._last is None:
+            self._fail(NotSentError("Not sent: the time limit was over already"))
+            return
+        error, node = self._last
+        since = self._refused_at if self._refused_at is not None else self._began_at
+        self._fail(_after(error, f"{_now() - since:.1f} s, {self._attempts} attempts", node))
+
+    # -- the end
+
+    def _fail(self, error: Exception) -> None:
+        self._forget_pause()
+        if not self.deferred.called:
+            self.deferred.errback(error)
+
+    def _cancel(self, deferred: Deferred[Any]) -> None:
+        self._forget_pause()
+        deferred.errback(CancelledError())
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            sent.cancel()
+
+
+class CommandWay(Way):
+    """The attempts to have one command executed."""
+
+    def __init__(
+        self,
+        members: Members,
+        args: Sequence[Any],
+        options: Mapping[str, Any],
+        slot: int | None,
+        choose: Callable[[], ClusterNode[Any] | None],
+        telling: Telling | None = None,
+    ) -> None:
+        """Make one.
+
+        :param args: the command, whose arguments nobody changes any more.
+        :param options: those of ``execute_command``.
+        :param telling: what hooks are told of it; None: nothing.
+        """
+        super().__init__(members, slot, choose, options.get("timeout"))
+        self.telling = telling
+        self._args = args
+        recovery = options.get("post_proc")
+        self._recovery = recovery if isinstance(recovery, Recovery) else None
+        self._options = dict(options)
+        if self._recovery is not None:
+            self._options["post_proc"] = self._recovery.convert
+        self._blocks = bool(self._options.get("blocking"))
+
+    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
+        args = self._args
+        if self._blocks and self._attempts > 1:
+            args = with_less_wait(args, _now() - self._began_at)
+        options = self._options if timeout is None else {**self._options, "timeout": timeout}
+        return send_to(node, args, options, asking, patience)
+
+    def _is_refusal(self, error: Exception) -> bool:
+        return is_refusal(error, self._args)
+
+    def _ends(self, failure: Failure) -> None:
+        recovery, self._recovery = self._recovery, None
+        if recovery is None:
+            super()._ends(failure)
+            return
+        try:
+            result: Any = recovery.errback(failure)
+        except BaseException:
+            result = Failure()
+        if isinstance(result, Deferred):
+            self._sent = result
+            result.addCallbacks(self._succeeded, self._given_up)
+        else:
+            self.deferred.errback(result)
+
+    def _given_up(self, failure: Failure) -> None:
+        self._sent = None
+        if not self.deferred.called:
+            self.deferred.errback(failure)
+
+
+def when_known(members: Members, timeout: float | None) -> Deferred[list[Any]]:
+    """Wait for the first topology, as a command waits that has no node.
+
+    :returns: fires with an empty list.
+    """
+    return _FirstTopology(members, None, members.any_master, timeout).begin()
+
+
+class _FirstTopology(Way):
+    """The wait until a master is known."""
+
+    def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
+        return succeed([])
+
+
+def _now() -> float:
+    return float(current_reactor().seconds())
+
+
+def _after(error: Exception, tried: str, node: ClusterNode[Any] | None) -> Exception:
+    """The same error, with what was tried."""
+    last = "" if node is None else f", last node {node.name}"
+    return type(error)(f"{error} (after {tried}{last})")
+
+
+def send_to(
+    node: ClusterNode[Any], args: Sequence[Any], options: Mapping[str, Any], asking: bool, patience: float
+) -> Deferred[Any]:
+    """Send a command to a node, as soon as there is a connection.
+
+    :param options: those of ``execute_command``.
+    :param asking: whether ASKING goes before it.
+    :param patience: seconds for a connection, where the node has none; a command that blocks waits as long as its own
+        limit, or ``poolTimeout``, says.
+    :returns: fires with the value.
+    """
+    pool = node.pool
+    timeout = options.get("timeout")
+    if options.get("blocking"):
+        if not asking:
+            return node.send(*args, **options)
+        pool.start()
+        return send_on_pool(pool, _with_asking(args, options), True, timeout).addCallback(_second)
+    connection = pool.connectionQueue.pick()
+    if connection is not None:
+        return _send_on(connection, args, options, asking)
+
+    def use(connection: RedisProtocol, left: float) -> Deferred[Any]:
+        if timeout is None:
+            return _send_on(connection, args, options, asking)
+        rest = max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
+        return _send_on(connection, args, {**options, "timeout": rest}, asking)
+
+    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+
+
+def send_together(
+    node: ClusterNode[Any], commands: list[Command], blocks: bool, timeout: float | None, patience: float
+) -> Deferred[list[Any]]:
+    """Send commands to a node in one write, as soon as there is a connection.
+
+    :param blocks: whether one of them may block, so that they need a connection of their own.
+    :param timeout: seconds until the last reply; None: ``replyTimeout``.
+    :param patience: seconds for a connection, unless they block.
+    """
+    pool = node.pool
+    if blocks:
+        pool.start()
+        return send_on_pool(pool, commands, True, timeout)
+    connection = pool.connectionQueue.pick()
+    if connection is not None:
+        return send_batch(connection, commands, timeout)
+
+    def use(connection: RedisProtocol, left: float) -> Deferred[list[Any]]:
+        rest = None if timeout is None else max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
+        return send_batch(connection, commands, rest)
+
+    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+
+
+def _send_on(connection: RedisProtocol, args: Sequence[Any], options: Mapping[str, Any], asking: bool) -> Deferred[Any]:
+    if asking:
+        return send_batch(connection, _with_asking(args, options), options.get("timeout")).addCallback(_second)
+    sent: Deferred[Any] = connection.execute_command(*args, **options)
+    return sent
+
+
+def _with_asking(args: Sequence[Any], options: Mapping[str, Any]) -> list[Command]:
+    return [(ASKING, None, False), (tuple(args), options.get("post_proc"), bool(options.get("raw")))]
+
+
+def _second(replies: list[Any]) -> Any:
+    """The reply to the command behind ASKING."""
+    reply = replies[1]
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

@@ -1,0 +1,182 @@
+"""``rc.scan_iter()`` of a cluster: the keys of all slots, although slots and masters may move meanwhile.
+
+Theory of operation. A set holds the slots that are not scanned yet. One of their owners is scanned with SCAN to its
+end, and of what it has, the keys of those of its slots that are left are elements. Then the slots that it still owns
+leave the set; those that have moved away meanwhile stay, and are scanned at their new owner. A key that existed all the
+time was at its owner all the time, or moved with its slot.
+
+A slot that is being moved key by key has keys at two nodes, and they move in one direction only. So after its owner,
+the node that it moves to is scanned, for the keys of that slot.
+
+This module must not know how a command is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from .._reactor import current_reactor
+from .._types import Argument
+from ..exceptions import ConnectionError, InvalidResponse, NotSentError, RedisError
+from ..helpers import ScanIterator
+from ..resp import fix_argument, key_slot
+from .members import Members
+from .node import ClusterNode
+from .topology import SLOTS
+
+__all__ = ["ClusterScanIterator", "scan_arguments"]
+
+#: Seconds of the pause before a node is asked again that could not be asked.
+PAUSE_SECONDS = 0.1
+
+
+class ClusterScanIterator(ScanIterator[Any]):
+    """The keys of a cluster, page by page: for ``async for``, or with ``next_page()``.
+
+    As :class:`~txredis_fast.ScanIterator`. A key that exists from the first page to the last is found, also if its slot
+    or its master moves meanwhile; then perhaps several times. A page fails if a node cannot be asked for
+    ``poolTimeout`` seconds.
+    """
+
+    def __init__(self, members: Members, args: Sequence[Any], options: Mapping[str, Any]) -> None:
+        """Make an iterator; the handler does it.
+
+        :param args: the arguments of SCAN behind the cursor.
+        :param options: those of ``execute_command`` that the view has.
+        """
+        super().__init__("scan_iter", tuple, self._ask_for, list)
+        self._members = members
+        self._args = tuple(args)
+        self._options = options
+        self._slots_left = set(range(SLOTS))
+        #: The node that is being scanned, for which slots; and those to which keys of these slots are moved.
+        self._node: ClusterNode[Any] | None = None
+        self._wanted: set[int] = set()
+        self._next_nodes: list[tuple[str, set[int]]] = []
+        self._is_owner = True
+        self._at: Any = 0
+        self._is_busy = False
+
+    def __repr__(self) -> str:
+        return f"<ClusterScanIterator, {len(self._slots_left)} slots left>"
+
+    async def _read(self) -> list[Any]:
+        if self._is_busy:
+            raise RedisError("scan_iter waits for a page already: an iterator serves one call at a time")
+        self._is_busy = True
+        try:
+            failing_since: float | None = None
+            while self._node is not None or self._slots_left:
+                try:
+                    page = await self._page()
+                except ConnectionError as error:
+                    if not self._is_owner:
+                        self._slots_left |= self._wanted  # their owner again, and then this node
+                    self._node = None
+                    failing_since = await self._pause(failing_since, error)
+                    continue
+                if page:
+                    return page
+            return []
+        finally:
+            self._is_busy = False
+
+    def with_options(self, options: Mapping[str, Any]) -> ClusterScanIterator:
+        """Return one from the beginning, with options of ``execute_command``."""
+        return ClusterScanIterator(self._members, self._args, options)
+
+    def _ask_for(self, node: ClusterNode[Any], cursor: Any) -> Deferred[Any]:
+        return node.execute_command("SCAN", cursor, *self._args, **{**self._options, "raw": True})
+
+    async def _page(self) -> list[Any]:
+        """The elements of the next page, perhaps none."""
+        node = self._node or self._choose()
+        reply = await maybeDeferred(self._ask_for, node, self._at)
+        if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list):
+            raise InvalidResponse("scan_iter needs a reply of cursor and elements")
+        page = [key for key in reply[1] if key_slot(key) in self._wanted]
+        if page and not self._options.get("raw"):
+            page = node.pool.convert(page)
+        self._at = reply[0]
+        if self._at in (0, b"0", "0"):
+            await self._scanned(node)
+        return page
+
+    def _choose(self) -> ClusterNode[Any]:
+        """Begin with an owner of slots that are left."""
+        if self._members.closed:
+            raise NotSentError("Not connected")
+        slot = next(iter(self._slots_left))
+        node = self._members.owner(slot)
+        if node is None:
+            self._members.note(f"no node serves the slot {slot}")
+            raise NotSentError(f"no node serves the slot {slot}")
+        owners = self._members.owners
+        wanted = {each for each in self._slots_left if owners[each] == node.address}
+        self._begin(node, wanted, True)
+        return node
+
+    def _begin(self, node: ClusterNode[Any], wanted: set[int], is_owner: bool) -> None:
+        self._node, self._wanted, self._is_owner, self._at = node, wanted, is_owner, 0
+
+    async def _scanned(self, node: ClusterNode[Any]) -> None:
+        """A node has been scanned to its end."""
+        if self._is_owner:
+            self._next_nodes = await self._targets(node)
+            await self._members.topology.refresh()
+            owners = self._members.owners
+            self._slots_left -= {slot for slot in self._wanted if owners[slot] == node.address}
+        self._node = None
+        while self._next_nodes and self._node is None:
+            node_id, slots = self._next_nodes.pop()
+            target = self._by_id(node_id)
+            if target is not None:
+                self._begin(target, slots, False)
+
+    async def _targets(self, node: ClusterNode[Any]) -> list[tuple[str, set[int]]]:
+        """Where the slots move that are moving away from a node: ID of each node, and slots."""
+        text = await node.send("CLUSTER", "NODES", raw=True)
+        moving: dict[str, set[int]] = {}
+        for slot, node_id in _moving(bytes(text).decode("ascii", "replace")):
+            if slot in self._wanted:
+                moving.setdefault(node_id, set()).add(slot)
+        return list(moving.items())
+
+    def _by_id(self, node_id: str) -> ClusterNode[Any] | None:
+        return next((node for node in self._members.masters() if node.id == node_id), None)
+
+    async def _pause(self, since: float | None, error: ConnectionError) -> float:
+        """Wait until the next attempt; raises the error if too much time has passed.
+
+        :returns: since when nothing could be asked.
+        """
+        now = float(current_reactor().seconds())
+        since = now if since is None else since
+        timeout = self._members.pool_timeout
+        if self._members.closed or (timeout is not None and now - since >= timeout):
+            raise error
+        self._members.note(f"SCAN has failed: {error}")
+        paused: Deferred[None] = Deferred(lambda _: timer.cancel())
+        timer = current_reactor().callLater(PAUSE_SECONDS, lambda: paused.callback(None))
+        await paused
+        return since
+
+
+def scan_arguments(pattern: Argument | None, count: int | None, type: Argument | None) -> list[Any]:
+    """The arguments of SCAN behind the cursor."""
+    given = {"MATCH": pattern, "COUNT": count, "TYPE": type}
+    return [each for name, value in given.items() if value is not None for each in (name, fix_argument(value))]
+
+
+def _moving(text: str) -> Iterable[tuple[int, str]]:
+    """The slots that CLUSTER NODES shows as moving away, as in ``[77->-...]``, with the IDs of their targets."""
+    for line in text.splitlines():
+        fields = line.split(" ")
+        if len(fields) > 2 and "myself" in fields[2].split(","):
+            for word in fields[8:]:
+                slot, arrow, node_id = word.strip("[]").partition("->-")
+                if word.startswith("[") and arrow and slot.isdigit():
+                    yield int(slot), node_id

@@ -1,0 +1,498 @@
+"""Published messages of a cluster: ``sub = await rc.subscriber()``.
+
+Channels and patterns reach every node, so one connection to any node serves them: each attempt to connect goes to
+another node (:class:`_AnyNode`). A shard channel belongs to the node of its slot, so there is one more connection to
+each node whose shard channels are wanted (:class:`_Shard`).
+
+The subscriber owns the shard channels, not their connections. A channel leaves its connection in four ways: the server
+withdraws it because its slot moves, the connection is lost, its new owner is another node, or a node refuses it with a
+redirection. All of them lead to :meth:`ClusterSubscriber._reconcile`, which subscribes to each channel at the owner of
+its slot, until every channel is where it belongs.
+
+All connections share one inbox, so that the bounds of the program hold for all of them together.
+
+This module must not know how a program gets its messages.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
+from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IStreamClientEndpoint
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from .._checks import seconds_or
+from .._reactor import current_reactor
+from .._tunables import CONFIRMATION_SECONDS
+from .._types import Keys
+from ..commands._parts import one_or_many
+from ..connection import RedisProtocol
+from ..exceptions import NotSentError, ReplyTimeoutError, ResponseError
+from ..pubsub import CompanionPool, Inbox, MessageProtocol, Refused, Subscriber
+from ..resp import fixed_arguments, key_slot
+from ..transport import cancel_timer
+from .members import Members
+from .node import ClusterNode
+from .redirects import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, is_refusal
+
+__all__ = ["ClusterSubscriber"]
+
+_log = Logger()
+
+
+@implementer(IStreamClientEndpoint)
+class _AnyNode:
+    """An endpoint that leads to another known node at each attempt; at first to one that is connected."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self._last: Any = None
+
+    def __repr__(self) -> str:
+        return "<any node of the cluster>"
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        """Connect to a node; fails if none is known."""
+        nodes = [*self._members.masters(), *self._members.replicas()] or list(self._members.nodes.values())
+        others = [node for node in nodes if node.address != self._last] or nodes
+        if not others:
+            return self._members.topology.refresh(anew=False).addCallback(lambda _: self.connect(factory))
+        node = random.choice([each for each in others if each.pool.size] or others)
+        self._last = node.address
+        return node.pool.endpoint_of_lane().connect(factory)  # type: ignore[no-any-return]
+
+
+class _Source:
+    """The inbox of a subscriber, as one of several connections uses it."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._hold: Callable[[], object] = _nothing
+        self._go_on: Callable[[], object] = _nothing
+
+    @property
+    def full(self) -> bool:
+        """Whether reading is paused until messages are finished."""
+        return self._inbox.full
+
+    @property
+    def unfinished(self) -> int:
+        """How many messages wait or are being handled."""
+        return self._inbox.unfinished
+
+    def put(self, message: tuple[Any, Any, Any]) -> None:
+        """Append a message."""
+        self._inbox.put(message)
+
+    def admit(self, at_once: int) -> None:
+        """Handle as many messages at the same time."""
+        self._inbox.admit(at_once)
+
+    def take(self) -> tuple[Any, Any, Any] | None:
+        """Return the message that has waited longest; None if there is none."""
+        return self._inbox.take()
+
+    def move(self, hold: Callable[[], object], go_on: Callable[[], object]) -> None:
+        """Messages come from another connection from now on."""
+        self._hold, self._go_on = hold, go_on
+
+    def hold_if_full(self) -> None:
+        """Stop reading if as many messages as allowed are unfinished already."""
+        self._inbox.hold_if_full()
+        if self._inbox.full:
+            self._hold()
+
+    def hold(self) -> None:
+        """Stop reading."""
+        self._hold()
+
+    def go_on(self) -> None:
+        """Read on."""
+        self._go_on()
+
+
+class _ShardProtocol(MessageProtocol):
+    """The connection for the shard channels of one node."""
+
+    def nameWithdrawn(self, kind: Any, name: bytes) -> None:
+        """The slot of a channel moves."""
+        self.factory.owner.withdrawn(name)  # type: ignore[attr-defined]
+
+
+class _ShardPool(CompanionPool):
+    """One connection to the node of shard channels.
+
+    :ivar lost_at: reactor time at which the connection was lost; None while there is one, and before the first.
+    """
+
+    lost_at: float | None = None
+
+    def addConnection(self, conn: RedisProtocol) -> None:
+        """The connection is usable."""
+        self.lost_at = None
+        super().addConnection(conn)
+
+    def delConnection(self, conn: RedisProtocol) -> None:
+        """The connection was lost."""
+        self.lost_at = current_reactor().seconds()
+        super().delConnection(conn)
+
+
+class _Shard:
+    """The shard channels at one node, and the connection for them.
+
+    :ivar inbox: see :class:`_Source`.
+    :ivar channels: those that the node has confirmed.
+    """
+
+    def __init__(self, subscriber: ClusterSubscriber, node: ClusterNode[Any]) -> None:
+        self._subscriber = subscriber
+        self.node = node
+        self.inbox: Any = _Source(subscriber.whole_inbox)
+        self.channels: set[bytes] = set()
+        self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
+        self.pool.protocol = _ShardProtocol
+        node.pool.companions.add(self)
+        self.pool.deferred.addErrback(lambda _: None)
+        self.pool.startConnecting()
+
+    # -- what the connection tells
+
+    def gap(self, seconds: float, refused: list[Refused]) -> None:
+        """The connection was made again, and has its channels again, except those that were refused."""
+        moved = [each for each in refused if is_refusal(each.error)]
+        others = [each for each in refused if each not in moved]
+        lost = {self._encoded(each.name) for each in refused}
+        self.channels -= lost
+        self._subscriber.gap_at(self, seconds, others, lost)
+
+    def _encoded(self, name: Any) -> bytes:
+        connection = self.pool.connection
+        return name if isinstance(name, bytes) or connection is None else connection.encoded([name])[0]
+
+    def withdrawn(self, name: bytes) -> None:
+        """The server has unsubscribed from a channel, because its slot moves."""
+        self.channels.discard(name)
+        self._subscriber.channel_lost(name)
+
+    def gave_up(self, error: Exception) -> None:
+        """No connection will be made any more."""
+        self._subscriber.shard_ended(self)
+
+    # -- what the node's pool asks of its companions
+
+    def drop(self, reason: Exception) -> None:
+        """Close the connection at once."""
+        self.pool.drop(reason)
+
+    def disconnect(self) -> Deferred[Any]:
+        """Close the connection: the node has left, or the subscriber ends."""
+        self.node.pool.companions.discard(self)
+        closing = self.pool.disconnect(timeout=0)
+        if self.inbox.full:
+            self.pool.drop(NotSentError("Not connected"))
+        self._subscriber.shard_ended(self)
+        return closing
+
+
+class ClusterSubscriber(Subscriber):
+    """Receives published messages of a cluster: ``sub = await rc.subscriber()``; as :class:`~txredis_fast.Subscriber`.
+
+    ``ssubscribe`` takes channels of any slots. Each is followed when its slot moves or its node is lost; ``on_gap`` is
+    then told for how long its messages may have been missed.
+    """
+
+    def __init__(self, members: Members, on_message: Any, bounds: Any, on_gap: Any, on_dropped: Any) -> None:
+        """``rc.subscriber()`` makes one."""
+        self._members = members
+        self._shards: dict[Any, _Shard] = {}
+        #: Shard channels, encoded, that the program wants -> reactor time at which one was lost; None: it is confirmed.
+        self._wanted_shards: dict[bytes, float | None] = {}
+        self._is_reconciling = False
+        self._is_closed = False
+        self._timer: IDelayedCall | None = None
+        super().__init__(members.options_pool, _AnyNode(members), on_message, bounds, on_gap, on_dropped)
+        #: The inbox itself, of which each connection sees a part.
+        self.whole_inbox = self.inbox
+        own = _Source(self.whole_inbox)
+        self.inbox: Any = own
+        self._own = own
+        self.whole_inbox.move(self._hold_all, self._go_on_all)
+        members.subscribers.add(self)
+
+    def _sources(self) -> list[Any]:
+        return [self._own, *(shard.inbox for shard in self._shards.values())]
+
+    def _hold_all(self) -> None:
+        for source in self._sources():
+            source.hold()
+
+    def _go_on_all(self) -> None:
+        for source in self._sources():
+            source.go_on()
+
+    # -- shard channels
+
+    def ssubscribe(self, channels: Keys) -> Deferred[None]:
+        """Receive what is published by SPUBLISH on shard channels.
+
+        :param channels: one channel, or an iterable of channels, of any slots.
+        :returns: fires with None when the owners of their slots have confirmed every channel. Fails as
+            :meth:`.Subscriber.ssubscribe`, and then the channels of this call are not subscribed to, except those that
+            were before.
+
+        https://redis.io/commands/ssubscribe/, since 7.0.0
+        """
+        return self._change_shards("ssubscribe", channels, self._add)
+
+    def sunsubscribe(self, channels: Keys | None = None) -> Deferred[None]:
+        """Receive no longer what is published on shard channels.
+
+        :param channels: one channel, or an iterable of channels; an empty one changes nothing; None: all.
+        :returns: fires with None when the servers have confirmed it.
+
+        https://redis.io/commands/sunsubscribe/, since 7.0.0
+        """
+        return self._change_shards("sunsubscribe", channels, self._remove)
+
+    def _change_shards(self, verb: str, given: Keys | None, change: Callable[..., Any]) -> Deferred[None]:
+        try:
+            names = None if given is None else fixed_arguments((verb, *one_or_many(given)))[1:]
+            encoded = None if names is None else [self._encode(name) for name in names]
+        except Exception:
+            return fail()
+        if encoded == []:
+            return succeed(None)
+        if self._is_closed or self._end is not None:
+            return fail(NotSentError(f"{verb.upper()} was not sent: the subscriber has ended"))
+        return self._in_time(Deferred.fromCoroutine(change(encoded)), verb)
+
+    def _encode(self, name: Any) -> bytes:
+        if isinstance(name, bytes | bytearray | memoryview):
+            return bytes(name)
+        return str(name).encode(self._members.options.charset or "utf-8")
+
+    def _in_time(self, changed: Deferred[None], verb: str) -> Deferred[None]:
+        if changed.called:
+            return changed
+        seconds = seconds_or(self._members.options.replyTimeout, 0) or CONFIRMATION_SECONDS
+        is_over = False
+
+        def over() -> None:
+            nonlocal is_over
+            is_over = True
+            changed.cancel()
+
+        timer = current_reactor().callLater(seconds, over)
+
+        def done(result: Any) -> Any:
+            cancel_timer(timer)
+            if is_over and getattr(result, "check", lambda *_: False)(CancelledError):
+                raise ReplyTimeoutError(f"{verb.upper()} was not confirmed within {seconds:g} seconds")
+            return result
+
+        return changed.addBoth(done)
+
+    async def _add(self, names: list[bytes]) -> None:
+        new = [name for name in dict.fromkeys(names) if name not in self._wanted_shards]
+        try:
+            groups: dict[int, list[bytes]] = {}
+            for name in new:
+                groups.setdefault(key_slot(name), []).append(name)
+            asking = [Deferred.fromCoroutine(self._subscribe_slot(slot, each)) for slot, each in groups.items()]
+            await gatherResults(asking, consumeErrors=True).addErrback(_first_error)
+            self._wanted_shards.update(dict.fromkeys(new))
+        except BaseException:
+            for name in new:
+                self._wanted_shards.pop(name, None)
+            self._forget(new)
+            raise
+
+    async def _subscribe_slot(self, slot: int, names: list[bytes]) -> None:
+        """Subscribe at the owner of a slot, whoever that is by the end."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            node = self._members.owner(slot)
+            try:
+                if node is None:
+                    raise NotSentError(f"no node serves the slot {slot}")
+                shard = self._shard_of(node)
+                connection: Any = await shard.pool.getConnection(True)
+                await connection.ssubscribe(names)
+            except Exception as error:
+                if self._is_closed:
+                    raise NotSentError("Not connected") from error
+                if isinstance(error, ResponseError) and is_refusal(error):
+                    target = self._members.target(error, node.address) if error.code == "MOVED" and node else None
+                    if target is not None:
+                        self._members.moved(slot, target)
+                        continue
+                elif isinstance(error, ResponseError):
+                    raise
+                self._members.note(f"SSUBSCRIBE has failed: {error}")
+                await _sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                break
+        shard.channels.update(names)
+
+    def _shard_of(self, node: ClusterNode[Any]) -> _Shard:
+        if self._is_closed:
+            raise NotSentError("Not connected")
+        shard = self._shards.get(node.address)
+        if shard is None or shard.node is not node:
+            shard = self._shards[node.address] = _Shard(self, node)
+        return shard
+
+    async def _remove(self, names: list[bytes] | None) -> None:
+        leaving = (
+            list(self._wanted_shards) if names is None else [each for each in names if each in self._wanted_shards]
+        )
+        for name in leaving:
+            del self._wanted_shards[name]
+        await self._forget(leaving)
+
+    def _forget(self, names: Iterable[bytes]) -> Deferred[Any]:
+        """Unsubscribe from channels wherever they are subscribed to; an idle connection is closed."""
+        left = set(names)
+        closing: list[Deferred[Any]] = []
+        for shard in list(self._shards.values()):
+            here = shard.channels & left
+            shard.channels -= here
+            connection = shard.pool.connection
+            by_slot: dict[int, list[bytes]] = {}
+            for name in here:
+                by_slot.setdefault(key_slot(name), []).append(name)
+            if connection is not None and connection.connected:
+                closing += [connection.sunsubscribe(each).addErrback(lambda _: None) for each in by_slot.values()]
+        done = gatherResults(closing, consumeErrors=True)
+        return done.addCallback(lambda _: self._close_idle())
+
+    def _close_idle(self) -> None:
+        for shard in list(self._shards.values()):
+            if not shard.channels and not self._is_wanted_at(shard):
+                shard.disconnect().addErrback(lambda _: None)
+
+    def _is_wanted_at(self, shard: _Shard) -> bool:
+        return any(self._members.owners[key_slot(name)] == shard.node.address for name in self._wanted_shards)
+
+    # -- channels that have left their connection
+
+    def channel_lost(self, name: bytes) -> None:
+        """The server has withdrawn a channel."""
+        self._members.note("a shard channel was withdrawn")
+        self._note_lost([name])
+
+    def gap_at(self, shard: _Shard, seconds: float, refused: list[Refused], lost: set[bytes]) -> None:
+        """A connection was made again."""
+        ended = {each for each in lost if each in self._wanted_shards}
+        for each in refused:
+            self._wanted_shards.pop(shard._encoded(each.name), None)
+        self.gap(seconds, refused)
+        self._note_lost(ended & self._wanted_shards.keys())
+
+    def shard_ended(self, shard: _Shard) -> None:
+        """A node has left, or its connection is not made again."""
+        if self._shards.get(shard.node.address) is shard:
+            del self._shards[shard.node.address]
+        lost, shard.channels = shard.channels, set()
+        self._note_lost(lost, shard.pool.lost_at)
+
+    def topology_changed(self) -> None:
+        """Slots may have other owners."""
+        if self._is_closed:
+            return
+        owners = self._members.owners
+        for shard in list(self._shards.values()):
+            moved = [name for name in shard.channels if owners[key_slot(name)] not in (None, shard.node.address)]
+            self._note_lost(moved, shard.pool.lost_at)
+
+    def _note_lost(self, names: Iterable[bytes], since: float | None = None) -> None:
+        lost_at = current_reactor().seconds() if since is None else since
+        for name in names:
+            if self._wanted_shards.get(name, 0) is None:
+                self._wanted_shards[name] = lost_at
+        self._reconcile()
+
+    def _reconcile(self) -> None:
+        """Subscribe to every channel that was lost, at the owner of its slot."""
+        timer, self._timer = self._timer, None
+        cancel_timer(timer)
+        lost = [name for name, since in self._wanted_shards.items() if since is not None]
+        if self._is_reconciling or self._is_closed or not lost:
+            return
+        self._is_reconciling = True
+        Deferred.fromCoroutine(self._subscribe_again(lost)).addErrback(_log_failure).addBoth(self._reconciled)
+
+    async def _subscribe_again(self, lost: list[bytes]) -> None:
+        groups: dict[int, list[bytes]] = {}
+        for name in lost:
+            groups.setdefault(key_slot(name), []).append(name)
+        since = min(time for name in lost if (time := self._wanted_shards.get(name)) is not None)
+        asking = [Deferred.fromCoroutine(self._move_slot(slot, names)) for slot, names in groups.items()]
+        refused = await gatherResults(asking, consumeErrors=True).addErrback(_first_error)
+        if not self._is_closed:
+            self.gap(current_reactor().seconds() - since, [each for some in refused for each in some])
+
+    async def _move_slot(self, slot: int, names: list[bytes]) -> list[Refused]:
+        """Subscribe to channels of one slot at its owner; returns those that it refuses."""
+        former = [(shard, shard.channels & set(names)) for shard in self._shards.values()]
+        try:
+            await self._subscribe_slot(slot, names)
+        except ResponseError as error:
+            for name in names:
+                self._wanted_shards.pop(name, None)
+            return [Refused("ssubscribe", name.decode("utf-8", "replace"), error) for name in names]
+        except NotSentError:
+            return []  # the subscriber has ended
+        for shard, channels in former:
+            connection = shard.pool.connection
+            if channels and shard is not self._shards.get(self._members.owners[slot]):
+                shard.channels -= channels
+                if connection is not None and connection.connected:
+                    connection.sunsubscribe(sorted(channels)).addErrback(lambda _: None)
+        for name in names:
+            if name in self._wanted_shards:
+                self._wanted_shards[name] = None
+        self._forget([name for name in names if name not in self._wanted_shards])
+        return []
+
+    def _reconciled(self, _: object) -> None:
+        self._is_reconciling = False
+        self._close_idle()
+        if any(since is not None for since in self._wanted_shards.values()) and not self._is_closed:
+            self._timer = current_reactor().callLater(LONGEST_PAUSE_SECONDS, self._reconcile)
+
+    # -- the end
+
+    def disconnect(self) -> Deferred[None]:
+        """Unsubscribe from everything and close all connections; as :meth:`.Subscriber.disconnect`."""
+        self._is_closed = True
+        self._members.subscribers.discard(self)
+        cancel_timer(self._timer)
+        shards, self._shards = list(self._shards.values()), {}
+        closing: list[Deferred[Any]] = [super().disconnect(), *(shard.disconnect() for shard in shards)]
+        return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
+
+
+def _nothing() -> None:
+    """There is no connection to read from."""
+
+
+def _sleep(seconds: float) -> Deferred[None]:
+    timer: IDelayedCall
+    slept: Deferred[None] = Deferred(lambda _: timer.cancel())
+    timer = current_reactor().callLater(seconds, lambda: slept.callback(None))
+    return slept
+
+
+def _first_error(failure: Any) -> Any:
+    return getattr(failure.value, "subFailure", failure)
+
+
+def _log_failure(failure: Any) -> None:
+    _log.failure("shard channels could not be moved", failure)
