@@ -340,12 +340,15 @@ class Link(Lifecycle):
                 self._fail_requests()
 
     def why_lost(self, why: Failure) -> str:
-        """Return the reason of the loss as text, with a hint if the server perhaps expects TLS."""
-        if self.end_reason is not None:
-            return str(self.end_reason)
-        text = why.getErrorMessage()
+        """Return the reason of the loss as text, with a hint if the peer perhaps expects TLS, or another protocol."""
         transport = self.protocol.transport
         server = name_of_peer(transport)
+        if self.end_reason is not None:
+            text = str(self.end_reason)
+            if self.reading.strange and isinstance(self.end_reason, ProtocolError):
+                text += f"; {server or 'the peer'} is perhaps no Redis or Valkey server"
+            return text
+        text = why.getErrorMessage()
         if self.reader is None and self.requests.waiting and server and not is_encrypted(transport):
             text += f" {server} had answered nothing at all: perhaps it wants TLS (rediss://, tls=True)"
         return text
