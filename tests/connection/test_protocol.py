@@ -162,8 +162,8 @@ def test_a_peer_that_begins_with_garbage_is_perhaps_another_kind_of_server():
     protocol.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
     assert transport.aborted
     error = failed(answer, redis.GarbledReplyError)
-    assert "expected a type byte, got b'H'; " in str(error)
-    assert str(error).endswith(" is perhaps no Redis or Valkey server")
+    assert "expected a type byte, got b'H' (" in str(error)
+    assert str(error).endswith(" is perhaps no Redis or Valkey server)")
 
 
 def test_the_parsers_limits_can_be_set():

@@ -346,7 +346,7 @@ class Link(Lifecycle):
         if self.end_reason is not None:
             text = str(self.end_reason)
             if self.reading.strange and isinstance(self.end_reason, ProtocolError):
-                text += f"; {server or 'the peer'} is perhaps no Redis or Valkey server"
+                text += f" ({server or 'the peer'} is perhaps no Redis or Valkey server)"
             return text
         text = why.getErrorMessage()
         if self.reader is None and self.requests.waiting and server and not is_encrypted(transport):
