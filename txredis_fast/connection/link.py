@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
+from .._reactor import current_reactor, is_stopping
 from .._tunables import IDLE_CLOSE_SECONDS
 from .._types import Argument, Arguments, Result
 from ..batching import Pipeline, Transaction
@@ -349,7 +349,8 @@ class Link(Lifecycle):
                 text += f" ({server or 'the peer'} is perhaps no Redis or Valkey server)"
             return text
         text = why.getErrorMessage()
-        if self.reader is None and self.requests.waiting and server and not is_encrypted(transport):
+        silent = self.reader is None and self.requests.waiting
+        if silent and server and not is_encrypted(transport) and not is_stopping():
             text += f" {server} had answered nothing at all: perhaps it wants TLS (rediss://, tls=True)"
         return text
 
