@@ -13,10 +13,12 @@ import os
 import sys
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import react
 from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -24,6 +26,8 @@ import txredis_fast as redis
 
 URL = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("REDIS_URL", "redis://localhost:6379")
 PORT = int(sys.argv[2]) if len(sys.argv) > 2 else 8888
+
+log = Logger()
 
 CACHE_SECONDS = 60
 LIMIT_REQUESTS = 5
@@ -91,8 +95,13 @@ class Factors(Resource):
     def render_GET(self, request: Request) -> int:
         answering = Deferred.fromCoroutine(self.answer(request))
         request.notifyFinish().addErrback(lambda _: answering.cancel())  # the client has hung up
-        answering.addErrback(lambda _: None)
+        answering.addErrback(self.failed, request)
         return NOT_DONE_YET
+
+    def failed(self, failure: Failure, request: Request) -> None:
+        if not failure.check(CancelledError):  # that is a client that has hung up
+            log.failure("{path} failed", failure, path=request.path.decode())
+            self.write(request, 500, {"error": "an error of this service; its log has the reason"})
 
     async def answer(self, request: Request) -> None:
         try:

@@ -71,7 +71,7 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"not a number of seconds: {text!r}")
+        raise argparse.ArgumentTypeError(f"not a number of seconds above 0: {text!r}")
     return number
 
 
@@ -116,6 +116,19 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"txredis_fast {__version__}")
     return parser
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """Parse the arguments of the tour and the doctor.
+
+    :raises CommandLineError: they are wrong. Its text does not repeat a URL, which may have a password.
+    """
+    options, others = make_parser().parse_known_args(arguments)
+    if any("://" in other for other in others):
+        raise CommandLineError("a URL stands behind --url, and there is one at most; see --help", 2)
+    if others:
+        raise CommandLineError(f"unrecognized arguments: {' '.join(others)}; see --help", 2)
+    return options
 
 
 def _url_and_source(url: str) -> tuple[str, str]:
@@ -170,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
             from ._cli.run import run
 
             return run(arguments[1:])
-        return _take_tour(make_parser().parse_args(arguments))
+        return _take_tour(_parsed(arguments))
     except CommandLineError as error:
         sys.stderr.write(f"{PROGRAM}: {'error: ' if error.status == 2 else ''}{error}\n")
         return error.status

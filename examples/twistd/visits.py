@@ -12,6 +12,7 @@ from twisted.application import internet, service
 from twisted.internet import endpoints
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python import usage
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
@@ -32,8 +33,12 @@ class Visits(Resource):
     def render_GET(self, request: Request) -> int:
         answered = Deferred.fromCoroutine(self.answer(request))
         request.notifyFinish().addErrback(lambda _: answered.cancel())  # the client has hung up
-        answered.addErrback(lambda failure: failure.trap(CancelledError))
+        answered.addErrback(self.failed, request)
         return NOT_DONE_YET
+
+    def failed(self, failure: Failure, request: Request) -> None:
+        if not failure.check(CancelledError):
+            request.processingFailed(failure)  # responds 500, and logs the reason
 
     async def answer(self, request: Request) -> None:
         try:

@@ -52,16 +52,18 @@ def terminal(monkeypatch):
     ("arguments", "words"),
     [
         (["--bogus"], "--bogus"),
-        (["bogus"], "bogus"),
-        (["--seconds", "0"], "not a number of seconds: '0'"),
-        (["--timeout", "soon"], "not a number of seconds: 'soon'"),
-        (["--timeout", "nan"], "not a number of seconds: 'nan'"),
+        (["bogus"], "unrecognized arguments: bogus; see --help"),
+        (["redis://localhost"], "a URL stands behind --url"),
+        (["--url", "redis://localhost", "redis://localhost"], "a URL stands behind --url"),
+        (["--seconds", "0"], "not a number of seconds above 0: '0'"),
+        (["--timeout", "soon"], "not a number of seconds above 0: 'soon'"),
+        (["--timeout", "nan"], "not a number of seconds above 0: 'nan'"),
         (["--quick", "--seconds", "3"], "not allowed with"),
         (["--url"], "expected a URL behind it, or in the environment as REDIS_URL"),
         (["--url", "http://localhost"], "redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://"),
         (
             ["--url", "redis+sentinel://localhost/mymaster"],
-            "redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://",
+            "one server is examined, or one Sentinel: redis://host:port",
         ),
         (["--url", "localhost:6379"], "redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://"),
         (["--url", "redis://localhost:x"], "cannot read the address"),
@@ -90,6 +92,11 @@ def test_a_wrong_url_in_the_environment_is_told_of_as_such_without_its_password(
     assert err.startswith("python -m txredis_fast: error: the environment's REDIS_URL: ")
     assert err.count("\n") == 1
     assert "s3crt" not in err
+
+
+def test_a_url_in_a_wrong_place_is_not_repeated(capsys):
+    assert main(["redis://:s3crt@localhost"]) == 2
+    assert "s3crt" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "-m"]])

@@ -15,6 +15,7 @@ from commands.tables import ROWS, name_of
 from testbed.support import Pool, connect, failed, fired
 from testbed.wire import command
 from twisted.internet.defer import CancelledError
+from twisted.internet.testing import MemoryReactorClock
 
 import txredis_fast as redis
 from txredis_fast.client import handler
@@ -136,6 +137,31 @@ def test_an_unknown_name_fails_at_once_and_the_nearest_are_named():
         assert "the nearest: get" in unknown(holder, "GETT")
         assert "nearest" not in unknown(holder, "quux_zzy")
         assert "nearest" not in unknown(holder, "_private")
+
+
+def test_a_name_of_other_clients_leads_to_the_one_here():
+    rc = Pool().handler
+    for name, here in (("close", "disconnect"), ("aclose", "disconnect"), ("pubsub", "subscriber")):
+        assert unknown(rc, name) == f"'ConnectionHandler' object has no attribute {name!r}; here it is {here}()"
+    assert "here it is" not in unknown(redis.Batch(), "close")
+
+
+def test_a_deferred_of_a_handler_that_is_used_as_the_handler_says_what_it_is(monkeypatch):
+    monkeypatch.setattr(redis, "reactor", MemoryReactorClock(), raising=False)
+    connecting = redis.connect("redis://127.0.0.1")
+    connecting.addErrback(lambda _: None)
+    opening = Pool().handler.subscriber()
+    opening.addErrback(lambda _: None)
+    for deferred in (connecting, opening):
+        assert unknown(deferred, "get").endswith("await it, and use what it fires with")
+        assert "await" not in unknown(deferred, "_private")
+        deferred.cancel()
+
+
+def test_the_number_of_keys_of_a_script_is_added():
+    rc = Pool().handler
+    for call in (rc.eval("return 1", 1, "key"), rc.evalsha("0" * 40, 1, "key")):
+        assert str(failed(call, TypeError)).startswith("keys must be one key or a list of keys, whose number is added")
 
 
 def test_an_unknown_name_of_a_pipeline_without_a_connection_is_no_error_of_the_connection():

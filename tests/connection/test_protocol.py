@@ -153,6 +153,28 @@ def test_garbage_fails_what_is_in_flight_saying_what_came_and_delivers_nothing_a
         assert isinstance(error, redis.InvalidData) and isinstance(error, redis.InvalidResponse)
         assert isinstance(error, redis.MaybeExecutedError)
         assert "expected a type byte, got b'?'" in str(error)
+        assert "perhaps no Redis" not in str(error)  # it has answered in RESP
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+def test_a_peer_that_has_said_nothing_perhaps_wants_tls_unless_this_program_has_ended_the_connection(
+    stopping, monkeypatch
+):
+    monkeypatch.setattr("txredis_fast.connection.link.is_stopping", lambda: stopping)
+    protocol, transport = connected()
+    answer = protocol.get("a")
+    protocol.connectionLost(Failure(ConnectionLost()))
+    assert ("perhaps it wants TLS" in str(failed(answer, redis.MaybeExecutedError))) is not stopping
+
+
+def test_a_peer_that_begins_with_garbage_is_perhaps_another_kind_of_server():
+    protocol, transport = connected()
+    answer = protocol.get("a")
+    protocol.dataReceived(b"HTTP/1.1 400 Bad Request\r\n")
+    assert transport.aborted
+    error = failed(answer, redis.GarbledReplyError)
+    assert "expected a type byte, got b'H' (" in str(error)
+    assert str(error).endswith(" is perhaps no Redis or Valkey server)")
 
 
 def test_the_parsers_limits_can_be_set():

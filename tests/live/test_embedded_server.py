@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import unittest
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from testbed.live import bounded
 from testbed.servers import wait_until
 
 import txredis_fast as redis
-from txredis_fast.testing import EmbeddedServer, NoServerError, embedded, find_server
+from txredis_fast.testing import EmbeddedServer, NoServerError, RedisTestMixin, embedded, find_server
 
 #: Seconds that a run of pytest or trial may take: half a minute on a machine that is five times slower.
 LIMIT = 150.0
@@ -339,6 +340,23 @@ def test_the_mixin_of_trial(tmp_path):
     assert "PASSED (successes=3)" in output
     [port] = ports_in(output)
     assert not accepts(port)
+
+
+@pytest.mark.once
+def test_the_mixin_says_where_it_belongs():
+    class Behind(unittest.TestCase, RedisTestMixin):
+        def runTest(self) -> None: ...
+
+    class WithoutSuper(RedisTestMixin, unittest.TestCase):
+        def setUp(self) -> None: ...
+
+        def runTest(self) -> None: ...
+
+    for wrong in (Behind(), WithoutSuper()):
+        wrong.setUp()
+        for use in (lambda case=wrong: case.redis_server, lambda case=wrong: case.connect_redis()):
+            with pytest.raises(RuntimeError, match=r"before TestCase .*super\(\)\.setUp\(\)"):
+                use()
 
 
 # -- what the how-to guide says

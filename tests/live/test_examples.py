@@ -493,7 +493,12 @@ def test_web_api(server):
         assert factors(base, "many")[0] == 400
         assert factors(base, 99)[2]["cached"]
         assert 0 < server.command("TTL", "example:factors:99") <= 60
+        server.command("DEL", "example:requests:127.0.0.1")
+        server.command("LPUSH", "example:requests:127.0.0.1", "not a number")
+        assert factors(base, 99)[::2] == (500, {"error": "an error of this service; its log has the reason"})
+        server.command("DEL", "example:requests:127.0.0.1")
         assert program.interrupt() == 0
+        assert any("WrongTypeError" in line for line in program.lines), program.lines
 
 
 def test_web_api_without_a_server(fresh_server):

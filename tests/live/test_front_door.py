@@ -76,6 +76,15 @@ async def test_the_environment_has_the_url_where_none_is_given(server, monkeypat
         assert await rc.ping() == "PONG"
 
 
+@pytest.mark.parametrize("door", [redis.connect, redis.RedisService])
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://:s3crt@h:x", "redis://h?s3crt=1"])
+def test_a_wrong_url_in_the_environment_is_told_of_as_such(door, url, monkeypatch):
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(ValueError, match=r"^the environment's REDIS_URL: ") as wrong:
+        door()
+    assert ":s3crt" not in str(wrong.value)
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_handler_may_be_had_at_once(server):
     async with redis.connect(f"redis://{server.host}:{server.port}", lazy=True) as rc:

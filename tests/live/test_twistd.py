@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from testbed.documents import ROOT, python_blocks
 from testbed.live import bounded, clients, until
 from testbed.servers import Server, wait_until
 from twisted.application.service import IService, MultiService, Service
@@ -230,6 +231,35 @@ def test_the_example_tells_an_outage_in_two_lines_and_recovers(twistd: Twistd, f
     twistd.end()
     told = [line for line in twistd.lines if "Redis" in line]
     assert len(told) == 2 and "not connected" in told[0] and "connected after" in told[1], told
+
+
+def test_the_example_answers_500_to_what_its_program_does_not_expect(twistd: Twistd, fresh_server: Any) -> None:
+    fresh_server.command("DEL", "example:visits")
+    fresh_server.command("LPUSH", "example:visits", "not a number")
+    assert twistd.get()[0] == 500
+    twistd.terminate()
+    twistd.end()
+    assert any("WRONGTYPE" in line for line in twistd.lines), twistd.lines
+
+
+def test_the_program_of_the_page_on_deploying_answers_also_without_a_server(fresh_server: Any, tmp_path: Path) -> None:
+    program, *_ = (block.text for block in python_blocks(ROOT / "docs" / "deploying.rst"))
+    port = free_port()
+    assert "localhost:6379" in program and "tcp:8080:" in program
+    program = program.replace("localhost:6379", f"127.0.0.1:{fresh_server.port}").replace("tcp:8080:", f"tcp:{port}:")
+    (tmp_path / "visits.tac").write_text(program)
+    twistd = Twistd(tmp_path, ["--python", "visits.tac"], port)
+    try:
+        twistd.ready()
+        fresh_server.kill()
+        status, text = twistd.get()
+        assert status == 503 and "connection refused" in text, text
+        fresh_server.start()
+        twistd.ready()
+        twistd.terminate()
+    finally:
+        twistd.end()
+    assert "Traceback" not in "\n".join(twistd.lines), twistd.lines
 
 
 def test_a_program_that_waits_for_its_first_connection_says_so_on_stderr() -> None:

@@ -6,6 +6,8 @@ clock that the test advances.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from testbed.support import MemoryReactor, failed, fired, pending
 from testbed.wire import aggregate, bulk
@@ -858,6 +860,7 @@ def test_a_refused_password_fails_who_waits_and_is_tried_again(setting, network)
     handler = setting.client().master_for(SERVICE, password="wrong")
     error = failed(setting.settled(handler.get("k")), redis.NotSentError)
     assert "could not auth" in str(error) and "wrong" not in str(error).lower().replace("wrongpass", "")
+    assert re.search(r" \(the server [0-9.]+:[0-9]+\)$", str(error)), "and not a Sentinel"
     setting.master.password = "wrong"
     network.wait(11)
     assert setting.get_from(handler) == "from 1"

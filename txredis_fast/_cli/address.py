@@ -35,6 +35,8 @@ class Address:
         scheme, _, rest = url.partition("://")
         scheme = scheme.lower()
         credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
+        if scheme == "redis+sentinel":
+            raise CommandLineError(f"{source}: one server is examined, or one Sentinel: redis://host:port", 2)
         if scheme not in _SCHEMES:
             raise CommandLineError(
                 f"{source}: it begins with redis:// or valkey://, rediss:// or valkeys:// (TLS), or unix://", 2

@@ -115,7 +115,8 @@ class Tour:
         ended = self._embedded.ending() if self._embedded is not None else None
         if ended is not None:
             return f"the server ended unexpectedly ({ended})"
-        return f"lost the server: {self._address.scrub(error)}"
+        why = self._address.scrub(error).removeprefix("Lost connection: ").rstrip(".")
+        return f"lost the server: {why}"
 
     async def _within(self, limit: float, deferred: Deferred[Any]) -> Any:
         return await deferred.addTimeout(limit, current_reactor())

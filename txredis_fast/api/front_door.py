@@ -248,7 +248,12 @@ def address_of(url: str | None, host: str | None, port: int | None) -> RedisURL:
         return RedisURL("redis", (at,), "", "", {})
     if isinstance(url, str) and "://" not in url:
         raise ValueError("a URL begins with redis:// or another scheme; a host is given as host=..., and port=...")
-    return RedisURL.parse(url if url is not None else os.environ.get(ENVIRONMENT) or LOCAL)
+    if url is not None:
+        return RedisURL.parse(url)
+    try:
+        return RedisURL.parse(os.environ.get(ENVIRONMENT) or LOCAL)
+    except ValueError as error:  # of what the program's source does not show
+        raise ValueError(f"the environment's {ENVIRONMENT}: {error}") from None
 
 
 def _named(parsed: RedisURL) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -29,6 +29,14 @@ class Opening(Deferred[_Opened]):
     """Fires with something open; as a context manager, ``async with opening as opened``, it also closes it."""
 
     _opened: _Opened | None = None
+
+    if not TYPE_CHECKING:  # a type checker knows what a Deferred has
+
+        def __getattr__(self, name: str) -> NoReturn:
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if not name.startswith("_"):
+                text += "; it is the Deferred of what is being opened: await it, and use what it fires with"
+            raise AttributeError(text, name=name, obj=self)
 
     async def __aenter__(self) -> _Opened:
         self._opened = await self

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
+from .._reactor import current_reactor, is_stopping
 from .._tunables import IDLE_CLOSE_SECONDS
 from .._types import Argument, Arguments, Result
 from ..batching import Pipeline, Transaction
@@ -340,13 +340,17 @@ class Link(Lifecycle):
                 self._fail_requests()
 
     def why_lost(self, why: Failure) -> str:
-        """Return the reason of the loss as text, with a hint if the server perhaps expects TLS."""
-        if self.end_reason is not None:
-            return str(self.end_reason)
-        text = why.getErrorMessage()
+        """Return the reason of the loss as text, with a hint if the peer perhaps expects TLS, or another protocol."""
         transport = self.protocol.transport
         server = name_of_peer(transport)
-        if self.reader is None and self.requests.waiting and server and not is_encrypted(transport):
+        if self.end_reason is not None:
+            text = str(self.end_reason)
+            if self.reading.strange and isinstance(self.end_reason, ProtocolError):
+                text += f" ({server or 'the peer'} is perhaps no Redis or Valkey server)"
+            return text
+        text = why.getErrorMessage()
+        silent = self.reader is None and self.requests.waiting
+        if silent and server and not is_encrypted(transport) and not is_stopping():
             text += f" {server} had answered nothing at all: perhaps it wants TLS (rediss://, tls=True)"
         return text
 

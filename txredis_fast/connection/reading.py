@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading", "stands_for"]
 
+#: The bytes with which a reply of any version of RESP begins.
+TYPE_BYTES = b"+-:$*_,#!=(%~>|"
+
 #: Prefixes of the error that a server sends, before it closes, to a client that it refuses.
 REFUSALS = (b"-DENIED ", b"-ERR max number of clients")
 
@@ -61,9 +64,10 @@ class Reading:
     :ivar reader: the parser; None before the first byte.
     :ivar flood: the backlog being parsed over several reactor turns, or None.
     :ivar refused: whether the server has refused the connection.
+    :ivar strange: whether the peer's first byte begins no reply: it is another kind of server.
     """
 
-    __slots__ = ("_link", "flood", "reader", "refused")
+    __slots__ = ("_link", "flood", "reader", "refused", "strange")
 
     def __init__(self, link: Link) -> None:
         """Make the reading side of a connection."""
@@ -71,6 +75,7 @@ class Reading:
         self.reader: Reader | None = None
         self.flood: Flood | None = None
         self.refused = False
+        self.strange = False
 
     @compiled_receive
     def receive(self, data: bytes) -> None:
@@ -117,6 +122,7 @@ class Reading:
             why = f"{server} speaks TLS, and this connection does not (rediss://, tls=True)"
             link.abort(ProtocolError(why))
             return None
+        self.strange = data[:1] not in TYPE_BYTES
         if data.startswith(REFUSALS):
             self._take_refusal(data)
             return None

@@ -23,7 +23,7 @@ from ..client import RedisFactory
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, RedisError, ResponseError
 from ..pubsub import MessageProtocol
-from ..transport import named, tcp_endpoint
+from ..transport import name_of_peer, named, tcp_endpoint
 from .answers import Address
 from .shared import SharedQuestion
 
@@ -219,7 +219,9 @@ class SentinelConnectionFactory(RedisFactory):
         if isinstance(error, _NotMasterError):
             self.attemptFailed(message.removeprefix("Redis error: "))
         else:
-            super().handshakeFailed(message, error, connection)
+            server = None if connection is None else name_of_peer(connection.transport)
+            told = f"{message} (the server {server})" if server else message  # a Sentinel has a login of its own
+            super().handshakeFailed(told, error, connection)
 
     def refusal_passes(self, error: BaseException, first: bool) -> bool:
         """Whether the next handshake may succeed. A wrong role is temporary: the Sentinels will name the new master."""

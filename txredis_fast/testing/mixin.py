@@ -33,11 +33,22 @@ class RedisTestMixin:
 
     One server is started in a process, at the first test, and is stopped at its end. A ``setUp`` of the test case calls
     ``super().setUp()``.
-
-    :ivar redis_server: the server: its ``url``, ``host``, ``port``, and ``execute()``.
     """
 
-    redis_server: EmbeddedServer
+    _redis_server: EmbeddedServer | None = None
+
+    @property
+    def redis_server(self) -> EmbeddedServer:
+        """The server: its ``url``, ``host``, ``port``, and ``execute()``.
+
+        :raises RuntimeError: the mixin's ``setUp`` was not called.
+        """
+        if self._redis_server is None:
+            raise RuntimeError(
+                "setUp() of RedisTestMixin was not called: put the mixin before TestCase in the list of bases, and "
+                "call super().setUp() in a setUp() of your own"
+            )
+        return self._redis_server
 
     def setUp(self) -> None:
         """Start the server if it does not run, and delete its keys.
@@ -45,8 +56,8 @@ class RedisTestMixin:
         :raises NoServerError: no server program is installed, or it did not start.
         """
         super().setUp()  # type: ignore[misc]
-        self.redis_server = shared_server()
-        self.redis_server.flush()
+        self._redis_server = shared_server()
+        self._redis_server.flush()
 
     def connect_redis(self, **options: Unpack[AllOptions]) -> Deferred[ConnectionHandler]:
         """Connect to the server; the test's cleanup disconnects.

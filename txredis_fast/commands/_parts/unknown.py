@@ -18,6 +18,9 @@ __all__ = ["unknown_keyword", "unknown_name"]
 #: The commands of subscribers, which change what a connection is for.
 _OF_SUBSCRIBERS = {f"{kind}{verb}" for kind in ("", "p", "s") for verb in ("subscribe", "unsubscribe")}
 
+#: What other clients call a method that handlers have.
+_OF_OTHER_CLIENTS = {"close": "disconnect", "aclose": "disconnect", "pubsub": "subscriber"}
+
 
 def unknown_name(owner: object, name: str, *classes: type) -> AttributeError:
     """Make the error: it names the nearest names that exist, and the method that sends any command.
@@ -39,6 +42,9 @@ def _advice(name: str, *classes: Hashable) -> str:
     if name.lower() == "monitor":
         return "; it needs a connection of its own: see MonitorFactory"
     known = {each for cls in classes for each in dir(cls) if not each.startswith("_")}
+    here = _OF_OTHER_CLIENTS.get(name.lower())
+    if here in known:
+        return f"; here it is {here}()"
     close = nearest(name, known)
     sends = "; execute_command() sends any command by its name" if "execute_command" in known else ""
     return (f"; the nearest: {', '.join(close)}" if close else "") + sends

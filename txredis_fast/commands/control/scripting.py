@@ -210,6 +210,8 @@ def hash_of_script(script: str | bytes) -> tuple[str | bytes, str]:
 
 
 def _keys_and_args(keys: Keys, args: Argument | Items) -> tuple[Argument, ...]:
+    if type(keys) is int:  # the number of keys, as other clients want it
+        raise TypeError(f"keys must be one key or a list of keys, whose number is added, not {keys}")
     names: list[Key] | tuple[Key, ...] = keys if type(keys) is list else one_or_many(keys)
     return (len(names), *names, *(args if type(args) is list else one_or_many(args)))
 
