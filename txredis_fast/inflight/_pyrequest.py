@@ -19,10 +19,9 @@ from sys import maxsize
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.internet.interfaces import ITransport
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
-from .._types import Arguments, Reply, Result
+from .._types import Arguments, Reply, Result, Transport
 from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
@@ -290,7 +289,7 @@ class RequestQueue:
         self.outgoing: list[bytes] | None = None
         self.delivering = False
         self.message_kind: bytes | None = None
-        self.transport: ITransport | None = None
+        self.transport: Transport | None = None
         self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
