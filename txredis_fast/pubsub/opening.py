@@ -101,7 +101,7 @@ setattr(ConnectionHandler, "subscriber", subscriber)  # noqa: B010
 def _open(opened: Subscriber) -> Subscribing:
     pool = opened.pool
     pool.parent.companions.add(opened)
-    connected: Any = pool.deferred
+    connected: Deferred[Any] = pool.deferred
     opening = Subscribing(lambda _: connected.cancel())
     limit = seconds_or(pool.connectTimeout, 0) or CONNECT_TIMEOUT_SECONDS
 
