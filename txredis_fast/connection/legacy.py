@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -98,8 +97,8 @@ class MultiBulkStorage:
     """Collects the elements of an array reply; a nested array has a storage of its own, with this one as ``parent``."""
 
     def __init__(self, parent: MultiBulkStorage | None = None) -> None:
-        self.items: Any = None
-        self.pending: Any = None
+        self.items: list[Reply] | None = None
+        self.pending: int | None = None
         self.parent = parent
 
     def set_pending(self, pending: int) -> MultiBulkStorage:
@@ -111,8 +110,8 @@ class MultiBulkStorage:
 
     def append(self, item: Reply) -> None:
         """Add the next element."""
-        self.pending -= 1
-        self.items.append(item)
+        self.pending -= 1  # type: ignore[operator]
+        self.items.append(item)  # type: ignore[union-attr]
 
 
 class ReplyQueue(DeferredQueue[Reply]):
@@ -125,8 +124,8 @@ class ReplyQueue(DeferredQueue[Reply]):
 class PeekableQueue(DeferredQueue[Reply]):
     """A DeferredQueue whose items can also be read without being removed."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, size: int | None = None, backlog: int | None = None) -> None:
+        super().__init__(size, backlog)
         self.peekers: list[Deferred[Reply]] = []
 
     def peek(self) -> Deferred[Reply]:
