@@ -605,7 +605,7 @@ def fast_path_of_pool(name: str, method: Callable[..., Any], run_shared: Callabl
     :param run_shared: called with the handler, ``name``, ``method``, arguments and keyword arguments in other cases.
     """
 
-    def fast_path(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def fast_path(self: Any, *args: object, **kwargs: object) -> object:
         if not kwargs:
             connection = self._factory.connectionQueue.current
             if connection is not None and connection.link.requests.accepting:
@@ -625,7 +625,7 @@ def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Metho
     """
 
     @wraps(execute_command)
-    def fast_path(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def fast_path(self: Any, *args: object, **kwargs: object) -> object:
         is_plain = args and type(args[0]) is str and args[0] in plain_names
         if is_plain and (not kwargs or (len(kwargs) == 1 and "post_proc" in kwargs)):
             connection = self._factory.connectionQueue.current
