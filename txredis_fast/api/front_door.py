@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -214,7 +214,7 @@ def connect(
     one = dataclasses.replace(chosen, reconnect=False, poolsize=1)
     first: Deferred[Any]
     handler, first = open_url(parsed, one, False, sentinel_options)
-    factory: Any = handler._factory
+    factory = handler._factory
     connecting = Connecting(lambda _: first.cancel())
     server, known = _named(parsed), factory.observer.server
     limit = chosen.connectTimeout or CONNECT_TIMEOUT_SECONDS
@@ -252,7 +252,7 @@ def _named(parsed: RedisURL) -> str:
     return f"service {parsed.service} of the Sentinels {places}" if parsed.service else places
 
 
-def _too_long(reason: str, seconds: float) -> Any:
+def _too_long(reason: str, seconds: float) -> NoReturn:
     told = f" ({reason})" if reason else ""
     raise ConnectionFailedError(f"no connection was usable within {seconds:g} seconds{told}")
 

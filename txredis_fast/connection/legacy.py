@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -124,8 +125,8 @@ class ReplyQueue(DeferredQueue[Reply]):
 class PeekableQueue(DeferredQueue[Reply]):
     """A DeferredQueue whose items can also be read without being removed."""
 
-    def __init__(self, size: int | None = None, backlog: int | None = None) -> None:
-        super().__init__(size, backlog)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.peekers: list[Deferred[Reply]] = []
 
     def peek(self) -> Deferred[Reply]:
