@@ -22,8 +22,8 @@ from ..exceptions import RedisError
 
 __all__ = ["guard_connection", "guard_factory"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _SWITCH = "TXREDIS_FAST_DEBUG"
 
@@ -69,8 +69,8 @@ def _guard(thing: object, names: tuple[str, ...], home: Callable[[], int | None]
         setattr(thing, name, _guarded(getattr(thing, name), home))
 
 
-def _guarded(method: Callable[P, T], home: Callable[[], int | None]) -> Callable[P, T | Deferred[Any]]:
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T | Deferred[Any]:
+def _guarded(method: Callable[_P, _T], home: Callable[[], int | None]) -> Callable[_P, _T | Deferred[Any]]:
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _T | Deferred[Any]:
         if home() in (None, threading.get_ident()):
             return method(*args, **kwargs)
         return _refuse()
