@@ -54,7 +54,7 @@ async def _ask(username: Credential | None, password: Credential | None) -> tupl
     return await _current("username", username), await _current("password", password)
 
 
-async def _current(name: str, given: Credential | None) -> Any:
+async def _current(name: str, given: Credential | None) -> Secret:
     if not callable(given):
         return given
     try:
@@ -73,7 +73,7 @@ async def _current(name: str, given: Credential | None) -> Any:
     raise CredentialsError(f"the function given as {name} raised {raised}")
 
 
-def _checked(name: str, answer: object) -> Any:
+def _checked(name: str, answer: object) -> Secret:
     check = functools.partial(check_credential, name, answer, function_allowed=False)
     try:
         checked, fault = check(), "" if answer is not None or name == "username" else f"{name} must not be None"
@@ -81,4 +81,4 @@ def _checked(name: str, answer: object) -> Any:
         checked, fault = None, str(error)
     if fault:
         raise CredentialsError(f"what the function given as {name} returned cannot be used: {fault}")
-    return checked
+    return checked  # type: ignore[no-any-return]

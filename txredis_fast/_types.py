@@ -1,14 +1,15 @@
 """Names for the types that command signatures speak of.
 
-This module holds aliases only: no code, and nothing else of the package.
+This module holds aliases and protocols only: no code, and nothing else of the package.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
     from typing_extensions import TypeVar
 else:
     from typing import TypeVar
@@ -31,6 +32,7 @@ __all__ = [
     "ScoredMembers",
     "Seconds",
     "Text",
+    "Transport",
     "V",
     "Value",
     "Weights",
@@ -100,6 +102,31 @@ Reply: TypeAlias = Any
 Result: TypeAlias = Any
 """What the Deferred of a command fires with: its reply, or whatever its converter, which a program may supply, returns.
 No type of this package can say more where commands of all kinds pass through."""
+
+
+class Transport(Protocol):
+    """A transport, as far as a connection uses it.
+
+    A program's own, or that of a test, has ``write`` at least; whatever else is used is asked for first.
+    """
+
+    reactor: IReactorTime
+
+    def write(self, data: bytes, /) -> object:
+        """Send data, which may wait for the socket."""
+
+    def loseConnection(self) -> object:
+        """Close the connection when all data is sent."""
+
+    def pauseProducing(self) -> object:
+        """Read no more for now."""
+
+    def resumeProducing(self) -> object:
+        """Read again."""
+
+    def unregisterProducer(self) -> object:
+        """Ask no more for data."""
+
 
 Converter: TypeAlias = Callable[[Any], Any]
 """Makes a command's value from its reply. Is never given an error reply, may be given ``None``."""

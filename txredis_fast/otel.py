@@ -17,10 +17,14 @@ This module must not know how commands are sent: it is a hook. OpenTelemetry is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .exceptions import ResponseError
-from .telemetry import CommandInfo
+from .telemetry import CommandInfo, Stats
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Span, TracerProvider
 
 __all__ = ["Tracing", "observe"]
 
@@ -30,7 +34,7 @@ SCOPE = "txredis_fast"
 class Tracing:
     """The hook that makes spans: ``hooks=[Tracing()]``."""
 
-    def __init__(self, tracer_provider: Any = None) -> None:
+    def __init__(self, tracer_provider: TracerProvider | None = None) -> None:
         """Make the hook.
 
         :param tracer_provider: None: OpenTelemetry's global one.
@@ -46,7 +50,7 @@ class Tracing:
         self._client = trace.SpanKind.CLIENT
         self._failed = trace.Status(trace.StatusCode.ERROR)
 
-    def command_started(self, command: CommandInfo) -> Any:
+    def command_started(self, command: CommandInfo) -> Span:
         """Begin a span."""
         address, port = command.server
         attributes: dict[str, Any] = {
@@ -64,7 +68,7 @@ class Tracing:
             attributes["db.operation.batch.size"] = command.commands
         return command, self._tracer.start_span(command.name, kind=self._client, attributes=attributes)
 
-    def command_ended(self, token: Any, error: BaseException | None) -> None:
+    def command_ended(self, token: Span, error: BaseException | None) -> None:
         """End the span."""
         command, span = token
         if command.redirections:
@@ -78,7 +82,14 @@ class Tracing:
         span.end()
 
 
-def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> None:
+class HasStats(Protocol):
+    """A handler."""
+
+    def stats(self) -> Stats:
+        """Return its numbers now."""
+
+
+def observe(handler: HasStats, name: str = "default", meter_provider: MeterProvider | None = None) -> None:
     """Register OpenTelemetry meters that read ``handler.stats()`` at each collection.
 
     :param handler: an object with a method ``stats()``.
@@ -96,7 +107,7 @@ def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> 
     pool = {"db.client.connection.pool.name": name}
 
     def reading(*fields: tuple[str, dict[str, str]]) -> Callable[[Any], Iterable[Any]]:
-        def read(options: Any) -> Iterable[Any]:
+        def read(options: object) -> Iterable[Any]:
             stats = handler.stats()
             for field, attributes in fields:
                 if field != "used" and not hasattr(stats, field):  # of clusters alone
@@ -105,7 +116,7 @@ def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> 
 
         return read
 
-    def errors(options: Any) -> Iterable[Any]:
+    def errors(options: object) -> Iterable[Any]:
         for code, count in handler.stats().errors.items():
             yield metrics.Observation(count, {**pool, "db.response.status_code": code})
 
@@ -147,5 +158,5 @@ def observe(handler: Any, name: str = "default", meter_provider: Any = None) -> 
     )
 
 
-def _value(stats: Any, field: str) -> int:
+def _value(stats: Stats, field: str) -> int:
     return int(stats.connections - stats.free if field == "used" else getattr(stats, field))

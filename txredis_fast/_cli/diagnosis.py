@@ -77,12 +77,12 @@ class _ProbeFactory(Factory):
         self._timeout = timeout
         self.reason = reason
 
-    def buildProtocol(self, addr: object) -> Any:
+    def buildProtocol(self, addr: object) -> _Probe:  # type: ignore[override]
         probe = _Probe(replyTimeout=self._timeout, **self._options)
         probe.factory = self
         return probe
 
-    def handshakeFailed(self, message: str, error: BaseException, connection: Any = None) -> None:
+    def handshakeFailed(self, message: str, error: BaseException, connection: object = None) -> None:
         self.reason.refusal = message, error
 
 
@@ -129,7 +129,7 @@ async def _examine(address: Address, timeout: float, why: Reason) -> ServerFacts
     try:
         await _first_of(probe.whenConnected(), probe.whenDisconnected())
         if not probe.connected:
-            raise why.lost_because
+            raise why.lost_because  # type: ignore[misc]
         return await _facts(probe, address)
     finally:
         if probe.transport is not None:
@@ -243,7 +243,7 @@ async def _speaks_plain_text(address: Address, timeout: float) -> bool:
     """Tell whether the port speaks RESP without TLS."""
 
     async def greet() -> bool:
-        greeting: Any = await address.endpoint(timeout, False).connect(Factory.forProtocol(_Greeting))
+        greeting = await address.endpoint(timeout, False).connect(Factory.forProtocol(_Greeting))
         try:
             answer: bytes = await greeting.answer
             return answer.startswith((b"+", b"-"))

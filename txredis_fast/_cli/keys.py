@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -15,7 +15,12 @@ from ..exceptions import ConnectionError, ResponseError
 from . import CommandLineError
 from .screen import plain
 
+if TYPE_CHECKING:
+    from ..client import ConnectionHandler
+
 __all__ = ["Keys"]
+
+_T = TypeVar("_T")
 
 #: Minimum time to live of the keys, in seconds.
 _LIFE = 60
@@ -44,7 +49,7 @@ class Keys:
         self.left_behind = ""
         self._written = False
 
-    async def writing(self, action: Callable[[], Awaitable[Any]]) -> Any:
+    async def writing(self, action: Callable[[], Awaitable[_T]]) -> _T:
         """Run an action that writes keys, and note that they have to be deleted unless the server refused it."""
         written, self._written = self._written, True
         try:
@@ -57,7 +62,7 @@ class Keys:
             self._written = written
             raise
 
-    async def delete(self, rc: Any, connect: Callable[[], Deferred[Any]]) -> None:
+    async def delete(self, rc: ConnectionHandler, connect: Callable[[], Deferred[ConnectionHandler]]) -> None:
         """Delete the keys.
 
         :param rc: the handler that wrote them.
@@ -72,7 +77,7 @@ class Keys:
         except (ConnectionError, CommandLineError, DeferredTimeoutError):
             return
 
-    async def _delete(self, rc: Any, connect: Callable[[], Deferred[Any]]) -> None:
+    async def _delete(self, rc: ConnectionHandler, connect: Callable[[], Deferred[ConnectionHandler]]) -> None:
         if rc._factory.pool:
             await self._delete_on(list(rc._factory.pool))
             return

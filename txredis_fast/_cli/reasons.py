@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-from typing import Any
 
 from twisted.internet import error as neterror
 
@@ -39,7 +38,7 @@ class Reason:
         self.resolved = False
         self.connected = False
         self.refusal: tuple[str, BaseException] | None = None
-        self.lost_because: Any = None
+        self.lost_because: Exception | None = None
         self.first_bytes = b""
 
     def timed_out(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import twisted
 from twisted.internet.defer import Deferred
@@ -17,6 +17,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 import txredis_fast
 
 from .._reactor import current_reactor
+from .._types import Result
 from ..batching import PipelineError
 from ..exceptions import ConnectionError, ConnectionFailedError, ExecAbortError, ResponseError
 from . import CommandLineError
@@ -27,7 +28,12 @@ from .screen import Screen
 from .server import EmbeddedServer
 from .speed import IMPLEMENTATION_NAMES, Target, show_speed
 
+if TYPE_CHECKING:
+    from ..client import ConnectionHandler
+
 __all__ = ["Tour"]
+
+_T = TypeVar("_T")
 
 #: Number of connections of the pool.
 _POOL_SIZE = 5
@@ -102,7 +108,7 @@ class Tour:
     def _connect(self, size: int) -> Deferred[Any]:
         return Deferred.fromCoroutine(self._connected(size))
 
-    async def _connected(self, size: int) -> Any:
+    async def _connected(self, size: int) -> ConnectionHandler:
         try:
             return await self._within(
                 self._timeout, txredis_fast.from_url(self._address.url, **self._options, poolsize=size)
@@ -118,7 +124,7 @@ class Tour:
         why = self._address.scrub(error).removeprefix("Lost connection: ").rstrip(".")
         return f"lost the server: {why}"
 
-    async def _within(self, limit: float, deferred: Deferred[Any]) -> Any:
+    async def _within(self, limit: float, deferred: Deferred[_T]) -> _T:
         return await deferred.addTimeout(limit, current_reactor())
 
     # -- the API
@@ -150,13 +156,13 @@ class Tour:
         screen.heading("Publish and subscribe")
         await self._publish_and_subscribe()
 
-    async def _pipeline(self) -> Any:
+    async def _pipeline(self) -> Result:
         async with self._rc.pipelined() as p:
             p.set(self.keys.visits, 41, expire=self.keys.life)
             p.incr(self.keys.visits)
         return p.results
 
-    async def _transaction(self) -> Any:
+    async def _transaction(self) -> Result:
         refusals: list[Exception] = []
         try:
             async with self._rc.transaction() as t:

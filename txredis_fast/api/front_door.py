@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -263,7 +263,7 @@ def _named(parsed: RedisURL) -> str:
     return f"service {parsed.service} of the Sentinels {places}" if parsed.service else places
 
 
-def _too_long(reason: str, seconds: float) -> Any:
+def _too_long(reason: str, seconds: float) -> NoReturn:
     told = f" ({reason})" if reason else ""
     raise ConnectionFailedError(f"no connection was usable within {seconds:g} seconds{told}")
 

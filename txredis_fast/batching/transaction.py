@@ -401,7 +401,7 @@ class Transaction(Scope[V]):
         return refused
 
     def _not_executed(self, failure: Failure) -> Failure:
-        error: Any = failure.value
+        error = failure.value
         if isinstance(error, ExecAbortError):  # the server's text does not say which command it refused, or why
             error.__cause__ = next(iter(self._errors.values()), None)
         self._keep_commands_out_of_log()

@@ -21,6 +21,7 @@ from ..resp import fix_argument, fixed_arguments, fixed_values
 
 if TYPE_CHECKING:
     from ..streaming.consuming import consume as _consume
+    from .handler import ConnectionHandler
 
 __all__ = [
     "HandlerHelpers",
@@ -67,7 +68,7 @@ def unless_overridden(method: _Method) -> _Method:
     name = method.__name__
 
     @wraps(method)
-    def choose(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def choose(self: ConnectionHandler, *args: object, **kwargs: object) -> object:
         if getattr(self._factory.protocol, name, method) is method:
             return method(self, *args, **kwargs)
         return self._run_shared(name, args, kwargs)

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IAddress, IConnector, IStreamClientEndpoint
+from twisted.internet.interfaces import IAddress, IConnector, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import ReconnectingClientFactory
 from twisted.python.failure import Failure
 
 from .._checks import Credential
+from ..connection import RedisProtocol
 from ..options import (
     ConnectionOptions,
     ConvertNumbers,
@@ -61,8 +62,8 @@ class RedisFactory(Pool, ReconnectingClientFactory):
 
     continueTrying: Any = Reconnect(1)
     reconnect = _Reconnect()
-    protocol: Any
-    clock: Any
+    protocol: type[RedisProtocol]  # type: ignore[assignment]
+    clock: IReactorTime | None  # type: ignore[assignment]
 
     @shows_options(MoreFactoryOptions)
     def __init__(

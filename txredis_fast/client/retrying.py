@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
@@ -16,8 +16,10 @@ from .handler import COMMAND_METHODS, ConnectionHandler
 
 __all__ = ["retrying_class"]
 
+_Maker = TypeVar("_Maker", bound=Callable[..., Any])
 
-def retrying_class(cls: Any) -> Any:
+
+def retrying_class(cls: _Maker) -> _Maker:
     """Make the class of handlers that send commands again by their factory's policy.
 
     :param cls: the class of the handler without retries; anything but a class is returned unchanged.
@@ -28,8 +30,8 @@ def retrying_class(cls: Any) -> Any:
     if not isinstance(cls, type):
         return cls
 
-    def execute_command(self: Any, *args: object, **kwargs: Any) -> Deferred[Any]:
-        return self._repeat(args, kwargs, kwargs.pop("retry", False))  # type: ignore[no-any-return]
+    def execute_command(self: ConnectionHandler, *args: object, **kwargs: Any) -> Deferred[Any]:
+        return self._repeat(args, kwargs, kwargs.pop("retry", False))
 
     namespace: dict[str, Any] = {
         "__module__": cls.__module__,
@@ -39,12 +41,12 @@ def retrying_class(cls: Any) -> Any:
     for name, method in COMMAND_METHODS.items():
         if getattr(cls, name) is getattr(ConnectionHandler, name) and not hasattr(ScriptingCommands, name):
             namespace[name] = _repeating(name, method, getattr(cls, name))
-    return type(cls.__name__, (cls,), namespace)
+    return type(cls.__name__, (cls,), namespace)  # type: ignore[return-value]
 
 
 def _repeating(name: str, method: Callable[..., Any], stock: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
-    def run(self: ConnectionHandler, *args: object, **kwargs: Any) -> Deferred[Any]:
+    def run(self: ConnectionHandler, *args: object, **kwargs: object) -> Deferred[Any]:
         if getattr(self._factory.protocol, name, None) is not method:
             return stock(self, *args, **kwargs)  # type: ignore[no-any-return]
         try:

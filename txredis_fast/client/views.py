@@ -28,7 +28,7 @@ _Class = TypeVar("_Class", bound=type)
 class Host(Protocol):
     """What a view sends its commands with: a handler."""
 
-    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: object) -> Deferred[Any]:
         """Send a command."""
 
     def batch(
@@ -47,7 +47,7 @@ class CommandView(Commands[V], ScanIterators[V], RegisteredScripts):
     def __repr__(self) -> str:
         return f"<{self._host!r} with {', '.join(f'{name}={value!r}' for name, value in self._options.items())}>"
 
-    def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, **kwargs: object) -> Deferred[Any]:
         """Send a command with the options of this view; else as the handler's."""
         return self._host.execute_command(*args, **{**kwargs, **self._options})
 

@@ -6,7 +6,7 @@ This module must not know how connections are made.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.python.failure import Failure
@@ -15,6 +15,9 @@ from ..commands._parts import note_changes
 from ..connection import RedisProtocol
 from ..exceptions import ResponseError
 from ..pool import Pool
+
+if TYPE_CHECKING:
+    from .._types import Reply
 
 __all__ = ["tell_all"]
 
@@ -45,7 +48,7 @@ def tell_all(
             changed.remove(connection)
         return failure
 
-    def accepted(replies: list[Any]) -> Any:
+    def accepted(replies: list[Reply]) -> Reply:
         told(changed)
         return replies[0]
 

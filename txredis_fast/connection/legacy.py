@@ -98,8 +98,8 @@ class MultiBulkStorage:
     """Collects the elements of an array reply; a nested array has a storage of its own, with this one as ``parent``."""
 
     def __init__(self, parent: MultiBulkStorage | None = None) -> None:
-        self.items: Any = None
-        self.pending: Any = None
+        self.items: list[Reply] | None = None
+        self.pending: int | None = None
         self.parent = parent
 
     def set_pending(self, pending: int) -> MultiBulkStorage:
@@ -111,8 +111,8 @@ class MultiBulkStorage:
 
     def append(self, item: Reply) -> None:
         """Add the next element."""
-        self.pending -= 1
-        self.items.append(item)
+        self.pending -= 1  # type: ignore[operator]
+        self.items.append(item)  # type: ignore[union-attr]
 
 
 class ReplyQueue(DeferredQueue[Reply]):

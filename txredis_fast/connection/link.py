@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor, is_stopping
 from .._tunables import IDLE_CLOSE_SECONDS
-from .._types import Argument, Arguments, Result
+from .._types import Arguments, Result
 from ..batching import Pipeline, Transaction
 from ..exceptions import (
     ConnectionError,
@@ -171,7 +171,7 @@ class Link(Lifecycle):
     @property
     def clock_seconds(self) -> Callable[[], float]:
         """Tells the time of the clock that the protocol's ``callLater`` runs on."""
-        clock: Any = getattr(self.protocol.callLater, "__self__", None)
+        clock = getattr(self.protocol.callLater, "__self__", self.protocol)
         if clock is self.protocol or not hasattr(clock, "seconds"):
             clock = current_reactor()
         return clock.seconds  # type: ignore[no-any-return]
@@ -182,14 +182,14 @@ class Link(Lifecycle):
         handed_on = 0 if reading.reader is None else reading.reader.fed
         return handed_on + (0 if reading.flood is None else reading.flood.left), handed_on
 
-    def encode(self, *args: Argument) -> bytes:
+    def encode(self, *args: object) -> bytes:
         """Encode a command as this connection would send it.
 
         :raises InvalidData: an argument cannot be sent.
         """
         return self.protocol._build_command(*args)
 
-    def encode_value(self, argument: Argument) -> bytes:
+    def encode_value(self, argument: object) -> bytes:
         """Encode one argument, without its length; raises as :meth:`encode`."""
         payload = self.encode("", argument).split(CRLF, 4)[4]
         return payload[: -len(CRLF)]

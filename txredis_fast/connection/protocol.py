@@ -112,7 +112,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     #: See ``ConnectionOptions.replyTimeout``; a change applies to commands sent later.
     replyTimeout: float | None = _kept_by_queue("reply_timeout")
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         """Restore a property that a plain class attribute hides, such as ``transport = None`` of a subclass or mixin.
 
         In txredisapi such an attribute has no effect, because the instance's hides it. Here the queue would not be told
@@ -346,7 +346,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         blocking: bool = False,
         raw: bool = False,
         timeout: float | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Deferred[Result]:
         """Send a command. All commands go through this method.
 
@@ -472,7 +472,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         deferred.errback(CancelledError())
         self.link.abort(ConnectionError("a blocking command was cancelled"))
 
-    def _build_command(self, *args: object, **kwargs: Any) -> bytes:
+    def _build_command(self, *args: object, **kwargs: object) -> bytes:
         return encode_command(args, self.charset, self.errors, self.strict)
 
 

@@ -10,7 +10,7 @@ buffer that becomes the value.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .._implementation import IMPLEMENTATION
 from .._roles import telling_of_replica
@@ -176,7 +176,7 @@ class Reading:
         """Parse in slices, one a turn of the reactor; at once if the transport has no reactor."""
         transport = self._link.requests.transport
         if self.flood is None:
-            if getattr(transport, "reactor", None) is None:
+            if transport is None or getattr(transport, "reactor", None) is None:
                 self._parse(data)
                 return
             self.flood = Flood(transport, self._parse, self._flood_is_over, self._link.tear)
@@ -185,8 +185,7 @@ class Reading:
     def _flood_is_over(self) -> None:
         flood, self.flood = self.flood, None
         if flood is not None and not self._link.protocol.paused:
-            transport: Any = self._link.requests.transport
-            transport.resumeProducing()
+            self._link.requests.transport.resumeProducing()  # type: ignore[union-attr]
             if self.reader is not None and self.reader.awaited:
                 self._receive_rest(self.reader)
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
-
-from twisted.internet.interfaces import ITransport
+from typing import TYPE_CHECKING
 
 from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
 from ..transport import Outlet, direct_sender
 from .cork import TRANSITIONS, CorkEvent, CorkState
 
 if TYPE_CHECKING:
+    from .._types import Transport
     from .link import Link
 
 __all__ = ["Writing"]
@@ -43,7 +42,7 @@ class Writing:
         #: The producer at work on commands that exceed one write, or None.
         self._outlet: Outlet | None = None
 
-    def use(self, transport: ITransport | None) -> None:
+    def use(self, transport: Transport | None) -> None:
         """Write all further commands to a transport."""
         requests = self._link.requests
         requests.send_now = None
@@ -63,15 +62,15 @@ class Writing:
             requests.outgoing = [data]
             self.state = CORKED
             return
-        transport: Any = requests.transport
+        transport = requests.transport
         if link.on_busy is not None and len(requests.waiting) > BUSY_MIN_REQUESTS:
             link.on_busy(link.protocol)
         if requests.send_now is not None:
             requests.outgoing = [data]
             self._enter(HOLD)
-            transport.reactor.callLater(0, self.flush)
+            transport.reactor.callLater(0, self.flush)  # type: ignore[union-attr]
         else:
-            transport.write(data)
+            transport.write(data)  # type: ignore[union-attr]
 
     def flush(self) -> None:
         """Write the collected commands, or leave them to a producer if they exceed one write."""
@@ -134,7 +133,7 @@ class Writing:
         if self._outlet is None:
             if len(outgoing) == 1 or sum(map(len, outgoing)) <= WRITE_CHUNK_BYTES:
                 return False
-            self._outlet = Outlet(self._link.requests.transport, outgoing, self._all_written)
+            self._outlet = Outlet(self._link.requests.transport, outgoing, self._all_written)  # type: ignore[arg-type]
             self._enter(OVERFLOW)
             self._outlet.start()
         return True

@@ -145,7 +145,7 @@ class ScanIterators(Generic[V]):
         """
         options = {"pattern": _fixed(pattern if match is None else match), "count": count, "type": _fixed(type)}
 
-        def ask(host: Any, cursor: Any) -> Deferred[Any]:
+        def ask(host: Any, cursor: Argument) -> Deferred[Any]:
             return host.scan(cursor, **options)  # type: ignore[no-any-return]
 
         return ScanIterator("scan_iter", self._hosts_of_all, ask, list)
@@ -271,7 +271,7 @@ class ScanIterators(Generic[V]):
             raise TypeError(f"{name} needs a key, not None")
         key, options = fix_argument(key), {"pattern": _fixed(pattern), "count": count, **options}
 
-        def ask(host: Any, cursor: Any) -> Deferred[Any]:
+        def ask(host: Any, cursor: Argument) -> Deferred[Any]:
             return getattr(host, command)(key, cursor, **options)  # type: ignore[no-any-return]
 
         return ScanIterator(name, lambda: self._hosts_of_key(name, key), ask, convert)
@@ -285,5 +285,5 @@ class ScanIterators(Generic[V]):
         return (self,)
 
 
-def _fixed(argument: Argument | None) -> Any:
+def _fixed(argument: Argument | None) -> Argument | None:
     return None if argument is None else fix_argument(argument)

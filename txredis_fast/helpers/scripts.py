@@ -17,7 +17,7 @@ __all__ = ["RegisteredScripts", "Script"]
 
 
 class _Host(Protocol):
-    def eval(self, script: Any, keys: Keys, args: Argument | Items, /) -> Deferred[Any]: ...
+    def eval(self, script: str | bytes, keys: Keys, args: Argument | Items, /) -> Deferred[Any]: ...
 
 
 class Script:
@@ -48,7 +48,7 @@ class Script:
         self,
         keys: Keys = [],  # noqa: B006  # as of eval; nothing changes them
         args: Argument | Items = [],  # noqa: B006
-        client: Any = None,
+        client: _Host | None = None,
     ) -> Deferred[Any]:
         """Execute the script: by its hash if the server has it, else by its text.
 

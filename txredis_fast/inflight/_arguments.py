@@ -5,6 +5,7 @@ Both implementations use this module. It must not know what a request is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from .._checks import shown
@@ -20,7 +21,7 @@ PostProc: TypeAlias = Converter
 Command: TypeAlias = tuple[Arguments, PostProc | None, bool]
 
 
-def arguments_of(command: Any) -> tuple[Any, ...]:
+def arguments_of(command: Iterable[Any]) -> tuple[Any, ...]:
     """Return the arguments of a command.
 
     :raises InvalidData: it is text, whose letters would be sent as arguments.

@@ -24,7 +24,7 @@ def story(make: Callable[[Any], Any], fire: Callable[[Any, Any], object], callba
     :returns: the recorded events, for comparison.
     """
     seen: list[Any] = []
-    inner: Any = Deferred()
+    inner: Deferred[str] = Deferred()
     plain: list[Callable[[Any], Any]] = [
         lambda value: value + 1, lambda value: 1 / 0, lambda value: inner, lambda value: None
     ]  # fmt: skip

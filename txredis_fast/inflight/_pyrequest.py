@@ -19,10 +19,9 @@ from sys import maxsize
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.internet.interfaces import ITransport
 
 from .._tunables import BURST_MIN_REQUESTS, LONG_REPLY_MIN_ELEMENTS
-from .._types import Arguments, Reply, Result
+from .._types import Arguments, Reply, Result, Transport
 from ..commands._parts import Recovery
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
 from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
@@ -294,7 +293,7 @@ class RequestQueue:
         self.outgoing: list[bytes] | None = None
         self.delivering = False
         self.message_kind: bytes | None = None
-        self.transport: ITransport | None = None
+        self.transport: Transport | None = None
         self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
@@ -610,7 +609,7 @@ def fast_path_of_pool(name: str, method: Callable[..., Any], run_shared: Callabl
     :param run_shared: called with the handler, ``name``, ``method``, arguments and keyword arguments in other cases.
     """
 
-    def fast_path(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def fast_path(self: Any, *args: object, **kwargs: object) -> object:
         if not kwargs:
             connection = self._factory.connectionQueue.current
             if connection is not None and connection.link.requests.accepting:
@@ -630,7 +629,7 @@ def fast_path_by_name(plain_names: set[str], execute_command: _Method) -> _Metho
     """
 
     @wraps(execute_command)
-    def fast_path(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def fast_path(self: Any, *args: object, **kwargs: object) -> object:
         is_plain = args and type(args[0]) is str and args[0] in plain_names
         if is_plain and (not kwargs or (len(kwargs) == 1 and "post_proc" in kwargs)):
             connection = self._factory.connectionQueue.current

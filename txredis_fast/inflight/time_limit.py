@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -42,7 +42,7 @@ def check_timeout(seconds: object) -> float:
     return check_number("a timeout", seconds, exclusive=True, most=MAX_TIMEOUT_SECONDS, kind=_KIND)  # type: ignore[no-any-return]
 
 
-def limit_error(timeout: Any) -> Exception | None:
+def limit_error(timeout: float | None) -> Exception | None:
     """Return the error of a call with this time limit, before anything is sent; None: the limit is valid, or None.
 
     A limit of 0 or below has already passed: programs compute ``deadline - now``. Its error is :exc:`NotSentError`.

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .option import options_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["option_table"]
 
@@ -17,12 +20,12 @@ __all__ = ["option_table"]
 _WIDTH = 120
 
 
-def option_table(declaring: Any) -> str:
+def option_table(declaring: DataclassInstance | type[DataclassInstance]) -> str:
     """Return the table of a dataclass' options in the order of declaration: name, default, meaning."""
     return "\n".join(_lines(declaring)) + "\n"
 
 
-def _lines(declaring: Any) -> Iterator[str]:
+def _lines(declaring: DataclassInstance | type[DataclassInstance]) -> Iterator[str]:
     yield from (".. list-table::", "   :header-rows: 1", "   :widths: 20 12 68", "")
     yield from ("   * - Option", "     - Default", "     - Meaning")
     for name, declared in options_of(declaring).items():

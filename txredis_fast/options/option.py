@@ -15,7 +15,10 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = ["Check", "Option", "Reader", "documented", "judge", "option", "options_of"]
 
@@ -77,18 +80,18 @@ def option(
     text = f"``{default!r}``" if default_text is None else default_text
     declared = Option(default, check, " ".join(doc.split()), read, text)
     if isinstance(default, Mapping):
-        field: Any = dataclasses.field(default_factory=dict, repr=not secret, metadata={Option: declared})
+        field: object = dataclasses.field(default_factory=dict, repr=not secret, metadata={Option: declared})
     else:
         field = dataclasses.field(default=default, repr=not secret, metadata={Option: declared})
     return cast("T", field)
 
 
-def options_of(declaring: Any) -> dict[str, Option]:
+def options_of(declaring: DataclassInstance | type[DataclassInstance]) -> dict[str, Option]:
     """The options that a dataclass, or an object of it, declares, by name and in order."""
     return {field.name: field.metadata[Option] for field in dataclasses.fields(declaring)}
 
 
-def judge(declaring: Any) -> None:
+def judge(declaring: DataclassInstance | type[DataclassInstance]) -> None:
     """Judge every option of a frozen dataclass' new object once, and keep each value as the package uses it.
 
     :raises ValueError: a value is of a wrong type or out of its range; the error names the option.
@@ -109,7 +112,7 @@ class _Docstring:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def __get__(self, instance: object, owner: Any) -> str:
+    def __get__(self, instance: object, owner: type[DataclassInstance]) -> str:
         owner.__doc__ = written = "\n".join([inspect.cleandoc(self._text), "", *_parameters(owner)])
         return written
 
@@ -134,7 +137,7 @@ def _spelled(value: Any) -> str:
     return _TYPE_NAMES.get(name, name)
 
 
-def _parameters(cls: Any) -> Iterator[str]:
+def _parameters(cls: type[DataclassInstance]) -> Iterator[str]:
     import textwrap
 
     for field in dataclasses.fields(cls):

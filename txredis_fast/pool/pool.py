@@ -15,17 +15,18 @@ This module must not know single commands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
-from .._checks import as_text, check_seconds, check_truth, seconds_or, shown
+from .._checks import Credential, as_text, check_seconds, check_truth, seconds_or, shown
 from .._reactor import current_reactor, is_stopping
 from .._roles import Rounds
 from .._tunables import BLOCKING_IDLE_SECONDS
+from .._types import Argument
 from ..connection import RedisProtocol
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, ResponseError
 from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
@@ -53,6 +54,9 @@ class Companion(Protocol):
         """Close them at once, so that they are made anew: the server has changed."""
 
 
+#: A password or a user's name, as an option has it, or as an argument of ``auth``.
+_Login: TypeAlias = Credential | Argument | None
+
 #: How txredisapi's texts of failed handshakes begin.
 _PREFIX = "Redis error: "
 
@@ -75,9 +79,9 @@ class Pool(Backoff, Factory):
     #: Whether a lost connection is made again. Set to True, it also makes those that were lost while it was False.
     reconnect: Any = Reconnect(True)
     noisy = False
-    protocol: Any = RedisProtocol
+    protocol: type[RedisProtocol] = RedisProtocol  # type: ignore[assignment]
     #: Protocol class of the connections of ``rc.subscriber()``; None: the package's own.
-    subscriber_protocol: Any = None
+    subscriber_protocol: type[RedisProtocol] | None = None
     handler: Any
     observer: Observer
 
@@ -244,7 +248,7 @@ class Pool(Backoff, Factory):
             self.slots.remove(slot)
             self._add_slot(slot.endpoint)
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> RedisProtocol:  # type: ignore[override]
         """Make the protocol of a new connection, which joins the pool once it is usable."""
         protocol = self.protocol(
             self.charset,
@@ -259,7 +263,7 @@ class Pool(Backoff, Factory):
         link.round = self.rounds.number
         protocol.factory = self
         queue = self.connectionQueue
-        link.on_busy, link.on_room = queue.rebalance, queue.has_room
+        link.on_busy, link.on_room = queue.rebalance, queue.has_room  # type: ignore[assignment]
         if queue.fails_when_full:
             link.why_full = lambda: f"The connection has as much in flight as it may: {self._limits()}"
         link.requests.limit(self.maxInFlight, self.maxQueuedBytes, lambda: queue.filled(protocol))
@@ -565,14 +569,14 @@ class Pool(Backoff, Factory):
             if connection in self.connectionQueue.pending:
                 end_in_order(self, connection, reason)
 
-    def loggedIn(self, password: Any, username: Any, connections: list[RedisProtocol]) -> None:
+    def loggedIn(self, password: _Login, username: _Login, connections: list[RedisProtocol]) -> None:
         """``auth`` succeeded on these connections; the others log in before they are used again."""
-        self.password, self.username = password, username
+        self.password, self.username = password, username  # type: ignore[assignment]
         self.login_number += 1
         for connection in connections:
             connection.link.login = self.login_number
 
-    def logInNext(self, password: Any, username: Any) -> None:
+    def logInNext(self, password: _Login, username: _Login) -> None:
         """No connection is up: log in the next ones with this, without the delay of a former refusal."""
         self.loggedIn(password, username, [])
         self.resetDelay()
@@ -619,5 +623,5 @@ class Pool(Backoff, Factory):
 
 def _peer(connection: RedisProtocol) -> str:
     transport = connection.transport
-    peer: Any = transport.getPeer() if transport is not None else None
+    peer = transport.getPeer() if transport is not None else None
     return name_of_peer(transport) or as_text(getattr(peer, "name", None) or "")

@@ -10,7 +10,7 @@ This module must not know how a program gets its messages.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
 
@@ -122,11 +122,12 @@ class CompanionPool(Pool):
         """Whether a connection is usable, of this pool or of the handler's."""
         return super().reaches_server or self.parent.reaches_server
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> RedisProtocol:  # type: ignore[override]
         """Make the protocol of a new connection, with what the handler's pool has now."""
         self._follow()
-        self.connection = super().buildProtocol(addr)
-        return self.connection
+        protocol = super().buildProtocol(addr)
+        self.connection = cast("MessageProtocol", protocol)
+        return protocol
 
     def refusal_passes(self, error: BaseException, first: bool) -> bool:
         """As in the handler's pool."""

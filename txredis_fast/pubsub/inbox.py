@@ -13,7 +13,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -30,10 +30,12 @@ POLICIES = ("pause", "drop-oldest", "drop-newest")
 #: Pattern or None, channel and text; converted as replies are.
 Parts = tuple[Any, Any, Any]
 
+_T = TypeVar("_T")
+
 _log = Logger()
 
 
-def call_hook(hook: Callable[..., object], *args: Any) -> Any:
+def call_hook(hook: Callable[..., _T], *args: object) -> _T | None:
     """Call a program's hook; an exception is logged, and harms neither the connection nor later messages."""
     try:
         return hook(*args)

@@ -17,7 +17,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -40,6 +40,8 @@ from .subscriptions import Event, Kind
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from .companion import MessageProtocol
 
 __all__ = ["Message", "OnMessage", "Subscriber"]
 
@@ -139,7 +141,7 @@ class Subscriber:
             self._waiting.remove(waiting)
         self.inbox.admit(len(self._waiting))
 
-    def _receive(self, pattern: Any, channel: Any, data: Any) -> object:
+    def _receive(self, pattern: Value | None, channel: Value, data: Value) -> object:
         """The inbox hands a message on."""
         if self._end is not None:
             return None
@@ -150,7 +152,7 @@ class Subscriber:
         waiting.callback(Message(pattern, channel, data))
         return None
 
-    def _call(self, on_message: OnMessage, pattern: Any, channel: Any, data: Any) -> object:
+    def _call(self, on_message: OnMessage, pattern: Value | None, channel: Value, data: Value) -> object:
         result = call_hook(on_message, pattern, channel, data)
         if inspect.iscoroutine(result):
             result = Deferred.fromCoroutine(result)
@@ -242,7 +244,7 @@ class Subscriber:
         asked: set[tuple[Kind, bytes]] = set()
         try:
             while True:
-                connection: Any = await pool.getConnection(True)
+                connection = cast("MessageProtocol", await pool.getConnection(True))
                 encoded = {(kind, name) for name in connection.encoded(names or ())}
                 if event is Event.SUBSCRIBE:
                     asked |= encoded  # the next connection may have another charset
@@ -298,7 +300,7 @@ class Subscriber:
 
         limit = TimeLimit(current_reactor(), seconds, over, self.pool.progress)
 
-        def done(result: Any) -> Any:
+        def done(result: Failure | None) -> Failure | None:
             limit.stop()
             if error is not None and isinstance(result, Failure) and result.check(CancelledError):
                 raise error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from .._types import Reply
 from ..client import ConnectionHandler, RedisFactory
 from ..connection import RedisProtocol
 from ..inflight import PostProc
@@ -60,13 +61,13 @@ class MonitorProtocol(RedisProtocol):
         """Close the connection."""
         self.link.close()
 
-    def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
         """Send a command; see ``RedisProtocol.execute_command``."""
         if command_name(args) == "monitor":
             post_proc = _BeginsMonitor(post_proc)
         return super().execute_command(*args, post_proc=post_proc, **kwargs)
 
-    def replyReceived(self, reply: Any) -> None:
+    def replyReceived(self, reply: Reply) -> None:
         """Handle a line of the monitor, or the reply to a command."""
         waiting = self.link.requests.waiting
         if not waiting or (self._monitoring and _is_monitor_line(reply)):

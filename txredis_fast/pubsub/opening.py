@@ -124,7 +124,7 @@ def open_subscriber(opened: Subscriber) -> Subscribing:
     """
     pool = opened.pool
     pool.parent.companions.add(opened)
-    connected: Any = pool.deferred
+    connected: Deferred[Any] = pool.deferred
     opening = Subscribing(lambda _: connected.cancel())
     limit = seconds_or(pool.connectTimeout, 0) or CONNECT_TIMEOUT_SECONDS
 

@@ -11,13 +11,16 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
 from .._tunables import CAUGHT_UP_SECONDS
+from .._types import Reply, Result, Value
 from ..exceptions import ResponseError
+from ..inflight import PostProc
 from ..pool import Pool
 from .inbox import call_hook
 from .subscriptions import Event, Kind
@@ -39,13 +42,13 @@ class Subscriber(Protocol):
         """Its factory."""
 
     @property
-    def callLater(self) -> Any:
+    def callLater(self) -> object:
         """Of its clock."""
 
-    def execute_command(self, *args: Any, post_proc: Any = None) -> Any:
+    def execute_command(self, *args: object, post_proc: PostProc | None = None) -> Deferred[Result]:
         """Send a command."""
 
-    def tryConvertData(self, data: Any) -> Any:
+    def tryConvertData(self, data: bytes) -> Value:
         """Convert bytes as in replies."""
 
     def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
@@ -58,7 +61,7 @@ class Refused(NamedTuple):
     #: ``"subscribe"``, ``"psubscribe"`` or ``"ssubscribe"``.
     command: str
     #: The channel or pattern, converted as in messages.
-    name: Any
+    name: Value
     #: The server's error reply.
     error: Exception
 
@@ -81,7 +84,7 @@ class _Wanted:
         self.dropped = 0
 
 
-def _waiting_for_successors(factory: Any) -> deque[_Wanted] | None:
+def _waiting_for_successors(factory: object) -> deque[_Wanted] | None:
     """The names of those connections of a factory that went down; None if it is not a factory of this package."""
     # Any pool may have subscribers as its protocol. Connections of other factories may lead to different
     # servers, and need not replace each other.
@@ -104,7 +107,7 @@ def _taken_over(waiting: deque[_Wanted]) -> _Wanted:
     return _Wanted()
 
 
-def is_restored(reply: Any) -> Any:
+def is_restored(reply: Reply) -> Reply:
     """The converter of this module's own SUBSCRIBE commands, by which they are recognized."""
     return reply
 
@@ -196,7 +199,7 @@ class Restorer:
         wanted.lost_at = since if self._behind_since is None or self._caught_up(now) else self._behind_since
 
     def _now(self) -> float:
-        clock: Any = getattr(self._protocol.callLater, "__self__", None)
+        clock = getattr(self._protocol.callLater, "__self__", self._protocol)
         if clock is self._protocol or not hasattr(clock, "seconds"):
             clock = current_reactor()
         return float(clock.seconds())
@@ -242,13 +245,13 @@ class Restorer:
             factory.observer.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
             call_hook(self._protocol.connectionGap, seconds, self._refused)
 
-    def refused(self, kind: Kind, name: bytes, error: Any) -> None:
+    def refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         """The server has refused a name, which is not wanted any more."""
         self.asked[kind].pop(name, None)
         self._wanted.names[kind].pop(name, None)
         self._note_refused(kind, name, error)
 
-    def _note_refused(self, kind: Kind, name: bytes, error: Any) -> None:
+    def _note_refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         if self._missing is not None:
             self._refused.append(Refused(_word(kind), self._protocol.tryConvertData(name), error))
             self.settled(kind, (name,))
@@ -267,7 +270,7 @@ class Restorer:
                 name=names[0],
                 error=failure.getErrorMessage(),
             )
-            self._note_refused(kind, names[0], failure.value)
+            self._note_refused(kind, names[0], failure.value)  # type: ignore[arg-type]
             return
         # The server refuses a whole command for one of its names, so each is tried alone.
         for name in names:

@@ -24,11 +24,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.interfaces import IAddress, ITransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._tunables import RECHECK_PAUSED_SECONDS
-from .._types import Keys
+from .._types import Keys, Reply, Value
 from ..client import ConnectionHandler, RedisFactory
 from ..commands._parts import one_or_many
 from ..connection import Link, RedisProtocol
@@ -203,7 +204,7 @@ class SubscriberProtocol(RedisProtocol):
         # As in txredisapi, replyTimeout limits UNSUBSCRIBE, and not SUBSCRIBE.
         return self.execute_command(name, *arguments, apply_timeout="UNSUB" in name)
 
-    def execute_command(self, *args: Any, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: object, post_proc: PostProc | None = None, **kwargs: Any) -> Deferred[Any]:
         """Send a command; see ``RedisProtocol.execute_command``."""
         meaning = VERBS.get(command_name(args))
         if meaning is not None:
@@ -218,7 +219,7 @@ class SubscriberProtocol(RedisProtocol):
 
     # -- life of the connection
 
-    def makeConnection(self, transport: Any) -> None:
+    def makeConnection(self, transport: ITransport) -> None:
         """Connect; subscribe to the names of a lost connection when this one is usable."""
         self._wanted.take_over()
         self._inbox = self._open_inbox()
@@ -252,7 +253,7 @@ class SubscriberProtocol(RedisProtocol):
         """Make the object that has the life of this connection."""
         return _SubscriberLink(self)
 
-    def _receive(self, pattern: Any, channel: Any, message: Any) -> Any:
+    def _receive(self, pattern: Value | None, channel: Value, message: Value) -> object:
         return self.messageReceived(pattern, channel, message)  # looked up each time, as a program may replace it
 
     def _dropped(self, count: int) -> None:
@@ -306,7 +307,7 @@ class SubscriberProtocol(RedisProtocol):
                     self.replyReceived(reply)
         super().deliverReplies(reader)
 
-    def replyReceived(self, reply: Any) -> None:
+    def replyReceived(self, reply: Reply) -> None:
         """Handle a message, a confirmation or an ordinary reply."""
         if isinstance(reply, list) and self._in_subscribe_mode() and self._take(reply):
             return
@@ -480,7 +481,7 @@ class SubscriberFactory(RedisFactory):
             if value is not None:
                 setattr(self, name, value)
 
-    def buildProtocol(self, addr: Any) -> Any:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the protocol of a new connection."""
         protocol = super().buildProtocol(addr)
         for name in _BOUNDS:

@@ -6,8 +6,8 @@ This module must not know connections; :mod:`txredis_fast.pubsub.subscriber` doe
 from __future__ import annotations
 
 import enum
-from typing import Any
 
+from .._types import Reply, Result
 from ..inflight import PostProc
 
 __all__ = ["PUSH_WORDS", "REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "command_name"]
@@ -48,7 +48,7 @@ VERBS = {word: meaning for word, meaning in _WORDS.items() if meaning[1] is not 
 VERBS["reset"] = (Kind.CHANNEL, Event.RESET)
 
 
-def command_name(args: tuple[Any, ...]) -> str:
+def command_name(args: tuple[object, ...]) -> str:
     """The name of a command in lower case."""
     name = args[0] if args else ""
     if isinstance(name, bytes):
@@ -62,7 +62,7 @@ class Converter:
     def __init__(self, post_proc: PostProc | None) -> None:
         self.post_proc = post_proc
 
-    def __call__(self, reply: Any) -> Any:
+    def __call__(self, reply: Reply) -> Result:
         """Convert as the program's own converter does."""
         return reply if self.post_proc is None else self.post_proc(reply)
 
@@ -81,4 +81,4 @@ class Confirmations(Converter):
         self.event = event
         self.names = names
         self.left: int | None = None
-        self.first: Any = None
+        self.first: Reply = None

@@ -40,7 +40,7 @@ class CapturedText(str):
     kind: str
 
 
-def fix_argument(value: Any, words: bool = False) -> Any:
+def fix_argument(value: object, words: bool = False) -> Any:
     """Return a snapshot of one argument: the argument itself if it is immutable, else a copy.
 
     :param words: whether every argument other than text becomes the text that it is sent as.
@@ -72,7 +72,7 @@ def fixed_arguments(args: tuple[Any, ...], words: bool = False) -> tuple[Any, ..
     return args
 
 
-def fixed_values(value: Any) -> Any:
+def fixed_values(value: object) -> Any:
     """Return a deep snapshot of an argument of a command method. An iterator is consumed into a list."""
     if type(value) in _PLAIN or isinstance(value, _IMMUTABLE) or callable(value):
         return value

@@ -89,7 +89,7 @@ def _are_bytes(keys: list[Any]) -> bool:
     return any(type(key) is bytes for key in keys) and not any(type(key) is str for key in keys)
 
 
-def _may_collide(key: Any) -> bool:
+def _may_collide(key: object) -> bool:
     return type(key) is float or (type(key) is int and not -_MANY <= key < _MANY)
 
 

@@ -6,7 +6,7 @@ Map keys and set elements become hashable ("frozen"). This module must not know 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from txredis_fast._tunables import (
     KEY_MAX_AGGREGATES,
@@ -18,6 +18,9 @@ from txredis_fast._tunables import (
 )
 from txredis_fast.resp._keys import spread_at_once
 from txredis_fast.resp._shared import Push
+
+if TYPE_CHECKING:
+    from txredis_fast._types import Reply
 
 __all__ = ["Frame", "Nest", "dict_of", "may_collide"]
 
@@ -51,7 +54,7 @@ class Frame:
             return 1
         return int(self.kind in (_PERCENT, _PIPE) and len(self.items) % 2 == 0)
 
-    def build(self) -> Any:
+    def build(self) -> Reply:
         """Make the Python value. All elements must be decoded."""
         if self.kind == _STAR:
             return tuple(self.items) if self.frozen else self.items

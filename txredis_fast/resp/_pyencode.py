@@ -85,7 +85,7 @@ def encode_commands(
     return b"".join(parts), len(commands)
 
 
-def key_slot(key: Any, charset: str | None = "utf-8", errors: str = "strict") -> int:
+def key_slot(key: object, charset: str | None = "utf-8", errors: str = "strict") -> int:
     """Compute the hash slot of a key in a cluster, as CLUSTER KEYSLOT does.
 
     If the key has a *hash tag*, only that is hashed: what stands between the first opening brace and the next closing

@@ -50,7 +50,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from txredis_fast._tunables import ERROR_COST_BYTES, FIRST_SPLIT_BYTES, LARGE_BULK_BYTES
 from txredis_fast.exceptions import ProtocolError, ResponseError
@@ -80,6 +80,9 @@ from txredis_fast.resp._shared import (
     malformed,
     text_length,
 )
+
+if TYPE_CHECKING:
+    from txredis_fast._types import Reply
 
 __all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "key_slot", "may_collide"]
 
@@ -290,7 +293,7 @@ class Reader:
             self._clear()
             self._attributes = None
 
-    def get(self, raw: bool = False) -> Any:
+    def get(self, raw: bool = False) -> Reply:
         """Return the next complete reply or push.
 
         :param raw: whether bulk, simple and verbatim strings of this reply stay bytes. The call that decodes the
@@ -308,7 +311,7 @@ class Reader:
             waiting = self._input
             buf, begin = waiting.buf, waiting.pos
             line, *rest = buf[begin : begin + FIRST_SPLIT_BYTES].split(b"\r\n", 2)
-            value: Any = None
+            value: Reply = None
             end = 0
             if len(rest) == 2 and SHORT_LENGTHS.get(line) == len(rest[0]):
                 if rest[0] >= _AFTER_NUMBERS and rest[0].isascii():
@@ -415,7 +418,7 @@ class Reader:
         if self._buffered + self._nest.extra > self._max_buffered:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
 
-    def _run(self, raw: bool, replies: list[Any] | None, limit: int = HUGE) -> Any:
+    def _run(self, raw: bool, replies: list[Any] | None, limit: int = HUGE) -> Reply:
         """Return the next reply; or, if *replies* is given, append up to *limit* complete replies to it."""
         frames = self._nest.frames
         while replies is None or len(replies) < limit:
@@ -497,7 +500,7 @@ class Reader:
                     self._raw = raw
         return taken
 
-    def _element(self, raw: bool) -> Any:
+    def _element(self, raw: bool) -> Reply:
         """Decode one element other than an aggregate; or open an aggregate and return ``_OPENED``."""
         if self._large is not None:
             return self._finish_large(self._large)
@@ -575,7 +578,7 @@ class Reader:
             if not waiting.more(after + 2 - pos):
                 return INCOMPLETE
 
-    def _finish_large(self, large: LargeString) -> Any:
+    def _finish_large(self, large: LargeString) -> Reply:
         if large.left:
             return INCOMPLETE
         waiting = self._input
@@ -590,7 +593,7 @@ class Reader:
         waiting.pos += 2
         return value
 
-    def _string(self, kind: int, data: bytes) -> Any:
+    def _string(self, kind: int, data: bytes) -> Reply:
         """Make the value of a bulk string, bulk error or verbatim string."""
         if kind == _BANG:
             return self._error(data)
@@ -602,7 +605,7 @@ class Reader:
         self._nest.extra += ERROR_COST_BYTES
         return counted_error(data.decode("utf-8", "replace"), self._errors, self.on_error)
 
-    def _open(self, kind: int, line: bytes) -> Any:
+    def _open(self, kind: int, line: bytes) -> Reply:
         """Open an aggregate from its header."""
         header = bytes((kind,)) + line
         if not line.isdigit():

@@ -6,9 +6,12 @@ The rules are in :mod:`._pyresp`. This module must not know aggregates, error re
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from txredis_fast.resp._shared import MAX_INT_DIGITS, NUMBERS_ALL, NUMBERS_EXACT, parse_integer, replaced
+
+if TYPE_CHECKING:
+    from txredis_fast._types import Reply, Value
 
 __all__ = ["MALFORMED", "Name", "Scalars"]
 
@@ -52,7 +55,7 @@ class Scalars:
         self._numbers = numbers
         self._replaces = replaces
 
-    def bulk(self, data: bytes) -> Any:
+    def bulk(self, data: bytes) -> Value:
         """Make the value of a bulk string: a number, text or bytes."""
         if self._numbers and data and data[0] <= _LAST_DIGIT:
             number = _number(data, self._numbers)
@@ -76,7 +79,7 @@ class Scalars:
                     return replaced(data, self._charset)
         return data
 
-    def line(self, kind: int, line: bytes, raw: bool) -> Any:
+    def line(self, kind: int, line: bytes, raw: bool) -> Reply:
         """Make the value of a line that is a complete element other than an error.
 
         :param kind: the type byte.
@@ -114,9 +117,9 @@ class Name:
 
     def __init__(self) -> None:
         self._data: bytes | None = None
-        self._value: Any = None
+        self._value: Value | None = None
 
-    def value_of(self, scalars: Scalars, data: bytes) -> Any:
+    def value_of(self, scalars: Scalars, data: bytes) -> Value | None:
         """Return the value of a bulk string, decoded only if it differs from the last one."""
         if self._data != data:
             self._value = scalars.bulk(data)

@@ -280,7 +280,7 @@ def encode_other(args: tuple[Any, ...], index: int, charset: str, errors: str, s
     raise InvalidData(f"{argument_place(args, index)} has no encoding in {charset}")
 
 
-def encode_key(key: Any, charset: str | None, errors: str) -> bytes:
+def encode_key(key: object, charset: str | None, errors: str) -> bytes:
     """Encode a key as :func:`.encode_command` encodes it among the arguments of a command.
 
     :raise InvalidData: it is neither text, bytes-like nor a number, or the charset cannot encode it.

@@ -86,10 +86,10 @@ class SentinelConnectionFactory(RedisFactory):
     initialDelay = 0.1
     #: The delay grows until this attempt, to about 0.7 seconds, and no further, to find a new master soon.
     longestDelayAttempt = 3
-    protocol: Any = SentinelRedisProtocol
-    subscriber_protocol: Any = SentinelSubscriberProtocol
+    protocol: type[RedisProtocol] = SentinelRedisProtocol
+    subscriber_protocol: type[RedisProtocol] | None = SentinelSubscriberProtocol
     #: See :class:`~txredis_fast.ConnectionOptions`.
-    ssl_context_factory: Any = False
+    ssl_context_factory: object = False
 
     def __init__(
         self, sentinel_manager: Manager, service_name: Argument, is_master: bool, *args: Any, **kwargs: Any
@@ -247,9 +247,9 @@ class SentinelConnectionFactory(RedisFactory):
         """Begin a connector's next attempt, to the address from the Sentinels."""
         self.try_to_connect(connector, nodelay=True)
 
-    def _lead(self, address: Address, connector: Any) -> None:
+    def _lead(self, address: Address, connector: IConnector) -> None:
         if self.keeps_trying:
-            connector.host, connector.port = address
+            connector.host, connector.port = address  # type: ignore[attr-defined]
             connector.connect()
 
     def retryDelay(self, attempt: int) -> float:

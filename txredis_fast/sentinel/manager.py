@@ -31,7 +31,7 @@ from .switches import SwitchListener
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..options import ConvertNumbers, Undecodable
+    from ..options import ConvertNumbers, TCPConnectionOptions, Undecodable
 
 __all__ = ["Sentinel", "open_through_sentinels"]
 
@@ -108,9 +108,9 @@ class Sentinel:
             return
         options = replace(self._options, charset=None, convertNumbers=False)
         for address in self._addresses:
-            listening: Any = _sentinel_factory(address, options)
+            listening = _sentinel_factory(address, options)
             listening.protocol = SwitchListener
-            listening.on_switch = self._switched
+            listening.on_switch = self._switched  # type: ignore[attr-defined]
             self._listeners.append(_start_sentinel(listening, address, options))
 
     def _switched(self, service: str) -> None:
@@ -200,17 +200,20 @@ class Sentinel:
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: None,
-        convertNumbers: ConvertNumbers = ..., undecodable: Undecodable = ..., **connection_kwargs: Any,
+        convertNumbers: ConvertNumbers = ..., undecodable: Undecodable = ...,
+        isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[bytes]: ...
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: None = ..., **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: None = ...,
+        isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[str | bytes]: ...
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: Literal["replace"], **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: Literal["replace"],
+        isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[str]: ...
     @overload
     def master_for(
@@ -219,18 +222,18 @@ class Sentinel:
     ) -> ConnectionHandler: ...
     @overload
     def master_for(
-        self, service_name: Argument, factory_class: Any, dbid: int | None = ..., poolsize: int = ...,
-        **connection_kwargs: Any,
+        self, service_name: Argument, factory_class: Callable[..., SentinelConnectionFactory], dbid: int | None = ...,
+        poolsize: int = ..., **connection_kwargs: Any,
     ) -> Any: ...
     # fmt: on
     def master_for(
         self,
         service_name: Argument,
-        factory_class: Any = SentinelConnectionFactory,
+        factory_class: Callable[..., SentinelConnectionFactory] = SentinelConnectionFactory,
         dbid: int | None = None,
         poolsize: int = 1,
         **connection_kwargs: Any,
-    ) -> Any:
+    ) -> ConnectionHandler:
         """Connect to the current master of a service, and after a fail-over to the new one.
 
         :param service_name: its name in the Sentinels' configuration.
@@ -247,17 +250,20 @@ class Sentinel:
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: None,
-        convertNumbers: ConvertNumbers = ..., undecodable: Undecodable = ..., **connection_kwargs: Any,
+        convertNumbers: ConvertNumbers = ..., undecodable: Undecodable = ...,
+        isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[bytes]: ...
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: None = ..., **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: None = ...,
+        isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[str | bytes]: ...
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: Literal["replace"], **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: Literal["replace"],
+        isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[str]: ...
     @overload
     def slave_for(
@@ -266,18 +272,18 @@ class Sentinel:
     ) -> ConnectionHandler: ...
     @overload
     def slave_for(
-        self, service_name: Argument, factory_class: Any, dbid: int | None = ..., poolsize: int = ...,
-        **connection_kwargs: Any,
+        self, service_name: Argument, factory_class: Callable[..., SentinelConnectionFactory], dbid: int | None = ...,
+        poolsize: int = ..., **connection_kwargs: Any,
     ) -> Any: ...
     # fmt: on
     def slave_for(
         self,
         service_name: Argument,
-        factory_class: Any = SentinelConnectionFactory,
+        factory_class: Callable[..., SentinelConnectionFactory] = SentinelConnectionFactory,
         dbid: int | None = None,
         poolsize: int = 1,
         **connection_kwargs: Any,
-    ) -> Any:
+    ) -> ConnectionHandler:
         """Connect to the replicas of a service in turn, or to its master while no replica is up.
 
         Parameters and result are those of :meth:`master_for`.
@@ -288,11 +294,11 @@ class Sentinel:
         self,
         service_name: Argument,
         is_master: bool,
-        factory_class: Any,
+        factory_class: Callable[..., SentinelConnectionFactory],
         dbid: int | None,
         poolsize: int,
         options: dict[str, Any],
-    ) -> Any:
+    ) -> ConnectionHandler:
         beside = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
         encryption = {name: options.pop(name) for name in TLS_OPTIONS if name in options}
         checked = ConnectionOptions(**beside, **encryption)
@@ -347,7 +353,7 @@ def open_through_sentinels(
     )
     factory.reconnect = options.reconnect
     factory.ssl_context_factory = options.tls_context
-    connected: Any = factory.deferred
+    connected: Deferred[ConnectionHandler] = factory.deferred
     return _start(factory), connected
 
 
@@ -376,7 +382,7 @@ def _service(name: object) -> Argument:
     return name
 
 
-def _addresses(given: Any) -> list[Address]:
+def _addresses(given: Iterable[Address]) -> list[Address]:
     try:
         listed = None if isinstance(given, str | bytes) else list(given)
     except Exception:
@@ -386,11 +392,11 @@ def _addresses(given: Any) -> list[Address]:
     return [check_address("sentinel_addresses", address) for address in listed]
 
 
-def _start(factory: Any) -> Any:
+def _start(factory: SentinelConnectionFactory) -> ConnectionHandler:
     if factory.ssl_context_factory:
         tcp_endpoint("localhost", 0, None, factory.ssl_context_factory)  # raises now if it cannot be used
     factory.startConnecting(SentinelEndpoint(factory))
-    return factory.handler
+    return factory.handler  # type: ignore[no-any-return]
 
 
 def _sentinel_factory(address: Address, options: ConnectionOptions) -> RedisFactory:

@@ -10,20 +10,21 @@ This module must not know what the answers are used for.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from twisted.internet.defer import Deferred
 
 from .._checks import as_text
-from .._types import Argument
+from .._types import Argument, Reply
 from ..client import ConnectionHandler
 from ..exceptions import AuthenticationError, MasterNotFoundError, ResponseError
 from .answers import node_of, nodes_of
 
 __all__ = ["Questions"]
 
-_Question = Callable[[ConnectionHandler, Argument], Awaitable[Any]]
+_Description = TypeVar("_Description")
+_Question: TypeAlias = Callable[[ConnectionHandler, Argument], Awaitable[_Description]]
 
 
 class Questions:
@@ -49,13 +50,13 @@ class Questions:
         return self._ask(sentinel, service, "replicas", (_replicas, _slaves))
 
     def _ask(
-        self, sentinel: ConnectionHandler, service: Argument, kind: str, questions: Sequence[_Question]
-    ) -> Deferred[Any]:
+        self, sentinel: ConnectionHandler, service: Argument, kind: str, questions: Sequence[_Question[_Description]]
+    ) -> Deferred[_Description]:
         return Deferred.fromCoroutine(self._ask_in_turn(sentinel, service, kind, questions))
 
     async def _ask_in_turn(
-        self, sentinel: ConnectionHandler, service: Argument, kind: str, questions: Sequence[_Question]
-    ) -> Any:
+        self, sentinel: ConnectionHandler, service: Argument, kind: str, questions: Sequence[_Question[_Description]]
+    ) -> _Description:
         answered = self._answered.setdefault(sentinel, {})
         first = answered.get(kind, 0)
         refused: Exception | None = None
@@ -81,7 +82,7 @@ class _UnknownServiceError(MasterNotFoundError):
     """The Sentinel does not know the service: other commands would not help."""
 
 
-async def _told(sentinel: ConnectionHandler, subcommand: str, service: Argument) -> Any:
+async def _told(sentinel: ConnectionHandler, subcommand: str, service: Argument) -> Reply:
     try:
         return await sentinel.execute_command("SENTINEL", subcommand, service)
     except ResponseError as error:

@@ -187,7 +187,7 @@ class ShardedCommands(
         except Exception:  # any exception, because a command never raises
             return defer.fail()
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: Any, **kwargs: object) -> Deferred[Any]:
         """Send any command with keys to their node: ``rc.execute_command("OBJECT", "ENCODING", "key")``.
 
         Keyword arguments are those of :meth:`.ConnectionHandler.execute_command`. MGET, MSET, DEL, UNLINK, EXISTS and
@@ -296,7 +296,7 @@ class ShardedView(ShardedCommands[V]):
     def _ring(self) -> HashRing | None:  # type: ignore[override]
         return self._host._ring
 
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def execute_command(self, *args: Any, **kwargs: object) -> Deferred[Any]:
         """Send a command with the options of this view; else as the handler's."""
         return self._host.execute_command(*args, **{**kwargs, **self._options})
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from inspect import unwrap
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
@@ -24,6 +24,9 @@ from ..telemetry import Stats
 from .commands import ShardedCommands
 from .ring import HashRing, Node
 from .split import SPLIT
+
+if TYPE_CHECKING:
+    from ..client import ConnectionHandler
 
 __all__ = ["ShardedConnectionHandler", "ShardedUnixConnectionHandler", "connect_shards"]
 
@@ -61,7 +64,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
         else:
             self._use(connections)
 
-    def _connected_to(self, results: list[tuple[bool, Any]]) -> Any:
+    def _connected_to(self, results: list[tuple[bool, Any]]) -> object:
         nodes = [result for success, result in results if success]
         if len(nodes) == len(results):
             self._use(nodes)
@@ -72,7 +75,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
         error = ConnectionFailedError(f"Could not connect to {reasons}")
         error.__cause__ = failures[0][1].value
 
-        def fail(_: object) -> Any:
+        def fail(_: object) -> NoReturn:
             raise error
 
         # Errors of disconnecting do not matter.
@@ -85,7 +88,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
 
     # A method that a program has overridden is called on the nodes of its keys.
 
-    def _call_node(self, name: str, *args: Any, **kwargs: Any) -> Deferred[Any]:
+    def _call_node(self, name: str, *args: object, **kwargs: object) -> Deferred[Any]:
         try:
             key = args[0] if args else kwargs.get("key")
             return getattr(self._node(name, key), name)(*args, **kwargs)  # type: ignore[no-any-return]
@@ -98,7 +101,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
 
     @errors_to_deferred
     def _call_exists(self, name: str, key: Key, *keys: Key) -> Deferred[Any]:
-        def call(node: Any, _: str, *keys: Key) -> Any:
+        def call(node: ConnectionHandler, _: str, *keys: Key) -> Deferred[int]:
             return node.exists(*keys)
 
         return self._send_by_node("EXISTS", SPLIT["EXISTS"], ("EXISTS", key, *keys), {}, call)
@@ -107,8 +110,8 @@ class ShardedConnectionHandler(ShardedCommands[V]):
     def _call_nodes(self, name: str, keys: Keys, *args: Key) -> Deferred[Any]:
         command = {"delete": "DEL", "mget": "MGET"}[name]
 
-        def call(node: Any, _: str, *keys: Key) -> Any:
-            return getattr(node, name)(list(keys))
+        def call(node: Node, _: str, *keys: Key) -> Deferred[Any]:
+            return getattr(node, name)(list(keys))  # type: ignore[no-any-return]
 
         return self._send_by_node(command, SPLIT[command], (command, *list_or_args(name, keys, args)), {}, call)
 
@@ -129,15 +132,15 @@ class ShardedConnectionHandler(ShardedCommands[V]):
             return defer.fail(ConnectionError("Not connected"))
         return _disconnect_all(self._ring.nodes).addCallback(_first_failure_or_true)
 
-    def consume(self, stream: Key, group: Argument, name: Argument, **options: Any) -> StreamConsumer:
+    def consume(self, stream: Key, group: Argument, name: Argument, **options: object) -> StreamConsumer:
         """Read the entries of a stream on its node; else as :meth:`txredis_fast.ConnectionHandler.consume`.
 
         :raises NotImplementedError: the dead-letter stream is on another node.
         :raises NotSentError: the handler is not connected yet.
         """
         dead_letter = options.get("dead_letter")
-        node: Any = self._node_of_all("consume", [stream] if dead_letter is None else [stream, dead_letter])
-        return node.consume(stream, group, name, **options)  # type: ignore[no-any-return]
+        node = self._node_of_all("consume", [stream] if dead_letter is None else [stream, dead_letter])
+        return node.consume(stream, group, name, **options)  # type: ignore[attr-defined,no-any-return]
 
     def stats(self) -> Stats:
         """Return the sum of all nodes' statistics; see :class:`~txredis_fast.Stats`."""
@@ -195,7 +198,7 @@ def _disconnect_all(nodes: Iterable[Node]) -> Deferred[list[tuple[bool, Any]]]:
     return DeferredList([defer.maybeDeferred(node.disconnect) for node in nodes], consumeErrors=True)
 
 
-def _first_failure_or_true(results: Iterable[tuple[bool, Any]]) -> Any:
+def _first_failure_or_true(results: Iterable[tuple[bool, Any]]) -> bool | Failure:
     return next((result for success, result in results if not success), True)
 
 

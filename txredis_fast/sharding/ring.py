@@ -16,9 +16,16 @@ from __future__ import annotations
 import bisect
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..client.views import Host
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+    from .._types import Text
+    from ..client import RedisFactory
+    from ..telemetry import Stats
 
 __all__ = ["HashRing", "Node", "hashed_part"]
 
@@ -27,12 +34,12 @@ class Node(Host, Protocol):
     """A connection handler, as this room needs it."""
 
     @property
-    def _factory(self) -> Any: ...
+    def _factory(self) -> RedisFactory: ...
 
-    def disconnect(self) -> Any:
+    def disconnect(self) -> Deferred[Any]:
         """Close its connections."""
 
-    def stats(self) -> Any:
+    def stats(self) -> Stats:
         """Its statistics."""
 
 
@@ -41,13 +48,13 @@ def place_of(data: bytes) -> int:
     return (zlib.crc32(data) ^ 0x80000000) - 0x80000000
 
 
-def _to_bytes(key: Any) -> bytes:
+def _to_bytes(key: Text | bytearray | memoryview) -> bytes:
     # By the methods of the base types, as the encoder does: a subclass may override them. A lone surrogate has a place,
     # too; the node refuses to send it.
     return str.encode(key, "utf-8", "surrogatepass") if isinstance(key, str) else bytes(memoryview(key))
 
 
-def hashed_part(key: Any) -> bytes:
+def hashed_part(key: Text | bytearray | memoryview) -> bytes:
     """The part of a key that is hashed: its hash tag, or else the whole key.
 
     The tag begins after the last opening brace that is not the first character and that is followed by a closing brace.
@@ -85,7 +92,7 @@ class HashRing:
     def add_node(self, node: Node) -> None:
         """Add a node. With *N* nodes then, about 1/*N* of the keys move, all of them to it."""
         self.nodes.append(node)
-        uuid = _to_bytes(node._factory.uuid)
+        uuid = _to_bytes(node._factory.uuid)  # type: ignore[arg-type]
         for number in range(self.replicas):
             place = place_of(b"%b:%d" % (uuid, number))
             self.ring[place] = node

@@ -12,6 +12,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from .._types import Result
 from .ring import Node
 
 __all__ = ["SPLIT", "Send", "Split", "send_split", "send_to"]
@@ -25,7 +26,7 @@ Split: TypeAlias = tuple[int, Callable[[list[Any], Sequence[Sequence[int]]], Any
 Send: TypeAlias = Callable[..., Deferred[Any]]
 
 
-def send_to(node: Node, *args: Any, **options: Any) -> Deferred[Any]:
+def send_to(node: Node, *args: object, **options: object) -> Deferred[Any]:
     """Send a node a command."""
     return node.execute_command(*args, **options)
 
@@ -38,11 +39,11 @@ def _in_order(answers: list[Any], groups: Sequence[Sequence[int]]) -> list[Any]:
     return values
 
 
-def _sum(answers: list[Any], groups: Sequence[Sequence[int]]) -> Any:
+def _sum(answers: list[Any], groups: Sequence[Sequence[int]]) -> int:
     return sum(answers)
 
 
-def _first(answers: list[Any], groups: Sequence[Sequence[int]]) -> Any:
+def _first(answers: list[Result], groups: Sequence[Sequence[int]]) -> Result:
     return answers[0]
 
 

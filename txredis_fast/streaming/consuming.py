@@ -6,7 +6,7 @@ This module must not know how entries are read.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._checks import check_count, check_number, shown
 from .._tunables import STREAM_CLAIM_MIN_MILLISECONDS
@@ -21,7 +21,7 @@ __all__ = ["consume"]
 
 
 def consume(
-    self: Any,
+    self: ConnectionHandler,
     stream: Key,
     group: Argument,
     name: Argument,
@@ -88,19 +88,19 @@ def consume(
 setattr(ConnectionHandler, "consume", unless_overridden(consume))  # noqa: B010
 
 
-def _fixed(parameter: str, value: Any) -> Any:
+def _fixed(parameter: str, value: object) -> Argument:
     if not isinstance(value, (str, bytes, bytearray, memoryview, int, float)) or isinstance(value, bool):
         raise TypeError(f"{parameter} must be text or a number, not {shown(value)}")
     if not isinstance(value, (int, float)) and not len(value):
         raise ValueError(f"{parameter} must not be empty")
-    return fix_argument(value)
+    return fix_argument(value)  # type: ignore[no-any-return]
 
 
-def _as_bytes(value: Any) -> bytes:
+def _as_bytes(value: object) -> bytes:
     return bytes(value) if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
-def _milliseconds(parameter: str, value: Any, least: int) -> int:
+def _milliseconds(parameter: str, value: object, least: int) -> int:
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds() * 1000
     number: float = check_number(parameter, value, least, kind="a finite number of milliseconds")

@@ -114,7 +114,7 @@ def instrument(
             name_of_command(args), max(0, len(args) - 1), 1, blocking, server(protocol), protocol.dbid or 0
         )
 
-    def around(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def around(run: Callable[..., Deferred[Any]], args: tuple[object, ...], kwargs: dict[str, object]) -> Deferred[Any]:
         tokens = start_hooks(hooks, told(args, bool(kwargs.get("blocking"))))
         # A converter that answers an error reply by another command: this command ends with the error.
         noting = getattr(kwargs.get("post_proc"), "noting", None)
@@ -127,15 +127,15 @@ def instrument(
             raise
         return result.addBoth(_answered, tokens, protocol) if isinstance(result, Deferred) else result
 
-    def execute_command(*args: Any, **kwargs: Any) -> Any:
+    def execute_command(*args: object, **kwargs: Any) -> Deferred[Any]:
         if protocol.link.scope is not None:  # which passes it to one of the two others
             return execute(*args, **kwargs)
         return around(execute, args, kwargs)
 
-    def execute_stock(*args: Any, **kwargs: Any) -> Any:
+    def execute_stock(*args: object, **kwargs: object) -> Deferred[Any]:
         return around(stock, args, kwargs)
 
-    def execute_batch(commands: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+    def execute_batch(commands: Sequence[Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
         arguments = sum(len(command[0]) - 1 for command in commands)
         info = CommandInfo("PIPELINE", arguments, len(commands), False, server(protocol), protocol.dbid or 0)
         return batch(commands, *args, **kwargs).addBoth(_answered, start_hooks(hooks, info), protocol)

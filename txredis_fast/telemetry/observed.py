@@ -5,7 +5,7 @@ This module must not know how any of it is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -107,7 +107,7 @@ class Connection(Secretive, Protocol):
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send a command."""
 
-    def execute_batch(self, commands: Any, timeout: float | None = None) -> Deferred[Any]:
+    def execute_batch(self, commands: Sequence[Any], timeout: float | None = None) -> Deferred[Any]:
         """Send several commands."""
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .._tunables import SECRET_MIN_CHARACTERS, SECRET_PART_MIN_BYTES, UNASKED_ERROR_MAX_CHARACTERS
 from ..exceptions import ProtocolError, RedisError, ResponseError
@@ -104,16 +104,16 @@ def redacted(error: _E, *secrets: object) -> _E:
     return error if clean == text else _with_text(error, clean)
 
 
-def _with_text(error: Any, text: str) -> Any:
+def _with_text(error: _E, text: str) -> _E:
     try:
-        kind: Any = type(error)
+        kind = type(error)
         other = kind.__new__(kind)
         other.args = (text,)
         if str(other) == text:
             return other
     except Exception:  # its class cannot be instantiated without arguments
         pass
-    return (ResponseError if isinstance(error, ResponseError) else RedisError)(text)
+    return (ResponseError if isinstance(error, ResponseError) else RedisError)(text)  # type: ignore[return-value]
 
 
 def told(reply: object, connection: Secretive) -> str:

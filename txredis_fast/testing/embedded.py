@@ -19,10 +19,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._tunables import SERVER_END_SECONDS, SERVER_PORT_TRIES, SERVER_REPLY_SECONDS, SERVER_START_SECONDS
 from ..resp import Reader, encode_command
+
+if TYPE_CHECKING:
+    from .._types import Reply
 
 __all__ = ["EmbeddedServer", "NoServerError", "find_server", "shared_server"]
 
@@ -159,7 +162,7 @@ class EmbeddedServer:
         self.execute("FLUSHALL")
         self.execute("SCRIPT", "FLUSH")
 
-    def execute(self, *words: str | bytes | int | float, db: int = 0) -> Any:
+    def execute(self, *words: str | bytes | int | float, db: int = 0) -> Reply:
         """Execute a command over a connection of its own, and wait for the reply: to prepare or to examine the data.
 
         It blocks, and uses no reactor.

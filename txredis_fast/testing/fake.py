@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from .._checks import check_truth
 from .._tunables import FAKE_SERVER_COMMANDS_KEPT
+from .._types import Reply
 from ..exceptions import ResponseError
 from ..exceptions import response_error as classified
 from ..resp import Reader
@@ -63,7 +64,7 @@ class FakeServer:
 
     def __init__(
         self,
-        clock: Any = None,
+        clock: IReactorTime | None = None,
         *,
         password: str | None = None,
         username: str = "default",
@@ -95,7 +96,7 @@ class FakeServer:
         self._numbers = 0
         self._is_changed = False
         self._is_installed = False
-        self._reactor_before: Any = None
+        self._reactor_before: object = None
         self._own = Session(self, 0)
 
     def __repr__(self) -> str:
@@ -217,7 +218,7 @@ class FakeServer:
 
     # -- what a test asks and scripts
 
-    def execute(self, *words: Argument, db: int = 0) -> Any:
+    def execute(self, *words: Argument, db: int = 0) -> Reply:
         """Execute a command without a connection, to prepare or to examine the data.
 
         :param words: the command and its arguments.
@@ -236,7 +237,7 @@ class FakeServer:
         reader.feed(encode(reply))
         return reader.get_all()[0]
 
-    def answer(self, command: str, reply: Any) -> None:
+    def answer(self, command: str, reply: object) -> None:
         """Script the reply of a command, also of one that this server does not have.
 
         :param command: its name.
@@ -245,7 +246,7 @@ class FakeServer:
         """
         function = reply if callable(reply) else lambda *unused: reply
 
-        def execute(session: Session, *args: bytes) -> Any:
+        def execute(session: Session, *args: bytes) -> Reply:
             try:
                 found = function(*args)
             except ResponseError as error:
@@ -383,7 +384,7 @@ class FakeServer:
                 session.conflict = True
 
 
-def _noted(outcome: Any, outcomes: list[Any]) -> Any:
+def _noted(outcome: Result, outcomes: list[Result]) -> Result | None:
     """Note a result, and leave it to the callbacks that follow; an error is dealt with."""
     outcomes.append(outcome)
     return None if isinstance(outcome, Failure) else outcome

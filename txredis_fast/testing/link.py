@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.base import BaseConnector
@@ -17,11 +17,14 @@ from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IHostnameResolver,
+    IHostResolution,
     IReactorPluggableNameResolver,
     IReactorTCP,
     IReactorTime,
     IReactorUNIX,
+    IResolutionReceiver,
 )
+from twisted.internet.protocol import ClientFactory
 from twisted.internet.testing import StringTransport
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -65,7 +68,7 @@ class FakeTransport(StringTransport):
 
     def __init__(self, connector: FakeConnector) -> None:
         super().__init__(hostAddress=_CLIENT, peerAddress=connector.getDestination())  # type: ignore[no-untyped-call]
-        self.reactor: Any = connector.reactor
+        self.reactor: FakeReactor = connector.reactor  # type: ignore[assignment]
         self.connected = False
         self.protocol: Any = None
         self._connector = connector
@@ -211,13 +214,18 @@ class FakeConnector(BaseConnector):
     """Twisted's own connector, over a :class:`FakeTransport`."""
 
     def __init__(
-        self, factory: Any, timeout: float | None, reactor: FakeReactor, listener: Listener, address: IAddress
+        self,
+        factory: ClientFactory[Any],
+        timeout: float | None,
+        reactor: FakeReactor,
+        listener: Listener,
+        address: IAddress,
     ) -> None:
         super().__init__(factory, timeout, reactor)  # type: ignore[arg-type]
         self.listener = listener
         self._address = address
 
-    def _makeTransport(self) -> Any:
+    def _makeTransport(self) -> FakeTransport:  # type: ignore[override]
         return FakeTransport(self)
 
     def getDestination(self) -> IAddress:
@@ -234,16 +242,16 @@ class _Resolver:
 
     def resolveHostName(
         self,
-        resolutionReceiver: Any,
+        resolutionReceiver: IResolutionReceiver,
         hostName: str,
         portNumber: int = 0,
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
-    ) -> Any:
-        resolutionReceiver.resolutionBegan(self)
+    ) -> IHostResolution:
+        resolutionReceiver.resolutionBegan(self)  # type: ignore[arg-type]
         resolutionReceiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
         resolutionReceiver.resolutionComplete()
-        return self
+        return self  # type: ignore[return-value]
 
     def cancel(self) -> None:
         """Do nothing: the answer has been given."""
@@ -258,7 +266,7 @@ class FakeReactor:
     :ivar clock: the ``IReactorTime``.
     """
 
-    def __init__(self, clock: Any, listener: Listener) -> None:
+    def __init__(self, clock: IReactorTime, listener: Listener) -> None:
         self.clock = clock
         self._listener = listener
         self._resolver = _Resolver(self)
@@ -300,25 +308,34 @@ class FakeReactor:
 
     # -- IReactorTCP, IReactorUNIX
 
-    def connectTCP(self, host: str, port: int, factory: Any, timeout: float = 30, bindAddress: Any = None) -> Any:
+    def connectTCP(
+        self,
+        host: str,
+        port: int,
+        factory: ClientFactory[Any],
+        timeout: float = 30,
+        bindAddress: tuple[str, int] | None = None,
+    ) -> FakeConnector:
         """Connect to the listener."""
         return self._connect(factory, timeout, IPv4Address("TCP", host, port))
 
-    def connectUNIX(self, address: str, factory: Any, timeout: float = 30, checkPID: bool = False) -> Any:
+    def connectUNIX(
+        self, address: str, factory: ClientFactory[Any], timeout: float = 30, checkPID: bool = False
+    ) -> FakeConnector:
         """Connect to the listener."""
         return self._connect(factory, timeout, UNIXAddress(address))
 
-    def _connect(self, factory: Any, timeout: float, address: IAddress) -> FakeConnector:
+    def _connect(self, factory: ClientFactory[Any], timeout: float, address: IAddress) -> FakeConnector:
         connector = FakeConnector(factory, timeout, self, self._listener, address)
         connector.connect()
         return connector
 
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> Any:
+    def listenTCP(self, port: int, factory: object, backlog: int = 50, interface: str = "") -> NoReturn:
         """Refuse: there are only clients."""
         raise NotImplementedError("FakeReactor has no listenTCP(): it only connects to its FakeServer")
 
     def listenUNIX(
-        self, address: str, factory: Any, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
-    ) -> Any:
+        self, address: str, factory: object, backlog: int = 50, mode: int = 0o666, wantPID: bool = False
+    ) -> NoReturn:
         """Refuse: there are only clients."""
         raise NotImplementedError("FakeReactor has no listenUNIX(): it only connects to its FakeServer")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -17,6 +17,7 @@ from .commands import COMMANDS, WITHOUT_LOGIN, Command, Wait
 from .replies import NO_REPLY, NULL_ARRAY, ReplyError, Status, encode
 
 if TYPE_CHECKING:
+    from .._types import Reply
     from .database import Database
     from .fake import FakeServer
     from .link import FakeTransport
@@ -116,7 +117,7 @@ class Session:
         self.wait = None
         self.server.forget(self)
 
-    def send(self, reply: Any) -> None:
+    def send(self, reply: Reply) -> None:
         """Send a reply or a message, after the server's delay."""
         transport = self.transport
         if transport is None:
@@ -173,7 +174,7 @@ class Session:
                 self.send(reply)
             self.server.serve_waiting()
 
-    def execute(self, args: list[bytes]) -> Any:
+    def execute(self, args: list[bytes]) -> Reply:
         """Execute or queue a command; return its reply."""
         name = args[0].decode(errors="replace").upper()
         try:
@@ -216,7 +217,7 @@ class Session:
             raise
         return command
 
-    def run(self, command: Command, args: list[bytes]) -> Any:
+    def run(self, command: Command, args: list[bytes]) -> Reply:
         """Execute a command now; return its reply, or begin to wait.
 
         :raises ReplyError: it is refused.
@@ -235,7 +236,7 @@ class Session:
             self._wait_timer = self.server.reactor.callLater(reply.seconds, self.end_wait, NULL_ARRAY)
         return NO_REPLY
 
-    def end_wait(self, reply: Any) -> None:
+    def end_wait(self, reply: Reply) -> None:
         """End the wait of a blocking command with a reply."""
         self.wait = None
         self.server.waiting.remove(self)
@@ -247,7 +248,7 @@ class Session:
 
     # -- transactions
 
-    def execute_queued(self) -> Any:
+    def execute_queued(self) -> Reply:
         """Execute the commands since MULTI; return their replies."""
         queued, self.queued = self.queued or [], None
         refused, self.refused = self.refused, False

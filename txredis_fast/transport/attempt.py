@@ -12,11 +12,18 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import TimeoutError
-from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    ITransport,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -101,13 +108,21 @@ def name_of_place(host: str | bytes, port: int) -> str:
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
-def name_of_peer(transport: Any) -> str | None:
+def name_of_peer(transport: object) -> str | None:
     """``host:port`` of the peer of a TCP connection; None for other connections, and where the peer is not known."""
     try:
-        peer = transport.getPeer()
+        peer = transport.getPeer()  # type: ignore[attr-defined]
         return name_of_place(peer.host, peer.port)
     except Exception:
         return None
+
+
+class Built(Protocol):
+    """A protocol, as an attempt changes it while it lasts."""
+
+    transport: ITransport | None
+    connectionLost: Callable[[Failure], object]
+    makeConnection: Callable[[ITransport], object]
 
 
 class _Attempt:
@@ -143,7 +158,7 @@ class _Attempt:
             self._end_with(Failure())
             raise
 
-    def _connected(self, protocol: Any) -> None:
+    def _connected(self, protocol: Built) -> None:
         if self._over:
             _abort(getattr(protocol, "transport", None))
             return
@@ -220,7 +235,7 @@ class OneAttempt:
         self._factory = factory
         self._on_lost = on_lost
         #: The protocols made, each with the ``connectionLost`` that was set on the instance, or None.
-        self._built: list[tuple[Any, Any]] = []
+        self._built: list[tuple[Built, Callable[[Failure], object] | None]] = []
         self._over = False
 
     def __getattr__(self, name: str) -> Any:
@@ -237,12 +252,13 @@ class OneAttempt:
         """Call the factory's."""
         self._factory.doStop()
 
-    def buildProtocol(self, address: IAddress) -> Any:
+    def buildProtocol(self, address: IAddress) -> IProtocol | None:
         """Make the protocol of a connection; None, which closes the connection, when the attempt is over."""
         if self._over:
             return None
-        protocol: Any = self._factory.buildProtocol(address)
-        if protocol is not None:
+        made = self._factory.buildProtocol(address)
+        if made is not None:
+            protocol = cast("Built", made)
             try:
                 self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
                 if hasattr(protocol, "attemptForsaken"):
@@ -251,7 +267,7 @@ class OneAttempt:
             except BaseException:
                 _forsake(protocol, Failure())  # the factory may keep it already
                 raise
-        return protocol
+        return made
 
     def succeeded(self) -> None:
         """The attempt is over, and its connection is used."""
@@ -272,7 +288,7 @@ class OneAttempt:
             _forsake(protocol, reason)
 
 
-def _forsake(protocol: Any, reason: Failure) -> None:
+def _forsake(protocol: Built, reason: Failure) -> None:
     transport = getattr(protocol, "transport", None)
     tell = getattr(protocol, "attemptForsaken", None)
     with contextlib.suppress(AttributeError):
@@ -287,6 +303,6 @@ def _ignore(reason: Failure) -> None:
     pass
 
 
-def _abort(transport: Any) -> None:
+def _abort(transport: ITransport | None) -> None:
     if transport is not None:
         getattr(transport, "abortConnection", transport.loseConnection)()

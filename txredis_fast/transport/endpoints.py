@@ -35,7 +35,7 @@ TLS_RECORDS = b"\x14\x15\x16\x17"
 
 
 def tcp_endpoint(
-    host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: Any = False
+    host: str, port: int, connect_timeout: float | None = None, ssl_context_factory: object = False
 ) -> IStreamClientEndpoint:
     """Make an endpoint for a host name, which is resolved anew at each attempt, or for an IPv4 or IPv6 address.
 
@@ -76,7 +76,7 @@ def unix_endpoint(path: str, connect_timeout: float | None = None) -> IStreamCli
     return _BoundedEndpoint(UNIXClientEndpoint(current_reactor(), path, timeout=timeout), path, timeout, False)
 
 
-def endpoint_from(endpoint: Any) -> IStreamClientEndpoint:
+def endpoint_from(endpoint: object) -> IStreamClientEndpoint:
     """Return the endpoint itself, or the one that a string such as ``"tls:redis.example:6380"`` describes.
 
     :raises ValueError: it is neither.
@@ -89,7 +89,7 @@ def endpoint_from(endpoint: Any) -> IStreamClientEndpoint:
         return _CheckedEndpoint(described, _tls_host(endpoint)) if endpoint.startswith("tls:") else described
     if not hasattr(endpoint, "connect"):
         raise ValueError(f"an endpoint is an IStreamClientEndpoint or its description as a str, not {endpoint!r}")
-    return endpoint  # type: ignore[no-any-return]
+    return endpoint  # type: ignore[return-value]
 
 
 def _tls_host(description: str) -> str:
@@ -169,7 +169,7 @@ class _BoundedEndpoint:
 
 
 def _tls_endpoint(
-    endpoint: IStreamClientEndpoint, host: str, place: str, context_factory: Any
+    endpoint: IStreamClientEndpoint, host: str, place: str, context_factory: object
 ) -> IStreamClientEndpoint:
     try:
         from twisted.internet.interfaces import IOpenSSLClientConnectionCreator

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
 
 from .._tunables import REPLY_CHUNK_BYTES, REPLY_SLICE_SECONDS
+
+if TYPE_CHECKING:
+    from .._types import Transport
 
 __all__ = ["Flood"]
 
@@ -28,7 +31,7 @@ class Flood:
 
     def __init__(
         self,
-        transport: Any,
+        transport: Transport,
         hand_on: Callable[[bytes], object],
         done: Callable[[], object],
         failed: Callable[[BaseException], object],

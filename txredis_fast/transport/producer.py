@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from .._tunables import WRITE_CHUNK_BYTES
+
+if TYPE_CHECKING:
+    from .._types import Transport
 
 __all__ = ["Outlet", "forget_unsent"]
 
@@ -25,7 +28,7 @@ __all__ = ["Outlet", "forget_unsent"]
 class Outlet:
     """Writes a list of encoded commands to a transport, chunk by chunk, and removes from it what is written."""
 
-    def __init__(self, transport: Any, outgoing: list[bytes], done: Callable[[], object]) -> None:
+    def __init__(self, transport: Transport, outgoing: list[bytes], done: Callable[[], object]) -> None:
         """Make one, which writes nothing before ``start()``.
 
         :param outgoing: the encoded commands; more may be appended until the list is empty.
@@ -103,7 +106,7 @@ class Outlet:
         return b"".join(taken) if end > 1 else taken[0]
 
 
-def forget_unsent(transport: Any) -> None:
+def forget_unsent(transport: object) -> None:
     """Free the data that a lost connection has not written.
 
     Twisted's transports keep it, and are in reference cycles, so that it would stay until a garbage collection. This

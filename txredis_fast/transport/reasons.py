@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Any
 
 from twisted.internet import error
 from twisted.python.failure import Failure
@@ -28,11 +27,11 @@ def at_place(failure: Failure, place: str) -> Failure:
 
 def reason_of(failure: Failure) -> str:
     """Return the reason in words, with the place, if that is noted."""
-    value: Any = failure.value
+    value = failure.value
     return named(getattr(value, _PLACE, ""), _words(value) or failure.getErrorMessage())
 
 
-def _words(value: Any) -> str:
+def _words(value: BaseException | None) -> str:
     # Other classes have numbers of their own: those of name resolution and TLS are not the system's.
     is_of_system = isinstance(value, OSError) and type(value).__module__ == "builtins" and value.filename is None
     if is_of_system or (isinstance(value, error.ConnectError) and not isinstance(value, error.UnknownHostError)):

@@ -15,16 +15,19 @@ import errno
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from twisted.internet import main
 
 from .._implementation import IMPLEMENTATION
 from .._tunables import DIRECT_READ_TURN_BYTES, DIRECT_WRITE_MAX_BYTES
 
+if TYPE_CHECKING:
+    from socket import socket as Socket
+
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    SocketReader: Any = None
-    has_sockets: Any = None
+    SocketReader: Callable[..., Callable[[], object]] | None = None
+    has_sockets: Callable[[type], bool] | None = None
 else:
     from ._csocket import SocketReader, has_sockets
 
@@ -35,6 +38,14 @@ _WRAPPERS = {"_WrappingProtocol": "_wrappedProtocol", "_ReconnectingProtocolProx
 
 #: Set it to False to receive in the public way only.
 enabled = True
+
+
+class DirectTransport(Protocol):
+    """A transport of Twisted's own, as far as this module touches it."""
+
+    socket: Socket
+    protocol: object
+    doRead: Callable[[], object]
 
 
 class Receiver(Protocol):
@@ -48,7 +59,7 @@ class Receiver(Protocol):
         """Receive some of them; returns how many."""
 
 
-def receives_directly(transport: object, protocol: object) -> bool:
+def receives_directly(transport: object, protocol: object) -> TypeGuard[DirectTransport]:
     """Whether :func:`fill_from_socket` may be used: a transport of Twisted's own that passes its data on unchanged."""
     tcp = sys.modules.get("twisted.internet.tcp")
     if not enabled or tcp is None or not isinstance(transport, tcp.Connection) or getattr(transport, "TLS", False):
@@ -71,7 +82,7 @@ def _is_stock_or_ours(read: object) -> bool:
 
 
 def read_compiled(
-    transport: Any, protocol: object, receive: Callable[[bytes], object], stock: tuple[object, ...]
+    transport: object, protocol: object, receive: Callable[[bytes], object], stock: tuple[object, ...]
 ) -> None:
     """Let compiled code receive what comes on a transport, if there is such code, and it fits this transport.
 
@@ -79,13 +90,11 @@ def read_compiled(
     :param stock: the functions for which ``receive`` stands: data is passed on in the public way while the protocol's
         ``dataReceived`` is another one.
     """
-    if SocketReader is None or not receives_directly(transport, protocol):
+    if SocketReader is None or has_sockets is None or not receives_directly(transport, protocol):
         return
     tcp = sys.modules["twisted.internet.tcp"].Connection
-    kind = type(transport)
     if (
-        kind.doRead is tcp.doRead
-        and kind._dataReceived is tcp._dataReceived
+        all(getattr(type(transport), name, None) is getattr(tcp, name) for name in ("doRead", "_dataReceived"))
         and "doRead" not in vars(transport)
         and is_as_expected()
         and has_sockets(tcp)
@@ -102,7 +111,7 @@ def _innermost(protocol: object) -> object:
         protocol = getattr(protocol, place, None)
 
 
-def fill_from_socket(transport: Any, reader: Receiver, failed: Callable[[Exception], object]) -> None:
+def fill_from_socket(transport: DirectTransport, reader: Receiver, failed: Callable[[Exception], object]) -> None:
     """Receive the rest of the reader's large value straight from the socket; then let the transport read as usual.
 
     :param failed: called with an exception of the reader; it must end the connection.
@@ -115,7 +124,7 @@ def fill_from_socket(transport: Any, reader: Receiver, failed: Callable[[Excepti
         if before is not None:
             transport.doRead = before
 
-    def read() -> Any:
+    def read() -> object:
         if not reader.awaited or transport.protocol is not protocol:
             end()
             return transport.doRead()
@@ -147,33 +156,34 @@ def is_filling(transport: object) -> bool:
     return getattr(getattr(transport, "__dict__", {}).get("doRead"), "__module__", None) == __name__
 
 
-def fill_no_more(transport: Any) -> None:
+def fill_no_more(transport: object) -> None:
     """Undo what is in force of :func:`read_compiled` and :func:`fill_from_socket`.
 
     Else a lost transport would keep the reader alive.
     """
-    read = getattr(transport, "__dict__", {}).get("doRead")
+    own = getattr(transport, "__dict__", {})
+    read = own.get("doRead")
     if read is not None and (is_filling(transport) or _is_stock_or_ours(read)):
-        del transport.doRead
+        del own["doRead"]
 
 
 #: What a socket does in the story: the bytes that it has, or the error that it raises.
 _BLOCKS = BlockingIOError(errno.EWOULDBLOCK, "would block")
-_READS: tuple[Any, ...] = (b"data", b"", _BLOCKS, ConnectionResetError(errno.ECONNRESET, "lost"))
-_WRITES: tuple[Any, ...] = (2, _BLOCKS, BrokenPipeError(errno.EPIPE, "lost"))
+_READS: tuple[object, ...] = (b"data", b"", _BLOCKS, ConnectionResetError(errno.ECONNRESET, "lost"))
+_WRITES: tuple[object, ...] = (2, _BLOCKS, BrokenPipeError(errno.EPIPE, "lost"))
 
 
 class _Socket:
-    def __init__(self, outcome: Any, seen: list[Any]) -> None:
+    def __init__(self, outcome: object, seen: list[object]) -> None:
         self._outcome, self._seen = outcome, seen
 
-    def recv(self, size: int) -> Any:
+    def recv(self, size: int) -> object:
         return self._do("recv", size)
 
-    def send(self, data: Any) -> Any:
+    def send(self, data: bytes | memoryview) -> object:
         return self._do("send", bytes(data))
 
-    def _do(self, *event: Any) -> Any:
+    def _do(self, *event: object) -> object:
         self._seen.append(event)
         if isinstance(self._outcome, Exception):
             raise self._outcome
@@ -181,23 +191,23 @@ class _Socket:
 
 
 class _Protocol:
-    def __init__(self, seen: list[Any]) -> None:
+    def __init__(self, seen: list[object]) -> None:
         self._seen = seen
 
     def dataReceived(self, data: bytes) -> None:
         self._seen.append(("dataReceived", data))
 
 
-def _story(connection: Any) -> list[Any]:
+def _story(connection: Any) -> list[object]:
     """Read and write with each outcome; return what happened."""
-    seen: list[Any] = []
+    seen: list[object] = []
 
     class Transport:
         bufferSize = connection.bufferSize
         SEND_LIMIT = connection.SEND_LIMIT
         _dataReceived = connection._dataReceived
         protocol = _Protocol(seen)
-        socket: Any = None
+        socket: _Socket
 
     for outcome in _READS:
         Transport.socket = _Socket(outcome, seen)
@@ -208,7 +218,7 @@ def _story(connection: Any) -> list[Any]:
     return seen
 
 
-def _expected() -> list[Any]:
+def _expected() -> list[object]:
     recv, send = ("recv", 64 * 1024), ("send", b"data")
     reads = [recv, ("dataReceived", b"data"), None, recv, main.CONNECTION_DONE, recv, None, recv, main.CONNECTION_LOST]
     return [*reads, send, 2, send, 0, send, main.CONNECTION_LOST]

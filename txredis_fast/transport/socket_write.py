@@ -13,15 +13,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from .._implementation import IMPLEMENTATION
 from .._tunables import DIRECT_WRITE_MAX_BYTES
 from .socket_read import is_as_expected
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    Sender: Any = None
-    has_sockets: Any = None
+    Sender: Callable[[object, bool], Callable[[bytes], object]] | None = None
+    has_sockets: Callable[[type], bool] | None = None
 else:
     from ._csocket import Sender, has_sockets
 
@@ -33,7 +33,35 @@ _PARTS = ("writeSomeData", "dataBuffer", "_tempDataBuffer", "disconnecting", "_w
 enabled = True
 
 
-def direct_sender(transport: Any) -> Callable[[bytes], object] | None:
+class SocketTransport(Protocol):
+    """A TCP or unix transport of Twisted's own, as far as this module touches it."""
+
+    write: Callable[[bytes], object]
+    writeSomeData: Callable[[bytes], object]
+    connected: int
+    disconnecting: bool
+    dataBuffer: bytes
+    _tempDataBuffer: list[bytes]
+    _writeDisconnected: bool
+    TLS: bool
+
+
+class SmallWrites(Protocol):
+    """What Twisted's TLS gathers in a turn, to encrypt it together."""
+
+    def flush(self) -> object:
+        """Encrypt it now."""
+
+
+class TLSTransport(Protocol):
+    """Twisted's TLS protocol, as far as this module touches it."""
+
+    write: Callable[[bytes], object]
+    transport: SocketTransport
+    _aggregator: SmallWrites
+
+
+def direct_sender(transport: object) -> Callable[[bytes], object] | None:
     """Return a function that writes to a transport, down to its socket, at once; None if there is no such way.
 
     The function writes in the public way once ``transport.write`` is replaced by a program, and after ``startTLS``.
@@ -42,43 +70,43 @@ def direct_sender(transport: Any) -> Callable[[bytes], object] | None:
         return None
     if _is_plain(transport):
         return _sender(transport, False)
-    socket = _socket_below(transport)
-    if socket is None:
+    if not _is_tls(transport):
         return None
     # TLS writes what it has encrypted to this transport, which would leave it to the reactor.
-    socket.write = _sender(socket, True)
-    return partial(_encrypt, transport, transport.write, super(type(transport), transport).write)
+    transport.transport.write = _sender(transport.transport, True)
+    return partial(_encrypt, transport, transport.write, super(type(transport), transport).write)  # type: ignore[misc]
 
 
-def _is_plain(transport: Any) -> bool:
+def _is_plain(transport: object) -> TypeGuard[SocketTransport]:
     tcp = sys.modules.get("twisted.internet.tcp")
     return (
         tcp is not None
         and isinstance(transport, tcp.Connection)
         and not getattr(transport, "TLS", True)
         and all(hasattr(transport, part) for part in _PARTS)
-        and type(transport).write is tcp.Connection.write
+        and getattr(type(transport), "write", None) is tcp.Connection.write
         and "write" not in vars(transport)
     )
 
 
-def _socket_below(transport: Any) -> Any:
-    """Return the TCP or unix transport below TLS; None if either is not Twisted's own as this module knows it."""
+def _is_tls(transport: object) -> TypeGuard[TLSTransport]:
+    """Whether this is TLS over TCP or a unix socket, and both are Twisted's own as this module knows them."""
     tls = sys.modules.get("twisted.protocols.tls")
     if tls is None or type(transport) is not getattr(tls, "BufferingTLSTransport", None):
-        return None
-    gathers: Any = getattr(transport, "_aggregator", None)
-    socket: Any = transport.transport
-    known = (
+        return False
+    gathers = getattr(transport, "_aggregator", None)
+    return (
         type(gathers) is getattr(tls, "_AggregateSmallWrites", None)
+        and gathers is not None
         and all(hasattr(gathers, part) for part in ("_buffer", "flush"))
         and vars(transport).get("write") == gathers.write
-        and _is_plain(socket)
+        and _is_plain(getattr(transport, "transport", None))
     )
-    return socket if known else None
 
 
-def _encrypt(transport: Any, own: Callable[[bytes], object], write: Callable[[bytes], object], data: bytes) -> None:
+def _encrypt(
+    transport: TLSTransport, own: Callable[[bytes], object], write: Callable[[bytes], object], data: bytes
+) -> None:
     """Encrypt and send data now.
 
     :param own: the transport's ``write``, which gathers small writes.
@@ -92,15 +120,16 @@ def _encrypt(transport: Any, own: Callable[[bytes], object], write: Callable[[by
     gathers.flush()
 
 
-def _sender(transport: Any, below_tls: bool) -> Callable[[bytes], object]:
+def _sender(transport: SocketTransport, below_tls: bool) -> Callable[[bytes], object]:
     """Return the function that sends what the socket takes now, and leaves the rest to the reactor.
 
     It leaves an error to the reactor as well, which meets the same error, and tells the protocol.
 
     :param below_tls: the function replaces ``transport.write``.
     """
-    if Sender is not None and is_as_expected() and has_sockets(sys.modules["twisted.internet.tcp"].Connection):
-        return Sender(transport, below_tls)  # type: ignore[no-any-return]
+    tcp = sys.modules["twisted.internet.tcp"]
+    if Sender is not None and has_sockets is not None and is_as_expected() and has_sockets(tcp.Connection):
+        return Sender(transport, below_tls)
     own = transport.write
 
     def send(data: bytes) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail, getDebugging
 from twisted.python import threadable
@@ -22,10 +22,29 @@ from ..exceptions import RedisError
 
 __all__ = ["guard_connection", "guard_factory"]
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 _SWITCH = "TXREDIS_FAST_DEBUG"
 
 
-def guard_connection(protocol: Any) -> None:
+class HasLink(Protocol):
+    """A connection."""
+
+    @property
+    def link(self) -> object:
+        """What stands between it and the transport, and sends stock commands."""
+
+
+class HasHandler(Protocol):
+    """A pool."""
+
+    @property
+    def handler(self) -> object:
+        """What the program gives commands to."""
+
+
+def guard_connection(protocol: HasLink) -> None:
     """In debug mode, make a connection refuse commands from another thread than the one that makes it."""
     if _wanted():
         home = threading.get_ident()
@@ -33,7 +52,7 @@ def guard_connection(protocol: Any) -> None:
         _guard(protocol.link, ("execute_stock",), lambda: home)
 
 
-def guard_factory(factory: Any) -> None:
+def guard_factory(factory: HasHandler) -> None:
     """In debug mode, make a pool refuse commands from another thread that wait for a connection, or need their own."""
     if _wanted():
         # The factory may be made in any thread, and before the reactor's thread is known.
@@ -50,8 +69,8 @@ def _guard(thing: object, names: tuple[str, ...], home: Callable[[], int | None]
         setattr(thing, name, _guarded(getattr(thing, name), home))
 
 
-def _guarded(method: Callable[..., Any], home: Callable[[], int | None]) -> Callable[..., Any]:
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+def _guarded(method: Callable[_P, _T], home: Callable[[], int | None]) -> Callable[_P, _T | Deferred[Any]]:
+    def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _T | Deferred[Any]:
         if home() in (None, threading.get_ident()):
             return method(*args, **kwargs)
         return _refuse()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
     from OpenSSL.crypto import X509 as OpenSSLCertificate
     from twisted.internet.ssl import Certificate, PrivateCertificate
+    from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 __all__ = ["ALERT", "PEM", "Check", "NameCheck", "NoCheck", "TLSSettings", "is_encrypted", "refusal"]
 
@@ -74,7 +75,7 @@ class TLSSettings:
     #: The name that the server's certificate must be for; None: the host that the connection is made to.
     host: str | None = None
 
-    def context(self, host: str) -> Any:
+    def context(self, host: str) -> _VerifyingCreator:
         """Make an ``IOpenSSLClientConnectionCreator``, whose connections verify the server in the handshake.
 
         Files are read again when they have changed, so that a renewed certificate is used without a restart.
@@ -100,7 +101,7 @@ def _stamp(pem: PEM | None) -> tuple[int, int] | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _context(settings: TLSSettings, host: str, platform: str | None, stamps: object) -> Any:
+def _context(settings: TLSSettings, host: str, platform: str | None, stamps: object) -> _VerifyingCreator:
     from OpenSSL import SSL
     from twisted.internet.ssl import TLSVersion, optionsForClientTLS, trustRootFromCertificates
 
@@ -129,13 +130,13 @@ def _name_to_verify(host: str) -> str:
 class _VerifyingCreator:
     """Opens TLS connections that fail unless the chain and the name of the server's certificate are verified."""
 
-    def __init__(self, options: Any, host: str) -> None:
+    def __init__(self, options: IOpenSSLClientConnectionCreator, host: str) -> None:
         self._options = options
         self._host = host
         #: By Twisted's TLS protocol.
-        self._verdicts: WeakKeyDictionary[Any, _Verdict] = WeakKeyDictionary()
+        self._verdicts: WeakKeyDictionary[TLSMemoryBIOProtocol, _Verdict] = WeakKeyDictionary()
 
-    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
+    def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         from OpenSSL import SSL
 
         connection: SSL.Connection = self._options.clientConnectionForTLS(tlsProtocol)
@@ -143,7 +144,7 @@ class _VerifyingCreator:
         connection.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, verdict.judge)
         return connection
 
-    def fault(self, transport: Any) -> str | None:
+    def fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Return why a connection is to be refused whose handshake is complete; None: it is verified.
 
         :param transport: Twisted's TLS protocol.
@@ -161,7 +162,7 @@ class _VerifyingCreator:
             return _refused("its chain has not been verified")
         return _name_fault(certificate, self._host)
 
-    def known_fault(self, transport: Any) -> str | None:
+    def known_fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Return the reason found so far to refuse a connection whose handshake may not be complete; None: none yet."""
         verdict = self._verdicts.get(transport)
         return None if verdict is None else verdict.fault
@@ -196,10 +197,10 @@ class _Verdict:
 class Check(Protocol):
     """Verifies a TLS connection; ``transport`` is Twisted's TLS protocol."""
 
-    def fault(self, transport: Any) -> str | None:
+    def fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Return why a connection is to be refused whose handshake is complete; None: it is verified."""
 
-    def known_fault(self, transport: Any) -> str | None:
+    def known_fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Return the reason found so far, during the handshake; None: none yet."""
 
 
@@ -213,7 +214,7 @@ class NameCheck:
         """
         self._host = _name_to_verify(host)
 
-    def fault(self, transport: Any) -> str | None:
+    def fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Return why a connection is to be refused whose handshake is complete; None: it is verified."""
         from OpenSSL import SSL
 
@@ -223,7 +224,7 @@ class NameCheck:
             return _refused("its chain has not been verified")
         return _name_fault(certificate.to_cryptography(), self._host)
 
-    def known_fault(self, transport: Any) -> str | None:
+    def known_fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Nothing is known before the end of the handshake."""
         return None
 
@@ -231,7 +232,7 @@ class NameCheck:
 class NoCheck:
     """Accepts every connection: the program's own context factory is responsible for checks."""
 
-    def fault(self, transport: Any) -> str | None:
+    def fault(self, transport: TLSMemoryBIOProtocol) -> str | None:
         """Accept the connection."""
         return None
 
@@ -325,12 +326,12 @@ def _own_certificate(certificate: PEM, key: PEM | None) -> tuple[PrivateCertific
     return own, chain
 
 
-def is_encrypted(transport: Any) -> bool:
+def is_encrypted(transport: object) -> bool:
     """Whether a transport of Twisted's speaks TLS."""
     return bool(getattr(transport, "TLS", False)) or hasattr(transport, "getPeerCertificate")
 
 
-def refusal(error: BaseException | None, transport: Any) -> str | None:
+def refusal(error: BaseException | None, transport: TLSMemoryBIOProtocol) -> str | None:
     """Return in words why a handshake failed; None: no more is known than the error itself says.
 
     :param error: the reason of the loss of the connection.
@@ -349,7 +350,7 @@ def refusal(error: BaseException | None, transport: Any) -> str | None:
     return f"TLS failed: {', '.join(reasons)}" if reasons else None
 
 
-def _fault(transport: Any) -> int:
+def _fault(transport: TLSMemoryBIOProtocol) -> int:
     """The number of OpenSSL's verification error; 0: no error, or it is not known.
 
     pyOpenSSL passes it to a callback only, and in a program's own context that callback is the program's. So it is read

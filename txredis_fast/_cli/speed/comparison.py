@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
 
 import txredis_fast
 
@@ -100,7 +101,7 @@ class Other(ProcessProtocol):
         for line in lines:
             self._answered(json.loads(line))
 
-    def processEnded(self, reason: Any) -> None:
+    def processEnded(self, reason: Failure) -> None:
         """Note the end of the process; Twisted calls this."""
         self._ended = True
         self._answered({"error": "it ended"})

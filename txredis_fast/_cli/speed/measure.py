@@ -8,9 +8,13 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, FirstError, gatherResults
+
+if TYPE_CHECKING:
+    from ...client import ConnectionHandler
+    from ...commands import Commands
 
 __all__ = ["WAYS", "Sample", "Target", "measure"]
 
@@ -57,10 +61,10 @@ class Target:
     :ivar key: the key to read. None: the command is PING.
     """
 
-    rc: Any
+    rc: ConnectionHandler
     key: str | None
 
-    def give(self, commands: Any) -> Any:
+    def give(self, commands: Commands) -> Deferred[Any]:
         """Issue the command once, on the handler or on a pipeline."""
         return commands.ping() if self.key is None else commands.get(self.key)
 

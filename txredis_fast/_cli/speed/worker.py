@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.internet import stdio
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
@@ -49,10 +50,10 @@ class Worker(LineOnlyReceiver):
     def _failed(self, failure: Failure) -> None:
         self._say(error=failure.getErrorMessage())
 
-    def _say(self, **answer: Any) -> None:
+    def _say(self, **answer: object) -> None:
         self.sendLine(json.dumps(answer).encode())  # type: ignore[no-untyped-call]
 
-    def connectionLost(self, reason: Any = None) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop, because the parent is gone."""
         reactor = current_reactor()
         if reactor.running:

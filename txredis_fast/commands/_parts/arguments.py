@@ -53,7 +53,7 @@ _BIT_OPERATIONS = (
 deprecated = warn_caller
 
 
-def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterable[Argument]:
+def list_or_args(command: str, keys: Keys, args: tuple[Argument, ...]) -> Iterable[Argument]:
     """Collect keys passed as one iterable, or (deprecated) as separate arguments.
 
     :param command: the method's name, for the warning.
@@ -67,13 +67,13 @@ def list_or_args(command: str, keys: Any, args: tuple[Argument, ...]) -> Iterabl
         listed = [keys, *args]
     else:
         try:
-            iter(keys)
+            iter(keys)  # type: ignore[arg-type]
         except TypeError:
-            listed = [keys, *args]
+            listed = [keys, *args]  # type: ignore[list-item]
         else:
             if not args:
-                return keys  # type: ignore[no-any-return]  # it is iterable
-            listed = [*keys, *args]
+                return keys  # type: ignore[return-value]  # it is iterable
+            listed = [*keys, *args]  # type: ignore[misc]
     deprecated(f"Passing *args to redis.{command} is deprecated. Pass an iterable to ``keys`` instead")
     return listed
 
@@ -94,12 +94,12 @@ def flatten(mapping: Mapping[Any, Any]) -> list[Argument]:
     return [argument for pair in mapping.items() for argument in pair]
 
 
-def flags(**given: Any) -> list[str]:
+def flags(**given: object) -> list[str]:
     """Make a list of the keywords whose value is true, in upper case: ``flags(nx=True)`` returns ``["NX"]``."""
     return [word.upper() for word, wanted in given.items() if wanted]
 
 
-def exclusive(method: str, **given: Any) -> None:
+def exclusive(method: str, **given: object) -> None:
     """Check options of which a command takes one at most.
 
     :param method: for the error.
@@ -159,7 +159,7 @@ def counted_keys(method: str, number: int, keys: Keys, limit: int = 0) -> list[A
 
 
 def time_arguments(
-    method: str, *, ex: Any = None, px: Any = None, exat: Any = None, pxat: Any = None, **others: bool
+    method: str, *, ex: object = None, px: object = None, exat: object = None, pxat: object = None, **others: bool
 ) -> list[Argument]:
     """Make the arguments of a time to live: EX, PX, EXAT, PXAT with their numbers, or the word of another option.
 
@@ -182,7 +182,7 @@ def time_arguments(
     return [{"ex": "PX", "exat": "PXAT"}[name] if in_milliseconds else name.upper(), time]
 
 
-def expiry(name: str, time: Any) -> tuple[bool, Argument]:
+def expiry(name: str, time: object) -> tuple[bool, Argument]:
     """Convert a time to live, or a Unix time, to a whole number, because servers accept no fractions.
 
     :param name: name of the argument, for the error.
@@ -206,7 +206,7 @@ def expiry(name: str, time: Any) -> tuple[bool, Argument]:
     return (True, milliseconds) if milliseconds % 1000 else (False, milliseconds // 1000)
 
 
-def milliseconds(name: str, time: Any) -> Argument:
+def milliseconds(name: str, time: object) -> Argument:
     """Convert a time to live, or a Unix time, of milliseconds to a whole number; see :func:`expiry`.
 
     :param time: milliseconds as a number, or a ``timedelta`` or ``datetime``. Text is passed on unchanged.
@@ -222,12 +222,12 @@ def milliseconds(name: str, time: Any) -> Argument:
     return round(number) or (number > 0) - (number < 0)
 
 
-def waiting_time(time: Any) -> Argument:
+def waiting_time(time: Argument | datetime.timedelta) -> Argument:
     """Convert the time limit of a blocking command to seconds if it is a ``timedelta``."""
     return time.total_seconds() if isinstance(time, datetime.timedelta) else time
 
 
-def _number(name: str, value: Any) -> int | float:
+def _number(name: str, value: object) -> int | float:
     number = real_number(value)
     if number is None:
         raise InvalidData(f"{name} must be a finite number of seconds or a timedelta, not {shown(value)}")
@@ -248,7 +248,7 @@ def scan_arguments(
     return arguments
 
 
-def operation_name(operation: Any) -> str:
+def operation_name(operation: object) -> str:
     """Return the name of a BITOP operation.
 
     :param operation: the name in any case, or a function of :mod:`operator`.

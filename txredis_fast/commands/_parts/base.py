@@ -176,7 +176,7 @@ def blocking_with(parameter: str) -> Callable[[_Method], _Method]:
 
 def may_block(method: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Tell whether a call of a command method may block, so that it must not run on a shared connection."""
-    marked: Any = getattr(method, "_blocking", False)
+    marked = getattr(method, "_blocking", False)
     if not isinstance(marked, tuple):
         return bool(marked)
     parameter, place = marked

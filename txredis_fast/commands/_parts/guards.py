@@ -10,7 +10,7 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ...exceptions import RedisError
 from ...resp import fixed_arguments
@@ -109,7 +109,7 @@ def guarded_names(commands: Sequence[tuple[Sequence[Any], Any, Any]]) -> set[str
     """
     # A long batch has few different names; each is examined once.
     try:
-        names: Any = {command[0][0] for command in commands}
+        names: Collection[object] = {command[0][0] for command in commands}
     except (IndexError, TypeError):
         names = [command[0][0] for command in commands if command[0]]
     return {name for name in map(_name_in_capitals, names) if name in GUARDED}
@@ -140,7 +140,21 @@ def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol:
     return opened
 
 
-def note_changes(connection: Any, names: Collection[str]) -> None:
+class _LoginOfLink(Protocol):
+    login: int | None
+
+
+class LentConnection(Protocol):
+    """A connection of a pool, as far as its state is marked here."""
+
+    dbid: int | None
+
+    @property
+    def link(self) -> _LoginOfLink:
+        """What has the life of the connection."""
+
+
+def note_changes(connection: LentConnection, names: Collection[str]) -> None:
     """Mark a connection whose database or login changes, so that the pool restores or closes it.
 
     :param names: names of the commands sent on it, in upper case.
@@ -151,7 +165,7 @@ def note_changes(connection: Any, names: Collection[str]) -> None:
         connection.link.login = FOREIGN_LOGIN
 
 
-def check_alone(args: Sequence[Any], connection: Any) -> RedisError | None:
+def check_alone(args: Sequence[Any], connection: LentConnection) -> RedisError | None:
     """Call :func:`refusal` for a command of a transaction; SELECT and AUTH are allowed, and marked on *connection*."""
     name = command_name(args)
     if name in ("SELECT", "AUTH"):

@@ -9,7 +9,7 @@ This module must not know arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..._tunables import LIST_PART_ELEMENTS
@@ -245,7 +245,7 @@ def described(reply: Reply) -> Reply:
     return {text_of(name): value for name, value in _pairs(reply)} if isinstance(reply, list) else reply
 
 
-def words(reply: Any) -> list[str]:
+def words(reply: Iterable[Reply]) -> list[str]:
     """Convert words of the protocol to a sorted list of str: they have no order, and are a set in RESP3."""
     return sorted(map(text_of, reply))
 
@@ -296,7 +296,7 @@ def _pairs(reply: list[Any]) -> Iterator[tuple[Any, Any]]:
     return zip(reply[::2], reply[1::2], strict=False)
 
 
-def text_of(reply: Any) -> str:
+def text_of(reply: object) -> str:
     """Return text of a server as str, whatever the charset."""
     # Paths in INFO may be in any encoding: a byte that is not UTF-8 must not fail the reply.
     return reply.decode("utf-8", "surrogateescape") if isinstance(reply, bytes) else str(reply)

@@ -143,7 +143,7 @@ def command_descriptions(reply: Reply) -> Reply:
     return [None if each is None else _command(each) for each in reply] if isinstance(reply, list) else reply
 
 
-def _command(reply: Any) -> dict[str, Any]:
+def _command(reply: Reply) -> dict[str, Any]:
     command = dict(zip(_COMMAND_FIELDS, reply, strict=False))
     command["name"] = text_of(command["name"])
     command["flags"] = frozenset(map(text_of, command["flags"]))
@@ -155,7 +155,7 @@ def _command(reply: Any) -> dict[str, Any]:
     return command
 
 
-def _key_spec(reply: Any) -> dict[str, Any]:
+def _key_spec(reply: Reply) -> dict[str, Any]:
     spec: dict[str, Any] = described(reply)
     for name, value in spec.items():
         if name == "flags":
@@ -181,7 +181,7 @@ def command_documents(reply: Reply) -> Reply:
     return {name: _document(document) for name, document in documents.items()}
 
 
-def _document(reply: Any) -> dict[str, Any]:
+def _document(reply: Reply) -> dict[str, Any]:
     document: dict[str, Any] = described(reply)
     if "arguments" in document:
         document["arguments"] = [_document(argument) for argument in document["arguments"]]
@@ -217,7 +217,7 @@ def slot_ranges(reply: Reply) -> Reply:
     return [[first, last, *map(_slot_node, nodes)] for first, last, *nodes in reply]
 
 
-def _slot_node(node: Any) -> Any:
+def _slot_node(node: list[Reply]) -> list[Reply]:
     return [*node[:3], *map(described, node[3:])]
 
 

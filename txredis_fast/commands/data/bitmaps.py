@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -43,7 +43,7 @@ class BitmapCommands(CommandHost[V]):
         return self.execute_command("SETBIT", key, offset, int(value) if isinstance(value, bool) else value)
 
     @errors_to_deferred
-    def bitop(self, operation: Any, destkey: Key, *srckeys: Key) -> Deferred[int]:
+    def bitop(self, operation: str | Callable[..., object], destkey: Key, *srckeys: Key) -> Deferred[int]:
         """Combine strings bitwise and store the result. Shorter strings are padded with zero bits.
 
         :param operation: ``"AND"``, ``"OR"``, ``"XOR"`` or ``"NOT"`` in any case, or ``and_``, ``or_``, ``xor``

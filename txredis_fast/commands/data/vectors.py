@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from twisted.internet.defer import Deferred
 
@@ -108,8 +108,7 @@ class VectorSetCommands(CommandHost[V]):
 
         https://redis.io/commands/vsim/, since 8.0.0
         """
-        given: Any = input
-        arguments: list[Argument] = _vector(given) if _is_vector(given) else ["ELE", given]
+        arguments: list[Argument] = _vector(input) if _is_vector(input) else ["ELE", input]  # type: ignore[list-item]
         arguments += flags(withscores=with_scores, withattribs=with_attribs)
         for word, value in (
             *(("COUNT", count), ("EPSILON", epsilon), ("EF", ef)),
@@ -242,7 +241,7 @@ class VectorSetCommands(CommandHost[V]):
         return self.execute_command("VRANDMEMBER", key, *(() if count is None else (count,)))
 
 
-def _is_vector(value: Any) -> bool:
+def _is_vector(value: object) -> TypeGuard[Sequence[float] | bytes]:
     return isinstance(value, _BYTES_LIKE) or (isinstance(value, Sequence) and not isinstance(value, str))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..._types import V
@@ -114,7 +115,7 @@ class ModuleNamespaces(CommandHost[V]):
 NAMESPACES = tuple(name for name, value in vars(ModuleNamespaces).items() if isinstance(value, NamespaceAttribute))
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> ModuleType:
     """Import a module of this room when it is first used: documents name some."""
     import pkgutil
 

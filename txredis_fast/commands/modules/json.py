@@ -34,7 +34,7 @@ class JSONCommands(Namespace):
 
     @errors_to_deferred
     def set(
-        self, key: Key, path: Text, obj: Any, nx: bool = False, xx: bool = False, *, text: bool = False
+        self, key: Key, path: Text, obj: object, nx: bool = False, xx: bool = False, *, text: bool = False
     ) -> Deferred[Text | None]:
         """Set the value at a path.
 
@@ -108,7 +108,7 @@ class JSONCommands(Namespace):
         return self._send("JSON.MSET", *arguments)
 
     @errors_to_deferred
-    def merge(self, key: Key, path: Text, obj: Any, *, text: bool = False) -> Deferred[Text]:
+    def merge(self, key: Key, path: Text, obj: object, *, text: bool = False) -> Deferred[Text]:
         """Merge a value into that at a path, as RFC 7396 has it: members are added or replaced, those of null deleted.
 
         :param key: key of the document.
@@ -227,7 +227,7 @@ class JSONCommands(Namespace):
         return self._send("JSON.STRLEN", key, path)
 
     @errors_to_deferred
-    def arrappend(self, key: Key, path: Text, *values: Any) -> Deferred[Any]:
+    def arrappend(self, key: Key, path: Text, *values: object) -> Deferred[Any]:
         """Append values to the arrays at a path.
 
         :param key: key of the document.
@@ -241,7 +241,7 @@ class JSONCommands(Namespace):
 
     @errors_to_deferred
     def arrindex(
-        self, key: Key, path: Text, scalar: Any, start: int | None = None, stop: int | None = None
+        self, key: Key, path: Text, scalar: object, start: int | None = None, stop: int | None = None
     ) -> Deferred[Any]:
         """Find the first index of a value in the arrays at a path.
 
@@ -260,7 +260,7 @@ class JSONCommands(Namespace):
         return self._send("JSON.ARRINDEX", key, path, _encoded(scalar), *ends)
 
     @errors_to_deferred
-    def arrinsert(self, key: Key, path: Text, index: int, *values: Any) -> Deferred[Any]:
+    def arrinsert(self, key: Key, path: Text, index: int, *values: object) -> Deferred[Any]:
         """Insert values in the arrays at a path.
 
         :param key: key of the document.
@@ -375,7 +375,7 @@ class JSONCommands(Namespace):
         return self._send("JSON.DEBUG", subcommand, key, path)
 
 
-def _encoded(obj: Any, is_text: bool = False) -> Argument:
+def _encoded(obj: object, is_text: bool = False) -> Argument:
     if not is_text:
         return json.dumps(obj, allow_nan=False, separators=(",", ":"))
     if not isinstance(obj, (str, bytes, bytearray, memoryview)):
@@ -418,12 +418,12 @@ def _number_of_first(reply: Reply) -> Result:
     return numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else numbers
 
 
-def _is_jsonpath(path: Any) -> bool:
+def _is_jsonpath(path: object) -> bool:
     if isinstance(path, (bytes, bytearray, memoryview)):
         return path[:1] == b"$"
     return isinstance(path, str) and path[:1] == "$"
 
 
-def _numbers_at(path: Any) -> Converter:
+def _numbers_at(path: object) -> Converter:
     # RESP2 has JSON; RESP3 a list of numbers, of a legacy path, too.
     return _decoded if _is_jsonpath(path) else _number_of_first

@@ -5,11 +5,12 @@ This module must not know which namespaces there are.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Converter, Reply
+from ..._types import Argument, Converter, Reply, Result
 from ...exceptions import InvalidData
 from .._parts import CommandHost, unknown_name
 
@@ -21,6 +22,8 @@ __all__ = [
     "pairs_of",
     "some",
 ]
+
+_T = TypeVar("_T")
 
 
 class Namespace:
@@ -61,7 +64,7 @@ def options(*given: tuple[str, Any]) -> list[Any]:
     return [argument for word, value in given if value is not None for argument in (word, value)]
 
 
-def some(method: str, what: str, items: Any) -> list[Any]:
+def some(method: str, what: str, items: Iterable[_T]) -> list[_T]:
     """Return a list of arguments, of which there must be one at least.
 
     :param method: for the error; so is *what*: the noun in the plural.
@@ -75,7 +78,7 @@ def some(method: str, what: str, items: Any) -> list[Any]:
     return listed
 
 
-def pairs_of(method: str, first: Any, second: Any) -> list[Any]:
+def pairs_of(method: str, first: Iterable[_T], second: Iterable[_T]) -> list[_T]:
     """Make a flat list of two lists of equal length, element by element.
 
     :raises InvalidData: they are empty, or their lengths differ.
@@ -93,7 +96,7 @@ def as_bools_or_errors(reply: Reply) -> Reply:
     return [each if isinstance(each, Exception) else bool(each) for each in reply]
 
 
-def number(value: Any) -> Any:
+def number(value: Reply) -> Result:
     """Convert a number, text or not, to an int if it is whole, else to a float; other values stay.
 
     RESP2 has numbers as text, RESP3 as doubles: the value is the same.

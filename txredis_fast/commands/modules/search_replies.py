@@ -6,10 +6,10 @@ know arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from ..._types import Reply, Result
+from ..._types import Reply, Result, Value
 from .._parts import as_dict, text_of
 from .namespace import number
 
@@ -35,14 +35,14 @@ class Document(NamedTuple):
     """One document that was found. What was not asked for is None."""
 
     #: Its key.
-    id: Any
+    id: Value
     #: Name -> value; of a JSON document, ``"$"`` -> JSON.
     fields: dict[Any, Any] | None
     score: float | None = None
-    payload: Any = None
-    sort_key: Any = None
+    payload: Value | None = None
+    sort_key: Value | None = None
     #: How the score came about: nested lists of texts.
-    explanation: Any = None
+    explanation: Reply = None
 
 
 class SearchResult(NamedTuple):
@@ -69,15 +69,15 @@ class ProfileResult(NamedTuple):
 
     result: SearchResult | AggregateResult
     #: The server's fields as a dict, times in milliseconds. Of RediSearch 8: what the server sends.
-    profile: Any
+    profile: Reply
 
 
 class Suggestion(NamedTuple):
     """One completion. What was not asked for is None."""
 
-    string: Any
+    string: Value
     score: float | None = None
-    payload: Any = None
+    payload: Value | None = None
 
 
 class SearchReader:
@@ -123,7 +123,7 @@ def _named(reply: dict[Any, Any]) -> dict[str, Any]:
     return {text_of(name): value for name, value in reply.items()}
 
 
-def _score(reply: Any) -> tuple[float | None, Any]:
+def _score(reply: Reply) -> tuple[float | None, Reply]:
     if isinstance(reply, list):
         return float(reply[0]), reply[1]
     return (None if reply is None else float(reply)), None
@@ -169,9 +169,9 @@ def index_description(reply: Reply) -> Result:
     return _description(reply, "")
 
 
-def _description(reply: Any, flags_name: str) -> Result:
+def _description(reply: Reply, flags_name: str) -> Result:
     if isinstance(reply, dict):
-        pairs: Any = reply.items()
+        pairs: Iterable[tuple[Reply, Reply]] = reply.items()
         flags = None
     elif isinstance(reply, list):
         flags = [text_of(each) for each in reply if isinstance(each, (str, bytes)) and text_of(each) in _FLAGS]
@@ -196,7 +196,7 @@ def _without_flags(reply: list[Any]) -> list[Any]:
     return kept
 
 
-def _part(name: str, value: Any) -> Result:
+def _part(name: str, value: Reply) -> Result:
     if name in _DESCRIPTIONS:
         return _description(value, "")
     if name in _LISTS and isinstance(value, list):
@@ -228,9 +228,9 @@ def profiled(convert: Callable[[Reply], Any]) -> Callable[[Reply], Any]:
     return read
 
 
-def _profile(reply: Any) -> Result:
+def _profile(reply: Reply) -> Result:
     if isinstance(reply, dict):
-        parts: Any = ((text_of(name), value) for name, value in reply.items())
+        parts: Iterable[tuple[str, Reply]] = ((text_of(name), value) for name, value in reply.items())
     elif not isinstance(reply, list) or not all(isinstance(each, list) and each for each in reply):
         return reply
     else:
@@ -247,7 +247,7 @@ def _profile(reply: Any) -> Result:
     return profile
 
 
-def _step(reply: Any) -> Result:
+def _step(reply: Reply) -> Result:
     if isinstance(reply, dict):
         pairs = [(text_of(name), value) for name, value in reply.items()]
     elif isinstance(reply, list):
@@ -263,7 +263,7 @@ def _step(reply: Any) -> Result:
     return {name: list(map(_step, value)) if isinstance(value, list) else _timed(name, value) for name, value in pairs}
 
 
-def _timed(name: str, value: Any) -> Result:
+def _timed(name: str, value: Reply) -> Result:
     if "time" in name.lower() and isinstance(value, (str, bytes, int)):
         return float(value)
     return text_of(value) if isinstance(value, bytes) else value

@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Key, Keys, Number, Reply, Text, Value
+from ..._types import Argument, Key, Keys, Number, Reply, Result, Text, Value
 from ...exceptions import InvalidData
 from .._parts import (
     as_bools,
@@ -385,7 +385,7 @@ def _keys(method: str, number: int, keys: Keys) -> Sequence[Argument]:
     return counted_keys(method, number, some(method, "keys", one_or_many(keys)))
 
 
-def _with_decay(reply: Reply) -> Any:
+def _with_decay(reply: Reply) -> Result:
     description = described(reply)
     if isinstance(description, dict) and "decay" in description:
         description["decay"] = as_float_always(description["decay"])

@@ -6,7 +6,7 @@ A converter takes the lists of RESP2 and the dicts and doubles of RESP3, and mak
 from __future__ import annotations
 
 import datetime
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from ..._types import Argument, Number, Reply, Result
@@ -106,7 +106,7 @@ def samples(reply: Reply) -> Result:
 def latest_samples(reply: Reply) -> Result:
     """Convert series with their latest samples to a dict: key -> :class:`Series`."""
     if isinstance(reply, dict):
-        parts: Any = ((key, *series) for key, series in reply.items())
+        parts: Iterable[Sequence[Reply]] = ((key, *series) for key, series in reply.items())
     elif isinstance(reply, list):
         parts = reply
     else:
@@ -124,7 +124,7 @@ def series_samples(reply: Reply) -> Result:
     return {key: Series(_labels(labels), samples(found)) for key, labels, found in reply}
 
 
-def _labels(reply: Any) -> dict[str, Any]:
+def _labels(reply: Reply) -> dict[str, Any]:
     pairs = reply.items() if isinstance(reply, dict) else reply
     named = {text_of(name): value for name, value in pairs}
     return {name: value for name, value in named.items() if name not in _OF_GROUPS}

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._checks import shown
-from ..._types import Argument, Key, Number, Reply, Text, V
+from ..._types import Argument, Key, Number, Reply, Result, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_float, errors_to_deferred, exclusive, flags
 
@@ -346,7 +346,7 @@ def found_places(reply: Reply) -> Reply:
     return [(member, *map(_part, parts)) for member, *parts in reply]
 
 
-def _part(part: Reply) -> Any:
+def _part(part: Reply) -> Result:
     return _coordinates(part) if isinstance(part, list) else as_float(part)
 
 

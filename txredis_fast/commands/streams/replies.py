@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ..._types import Reply
+from ..._types import Reply, Result
 from .._parts import (
     Claimed,
     ListOfReplies,
@@ -25,7 +25,7 @@ from .._parts import (
 __all__ = ["claimed", "entries", "pending", "pending_entries", "stream_description", "streams", "streams_with_claims"]
 
 
-def _entry(reply: Reply) -> Any:
+def _entry(reply: Reply) -> Result:
     return (reply[0], as_dict(reply[1])) if isinstance(reply, list) else reply
 
 
@@ -76,7 +76,7 @@ class _Streams(ListOfReplies):
         return value
 
 
-def _delivered(reply: Any) -> Any:
+def _delivered(reply: Reply) -> Result:
     return (*_entry(reply), *reply[2:])
 
 
@@ -122,7 +122,7 @@ def stream_description(reply: Reply) -> Reply:
     return value
 
 
-def _group(reply: Reply) -> Any:
+def _group(reply: Reply) -> Result:
     group = described(reply)
     return {
         name: list(map(described, value)) if text_of(name) == "consumers" else value for name, value in group.items()

@@ -10,9 +10,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..replies import ReplyError
+
+if TYPE_CHECKING:
+    from ..._types import Reply
 
 __all__ = [
     "COMMANDS",
@@ -79,7 +82,7 @@ class Wait:
 
     attempt: Callable[[], Any]
     seconds: float
-    null: Any
+    null: Reply
 
 
 COMMANDS: dict[str, Command] = {}

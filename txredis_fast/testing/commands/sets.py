@@ -10,6 +10,7 @@ from ..replies import Members, ReplyError
 from .registry import NOT_AN_INTEGER, SYNTAX_ERROR, check_cursor, command, integer, scan
 
 if TYPE_CHECKING:
+    from ..._types import Reply
     from ..session import Session
 
 __all__: list[str] = []
@@ -129,7 +130,7 @@ def _combine(session: Session, how: str, keys: tuple[bytes, ...]) -> Set:
 
 
 def _combining(how: str) -> Callable[..., Any]:
-    def reply(session: Session, *keys: bytes) -> Any:
+    def reply(session: Session, *keys: bytes) -> Reply:
         """Return the members of a combination."""
         return Members(_combine(session, how, keys))
 
@@ -137,7 +138,7 @@ def _combining(how: str) -> Callable[..., Any]:
 
 
 def _storing(how: str) -> Callable[..., Any]:
-    def reply(session: Session, to: bytes, *keys: bytes) -> Any:
+    def reply(session: Session, to: bytes, *keys: bytes) -> Reply:
         """Store a combination; return the number of members."""
         found = _combine(session, how, keys)
         if found or session.database.get(to) is not None:

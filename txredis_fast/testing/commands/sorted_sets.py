@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..database import Set, SortedSet
 from ..replies import NULL_ARRAY, Double, Pairs, ReplyError, score_text
 from .registry import NOT_AN_INTEGER, SYNTAX_ERROR, Wait, check_cursor, command, integer, number, scan, span, timeout
 
 if TYPE_CHECKING:
+    from ..._types import Reply
     from ..session import Session
 
 __all__: list[str] = []
@@ -278,7 +279,7 @@ def zremrangebyrank(session: Session, key: bytes, start: bytes, stop: bytes) -> 
     return zrem(session, key, *(member for member, _ in items[found.start : max(0, found.stop)]))
 
 
-def _pop(session: Session, key: bytes, counts: tuple[bytes, ...], highest: bool) -> Any:
+def _pop(session: Session, key: bytes, counts: tuple[bytes, ...], highest: bool) -> Reply:
     if len(counts) > 1:
         raise ReplyError(SYNTAX_ERROR)
     count = 1
@@ -309,7 +310,7 @@ def zpopmax(session: Session, key: bytes, *count: bytes) -> object:
 
 
 def _blocking(session: Session, args: tuple[bytes, ...], highest: bool) -> Wait:
-    def attempt() -> Any:
+    def attempt() -> Reply:
         for key in args[:-1]:
             if taken := _pop(session, key, (), highest):
                 return [key, *taken]
