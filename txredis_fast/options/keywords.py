@@ -210,45 +210,68 @@ def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> 
 
     :param defaults: the function's own, where they differ from those of :class:`ConnectionOptions`.
     """
-    own_defaults = defaults or {}
 
     def decorate(function: F) -> F:
-        signature = inspect.signature(function)
-        # What stands for any further arguments is only there to refuse them in words.
-        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        named = [each for each in signature.parameters.values() if each.kind not in variable]
-        own = {each.name for each in named}
-        added = [
-            _parameter(name).replace(default=own_defaults[name]) if name in own_defaults else _parameter(name)
-            for name in OPTIONS
-            if name in taken.__annotations__ and name not in own
-        ]
-        function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
-        return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added)})
+        shown = _Shown(function, taken, defaults or {})
+        own = shown.own_names
+        name = function.__name__
+        known = taken.__annotations__
+        refuses = "self" not in own
+
+        @functools.wraps(function)
+        def judged(*args: object, **keywords: object) -> object:
+            for each in keywords:
+                if refuses and each not in own and each not in known:
+                    if each == "poolsize" and name.endswith("Connection"):
+                        raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
+                    if each not in OPTIONS:
+                        raise _unknown(f"{name}()", each, {*own, *shown.added_names})
+            return function(*args, **keywords)
+
+        judged.__wrapped__ = shown  # type: ignore[attr-defined]
+        return cast("F", judged)
 
     return decorate
 
 
-@functools.cache  # most functions show the same ones
-def _parameter(name: str) -> inspect.Parameter:
-    kind, annotation = inspect.Parameter.KEYWORD_ONLY, ConnectionOptions.__annotations__[name]
-    return inspect.Parameter(name, kind, default=OPTIONS[name].default, annotation=annotation)
+class _Shown:
+    """What a function with options wraps, for ``inspect.signature()``: it takes the first ``__signature__`` it finds.
 
+    The signature is made when it is asked for. Those of all functions would take memory that few programs need.
+    """
 
-def _with_own_names(function: F, names: Set[str]) -> F:
-    name = function.__name__
+    def __init__(self, function: Callable[..., object], taken: type, defaults: Mapping[str, object]) -> None:
+        self.__wrapped__ = function
+        self._taken = taken
+        self._defaults = defaults
 
-    @functools.wraps(function)
-    def judged(*args: object, **keywords: object) -> object:
-        for each in keywords:
-            if each not in names:
-                if each == "poolsize" and name.endswith("Connection"):
-                    raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
-                if each not in OPTIONS:
-                    raise _unknown(f"{name}()", each, names)
-        return function(*args, **keywords)
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The parameters of the function itself."""
+        code = self.__wrapped__.__code__
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
-    return cast("F", judged)
+    @property
+    def added_names(self) -> list[str]:
+        """Those that the typed dictionary adds."""
+        own = self.own_names
+        return [name for name in OPTIONS if name in self._taken.__annotations__ and name not in own]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.signature(self.__wrapped__)
+        # What stands for any further arguments is only there to refuse them in words.
+        named = [signature.parameters[name] for name in self.own_names]
+        added = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=self._defaults.get(name, OPTIONS[name].default),
+                annotation=ConnectionOptions.__annotations__[name],
+            )
+            for name in self.added_names
+        ]
+        return signature.replace(parameters=[*named, *added])
 
 
 def _unknown(taker: str, name: str, known: Iterable[str]) -> TypeError:
