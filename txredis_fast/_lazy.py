@@ -70,6 +70,9 @@ class LazyMethod:
             setattr(self._home, self._name, function)
         return function.__get__(instance, owner)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__get__(None, self._home)(*args, **kwargs)
+
 
 def overload(function: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a signature for type checkers, as ``typing.overload`` does, which keeps the function for ever."""

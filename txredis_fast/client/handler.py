@@ -474,7 +474,6 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
             return run(name, args, kwargs)
 
         return functools.update_wrapper(run_blocking, method)
-
     return functools.update_wrapper(fast_path_of_pool(name, method, _call_shared), method)
 
 

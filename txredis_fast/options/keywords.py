@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from .._checks import Credential, nearest
@@ -228,7 +228,7 @@ def shows_options(taken: type, defaults: Mapping[str, object] | None = None) -> 
                         raise _unknown(f"{name}()", each, {*own, *shown.added_names})
             return function(*args, **keywords)
 
-        judged.__wrapped__ = shown  # type: ignore[attr-defined]
+        judged.__wrapped__ = shown  # type: ignore[assignment]
         return cast("F", judged)
 
     return decorate

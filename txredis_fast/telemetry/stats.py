@@ -13,9 +13,10 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from .observed import Connection
+if TYPE_CHECKING:
+    from .observed import Connection
 
 __all__ = ["Counters", "Stats"]
 
