@@ -188,11 +188,11 @@ def scored(pairs: bool) -> Callable[[float], bytes]:
     return make
 
 
-def scores_of(chunks: list[bytes]) -> Side:
+def scores_of(module: Any, chunks: list[bytes]) -> Side:
     """Take replies one by one and convert them, as ZRANGE with WITHSCORES does."""
 
     def run(kept: list[Any] | None = None) -> None:
-        reader = _cresp.Reader()
+        reader = module.Reader()
         replies: list[Any] = []
         for chunk in chunks:
             reader.feed(chunk)
@@ -206,8 +206,11 @@ def scores_of(chunks: list[bytes]) -> Side:
     return run
 
 
-def scores_in_both(scale: float) -> tuple[Side, Side]:
-    return scores_of(cut(scored(True)(scale))), scores_of(cut(scored(False)(scale)))
+def scores_in_both(module: Any) -> Callable[[float], tuple[Side, Side]]:
+    def prepare(scale: float) -> tuple[Side, Side]:
+        return scores_of(module, cut(scored(True)(scale))), scores_of(module, cut(scored(False)(scale)))
+
+    return prepare
 
 
 def packing(encode: Any, commands: list[Any]) -> Side:
@@ -261,13 +264,14 @@ ROWS = [
     Row("utf8-array", "arrays of 100 bulk strings, UTF-8", 0.7, against_hiredis(arrays_of_100, TEXT, THEIR_TEXT)),
     Row("default", "UTF-8 and number conversion; hiredis: UTF-8", None, against_hiredis(small_bulks, {}, THEIR_TEXT)),
     Row("integers", "100,000 integer replies", None, against_hiredis(integers, PLAIN, {})),
-    Row("scores", "ZRANGE WITHSCORES of 100 in RESP3; in RESP2", 1.2, scores_in_both),
+    Row("scores", "ZRANGE WITHSCORES of 100 in RESP3; in RESP2", 1.2, scores_in_both(_cresp)),
     Row("million", "one array of a million bulk strings", None, against_hiredis(large_array, PLAIN, {})),
     Row("64mb", "one value of 64 MB", None, against_hiredis(large_value, PLAIN, {})),
     Row("pack", "SET with a short key and value", 0.6, pack_one),
     Row("pack-many", "the same, 100,000 in one buffer", None, pack_many),
     Row("python", "pure Python; txredisapi's own parser; UTF-8, numbers", 0.2, python_parser(CHUNK)),
     Row("python-4k", "the same in chunks of 4 KiB", 0.2, python_parser(4096)),
+    Row("python-scores", "pure Python; ZRANGE WITHSCORES of 100 in RESP3; in RESP2", 1.2, scores_in_both(_pyresp)),
     Row("slower", "pure Python; the extension", None, python_slower),
 ]
 

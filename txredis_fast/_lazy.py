@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["lazy_names", "overload"]
+__all__ = ["LazyMethod", "lazy_names", "overload"]
 
 
 def lazy_names(
@@ -40,6 +40,38 @@ def lazy_names(
         return sorted({*namespace, *homes})
 
     return find, names
+
+
+class LazyMethod:
+    """An attribute of a class: a method that is made when it is first used, and takes its place."""
+
+    __slots__ = ("_home", "_make", "_method", "_name")
+
+    def __init__(
+        self,
+        home: type,
+        make: Callable[[str, Callable[..., Any]], Callable[..., Any]],
+        name: str,
+        method: Callable[..., Any],
+    ) -> None:
+        """Make the attribute.
+
+        :param home: the class, whose attribute ``name`` is set to this object.
+        :param make: makes the method, a function: given ``name`` and ``method``.
+        """
+        self._home = home
+        self._make = make
+        self._name = name
+        self._method = method
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        function: Any = self._make(self._name, self._method)
+        if vars(self._home).get(self._name) is self:
+            setattr(self._home, self._name, function)
+        return function.__get__(instance, owner)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__get__(None, self._home)(*args, **kwargs)
 
 
 def overload(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,7 +18,9 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.testing import MemoryReactorClock
 
 import txredis_fast as redis
+from txredis_fast._lazy import LazyMethod
 from txredis_fast.client import handler
+from txredis_fast.client.retrying import retrying_class
 from txredis_fast.commands import Commands
 from txredis_fast.commands.modules import NAMESPACES
 from txredis_fast.connection import RedisProtocol
@@ -105,6 +107,50 @@ def test_every_command_is_a_real_method_with_signature_and_help(cls):
             assert inspect.signature(getattr(cls, name)) == inspect.signature(getattr(Commands, name))
             assert inspect.getdoc(getattr(cls, name))
             assert name in dir(cls)
+
+
+def lazy_methods(cls):
+    return {name for name, value in vars(cls).items() if isinstance(value, LazyMethod)}
+
+
+def fresh_handler_class(repeated):
+    """Of handlers whose methods are not made, as after the import."""
+    cls = type("Handler", (redis.ConnectionHandler,), {})
+    if repeated:
+        return retrying_class(cls)
+    for name, method in handler.COMMAND_METHODS.items():
+        setattr(cls, name, LazyMethod(cls, handler._delegate, name, method))
+    return cls
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_method_is_made_when_it_is_first_used(repeated):
+    cls = fresh_handler_class(repeated)
+    before = lazy_methods(cls)
+    assert "get" in before
+    assert len(before) > 300
+    below = type("Below", (cls,), {"set": lambda self, *args: super(below, self).set(*args)})
+    assert cls.get is cls.get is vars(cls)["get"] is below.get
+    assert inspect.isfunction(cls.get) or type(cls.get).__name__ == "cython_function_or_method"
+    assert below.set is not cls.set
+    assert before - lazy_methods(cls) == {"get", "set"}
+    made = below(Pool().factory)
+    assert made.append.__self__ is made
+    assert made.append.__name__ == "append"
+
+
+def test_a_method_that_a_program_replaces_stays(monkeypatch):
+    cls = fresh_handler_class(False)
+    kept = vars(cls)["get"]
+    with monkeypatch.context() as patched:
+        patched.setattr(cls, "get", lambda self, key: key)
+        assert kept.__get__(None, cls).__name__ == "get"
+        assert cls(Pool().factory).get("own") == "own"
+    assert cls.get.__name__ == "get"
+    assert cls.get.__doc__ == Commands.get.__doc__
+    pool = Pool()
+    kept(pool.handler, "key")
+    assert pool.written() == command("GET", "key")
 
 
 def test_a_method_fetched_once_may_be_called_often():

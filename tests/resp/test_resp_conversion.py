@@ -9,7 +9,7 @@ import warnings
 import pytest
 from testbed.wire import bulk, bulks
 
-from txredis_fast.exceptions import ResponseError
+from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp import INCOMPLETE, Push
 
 
@@ -135,6 +135,45 @@ def test_a_double_is_the_nearest_one_wherever_it_stands(resp, shape, text):
         assert reader.get() is INCOMPLETE
         reader.feed(wire[cut:])
         assert shape(reader.get()) == shape(value)
+
+
+MEMBERS = [b"", b"x", b"12", b"007", b"\xff", b"\xc3\xa9", b"a\r\nb", b"\r", b"y" * 999, b"z" * 1000, b"$1\r\nx\r\n,1"]
+
+
+@pytest.mark.parametrize("options", [(), (None,), (None, False), ("utf-8", "exact"), ("utf-16-le",)], ids=str)
+def test_members_of_pairs_are_what_bulk_strings_are(resp, shape, options):
+    pairs = [b"*2\r\n%b,%d.5\r\n" % (bulk(member), number) for number, member in enumerate(MEMBERS * 2)]
+    wire = b"*%d\r\n" % len(pairs) + b"".join(pairs)
+    for raw in (False, True):
+        alone = [one(resp, bulk(member), *options, raw=raw) for member in MEMBERS * 2]
+        expected = [[member, number + 0.5] for number, member in enumerate(alone)]
+        assert shape(one(resp, wire, *options, raw=raw)) == shape(expected)
+        for size in (1, 7, 64, 1001):
+            reader = resp.Reader(*options)
+            reply = INCOMPLETE
+            for start in range(0, len(wire), size):
+                assert reply is INCOMPLETE
+                reader.feed(wire[start : start + size])
+                reply = reader.get(raw)
+            assert shape(reply) == shape(expected)
+
+
+@pytest.mark.parametrize("pair", [b"*2\r\n$2\r\na\r\n,1\r\n", b"*2\r\n$1\r\na\r\n,1_0\r\n", b"*2\r\n$1\r\na\r\n,\r\n"])
+def test_a_malformed_pair_is_refused_wherever_it_stands(resp, pair):
+    good = b"*2\r\n$1\r\na\r\n,1\r\n"
+    for wire in (b"*3\r\n" + pair + good, b"*3\r\n" + good + pair):
+        reader = resp.Reader()
+        reader.feed(wire + good * 3)
+        with pytest.raises(ProtocolError):
+            reader.get()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"max_line_length": 4}, {"max_bulk_length": 5}, {"max_elements": 6}, {"max_depth": 2}]
+)
+def test_pairs_within_low_limits_are_read(resp, limits):
+    wire = b"*2\r\n" + b"*2\r\n$3\r\nabc\r\n,1.5\r\n" * 2
+    assert one(resp, wire, **limits) == [["abc", 1.5]] * 2
 
 
 def test_a_pair_in_a_set_is_a_tuple(resp):

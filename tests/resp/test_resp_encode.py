@@ -9,11 +9,13 @@ import traceback
 import uuid
 import warnings
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from testbed.wire import command
 
 from txredis_fast.exceptions import InvalidData
+from txredis_fast.resp import fix_argument, fixed_arguments, fixed_values
 
 
 class Text(str):
@@ -263,3 +265,16 @@ def test_a_reader_reads_what_was_encoded(resp):
     reader = resp.Reader()
     reader.feed(resp.encode_command(args))
     assert reader.get() == ["SET", "k\r\n", 1.5, -7, "\xe9"]
+
+
+@pytest.mark.parametrize("value", [Decimal("1.10"), Fraction(1, 3), 1.5j, Real(1.5), 10**30, True])
+def test_a_number_of_any_type_is_taken_as_it_is(value):
+    assert fix_argument(value) is fixed_values(value) is fixed_arguments(("SET", "key", value))[2] is value
+    assert fix_argument(value, True) == str(value) or type(value) in (int, float, bool)
+
+
+def test_numbers_need_not_be_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "numbers", raising=False)
+    assert fix_argument(1.5j) == 1.5j
+    assert fix_argument(object) is object
+    assert str(fix_argument(Decimal("1.10"))) == "1.10"

@@ -20,6 +20,18 @@ def as_message(reply):
     return (names[0] if len(names) == 2 else None, names[-1], message)
 
 
+def fresh(reader, kind=b"*"):
+    """A reader that has had no message."""
+    return reader
+
+
+def knows(reader, kind=b"*"):
+    """A reader that compares with the heading of the message before, which is that of the next one."""
+    reader.feed(encode(kind, b"message", b"a", b"before"))
+    assert reader.get_message(kind) == (None, "a", "before")
+    return reader
+
+
 KINDS = [b"*", b">"]
 OPTIONS = [(), (None,), (None, False), ("utf-8", False), ("utf-8", "exact"), ("latin-1",), ("utf-16-le",)]
 TEXTS = [
@@ -80,6 +92,7 @@ def test_messages_cut_anywhere_come_one_way_or_the_other(resp, kind):
         assert reader.buffered == 0
 
 
+@pytest.mark.parametrize("first", [fresh, knows])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "other",
@@ -92,23 +105,79 @@ def test_messages_cut_anywhere_come_one_way_or_the_other(resp, kind):
         (b"Message", b"a", b"b"),
     ],
 )
-def test_what_is_no_message_stays(resp, kind, other):
-    reader = resp.Reader()
+def test_what_is_no_message_stays(resp, first, kind, other):
+    reader = first(resp.Reader(), kind)
     reader.feed(encode(kind, *other) + encode(kind, b"message", b"a", b"b"))
     assert reader.get_message(kind) is None
     assert len(reader.get()) == len(other)
     assert reader.get_message(kind) == (None, "a", "b")
 
 
-def test_a_message_of_the_other_kind_stays(resp):
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_values_of_a_heading_are_made_once(resp, kind):
+    reader = resp.Reader()
+    words = ((b"message", b"channel"), (b"smessage", b"channel"), (b"pmessage", b"pattern*", b"channel"))
+    for word, *names in words:
+        reader.feed(b"".join(encode(kind, word, *names, text) for text in (b"", b"12", b"x" * 999)))
+        messages = [reader.get_message(kind) for _ in range(3)]
+        expected = [None, *(name.decode() for name in names)][-2:]
+        assert messages == [(*expected, ""), (*expected, 12), (*expected, "x" * 999)]
+        assert len({id(message[0]) for message in messages}) == len({id(message[1]) for message in messages}) == 1
+    assert reader.buffered == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_headings_that_begin_alike_are_told_apart(resp, kind):
+    wire, expected = b"", []
+    for names in ((b"a",), (b"a",), (b"b",), (b"aa",), (b"a", b"a"), (b"a", b"b"), (b"b", b"b"), (b"b",), (b"a",)):
+        for word in (b"message", b"smessage") if len(names) == 1 else (b"pmessage",):
+            wire += encode(kind, word, *names, b"text")
+            expected.append((names[0].decode() if len(names) == 2 else None, names[-1].decode(), "text"))
+    reader = resp.Reader()
+    reader.feed(wire)
+    assert [reader.get_message(kind) for _ in expected] == expected
+    assert reader.get_message(kind) is None
+
+
+def test_a_long_heading_is_not_kept_but_is_read(resp):
+    reader = resp.Reader()
+    for _ in range(2):
+        reader.feed(encode(b"*", b"message", b"c" * 2000, b"x"))
+        assert (reader.get_message(b"*") or as_message(reader.get())) == (None, "c" * 2000, "x")
+
+
+def test_a_heading_ends_with_the_options_of_the_reader(resp):
+    reader = knows(resp.Reader())
+    reader.__init__(None)
+    reader.feed(encode(b"*", b"message", b"a", b"b"))
+    assert reader.get_message(b"*") == (None, b"a", b"b")
+    reader.__init__(max_elements=2)
+    reader.feed(encode(b"*", b"message", b"a", b"b"))
+    assert reader.get_message(b"*") is None
+
+
+def test_a_message_that_is_not_complete_stays_whatever_the_one_before_was(resp):
+    message = encode(b"*", b"message", b"a", b"text")
+    reader = knows(resp.Reader())
+    for cut in range(1, len(message)):
+        reader.feed(message[:cut])
+        assert reader.get_message(b"*") is None
+        assert reader.buffered == cut
+        reader.feed(message[cut:])
+        assert (reader.get_message(b"*") or as_message(reader.get())) == (None, "a", "text")
+
+
+@pytest.mark.parametrize("first", [fresh, knows])
+def test_a_message_of_the_other_kind_stays(resp, first):
     for kind, other in (b"*>", b">*"):
         kind, other = bytes((kind,)), bytes((other,))
-        reader = resp.Reader()
+        reader = first(resp.Reader(), other)
         reader.feed(encode(other, b"message", b"a", b"b"))
         assert reader.get_message(kind) is None
         assert reader.get() == ["message", "a", "b"]
 
 
+@pytest.mark.parametrize("first", [fresh, knows])
 @pytest.mark.parametrize(
     "odd",
     [
@@ -120,8 +189,8 @@ def test_a_message_of_the_other_kind_stays(resp):
         b"|1\r\n+k\r\n+v\r\n*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nb\r\n",
     ],
 )
-def test_what_is_not_written_in_the_ordinary_way_stays(resp, odd):
-    reader, ordinary = resp.Reader(), resp.Reader()
+def test_what_is_not_written_in_the_ordinary_way_stays(resp, first, odd):
+    reader, ordinary = first(resp.Reader()), resp.Reader()
     reader.feed(odd + encode(b"*", b"message", b"a", b"b"))
     ordinary.feed(odd)
     assert reader.get_message(b"*") is None
@@ -131,6 +200,7 @@ def test_what_is_not_written_in_the_ordinary_way_stays(resp, odd):
     assert reader.attributes is None
 
 
+@pytest.mark.parametrize("first", [fresh, knows])
 @pytest.mark.parametrize(
     "malformed",
     [
@@ -140,10 +210,10 @@ def test_what_is_not_written_in_the_ordinary_way_stays(resp, odd):
         b"*3\r\n$7\r\nmessageX\r\n$1\r\na\r\n$1\r\nb\r\n",
     ],
 )
-def test_malformed_input_is_left_to_the_ordinary_way(resp, malformed):
+def test_malformed_input_is_left_to_the_ordinary_way(resp, first, malformed):
     from txredis_fast.exceptions import ProtocolError
 
-    reader = resp.Reader()
+    reader = first(resp.Reader())
     reader.feed(malformed + b"padding" * 10)
     assert reader.get_message(b"*") is None
     with pytest.raises(ProtocolError):

@@ -1,7 +1,7 @@
 """The handler: every command, sent on a connection of the pool.
 
-Each command method is generated once from that of ``Commands``, and calls the connection's method of the same name, so
-that a protocol subclass may override it. A command that finds no usable connection waits for one.
+Each command method is generated from that of ``Commands`` when it is first used, and calls the connection's method of
+the same name, so that a protocol subclass may override it. A command that finds no usable connection waits for one.
 
 This module must not know how connections are made.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._checks import as_text, check_credential
+from .._lazy import LazyMethod
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS, PLAIN_NAMES_KEPT
 from .._types import Argument, Keys, Text, V
 from ..batching import (
@@ -473,7 +474,6 @@ def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[A
             return run(name, args, kwargs)
 
         return functools.update_wrapper(run_blocking, method)
-
     return functools.update_wrapper(fast_path_of_pool(name, method, _call_shared), method)
 
 
@@ -497,4 +497,4 @@ COMMAND_METHODS: dict[str, Callable[..., Any]] = {
 }
 
 for _name, _method in COMMAND_METHODS.items():
-    setattr(ConnectionHandler, _name, _delegate(_name, _method))
+    setattr(ConnectionHandler, _name, LazyMethod(ConnectionHandler, _delegate, _name, _method))

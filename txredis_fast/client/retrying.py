@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 
+from .._lazy import LazyMethod
 from ..commands.control import ScriptingCommands
 from .handler import COMMAND_METHODS, ConnectionHandler
 
@@ -38,13 +39,17 @@ def retrying_class(cls: _Maker) -> _Maker:
         "__doc__": cls.__doc__,
         "execute_command": execute_command,
     }
+    again = type(cls.__name__, (cls,), namespace)
     for name, method in COMMAND_METHODS.items():
-        if getattr(cls, name) is getattr(ConnectionHandler, name) and not hasattr(ScriptingCommands, name):
-            namespace[name] = _repeating(name, method, getattr(cls, name))
-    return type(cls.__name__, (cls,), namespace)  # type: ignore[return-value]
+        home = next((each for each in cls.__mro__ if name in vars(each)), None)
+        if home is ConnectionHandler and not hasattr(ScriptingCommands, name):
+            setattr(again, name, LazyMethod(again, _repeating, name, method))
+    return again
 
 
-def _repeating(name: str, method: Callable[..., Any], stock: Callable[..., Any]) -> Callable[..., Any]:
+def _repeating(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    stock = getattr(ConnectionHandler, name)
+
     @functools.wraps(method)
     def run(self: ConnectionHandler, *args: object, **kwargs: object) -> Deferred[Any]:
         if getattr(self._factory.protocol, name, None) is not method:

@@ -25,8 +25,10 @@ cdef extern from "Python.h":
 
 cdef object _Recovery = Recovery
 cdef Py_ssize_t _LONGEST = SCRIPT_CACHE_MAX_BYTES
-#: The script that was executed last, with its bytes and its hash.
+#: The script that was executed last, with its bytes and its hash. Without a GIL, a thread that is about to count its
+#: reference must not see another one let the tuple go: hence the guard, which costs nothing with a GIL.
 cdef tuple _last = (None, None, None)
+cdef object _guard = object()
 
 
 def fast_path_of_eval(eval, execute_command, hash_of_text):
@@ -66,10 +68,13 @@ cdef inline void _put(tuple items, Py_ssize_t index, object item) noexcept:
 cdef tuple _with_hash(object script, object hash_of_text):
     """Return a script, its bytes and its hash."""
     global _last
-    cdef tuple last = _last
+    cdef tuple last
+    with cython.critical_section(_guard):
+        last = _last
     if last[0] is not script:
         last = (script, *hash_of_text(script))
-        _last = last
+        with cython.critical_section(_guard):
+            _last = last
     return last
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from .._checks import Credential, nearest
 from ..transport import PEM
 from .checks import ConvertNumbers, PoolTimeout, ProtocolVersion, Undecodable, WhenFull
 from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
-from .option import options_of
+from .option import Option, options_of
 from .retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
@@ -231,54 +231,79 @@ def shows_options(
     :param defaults: the function's own, where they differ from those of the options.
     :param declaring: the class of the options that are listed. Others that ``taken`` has are accepted as well.
     """
-    own_defaults = defaults or {}
-    listed = OPTIONS if declaring is ConnectionOptions else options_of(declaring)
 
     def decorate(function: F) -> F:
-        signature = inspect.signature(function)
-        # What stands for any further arguments is only there to refuse them in words.
-        variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        named = [each for each in signature.parameters.values() if each.kind not in variable]
-        own = {each.name for each in named}
-        added = [
-            _parameter(declaring, name).replace(default=own_defaults.get(name, listed[name].default))
-            for name in listed
-            if name in taken.__annotations__ and name not in own
-        ]
-        function.__signature__ = signature.replace(parameters=[*named, *added])  # type: ignore[attr-defined]
-        others = taken.__annotations__.keys() - OPTIONS.keys()
-        return function if "self" in own else _with_own_names(function, {*own, *(each.name for each in added), *others})
+        shown = _Shown(function, taken, defaults or {}, declaring)
+        own = shown.own_names
+        name = function.__name__
+        known = taken.__annotations__
+        refuses = "self" not in own
+
+        @functools.wraps(function)
+        def judged(*args: object, **keywords: object) -> object:
+            for each in keywords:
+                if refuses and each not in own and each not in known:
+                    if each == "poolsize" and name.endswith("Connection"):
+                        raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
+                    if each not in OPTIONS:
+                        raise _unknown(f"{name}()", each, {*own, *shown.added_names})
+            return function(*args, **keywords)
+
+        judged.__wrapped__ = shown  # type: ignore[assignment]
+        return cast("F", judged)
 
     return decorate
 
 
-@functools.cache  # most functions show the same ones
-def _parameter(declaring: type, name: str) -> inspect.Parameter:
-    kind, annotation = inspect.Parameter.KEYWORD_ONLY, _annotations(declaring)[name]
-    return inspect.Parameter(name, kind, annotation=annotation)
+class _Shown:
+    """What a function with options wraps, for ``inspect.signature()``: it takes the first ``__signature__`` it finds.
 
+    The signature is made when it is asked for. Those of all functions would take memory that few programs need.
+    """
 
-@functools.cache
-def _annotations(declaring: type) -> dict[str, object]:
-    return {
-        name: kind for cls in reversed(declaring.__mro__) for name, kind in vars(cls).get("__annotations__", {}).items()
-    }
+    def __init__(
+        self, function: Callable[..., object], taken: type, defaults: Mapping[str, object], declaring: type
+    ) -> None:
+        self.__wrapped__ = function
+        self._declaring = declaring
+        self._taken = taken
+        self._defaults = defaults
 
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The parameters of the function itself."""
+        code = self.__wrapped__.__code__
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
-def _with_own_names(function: F, names: Set[str]) -> F:
-    name = function.__name__
+    @property
+    def added_names(self) -> list[str]:
+        """Those that the typed dictionary adds."""
+        own = self.own_names
+        return [name for name in self._options if name in self._taken.__annotations__ and name not in own]
 
-    @functools.wraps(function)
-    def judged(*args: object, **keywords: object) -> object:
-        for each in keywords:
-            if each not in names:
-                if each == "poolsize" and name.endswith("Connection"):
-                    raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
-                if each not in OPTIONS:
-                    raise _unknown(f"{name}()", each, names)
-        return function(*args, **keywords)
+    @property
+    def _options(self) -> dict[str, Option]:
+        return OPTIONS if self._declaring is ConnectionOptions else options_of(self._declaring)
 
-    return cast("F", judged)
+    @property
+    def __signature__(self) -> inspect.Signature:
+        signature = inspect.signature(self.__wrapped__)
+        # What stands for any further arguments is only there to refuse them in words.
+        named = [signature.parameters[name] for name in self.own_names]
+        options = self._options
+        annotations: dict[str, object] = {}
+        for cls in reversed(self._declaring.__mro__):
+            annotations.update(inspect.get_annotations(cls))
+        added = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=self._defaults.get(name, options[name].default),
+                annotation=annotations[name],
+            )
+            for name in self.added_names
+        ]
+        return signature.replace(parameters=[*named, *added])
 
 
 def _unknown(taker: str, name: str, known: Iterable[str]) -> TypeError:

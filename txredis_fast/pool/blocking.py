@@ -24,7 +24,7 @@ This module must not know single commands, nor how an endpoint connects.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -208,7 +208,7 @@ class BlockingLane:
             connection.link.close()
             return
         try:
-            name = f"{self._factory.clientName or 'txredis_fast'}-{secrets.token_hex(8)}"
+            name = f"{self._factory.clientName or 'txredis_fast'}-{os.urandom(8).hex()}"
             asked = [
                 # Redis before 5.0 does not know CLIENT ID, and an ACL may forbid it.
                 maybeDeferred(connection.execute_command, *command).addErrback(lambda failure: failure.trap(RedisError))

@@ -6,7 +6,7 @@ from cpython.object cimport PyObject
 from txredis_fast.resp._caggregates cimport Frame, Nest
 from txredis_fast.resp._cinput cimport Input
 from txredis_fast.resp._clarge cimport LargeString
-from txredis_fast.resp._cscalars cimport Name, Scalars
+from txredis_fast.resp._cscalars cimport Heading, Name, Scalars
 
 
 cdef class Reader:
@@ -30,7 +30,7 @@ cdef class Reader:
     #: Length of the longest line that no limit forbids, whatever its type byte.
     cdef Py_ssize_t _max_any_line
     cdef Py_ssize_t _max_buffered
-    cdef Name _channel
+    cdef Heading _heading
     cdef Name _pattern
 
     #: As ``feed()``, ``get()`` and ``get_message()``, for a caller in the thread that uses the reader.
@@ -39,6 +39,8 @@ cdef class Reader:
     #: ``parts``: the pattern, the channel and the message, as new references; False: there is none.
     cdef bint next_message(self, bytes kind, PyObject **parts) except -1
 
+    cdef bint _next_with_heading(self, char kind, PyObject **parts) except -1
+    cdef void _consume_message(self, Py_ssize_t end) noexcept
     cdef int _check_usable(self) except -1
     cdef void _clear(self) noexcept
     cdef object _fail(self, str message)

@@ -24,8 +24,8 @@ from txredis_fast.resp._cinput cimport (
 )
 from txredis_fast.resp._clarge cimport LargeString, begin_large
 from txredis_fast.resp._cscalars cimport (
-    MALFORMED, Name, PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, SAFE_DIGITS, Scalars, digits,
-    double_of, new_bytes, owned, short_integer
+    Heading, MALFORMED, Name, PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE, SAFE_DIGITS, Scalars,
+    digits, double_of, new_bytes, owned, short_integer
 )
 
 from txredis_fast import _tunables
@@ -56,7 +56,7 @@ cdef class Reader:
     def __cinit__(self, *args, **kwargs):
         clear(&self._input)
         self._nest = Nest.__new__(Nest)
-        self._channel = Name.__new__(Name)
+        self._heading = Heading.__new__(Heading)
         self._pattern = Name.__new__(Name)
         self._errors = {}
         self._raw = -1
@@ -96,7 +96,7 @@ cdef class Reader:
         self._max_buffered = min(max_buffered, HUGE)
         self._clear()
         self._attributes = None
-        self._channel.data = self._pattern.data = None
+        self._heading.data = self._pattern.data = None
         self._broken = None
 
     def __dealloc__(self):
@@ -218,42 +218,67 @@ cdef class Reader:
         return owned(parts[0]), owned(parts[1]), owned(parts[2])
 
     cdef bint next_message(self, bytes kind, PyObject **parts) except -1:
+        cdef Heading heading = self._heading
+        cdef Py_ssize_t start = 0
+        cdef Py_ssize_t known, size
+        cdef const char *text
+        if self._busy or self._broken is not None:
+            self._check_usable()  # raises
+        if (
+            self._nest.frame is not None or self._raw >= 0 or self._large is not None
+            or self._pending_attributes is not None
+        ):
+            return False
+        text = self._input.data + self._input.pos
+        known = heading.begins(text, waiting(&self._input))
+        if known == 0 or text[0] != PyBytes_AS_STRING(kind)[0]:
+            return self._next_with_heading(PyBytes_AS_STRING(kind)[0], parts)
+        self._input.pos += known
+        size = whole_bulk(&self._input, &start)
+        self._input.pos -= known
+        if size < 0:
+            return False
+        self._busy = True
+        try:
+            parts[2] = self._scalars.fresh_bulk(self._input.data + start, size)
+        finally:
+            self._busy = False
+        heading.values(parts)
+        self._consume_message(start + size + 2)
+        return True
+
+    cdef bint _next_with_heading(self, char kind, PyObject **parts) except -1:
+        """As ``next_message()``, of a message whose heading is not that of the one before."""
         cdef Py_ssize_t starts[3]
         cdef Py_ssize_t sizes[3]
         cdef Py_ssize_t end
-        cdef const char *text
-        cdef int names
+        cdef Py_ssize_t begin = self._input.pos
+        cdef const char *text = self._input.data
         cdef object pattern = None
         cdef object channel
-        if self._busy or self._broken is not None:
-            self._check_usable()  # raises
-        if self._nest.frame is not None or self._raw >= 0 or self._large is not None:
+        cdef int names = find_message(&self._input, kind, starts, sizes, &end)
+        if names == 0:
             return False
-        names = find_message(&self._input, PyBytes_AS_STRING(kind)[0], starts, sizes, &end)
-        if names == 0 or self._pending_attributes is not None:
-            return False
-        text = self._input.data
         self._busy = True
-        self._raw = False
         try:
             if names == 2:
                 pattern = self._pattern.value_of(self._scalars, text + starts[0], sizes[0])
-            if self._channel.has(text + starts[names - 1], sizes[names - 1]):
-                channel = self._channel.value
-            else:
-                channel = self._channel.value_of(self._scalars, text + starts[names - 1], sizes[names - 1])
+            channel = owned(self._scalars.fresh_bulk(text + starts[names - 1], sizes[names - 1]))
+            self._heading.keep(text + begin, starts[names - 1] + sizes[names - 1] + 2 - begin, pattern, channel)
             parts[2] = self._scalars.fresh_bulk(text + starts[names], sizes[names])
         finally:
             self._busy = False
-            self._raw = -1
         Py_INCREF(pattern)
         Py_INCREF(channel)
         parts[0] = <PyObject *>pattern
         parts[1] = <PyObject *>channel
+        self._consume_message(end)
+        return True
+
+    cdef inline void _consume_message(self, Py_ssize_t end) noexcept:
         consume(&self._input, end - self._input.pos)
         self._returned = self._fed - waiting(&self._input)
         self._attributes = None
-        return True
 
     cdef int _check_usable(self) except -1:
         """Refuse a reentrant call (from a codec that this reader is calling), and any call after an error."""

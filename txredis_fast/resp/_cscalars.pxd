@@ -191,3 +191,25 @@ cdef class Name:
         )
 
     cdef object value_of(self, Scalars scalars, const char *text, Py_ssize_t size)
+
+
+@cython.final
+cdef class Heading:
+    cdef bytes data
+    #: The values of the pattern, or None, and of the channel.
+    cdef object pattern
+    cdef object channel
+
+    cdef inline Py_ssize_t begins(self, const char *text, Py_ssize_t size) noexcept:
+        """The length of the heading if it begins ``text``, and more follows; else 0."""
+        cdef Py_ssize_t known = 0 if self.data is None else PyBytes_GET_SIZE(self.data)
+        return known if known < size and memcmp(PyBytes_AS_STRING(self.data), text, known) == 0 else 0
+
+    cdef inline void values(self, PyObject **values) noexcept:
+        """Return the values of the pattern and the channel, as new references."""
+        Py_INCREF(self.pattern)
+        Py_INCREF(self.channel)
+        values[0] = <PyObject *>self.pattern
+        values[1] = <PyObject *>self.channel
+
+    cdef int keep(self, const char *text, Py_ssize_t size, object pattern, object channel) except -1

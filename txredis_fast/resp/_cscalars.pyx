@@ -125,6 +125,23 @@ cdef class Name:
         return value
 
 
+@cython.final
+@cython.no_gc
+cdef class Heading:
+    """All of a published message but the message itself, as bytes, and its values.
+
+    Most messages have the heading of the one before: one comparison tells their kind, pattern and channel.
+    """
+
+    cdef int keep(self, const char *text, Py_ssize_t size, object pattern, object channel) except -1:
+        """A message has this heading."""
+        if size <= SHORT_NAME:
+            self.data = PyBytes_FromStringAndSize(text, size)
+            self.pattern = pattern
+            self.channel = channel
+        return 0
+
+
 cdef object _integer(const char *text, Py_ssize_t size):
     """Convert ``[+-]?[0-9]+``; MALFORMED for anything else."""
     cdef Py_ssize_t sign = 1 if size and (text[0] == c"-" or text[0] == c"+") else 0

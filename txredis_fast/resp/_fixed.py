@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import enum
-import numbers
+import sys
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -19,7 +19,9 @@ _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
 _IMMUTABLE = (
     str,
     bytes,
-    numbers.Number,
+    int,
+    float,
+    complex,
     enum.Enum,
     datetime.date,
     datetime.time,
@@ -28,6 +30,11 @@ _IMMUTABLE = (
     type,
     type(None),
 )
+
+
+def _is_immutable(value: object) -> bool:
+    numbers = sys.modules.get("numbers")  # whoever has a number of another type has imported it
+    return isinstance(value, _IMMUTABLE) or (numbers is not None and isinstance(value, numbers.Number))
 
 
 class CapturedText(str):
@@ -45,7 +52,7 @@ def fix_argument(value: object, words: bool = False) -> Any:
 
     :param words: whether every argument other than text becomes the text that it is sent as.
     """
-    if type(value) in _PLAIN or isinstance(value, (str, bytes) if words else _IMMUTABLE):
+    if type(value) in _PLAIN or (isinstance(value, (str, bytes)) if words else _is_immutable(value)):
         return value
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
@@ -74,7 +81,7 @@ def fixed_arguments(args: tuple[Any, ...], words: bool = False) -> tuple[Any, ..
 
 def fixed_values(value: object) -> Any:
     """Return a deep snapshot of an argument of a command method. An iterator is consumed into a list."""
-    if type(value) in _PLAIN or isinstance(value, _IMMUTABLE) or callable(value):
+    if type(value) in _PLAIN or _is_immutable(value) or callable(value):
         return value
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)

@@ -114,6 +114,10 @@ class Nest:
             self.extra += SET_COST_BYTES if kind == _TILDE else MAP_COST_BYTES
         return None
 
+    def room_for(self, size: int) -> int:
+        """Return how many arrays of *size* elements the limits still allow inside the innermost aggregate."""
+        return (self._max_elements - self.elements) // size if len(self.frames) < self._max_depth else 0
+
     def end_reply(self) -> None:
         """Reset the counters of the reply."""
         self.elements = 0

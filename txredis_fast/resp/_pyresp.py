@@ -57,7 +57,7 @@ from txredis_fast.exceptions import ProtocolError, ResponseError
 from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._pyaggregates import Frame, Nest, dict_of, may_collide
 from txredis_fast.resp._pyencode import encode_command, encode_commands, key_slot
-from txredis_fast.resp._pyinput import SHORT_LENGTHS, Input
+from txredis_fast.resp._pyinput import SCORED_LINE, SHORT_LENGTHS, Input
 from txredis_fast.resp._pylarge import LargeString
 from txredis_fast.resp._pyscalars import MALFORMED, Name, Scalars
 from txredis_fast.resp._shared import (
@@ -500,8 +500,30 @@ class Reader:
                     self._raw = raw
         return taken
 
+    def _take_scored(self, frame: Frame) -> bool:
+        """Decode the arrays of a short bulk string and a double that are next in an array.
+
+        Looked for at the beginning and after another one only, because looking costs time.
+
+        :returns: whether there were any.
+        """
+        items = frame.items
+        count = len(items)
+        if count:
+            last = items[-1]
+            if last.__class__ is not list or len(last) != 2 or last[1].__class__ is not float:
+                return False
+        if frame.kind != _STAR or frame.frozen or not self._quick or self._max_line < SCORED_LINE:
+            return False
+        limit = min(frame.size - count, self._nest.room_for(2))
+        try:
+            self._input.take_scored(items, limit, None if self._raw else self._scalars.bulk)
+        finally:
+            self._nest.elements += 2 * (len(items) - count)
+        return len(items) > count
+
     def _element(self, raw: bool) -> Reply:
-        """Decode one element other than an aggregate; or open an aggregate and return ``_OPENED``."""
+        """Decode one element other than an aggregate; or open aggregates and return ``_OPENED``."""
         if self._large is not None:
             return self._finish_large(self._large)
         waiting = self._input
@@ -535,6 +557,8 @@ class Reader:
             end += 2
             if kind not in _BULKS:
                 if kind in _AGGREGATES:
+                    if line == b"2" and self._nest.frames and self._take_scored(self._nest.frames[-1]):
+                        return _OPENED
                     value = self._open(kind, line)
                 elif kind == _MINUS and not _LINE_BREAK(line):
                     value = self._error(line)

@@ -19,7 +19,6 @@ from twisted.python.failure import Failure
 from .._reactor import current_reactor
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS
 from . import events
-from .observed import Connection
 from .redact import redacted, secrets_of
 
 __all__ = [

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import as_text
 from .._reactor import current_reactor
 from ..exceptions import ReplyTimeoutError
 from . import events
 from .hooks import CommandHook, SlowCommands, instrument
-from .observed import Connection, Pool
 from .outage import Outage
 from .stats import Counters, Stats
+
+if TYPE_CHECKING:
+    from .observed import Connection, Pool
 
 __all__ = ["Observer"]
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .._tunables import SECRET_MIN_CHARACTERS, SECRET_PART_MIN_BYTES, UNASKED_ERROR_MAX_CHARACTERS
 from ..exceptions import ProtocolError, RedisError, ResponseError
-from .observed import Secretive
+
+if TYPE_CHECKING:
+    from .observed import Secretive
 
 __all__ = ["kind_and_size", "redacted", "refusal", "secrets_of", "told", "without_secret"]
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from .observed import Connection
+if TYPE_CHECKING:
+    from .observed import Connection
 
 __all__ = ["ClusterStats", "Counters", "Stats"]
 
