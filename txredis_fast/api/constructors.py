@@ -171,7 +171,7 @@ def Connection(
 @overload
 def Connection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def Connection(
@@ -207,7 +207,7 @@ def lazyConnection(
 @overload
 def lazyConnection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> ConnectionHandler[str]: ...
 @overload
 def lazyConnection(
@@ -243,7 +243,7 @@ def ConnectionPool(
 @overload
 def ConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def ConnectionPool(
@@ -279,7 +279,7 @@ def lazyConnectionPool(
 @overload
 def lazyConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> ConnectionHandler[str]: ...
 @overload
 def lazyConnectionPool(
@@ -315,7 +315,7 @@ def UnixConnection(
 @overload
 def UnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[UnixConnectionHandler[str]]: ...
 @overload
 def UnixConnection(
@@ -351,7 +351,7 @@ def lazyUnixConnection(
 @overload
 def lazyUnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> UnixConnectionHandler[str]: ...
 @overload
 def lazyUnixConnection(
@@ -387,7 +387,7 @@ def UnixConnectionPool(
 @overload
 def UnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> Deferred[UnixConnectionHandler[str]]: ...
 @overload
 def UnixConnectionPool(
@@ -426,7 +426,7 @@ def lazyUnixConnectionPool(
 @overload
 def lazyUnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> UnixConnectionHandler[str]: ...
 @overload
 def lazyUnixConnectionPool(
@@ -511,7 +511,7 @@ def ShardedConnection(
 @overload
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ShardedConnectionHandler[str]]: ...
 @overload
 def ShardedConnection(
@@ -550,7 +550,7 @@ def lazyShardedConnection(
 @overload
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> ShardedConnectionHandler[str]: ...
 @overload
 def lazyShardedConnection(
@@ -589,7 +589,7 @@ def ShardedConnectionPool(
 @overload
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ShardedConnectionHandler[str]]: ...
 @overload
 def ShardedConnectionPool(
@@ -628,7 +628,7 @@ def lazyShardedConnectionPool(
 @overload
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> ShardedConnectionHandler[str]: ...
 @overload
 def lazyShardedConnectionPool(
@@ -667,7 +667,7 @@ def ShardedUnixConnection(
 @overload
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[str]]: ...
 @overload
 def ShardedUnixConnection(
@@ -706,7 +706,7 @@ def lazyShardedUnixConnection(
 @overload
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> ShardedUnixConnectionHandler[str]: ...
 @overload
 def lazyShardedUnixConnection(
@@ -745,7 +745,7 @@ def ShardedUnixConnectionPool(
 @overload
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[str]]: ...
 @overload
 def ShardedUnixConnectionPool(
@@ -784,7 +784,7 @@ def lazyShardedUnixConnectionPool(
 @overload
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> ShardedUnixConnectionHandler[str]: ...
 @overload
 def lazyShardedUnixConnectionPool(
@@ -823,7 +823,7 @@ def from_endpoint(
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def from_endpoint(
@@ -842,7 +842,7 @@ def from_endpoint(
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> ConnectionHandler[str]: ...
 @overload
 def from_endpoint(
@@ -899,7 +899,7 @@ def from_url(
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[AllOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def from_url(
@@ -922,7 +922,7 @@ def from_url(
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[str]: ...
 @overload
 def from_url(

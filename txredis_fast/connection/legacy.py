@@ -16,6 +16,7 @@ from twisted.protocols.basic import _PauseableMixin
 
 from .._reactor import current_reactor
 from .._types import Reply
+from ..exceptions import DecodeError
 from ..resp import Reader
 
 __all__ = ["LineReceiver", "MultiBulkStorage", "ParsingSteps", "PeekableQueue", "ReplyQueue"]
@@ -212,7 +213,10 @@ class ParsingSteps(LineReceiver):
         return r
 
     def tryConvertData(self, data: Reply) -> Reply:
-        """Convert a bulk string, or a list of them, by the connection's charset and number conversion."""
+        """Convert a bulk string, or a list of them, by the connection's charset and number conversion.
+
+        :returns: the value; a :exc:`.DecodeError` if ``undecodable`` is ``"error"`` and the text cannot be decoded.
+        """
         if isinstance(data, list):
             return self._convert_list(data)
         if not isinstance(data, bytes | str):
@@ -222,11 +226,13 @@ class ParsingSteps(LineReceiver):
         reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
         converted = reader.get()
         # A str is decoded already, as the charset decoded it; here it is UTF-8, which may be another.
-        return data if isinstance(data, str) and isinstance(converted, bytes | str) else converted
+        keeps = isinstance(data, str) and isinstance(converted, (bytes, str, DecodeError))
+        return data if keeps else converted
 
-    def _convert_list(self, data: list[Reply]) -> list[Reply]:
+    def _convert_list(self, data: list[Reply]) -> list[Reply] | DecodeError:
         """Convert a nested list without recursion: a reply may be deeper than Python's stack."""
         converted: list[Reply] = []
+        error: DecodeError | None = None
         left = [(data, converted)]
         while left:
             items, made = left.pop()
@@ -235,6 +241,13 @@ class ParsingSteps(LineReceiver):
                     inner: list[Reply] = []
                     left.append((item, inner))
                     made.append(inner)
-                else:
-                    made.append(self.tryConvertData(item))
-        return converted
+                    continue
+                value = self.tryConvertData(item)
+                if isinstance(value, DecodeError):
+                    error = error or value
+                    value = value.reply
+                made.append(value)
+        if error is None:
+            return converted
+        error.reply = converted
+        return error

@@ -70,6 +70,7 @@ class SubscriberProtocol(RedisProtocol):
     #: the message that has waited longest is dropped; ``"drop-newest"``: the one that has come; see
     #: :meth:`messagesDropped`.
     slowConsumer: SlowConsumerPolicy = "pause"
+    readsMessages = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Takes what :class:`RedisProtocol` takes."""
@@ -89,7 +90,8 @@ class SubscriberProtocol(RedisProtocol):
 
         :param pattern: the pattern that the channel matched; None where it was subscribed to by name.
         :param channel: the channel.
-        :param message: the message. All three are converted as replies are: charset, then numbers.
+        :param message: the message. All three are converted as replies are: charset, then numbers. What
+            the charset cannot decode is bytes, also if ``undecodable`` is ``"error"``.
         :returns: nothing, or a Deferred (or be a coroutine function); see :attr:`maxPendingMessages`.
         """
 

@@ -39,6 +39,7 @@ cdef class Reader:
     #: ``parts``: the pattern, the channel and the message, as new references; False: there is none.
     cdef bint next_message(self, bytes kind, PyObject **parts) except -1
 
+    cdef object _judged(self, object value)
     cdef int _check_usable(self) except -1
     cdef void _clear(self) noexcept
     cdef object _fail(self, str message)

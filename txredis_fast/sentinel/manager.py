@@ -210,7 +210,7 @@ class Sentinel:
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: Literal["replace"], **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: Literal["replace", "error"], **connection_kwargs: Any,
     ) -> ConnectionHandler[str]: ...
     @overload
     def master_for(
@@ -257,7 +257,7 @@ class Sentinel:
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: Literal["replace"], **connection_kwargs: Any,
+        convertNumbers: Literal[False], undecodable: Literal["replace", "error"], **connection_kwargs: Any,
     ) -> ConnectionHandler[str]: ...
     @overload
     def slave_for(

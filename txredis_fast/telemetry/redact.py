@@ -18,7 +18,7 @@ import re
 from typing import Any, TypeVar
 
 from .._tunables import SECRET_MIN_CHARACTERS, SECRET_PART_MIN_BYTES, UNASKED_ERROR_MAX_CHARACTERS
-from ..exceptions import ProtocolError, RedisError, ResponseError
+from ..exceptions import DecodeError, ProtocolError, RedisError, ResponseError
 from .observed import Secretive
 
 __all__ = ["kind_and_size", "redacted", "refusal", "secrets_of", "told", "without_secret"]
@@ -93,7 +93,7 @@ def redacted(error: _E, *secrets: object) -> _E:
     """
     try:
         text = str(error)
-        if isinstance(error, ProtocolError):
+        if isinstance(error, (ProtocolError, DecodeError)):
             clean = _PIECE.sub(lambda piece: STARS if _has_part(piece[0], secrets) else piece[0], text)
         elif isinstance(error, RedisError) and not isinstance(error, ResponseError):
             return error
