@@ -37,7 +37,7 @@ from .data import (
 )
 from .flagged import FlaggedReplies
 from .modules import ModuleNamespaces
-from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
+from .newer import ArrayCommands, NewerHashCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -92,6 +92,7 @@ class Commands(
     ArrayCommands[V],
     NewerStringCommands[V],
     NewerListSetCommands[V],
+    NewerHashCommands[V],
     ModuleNamespaces[V],
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.
