@@ -124,8 +124,9 @@ def _name_in_capitals(argument: object) -> str:
 def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol: object = None) -> RedisError | None:
     """Build the error for a batch or pipeline that must not be sent; None if it may be.
 
-    A complete MULTI ... EXEC is allowed, and so are SELECT, AUTH and HIMPORT. The caller then takes a connection out of
-    the pool for the batch, and passes the names to :func:`note_changes`.
+    A complete MULTI ... EXEC is allowed, and so are SELECT and AUTH. The caller then takes a connection out of the pool
+    for the batch, and passes the names to :func:`note_changes`. HIMPORT is allowed, because a batch is written to one
+    connection without other commands among its own.
     """
     opened: RedisError | None = None
     for args, _, _ in commands:

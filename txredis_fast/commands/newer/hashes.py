@@ -14,8 +14,8 @@ class NewerHashCommands(CommandHost[V]):
     """Commands of Redis's group "hash" since Redis 8.10.
 
     The server keeps the names of fields, a *fieldset*, for one connection only. So a handler refuses these commands
-    alone: put them in a pipeline, a batch or a transaction, HIMPORT PREPARE first. Its commands use one connection,
-    without others among them.
+    alone: put them in a pipeline, a batch or a transaction, HIMPORT PREPARE first in each. Its commands are executed on
+    one connection, without others among them.
     """
 
     __slots__ = ()
