@@ -1,9 +1,9 @@
 """The option tokens of commands, ``tests/commands/option_tokens.txt``, which is made of what servers say of them.
 
 ``python -m tests.testbed.option_tokens`` starts each server of :data:`RELEASES` that is installed, and a Sentinel of
-each, asks them for COMMAND DOCS, and writes the file. A line is a command, ``|``, and its tokens: every word that stands in
-the tree of the command's arguments, also one of several that exclude each other. ``token@release`` is a token of this
-release; one without is a token of every release that has the command.
+each, asks them for COMMAND DOCS, and writes the file. A line is a command, ``|``, and its tokens: every word that
+stands in the tree of the command's arguments, also one of several that exclude each other. ``token@release`` is a token
+of this release; one without is a token of every release that has the command.
 
 A fast test compares the file with the rows of the command tests, a live test with the servers.
 """
