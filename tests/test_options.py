@@ -64,7 +64,7 @@ VALUES = {
     "maxInFlight": 9,
     "maxQueuedBytes": 10,
     "whenFull": "fail",
-    "undecodable": "replace",
+    "undecodable": "error",
     "onUnclaimedReply": print,
     "retry": redis.RetryPolicy(attempts=2),
     "convertNumbers": "exact",

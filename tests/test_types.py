@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import txredis_fast as redis
-from txredis_fast.commands import Commands
+from txredis_fast.commands import Commands, PendingEntry
 
 ROOT = Path(__file__).parents[1]
 TYPED = ROOT / "tests" / "typed"
@@ -41,6 +41,9 @@ def test_classes_take_a_type_of_values_and_do_without():
     assert Binary.get is redis.ConnectionHandler.get
     assert issubclass(Protocol, Commands)
     assert redis.Transaction[str].__origin__ is redis.Transaction
+    assert PendingEntry[bytes].__origin__ is PendingEntry
+    assert PendingEntry("1-0", b"c", 2, 3) == ("1-0", b"c", 2, 3)
+    assert PendingEntry[bytes]("1-0", b"c", 2, 3).consumer == b"c"
 
 
 def test_overloads_of_flags_are_no_methods():

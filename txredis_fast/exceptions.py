@@ -7,6 +7,7 @@ package, because every layer imports it.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 __all__ = [
     "AskError",
@@ -16,6 +17,7 @@ __all__ = [
     "ConnectionError",
     "ConnectionFailedError",
     "CrossSlotError",
+    "DecodeError",
     "ExecAbortError",
     "GarbledReplyError",
     "InvalidData",
@@ -190,6 +192,21 @@ class InvalidResponse(RedisError):
 
 class InvalidData(RedisError):
     """Data that cannot be sent, or that cannot have been sent by a server."""
+
+
+class DecodeError(RedisError, UnicodeError):
+    """The reply has text that ``charset`` cannot decode, and the option ``undecodable`` is ``"error"``.
+
+    The command was executed. The text of the error has the position of the first byte that cannot be decoded in its
+    string, and the beginning of that string.
+
+    :ivar reply: the reply as the server sent it, before it is converted for the command: text that cannot be decoded is
+        bytes. So what a command such as LPOP has removed is not lost.
+    :ivar charset: name of the codec.
+    """
+
+    reply: Any = None  # as every reply, of any type
+    charset: str = "utf-8"
 
 
 class ProtocolError(InvalidData, InvalidResponse):

@@ -75,6 +75,26 @@ def test_an_error_reply_fails_it_with_both_old_and_new_exception_and_all_replies
     assert fired(second) is None  # it had failed, and was consumed
 
 
+def test_a_reply_that_cannot_be_decoded_fails_it_as_an_error_reply_does():
+    pool = Pool(undecodable="error")
+    p = fired(pool.handler.pipeline())
+    p.multi()
+    ds = [p.get("a"), p.lrange("l", 0, -1)]
+    executed = p.commit()
+    ds.append(p.get("b"))
+    errors = []
+    ds[-1].addErrback(lambda failure: errors.append(failure.value))
+    done = p.execute_pipeline()
+    pool.answer(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$1\r\na\r\n*1\r\n$1\r\n\xff\r\n$1\r\n\xfe\r\n")
+    error = failed(done, redis.PipelineError)
+    assert error.index == 4
+    assert error.results[3][0] == "a"
+    assert error.results[3][1].reply == [b"\xff"]
+    assert error.results[4] is errors[0]
+    assert errors[0].reply == b"\xfe"
+    assert fired(executed) is error.results[3]
+
+
 def test_errors_can_be_values():
     pool = Pool()
     p = pipeline(pool)

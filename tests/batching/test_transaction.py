@@ -57,6 +57,25 @@ def test_commands_are_queued_and_converted_at_commit():
     assert free(pool) == 1
 
 
+def test_only_the_commands_fail_whose_reply_cannot_be_decoded():
+    pool = Pool(undecodable="error")
+    t = begun(pool)
+    ds = [t.set("a", 1), t.hgetall("h"), t.get("g"), t.llen("l")]
+    assert pool.answer(QUEUED * 4)
+    done = t.commit()
+    assert pool.answer(b"*4\r\n+OK\r\n*2\r\n$1\r\nf\r\n$1\r\n\xff\r\n$2\r\nx\xfe\r\n:3\r\n")
+    results = fired(done)
+    assert [results[0], results[3]] == ["OK", 3]
+    assert [type(each) for each in results[1:3]] == [redis.DecodeError] * 2
+    assert [each.reply for each in results[1:3]] == [["f", b"\xff"], b"x\xfe"]
+    assert str(results[2]) == "expected text in utf-8, got b'x\\xfe' (2 bytes, at position 1: invalid start byte)"
+    assert [fired(d) for d in ds] == ["QUEUED"] * 4
+    assert free(pool) == 1
+    d = pool.handler.get("a")
+    pool.answer(b"$1\r\n1\r\n")
+    assert fired(d) == 1
+
+
 def test_it_is_an_instance_of_the_protocol_class_as_old_programs_expect():
     pool = Pool()
     t = begun(pool)

@@ -209,6 +209,14 @@ ROWS = [
         array(array("name", "lua", "ver", integer(1), "path", "lua", "args", array())),
         [{"name": "lua", "ver": 1, "path": "lua", "args": []}],
     ),
+    Row(
+        "sentinel_failover",
+        lambda c: c.sentinel_failover("m", coordinated=True),
+        ("SENTINEL", "FAILOVER", "m", "COORDINATED"),
+        OK,
+        "OK",
+        needs=("valkey 9.0",),
+    ),
     Row("client_info", lambda c: c.client_info(), ("CLIENT", "INFO"), bulk(f"{CLIENT}\n"), CLIENT_FIELDS, None),
     Row(
         "client_list", lambda c: c.client_list(), ("CLIENT", "LIST"), bulk(f"{CLIENT}\n{CLIENT}\n"), [CLIENT_FIELDS] * 2

@@ -40,11 +40,15 @@ COUNTED = [
         {"retrycount": 0, "force": True},
         ("XNACK", "s", "g", "FATAL", "IDS", 1, "1-1", "RETRYCOUNT", 0, "FORCE"),
     ),
+    ("himport_discard", ("u",), {}, ("HIMPORT", "DISCARD", "u")),
+    ("himport_discardall", (), {}, ("HIMPORT", "DISCARDALL")),
     ("xnack", ("s", "g", "SILENT", "1-1"), {}, ("XNACK", "s", "g", "SILENT", "IDS", 1, "1-1")),
 ]
 
 #: The same for a reply that is a list.
 LISTS = [
+    ("vrange", ("v",), {}, ("VRANGE", "v", "-", "+")),
+    ("vrange", ("v", "[a", "(b", 10), {}, ("VRANGE", "v", "[a", "(b", 10)),
     ("armget", ("a", 0, 5), {}, ("ARMGET", "a", 0, 5)),
     ("argetrange", ("a", 5, 0), {}, ("ARGETRANGE", "a", 5, 0)),
     ("arlastitems", ("a", 5), {}, ("ARLASTITEMS", "a", 5)),
@@ -78,6 +82,8 @@ PLAIN = [
             *("SAMPLE", 100, "SLOTS", 2, 1, 2),
         ),
     ),
+    ("himport_prepare", ("u", "name", "age"), {}, ("HIMPORT", "PREPARE", "u", "name", "age")),
+    ("himport_set", ("k", "u", "Ada", 36), {}, ("HIMPORT", "SET", "k", "u", "Ada", 36)),
     ("hotkeys_stop", (), {}, ("HOTKEYS", "STOP")),
     ("hotkeys_reset", (), {}, ("HOTKEYS", "RESET")),
 ]

@@ -621,6 +621,24 @@ def test_the_steps_of_parsing_may_be_called_by_their_old_names():
     assert protocol.tryConvertData([b"7", "007", "\xe9", b"\xff"]) == [7, 7, "\xe9", "\ufffd"]
 
 
+def test_every_aggregate_of_a_raw_reply_can_be_converted():
+    protocol, _ = connected()
+    raw = [{b"7": {b"a": [b"1.5", {b"x", b"8"}]}, (b"k", b"9"): None, frozenset({b"4"}): True}, ((b"m", b"3"),), b"x"]
+    value = [{7: {"a": [1.5, {"x", 8}]}, ("k", 9): None, frozenset({4}): True}, (("m", 3),), "x"]
+    converted = protocol.tryConvertData(raw)
+    assert converted == value
+    assert [type(each) for each in converted] == [dict, tuple, str]
+    protocol.undecodable = "error"
+    assert protocol.tryConvertData(raw) == value
+    error = protocol.tryConvertData([{b"a\xff": [b"7"]}, b"\xfe"])
+    assert isinstance(error, redis.DecodeError)
+    assert error.args == ("expected text in utf-8, got b'a\\xff' (2 bytes, at position 1: invalid start byte)",)
+    assert error.reply == [{b"a\xff": [7]}, b"\xfe"]
+    assert protocol.tryConvertData(b"\xff").reply == b"\xff"
+    protocol.charset = "ascii"
+    assert protocol.tryConvertData("\xe9") == "\xe9"  # text already
+
+
 def test_a_reply_deeper_than_the_stack_is_converted():
     protocol = redis.RedisProtocol()
     reply = b"7"

@@ -17,7 +17,7 @@ from typing import Any
 
 from fuzz import generate
 
-from txredis_fast.exceptions import RedisError
+from txredis_fast.exceptions import DecodeError, RedisError
 
 CHARSETS = [None, "utf-8", "ascii", "latin-1", "utf-16", "utf-8", "shift_jis", "utf-7"]
 NUMBERS = [True, False, "exact", True]
@@ -62,6 +62,8 @@ def shape(value: Any) -> Any:
         return kind, [(shape(key), shape(item)) for key, item in value.items()]
     if isinstance(value, float) and math.isnan(value):
         return kind, "nan"
+    if isinstance(value, DecodeError):
+        return kind, value.args, value.charset, shape(value.reply)
     if isinstance(value, Exception):
         return kind, value.args
     return kind, repr(value)
@@ -108,10 +110,14 @@ def hand_over(reader: Any, chunk: bytes, kind: Callable[[bytes], Any], direct: b
     return sizes
 
 
-def read(resp: ModuleType, first: int, second: int, seed: int, stream: bytes, direct: bool) -> list[Any]:
+def read(
+    resp: ModuleType, first: int, second: int, seed: int, stream: bytes, direct: bool, undecodable: str | None
+) -> list[Any]:
     """What a reader answers to a stream, step by step."""
-    limits = SMALL_LIMITS if first & 0x20 else {}
-    reader = resp.Reader(CHARSETS[first & 7], NUMBERS[first >> 3 & 3], **limits)
+    options: dict[str, Any] = dict(SMALL_LIMITS) if first & 0x20 else {}
+    if undecodable is not None:
+        options["undecodable"] = undecodable
+    reader = resp.Reader(CHARSETS[first & 7], NUMBERS[first >> 3 & 3], **options)
     take_all = bool(first & 0x40)
     raw = [bool(second >> place & 1) for place in range(6)]
     as_other_type = (bytes, bytearray, memoryview, Bytes)[second >> 6]
@@ -189,7 +195,8 @@ def answers(resp: ModuleType, data: bytes) -> list[Any]:
     first, second, seed, form = data[:4].ljust(4, b"\0")
     if first & 0x80:
         return encode(resp, first, second, seed, data[4:])
-    return read(resp, first, second, seed, generate.stream(data[4:]) if form & 1 else data[4:], bool(form & 2))
+    stream = generate.stream(data[4:]) if form & 1 else data[4:]
+    return read(resp, first, second, seed, stream, bool(form & 2), "error" if form & 8 else None)
 
 
 def check(compiled: ModuleType, pure: ModuleType, data: bytes) -> None:

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 import txredis_fast
 from txredis_fast.connection import link
 from txredis_fast.connection import protocol as connection
-from txredis_fast.exceptions import ConnectionError, ResponseError
+from txredis_fast.exceptions import ConnectionError, DecodeError, ResponseError
 
 #: A longer story tells nothing new.
 MOST_STEPS = 200
@@ -71,6 +71,7 @@ class Story:
         #: What went wrong inside callbacks, where a Deferred would keep it.
         self.problems: list[BaseException] = []
         self.protocol = connection.RedisProtocol(replyTimeout=[None, 1, 5][self.tape.below(3)])
+        self.protocol.undecodable = "error"
         self.transport = _Transport()
         self.transport.protocol = self.protocol
         self.protocol.pushReceived = lambda push: self.trace.append(("push", list(push)))  # type: ignore[method-assign]
@@ -170,7 +171,7 @@ class Story:
             self.trace.append((number, type(error).__name__, str(error)))
             if isinstance(error, Converted):
                 check_reply(error.args[0], first)
-            elif isinstance(error, ResponseError):
+            elif isinstance(error, (ResponseError, DecodeError)):
                 check_reply(error, first)
             else:
                 assert isinstance(error, (CancelledError, ConnectionError)), error
@@ -225,7 +226,7 @@ class Story:
             count = min(count, self.asked - self.answered)
         data = b""
         for _ in range(count):
-            data += spelled(self.tape.below(5), self.answered)
+            data += spelled(self.tape.below(7), self.answered)
             self.answered += 1
         keep = self.tape.below(4) if data else 0
         data, rest = self.rest + data, b""
@@ -249,15 +250,20 @@ def spelled(kind: int, number: int) -> bytes:
         b"-ERR %b\r\n" % text,
         b"*1\r\n:%b\r\n" % text,
         b"+r%b\r\n" % text,
+        bulk(text + b"\xff"),
+        b"*1\r\n" + bulk(text + b"\xff"),
     )[kind]
 
 
 def check_reply(reply: Any, number: int) -> None:
     """Raise AssertionError if a reply does not tell this number."""
     while isinstance(reply, Exception) or (isinstance(reply, list) and len(reply) == 1):
-        reply = reply.args[0] if isinstance(reply, Exception) else reply[0]
+        if isinstance(reply, DecodeError):
+            reply = reply.reply
+        else:
+            reply = reply.args[0] if isinstance(reply, Exception) else reply[0]
     if isinstance(reply, bytes):
-        reply = reply.decode()
+        reply = reply.removesuffix(b"\xff").decode()
     if isinstance(reply, str):
         reply = int(reply.removeprefix("ERR ").removeprefix("r"))
     assert reply == number, f"request {number} got the reply {reply!r}"

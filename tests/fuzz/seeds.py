@@ -57,7 +57,7 @@ STREAMS = [
 ]
 
 #: What goes before a stream: the defaults in one chunk, byte by byte, small limits, no charset and raw replies; twice,
-#: received where it is awaited.
+#: received where it is awaited; twice, ASCII where what cannot be decoded fails.
 OPTIONS = [
     b"\x01\x00\x00\x00",
     b"\x01\x40\x01\x00",
@@ -65,6 +65,8 @@ OPTIONS = [
     b"\x30\x15\x40\x00",
     b"\x01\x00\x10\x02",
     b"\x21\x00\x07\x02",
+    b"\x02\x08\x00\x08",
+    b"\x42\x00\x03\x08",
 ]
 
 #: Streams spelled by a tape.

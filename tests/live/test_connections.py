@@ -232,6 +232,123 @@ async def test_with_undecodable_replace_all_text_is_str(server, protocol):
         await bounded(subscriber.disconnect())
 
 
+async def undecodable_reply(awaited):
+    """What the error has kept of a reply that cannot be decoded."""
+    with pytest.raises(redis.DecodeError, match=r"^expected text in utf-8, got b") as caught:
+        await bounded(awaited)
+    return caught.value.reply
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest_twisted.ensureDeferred
+async def test_with_undecodable_error_a_command_fails_whose_reply_is_no_text(server, protocol):
+    large = b"\xff" * 100_000
+    url = f"redis://{server.host}:{server.port}/?undecodable=error&protocol={protocol}"
+    async with opened(redis.connect(url)) as rc:
+        await bounded(rc.mset({b"key": b"1\xff", b"large": large, b"good": b"\xc3\xa9"}))
+        await bounded(rc.hset("hash", b"\xc3\xa9", b"\xff"))
+        await bounded(rc.sadd("set", [b"\xff"]))
+        await bounded(rc.zadd("ranking", {b"\xff": 1.5}))
+        await bounded(rc.rpush("list", [b"\xff", "a"]))
+        assert await undecodable_reply(rc.get("key")) == b"1\xff"
+        assert await undecodable_reply(rc.get("large")) == large
+        kept = await undecodable_reply(rc.hgetall("hash"))
+        assert kept == ["\xe9", b"\xff"] if protocol == 2 else kept == {"\xe9": b"\xff"}
+        assert list(await undecodable_reply(rc.smembers("set"))) == [b"\xff"]
+        assert await undecodable_reply(rc.zrange("ranking", withscores=True))
+        assert await undecodable_reply(rc.eval("return {1, {ARGV[1]}}", args=[b"\xff"])) == [1, [b"\xff"]]
+        assert await undecodable_reply(rc.mget(["good", "key"])) == ["\xe9", b"1\xff"]
+        assert await undecodable_reply(rc.lpop("list")) == b"\xff"
+        assert await bounded(rc.lpop("list")) == "a"
+        pipeline = await bounded(rc.pipeline())
+        good, bad, last = pipeline.get("good"), pipeline.get("key"), pipeline.get("good")
+        failing = Deferred.fromCoroutine(undecodable_reply(bad))
+        results = await bounded(pipeline.execute_pipeline(raise_on_error=False))
+        assert results[::2] == ["\xe9", "\xe9"]
+        assert (await bounded(good), await bounded(last)) == ("\xe9", "\xe9")
+        assert results[1].reply == await failing == b"1\xff"
+        with pytest.raises(redis.PipelineError, match=r"got b'1\\xff' .* \(command 2 of 3, 1 failed\)"):
+            await bounded(rc.batch([("GET", "good"), ("GET", "key"), ("GET", "good")]))
+        replies = await bounded(rc.batch([("GET", "good"), ("GET", "key")], raise_on_error=False))
+        assert (replies[0], replies[1].reply) == ("\xe9", b"1\xff")
+        pipeline = await bounded(rc.pipeline())
+        pipeline.multi()
+        pipeline.get("good")
+        pipeline.hgetall("hash")
+        executed = pipeline.commit()
+        await bounded(pipeline.execute_pipeline(raise_on_error=False))
+        replies = await bounded(executed)
+        assert replies[0] == "\xe9"
+        assert isinstance(replies[1], redis.DecodeError)
+        assert await bounded(rc.raw.get("key")) == b"1\xff"
+        assert await bounded(rc.restore("copy", 0, await bounded(rc.dump("key")))) == "OK"
+        subscriber = await bounded(rc.subscriber())
+        await bounded(subscriber.subscribe(b"channel\xff"))
+        await bounded(rc.publish(b"channel\xff", b"\xfe"))
+        await bounded(rc.publish(b"channel\xff", "text"))
+        messages = [await bounded(Deferred.fromCoroutine(subscriber.__anext__())) for _ in range(2)]
+        assert [each.data for each in messages] == [b"\xfe", "text"]
+        assert messages[0].channel == b"channel\xff"
+        await bounded(subscriber.disconnect())
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("raw_too", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_with_undecodable_error_elements_of_exec_fail_by_themselves(server, protocol, raw_too):
+    url = f"redis://{server.host}:{server.port}/?undecodable=error&protocol={protocol}"
+    async with opened(redis.connect(url)) as rc:
+        await bounded(rc.mset({b"key": b"1\xff", b"good": b"\xc3\xa9", "number": 7}))
+        await bounded(rc.hset("hash", b"\xc3\xa9", b"\xff"))
+        await bounded(rc.rpush("list", [b"a", b"\xff"]))
+        async with rc.transaction() as transaction:
+            transaction.get("good")
+            transaction.get("key")
+            transaction.hgetall("hash")
+            transaction.lrange("list", 0, -1)
+            transaction.incr("number")
+            transaction.lpush("key", 1).addErrback(lambda _: None)
+            if raw_too:
+                transaction.execute_command("GET", "key", raw=True)
+        results = transaction.results
+        assert (results[0], results[4]) == ("\xe9", 8)
+        assert [type(each) for each in results[1:4]] == [redis.DecodeError] * 3
+        assert [each.reply for each in results[1:4:2]] == [b"1\xff", ["a", b"\xff"]]
+        assert isinstance(results[5], redis.WrongTypeError)
+        assert results[6:] == ([b"1\xff"] if raw_too else [])
+        assert await bounded(rc.get("good")) == "\xe9"
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest_twisted.ensureDeferred
+async def test_one_raw_command_of_a_transaction_leaves_the_values_of_the_others(server, protocol):
+    async with opened(redis.connect(f"redis://{server.host}:{server.port}/?protocol={protocol}")) as rc:
+        await bounded(rc.hset("hash", "a", "x"))
+        await bounded(rc.sadd("set", ["b", "c"]))
+        async with rc.transaction() as transaction:
+            transaction.dump("hash")
+            transaction.hgetall("hash")
+            transaction.smembers("set")
+            transaction.config_get("maxmemory-policy")
+        assert isinstance(transaction.results[0], bytes)
+        assert transaction.results[1:] == [{"a": "x"}, {"b", "c"}, {"maxmemory-policy": "noeviction"}]
+
+
+@pytest_twisted.ensureDeferred
+async def test_with_undecodable_error_a_consumer_delivers_every_entry(server):
+    """One that failed would be neither delivered nor acknowledged, and come first after each restart."""
+    url = f"redis://{server.host}:{server.port}/?undecodable=error"
+    async with opened(redis.connect(url)) as rc:
+        for value in (b"a", b"\xff", b"c"):
+            await bounded(rc.xadd("stream", {"field": value}))
+        for _ in range(2):  # new ones, then as own pending ones
+            entries = rc.consume("stream", "group", "me", count=2)
+            got = [await bounded(entries.next_entry()) for _ in range(3)]
+            assert [each.fields["field"] for each in got] == ["a", b"\xff", "c"]
+            await bounded(entries.close())
+        await bounded(rc.delete("stream"))
+
+
 @pytest_twisted.ensureDeferred
 async def test_endpoints(server):
     from twisted.internet import reactor

@@ -79,6 +79,47 @@ def test_a_server_gives_the_values_of_the_rows(modules, session, protocol):
         assert problems == []
 
 
+@pytest.mark.parametrize("way", ["handler", "pipeline", "transaction"])
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("session", SESSIONS)
+@pytest_twisted.inlineCallbacks
+def test_a_handler_gives_the_values_of_the_rows(modules, session, protocol, way):
+    """Over the package's own connections, with the handshake of either protocol."""
+    modules.reset()
+    host, port = modules.address
+    rc = yield redis.ConnectionPool(host, port, poolsize=2, protocol=protocol)
+    problems = []
+    try:
+        assert (yield rc.execute_command("HELLO"))[5 if protocol == 2 else "proto"] == protocol
+        for row in SESSIONS[session]:
+            for words in row.before:
+                modules.command(*map(str, words))
+            try:
+                value = yield from over(rc, way, row)
+            except redis.RedisError as error:
+                value = error
+            if not (type(value) is type(row.value) if row.varies else alike(value, row.value)):
+                problems.append(f"{row.name}: {' '.join(map(str, row.sent))}: {value!r}")
+    finally:
+        yield rc.disconnect()
+    assert problems == []
+
+
+def over(rc, way, row):
+    """The value of a row's call on a handler, or in a pipeline or transaction of its own."""
+    if way == "handler":
+        return (yield row.call(rc))
+    if way == "pipeline":
+        pipeline = yield rc.pipeline()
+        row.call(pipeline)
+        results = yield pipeline.execute_pipeline(raise_on_error=False)
+    else:
+        transaction = yield rc.multi()
+        yield row.call(transaction)
+        results = yield transaction.commit()
+    return results[0]
+
+
 def test_the_list_of_the_modules_commands_is_the_servers(modules):
     names = [each[0].decode().upper() for each in modules.command("COMMAND")]
     assert sorted(name for name in names if "." in name) == sorted(names_of(COMMANDS))

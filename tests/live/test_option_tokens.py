@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from testbed.option_tokens import RELEASES, recorded_tokens, release_of, tokens_of
+from testbed.option_tokens import RELEASES, of_sentinel, recorded_tokens, release_of, tokens_of
+from testbed.sentinels import Sentinel
 
 
 def test_the_recorded_options_are_those_of_each_server(any_server):
@@ -16,3 +17,14 @@ def test_the_recorded_options_are_those_of_each_server(any_server):
     if release in RELEASES:
         lost = [command for command, tokens in recorded.items() if command in told and tokens - told[command]]
         assert lost == [], "python -m tests.testbed.option_tokens writes the file"
+
+
+def test_the_recorded_options_are_those_of_each_sentinel(any_server):
+    release = release_of(any_server.version)
+    if release not in RELEASES:
+        pytest.skip("its options are not recorded")
+    with Sentinel(any_server) as sentinel:
+        told = of_sentinel(sentinel)
+    recorded = recorded_tokens(release)
+    assert len(told) > 15
+    assert [command for command, tokens in told.items() if tokens != recorded.get(command, frozenset())] == []

@@ -163,6 +163,23 @@ async def test_pushes_of_RESP3(server, start):
     assert await bounded(rc.ping()) == "PONG"
 
 
+@pytest.mark.parametrize("charset", ["utf-8", None])
+@pytest_twisted.ensureDeferred
+async def test_ping_has_the_same_value_under_both_protocols(server, start, charset):
+    values = []
+    for version in (2, 3):
+        rc = await start(SubscriberFactory(charset=charset), tcp(server))
+        if version == 3:
+            await bounded(rc.execute_command("HELLO", 3))
+        told = [rc.ping(), rc.ping(message="7"), rc.subscribe("a")]
+        told += [rc.ping(), rc.ping(message="PONG"), rc.ping(message=7)]
+        told += [rc.unsubscribe("a"), rc.ping(), rc.ssubscribe("b"), rc.ping(message="x"), rc.sunsubscribe(), rc.ping()]
+        values.append([await bounded(each) for each in told])
+        await bounded(rc.disconnect())
+    assert values[0] == values[1]
+    assert values[0][3] == ([b"pong", b""] if charset is None else ["pong", ""])
+
+
 @pytest_twisted.ensureDeferred
 async def test_a_subscriber_under_RESP3_routes_other_pushes_to_their_handlers(server, start):
     rc = await start(SubscriberFactory(), tcp(server))

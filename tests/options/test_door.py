@@ -675,7 +675,7 @@ def check_url(url):
         ("redis://h?clientName=a+b", "clientName in the URL must be visible ASCII"),
         ("redis://h?whenFull=x", "must be wait or fail"),
         ("redis://h?strict=maybe", "true or false"),
-        ("redis://h?undecodable=error", "^undecodable in the URL must be replace or none$"),
+        ("redis://h?undecodable=strict", "^undecodable in the URL must be replace, error or none$"),
         ("redis://h?convertNumbers=few", "true, false or exact"),
         ("redis://h?maxInFlight=0", "a whole number, 1 or more, or none"),
         ("redis://h?maxBlockingConnections=-1", "a whole number, 0 or more, or none"),

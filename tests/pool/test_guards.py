@@ -89,6 +89,29 @@ def test_a_connection_of_ones_own_is_free_to_send_anything():
         assert pool.written() == command(*args)
 
 
+def test_HIMPORT_is_sent_together_or_not_at_all():
+    """A fieldset is of one connection: alone, PREPARE and SET may reach two, or one where another caller has it."""
+    pool = Pool(2)
+    for alone in (lambda c: c.himport_prepare("u", "name"), lambda c: c.himport_set("k", "u", "Ada")):
+        assert "HIMPORT PREPARE" in str(failed(alone(pool.handler), redis.RedisError))
+    assert pool.written() == b""
+    p = fired(pool.handler.pipeline())
+    ds = [p.himport_prepare("u", "name"), p.himport_set("k", "u", "Ada"), p.himport_discard("u")]
+    done = p.execute_pipeline()
+    sent = command("HIMPORT", "PREPARE", "u", "name") + command("HIMPORT", "SET", "k", "u", "Ada")
+    assert pool.answer(b"+OK\r\n+OK\r\n:1\r\n") == sent + command("HIMPORT", "DISCARD", "u")
+    assert fired(done) == [fired(d) for d in ds] == ["OK", "OK", 1]
+    begun = pool.handler.multi()
+    pool.answer(b"+OK\r\n")
+    t = fired(begun)
+    d = t.himport_prepare("u", "name")
+    assert pool.answer(b"+QUEUED\r\n") == command("HIMPORT", "PREPARE", "u", "name")
+    assert fired(d) == "QUEUED"
+    done = t.commit()
+    pool.answer(b"*1\r\n+OK\r\n")
+    assert fired(done) == ["OK"]
+
+
 def test_a_whole_transaction_in_a_batch_is_sent_alone():
     pool = Pool(2)
     d = pool.handler.batch([("MULTI",), ("INCR", "k"), ("EXEC",)])

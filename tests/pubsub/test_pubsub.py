@@ -432,8 +432,17 @@ def test_pushes_are_messages_and_confirmations_too():
     protocol.dataReceived(array("pmessage", "a*", "ab", "12", kind=b">") + b"$2\r\n12\r\n")
     assert fired(raw) == b"12"
     protocol.dataReceived(array("invalidate", "k", "x", kind=b">") + b"+PONG\r\n")
-    assert fired(ping) == "PONG"
+    assert fired(ping) == ["pong", ""], "as under RESP2"
     assert protocol.messages == [(None, "a", 12), ("a*", "ab", 12)]
+    by_name, texts = protocol.execute_command("PING"), [protocol.ping(message=text) for text in ("x", "PONG", 7)]
+    gone, ping = protocol.unsubscribe(), protocol.ping(message="y")
+    protocol.dataReceived(b"+PONG\r\n$1\r\nx\r\n$4\r\nPONG\r\n$1\r\n7\r\n")
+    assert fired(by_name) == "PONG", "what has no method is as the server sends it"
+    assert [fired(each) for each in texts] == [["pong", "x"], ["pong", "PONG"], ["pong", 7]]
+    confirmed = array("unsubscribe", "a", 1, kind=b">") + array("unsubscribe", "b", 0, kind=b">")
+    protocol.dataReceived(confirmed + b"$1\r\ny\r\n")
+    assert fired(gone) == ["unsubscribe", "a", 1]
+    assert fired(ping) == "y"
 
 
 def test_a_push_before_a_reply_wanted_raw_is_converted_once():

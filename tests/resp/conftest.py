@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from txredis_fast.exceptions import DecodeError
 from txredis_fast.resp import Push
 
 
@@ -47,6 +48,8 @@ def _shape(value: Any) -> Any:
         return "dict", [(_shape(key), _shape(item)) for key, item in value.items()]
     if isinstance(value, float) and math.isnan(value):
         return "float", "nan"
+    if isinstance(value, DecodeError):
+        return "DecodeError", value.args, value.charset, _shape(value.reply)
     if isinstance(value, Exception):
         return type(value).__name__, value.args
     return type(value).__name__, repr(value)

@@ -9,7 +9,7 @@ import warnings
 import pytest
 from testbed.wire import bulk, bulks
 
-from txredis_fast.exceptions import ProtocolError, ResponseError
+from txredis_fast.exceptions import DecodeError, ProtocolError, ResponseError
 from txredis_fast.resp import INCOMPLETE, Push
 
 
@@ -294,9 +294,144 @@ def test_what_is_replaced_is_text_only(resp):
     assert one(resp, bulk("é€😀".encode()), undecodable="replace") == "é€😀"
 
 
-@pytest.mark.parametrize("undecodable", [True, False, 0, "", "error", "strict", "REPLACE", b"replace", ["replace"]])
+def failure(data, charset="utf-8", **options):
+    """The text of the error that a string makes."""
+    with pytest.raises(UnicodeError) as raised:
+        data.decode(charset)
+    where = f", at position {raised.value.start}: {raised.value.reason}" if hasattr(raised.value, "start") else ""
+    return f"expected text in {charset}, got {data[:32]!r} ({len(data)} bytes{where})"
+
+
+@pytest.mark.parametrize("repeated", [1, 20, 30_000])
+@pytest.mark.parametrize("charset", REPLACED)
+def test_what_the_charset_cannot_decode_fails_the_whole_reply_where_that_is_asked(resp, charset, repeated):
+    data = b"a\x81\xc3\xa9" * repeated
+    options = {"charset": charset, "undecodable": "error"}
+    good = None if charset == "undefined" else "b"
+    replies = [
+        (bulk(data), data),
+        (b"=%d\r\ntxt:%b\r\n" % (len(data) + 4, data), data),
+        (b"%1\r\n" + bulk(data) + bulk(data), {data: data}),
+        (b"~1\r\n" + bulk(data), {data}),
+        (b"~1\r\n*1\r\n" + bulk(data), {(data,)}),
+        (b"*3\r\n:1\r\n*2\r\n" + bulk(data) + b"_\r\n" + bulk(b"7"), [1, [data, None], 7]),
+    ]
+    if good:
+        replies.append((b"*2\r\n" + bulk(b"b") + bulk(data), ["b", data]))
+    if repeated < 1000:
+        replies.append((b"+" + data + b"\r\n", data))
+    reader = resp.Reader(**options)
+    for wire, kept in replies:
+        reader.feed(b":1\r\n" + wire + b":2\r\n")
+        assert reader.get() == 1
+        error = reader.get()
+        assert type(error) is DecodeError, wire
+        assert (error.args, error.charset, error.reply) == ((failure(data, charset),), charset, kept)
+        assert len(str(error)) < 300
+        assert reader.get() == 2
+        assert reader.get() is INCOMPLETE
+    assert reader.errors == {}
+    assert one(resp, bulk(data), raw=True, **options) == data
+    assert one(resp, b"*1\r\n" + bulk(data), raw=True, **options) == [data]
+    assert one(resp, bulk(data), None, undecodable="error") == data
+
+
+def test_a_reply_that_fails_harms_no_other_one(resp):
+    """Neither those around it, however they are read, nor those that its bytes come with."""
+    wires = [bulk(b"a"), bulk(b"b\xff"), b"*2\r\n" + bulk(b"\xff") + bulk(b"c"), bulk(b"\xfe"), bulk(b"d"), b"+OK\r\n"]
+    expected = ["a", b"b\xff", [b"\xff", "c"], b"\xfe", "d", "OK"]
+    for size in range(1, 12):
+        for read in ("get", "get_all", "get_many"):
+            reader = resp.Reader(undecodable="error")
+            got = []
+            data = b"".join(wires)
+            for at in range(0, len(data), size):
+                reader.feed(data[at : at + size])
+                if read == "get":
+                    while (value := reader.get()) is not INCOMPLETE:
+                        got.append(value)
+                else:
+                    got += reader.get_all() if read == "get_all" else reader.get_many(2) + reader.get_many(9)
+            assert [value.reply if isinstance(value, DecodeError) else value for value in got] == expected
+            assert [isinstance(value, DecodeError) for value in got] == [False, True, True, True, False, False]
+
+
+def test_attributes_and_pushes_never_fail(resp):
+    reader = resp.Reader(undecodable="error")
+    attribute = b"|1\r\n" + bulk(b"\xff") + bulk(b"\xfe")
+    reader.feed(attribute + b"*2\r\n" + attribute + bulk(b"a") + bulk(b"b"))
+    assert (reader.get(), reader.attributes) == (["a", "b"], {b"\xff": b"\xfe"})
+    reader.feed(attribute + bulk(b"a") + attribute + bulk(b"\xff") + bulk(b"b"))
+    assert reader.get() == "a"
+    assert reader.get().reply == b"\xff"
+    assert reader.get() == "b"
+    reader.feed(attribute + b"+\xff\r\n" + attribute + bulk(b"\xff") + bulk(b"b"))
+    assert reader.get(True) == b"\xff"
+    assert reader.get(True) == b"\xff"
+    assert reader.get() == "b"
+    reader.feed(b">3\r\n" + bulks([b"message", b"\xff", b"\xfe"]) + bulk(b"b"))
+    assert reader.get() == Push(["message", b"\xff", b"\xfe"])
+    assert reader.get() == "b"
+    reader.feed(b">3\r\n" + bulks([b"message", b"\xff", b"\xfe"]) + bulk(b"b"))
+    assert reader.get_message(b">") == (None, b"\xff", b"\xfe")
+    assert reader.get() == "b"
+
+
+def test_a_message_among_replies_fails_as_one(resp):
+    reader = resp.Reader(undecodable="error")
+    for parts in ([b"message", b"\xff", b"a"], [b"message", b"a", b"\xff"], [b"pmessage", b"\xff", b"b", b"c"]):
+        reader.feed(b"*%d\r\n" % len(parts) + bulks(parts) + bulk(b"b"))
+        assert reader.get_message(b"*") is None
+        assert isinstance(reader.get(), DecodeError)
+        assert reader.get() == "b"
+
+
+def test_text_that_collides_as_keys_is_not_what_fails(resp):
+    """Numbers that became bytes, as the other keys are bytes, can be decoded."""
+    numbers = [str(index * (2**61 - 1) + 2**64).encode() for index in range(3000)]
+    wire = b"~%d\r\n" % (len(numbers) + 1) + bulks(numbers) + bulk(b"x\xff")
+    error = one(resp, wire, undecodable="error")
+    assert error.args == (failure(b"x\xff"),)
+
+
+def test_an_exception_of_a_codec_loses_no_reply(resp):
+    """Neither while the reply is decoded nor while its error is made."""
+    calls = []
+
+    def decode(data, errors="strict"):
+        calls.append(bytes(data))
+        if bytes(data) == b"\xff":
+            if len([each for each in calls if each == b"\xff"]) in raising:
+                raise KeyError("codec")
+            raise UnicodeDecodeError("own", bytes(data), 0, 1, "no")
+        return bytes(data).decode("latin-1"), len(data)
+
+    info = codecs.CodecInfo(codecs.lookup("latin-1").encode, decode, name="raising-own")
+    find = {"raising_own": info, "raising-own": info}.get
+    codecs.register(find)
+    try:
+        for wire in (bulk(b"\xff"), b"+\xff\r\n", b"*2\r\n" + bulk(b"a") + bulk(b"\xff"), b"*1\r\n*1\r\n+\xff\r\n"):
+            for raising in ({1}, {2}, {1, 3}, {2, 3}):
+                calls.clear()
+                reader = resp.Reader("raising-own", undecodable="error")
+                reader.feed(b":1\r\n" + wire + bulk(b"b"))
+                assert reader.get() == 1
+                got = []
+                while len(got) < 2:
+                    try:
+                        got.append(reader.get())
+                    except KeyError:
+                        continue
+                assert isinstance(got[0], DecodeError), (wire, raising)
+                assert got[1] == "b"
+                assert reader.get() is INCOMPLETE
+    finally:
+        codecs.unregister(find)
+
+
+@pytest.mark.parametrize("undecodable", [True, False, 0, "", "errors", "strict", "REPLACE", b"replace", ["replace"]])
 def test_a_wrong_way_with_what_cannot_be_decoded_is_refused(resp, undecodable):
-    with pytest.raises(ValueError, match=r"^undecodable must be None or 'replace', not "):
+    with pytest.raises(ValueError, match=r"^undecodable must be None, 'replace' or 'error', not "):
         resp.Reader(undecodable=undecodable)
 
 

@@ -120,7 +120,7 @@ limits = st.fixed_dictionaries(
         "max_line_length": st.integers(1, 12),
         "max_text_length": st.integers(1, 12),
         "max_buffered": st.integers(1, 60),
-        "undecodable": st.just("replace"),
+        "undecodable": st.sampled_from(["replace", "error"]),
     },
 )
 generously = settings(max_examples=extent(100, 30), deadline=None, suppress_health_check=[HealthCheck.too_slow])

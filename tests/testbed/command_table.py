@@ -68,6 +68,10 @@ ARSET|8.8.0|-4|denyoom fast write|RWu@1:0,1,0|||:|:
 BLMOVEM|8.10.0|-6|blocking denyoom write|RWad@1:0,1,0 RWi@2:0,1,0|||*_|*_
 DELEX|8.4.0|-2|fast write|RWd@1:0,1,0|||:|:
 DIGEST|8.4.0|2|fast readonly|ROa@1:0,1,0|||$_|$_
+HIMPORT DISCARDALL|8.10.0|2|||||:|:
+HIMPORT DISCARD|8.10.0|3|||||:|:
+HIMPORT PREPARE|8.10.0|-4|denyoom||||+|+
+HIMPORT SET|8.10.0|-5|denyoom write|OWu@2:0,1,0|||+|+
 HOTKEYS GET|8.6.0|2|admin noscript||||*_|%*_
 HOTKEYS RESET|8.6.0|2|admin noscript||||+|+
 HOTKEYS START|8.6.0|-2|admin noscript||||+|+
@@ -76,6 +80,7 @@ INCREX|8.8.0|-2|denyoom fast write|RWau@1:0,1,0|||*|*
 LMOVEM|8.10.0|-5|denyoom write|RWad@1:0,1,0 RWi@2:0,1,0|||*_|*_
 SDIFFCARD|8.10.0|-3|movablekeys readonly|ROa@1:#0,1,1|||:|:
 SUNIONCARD|8.10.0|-3|movablekeys readonly|ROa@1:#0,1,1|||:|:
+VRANGE|8.4.0|-4|module readonly|ROa@1:0,1,0|||*|*
 XCFGSET|8.6.0|-2|fast write|RWu@1:0,1,0|||+|+
 XNACK|8.8.0|-7|fast write|RWu@1:0,1,0|||:|:
 """

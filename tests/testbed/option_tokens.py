@@ -1,9 +1,9 @@
 """The option tokens of commands, ``tests/commands/option_tokens.txt``, which is made of what servers say of them.
 
-``python -m tests.testbed.option_tokens`` starts each server of :data:`RELEASES` that is installed, asks it for COMMAND
-DOCS, and writes the file. A line is a command, ``|``, and its tokens: every word that stands in the tree of the
-command's arguments, also one of several that exclude each other. ``token@release`` is a token of this release; one
-without is a token of every release that has the command.
+``python -m tests.testbed.option_tokens`` starts each server of :data:`RELEASES` that is installed, and a Sentinel of
+each, asks them for COMMAND DOCS, and writes the file. A line is a command, ``|``, and its tokens: every word that
+stands in the tree of the command's arguments, also one of several that exclude each other. ``token@release`` is a token
+of this release; one without is a token of every release that has the command.
 
 A fast test compares the file with the rows of the command tests, a live test with the servers.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .client import Connection
+from .sentinels import Sentinel
 from .servers import KINDS, Server
 
 FILE = Path(__file__).resolve().parents[1] / "commands" / "option_tokens.txt"
@@ -40,6 +41,12 @@ def tokens_of(reply: list[Any]) -> dict[str, frozenset[str]]:
         found[name.upper().replace("|", " ")] = frozenset(_words(fields.get("arguments", ())))
         found |= tokens_of(fields.get("subcommands", []))
     return found
+
+
+def of_sentinel(sentinel: Sentinel) -> dict[str, frozenset[str]]:
+    """The tokens of the commands that a Sentinel has, and a server has not."""
+    told = tokens_of(sentinel.command("COMMAND", "DOCS"))
+    return {name: tokens for name, tokens in told.items() if name.partition(" ")[0] == "SENTINEL"}
 
 
 def _words(arguments: Iterable[Any]) -> Iterator[str]:
@@ -96,6 +103,8 @@ def main() -> int:
             if release in RELEASES:
                 with Connection(server.path) as connection:
                     recorded[release] = tokens_of(connection.call("COMMAND", "DOCS"))
+                with Sentinel(server) as sentinel:
+                    recorded[release] |= of_sentinel(sentinel)
     missing = set(RELEASES) - set(recorded)
     if missing:
         print(f"not installed: {', '.join(sorted(missing))}", file=sys.stderr)

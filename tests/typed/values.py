@@ -10,7 +10,7 @@ from typing_extensions import assert_type
 
 import txredis_fast as redis
 from txredis_fast import Connecting, ConnectionHandler, Pipeline, Transaction
-from txredis_fast.commands import Commands
+from txredis_fast.commands import Claimed, Commands, Pending, PendingEntry, SlowlogEntry
 
 Default = str | bytes | int | float
 
@@ -27,6 +27,9 @@ async def by_the_options_of_constructors() -> None:
     assert_type(await redis.ConnectionPool(convertNumbers=False, undecodable=None), ConnectionHandler[str | bytes])
     assert_type(await redis.ConnectionPool(charset=None, undecodable="replace"), ConnectionHandler[bytes])
     assert_type(await redis.ConnectionPool(undecodable="replace"), ConnectionHandler)
+    assert_type(await redis.ConnectionPool(convertNumbers=False, undecodable="error"), ConnectionHandler[str])
+    assert_type(await redis.ConnectionPool(charset=None, undecodable="error"), ConnectionHandler[bytes])
+    assert_type(await redis.ConnectionPool(undecodable="error"), ConnectionHandler)
     assert_type(await redis.ConnectionPool(convertNumbers="exact"), ConnectionHandler)
     assert_type(redis.lazyConnection(charset=None, replyTimeout=2), ConnectionHandler[bytes])
     assert_type(redis.lazyConnectionPool(convertNumbers=False, poolsize=2, tls=True), ConnectionHandler[str | bytes])
@@ -76,6 +79,9 @@ async def by_the_options_of_connect() -> None:
     assert_type(await (await redis.connect(undecodable="replace")).get("key"), str | None)
     assert_type(await redis.connect(undecodable="replace", convertNumbers=True), ConnectionHandler)
     assert_type(redis.connect(lazy=True, undecodable="replace", strict=False), ConnectionHandler[str])
+    assert_type(redis.connect(undecodable="error"), Connecting[str])
+    assert_type(await redis.connect(undecodable="error", charset=None), ConnectionHandler[bytes])
+    assert_type(await (await redis.connect(undecodable="error")).mget("key"), list[str | None])
     assert_type(redis.connect(lazy=True, charset=None), ConnectionHandler[bytes])
     assert_type(redis.connect(lazy=True, convertNumbers="exact"), ConnectionHandler)
     async with redis.connect(host="localhost", port=6379, charset=None) as rc:
@@ -98,6 +104,9 @@ def by_the_options_of_a_sentinel(sentinel: redis.Sentinel) -> None:
 async def of_views_transactions_and_pipelines(rc: ConnectionHandler, binary: ConnectionHandler[bytes]) -> None:
     assert_type(await rc.raw.get("k"), bytes | None)
     assert_type(await rc.raw.withTimeout(2).retrying.hgetall("k"), dict[bytes, bytes])
+    assert_type(await rc.raw.geosearch("k", "m", radius=1, withdist=True), list[tuple[bytes, float]])
+    assert_type((await rc.raw.xpending_range("k", "g"))[0].consumer, bytes)
+    assert_type((await rc.xpending_range("k", "g"))[0].consumer, Default)
     assert_type(await rc.withTimeout(2).get("k"), Default | None)
     assert_type(await binary.retrying.get("k"), bytes | None)
     assert_type(await binary.multi("k"), Transaction[bytes])
@@ -131,6 +140,25 @@ async def of_values(rc: ConnectionHandler[bytes]) -> None:
     assert_type(await rc.zrangebylex("k", "-", "+"), list[bytes])
     assert_type(await rc.bzpopmin(["k"]), tuple[bytes, bytes, float] | None)
     assert_type(await rc.xrange("k"), list[tuple[str | bytes, dict[bytes, bytes]]])
+    assert_type(await rc.xpending("k", "g"), Pending[bytes])
+    assert_type((await rc.xpending("k", "g")).consumers, dict[bytes, int])
+    assert_type((await rc.xpending_range("k", "g"))[0], PendingEntry[bytes])
+    assert_type((await rc.xpending_range("k", "g"))[0].consumer, bytes)
+    assert_type((await rc.xpending_range("k", "g"))[0].idle, int)
+    assert_type(await rc.xautoclaim("k", "g", "c", 1), Claimed[tuple[str | bytes, dict[bytes, bytes]]])
+    assert_type((await rc.xautoclaim("k", "g", "c", 1)).entries[0][1], dict[bytes, bytes])
+    assert_type((await rc.xautoclaim("k", "g", "c", 1, justid=True)).entries, list[str | bytes])
+    assert_type((await rc.slowlog_get())[0], SlowlogEntry[bytes])
+    assert_type((await rc.slowlog_get())[0].command, list[bytes])
+    assert_type(await rc.geosearch("k", "m", radius=1), list[bytes])
+    assert_type(await rc.geosearch("k", "m", radius=1, withdist=True), list[tuple[bytes, float]])
+    assert_type(await rc.geosearch("k", "m", radius=1, withcoord=True), list[tuple[bytes, tuple[float, float]]])
+    places = await rc.geosearch("k", "m", radius=1, withdist=True, withcoord=True)
+    assert_type(places, list[tuple[bytes, float, tuple[float, float]]])
+    assert_type(await rc.vsim("k", [0.1]), list[bytes])
+    assert_type(await rc.vsim("k", "element", with_scores=True), dict[bytes, float])
+    assert_type(await rc.vsim("k", "element", with_attribs=True), dict[bytes, Any])
+    assert_type(await rc.vsim("k", "element", True, True), dict[bytes, tuple[float, Any]])
     assert_type(await rc.incr("k"), int)
     assert_type([key async for key in rc.scan_iter()], list[bytes])
     assert_type([each async for each in rc.raw.hscan_iter("k")], list[tuple[bytes, bytes]])

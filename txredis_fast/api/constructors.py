@@ -174,7 +174,7 @@ def Connection(
 @overload
 def Connection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def Connection(
@@ -210,7 +210,7 @@ def lazyConnection(
 @overload
 def lazyConnection(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> ConnectionHandler[str]: ...
 @overload
 def lazyConnection(
@@ -246,7 +246,7 @@ def ConnectionPool(
 @overload
 def ConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def ConnectionPool(
@@ -282,7 +282,7 @@ def lazyConnectionPool(
 @overload
 def lazyConnectionPool(
     host: str = ..., port: int = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> ConnectionHandler[str]: ...
 @overload
 def lazyConnectionPool(
@@ -318,7 +318,7 @@ def UnixConnection(
 @overload
 def UnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[UnixConnectionHandler[str]]: ...
 @overload
 def UnixConnection(
@@ -354,7 +354,7 @@ def lazyUnixConnection(
 @overload
 def lazyUnixConnection(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> UnixConnectionHandler[str]: ...
 @overload
 def lazyUnixConnection(
@@ -390,7 +390,7 @@ def UnixConnectionPool(
 @overload
 def UnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> Deferred[UnixConnectionHandler[str]]: ...
 @overload
 def UnixConnectionPool(
@@ -429,7 +429,7 @@ def lazyUnixConnectionPool(
 @overload
 def lazyUnixConnectionPool(
     path: str = ..., dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> UnixConnectionHandler[str]: ...
 @overload
 def lazyUnixConnectionPool(
@@ -514,7 +514,7 @@ def ShardedConnection(
 @overload
 def ShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> Deferred[ShardedConnectionHandler[str]]: ...
 @overload
 def ShardedConnection(
@@ -553,7 +553,7 @@ def lazyShardedConnection(
 @overload
 def lazyShardedConnection(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPConnectionOptions],
 ) -> ShardedConnectionHandler[str]: ...
 @overload
 def lazyShardedConnection(
@@ -592,7 +592,7 @@ def ShardedConnectionPool(
 @overload
 def ShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> Deferred[ShardedConnectionHandler[str]]: ...
 @overload
 def ShardedConnectionPool(
@@ -631,7 +631,7 @@ def lazyShardedConnectionPool(
 @overload
 def lazyShardedConnectionPool(
     hosts: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[TCPPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[TCPPoolOptions],
 ) -> ShardedConnectionHandler[str]: ...
 @overload
 def lazyShardedConnectionPool(
@@ -670,7 +670,7 @@ def ShardedUnixConnection(
 @overload
 def ShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[str]]: ...
 @overload
 def ShardedUnixConnection(
@@ -709,7 +709,7 @@ def lazyShardedUnixConnection(
 @overload
 def lazyShardedUnixConnection(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixConnectionOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixConnectionOptions],
 ) -> ShardedUnixConnectionHandler[str]: ...
 @overload
 def lazyShardedUnixConnection(
@@ -748,7 +748,7 @@ def ShardedUnixConnectionPool(
 @overload
 def ShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> Deferred[ShardedUnixConnectionHandler[str]]: ...
 @overload
 def ShardedUnixConnectionPool(
@@ -787,7 +787,7 @@ def lazyShardedUnixConnectionPool(
 @overload
 def lazyShardedUnixConnectionPool(
     paths: Sequence[str], dbid: int | None = ..., *, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **more: Unpack[UnixPoolOptions],
+    undecodable: Literal["replace", "error"], **more: Unpack[UnixPoolOptions],
 ) -> ShardedUnixConnectionHandler[str]: ...
 @overload
 def lazyShardedUnixConnectionPool(
@@ -826,7 +826,7 @@ def from_endpoint(
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def from_endpoint(
@@ -845,7 +845,7 @@ def from_endpoint(
 @overload
 def from_endpoint(
     endpoint: object, *, isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[EndpointOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[EndpointOptionsOfAnyValues],
 ) -> ConnectionHandler[str]: ...
 @overload
 def from_endpoint(
@@ -902,7 +902,7 @@ def from_url(
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[False] = False, charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[AllOptionsOfAnyValues],
 ) -> Deferred[ConnectionHandler[str]]: ...
 @overload
 def from_url(
@@ -925,7 +925,7 @@ def from_url(
 def from_url(
     url: str, *, sentinel_options: Mapping[str, Any] | None = ...,
     isLazy: Literal[True], charset: str = ..., convertNumbers: Literal[False],
-    undecodable: Literal["replace"], **options: Unpack[AllOptionsOfAnyValues],
+    undecodable: Literal["replace", "error"], **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[str]: ...
 @overload
 def from_url(

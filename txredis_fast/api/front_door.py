@@ -97,7 +97,7 @@ def connect(
     lazy: Literal[False] = ...,
     charset: str = ...,
     convertNumbers: Literal[False] = ...,
-    undecodable: Literal["replace"],
+    undecodable: Literal["replace", "error"],
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> Connecting[str]: ...
@@ -154,7 +154,7 @@ def connect(
     lazy: Literal[True],
     charset: str = ...,
     convertNumbers: Literal[False] = ...,
-    undecodable: Literal["replace"],
+    undecodable: Literal["replace", "error"],
     sentinel_options: Mapping[str, Any] | None = ...,
     **options: Unpack[AllOptionsOfAnyValues],
 ) -> ConnectionHandler[str]: ...

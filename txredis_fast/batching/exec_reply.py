@@ -9,8 +9,9 @@ from collections.abc import Generator, Sequence
 
 from .._tunables import EXEC_PART_ELEMENTS
 from .._types import Converter, Reply, Result
-from ..exceptions import InvalidResponse, WatchError
+from ..exceptions import DecodeError, InvalidResponse, WatchError
 from ..inflight import ListOfReplies, as_exception, parts_of
+from ..resp import undecodable_error
 from ..transport import at_once
 from .reply_order import ReplyOrder
 
@@ -43,6 +44,12 @@ class ExecConverter(ListOfReplies):
     def __call__(self, reply: Reply) -> list[Result]:
         """Convert the whole reply at once."""
         return at_once(self.in_parts(reply))
+
+    def of_undecodable(self, error: DecodeError) -> Reply:
+        """Return EXEC's reply with an error in place of each element that has text that cannot be decoded."""
+        if not isinstance(error.reply, list):
+            return error
+        return [undecodable_error(element, error.charset) or element for element in error.reply]
 
     def in_order(self, order: ReplyOrder) -> ExecConverter:
         """Return a copy with an order, for commands of which some were not sent, or others were sent among them."""

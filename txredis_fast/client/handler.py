@@ -489,11 +489,13 @@ def _call_shared(
         return fail(unknown_keyword(error, getattr(connection, name, method), kwargs))
 
 
-#: By name: the function of each command that a handler passes on to a connection.
+#: By name: the function of each command that a handler passes on to a connection. It refuses those of HIMPORT.
 COMMAND_METHODS: dict[str, Callable[..., Any]] = {
     name: getattr(Commands, name)
     for name in dir(Commands)
-    if not name.startswith("_") and callable(getattr(Commands, name)) and name not in vars(ConnectionHandler)
+    if not name.startswith(("_", "himport_"))
+    and callable(getattr(Commands, name))
+    and name not in vars(ConnectionHandler)
 }
 
 for _name, _method in COMMAND_METHODS.items():

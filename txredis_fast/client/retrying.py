@@ -39,12 +39,12 @@ def retrying_class(cls: _Maker) -> _Maker:
         "__doc__": cls.__doc__,
         "execute_command": execute_command,
     }
-    again = type(cls.__name__, (cls,), namespace)
+    again: Any = type(cls.__name__, (cls,), namespace)
     for name, method in COMMAND_METHODS.items():
         home = next((each for each in cls.__mro__ if name in vars(each)), None)
         if home is ConnectionHandler and not hasattr(ScriptingCommands, name):
             setattr(again, name, LazyMethod(again, _repeating, name, method))
-    return again
+    return again  # type: ignore[no-any-return]
 
 
 def _repeating(name: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ host's ``execute_command``. This room neither sends commands nor waits for repli
 from __future__ import annotations
 
 from .._types import V
-from ._parts import CommandHost, blocking, errors_to_deferred
+from ._parts import Claimed, CommandHost, Pending, PendingEntry, SlowlogEntry, blocking, errors_to_deferred
 from .control import (
     ACLCommands,
     CatalogueCommands,
@@ -37,7 +37,7 @@ from .data import (
 )
 from .flagged import FlaggedReplies
 from .modules import ModuleNamespaces
-from .newer import ArrayCommands, NewerListSetCommands, NewerStringCommands
+from .newer import ArrayCommands, NewerHashCommands, NewerListSetCommands, NewerStringCommands
 from .sorted_sets import (
     GeoCommands,
     SortedSetCombiningCommands,
@@ -46,7 +46,16 @@ from .sorted_sets import (
 )
 from .streams import StreamCommands, StreamGroupCommands
 
-__all__ = ["CommandHost", "Commands", "blocking", "errors_to_deferred"]
+__all__ = [
+    "Claimed",
+    "CommandHost",
+    "Commands",
+    "Pending",
+    "PendingEntry",
+    "SlowlogEntry",
+    "blocking",
+    "errors_to_deferred",
+]
 
 
 class Commands(
@@ -83,6 +92,7 @@ class Commands(
     ArrayCommands[V],
     NewerStringCommands[V],
     NewerListSetCommands[V],
+    NewerHashCommands[V],
     ModuleNamespaces[V],
 ):
     """Every command that a connection, a pool, a transaction or a pipeline can execute.

@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .._types import V
-from ._parts import CommandHost
+from ._parts import Claimed, CommandHost
 
 if TYPE_CHECKING:
     import datetime
     from builtins import set as builtin_set
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from twisted.internet.defer import Deferred
 
@@ -145,6 +145,42 @@ class FlaggedReplies(CommandHost[V]):
         def vrandmember(self, key: Key, count: int) -> Deferred[list[V]]: ...
         @overload
         def vrandmember(self, key: Key, count: int | None = ...) -> Deferred[Any]: ...
+
+        @overload
+        def vsim(
+            self, key: Key, input: Sequence[float] | Argument, with_scores: Literal[False] = ...,
+            with_attribs: Literal[False] = ..., count: int | None = ..., ef: int | None = ...,
+            filter: Text | None = ..., filter_ef: int | None = ..., truth: bool = ..., no_thread: bool = ...,
+            epsilon: float | None = ...,
+        ) -> Deferred[list[V]]: ...
+        @overload
+        def vsim(
+            self, key: Key, input: Sequence[float] | Argument, with_scores: Literal[True],
+            with_attribs: Literal[False] = ..., count: int | None = ..., ef: int | None = ...,
+            filter: Text | None = ..., filter_ef: int | None = ..., truth: bool = ..., no_thread: bool = ...,
+            epsilon: float | None = ...,
+        ) -> Deferred[dict[V, float]]: ...
+        @overload
+        def vsim(
+            self, key: Key, input: Sequence[float] | Argument, with_scores: Literal[False] = ..., *,
+            with_attribs: Literal[True], count: int | None = ..., ef: int | None = ...,
+            filter: Text | None = ..., filter_ef: int | None = ..., truth: bool = ..., no_thread: bool = ...,
+            epsilon: float | None = ...,
+        ) -> Deferred[dict[V, Any]]: ...
+        @overload
+        def vsim(
+            self, key: Key, input: Sequence[float] | Argument, with_scores: Literal[True],
+            with_attribs: Literal[True], count: int | None = ..., ef: int | None = ...,
+            filter: Text | None = ..., filter_ef: int | None = ..., truth: bool = ..., no_thread: bool = ...,
+            epsilon: float | None = ...,
+        ) -> Deferred[dict[V, tuple[float, Any]]]: ...
+        @overload
+        def vsim(
+            self, key: Key, input: Sequence[float] | Argument, with_scores: bool = ...,
+            with_attribs: bool = ..., count: int | None = ..., ef: int | None = ...,
+            filter: Text | None = ..., filter_ef: int | None = ..., truth: bool = ..., no_thread: bool = ...,
+            epsilon: float | None = ...,
+        ) -> Deferred[Any]: ...
 
         # -- sorted sets
 
@@ -317,7 +353,64 @@ class FlaggedReplies(CommandHost[V]):
         @overload
         def zrandmember(self, key: Key, count: int | None = ..., withscores: bool = ...) -> Deferred[Any]: ...
 
+        @overload
+        def geosearch(
+            self, key: Key, member: Argument | None = ..., longitude: Number | None = ...,
+            latitude: Number | None = ..., unit: str = ..., radius: Number | None = ..., width: Number | None = ...,
+            height: Number | None = ..., sort: str | None = ..., count: int | None = ..., any: bool = ...,
+            withcoord: Literal[False] = ..., withdist: Literal[False] = ..., withhash: Literal[False] = ...,
+            *, polygon: Sequence[Number] | None = ...,
+        ) -> Deferred[list[V]]: ...
+        @overload
+        def geosearch(
+            self, key: Key, member: Argument | None = ..., longitude: Number | None = ...,
+            latitude: Number | None = ..., unit: str = ..., radius: Number | None = ..., width: Number | None = ...,
+            height: Number | None = ..., sort: str | None = ..., count: int | None = ..., any: bool = ...,
+            withcoord: Literal[False] = ..., *, withdist: Literal[True], withhash: Literal[False] = ...,
+            polygon: Sequence[Number] | None = ...,
+        ) -> Deferred[list[tuple[V, float]]]: ...
+        @overload
+        def geosearch(
+            self, key: Key, member: Argument | None = ..., longitude: Number | None = ...,
+            latitude: Number | None = ..., unit: str = ..., radius: Number | None = ..., width: Number | None = ...,
+            height: Number | None = ..., sort: str | None = ..., count: int | None = ..., any: bool = ...,
+            *, withcoord: Literal[True], withdist: Literal[False] = ..., withhash: Literal[False] = ...,
+            polygon: Sequence[Number] | None = ...,
+        ) -> Deferred[list[tuple[V, tuple[float, float]]]]: ...
+        @overload
+        def geosearch(
+            self, key: Key, member: Argument | None = ..., longitude: Number | None = ...,
+            latitude: Number | None = ..., unit: str = ..., radius: Number | None = ..., width: Number | None = ...,
+            height: Number | None = ..., sort: str | None = ..., count: int | None = ..., any: bool = ...,
+            *, withcoord: Literal[True], withdist: Literal[True], withhash: Literal[False] = ...,
+            polygon: Sequence[Number] | None = ...,
+        ) -> Deferred[list[tuple[V, float, tuple[float, float]]]]: ...
+        @overload
+        def geosearch(
+            self, key: Key, member: Argument | None = ..., longitude: Number | None = ...,
+            latitude: Number | None = ..., unit: str = ..., radius: Number | None = ..., width: Number | None = ...,
+            height: Number | None = ..., sort: str | None = ..., count: int | None = ..., any: bool = ...,
+            withcoord: bool = ..., withdist: bool = ..., withhash: bool = ...,
+            *, polygon: Sequence[Number] | None = ...,
+        ) -> Deferred[list[Any]]: ...
+
         # -- streams
+
+        @overload
+        def xautoclaim(
+            self, key: Key, groupname: Argument, consumername: Argument, min_idle_time: Number | datetime.timedelta,
+            start_id: Argument = ..., count: int | None = ..., justid: Literal[False] = ...,
+        ) -> Deferred[Claimed[tuple[Text, dict[V, V]]]]: ...
+        @overload
+        def xautoclaim(
+            self, key: Key, groupname: Argument, consumername: Argument, min_idle_time: Number | datetime.timedelta,
+            start_id: Argument = ..., count: int | None = ..., *, justid: Literal[True],
+        ) -> Deferred[Claimed[Text]]: ...
+        @overload
+        def xautoclaim(
+            self, key: Key, groupname: Argument, consumername: Argument, min_idle_time: Number | datetime.timedelta,
+            start_id: Argument = ..., count: int | None = ..., justid: bool = ...,
+        ) -> Deferred[Claimed]: ...
 
         @overload
         def xclaim(

@@ -44,6 +44,7 @@ CMS.QUERY|readonly|RO@1:0,1,0
 FT.AGGREGATE|readonly|
 FT.ALIASADD|write|
 FT.ALIASDEL|write|
+FT.ALIASLIST|readonly|
 FT.ALIASUPDATE|write|
 FT.ALTER|write|
 FT.CONFIG||
@@ -127,7 +128,11 @@ TS.MADD|write|RW@1:-1,3,0
 TS.MGET|readonly|
 TS.MRANGE|readonly|
 TS.MREVRANGE|readonly|
+TS.NRANGE|readonly|RO@1:#0,1,1
+TS.NREVRANGE|readonly|RO@1:#0,1,1
 TS.QUERYINDEX|readonly|
+TS.QUERYLABELS|readonly|
 TS.RANGE|readonly|RO@1:0,1,0
+TS.READ|readonly|RO@1:0,1,0
 TS.REVRANGE|readonly|RO@1:0,1,0
 """

@@ -194,6 +194,10 @@ HGETALL|2.0.0|2|readonly|ROa@1:0,1,0|||*|%
 HGETDEL|8.0.0|-5|fast write|RWad@1:0,1,0|||*|*
 HGETEX|8.0.0|-5|fast write|RWau@1:0,1,0|||*|*
 HGET|2.0.0|3|fast readonly|ROa@1:0,1,0|||$_|$_
+HIMPORT DISCARDALL|8.10.0|2|||||:|:
+HIMPORT DISCARD|8.10.0|3|||||:|:
+HIMPORT PREPARE|8.10.0|-4|denyoom||||+|+
+HIMPORT SET|8.10.0|-5|denyoom write|OWu@2:0,1,0|||+|+
 HINCRBYFLOAT|2.6.0|4|denyoom fast write|RWau@1:0,1,0|||$|$
 HINCRBY|2.0.0|4|denyoom fast write|RWau@1:0,1,0|||:|:
 HKEYS|2.0.0|2|readonly|ROa@1:0,1,0|||*|*
@@ -400,6 +404,7 @@ VINFO|8.0.0|-1|fast module readonly|RWau@1:0,1,0|||*|*_
 VISMEMBER|8.2.0|-1|module readonly|RWau@1:0,1,0|||:|#
 VLINKS|8.0.0|-1|fast module readonly|RWau@1:0,1,0|||$-|-_
 VRANDMEMBER|8.0.0|-1|module readonly|RWau@1:0,1,0|||$*|*_
+VRANGE|8.4.0|-4|module readonly|ROa@1:0,1,0|||*|*
 VREM|8.0.0|-1|module write|RWau@1:0,1,0|||:|#
 VSETATTR|8.0.0|-1|fast module write|RWau@1:0,1,0|||-:|#-
 VSIM|8.0.0|-1|module readonly|RWau@1:0,1,0|||*-|%*-

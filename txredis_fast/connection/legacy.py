@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue, succeed
@@ -16,7 +17,8 @@ from twisted.protocols.basic import _PauseableMixin
 
 from .._reactor import current_reactor
 from .._types import Reply
-from ..resp import Reader
+from ..exceptions import DecodeError
+from ..resp import Reader, dict_of, spread_at_once
 
 __all__ = ["LineReceiver", "MultiBulkStorage", "ParsingSteps", "PeekableQueue", "ReplyQueue"]
 
@@ -212,9 +214,12 @@ class ParsingSteps(LineReceiver):
         return r
 
     def tryConvertData(self, data: Reply) -> Reply:
-        """Convert a bulk string, or a list of them, by the connection's charset and number conversion."""
-        if isinstance(data, list):
-            return self._convert_list(data)
+        """Convert a bulk string, or an aggregate of them, by the connection's charset and number conversion.
+
+        :returns: the value; a :exc:`.DecodeError` if ``undecodable`` is ``"error"`` and the text cannot be decoded.
+        """
+        if isinstance(data, _AGGREGATES):
+            return self._convert_aggregate(data)
         if not isinstance(data, bytes | str):
             return data
         payload = data if isinstance(data, bytes) else data.encode()
@@ -222,19 +227,46 @@ class ParsingSteps(LineReceiver):
         reader.feed(b"$%d\r\n%b\r\n" % (len(payload), payload))
         converted = reader.get()
         # A str is decoded already, as the charset decoded it; here it is UTF-8, which may be another.
-        return data if isinstance(data, str) and isinstance(converted, bytes | str) else converted
+        keeps = isinstance(data, str) and isinstance(converted, (bytes, str, DecodeError))
+        return data if keeps else converted
 
-    def _convert_list(self, data: list[Reply]) -> list[Reply]:
-        """Convert a nested list without recursion: a reply may be deeper than Python's stack."""
-        converted: list[Reply] = []
-        left = [(data, converted)]
-        while left:
-            items, made = left.pop()
-            for item in items:
-                if isinstance(item, list):
-                    inner: list[Reply] = []
-                    left.append((item, inner))
-                    made.append(inner)
-                else:
-                    made.append(self.tryConvertData(item))
-        return converted
+    def _convert_aggregate(self, data: Reply) -> Reply:
+        """Convert an aggregate without recursion: a reply may be deeper than Python's stack."""
+        error: DecodeError | None = None
+        #: Each aggregate that is being converted, the outermost first, what is left of it, and what is converted.
+        open_ones: list[tuple[Reply, Iterator[Reply], list[Reply]]] = [(None, iter((data,)), [])]
+        while True:
+            aggregate, left, made = open_ones[-1]
+            for item in left:
+                if isinstance(item, _AGGREGATES):
+                    elements = chain.from_iterable(item.items()) if isinstance(item, dict) else item
+                    open_ones.append((item, iter(elements), []))
+                    break
+                value = self.tryConvertData(item)
+                if isinstance(value, DecodeError):
+                    error = error or value
+                    value = value.reply
+                made.append(value)
+            else:
+                open_ones.pop()
+                if not open_ones:
+                    break
+                open_ones[-1][-1].append(_aggregate_like(aggregate, made))
+        if error is None:
+            return made[0]
+        error.reply = made[0]
+        return error
+
+
+#: The types of aggregates in replies; a tuple is an array that is part of a key.
+_AGGREGATES = (list, dict, set, tuple, frozenset)
+
+
+def _aggregate_like(aggregate: Reply, elements: list[Reply]) -> Reply:
+    """Make an aggregate of the same type; of a dict, the elements are its keys and values in turns."""
+    if isinstance(aggregate, dict):
+        return dict_of(elements)
+    if isinstance(aggregate, (set, frozenset)):
+        elements = spread_at_once(elements)
+        return set(elements) if isinstance(aggregate, set) else frozenset(elements)
+    return tuple(elements) if isinstance(aggregate, tuple) else elements

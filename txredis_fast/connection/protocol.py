@@ -97,6 +97,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     respVersion = 2
     #: See ``ConnectionOptions.undecodable``. Replies are decoded with the value at the time of the first reply.
     undecodable: Undecodable = None
+    #: Whether messages come on this connection: undecodable="error" keeps bytes, because no caller could be told.
+    readsMessages = False
     #: Whether the handshake waits for the program's credentials function.
     _awaits_login = False
     #: Whether the server answers PING on this connection at any time.
@@ -273,13 +275,9 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     # -- replies
 
     def _make_reader(self) -> Reader:
-        convert_numbers = self.convertNumbers
-        return Reader(
-            self.charset,
-            convert_numbers if convert_numbers == "exact" else bool(convert_numbers),
-            undecodable=self.undecodable,
-            **self.limits,
-        )
+        numbers = self.convertNumbers if self.convertNumbers == "exact" else bool(self.convertNumbers)
+        undecodable = None if self.readsMessages and self.undecodable == "error" else self.undecodable
+        return Reader(self.charset, numbers, undecodable=undecodable, **self.limits)
 
     def dataReceived(self, data: bytes, unpause: bool = False) -> None:
         """Parse bytes of the transport, and deliver each reply that they complete.

@@ -22,7 +22,7 @@ from txredis_fast.inflight._cdeferred cimport fire, fire_error, fire_kept, new_d
 from txredis_fast.inflight._deadline import DeadlineTimer
 from txredis_fast.inflight._arguments import arguments_of
 from txredis_fast.inflight._failing import as_exception, fail_each
-from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from txredis_fast.inflight._long import ListOfReplies, convert_in_turns, finish_in_turns, own_reply, parts_of
 from txredis_fast.resp import INCOMPLETE, Push, fixed_arguments
 from txredis_fast.resp._cencode cimport encode_usual
 from txredis_fast.resp._cresp cimport Reader
@@ -113,8 +113,10 @@ cdef class Request:
                 return True
             post_proc = post_proc.convert
         if isinstance(reply, Exception):
-            fire_error(deferred, reply)
-            return True
+            reply = own_reply(post_proc, reply)
+            if isinstance(reply, Exception):
+                fire_error(deferred, reply)
+                return True
         if post_proc is not None:
             try:
                 if may_be_long(post_proc, reply):
@@ -179,6 +181,8 @@ cdef class BatchRequest:
     cpdef bint answer(self, reply) except -1:
         cdef object post_proc = (<tuple?>self._converters[len(self.replies)])[-2]
         cdef object work = None
+        if post_proc is not None and isinstance(reply, Exception):
+            reply = own_reply(post_proc, reply)
         if post_proc is not None and not isinstance(reply, Exception):
             try:
                 if may_be_long(post_proc, reply):

@@ -10,9 +10,10 @@ from twisted.internet.defer import Deferred
 from .._tunables import LONG_REPLY_MIN_ELEMENTS
 from .._types import Converter, Reply, Result
 from ..commands._parts import ListOfReplies
+from ..exceptions import DecodeError
 from ..transport import in_turns
 
-__all__ = ["Conversion", "ListOfReplies", "convert_in_turns", "finish_in_turns", "parts_of"]
+__all__ = ["Conversion", "ListOfReplies", "convert_in_turns", "finish_in_turns", "own_reply", "parts_of"]
 
 #: Converts a long reply in parts: yields after each part, and returns the value.
 Conversion: TypeAlias = Generator[None, None, Result]
@@ -31,6 +32,15 @@ def parts_of(convert: Converter, reply: Reply) -> Conversion | None:
         return None
     size = convert.size_of(reply) if isinstance(convert, ListOfReplies) else len(reply)
     return in_parts(reply) if size > LONG_REPLY_MIN_ELEMENTS else None
+
+
+def own_reply(convert: Converter | None, error: Exception) -> Reply | Exception:
+    """Return what a request gets of a reply that is an error: the error, or a reply whose elements fail by themselves.
+
+    :param convert: the converter of the request.
+    """
+    of_undecodable: Callable[[DecodeError], Reply] | None = getattr(convert, "of_undecodable", None)
+    return of_undecodable(error) if isinstance(error, DecodeError) and of_undecodable is not None else error
 
 
 def convert_in_turns(work: Conversion, deferred: Deferred[Result]) -> None:

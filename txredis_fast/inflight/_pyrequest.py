@@ -28,7 +28,7 @@ from ..resp import INCOMPLETE, Push, Reader, fixed_arguments
 from ._arguments import Command, PostProc, arguments_of
 from ._deadline import CallLater, DeadlineTimer
 from ._failing import as_exception, fail_each
-from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns, parts_of
+from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns, own_reply, parts_of
 
 __all__ = [
     "BatchRequest",
@@ -99,8 +99,10 @@ class Request:
                 return True
             post_proc = post_proc.convert
         if isinstance(reply, Exception):
-            deferred.errback(reply)
-            return True
+            reply = own_reply(post_proc, reply)
+            if isinstance(reply, Exception):
+                deferred.errback(reply)
+                return True
         if post_proc is not None:
             try:
                 if may_be_long(post_proc, reply):
@@ -185,6 +187,8 @@ class BatchRequest:
         """
         replies = self.replies
         post_proc = self._converters[len(replies)][-2]
+        if isinstance(reply, Exception):
+            reply = own_reply(post_proc, reply)
         if post_proc is not None and not isinstance(reply, Exception):
             try:
                 work = parts_of(post_proc, reply) if may_be_long(post_proc, reply) else None

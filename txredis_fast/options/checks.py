@@ -75,7 +75,7 @@ PoolTimeout: TypeAlias = float | Literal["default"] | None
 ProtocolVersion: TypeAlias = Literal[2, 3]
 
 #: See the option ``undecodable``.
-Undecodable: TypeAlias = Literal["replace"] | None
+Undecodable: TypeAlias = Literal["replace", "error"] | None
 
 #: See the option ``whenFull``.
 WhenFull: TypeAlias = Literal["wait", "fail"]
@@ -203,9 +203,9 @@ def check_undecodable(name: str, value: object) -> Undecodable:
     """Check what becomes of a reply that the charset cannot decode."""
     if value is None:
         return None
-    if type(value) is str and value == "replace":
-        return "replace"
-    raise ValueError(f"{name} must be None or 'replace', not {shown(value)}")
+    if type(value) is str and value in ("replace", "error"):
+        return "replace" if value == "replace" else "error"
+    raise ValueError(f"{name} must be None, 'replace' or 'error', not {shown(value)}")
 
 
 def check_when_full(name: str, value: object) -> WhenFull:

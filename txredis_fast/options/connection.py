@@ -116,8 +116,10 @@ class ConnectionOptions:
         read=readers.read_undecodable,
         doc="""What becomes of a string in a reply that ``charset`` cannot decode. None: it stays bytes. "replace": it
         is decoded with U+FFFD for what is malformed, so that all text is str. What is replaced is lost: different
-        names of keys, fields or members can become the same one. ``rc.raw.get(key)`` returns the bytes. Without effect
-        if ``charset`` is None.""",
+        names of keys, fields or members can become the same one. "error": the command fails with ``DecodeError``,
+        whose ``reply`` has the bytes; it was executed. In a batch, pipeline or EXEC only the command that has the
+        string. Published messages and entries of ``rc.consume()`` have the bytes as with None, so that none is lost.
+        ``rc.raw.get(key)`` returns the bytes. Without effect if ``charset`` is None.""",
     )
     username: Credential | None = option(
         None,

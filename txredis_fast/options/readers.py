@@ -128,9 +128,9 @@ def read_charset(name: str, text: str) -> str | None:
     return None if text.lower() == "none" else check_charset(name, text)
 
 
-@_takes("replace or none")
+@_takes("replace, error or none")
 def read_undecodable(name: str, text: str) -> Undecodable:
-    """Read "replace", or "none"."""
+    """Read "replace", "error" or "none"."""
     return None if text.lower() == "none" else check_undecodable(name, text)
 
 

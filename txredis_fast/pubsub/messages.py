@@ -52,7 +52,10 @@ OnMessage = Callable[[Any, Any, Any], object]
 
 
 class Message(NamedTuple):
-    """A published message. Its parts are converted as replies are: charset, then numbers."""
+    """A published message. Its parts are converted as replies are: charset, then numbers.
+
+    What the charset cannot decode is bytes, also if ``undecodable`` is ``"error"``.
+    """
 
     #: The pattern that the channel matched; None if the channel was subscribed to by name.
     pattern: Value | None

@@ -41,6 +41,7 @@ class MonitorProtocol(RedisProtocol):
 
     _monitoring = False
     answersPing = False
+    readsMessages = True
 
     def messageReceived(self, message: Any) -> None:
         """The server has executed a command; override it. An exception that it raises is logged.

@@ -29,7 +29,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._tunables import RECHECK_PAUSED_SECONDS
-from .._types import Keys, Reply, Value
+from .._types import Argument, Keys, Reply, Value
 from ..client import ConnectionHandler, RedisFactory
 from ..commands._parts import one_or_many
 from ..connection import Link, RedisProtocol
@@ -39,7 +39,7 @@ from ..options import FactoryOptions, shows_options
 from ..resp import INCOMPLETE, Push, Reader
 from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .restoring import Refused, Restorer, is_restored
-from .subscriptions import PUSH_WORDS, REPLIES, VERBS, Confirmations, Event, Kind, command_name
+from .subscriptions import PUSH_WORDS, REPLIES, VERBS, Confirmations, Event, Kind, Pong, command_name
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -71,6 +71,7 @@ class SubscriberProtocol(RedisProtocol):
     #: the message that has waited longest is dropped; ``"drop-newest"``: the one that has come; see
     #: :meth:`messagesDropped`.
     slowConsumer: SlowConsumerPolicy = "pause"
+    readsMessages = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Takes what :class:`RedisProtocol` takes."""
@@ -90,7 +91,8 @@ class SubscriberProtocol(RedisProtocol):
 
         :param pattern: the pattern that the channel matched; None where it was subscribed to by name.
         :param channel: the channel.
-        :param message: the message. All three are converted as replies are: charset, then numbers.
+        :param message: the message. All three are converted as replies are: charset, then numbers. What
+            the charset cannot decode is bytes, also if ``undecodable`` is ``"error"``.
         :returns: nothing, or a Deferred (or be a coroutine function); see :attr:`maxPendingMessages`.
         """
 
@@ -186,10 +188,17 @@ class SubscriberProtocol(RedisProtocol):
         """
         return self._subscription("SUNSUBSCRIBE", channels)
 
-    def reset(self) -> Deferred[Any]:
-        """Let the server forget the connection's state: all subscriptions, the database, the user.
+    def ping(self, *, message: Argument | None = None) -> Deferred[Any]:
+        """Test the connection.
 
-        :returns: fires with ``"RESET"``.
+        :returns: fires with ``["pong", message or ""]`` while anything is subscribed to, under RESP3, too; else with
+            *message*, or ``"PONG"`` without one.
+        """
+        texts = () if message is None else (message,)
+        return self.execute_command("PING", *texts, post_proc=Pong(message is not None))
+
+    def reset(self) -> Deferred[Any]:
+        """Let the server forget the connection's state: subscriptions, database, user. Fires with ``"RESET"``.
 
         https://redis.io/commands/reset/, since 6.2.0
         """
@@ -215,7 +224,13 @@ class SubscriberProtocol(RedisProtocol):
             post_proc = Confirmations(*meaning, names, post_proc)
             if self.connected:
                 self._wanted.note(*meaning, names, post_proc)
+        elif isinstance(post_proc, Pong):
+            post_proc.word = self._word_of_pong
         return super().execute_command(*args, post_proc=post_proc, **kwargs)
+
+    def _word_of_pong(self) -> str | bytes | None:
+        lists = self._uses_pushes and any(self._wanted.confirmed.values())
+        return (b"pong" if self.charset is None else "pong") if lists else None
 
     # -- life of the connection
 

@@ -6,11 +6,13 @@ This module must not know connections; :mod:`txredis_fast.pubsub.subscriber` doe
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
+from typing import Any
 
 from .._types import Reply, Result
 from ..inflight import PostProc
 
-__all__ = ["PUSH_WORDS", "REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "command_name"]
+__all__ = ["PUSH_WORDS", "REPLIES", "VERBS", "Confirmations", "Converter", "Event", "Kind", "Pong", "command_name"]
 
 
 class Kind(enum.Enum):
@@ -65,6 +67,26 @@ class Converter:
     def __call__(self, reply: Reply) -> Result:
         """Convert as the program's own converter does."""
         return reply if self.post_proc is None else self.post_proc(reply)
+
+
+class Pong:
+    """The converter of a subscriber's ``ping``. RESP2 answers with a list while anything is subscribed to, RESP3 never.
+
+    :ivar word: set by the connection: returns the first element of such a list, None if the reply is to stay.
+    """
+
+    def __init__(self, has_message: bool) -> None:
+        self.has_message = has_message
+        self.word: Callable[[], str | bytes | None] = _no_word
+
+    def __call__(self, reply: Any) -> Any:
+        """Make the list, if it is due."""
+        word = self.word()
+        return reply if word is None else [word, reply if self.has_message else word[:0]]
+
+
+def _no_word() -> None:
+    """In a transaction, both versions answer alike."""
 
 
 class Confirmations(Converter):

@@ -24,6 +24,7 @@ from ._shared import (
     INCOMPLETE,
     Incomplete,
     Push,
+    undecodable_error,
     warn_caller,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "may_collide",
     "spread",
     "spread_at_once",
+    "undecodable_error",
     "warn_caller",
 ]
 

@@ -41,6 +41,7 @@ cdef class Reader:
 
     cdef bint _next_with_heading(self, char kind, PyObject **parts) except -1
     cdef void _consume_message(self, Py_ssize_t end) noexcept
+    cdef object _judged(self, object value)
     cdef int _check_usable(self) except -1
     cdef void _clear(self) noexcept
     cdef object _fail(self, str message)

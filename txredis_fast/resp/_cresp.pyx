@@ -13,7 +13,7 @@ More than 500 lines, because the fast paths share the reader's C structure, and 
 
 cimport cython
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.string cimport memcmp
 
@@ -37,7 +37,7 @@ from txredis_fast.resp._keys import attributes_of
 from txredis_fast.resp._shared import (
     DEFAULT_MAX_BUFFERED, DEFAULT_MAX_BULK_LENGTH, DEFAULT_MAX_DEPTH, DEFAULT_MAX_ELEMENTS, DEFAULT_MAX_LINE_LENGTH,
     DEFAULT_MAX_TEXT_LENGTH, HUGE, check_options, check_undecodable, copy_of_chunk, counted_error, is_invalidation,
-    line_error, line_fault, malformed, text_length
+    Push, line_error, line_fault, malformed, text_length, undecodable_error
 )
 
 __all__ = ["Reader", "dict_of", "encode_command", "encode_commands", "key_slot", "may_collide"]
@@ -241,8 +241,12 @@ cdef class Reader:
         self._busy = True
         try:
             parts[2] = self._scalars.fresh_bulk(self._input.data + start, size)
+            if self._scalars.failed and kind[0] == c"*":
+                Py_XDECREF(parts[2])
+                return False
         finally:
             self._busy = False
+            self._scalars.failed = False
         heading.values(parts)
         self._consume_message(start + size + 2)
         return True
@@ -264,10 +268,14 @@ cdef class Reader:
             if names == 2:
                 pattern = self._pattern.value_of(self._scalars, text + starts[0], sizes[0])
             channel = owned(self._scalars.fresh_bulk(text + starts[names - 1], sizes[names - 1]))
-            self._heading.keep(text + begin, starts[names - 1] + sizes[names - 1] + 2 - begin, pattern, channel)
             parts[2] = self._scalars.fresh_bulk(text + starts[names], sizes[names])
+            if self._scalars.failed and kind == c"*":
+                Py_XDECREF(parts[2])
+                return False
+            self._heading.keep(text + begin, starts[names - 1] + sizes[names - 1] + 2 - begin, pattern, channel)
         finally:
             self._busy = False
+            self._scalars.failed = False
         Py_INCREF(pattern)
         Py_INCREF(channel)
         parts[0] = <PyObject *>pattern
@@ -296,6 +304,8 @@ cdef class Reader:
         self._raw = -1
         self._pending_attributes = None
         self._returned = self._fed
+        if self._scalars is not None:
+            self._scalars.failed = False
 
     cdef object _fail(self, str message):
         """Mark the reader as broken, and return the error to raise."""
@@ -307,6 +317,16 @@ cdef class Reader:
         if self._fed - self._returned + self._nest.extra > self._max_buffered:
             raise self._fail(f"expected a complete reply within {self._max_buffered} bytes, got more")
         return 0
+
+    cdef object _judged(self, object value):
+        """See :meth:`txredis_fast.resp._pyresp.Reader._judged`. ``_raw`` is 1 if the reply is raw."""
+        cdef object error
+        if self._raw != 1 and self._scalars.charset is not None and type(value) is not Push:
+            error = undecodable_error(value, self._scalars.charset)
+            if error is not None:
+                value = error
+        self._scalars.failed = False
+        return value
 
     cdef int _begin_push(self, Frame frame) except -1:
         """See :meth:`txredis_fast.resp._pyresp.Reader._begin_push`."""
@@ -401,6 +421,11 @@ cdef class Reader:
                     text = self._input.data + start
                     fresh = new_bytes(text, size) if raw else self._scalars.fresh_bulk(text, size)
                     self._raw = -1
+                    if self._scalars.failed:
+                        value = owned(fresh)
+                        value = self._judged(value)
+                        Py_INCREF(value)
+                        fresh = <PyObject *>value
                     consume(&self._input, start + size + 2 - self._input.pos)
                     self._returned = self._fed - waiting(&self._input)
                     if self._attributes is not None:
@@ -420,6 +445,8 @@ cdef class Reader:
                     self._nest.close()
                     continue
                 value = frame.build()
+                if self._scalars.failed and not self._nest.around:
+                    value = self._judged(value)
                 self._nest.close()
                 frame = self._nest.frame
             else:
@@ -439,6 +466,7 @@ cdef class Reader:
             self._attributes = self._pending_attributes
             self._pending_attributes = None
             self._raw = -1
+            self._scalars.failed = False
             self._nest.end_reply()
             if replies is None:
                 return value
@@ -551,11 +579,13 @@ cdef class Reader:
 
         :param whole: see :class:`txredis_fast.resp._cscalars.Scalars`.
         """
+        cdef object value
         if kind == c"!":
             return self._error(text, size)
         if self._raw:
             return PyBytes_FromStringAndSize(text, size) if whole is None else whole
-        return self._scalars.bulk(text, size, whole) if kind == c"$" else self._scalars.text(text, size, whole)
+        value = self._scalars.bulk(text, size, whole) if kind == c"$" else self._scalars.text(text, size, whole)
+        return self._judged(value) if self._scalars.failed and self._nest.frame is None else value
 
     cdef object _error(self, const char *text, Py_ssize_t size):
         self._nest.extra += _ERROR_BYTES
@@ -569,7 +599,7 @@ cdef class Reader:
         value = self._scalars.line(kind, text + 1, after - 3, self._raw)
         if value is MALFORMED:
             raise self._fail(line_error(text[:after], self._input.max_line))
-        return value
+        return self._judged(value) if self._scalars.failed and self._nest.frame is None else value
 
     cdef object _open(self, char kind, const char *text, Py_ssize_t size, Py_ssize_t after):
         """Open an aggregate from its header."""

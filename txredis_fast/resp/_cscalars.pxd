@@ -144,8 +144,10 @@ cdef class Scalars:
     #: Whether bulk strings always stay bytes; whether the charset decodes ASCII to itself.
     cdef bint plain
     cdef bint ascii_superset
-    #: Whether text that the charset cannot decode is decoded with U+FFFD.
+    #: Whether text that the charset cannot decode is decoded with U+FFFD; whether ``failed`` tells of it.
     cdef bint replaces
+    cdef bint fails
+    cdef bint failed
 
     cdef object bulk(self, const char *text, Py_ssize_t size, object whole)
     cdef object text(self, const char *text, Py_ssize_t size, object whole)

@@ -21,6 +21,8 @@ cdef extern from "Python.h":
 
 cdef Py_ssize_t _MAX_INT_DIGITS = _shared.MAX_INT_DIGITS
 cdef int _NUMBERS_EXACT = _shared.NUMBERS_EXACT
+cdef int _REPLACED = _shared.UNDECODABLE_REPLACED
+cdef int _FAILS = _shared.UNDECODABLE_FAILS
 
 cdef object _NAN = float("nan")
 cdef dict _SPECIAL_DOUBLES = {
@@ -39,10 +41,11 @@ cdef class Scalars:
     Argument ``whole`` of the methods: the string as an object that can be the value, bytes or ASCII text; or None.
     """
 
-    def __cinit__(self, charset, int numbers, bint replaces):
+    def __cinit__(self, charset, int numbers, int undecodable):
         self.charset = charset
         self.numbers = numbers
-        self.replaces = replaces
+        self.replaces = undecodable == _REPLACED
+        self.fails = undecodable == _FAILS
         self.codec = {
             None: CODEC_NONE, "utf-8": CODEC_UTF8, "ascii": CODEC_ASCII, "iso8859-1": CODEC_LATIN1,
         }.get(charset, CODEC_OTHER)
@@ -78,6 +81,7 @@ cdef class Scalars:
                     if whole is None:
                         whole = PyBytes_FromStringAndSize(text, size)
                     return replaced(whole, self.charset)
+                self.failed = self.fails
         return PyBytes_FromStringAndSize(text, size) if whole is None else whole
 
     cdef object line(self, char kind, const char *text, Py_ssize_t size, bint raw):

@@ -33,7 +33,7 @@ most 32 deep there, because hashing recurses in C. The streamed types of RESP3 a
 Numbers are recognised in bulk strings only, before the charset is applied: ``[+-]?[0-9]+`` of at most
 4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float if it is finite;
 anything else is text. The charset decodes text; text that it cannot decode stays bytes,
-or is decoded with U+FFFD for what is malformed (``undecodable``).
+or is decoded with U+FFFD for what is malformed, or the reply becomes a DecodeError (``undecodable``).
 Map keys and set elements stay text if too many of them would have the same hash (see :mod:`._keys`).
 
 A line, without its CRLF, has at most ``max_line_length`` bytes; a simple string or error has at most
@@ -70,6 +70,7 @@ from txredis_fast.resp._shared import (
     EXPECTED,
     HUGE,
     INCOMPLETE,
+    Push,
     check_options,
     check_undecodable,
     copy_of_chunk,
@@ -79,6 +80,7 @@ from txredis_fast.resp._shared import (
     line_fault,
     malformed,
     text_length,
+    undecodable_error,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +119,9 @@ class Reader:
     :param convert_numbers: whether bulk strings that look like numbers become numbers: True, False, or ``"exact"``:
         only if formatting the number restores the same bytes.
     :param undecodable: None: text that the charset cannot decode stays bytes. ``"replace"``: it is decoded as by
-        ``bytes.decode(charset, "replace")``, so that all text is str; without effect if ``charset`` is None.
+        ``bytes.decode(charset, "replace")``, so that all text is str. ``"error"``: a reply with such text, at any
+        depth, is returned as a :exc:`.DecodeError`, not raised, whose attribute ``reply`` is the reply; in pushes and
+        attributes such text stays bytes. Without effect if ``charset`` is None.
     :param max_bulk_length: maximum bytes in a bulk string, bulk error or verbatim string; default 512 MiB.
     :param max_elements: maximum number of elements announced in one reply, including nested ones and attributes; a
         pair counts two; default 2**26.
@@ -139,6 +143,7 @@ class Reader:
         "_buffered",
         "_busy",
         "_channel",
+        "_charset",
         "_errors",
         "_fed",
         "_input",
@@ -162,7 +167,7 @@ class Reader:
         charset: str | None = "utf-8",
         convert_numbers: bool | Literal["exact"] = True,
         *,
-        undecodable: Literal["replace"] | None = None,
+        undecodable: Literal["replace", "error"] | None = None,
         max_bulk_length: int = DEFAULT_MAX_BULK_LENGTH,
         max_elements: int = DEFAULT_MAX_ELEMENTS,
         max_depth: int = DEFAULT_MAX_DEPTH,
@@ -179,6 +184,7 @@ class Reader:
             "max_buffered": max_buffered,
         }
         charset_name, numbers = check_options(charset, convert_numbers, limits)
+        self._charset = charset_name
         self._scalars = Scalars(charset_name, numbers, check_undecodable(undecodable))
         self._max_bulk = min(max_bulk_length, HUGE)
         self._max_elements = min(max_elements, HUGE)
@@ -367,7 +373,8 @@ class Reader:
         :meth:`get` for every other reply, including longer messages.
 
         :param kind: type byte of a message: ``b"*"``, an array (RESP2), or ``b">"``, a push (RESP3).
-        :returns: ``(pattern or None, channel, message)``; None, with nothing consumed, for any other reply.
+        :returns: ``(pattern or None, channel, message)``; None, with nothing consumed, for any other reply, also for
+            an array that :meth:`get` returns as a :exc:`.DecodeError`.
         :raise ProtocolError: an earlier call found the input malformed.
         """
         self._check_usable()
@@ -385,9 +392,12 @@ class Reader:
             pattern = self._pattern.value_of(self._scalars, strings[0]) if len(strings) == 3 else None
             channel = self._channel.value_of(self._scalars, strings[-2])
             message = self._scalars.bulk(strings[-1])
+            if self._scalars.failed and kind == b"*":
+                return None
         finally:
             self._busy = False
             self._raw = None
+            self._scalars.failed = False
         self._input.pos = end
         self._attributes = None
         self._end_reply()
@@ -445,6 +455,8 @@ class Reader:
                     frames.pop()
                     continue
                 value = frame.build()
+                if self._scalars.failed and len(frames) == 1:
+                    value = self._judged(value)
                 frames.pop()
             else:
                 value = self._element(raw)
@@ -472,9 +484,26 @@ class Reader:
         if len(frame.items) == 1 and is_invalidation(frame.items[0]):
             self._raw = True
 
+    def _judged(self, value: Any) -> Any:
+        """Return a complete reply, or its error: text in it or in its attributes could not be decoded.
+
+        Called before the reply's last byte is consumed, because a codec may raise.
+        """
+        if not self._raw and self._charset is not None and type(value) is not Push:
+            error = undecodable_error(value, self._charset)
+            value = value if error is None else error
+        self._scalars.failed = False
+        return value
+
+    def _bulk_reply(self, data: bytes) -> Any:
+        """Make the value of a bulk string that is a complete reply."""
+        value = self._scalars.bulk(data)
+        return self._judged(value) if self._scalars.failed else value
+
     def _end_reply(self) -> None:
         self._buffered = self._input.settle()
         self._raw = None
+        self._scalars.failed = False
         if self._nest.elements or self._nest.extra:
             self._nest.end_reply()
 
@@ -488,7 +517,8 @@ class Reader:
             return False
         failed = True
         try:
-            self._input.take_bulks(items, limit, None if raw else self._scalars.bulk)
+            convert = self._scalars.bulk if self._nest.frames else self._bulk_reply
+            self._input.take_bulks(items, limit, None if raw else convert)
             failed = False
         finally:
             taken = self._input.pos != begin
@@ -566,6 +596,8 @@ class Reader:
                     value = self._scalars.line(kind, line, self._raw)
                     if value is MALFORMED:
                         raise self._fail(line_error(buf[pos:end], longest))
+                    if self._scalars.failed and not self._nest.frames:
+                        value = self._judged(value)
                 waiting.pos = end
                 return value
             if not line.isdigit():
@@ -623,7 +655,8 @@ class Reader:
             return self._error(data)
         if self._raw:
             return data
-        return self._scalars.bulk(data) if kind == _DOLLAR else self._scalars.text(data)
+        value = self._scalars.bulk(data) if kind == _DOLLAR else self._scalars.text(data)
+        return self._judged(value) if self._scalars.failed and not self._nest.frames else value
 
     def _error(self, data: bytes) -> Exception:
         self._nest.extra += ERROR_COST_BYTES

@@ -8,7 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from txredis_fast.resp._shared import MAX_INT_DIGITS, NUMBERS_ALL, NUMBERS_EXACT, parse_integer, replaced
+from txredis_fast.resp._shared import (
+    MAX_INT_DIGITS,
+    NUMBERS_ALL,
+    NUMBERS_EXACT,
+    UNDECODABLE_FAILS,
+    UNDECODABLE_REPLACED,
+    parse_integer,
+    replaced,
+)
 
 if TYPE_CHECKING:
     from txredis_fast._types import Reply, Value
@@ -45,15 +53,21 @@ class Scalars:
 
     :param charset: codec of text, by its name from :func:`._shared.check_options`; None: text stays bytes.
     :param numbers: one of ``NUMBERS_OFF``, ``NUMBERS_ALL`` and ``NUMBERS_EXACT`` of :mod:`._shared`.
-    :param replaces: whether text that the charset cannot decode is decoded with U+FFFD; else it stays bytes.
+    :param undecodable: what becomes of text that the charset cannot decode. ``UNDECODABLE_REPLACED`` of
+        :mod:`._shared`: it is decoded with U+FFFD; else it stays bytes, and with ``UNDECODABLE_FAILS`` :attr:`failed`
+        tells of it.
+
+    :ivar failed: whether text was left bytes since this was last set to False; the reader makes the error.
     """
 
-    __slots__ = ("_charset", "_numbers", "_replaces")
+    __slots__ = ("_charset", "_fails", "_numbers", "_replaces", "failed")
 
-    def __init__(self, charset: str | None, numbers: int, replaces: bool) -> None:
+    def __init__(self, charset: str | None, numbers: int, undecodable: int) -> None:
         self._charset = charset
         self._numbers = numbers
-        self._replaces = replaces
+        self._replaces = undecodable == UNDECODABLE_REPLACED
+        self._fails = undecodable == UNDECODABLE_FAILS
+        self.failed = False
 
     def bulk(self, data: bytes) -> Value:
         """Make the value of a bulk string: a number, text or bytes."""
@@ -67,6 +81,7 @@ class Scalars:
             except UnicodeError:
                 if self._replaces:
                     return replaced(data, self._charset)
+                self.failed = self._fails
         return data
 
     def text(self, data: bytes) -> str | bytes:
@@ -77,6 +92,7 @@ class Scalars:
             except UnicodeError:
                 if self._replaces:
                     return replaced(data, self._charset)
+                self.failed = self._fails
         return data
 
     def line(self, kind: int, line: bytes, raw: bool) -> Reply:

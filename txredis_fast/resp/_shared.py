@@ -11,11 +11,12 @@ import enum
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from txredis_fast._tunables import ERROR_CODE_MAX_CHARACTERS, ERROR_CODES_COUNTED
-from txredis_fast.exceptions import InvalidData, ResponseError, response_error
+from txredis_fast.exceptions import DecodeError, InvalidData, ResponseError, response_error
 from txredis_fast.resp._fixed import CapturedText
 
 DEFAULT_MAX_BULK_LENGTH: Final = 512 * 1024 * 1024
@@ -37,6 +38,14 @@ HUGE: Final = sys.maxsize // 4
 NUMBERS_OFF: Final = 0
 NUMBERS_ALL: Final = 1
 NUMBERS_EXACT: Final = 2
+
+#: Internal values of the option ``undecodable``: None, "replace", "error".
+UNDECODABLE_KEPT: Final = 0
+UNDECODABLE_REPLACED: Final = 1
+UNDECODABLE_FAILS: Final = 2
+
+#: Bytes of a string that the message of a :exc:`DecodeError` shows.
+_SHOWN_BYTES: Final = 32
 
 _LINE_BREAK = re.compile(rb"[\r\n]").search
 
@@ -153,14 +162,66 @@ def check_options(charset: str | None, convert_numbers: object, limits: dict[str
     return (canonical if canonical in ("utf-8", "ascii", "iso8859-1") else charset), numbers
 
 
-def check_undecodable(undecodable: object) -> bool:
-    """Check a Reader's option ``undecodable``; return whether bytes that the charset cannot decode are replaced.
+def check_undecodable(undecodable: object) -> int:
+    """Check a Reader's option ``undecodable``.
 
-    :raise ValueError: it is neither None nor ``"replace"``.
+    :returns: one of ``UNDECODABLE_KEPT``, ``UNDECODABLE_REPLACED`` and ``UNDECODABLE_FAILS``.
+    :raise ValueError: it is neither None nor ``"replace"`` nor ``"error"``.
     """
-    if undecodable is None or (isinstance(undecodable, str) and undecodable == "replace"):
-        return undecodable is not None
-    raise ValueError(f"undecodable must be None or 'replace', not {undecodable!r}")
+    if undecodable is None:
+        return UNDECODABLE_KEPT
+    if isinstance(undecodable, str) and undecodable in ("replace", "error"):
+        return UNDECODABLE_REPLACED if undecodable == "replace" else UNDECODABLE_FAILS
+    raise ValueError(f"undecodable must be None, 'replace' or 'error', not {undecodable!r}")
+
+
+def undecodable_error(reply: Any, charset: str) -> DecodeError | None:
+    """Make the error of a reply with text that the charset cannot decode.
+
+    :param reply: a complete reply in which all other text is decoded; it may be nested as deeply as a reply may.
+    :returns: the error, whose ``reply`` it is; None if there is no such text.
+    """
+    text = _fault_in(reply, charset)
+    if text is None:
+        return None
+    error = DecodeError(text)
+    error.reply = reply
+    error.charset = charset
+    return error
+
+
+def _fault_in(reply: Any, charset: str) -> str | None:
+    """Describe the first string of a reply that the charset cannot decode; None if there is none."""
+    left: list[Iterator[Any]] = [iter((reply,))]
+    while left:
+        for value in left[-1]:
+            text = None
+            if type(value) is bytes:
+                text = _undecodable_text(value, charset)
+            elif isinstance(value, (set, frozenset)):
+                # Sets have no order that is the same each time. What is in one is never deeper than KEY_MAX_DEPTH.
+                text = min(filter(None, (_fault_in(each, charset) for each in value)), default=None)
+            elif isinstance(value, dict):
+                left.append(chain.from_iterable(value.items()))
+                break
+            elif isinstance(value, (list, tuple)):
+                left.append(iter(value))
+                break
+            if text is not None:
+                return text
+        else:
+            left.pop()
+    return None
+
+
+def _undecodable_text(data: bytes, charset: str) -> str | None:
+    """Describe a string that the charset cannot decode; None if it can."""
+    try:
+        data.decode(charset)
+    except UnicodeError as error:
+        where = f", at position {error.start}: {error.reason[:80]}" if isinstance(error, UnicodeDecodeError) else ""
+        return f"expected text in {charset}, got {data[:_SHOWN_BYTES]!r} ({len(data)} bytes{where})"
+    return None
 
 
 def replaced(data: bytes, charset: str) -> str:

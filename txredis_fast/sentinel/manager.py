@@ -212,7 +212,7 @@ class Sentinel:
     @overload
     def master_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: Literal["replace"],
+        convertNumbers: Literal[False], undecodable: Literal["replace", "error"],
         isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[str]: ...
     @overload
@@ -262,7 +262,7 @@ class Sentinel:
     @overload
     def slave_for(
         self, service_name: Argument, *, dbid: int | None = ..., poolsize: int = ..., charset: str = ...,
-        convertNumbers: Literal[False], undecodable: Literal["replace"],
+        convertNumbers: Literal[False], undecodable: Literal["replace", "error"],
         isLazy: bool = ..., **connection_kwargs: Unpack[TCPConnectionOptions],
     ) -> ConnectionHandler[str]: ...
     @overload

@@ -8,14 +8,15 @@ This module must not know when what is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .._checks import as_text
 from .._tunables import STREAM_PAGE_ELEMENTS, STREAM_RENEWAL_COMMANDS
 from .._types import Argument, Key, Text
 from ..client import ConnectionHandler
-from ..exceptions import ResponseError, WrongTypeError
+from ..commands.streams import entries, stream_description, streams
+from ..exceptions import DecodeError, ResponseError, WrongTypeError
 
 __all__ = ["Membership", "Taken"]
 
@@ -54,7 +55,7 @@ class Membership:
     async def has_had(self, number: str) -> bool:
         """Whether the stream has got as far as an entry's ID; if not, it is another one than that of the entry."""
         try:
-            described = await self.handler.xinfo_stream(self.stream)
+            described = await _or_bytes(self.handler.xinfo_stream(self.stream), stream_description)
         except ResponseError as error:
             return error.code != "ERR"  # "ERR no such key"; of other errors the next command tells
         return _ordinal(as_text(described["last-generated-id"])) >= _ordinal(number)
@@ -64,8 +65,9 @@ class Membership:
 
         :param block: milliseconds to wait for one.
         """
-        reply = await self.handler.xreadgroup(self.group, self.name, {self.stream: ">"}, count=count, block=block)
-        return [Taken(number, fields, 1) for entries in (reply or {}).values() for number, fields in entries]
+        reading = self.handler.xreadgroup(self.group, self.name, {self.stream: ">"}, count=count, block=block)
+        reply = await _or_bytes(reading, streams)
+        return [Taken(number, fields, 1) for some in (reply or {}).values() for number, fields in some]
 
     async def own(self, start: Argument) -> tuple[list[Text], Argument | None]:
         """List own pending entries.
@@ -100,7 +102,7 @@ class Membership:
 
         :param deliveries: how often that was done before.
         """
-        claimed = await self.handler.xclaim(self.stream, self.group, self.name, 0, number)
+        claimed = await _or_bytes(self.handler.xclaim(self.stream, self.group, self.name, 0, number), entries)
         found = claimed[0] if claimed else None  # Redis 7 leaves out entries that were removed, 6.2 has None
         return Taken(number, None if found is None else found[1], deliveries + 1)
 
@@ -143,6 +145,19 @@ class Membership:
         if kept:
             await self.handler.xclaim(self.stream, self.group, self.name, 0, kept, justid=True)
         return gone
+
+
+async def _or_bytes(reading: Awaitable[Any], convert: Callable[[Any], Any]) -> Any:
+    """Await a reply; where text in it cannot be decoded, keep the bytes.
+
+    An entry that fails would be neither delivered nor acknowledged, here and after each restart.
+
+    :param convert: converts the reply.
+    """
+    try:
+        return await reading
+    except DecodeError as error:
+        return convert(error.reply)
 
 
 def _ordinal(number: str) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from .._tunables import SECRET_MIN_CHARACTERS, SECRET_PART_MIN_BYTES, UNASKED_ERROR_MAX_CHARACTERS
-from ..exceptions import ProtocolError, RedisError, ResponseError
+from ..exceptions import DecodeError, ProtocolError, RedisError, ResponseError
 
 if TYPE_CHECKING:
     from .observed import Secretive
@@ -95,7 +95,7 @@ def redacted(error: _E, *secrets: object) -> _E:
     """
     try:
         text = str(error)
-        if isinstance(error, ProtocolError):
+        if isinstance(error, (ProtocolError, DecodeError)):
             clean = _PIECE.sub(lambda piece: STARS if _has_part(piece[0], secrets) else piece[0], text)
         elif isinstance(error, RedisError) and not isinstance(error, ResponseError):
             return error

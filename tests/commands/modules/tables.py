@@ -6,7 +6,7 @@ from testbed.wire import array, integer
 
 from txredis_fast.commands.modules.search_replies import AggregateResult
 
-from . import table_bloom, table_json, table_search, table_sketches, table_timeseries
+from . import table_bloom, table_json, table_newer, table_search, table_sketches, table_timeseries
 from .rows import ModuleRow
 
 #: Name of the session -> its rows, in order.
@@ -44,7 +44,7 @@ OTHERS = [
     ),
 ]
 
-ROWS = [*(row for rows in SESSIONS.values() for row in rows), *OTHERS]
+ROWS = [*(row for rows in SESSIONS.values() for row in rows), *OTHERS, *table_newer.ROWS]
 
 
 def alike(actual, expected):

@@ -21,6 +21,7 @@ from txredis_fast.exceptions import InvalidData
 from ..host import Host, QueuingHost, result_of
 from ..rows import Refusal
 from ..tables import name_of
+from . import table_newer
 from .commands import COMMANDS, WITHOUT_METHOD, names_of
 from .tables import ROWS, alike
 
@@ -289,6 +290,9 @@ REFUSALS += [
     Refusal("search.dict_add", lambda c: c.search().dict_add("d"), InvalidData),
     Refusal("search.synupdate", lambda c: c.search("i").synupdate("g"), InvalidData),
 ]
+
+
+REFUSALS += table_newer.REFUSALS
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=name_of)

@@ -30,6 +30,7 @@ __all__ = [
 
 _TRANSACTION = "rc.multi(), rc.transaction() and rc.transact() take a connection out of the pool for it"
 _SUBSCRIBER = "use rc.subscriber(), or a SubscriberFactory, which make connections for subscriptions"
+_TOGETHER = "its connection alone knows the fieldset: put it in a pipeline behind HIMPORT PREPARE"
 _OWN = "it needs a connection of its own: make a RedisProtocol with a Twisted factory or ClientCreator"
 
 #: Name of a refused command -> the second half of the error: the reason, or what to use instead.
@@ -49,6 +50,7 @@ _REASONS = {
     "HELLO": "with arguments it changes the protocol or the login of a connection of the pool",
     "CLIENT": "the callers that share the connection would be left without replies",
     "SCRIPT": "debugging would stop the callers that share the connection",
+    "HIMPORT": _TOGETHER,
     "SELECT": "rc.select() changes the database of the whole pool",
     "AUTH": "rc.auth() logs in the whole pool",
 }
@@ -123,7 +125,8 @@ def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol:
     """Build the error for a batch or pipeline that must not be sent; None if it may be.
 
     A complete MULTI ... EXEC is allowed, and so are SELECT and AUTH. The caller then takes a connection out of the pool
-    for the batch, and passes the names to :func:`note_changes`.
+    for the batch, and passes the names to :func:`note_changes`. HIMPORT is allowed, because a batch is written to one
+    connection without other commands among its own.
     """
     opened: RedisError | None = None
     for args, _, _ in commands:
@@ -131,7 +134,7 @@ def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol:
         args = guarded_arguments(args, name)
         if name in ("EXEC", "DISCARD"):
             opened = None
-        elif name in GUARDED and name not in ("SELECT", "AUTH"):
+        elif name in GUARDED and name not in _TOGETHER_ONLY:
             refused = refusal(args, protocol)
             if refused is not None and name == "MULTI":
                 opened = refused
@@ -154,6 +157,10 @@ class LentConnection(Protocol):
         """What has the life of the connection."""
 
 
+#: Guarded commands that a batch may have, because it uses one connection.
+_TOGETHER_ONLY = ("SELECT", "AUTH", "HIMPORT")
+
+
 def note_changes(connection: LentConnection, names: Collection[str]) -> None:
     """Mark a connection whose database or login changes, so that the pool restores or closes it.
 
@@ -166,9 +173,9 @@ def note_changes(connection: LentConnection, names: Collection[str]) -> None:
 
 
 def check_alone(args: Sequence[Any], connection: LentConnection) -> RedisError | None:
-    """Call :func:`refusal` for a command of a transaction; SELECT and AUTH are allowed, and marked on *connection*."""
+    """Call :func:`refusal` for a command of a transaction; what a batch may have, too, is marked on *connection*."""
     name = command_name(args)
-    if name in ("SELECT", "AUTH"):
+    if name in _TOGETHER_ONLY:
         note_changes(connection, (name,))
         return None
     return refusal(args) if name in GUARDED else None

@@ -117,7 +117,7 @@ class InspectionCommands(CommandHost[V]):
         """
         return self.execute_command("MEMORY", "PURGE")
 
-    def slowlog_get(self, num: int | None = None) -> Deferred[list[SlowlogEntry]]:
+    def slowlog_get(self, num: int | None = None) -> Deferred[list[SlowlogEntry[V]]]:
         """Get the commands that took long.
 
         :param num: maximum number of entries; -1: all. None: 10.
@@ -146,7 +146,7 @@ class InspectionCommands(CommandHost[V]):
         """
         return self.execute_command("SLOWLOG", "RESET")
 
-    def commandlog_get(self, count: int, type: Text) -> Deferred[list[SlowlogEntry]]:
+    def commandlog_get(self, count: int, type: Text) -> Deferred[list[SlowlogEntry[V]]]:
         """Get the commands that were slow or large (Valkey 8.1).
 
         :param count: maximum number of entries; -1: all.

@@ -11,6 +11,7 @@ from .._parts import (
     CommandHost,
     described,
     descriptions,
+    flags,
     flatten,
     info_caches,
     sentinel_master_states,
@@ -132,15 +133,17 @@ class SentinelCommands(CommandHost[V]):
         """
         return self.execute_command("SENTINEL", "CKQUORUM", service_name)
 
-    def sentinel_failover(self, service_name: Argument) -> Deferred[Text]:
+    def sentinel_failover(self, service_name: Argument, *, coordinated: bool = False) -> Deferred[Text]:
         """Let a replica of a service become the master, without the other Sentinels' consent.
 
         :param service_name: name of the service.
+        :param coordinated: have the Sentinels elect a leader, and the master hand over by FAILOVER, so that no write
+            is lost (Valkey 9.0).
         :returns: fires with ``"OK"`` when it has begun.
 
         https://valkey.io/topics/sentinel/, since 2.8.4
         """
-        return self.execute_command("SENTINEL", "FAILOVER", service_name)
+        return self.execute_command("SENTINEL", "FAILOVER", service_name, *flags(coordinated=coordinated))
 
     def sentinel_monitor(self, service_name: Argument, ip: Text, port: int, quorum: int) -> Deferred[Text]:
         """Let the Sentinel monitor a master.

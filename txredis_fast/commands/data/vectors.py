@@ -240,6 +240,23 @@ class VectorSetCommands(CommandHost[V]):
         """
         return self.execute_command("VRANDMEMBER", key, *(() if count is None else (count,)))
 
+    def vrange(
+        self, key: Key, start: Argument = "-", end: Argument = "+", count: int | None = None
+    ) -> Deferred[list[V]]:
+        """Get the elements between two texts, in the order of their bytes (Redis 8.4).
+
+        A page after another: the next *start* is ``"("`` and the last element.
+
+        :param key: key of the vector set.
+        :param start: ``"[text"``: from this one, ``"(text"``: after it, ``"-"``: from the first one.
+        :param end: ``"[text"``: to this one, ``"(text"``: before it, ``"+"``: to the last one.
+        :param count: maximum number of elements. None, or negative: all.
+        :returns: fires with a list of elements; empty if the key does not exist.
+
+        https://redis.io/commands/vrange/, since 8.4.0
+        """
+        return self.execute_command("VRANGE", key, start, end, *(() if count is None else (count,)))
+
 
 def _is_vector(value: object) -> TypeGuard[Sequence[float] | bytes]:
     return isinstance(value, _BYTES_LIKE) or (isinstance(value, Sequence) and not isinstance(value, str))

@@ -139,6 +139,16 @@ class SearchExtras(Namespace):
         return self._send("FT.ALIASDEL", alias)
 
     @errors_to_deferred
+    def aliaslist(self) -> Deferred[set[Any]]:
+        """List the other names of the index (Redis 8.10).
+
+        :returns: fires with a set of names.
+
+        https://redis.io/commands/ft.aliaslist/, since 8.10.0
+        """
+        return self._send("FT.ALIASLIST", self._name("aliaslist"), post_proc=as_set)
+
+    @errors_to_deferred
     def synupdate(self, groupid: Argument, *terms: Text, skip_initial_scan: bool = False) -> Deferred[Text]:
         """Add words to a group of synonyms, which is created if it does not exist.
 

@@ -103,6 +103,20 @@ def samples(reply: Reply) -> Result:
     return [(time, float(value)) for time, value in reply] if isinstance(reply, list) else reply
 
 
+def _rows_in_parts(reply: list[Any]) -> Generator[None, None, Any]:
+    value: list[Any] = []
+    for part in by_parts(reply):
+        value += rows_of_samples(part)
+        yield
+    return value
+
+
+@convertible_by(_rows_in_parts)
+def rows_of_samples(reply: Reply) -> Result:
+    """Convert a list of rows: a time and the values of several series."""
+    return [(time, list(map(float, values))) for time, values in reply] if isinstance(reply, list) else reply
+
+
 def latest_samples(reply: Reply) -> Result:
     """Convert series with their latest samples to a dict: key -> :class:`Series`."""
     if isinstance(reply, dict):

@@ -14,7 +14,16 @@ from ..._types import Argument, Key, Number, Text
 from ...exceptions import InvalidData
 from .._parts import as_set, errors_to_deferred, flags, milliseconds
 from .namespace import Namespace, options, some
-from .timeseries_parts import Duration, Series, Time, latest_samples, samples, series_samples, time_argument
+from .timeseries_parts import (
+    Duration,
+    Series,
+    Time,
+    latest_samples,
+    rows_of_samples,
+    samples,
+    series_samples,
+    time_argument,
+)
 
 __all__ = ["TimeSeriesRanges"]
 
@@ -251,11 +260,143 @@ class TimeSeriesRanges(Namespace):
         """
         return self._send("TS.QUERYINDEX", *some("ts.queryindex", "filters", filters), post_proc=as_set)
 
+    @errors_to_deferred
+    def nrange(
+        self,
+        keys: Iterable[Key],
+        from_time: Time = "-",
+        to_time: Time = "+",
+        count: int | None = None,
+        aggregators: Iterable[Text] | None = None,
+        bucket_size_msec: Duration = 0,
+        filter_by_ts: Iterable[int] | None = None,
+        filter_by_min_value: Number | None = None,
+        filter_by_max_value: Number | None = None,
+        align: Time | None = None,
+        latest: bool = False,
+        bucket_timestamp: Text | None = None,
+        empty: bool = False,
+    ) -> Deferred[list[tuple[int, list[float]]]]:
+        """Get what several series have between two times, a row for each time, the earliest first (Redis 8.10).
+
+        :param keys: keys of the series, in the order of the values. In a cluster, all of one slot.
+        :param from_time: the first time; this and what is not explained: as of :meth:`range`.
+        :param to_time: the last time.
+        :param count: maximum number of rows.
+        :param aggregators: for each key, what is returned of a bucket: ``"avg"``; several: ``"min,max"``.
+        :param bucket_size_msec: the duration of a bucket.
+        :param filter_by_ts: only samples of these times.
+        :param filter_by_min_value: the least value.
+        :param filter_by_max_value: the greatest value.
+        :param align: a time at which a bucket begins.
+        :param latest: as of :meth:`get`.
+        :param bucket_timestamp: the time of an aggregate.
+        :param empty: whether to return empty buckets.
+        :returns: fires with a list of tuples ``(milliseconds, values)``: a float for each key, or for each of its
+            aggregators, NaN where it has no sample.
+
+        https://redis.io/commands/ts.nrange/, since 8.10.0
+        """
+        return self._rows(
+            *("ts.nrange", keys, from_time, to_time, count, aggregators, bucket_size_msec, filter_by_ts),
+            *(filter_by_min_value, filter_by_max_value, align, latest, bucket_timestamp, empty),
+        )
+
+    @errors_to_deferred
+    def nrevrange(
+        self,
+        keys: Iterable[Key],
+        from_time: Time = "-",
+        to_time: Time = "+",
+        count: int | None = None,
+        aggregators: Iterable[Text] | None = None,
+        bucket_size_msec: Duration = 0,
+        filter_by_ts: Iterable[int] | None = None,
+        filter_by_min_value: Number | None = None,
+        filter_by_max_value: Number | None = None,
+        align: Time | None = None,
+        latest: bool = False,
+        bucket_timestamp: Text | None = None,
+        empty: bool = False,
+    ) -> Deferred[list[tuple[int, list[float]]]]:
+        """Get what several series have between two times, a row for each time, the latest first (Redis 8.10).
+
+        :param keys: keys of the series, in the order of the values. In a cluster, all of one slot.
+        :param from_time: the first time; this and what is not explained: as of :meth:`range`.
+        :param to_time: the last time.
+        :param count: maximum number of rows.
+        :param aggregators: for each key, what is returned of a bucket: ``"avg"``; several: ``"min,max"``.
+        :param bucket_size_msec: the duration of a bucket.
+        :param filter_by_ts: only samples of these times.
+        :param filter_by_min_value: the least value.
+        :param filter_by_max_value: the greatest value.
+        :param align: a time at which a bucket begins.
+        :param latest: as of :meth:`get`.
+        :param bucket_timestamp: the time of an aggregate.
+        :param empty: whether to return empty buckets.
+        :returns: fires with a list of tuples ``(milliseconds, values)``: a float for each key, or for each of its
+            aggregators, NaN where it has no sample.
+
+        https://redis.io/commands/ts.nrevrange/, since 8.10.0
+        """
+        return self._rows(
+            *("ts.nrevrange", keys, from_time, to_time, count, aggregators, bucket_size_msec, filter_by_ts),
+            *(filter_by_min_value, filter_by_max_value, align, latest, bucket_timestamp, empty),
+        )
+
+    def _rows(
+        self,
+        method: str,
+        keys: Iterable[Key],
+        from_time: Time,
+        to_time: Time,
+        count: int | None,
+        aggregators: Iterable[Text] | None,
+        *more: Any,
+    ) -> Deferred[list[tuple[int, list[float]]]]:
+        series = some(method, "keys", keys)
+        kinds = None if aggregators is None else some(method, "aggregators", aggregators)
+        if kinds is not None and len(kinds) != len(series):
+            raise InvalidData(f"{method} needs aggregators for each key: {len(kinds)} for {len(series)}")
+        times = (time_argument(from_time), time_argument(to_time))
+        arguments = _range_options(method, count, kinds, *more)
+        return self._send(method.upper(), len(series), *series, *times, *arguments, post_proc=rows_of_samples)
+
+    @errors_to_deferred
+    def read(self, key: Key, timestamp: Time, max_count: int | None = None) -> Deferred[list[tuple[int, float]]]:
+        """Get the samples from a time on, the earliest first (Redis 8.10).
+
+        It does not wait for samples: the option BLOCK has no parameter.
+
+        :param key: key of the series.
+        :param timestamp: the first time; ``"-"``: that of the first sample, ``"+"``: that of the last sample.
+        :param max_count: maximum number of samples. None: all.
+        :returns: fires with a list of tuples ``(milliseconds, float)``.
+
+        https://redis.io/commands/ts.read/, since 8.10.0
+        """
+        most = options(("MAX_COUNT", max_count))
+        return self._send("TS.READ", key, time_argument(timestamp), *most, post_proc=samples)
+
+    @errors_to_deferred
+    def querylabels(self, label: Text | None = None, filters: Iterable[Text] | None = None) -> Deferred[set[Any]]:
+        """List the names of labels, or the values of one (Redis 8.10).
+
+        :param label: return the values of this label. None: return the names of all labels.
+        :param filters: conditions, as of :meth:`mget`: only of series that meet them. None: of all series.
+        :returns: fires with a set.
+
+        https://redis.io/commands/ts.querylabels/, since 8.10.0
+        """
+        what: tuple[Argument, ...] = ("LABELS",) if label is None else ("VALUES", label)
+        only = () if filters is None else ("FILTER", *some("ts.querylabels", "filters", filters))
+        return self._send("TS.QUERYLABELS", *what, *only, post_proc=as_set)
+
 
 def _range_options(
     method: str,
     count: int | None,
-    aggregation_type: Text | None,
+    aggregation: Text | list[Text] | None,
     bucket_size_msec: Duration,
     filter_by_ts: Iterable[int] | None,
     filter_by_min_value: Number | None,
@@ -273,13 +414,15 @@ def _range_options(
     if filter_by_min_value is not None and filter_by_max_value is not None:
         arguments += ("FILTER_BY_VALUE", filter_by_min_value, filter_by_max_value)
     arguments += options(("COUNT", count))
-    if aggregation_type is None:
+    if aggregation is None:
         if align is not None or bucket_timestamp is not None or empty:
-            raise InvalidData(f"align, bucket_timestamp and empty of {method} need aggregation_type")
+            needed = "aggregators" if method in ("ts.nrange", "ts.nrevrange") else "aggregation_type"
+            raise InvalidData(f"align, bucket_timestamp and empty of {method} need {needed}")
         return arguments
     bucket = milliseconds("bucket_size_msec", bucket_size_msec)
     arguments += options(("ALIGN", time_argument(align)))
-    arguments += ("AGGREGATION", aggregation_type, bucket, *options(("BUCKETTIMESTAMP", bucket_timestamp)))
+    kinds = aggregation if isinstance(aggregation, list) else [aggregation]
+    arguments += ("AGGREGATION", *kinds, bucket, *options(("BUCKETTIMESTAMP", bucket_timestamp)))
     return [*arguments, *flags(empty=empty)]
 
 

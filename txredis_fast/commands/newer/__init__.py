@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .arrays import ArrayCommands
+from .hashes import NewerHashCommands
 from .lists_sets import NewerListSetCommands
 from .strings import NewerStringCommands
 
-__all__ = ["ArrayCommands", "NewerListSetCommands", "NewerStringCommands"]
+__all__ = ["ArrayCommands", "NewerHashCommands", "NewerListSetCommands", "NewerStringCommands"]

@@ -217,7 +217,7 @@ class StreamGroupCommands(CommandHost[V]):
         """
         return self.execute_command("XGROUP", "DELCONSUMER", key, groupname, consumername)
 
-    def xpending(self, key: Key, groupname: Argument) -> Deferred[Pending]:
+    def xpending(self, key: Key, groupname: Argument) -> Deferred[Pending[V]]:
         """Get a summary of a group's pending entries.
 
         :param key: key of the stream.
@@ -239,7 +239,7 @@ class StreamGroupCommands(CommandHost[V]):
         count: int = 10,
         consumername: Argument | None = None,
         idle: Number | datetime.timedelta | None = None,
-    ) -> Deferred[list[PendingEntry]]:
+    ) -> Deferred[list[PendingEntry[V]]]:
         """List a group's pending entries.
 
         :param key: key of the stream.
