@@ -83,6 +83,7 @@ def test_keys_on_two_nodes_wait_until_they_are_on_one(rc, cluster, clock):
     assert result(sent, clock) == [[1, 2]]
 
 
+@pytest.mark.promise("Pipelines and batches of a cluster keep the order of each slot")
 def test_a_later_command_does_not_overtake_one_of_its_slot_that_waits(rc, cluster, clock):
     one, two = key(SLOT_A, 1), key(SLOT_A, 2)
     assert result(rc.batch([("SET", one, "1"), ("SET", two, "2")]), clock) == ["OK", "OK"]
@@ -131,6 +132,7 @@ def test_redirections_have_a_bound(opened, cluster, clock):
     assert not cluster.executed
 
 
+@pytest.mark.promise("A lost master of a cluster fails only what was in flight to it")
 def test_a_lost_node_fails_its_own_commands_only(rc, cluster, clock):
     cluster.nodes[7002].breaks_after = 1
     commands = [("INCR", key(slot)) for slot in (SLOT_A, SLOT_B, SLOT_B, SLOT_C)]
@@ -233,6 +235,7 @@ def test_an_argument_that_cannot_be_sent_sends_nothing(rc, cluster, clock):
     assert not cluster.executed
 
 
+@pytest.mark.promise("A command with keys of several slots is refused before anything is sent")
 def test_keys_of_two_slots_send_nothing(rc, cluster, clock):
     error = result(rc.batch([("INCR", key(SLOT_A)), ("RENAME", key(SLOT_A), key(SLOT_B))]), clock)
     assert isinstance(error, exceptions.CrossSlotError)
@@ -320,6 +323,7 @@ def test_a_refused_transaction_is_not_sent_again(rc, cluster, clock):
 # -- moves while pipelines run
 
 
+@pytest.mark.promise("Pipelines and batches of a cluster keep the order of each slot")
 @pytest.mark.parametrize("seed", range(30))
 def test_moves_during_pipelines_cost_no_order_and_double_nothing(rc, cluster, clock, seed):
     chance = random.Random(seed)
@@ -364,6 +368,7 @@ def test_moves_during_pipelines_cost_no_order_and_double_nothing(rc, cluster, cl
     assert cluster.executed and rc._members.counts["MOVED"]
 
 
+@pytest.mark.promise("No command is executed twice in a cluster, whatever fails")
 @pytest.mark.parametrize("seed", range(20))
 def test_losses_and_refusals_during_pipelines_double_nothing(opened, cluster, clock, seed):
     rc = opened(poolTimeout=2, retry=None)
