@@ -12,6 +12,8 @@ from twisted.internet.defer import CancelledError
 
 import txredis_fast as redis
 from txredis_fast import exceptions
+from txredis_fast.cluster.opening import open_cluster
+from txredis_fast.options import ClusterOptions
 
 
 def test_each_node_gets_its_commands_in_one_write_and_replies_come_in_order(rc, cluster, clock, monkeypatch):
@@ -57,6 +59,19 @@ def test_asking_stands_before_each_command_that_was_asked_for_and_in_one_write(r
     assert cluster.values()[new.encode()] == b"ab"
 
 
+def test_commands_given_before_the_topology_is_known_go_to_all_nodes_in_order(cluster, clock):
+    rc = open_cluster([("127.0.0.1", 7001)], ClusterOptions(topologyInterval=0, healthCheckInterval=0)).handler
+    letters = [("APPEND", key(slot), letter) for letter in "abc" for slot in (SLOT_A, SLOT_B, SLOT_C)]
+    sent = rc.batch(letters)
+    for _ in range(20):
+        clock.advance(0.05)
+    assert result(sent, clock) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert set(cluster.values().values()) == {b"abc"}
+    assert rc._members.counts["MOVED"] == 0
+    rc.disconnect()
+    clock.advance(5)
+
+
 def test_a_command_that_has_to_wait_keeps_the_later_ones_of_its_slot_behind_it(rc, cluster, clock):
     # The slot is served by nobody, and then by another node: the first command must not be overtaken.
     cluster.owners[SLOT_A] = None
@@ -83,7 +98,9 @@ def test_keys_on_two_nodes_wait_until_they_are_on_one(rc, cluster, clock):
     assert result(sent, clock) == [[1, 2]]
 
 
-@pytest.mark.promise("Pipelines and batches of a cluster keep the order of each slot")
+@pytest.mark.promise(
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
+)
 def test_a_later_command_does_not_overtake_one_of_its_slot_that_waits(rc, cluster, clock):
     one, two = key(SLOT_A, 1), key(SLOT_A, 2)
     assert result(rc.batch([("SET", one, "1"), ("SET", two, "2")]), clock) == ["OK", "OK"]
@@ -132,7 +149,11 @@ def test_redirections_have_a_bound(opened, cluster, clock):
     assert not cluster.executed
 
 
-@pytest.mark.promise("A lost master of a cluster fails only what was in flight to it")
+@pytest.mark.promise(
+    "A node that is lost fails its own commands of a cluster's pipeline only",
+    "The error has the replies to all others.",
+    about="Cluster",
+)
 def test_a_lost_node_fails_its_own_commands_only(rc, cluster, clock):
     cluster.nodes[7002].breaks_after = 1
     commands = [("INCR", key(slot)) for slot in (SLOT_A, SLOT_B, SLOT_B, SLOT_C)]
@@ -323,7 +344,11 @@ def test_a_refused_transaction_is_not_sent_again(rc, cluster, clock):
 # -- moves while pipelines run
 
 
-@pytest.mark.promise("Pipelines and batches of a cluster keep the order of each slot")
+@pytest.mark.promise(
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice",
+    "All nodes get their commands at the same time; what a node refuses is sent again, and nothing else.",
+    about="Cluster",
+)
 @pytest.mark.parametrize("seed", range(30))
 def test_moves_during_pipelines_cost_no_order_and_double_nothing(rc, cluster, clock, seed):
     chance = random.Random(seed)

@@ -54,7 +54,9 @@ async def test_keys_of_all_slots(any_cluster, raw):
         assert await rc.delete(KEYS) == 150
 
 
-@pytest.mark.promise("Pipelines and batches of a cluster keep the order of each slot")
+@pytest.mark.promise(
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
+)
 @pytest_twisted.ensureDeferred
 async def test_a_pipeline_of_everything(any_cluster):
     async with await connect(any_cluster) as rc:
@@ -98,6 +100,20 @@ async def test_commands_for_all_nodes_and_views_of_nodes(any_cluster):
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_blocking_command_inside_delays_no_other_caller(any_cluster):
+    async with await connect(any_cluster) as rc:
+        pipe = await rc.pipeline()
+        pipe.rpush("{a}list", ["x"])
+        pipe.blpop("{a}list", timeout=5)
+        pipe.blpop("{a}none", timeout=1)
+        pipe.incr("b")
+        done = pipe.execute_pipeline()
+        assert await rc.incr("{a}n") == 1  # on a connection of its own
+        assert not done.called
+        assert await done == [1, ["{a}list", "x"], None, 1]
+
+
+@pytest_twisted.ensureDeferred
 async def test_transactions_and_two_slots(any_cluster):
     async with await connect(any_cluster) as rc:
         with pytest.raises(exceptions.CrossSlotError):
@@ -134,9 +150,7 @@ async def test_a_slot_on_its_way(any_cluster, step):
 
 
 @pytest.mark.promise(
-    "Pipelines and batches of a cluster keep the order of each slot",
-    "Also while slots move. Replies come in the order given. A lost node fails its own commands only.",
-    about="Cluster",
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
 )
 @pytest.mark.promise("No command is executed twice in a cluster, whatever fails")
 @pytest_twisted.ensureDeferred
@@ -180,7 +194,7 @@ async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
         assert rc._members.counts["ASK"] and rc._members.counts["MOVED"]
 
 
-@pytest.mark.promise("A lost master of a cluster fails only what was in flight to it")
+@pytest.mark.promise("A node that is lost fails its own commands of a cluster's pipeline only")
 @pytest_twisted.ensureDeferred
 async def test_a_killed_master_fails_its_commands_only_and_its_successor_gets_the_next(cluster):
     async with await connect(cluster, poolTimeout=20) as rc:

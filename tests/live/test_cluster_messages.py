@@ -44,8 +44,8 @@ async def received(sub, count):
     messages = []
 
     async def read():
-        for _ in range(count):
-            messages.append(await sub.__anext__())  # noqa: PERF401
+        while len(messages) < count:
+            messages.append(await sub.__anext__())  # what has come counts after a time-out, too
 
     with contextlib.suppress(defer.TimeoutError):
         await defer.ensureDeferred(read()).addTimeout(5, reactor())
@@ -105,8 +105,11 @@ async def test_shard_channels_follow_their_slots_and_the_gap_is_told(any_cluster
             cluster.move_slots([slot_of(CHANNELS[0])], another(cluster, slot_of(CHANNELS[0])))
         else:
             await deferToThread(cluster.failover, cluster.replicas_of(owner)[0])
-        await reach_all(rc, CHANNELS)
-        assert {each.channel for each in await received(sub, 30)} == set(CHANNELS)
+        late = await reach_all(rc, CHANNELS)  # a message of which no subscriber was told may have come nevertheless
+        seen = {each.channel for each in await received(sub, 30)}
+        while late and seen != set(CHANNELS) and (more := await received(sub, 1)):
+            seen.add(more[0].channel)
+        assert seen == set(CHANNELS)
         assert gaps and all(seconds < 2 and refused == [] for seconds, refused in gaps)
 
 
@@ -178,6 +181,7 @@ async def test_a_scan_finds_all_keys_while_slots_and_masters_move(any_cluster):
                 await deferToThread(cluster.move_slots, [slot], another(cluster, slot))
             if len(found) == 700:
                 await deferToThread(cluster.failover, cluster.replicas_of(cluster.owner_of("{t1}"))[0])
+                await deferToThread(cluster.wait_until_ok)
         assert set(found) == keys
 
 

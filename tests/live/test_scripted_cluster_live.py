@@ -7,6 +7,8 @@ import re
 import pytest
 from testbed.client import Connection, ReplyError
 from testbed.scripted_cluster import Network, ScriptedCluster
+from testbed.scripted_cluster.commands import COMMANDS
+from testbed.scripted_cluster.places import WHILE_LOADING
 from testbed.slots import key_in, slot_of
 from testbed.wire import command
 from twisted.internet.protocol import Factory, Protocol
@@ -243,6 +245,14 @@ def replicas(teller):
     teller.ask(first, ("GET", KEYS[0]), ("SET", KEYS[0], 1), ("READWRITE",), ("GET", KEYS[0]))
     teller.ask(copy, ("SET", KEYS[0], 3), ("GET", KEYS[0]), ("ROLE",))
     teller.answers[-1][-1] = teller.answers[-1][-1][0]
+
+
+def test_what_answers_while_data_is_loaded_is_what_the_servers_say(any_cluster):
+    told = any_cluster.node(0).call("COMMAND", "INFO", *COMMANDS)
+    loading = {entry[0].upper() for entry in told if entry is not None and b"loading" in entry[2]}
+    with_parts = {b"CLIENT", b"CLUSTER", b"SCRIPT"}
+    known = {entry[0].upper() for entry in told if entry is not None}
+    assert known & WHILE_LOADING - with_parts == loading - with_parts
 
 
 STORIES = (redirections, a_moving_slot, transactions, an_absent_key_in_a_transaction, waiting, listening, replicas)

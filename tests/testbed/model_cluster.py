@@ -281,10 +281,10 @@ def result(deferred: Any, clock: Any) -> Any:
 
 def writes(monkeypatch: Any) -> list[int]:
     """How many commands each write of a batch has from now on."""
-    from txredis_fast.cluster import batches, quick
+    from txredis_fast.cluster import quick, redirects
 
     written: list[int] = []
-    for module in (batches, quick):
+    for module in (quick, redirects):
         send = module.send_batch
         monkeypatch.setattr(module, "send_batch", lambda *args, send=send: written.append(len(args[1])) or send(*args))
     return written

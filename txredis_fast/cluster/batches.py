@@ -22,11 +22,9 @@ from twisted.python.failure import Failure
 from .._reactor import current_reactor
 from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ..batching import Command
-from ..client import send_batch, send_on_pool
 from ..commands._parts import check_together, command_name, guarded_arguments, guarded_names, longest_wait, refusal
-from ..connection import RedisProtocol
-from ..exceptions import NotSentError, ResponseError
-from ..inflight import first_error, limit_error, within
+from ..exceptions import NoSlotError, NotSentError, ResponseError
+from ..inflight import first_error, limit_error
 from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
@@ -39,10 +37,11 @@ from .redirects import (
     _after,
     _now,
     is_refusal,
+    send_together,
     when_known,
 )
 from .routing import LearnedKeys
-from .spread import Plan, Reach, Unit, joined
+from .spread import Plan, Reach, Unit, check_encoding, joined
 from .topology import Address
 
 __all__ = ["send_commands", "send_to_all"]
@@ -132,10 +131,9 @@ def _check(members: Members, commands: Sequence[Command]) -> None:
     if not guarded:
         return
     refused = check_together(commands, members.protocol)
-    for args, _, _ in commands if refused is None else ():
-        name = command_name(args)
-        if name in ("SELECT", "AUTH") and refused is None:
-            refused = refusal(guarded_arguments(args, name), members.protocol)
+    if refused is None and not guarded.isdisjoint(("SELECT", "AUTH")):
+        args = next(each[0] for each in commands if command_name(each[0]) in ("SELECT", "AUTH"))
+        refused = refusal(guarded_arguments(args, command_name(args)), members.protocol)
     if refused is not None:
         raise refused
 
@@ -199,7 +197,7 @@ class _Batch:
             else:
                 groups[address] = [unit]
         if len(groups) > 1:
-            self._plan.check_encoding()
+            check_encoding([each for unit in self._plan.units for each in unit.commands], members.options)
         if self.telling is not None:
             slots = {unit.slot for unit in self._plan.units}
             first = next(iter(groups), None) if len(groups) == 1 else None
@@ -326,7 +324,7 @@ class _Chain:
         if blocks:
             self._refused_at = None
         try:
-            sent = _send_to(node, commands, blocks, left, self._patience(node))
+            sent = send_together(node, commands, blocks, left, self._patience(node))
         except Exception:
             sent = fail()
         self._open += 1
@@ -507,25 +505,6 @@ def _of_any_master(members: Members) -> Address | None:
     return None if node is None else node.address
 
 
-def _send_to(
-    node: ClusterNode[Any], commands: list[Command], blocks: bool, timeout: float | None, patience: float
-) -> Deferred[list[Any]]:
-    """Send commands to a node in one write, as soon as there is a connection.
-
-    :param blocks: whether one of them may block, so that they need a connection of their own.
-    :param timeout: seconds until the last reply; None: ``replyTimeout``.
-    :param patience: seconds for a connection, unless they block.
-    """
-    pool = node.pool
-    if blocks:
-        pool.start()
-        return send_on_pool(pool, commands, True, timeout)
-    connection = pool.connectionQueue.pick()
-    if connection is not None:
-        return send_batch(connection, commands, timeout)
-
-    def use(connection: RedisProtocol, left: float) -> Deferred[list[Any]]:
-        rest = None if timeout is None else max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
-        return send_batch(connection, commands, rest)
-
-    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+def _nobody(unit: Unit) -> NoSlotError:
+    known = "no node of the cluster is known" if unit.slot is None else f"no node serves the slot {unit.slot}"
+    return NoSlotError(known)

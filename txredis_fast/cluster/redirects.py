@@ -32,7 +32,7 @@ from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
 
-__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "when_known"]
+__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "send_together", "when_known"]
 
 #: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
 ASKING: Final = ("ASKING",)
@@ -56,6 +56,9 @@ _OF_SCRIPTS: Final = (
     "TRYAGAIN Multiple keys request during rehashing of slot",
     "CLUSTERDOWN The cluster is down",
     "CLUSTERDOWN Hash slot not served",
+    "LOADING Redis is loading the dataset in memory",
+    "LOADING Valkey is loading the dataset in memory",
+    "MASTERDOWN Link with MASTER is down",
 )
 
 
@@ -411,6 +414,30 @@ def send_to(
             return _send_on(connection, args, options, asking)
         rest = max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
         return _send_on(connection, args, {**options, "timeout": rest}, asking)
+
+    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+
+
+def send_together(
+    node: ClusterNode[Any], commands: list[Command], blocks: bool, timeout: float | None, patience: float
+) -> Deferred[list[Any]]:
+    """Send commands to a node in one write, as soon as there is a connection.
+
+    :param blocks: whether one of them may block, so that they need a connection of their own.
+    :param timeout: seconds until the last reply; None: ``replyTimeout``.
+    :param patience: seconds for a connection, unless they block.
+    """
+    pool = node.pool
+    if blocks:
+        pool.start()
+        return send_on_pool(pool, commands, True, timeout)
+    connection = pool.connectionQueue.pick()
+    if connection is not None:
+        return send_batch(connection, commands, timeout)
+
+    def use(connection: RedisProtocol, left: float) -> Deferred[list[Any]]:
+        rest = None if timeout is None else max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
+        return send_batch(connection, commands, rest)
 
     return within(pool.getConnection(True), patience, use, pool.why_not_connected)
 

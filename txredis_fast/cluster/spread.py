@@ -457,10 +457,6 @@ class Plan:
             return None
         return slot
 
-    def check_encoding(self) -> None:
-        """See :func:`check_encoding`."""
-        check_encoding([command for unit in self.units for command in unit.commands], self._members.options)
-
     def results(self) -> list[Any]:
         """The replies to the commands given, in their order."""
         units = self.units

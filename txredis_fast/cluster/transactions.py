@@ -42,6 +42,9 @@ from .routing import UNKNOWN, slot_of_command, slot_of_keys
 
 __all__ = ["ClusterTransaction"]
 
+#: Connections of a node's pool from the first WATCH on: it takes one, and other commands must not wait for its end.
+WATCHING_POOLSIZE = 2
+
 _VERBS = frozenset({"WATCH", "UNWATCH", "MULTI", "EXEC", "DISCARD"})
 
 
@@ -326,6 +329,8 @@ class _WatchWay(_TransactionWay):
         if asking:
             # An absent key of a slot that is being moved. Each later command would need ASKING, so wait for the move.
             return fail(TryAgainError("TRYAGAIN the slot of the watched keys is being moved"))
+        if node.pool.poolsize < WATCHING_POOLSIZE:
+            node.pool.grow(WATCHING_POOLSIZE)
         return node.watch(self._keys)
 
 

@@ -9,7 +9,7 @@
 
     cluster.begin_move(slot, to); cluster.migrate_keys(slot, 1); cluster.finish_move(slot)
     cluster.move_slots(slots, to); cluster.failover(replica); cluster.down = True
-    node.lose_connection(before=b"INCR"); node.lose_connection(after=b"SET"); node.refuse_next(b"-TRYAGAIN ...")
+    node.lose_connection(before=b"INCR"); node.lose_connection(after=b"SET"); node.refuse_next(b"TRYAGAIN ...")
     node.pause(); node.resume(); node.kill(); node.restart(); node.unreachable = True; node.freeze(); node.slices = 3
 
 All nodes have one truth: what the replicas have is never behind. It keeps which write was executed how often, by the

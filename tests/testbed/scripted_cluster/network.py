@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from bisect import insort
 from collections.abc import AsyncIterator
 from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.address import IPv4Address
+from twisted.internet.base import DelayedCall
 from twisted.internet.error import ConnectionRefusedError, TimeoutError, UserError
 from twisted.internet.interfaces import IConnector, IReactorPluggableNameResolver, IReactorTCP
 from twisted.internet.protocol import Factory
@@ -23,6 +25,18 @@ from .node import ScriptedNode
 
 #: The port of the first node in memory.
 FIRST_PORT = 7000
+
+
+class _Call(DelayedCall):
+    """Says, too, when it is put off."""
+
+    def reset(self, seconds: float) -> None:
+        super().reset(seconds)
+        self.resetter(self)
+
+    def delay(self, seconds: float) -> None:
+        super().delay(seconds)
+        self.resetter(self)
 
 
 @implementer(IReactorTCP, IReactorPluggableNameResolver)
@@ -46,6 +60,23 @@ class Network(Turns):
     def clock(self) -> Network:
         """What tells the time."""
         return self
+
+    def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> DelayedCall:
+        """As a clock does; that one sorts all calls each time, too slow for a million commands."""
+        due = self.seconds() + delay
+        call = _Call(due, callable, args, kw, self.calls.remove, lambda call: self._sortCalls(), self.seconds)
+        insort(self.calls, call, key=DelayedCall.getTime)
+        return call
+
+    def advance(self, amount: float) -> None:
+        """As a clock does."""
+        self.runAsked()
+        self.rightNow += amount
+        calls = self.calls
+        while calls and calls[0].getTime() <= self.rightNow:
+            call = calls.pop(0)
+            call.called = 1
+            call.func(*call.args, **call.kw)
 
     def door(self, node: ScriptedNode) -> MemoryDoor:
         """A port of the node's own, which no other had before."""

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .cluster import ScriptedCluster
 
 
+#: Commands that connections begin with.
+OF_CONNECTIONS = frozenset(b"ASKING AUTH CLIENT CLUSTER HELLO INFO PING READONLY READWRITE ROLE".split())
+
+
 class ScriptedNode:
     """A master, or the replica of one.
 
@@ -94,7 +98,8 @@ class ScriptedNode:
     def lose_connection(self, *, before: bytes | None = None, after: bytes | None = None, skip: int = 0) -> None:
         """Lose the connection on which a command comes, before it is executed, or after, without a reply.
 
-        :param before, after: one of them: the name of the command; empty: whichever comes.
+        :param before, after: one of them: the name of the command; empty: whichever comes, except
+            those that connections begin with.
         :param skip: how many such commands are executed first.
         """
         name = (after if before is None else before) or None
@@ -103,10 +108,10 @@ class ScriptedNode:
     def refuse_next(self, error: bytes, name: bytes | None = None, skip: int = 0) -> None:
         """Answer a coming command with an error, and do not execute it.
 
-        :param error: such as ``b"-TRYAGAIN ..."``, without CRLF.
-        :param name: of the command; None: whichever comes, except those that connections begin with.
+        :param error: such as ``b"TRYAGAIN ..."``.
+        :param name: of the command; None: whichever comes that has keys.
         """
-        self._planned.append([name, skip, error + b"\r\n"])
+        self._planned.append([name, skip, b"-%b\r\n" % error])
 
     def forget_plans(self) -> None:
         """Nothing happens to coming commands."""
@@ -157,10 +162,11 @@ class ScriptedNode:
 
     # What its connections ask.
 
-    def plan_for(self, name: bytes) -> Any:
+    def plan_for(self, name: bytes, has_keys: bool) -> Any:
         """What happens to a command that has come: ``"before"``, ``"after"``, an error, or None."""
         for plan in self._planned:
-            if plan[0] is None or plan[0] == name:
+            is_any = plan[0] is None and name not in OF_CONNECTIONS and (has_keys or not isinstance(plan[2], bytes))
+            if is_any or plan[0] == name:
                 if plan[1]:
                     plan[1] -= 1
                     return None

@@ -11,7 +11,7 @@ from ..scripted import parse_commands
 from ..slots import slot_of
 from ..wire import aggregate, bulk, error, integer
 from . import commands
-from .places import OF_CHANNELS, READS, WRITES_WITHOUT_KEYS, keys_of
+from .places import OF_CHANNELS, READS, WHILE_LOADING, WRITES_WITHOUT_KEYS, keys_of
 from .replies import no_array, unknown
 from .truth import Truth
 
@@ -29,10 +29,6 @@ READ_ONLY = error("READONLY You can't write against a read only replica.")
 TRY_AGAIN = error("TRYAGAIN Multiple keys request during rehashing of slot")
 UNBLOCKED = error("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)")
 
-#: Commands that a connection begins with: plans for whichever command leave them alone.
-OF_CONNECTIONS = frozenset(
-    (b"ASKING", b"AUTH", b"CLIENT", b"CLUSTER", b"HELLO", b"INFO", b"PING", b"READONLY", b"READWRITE", b"ROLE")
-)
 _IN_TRANSACTION = frozenset((b"MULTI", b"EXEC", b"DISCARD", b"WATCH"))
 _BEFORE_LOGIN = frozenset((b"AUTH", b"HELLO"))
 
@@ -124,7 +120,7 @@ class NodeSession(Protocol):
                 args = self._unread.popleft()
                 name = args[0] = args[0].upper()
                 node.commands[name] = node.commands.get(name, 0) + 1
-                plan = node.plan_for(name) if node.has_plans and self._is_planned(name) else None
+                plan = node.plan_for(name, bool(keys_of(name, args))) if node.has_plans else None
                 if plan == "before":
                     ends = True
                     break
@@ -168,9 +164,6 @@ class NodeSession(Protocol):
         del self._unsent[:size]
         self._sending = self.clock.callLater(0, self._send_slice) if self._unsent else None
         self.transport.write(piece)
-
-    def _is_planned(self, name: bytes) -> bool:
-        return name not in OF_CONNECTIONS or any(plan[0] == name for plan in self.node._planned)
 
     def ask(self) -> None:
         """ASKING holds for the next command."""
@@ -217,7 +210,7 @@ class NodeSession(Protocol):
 
     def _refusal(self, name: bytes, args: list[bytes]) -> bytes | None:
         node, cluster = self.node, self.node.cluster
-        if node.loading and name not in (b"HELLO", b"AUTH", b"PING", b"CLIENT"):
+        if node.loading and (name not in WHILE_LOADING or (name == b"EXEC" and self._queues_others())):
             return LOADING
         if name == b"EXEC":
             if self.queued is None or self.dirty:
@@ -248,6 +241,9 @@ class NodeSession(Protocol):
         if self.readonly and not writes and node.master is owner:
             return MASTER_DOWN if node.master_down else None
         return self._moved(slot)
+
+    def _queues_others(self) -> bool:
+        return any(args[0] not in WHILE_LOADING for args in self.queued or ())
 
     def _refusal_of_moving(self, slot: int, keys: set[bytes], writes: bool, name: bytes) -> bytes | None:
         node, move, data = self.node, self.node.cluster.moves[slot], self.truth.data
