@@ -98,6 +98,9 @@ def test_keys_on_two_nodes_wait_until_they_are_on_one(rc, cluster, clock):
     assert result(sent, clock) == [[1, 2]]
 
 
+@pytest.mark.promise(
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
+)
 def test_a_later_command_does_not_overtake_one_of_its_slot_that_waits(rc, cluster, clock):
     one, two = key(SLOT_A, 1), key(SLOT_A, 2)
     assert result(rc.batch([("SET", one, "1"), ("SET", two, "2")]), clock) == ["OK", "OK"]
@@ -149,7 +152,7 @@ def test_redirections_have_a_bound(opened, cluster, clock):
 @pytest.mark.promise(
     "A node that is lost fails its own commands of a cluster's pipeline only",
     "The error has the replies to all others.",
-    about="Transactions, pipelines and batches",
+    about="Cluster",
 )
 def test_a_lost_node_fails_its_own_commands_only(rc, cluster, clock):
     cluster.nodes[7002].breaks_after = 1
@@ -253,6 +256,7 @@ def test_an_argument_that_cannot_be_sent_sends_nothing(rc, cluster, clock):
     assert not cluster.executed
 
 
+@pytest.mark.promise("A command with keys of several slots is refused before anything is sent")
 def test_keys_of_two_slots_send_nothing(rc, cluster, clock):
     error = result(rc.batch([("INCR", key(SLOT_A)), ("RENAME", key(SLOT_A), key(SLOT_B))]), clock)
     assert isinstance(error, exceptions.CrossSlotError)
@@ -343,7 +347,7 @@ def test_a_refused_transaction_is_not_sent_again(rc, cluster, clock):
 @pytest.mark.promise(
     "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice",
     "All nodes get their commands at the same time; what a node refuses is sent again, and nothing else.",
-    about="Transactions, pipelines and batches",
+    about="Cluster",
 )
 @pytest.mark.parametrize("seed", range(30))
 def test_moves_during_pipelines_cost_no_order_and_double_nothing(rc, cluster, clock, seed):
@@ -389,6 +393,7 @@ def test_moves_during_pipelines_cost_no_order_and_double_nothing(rc, cluster, cl
     assert cluster.executed and rc._members.counts["MOVED"]
 
 
+@pytest.mark.promise("No command is executed twice in a cluster, whatever fails")
 @pytest.mark.parametrize("seed", range(20))
 def test_losses_and_refusals_during_pipelines_double_nothing(opened, cluster, clock, seed):
     rc = opened(poolTimeout=2, retry=None)

@@ -241,6 +241,33 @@ def test_slow_commands_are_told_with_all_their_attempts(opened, cluster, clock, 
     assert slow["seconds"] >= 2
 
 
+def test_what_raises_while_it_is_sent_has_ended(told, hook, clock, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(told.node_for(key(SLOT_A)).pool.pool[0], "execute_command", refuse)
+    assert isinstance(result(told.get(key(SLOT_A)), clock), MemoryError)
+    assert hook.take() == [("GET", 7001, SLOT_A, 0, "MemoryError")]
+
+
+def test_a_cancelled_command_has_ended(told, hook, clock):
+    got = told.get(key(SLOT_A))
+    got.cancel()
+    assert "Cancelled" in type(result(got, clock)).__name__
+    assert hook.take() == [("GET", 7001, SLOT_A, 0, "CancelledError")]
+
+
+def test_a_transaction_with_watch_is_told_command_by_command(told, hook, cluster, clock):
+    transaction = result(told.watch(key(SLOT_A)), clock)
+    result(transaction.get(key(SLOT_A)), clock)
+    result(transaction.multi(), clock)
+    result(transaction.set(key(SLOT_A), "1"), clock)
+    result(transaction.commit(), clock)
+    names = [info.name for info in hook.started]
+    assert names == ["WATCH", "GET", "MULTI", "SET", "EXEC"]
+    assert [info for info, _ in hook.ended] == hook.started
+
+
 def test_without_hooks_the_compiled_way_stays_open_and_with_hooks_it_is_closed(opened, hook):
     assert opened().pools is not None
     assert opened(hooks=[hook]).pools is None

@@ -153,6 +153,7 @@ def test_a_node_that_answers_at_once_is_the_only_one_asked(cluster):
     assert fired(told).served == SLOTS and len(cluster.history) == 1
 
 
+@pytest.mark.promise("Topology requests do not grow with the load")
 @pytest.mark.parametrize("how", ["refused", "silent", "bad", "empty", "raises", "none"])
 def test_other_known_nodes_are_asked_next_and_then_the_seeds(cluster, how, logged_errors):
     cluster.learn(parts((0, 8000, A), (8001, SLOTS - 1, D)))
@@ -240,6 +241,7 @@ def test_seeds_that_cannot_be_found(cluster, seeds, words, logged_errors):
     assert not cluster.delayed
 
 
+@pytest.mark.promise("Topology requests do not grow with the load")
 def test_a_refresh_is_bounded_however_many_nodes_are_dead(cluster):
     cluster.learn(THOUSAND)
     cluster.turn(1000)
@@ -402,6 +404,12 @@ def test_the_node_that_a_moved_names_is_asked_and_one_that_failed_is_not(cluster
 # -- how often
 
 
+@pytest.mark.promise(
+    "Topology requests do not grow with the load",
+    "One refresh at a time, of at most a few nodes, and pauses between them; every command that waits shares "
+    "it. When no known node answers, the seeds are resolved anew.",
+    about="Cluster",
+)
 def test_any_number_of_triggers_is_one_refresh(cluster):
     for slot in range(1000):
         cluster.topology.note("CLUSTERDOWN", A)
@@ -448,6 +456,7 @@ def begun(cluster, seconds, reply, step=0.01):
     return [round(after - before, 1) for before, after in itertools.pairwise(times)]
 
 
+@pytest.mark.promise("Topology requests do not grow with the load")
 @pytest.mark.parametrize("reply", [whole(A), None])
 def test_the_pause_doubles_while_nothing_changes(cluster, reply):
     cluster.learn(whole(A))

@@ -36,6 +36,7 @@ def another(cluster, slot):
     return next(node for node in cluster.masters if node is not owner)
 
 
+@pytest.mark.promise("A command with keys of several slots is refused before anything is sent")
 @pytest.mark.parametrize("raw", [False, True])
 @pytest_twisted.ensureDeferred
 async def test_keys_of_all_slots(any_cluster, raw):
@@ -53,6 +54,9 @@ async def test_keys_of_all_slots(any_cluster, raw):
         assert await rc.delete(KEYS) == 150
 
 
+@pytest.mark.promise(
+    "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
+)
 @pytest_twisted.ensureDeferred
 async def test_a_pipeline_of_everything(any_cluster):
     async with await connect(any_cluster) as rc:
@@ -119,6 +123,7 @@ async def test_transactions_and_two_slots(any_cluster):
         assert await rc.dbsize() == 0
 
 
+@pytest.mark.promise("A planned fail-over, a resharding and a moved slot cost no error")
 @pytest.mark.parametrize("step", ["begun", "half", "moved"])
 @pytest_twisted.ensureDeferred
 async def test_a_slot_on_its_way(any_cluster, step):
@@ -147,6 +152,7 @@ async def test_a_slot_on_its_way(any_cluster, step):
 @pytest.mark.promise(
     "A cluster's pipelines keep the order of each slot through redirections, and nothing of them is executed twice"
 )
+@pytest.mark.promise("No command is executed twice in a cluster, whatever fails")
 @pytest_twisted.ensureDeferred
 async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
     slots = [5, 6, 9000]
@@ -208,6 +214,7 @@ async def test_a_killed_master_fails_its_commands_only_and_its_successor_gets_th
         assert set(again.values()) == {2}
 
 
+@pytest.mark.promise("A planned fail-over, a resharding and a moved slot cost no error")
 @pytest_twisted.ensureDeferred
 async def test_a_planned_failover_costs_no_error(cluster):
     async with await connect(cluster) as rc:
@@ -226,6 +233,7 @@ async def test_a_planned_failover_costs_no_error(cluster):
         assert await rc.mget(["a", "b"]) == [str(counts), str(counts // 2)]
 
 
+@pytest.mark.promise("Reads of replicas fall back to the master")
 @pytest.mark.parametrize("read_from", ["replica", "any"])
 @pytest_twisted.ensureDeferred
 async def test_keys_of_all_slots_are_read_from_replicas(cluster, read_from):

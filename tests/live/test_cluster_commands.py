@@ -57,6 +57,11 @@ async def test_commands_go_to_the_owners_of_their_keys(any_cluster):
         assert "MOVED" not in rc.stats().errors
 
 
+@pytest.mark.promise(
+    "A command with keys of several slots is refused before anything is sent",
+    "``CrossSlotError``. ``mget``, ``mset``, ``delete``, ``unlink``, ``exists`` and ``touch`` take keys of any slots.",
+    about="Cluster",
+)
 @pytest_twisted.ensureDeferred
 async def test_a_command_over_two_slots_is_refused_before_anything_is_sent(cluster):
     async with connect(cluster) as rc:
@@ -73,6 +78,12 @@ async def test_a_command_over_two_slots_is_refused_before_anything_is_sent(clust
         assert rc.stats().commands == before
 
 
+@pytest.mark.promise(
+    "A planned fail-over, a resharding and a moved slot cost no error",
+    "Slots may move key by key or all at once; commands with several keys wait for the move, for "
+    "``poolTimeout`` seconds at most.",
+    about="Cluster",
+)
 @pytest.mark.parametrize("step", ["begun", "half", "moved"])
 @pytest_twisted.ensureDeferred
 async def test_a_slot_that_moves_costs_no_error(any_cluster, step):
@@ -95,6 +106,7 @@ async def test_a_slot_that_moves_costs_no_error(any_cluster, step):
         assert answers == [1] * 200
 
 
+@pytest.mark.promise("A planned fail-over, a resharding and a moved slot cost no error")
 @pytest_twisted.ensureDeferred
 async def test_a_command_whose_keys_are_on_two_nodes_waits_for_the_move(cluster):
     slot = 77
@@ -125,6 +137,13 @@ async def test_what_is_waited_for_ends_with_pool_timeout_and_says_what_was_tried
         assert isinstance(await error_of(rc.withTimeout(0.1).mget([one, other]), Exception), redis.TryAgainError)
 
 
+@pytest.mark.promise("A planned fail-over, a resharding and a moved slot cost no error")
+@pytest.mark.promise(
+    "No command is executed twice in a cluster, whatever fails",
+    "Sent again is only what a node has refused, and what was never written. A lost or overdue reply is "
+    "``MaybeExecutedError``.",
+    about="Cluster",
+)
 @pytest_twisted.ensureDeferred
 async def test_a_planned_failover_costs_no_error_and_executes_nothing_twice(any_cluster):
     cluster = any_cluster
@@ -149,6 +168,11 @@ async def test_a_planned_failover_costs_no_error_and_executes_nothing_twice(any_
         assert rc.node_for(key).address != master.address
 
 
+@pytest.mark.promise(
+    "A lost master of a cluster fails only what was in flight to it",
+    "Later commands wait for its replica; those for other masters do not notice. A hung node is left as a dead one is.",
+    about="Cluster",
+)
 @pytest_twisted.ensureDeferred
 async def test_a_killed_master_costs_only_what_was_in_flight_to_it(cluster):
     async with connect(cluster) as rc:
@@ -167,6 +191,7 @@ async def test_a_killed_master_costs_only_what_was_in_flight_to_it(cluster):
         assert await defer.gatherResults([rc.incr(key) for key in mine]) == [1] * len(mine)
 
 
+@pytest.mark.promise("A lost master of a cluster fails only what was in flight to it")
 @pytest_twisted.ensureDeferred
 async def test_a_hung_master_is_left_as_a_dead_one(cluster):
     async with connect(cluster, healthCheckInterval=0.5) as rc:
@@ -182,6 +207,11 @@ async def test_a_hung_master_is_left_as_a_dead_one(cluster):
             cluster.resume(victim)
 
 
+@pytest.mark.promise(
+    "Blocking commands follow their slots, with the time that is left",
+    "Nothing is popped twice or lost while slots move and roles change.",
+    about="Cluster",
+)
 @pytest.mark.parametrize("how", ["moved", "failover"])
 @pytest_twisted.ensureDeferred
 async def test_a_blocking_command_follows_its_slot_with_the_time_that_remains(any_cluster, how):
@@ -212,6 +242,8 @@ async def test_a_blocking_command_follows_its_slot_with_the_time_that_remains(an
         assert reactor.seconds() - begun < 0.9
 
 
+@pytest.mark.promise("Blocking commands follow their slots, with the time that is left")
+@pytest.mark.promise("No command is executed twice in a cluster, whatever fails")
 @pytest_twisted.ensureDeferred
 async def test_nothing_is_popped_twice_or_lost_by_blocking_commands_while_slots_move(cluster):
     slot = 99
@@ -234,6 +266,11 @@ async def test_nothing_is_popped_twice_or_lost_by_blocking_commands_while_slots_
         assert sorted(map(int, got)) == list(range(200))
 
 
+@pytest.mark.promise(
+    "Reads of replicas fall back to the master",
+    "A replica that is down costs no error; a moved slot is followed.",
+    about="Cluster",
+)
 @pytest.mark.parametrize("read_from", ["replica", "any", "zone"])
 @pytest_twisted.ensureDeferred
 async def test_reads_go_to_replicas_and_to_the_master_when_none_is_left(cluster, read_from):
@@ -252,6 +289,7 @@ async def test_reads_go_to_replicas_and_to_the_master_when_none_is_left(cluster,
             assert await rc.get("key") == "v"
 
 
+@pytest.mark.promise("Reads of replicas fall back to the master")
 @pytest_twisted.ensureDeferred
 async def test_a_moved_slot_is_followed_by_reads_of_replicas(cluster):
     slot = 5

@@ -65,6 +65,7 @@ async def reach_all(rc, channels):
     return late
 
 
+@pytest.mark.promise("Subscriptions to shard channels follow their slots")
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest_twisted.ensureDeferred
 async def test_messages_of_all_kinds_reach_one_subscriber(any_cluster, protocol):
@@ -86,6 +87,12 @@ async def test_messages_of_all_kinds_reach_one_subscriber(any_cluster, protocol)
         assert await rc.spublish(CHANNELS[29], 1) == 0
 
 
+@pytest.mark.promise(
+    "Subscriptions to shard channels follow their slots",
+    "Messages published meanwhile are lost, and the gap is told. Channels and patterns go to another node if "
+    "theirs is lost.",
+    about="Cluster",
+)
 @pytest.mark.parametrize("how", ["moved", "failover"])
 @pytest_twisted.ensureDeferred
 async def test_shard_channels_follow_their_slots_and_the_gap_is_told(any_cluster, how):
@@ -106,6 +113,7 @@ async def test_shard_channels_follow_their_slots_and_the_gap_is_told(any_cluster
         assert gaps and all(seconds < 2 and refused == [] for seconds, refused in gaps)
 
 
+@pytest.mark.promise("Subscriptions to shard channels follow their slots")
 @pytest_twisted.ensureDeferred
 async def test_a_killed_master_loses_no_subscription(cluster):
     gaps = []
@@ -154,6 +162,11 @@ async def test_a_subscriber_ends_with_its_handler(cluster):
 # -- scans
 
 
+@pytest.mark.promise(
+    "``scan_iter`` of a cluster finds every key that is there all the time",
+    "Although slots and masters move meanwhile; a key may come twice.",
+    about="Cluster",
+)
 @pytest_twisted.ensureDeferred
 async def test_a_scan_finds_all_keys_while_slots_and_masters_move(any_cluster):
     cluster = any_cluster
@@ -172,6 +185,7 @@ async def test_a_scan_finds_all_keys_while_slots_and_masters_move(any_cluster):
         assert set(found) == keys
 
 
+@pytest.mark.promise("``scan_iter`` of a cluster finds every key that is there all the time")
 @pytest_twisted.ensureDeferred
 async def test_a_scan_sees_both_nodes_of_a_slot_that_moves_key_by_key(any_cluster):
     cluster, slot = any_cluster, 321

@@ -40,6 +40,12 @@ async def error_of(deferred, kind):
     return raised.value
 
 
+@pytest.mark.promise(
+    "A transaction of a cluster is executed whole at one master, or not at all",
+    "All keys belong to one slot. It is written in one piece and follows its slot; with WATCH, a moved slot "
+    "is a ``WatchError``.",
+    about="Cluster",
+)
 @pytest_twisted.ensureDeferred
 async def test_a_transaction_is_one_write_without_a_connection_of_its_own(any_cluster):
     async with connect(any_cluster) as rc:
@@ -63,6 +69,7 @@ async def test_a_transaction_is_one_write_without_a_connection_of_its_own(any_cl
         assert t.results[0] == 3 and isinstance(t.results[1], redis.WrongTypeError)
 
 
+@pytest.mark.promise("A transaction of a cluster is executed whole at one master, or not at all")
 @pytest_twisted.ensureDeferred
 async def test_another_slot_refuses_the_whole_and_nothing_is_sent(cluster):
     async with connect(cluster) as rc:
@@ -95,6 +102,7 @@ async def test_what_the_server_refuses_is_executed_not_at_all(any_cluster):
         assert await rc.exists(ONE) == 0
 
 
+@pytest.mark.promise("A transaction of a cluster is executed whole at one master, or not at all")
 @pytest.mark.parametrize("step", ["begun", "half", "moved"])
 @pytest_twisted.ensureDeferred
 async def test_a_transaction_follows_its_slot(any_cluster, step):
@@ -125,6 +133,7 @@ async def test_a_transaction_follows_its_slot(any_cluster, step):
         assert [await rc.get(key) for key in (ONE, OTHER, new)] == ["2", "3", "2"]
 
 
+@pytest.mark.promise("A transaction of a cluster is executed whole at one master, or not at all")
 @pytest_twisted.ensureDeferred
 async def test_a_watched_key_and_a_moved_slot_are_both_a_watch_error(any_cluster):
     cluster = any_cluster
@@ -172,6 +181,7 @@ async def test_transact_runs_again_at_the_new_owner(any_cluster):
         assert await rc.transact(lambda t: t.incr(OTHER)) == [1]
 
 
+@pytest.mark.promise("A transaction of a cluster is executed whole at one master, or not at all")
 @pytest_twisted.ensureDeferred
 async def test_concurrent_transactions_lose_no_update_while_slots_move(cluster):
     async with connect(cluster) as rc:
@@ -194,6 +204,7 @@ async def test_concurrent_transactions_lose_no_update_while_slots_move(cluster):
         assert await rc.mget([ONE, OTHER]) == ["60", "60"]
 
 
+@pytest.mark.promise("A transaction of a cluster is executed whole at one master, or not at all")
 @pytest_twisted.ensureDeferred
 async def test_a_lost_master_executes_a_transaction_at_most_once(cluster):
     async with connect(cluster) as rc:

@@ -553,9 +553,9 @@ def test_without_a_server_a_program_says_so_and_fails(name, port_of_nobody):
 
 
 @pytest.mark.promise(
-    "A lost master of a cluster costs no confirmed write, and no write is doubled",
+    "A program can survive the death of a master without a lost or doubled write",
     "``examples/cluster.py`` does it: the replica that takes the master's place has what WAIT has confirmed, and the "
-    "program repeats a write with an unknown outcome, which it made repeatable.",
+    "program repeats a write with an unknown outcome, which it has made repeatable.",
     about="Cluster",
 )
 def test_cluster(cluster):

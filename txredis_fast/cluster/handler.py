@@ -130,7 +130,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
     ) -> ClusterScanIterator:
         """Iterate over the keys of all slots, although slots and masters may move meanwhile.
 
-        Parameters: see :meth:`.ConnectionHandler.scan_iter`.
+        Parameters: see ``scan_iter`` of :class:`.ConnectionHandler`.
 
         :returns: a :class:`ClusterScanIterator` of keys.
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -264,7 +265,7 @@ class ToldNode(ClusterNode[V]):
     ) -> Deferred[list[Any]]:
         telling = self._factory.watcher.observer.commands("PIPELINE", commands)
         telling.begin(self.address)
-        return super()._send_batch(commands, alone, timeout).addBoth(telling.end)
+        return telling.around(partial(super()._send_batch, commands, alone, timeout))
 
     def _sender_on(self, connection: RedisProtocol) -> Callable[..., Deferred[Any]]:
         send = super()._sender_on(connection)
@@ -277,7 +278,7 @@ class ToldNode(ClusterNode[V]):
         noting = getattr(kwargs.get("post_proc"), "noting", None)
         if noting is not None:
             kwargs = {**kwargs, "post_proc": noting(telling.note)}
-        return send(*args, **kwargs).addBoth(telling.end)
+        return telling.around(partial(send, *args, **kwargs))
 
 
 # So that each command passes `execute_command`: those of other handlers may call a method of the connection instead.

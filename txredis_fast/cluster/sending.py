@@ -161,7 +161,7 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         recovery = kwargs.get("post_proc")
         if isinstance(recovery, Recovery):  # which sends a command of its own
             kwargs["post_proc"] = recovery.noting(telling.note)
-        return self._route(args, {**kwargs, "telling": telling}).addBoth(telling.end)
+        return telling.around(partial(self._route, args, {**kwargs, "telling": telling}))
 
     def _tell_all(
         self, args: tuple[Any, ...], tell: Callable[[ClusterNode[Any]], Deferred[Any]], told: Callable[[], object]
@@ -172,7 +172,7 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         def known(_: object) -> Deferred[Any]:
             telling = members.observer.command(args)
             telling.begin()
-            return members.tell_all(tell, told).addBoth(telling.end)
+            return telling.around(partial(members.tell_all, tell, told))
 
         return when_known(members, None).addCallback(known)
 

@@ -15,7 +15,7 @@ from .._checks import as_text
 from .._tunables import STREAM_PAGE_ELEMENTS, STREAM_RENEWAL_COMMANDS
 from .._types import Argument, Key, Text
 from ..client import ConnectionHandler
-from ..commands.streams import entries, stream_description, streams
+from ..commands.streams import entries_of, stream_description, streams
 from ..exceptions import DecodeError, ResponseError, WrongTypeError
 
 __all__ = ["Membership", "Taken"]
@@ -102,7 +102,7 @@ class Membership:
 
         :param deliveries: how often that was done before.
         """
-        claimed = await _or_bytes(self.handler.xclaim(self.stream, self.group, self.name, 0, number), entries)
+        claimed = await _or_bytes(self.handler.xclaim(self.stream, self.group, self.name, 0, number), entries_of)
         found = claimed[0] if claimed else None  # Redis 7 leaves out entries that were removed, 6.2 has None
         return Taken(number, None if found is None else found[1], deliveries + 1)
 

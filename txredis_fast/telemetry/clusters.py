@@ -75,6 +75,15 @@ class Telling:
             # A hook has this very object; the count is no part of its equality.
             object.__setattr__(self._info, "redirections", self._info.redirections + 1)
 
+    def around(self, run: Callable[[], Deferred[_R]]) -> Deferred[_R]:
+        """Call what sends it, and tell its end; if that raises, too."""
+        try:
+            sent = run()
+        except Exception as error:
+            self.note(error)
+            raise
+        return sent.addBoth(self.end)
+
     def end(self, result: _R) -> _R:
         """It has ended, with a value or a failure, which is returned as it is."""
         error = error_of(result)

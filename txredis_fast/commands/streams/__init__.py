@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .entries import StreamCommands
 from .groups import StreamGroupCommands
-from .replies import entries, stream_description, streams
+from .replies import entries as entries_of
+from .replies import stream_description, streams
 
-__all__ = ["StreamCommands", "StreamGroupCommands", "entries", "stream_description", "streams"]
+__all__ = ["StreamCommands", "StreamGroupCommands", "entries_of", "stream_description", "streams"]
