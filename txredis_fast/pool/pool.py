@@ -281,22 +281,19 @@ class Pool(Backoff, Factory):
             protocol.respVersion = self.respVersion
         self.observer.built(protocol)
         guard_connection(protocol)
-        protocol.whenConnected().addCallback(self._connection_ready)
+        link.on_ready = self._connection_ready
         return protocol
 
     def _connection_ready(self, connection: RedisProtocol) -> None:
-        try:
-            interval = seconds_or(self.healthCheckInterval, 0)
-            if interval:
-                keep_alive(connection.transport, interval)
-            slot = connection.link.slot
-            if slot is None:
-                self.addConnection(connection)
-            else:
-                current_reactor().callLater(0, slot.ready, connection)
-        except BaseException as error:
-            connection.link.tear(error)
-            raise
+        interval = seconds_or(self.healthCheckInterval, 0)
+        if interval:
+            keep_alive(connection.transport, interval)
+        slot = connection.link.slot
+        if slot is None:
+            self.addConnection(connection)
+            connection.link.arrived()
+        else:
+            current_reactor().callLater(0, slot.ready, connection)
 
     def stopTrying(self) -> Deferred[Any]:
         """Make no further connection; those that are up stay until they are closed.

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 from .._reactor import current_reactor
 from .._tunables import CAUGHT_UP_SECONDS
 from .._types import Reply, Result, Value
-from ..exceptions import ResponseError
+from ..connection import Link
+from ..exceptions import ConnectionError, ResponseError
 from ..inflight import PostProc
 from ..pool import Pool
 from .inbox import call_hook
@@ -40,6 +41,10 @@ class Subscriber(Protocol):
     @property
     def factory(self) -> Any:
         """Its factory."""
+
+    @property
+    def link(self) -> Link:
+        """The life of its connection."""
 
     @property
     def callLater(self) -> object:
@@ -262,7 +267,9 @@ class Restorer:
 
     def _not_restored(self, failure: Failure, kind: Kind, names: list[bytes]) -> None:
         if not failure.check(ResponseError):
-            return  # the connection is lost: its successor subscribes
+            if not failure.check(ConnectionError):  # else it is lost, or ends
+                self._protocol.link.tear(failure.value or ConnectionError("not subscribed"))
+            return  # the successor subscribes
         if len(names) == 1:
             _log.warn(
                 "Cannot subscribe again to {kind} {name}: {error}",

@@ -1,0 +1,243 @@
+"""A connection is on its way, or taken by its owner, or ended: also where the stack is nearly exhausted meanwhile.
+
+Each time, the data of a new connection's handshake is received with another number of frames left. With so few, even
+the handlers of the exception may raise.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testbed.memory import let_pass
+from testbed.model_server import ModelServer, ModelSession
+from testbed.scripted import MemoryEndpoint, Session, parse_commands, settle
+from testbed.support import Turns
+from testbed.wire import OK, aggregate, bulk
+from twisted.logger import globalLogPublisher
+
+import txredis_fast as redis
+from txredis_fast.client.factory import RedisFactory
+
+pytestmark = [
+    pytest.mark.usefixtures("both", "quiet"),
+    pytest.mark.promise(
+        "An exception in any call while a command, reply or loss is handled never shifts replies",
+    ),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+#: With more frames left than this, nothing is raised; a test tells whether it is so.
+ENOUGH = 75
+#: Calls that may be due at the same time.
+MOST_CALLS = 2000
+#: Seconds that a connection may be on its way.
+LIMIT = 3
+
+
+class Exhausted:
+    """Calls functions with few frames left.
+
+    :ivar left: how many; None: as many as there are.
+    :ivar raised: how many of these calls have raised.
+    """
+
+    def __init__(self, left: int | None) -> None:
+        self.left = left
+        self.raised = 0
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        if self.left is None:
+            return function(*args)
+        usual = sys.getrecursionlimit()
+        sys.setrecursionlimit(_depth() + self.left)
+        try:
+            return function(*args)
+        except RecursionError:
+            self.raised += 1
+            raise
+        finally:
+            sys.setrecursionlimit(usual)
+
+
+def _depth() -> int:
+    frame, depth = sys._getframe(1), 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1
+    return depth
+
+
+class DeepEndpoint(MemoryEndpoint):
+    """Its connections are made, and receive, with few frames left."""
+
+    def __init__(self, make_session: Callable[[], Any], clock: Any, exhausted: Exhausted) -> None:
+        super().__init__(make_session, clock)
+        self._exhausted = exhausted
+
+    def connect(self, factory: Any) -> Any:
+        return super().connect(_DeepProtocols(factory, self._exhausted))
+
+
+class _DeepProtocols:
+    def __init__(self, factory: Any, exhausted: Exhausted) -> None:
+        self._factory = factory
+        self._exhausted = exhausted
+
+    def buildProtocol(self, address: Any) -> Any:
+        protocol = self._factory.buildProtocol(address)
+        if protocol is not None:
+            make, receive = protocol.makeConnection, protocol.dataReceived
+            protocol.makeConnection = lambda transport: self._exhausted.call(make, transport)
+            protocol.dataReceived = lambda data: self._exhausted.call(receive, data)
+        return protocol
+
+
+class Clock(Turns):
+    """Goes on when a turn raises, as a reactor does."""
+
+    def advance(self, amount: float) -> None:
+        self.rightNow += amount
+        for _ in range(MOST_CALLS):
+            try:
+                self.runAsked()
+                due = [call for call in self.getDelayedCalls() if call.getTime() <= self.seconds()]
+                if not due:
+                    return
+                function, args, kwargs = due[0].func, due[0].args, due[0].kw
+                due[0].cancel()
+                function(*args, **kwargs)
+            except RecursionError:
+                continue
+        raise AssertionError("does not come to rest")
+
+
+class HelloSession(ModelSession):
+    """Knows HELLO."""
+
+    def _hello(self, version: bytes) -> bytes:
+        return b"%%1\r\n$5\r\nproto\r\n:%b\r\n" % version
+
+
+@pytest.fixture
+def quiet(logged_errors):
+    """What is raised is logged, by Twisted: none of that is looked at."""
+    former = globalLogPublisher._observers[:]
+    for observer in former:
+        globalLogPublisher.removeObserver(observer)
+    unraisable, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    yield
+    gc.collect()  # Deferreds tell of unhandled errors when they are collected
+    logged_errors.flush()
+    sys.unraisablehook = unraisable
+    for observer in former:
+        globalLogPublisher.addObserver(observer)
+
+
+@pytest.fixture(autouse=True)
+def restored_reactor(clock):
+    """Each story puts a clock of its own in its place; the one of the test is put back."""
+
+
+HANDSHAKES = pytest.mark.parametrize(
+    "options",
+    [{}, {"password": "pw", "dbid": 0}, {"protocol": 3}, {"protocol": 3, "password": "pw", "clientName": "n"}],
+    ids=["nothing", "login", "RESP3", "RESP3 and login"],
+)
+REACTORS = pytest.mark.parametrize("tells_reactor", [False, True], ids=["", "reactor"])
+
+
+class InMemory:
+    """A pool of two, which connects while few frames are left."""
+
+    def __init__(self, left: int | None, tells_reactor: bool, dbid: int | None = None, **options: Any) -> None:
+        self.clock = redis.reactor = Clock()  # type: ignore[attr-defined]
+        self.server = ModelServer(self.clock)
+        self.server.password = b"pw" if "password" in options else None
+        self.server.data[b"k"] = b"v"
+        self.exhausted = Exhausted(left)
+        self.endpoint = DeepEndpoint(self._session, self.clock, self.exhausted)
+        self.endpoint.tells_reactor = tells_reactor
+        self.factory = RedisFactory("memory", dbid, 2, True, connectTimeout=LIMIT, **options)
+        self.factory.initialDelay = self.factory.maxDelay = 0.1
+        self.factory.startConnecting(self.endpoint)
+        self.rc = self.factory.handler
+
+    def _session(self) -> ModelSession:
+        return HelloSession(self.server, id(self))
+
+    def let_pass(self, seconds: float) -> None:
+        let_pass(self.clock, seconds)
+
+    def values(self, *calls: Any) -> list[Any]:
+        outcomes: list[Any] = []
+        for function, *args in calls:
+            function(*args).addBoth(outcomes.append)
+        settle(self.clock)
+        return outcomes
+
+    def whats_wrong(self) -> list[str]:
+        """Let the stack be as ever, and everything come to its end."""
+        self.exhausted.left = None
+        self.let_pass(LIMIT + 1)
+        factory = self.factory
+        wrong = []
+        if (factory.size, len(factory.connectionQueue.pending)) != (2, 2):
+            states = [link.client.protocol.link.state.name for link in self.endpoint.alive]
+            wrong.append(f"{factory.size} in the pool, of which {len(factory.connectionQueue.pending)} free; {states}")
+        lane = factory.lane
+        known = [*factory.pool, *(lane.connections if lane is not None else [])]
+        if len(self.server.sessions) != len(known):
+            wrong.append(f"{len(self.server.sessions)} are up, and {len(known)} known")
+        if lane is not None and len(lane._idle) != len(lane.connections):
+            wrong.append(f"{len(lane._idle)} of {len(lane.connections)} rest")
+        values = self.values((self.rc.get, "k"), (self.rc.rpush, "q", "x"), (self.rc.blpop, "q", 1))
+        if values != ["v", 1, ["q", "x"]]:
+            wrong.append(f"{values}")
+        ended = factory.disconnect()
+        self.let_pass(10)
+        if not ended.called or self.server.sessions or self.clock.getDelayedCalls():
+            wrong.append(f"disconnect(): {ended}, {self.server.sessions}, {self.clock.getDelayedCalls()}")
+        return wrong
+
+
+def found_at_each_depth(story: Callable[[int], tuple[list[str], Exhausted]]) -> dict[int, list[str]]:
+    found, raised = {}, 0
+    for left in range(3, ENOUGH):
+        wrong, exhausted = story(left)
+        raised += exhausted.raised > 0
+        if wrong:
+            found[left] = wrong
+    assert raised > 5, "nothing was raised"
+    assert not story(ENOUGH)[1].raised, "even with the most frames left"
+    return found
+
+
+@HANDSHAKES
+@REACTORS
+def test_a_connection_whose_handshake_ends_deep_in_the_stack_is_in_the_pool_or_ended(options, tells_reactor):
+    def story(left):
+        a = InMemory(left, tells_reactor, **options)
+        settle(a.clock)
+        return a.whats_wrong(), a.exhausted
+
+    assert found_at_each_depth(story) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"protocol": 3, "password": "pw"}], ids=["nothing", "RESP3 and login"])
+@REACTORS
+def test_so_is_one_for_blocking_commands(options, tells_reactor):
+    def story(left):
+        a = InMemory(None, tells_reactor, **options)
+        settle(a.clock)
+        a.exhausted.left = left
+        popped = []
+        a.rc.blpop("p", 5).addBoth(popped.append)
+        settle(a.clock)
+        a.exhausted.left = None
+        a.let_pass(10)
+        return [*a.whats_wrong(), *([] if popped else ["BLPOP has not fired"])], a.exhausted
+
+    assert found_at_each_depth(story) == {}
