@@ -7,20 +7,25 @@ the handlers of the exception may raise.
 from __future__ import annotations
 
 import gc
+import itertools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from testbed.injector import Injector
 from testbed.memory import let_pass
 from testbed.model_server import ModelServer, ModelSession
-from testbed.scripted import MemoryEndpoint, Session, parse_commands, settle
+from testbed.scripted import MemoryEndpoint, settle
 from testbed.support import Turns
-from testbed.wire import OK, aggregate, bulk
+from testbed.wire import bulk
 from twisted.logger import globalLogPublisher
 
 import txredis_fast as redis
 from txredis_fast.client.factory import RedisFactory
+from txredis_fast.connection import RedisProtocol
+from txredis_fast.pubsub.subscriber import SubscriberProtocol
 
 pytestmark = [
     pytest.mark.usefixtures("both", "quiet"),
@@ -32,6 +37,10 @@ pytestmark = [
 
 #: With more frames left than this, nothing is raised; a test tells whether it is so.
 ENOUGH = 110
+#: Each how many of the depths is tried; all with TXREDIS_FAST_FULL.
+STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 5
+#: The tests together try more of the depths.
+SHIFTS = itertools.count()
 #: Calls that may be due at the same time.
 MOST_CALLS = 2000
 #: Seconds that a connection may be on its way.
@@ -61,6 +70,24 @@ class Exhausted:
             raise
         finally:
             sys.setrecursionlimit(usual)
+
+
+class Failing(Exhausted):
+    """Calls functions, of which the first raises MemoryError at one of the calls that the package makes.
+
+    :ivar left: the number of that call.
+    """
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        if self.left is None or self.raised:
+            return function(*args)
+        injector = Injector(self.left, MemoryError)
+        try:
+            with injector:
+                return function(*args)
+        finally:
+            self.left -= injector.calls
+            self.raised += bool(injector.raised_at)
 
 
 def _depth() -> int:
@@ -109,16 +136,20 @@ class Clock(Turns):
                 function, args, kwargs = due[0].func, due[0].args, due[0].kw
                 due[0].cancel()
                 function(*args, **kwargs)
-            except RecursionError:
+            except (RecursionError, MemoryError):
                 continue
         raise AssertionError("does not come to rest")
 
 
 class HelloSession(ModelSession):
-    """Knows HELLO."""
+    """Knows HELLO and SUBSCRIBE."""
 
     def _hello(self, version: bytes) -> bytes:
         return b"%%1\r\n$5\r\nproto\r\n:%b\r\n" % version
+
+    def _subscribe(self, name: bytes) -> bytes:
+        self.server.subscribed.append(self)
+        return b"*3\r\n$9\r\nsubscribe\r\n" + bulk(name) + b":1\r\n"
 
 
 @pytest.fixture
@@ -152,16 +183,25 @@ REACTORS = pytest.mark.parametrize("tells_reactor", [False, True], ids=["", "rea
 class InMemory:
     """A pool of two, which connects while few frames are left."""
 
-    def __init__(self, left: int | None, tells_reactor: bool, dbid: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        exhausted: Exhausted,
+        tells_reactor: bool,
+        dbid: int | None = None,
+        protocol_class: Any = RedisProtocol,
+        **options: Any,
+    ) -> None:
         self.clock = redis.reactor = Clock()  # type: ignore[attr-defined]
-        self.server = ModelServer(self.clock)
+        self.server: Any = ModelServer(self.clock)
+        self.server.subscribed = []
         self.server.password = b"pw" if "password" in options else None
         self.server.data[b"k"] = b"v"
-        self.exhausted = Exhausted(left)
+        self.exhausted = exhausted
         self.endpoint = DeepEndpoint(self._session, self.clock, self.exhausted)
         self.endpoint.tells_reactor = tells_reactor
         self.factory = RedisFactory("memory", dbid, 2, True, connectTimeout=LIMIT, **options)
         self.factory.initialDelay = self.factory.maxDelay = 0.1
+        self.factory.protocol = protocol_class
         self.factory.startConnecting(self.endpoint)
         self.rc = self.factory.handler
 
@@ -205,13 +245,12 @@ class InMemory:
 
 def found_at_each_depth(story: Callable[[int], tuple[list[str], Exhausted]]) -> dict[int, list[str]]:
     found, raised = {}, 0
-    for left in range(3, ENOUGH):
+    for left in range(3 + next(SHIFTS) % STRIDE, ENOUGH, STRIDE):
         wrong, exhausted = story(left)
         raised += exhausted.raised > 0
         if wrong:
             found[left] = wrong
-    assert raised > 5, "nothing was raised"
-    assert not story(ENOUGH)[1].raised, "even with the most frames left"
+    assert raised > 1, "nothing was raised"
     return found
 
 
@@ -219,18 +258,35 @@ def found_at_each_depth(story: Callable[[int], tuple[list[str], Exhausted]]) -> 
 @REACTORS
 def test_a_connection_whose_handshake_ends_deep_in_the_stack_is_in_the_pool_or_ended(options, tells_reactor):
     def story(left):
-        a = InMemory(left, tells_reactor, **options)
+        a = InMemory(Exhausted(left), tells_reactor, **options)
         settle(a.clock)
         return a.whats_wrong(), a.exhausted
 
     assert found_at_each_depth(story) == {}
 
 
+@HANDSHAKES
+@REACTORS
+def test_so_is_one_whose_handshake_finds_no_memory(options, tells_reactor):
+    found, at = {}, 1
+    while True:
+        a = InMemory(Failing(at), tells_reactor, **options)
+        settle(a.clock)
+        raised, wrong = a.exhausted.raised, a.whats_wrong()
+        if wrong:
+            found[at] = wrong
+        if not raised:
+            break
+        at += STRIDE
+    assert at > 10, "nothing was raised"
+    assert found == {}
+
+
 @pytest.mark.parametrize("options", [{}, {"protocol": 3, "password": "pw"}], ids=["nothing", "RESP3 and login"])
 @REACTORS
 def test_so_is_one_for_blocking_commands(options, tells_reactor):
     def story(left):
-        a = InMemory(None, tells_reactor, **options)
+        a = InMemory(Exhausted(None), tells_reactor, **options)
         settle(a.clock)
         a.exhausted.left = left
         popped = a.rc.blpop("p", 5)
@@ -242,3 +298,25 @@ def test_so_is_one_for_blocking_commands(options, tells_reactor):
 
     assert found_at_each_depth(story) == {}
 
+
+@pytest.mark.parametrize("options", [{}, {"password": "pw"}], ids=["nothing", "login"])
+@REACTORS
+def test_a_subscriber_that_comes_back_deep_in_the_stack_has_subscribed_again_or_ends(options, tells_reactor):
+    def story(left):
+        a = InMemory(Exhausted(None), tells_reactor, protocol_class=SubscriberProtocol, **options)
+        settle(a.clock)
+        for each in a.factory.pool:
+            each.subscribe("news")
+        settle(a.clock)
+        a.exhausted.left = left
+        a.server.kill_clients()
+        a.let_pass(0.5)
+        a.exhausted.left = None
+        a.let_pass(2 * LIMIT)
+        subscribed = [session for session in a.server.subscribed if not session.lost]
+        wrong = [] if len(subscribed) == len(a.factory.pool) == 2 else [f"{len(subscribed)}, {a.factory.pool}"]
+        a.factory.disconnect()
+        a.let_pass(10)
+        return wrong, a.exhausted
+
+    assert found_at_each_depth(story) == {}

@@ -121,7 +121,9 @@ def _limit_the_way(protocol: BaseRedisProtocol, asks: bool) -> None:
     if reactor is None and link.on_ready is None and not asks:
         return
     limit = seconds_or(protocol.handshakeTimeout, CONNECT_TIMEOUT_SECONDS)
-    slow = "the program did not supply the login, or the server did not answer," if asks else "the server did not answer"
+    slow = (
+        "the program did not supply the login, or the server did not answer," if asks else "the server did not answer"
+    )
 
     def over() -> None:
         awaited = link.requests.waiting or protocol._awaits_login

@@ -105,9 +105,12 @@ def _taken_over(waiting: deque[_Wanted]) -> _Wanted:
     A factory may have thousands of subscribers, so that a new one must not look at each of them.
     """
     while waiting:
-        wanted = waiting.popleft()
+        wanted = waiting[0]
+        # A program may set `connected` to 0, and to 1 again. Asked first: what is raised must not leave the names out.
+        is_free = wanted.owner is None or not wanted.owner.connected
+        waiting.popleft()
         wanted.is_left = False
-        if wanted.owner is None or not wanted.owner.connected:  # a program may set `connected` to 0, and to 1 again
+        if is_free:
             return wanted
     return _Wanted()
 
@@ -263,7 +266,10 @@ class Restorer:
 
     def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:
         answered = self._protocol.execute_command(_word(kind).upper(), *names, post_proc=is_restored)
+        failed = answered.result if answered.called and isinstance(answered.result, Failure) else None
         answered.addErrback(self._not_restored, kind, names)
+        if failed is not None and not failed.check(ResponseError):
+            raise failed.value or ConnectionError("not subscribed")  # not left to a callback that may not be called
 
     def _not_restored(self, failure: Failure, kind: Kind, names: list[bytes]) -> None:
         if not failure.check(ResponseError):

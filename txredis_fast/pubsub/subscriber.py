@@ -79,7 +79,7 @@ class SubscriberProtocol(RedisProtocol):
         self._wanted = Restorer(self)
         self._inbox: Inbox | None = None
         self._paused_by_program = False
-        #: Whether the names of a lost connection are still to be subscribed to when the handshake is done.
+        #: Whether the names of a lost connection are still to be subscribed to.
         self._awaits_restoring = False
         #: Whether the server sends messages as RESP3 pushes, so that no list is a message.
         self._uses_pushes = False
@@ -242,10 +242,10 @@ class SubscriberProtocol(RedisProtocol):
         self._inbox = self._open_inbox()
         super().makeConnection(transport)
         # After a subclass's connectionMade, which may have subscribed, too.
+        self._awaits_restoring = True
         if not self.link.has_handshake:
             self._restore(self)  # even where connectionMade was overridden and does not chain
         else:
-            self._awaits_restoring = True
             self.whenConnected().addCallback(self._restore)
 
     def _open_inbox(self) -> Inbox | None:
