@@ -115,7 +115,7 @@ FAIL_PART_REQUESTS: Final = 100
 #: turn.
 WAITERS_PER_TURN: Final = 1000
 #: Frames of the Python stack that have to be left where a connection is handed over to a caller.
-FRAMES_TO_LEND: Final = 50
+LENDING_STACK_DEPTH: Final = 50
 
 # -- time limits of commands
 

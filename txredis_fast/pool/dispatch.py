@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from .._reactor import current_reactor
-from .._tunables import FRAMES_TO_LEND, RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
+from .._tunables import LENDING_STACK_DEPTH, RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
@@ -127,7 +127,7 @@ class ConnectionQueue:
         self._choose()
         if self._getters.live or self._first_with_room() is None:
             return self._wait_in(self._getters)
-        _need_frames(FRAMES_TO_LEND)
+        _need_frames(LENDING_STACK_DEPTH)
         connection = self._take()
         try:
             return succeed(connection)
@@ -144,7 +144,7 @@ class ConnectionQueue:
         """Return the connection that commands share now, or None; it is the caller's alone until :meth:`put`."""
         connection = self.pick()
         if connection is not None:
-            _need_frames(FRAMES_TO_LEND)
+            _need_frames(LENDING_STACK_DEPTH)
             self._take_out(connection)
         return connection
 
@@ -219,7 +219,7 @@ class ConnectionQueue:
 
     def _serve_some(self) -> None:
         if self.waiting:
-            _need_frames(FRAMES_TO_LEND)
+            _need_frames(LENDING_STACK_DEPTH)
         # Callers that share are served first: their commands are written before a caller takes the connection.
         self._choose()
         left = WAITERS_PER_TURN
