@@ -6,6 +6,7 @@ the handlers of the exception may raise.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import os
@@ -36,7 +37,7 @@ pytestmark = [
 ]
 
 #: With more frames left than this, nothing is raised; a test tells whether it is so.
-ENOUGH = 110
+ENOUGH = 80
 #: Each how many of the depths is tried; all with TXREDIS_FAST_FULL.
 STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 5
 #: The tests together try more of the depths.
@@ -62,7 +63,7 @@ class Exhausted:
         if self.left is None:
             return function(*args)
         usual = sys.getrecursionlimit()
-        sys.setrecursionlimit(_depth() + self.left)
+        sys.setrecursionlimit(usual - _frames_left() + self.left)
         try:
             return function(*args)
         except RecursionError:
@@ -90,11 +91,11 @@ class Failing(Exhausted):
             self.raised += bool(injector.raised_at)
 
 
-def _depth() -> int:
-    frame, depth = sys._getframe(1), 0
-    while frame is not None:
-        frame, depth = frame.f_back, depth + 1
-    return depth
+def _frames_left() -> int:
+    try:
+        return 1 + _frames_left()
+    except RecursionError:
+        return 0
 
 
 class DeepEndpoint(MemoryEndpoint):
@@ -295,6 +296,33 @@ def test_so_is_one_for_blocking_commands(options, tells_reactor):
         a.exhausted.left = None
         a.let_pass(10)
         return [*a.whats_wrong(), *([] if popped.called else ["BLPOP has not fired"])], a.exhausted
+
+    assert found_at_each_depth(story) == {}
+
+
+@REACTORS
+def test_what_a_program_does_deep_in_the_stack_keeps_no_connection(tells_reactor):
+    def story(left):
+        a = InMemory(Exhausted(None), tells_reactor)
+        settle(a.clock)
+        a.exhausted.left = left
+        given = []
+        for function, *args in (
+            (a.rc.blpop, "p", 5),
+            (a.rc.multi,),
+            (a.rc.watch, "k"),
+            (a.rc.get, "k"),
+            (a.rc.blpop, "p", 1),
+        ):
+            with contextlib.suppress(RecursionError):
+                given.append(a.exhausted.call(function, *args))
+        a.exhausted.left = None
+        a.let_pass(10)
+        for deferred in given:
+            deferred.addCallbacks(lambda result: getattr(result, "discard", lambda: None)(), lambda _: None)
+        a.let_pass(1)
+        wrong = [] if all(deferred.called for deferred in given) else [f"have not fired: {given}"]
+        return [*wrong, *a.whats_wrong()], a.exhausted
 
     assert found_at_each_depth(story) == {}
 

@@ -123,11 +123,14 @@ class ConnectionQueue:
         return self._wait_in(self._peekers) if connection is None else succeed(connection)
 
     def get(self) -> Deferred[RedisProtocol]:
-        """Fires with a connection that is the caller's alone until :meth:`put`."""
+        """Fires with a connection that is the caller's alone until :meth:`put`.
+
+        :raises RecursionError: too few frames of the stack are left; nothing has changed.
+        """
+        _need_frames(LENDING_STACK_DEPTH)
         self._choose()
         if self._getters.live or self._first_with_room() is None:
             return self._wait_in(self._getters)
-        _need_frames(LENDING_STACK_DEPTH)
         connection = self._take()
         try:
             return succeed(connection)
@@ -296,16 +299,15 @@ class _Line:
             return fail(NotSentError(why()))
         since = deadline = None
         if timeout is not None:
-            reactor = current_reactor()
-            since = reactor.seconds()
+            since = current_reactor().seconds()
             deadline = since + timeout
-            if self._timer is None:
-                self._timer = reactor.callLater(timeout, self._check)
+        place = _Place(self, since, deadline)
         if self._places:
             last = self._places[-1].deadline
             in_order = last is deadline if last is None or deadline is None else last <= deadline
             self._sorted = self._sorted and in_order
-        place = _Place(self, since, deadline)
+        if timeout is not None and self._timer is None:
+            self._timer = current_reactor().callLater(timeout, self._check)
         self._places.append(place)
         self.live += 1
         return place.deferred
