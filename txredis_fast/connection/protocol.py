@@ -89,7 +89,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     strict = False
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. A change after the first reply has no effect.
     limits: Mapping[str, int] = {}
-    #: Time limit of the handshake in seconds; applies where the transport has a reactor.
+    #: Time limit in seconds of the handshake and of joining the pool; applies in a pool, and where the transport has a
+    #: reactor.
     handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
