@@ -21,6 +21,7 @@ from testbed.model_server import ModelServer, ModelSession
 from testbed.scripted import MemoryEndpoint, settle
 from testbed.support import Turns
 from testbed.wire import bulk
+from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 
 import txredis_fast as redis
@@ -323,6 +324,32 @@ def test_what_a_program_does_deep_in_the_stack_keeps_no_connection(tells_reactor
         a.let_pass(1)
         wrong = [] if all(deferred.called for deferred in given) else [f"have not fired: {given}"]
         return [*wrong, *a.whats_wrong()], a.exhausted
+
+    assert found_at_each_depth(story) == {}
+
+
+@REACTORS
+@pytest.mark.parametrize("end", ["commit", "discard"])
+def test_a_transaction_that_ends_deep_in_the_stack_keeps_no_connection_once_it_is_dropped(tells_reactor, end):
+    def story(left):
+        a = InMemory(Exhausted(None), tells_reactor)
+        settle(a.clock)
+        for keys in ((), ("k",)):
+            transaction = Deferred()
+            a.rc.multi(*keys).chainDeferred(transaction)
+            settle(a.clock)
+            a.exhausted.left = left
+            getattr(transaction.result, end)().addErrback(lambda _: None)
+            del transaction
+            settle(a.clock)
+            a.exhausted.left = None
+            a.let_pass(1)
+        gc.collect()
+        needed = [a.rc.multi(), a.rc.multi()]  # of every connection: one that was torn ends, at the latest, now
+        a.let_pass(1)
+        for each in needed:
+            each.addCallback(lambda transaction: transaction.discard())
+        return a.whats_wrong(), a.exhausted
 
     assert found_at_each_depth(story) == {}
 

@@ -521,7 +521,11 @@ class Pool(Backoff, Factory):
         """
         if not self.may_wait:
             return fail(NotSentError(self.why_not_connected()))
-        return self.connectionQueue.peek() if peek else self.connectionQueue.get()
+        queue = self.connectionQueue
+        if not queue.pending and not queue.waiting:  # the first that has to wait: one in use may only seem to be in use
+            for connection in self.pool:
+                connection.link.end_if_torn()
+        return queue.peek() if peek else queue.get()
 
     def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command on a connection that others share, as soon as there is one.
