@@ -247,7 +247,7 @@ class InMemory:
 
 def found_at_each_depth(story: Callable[[int], tuple[list[str], Exhausted]]) -> dict[int, list[str]]:
     found, raised = {}, 0
-    for left in range(3 + next(SHIFTS) % STRIDE, ENOUGH, STRIDE):
+    for left in (3, *range(4 + next(SHIFTS) % STRIDE, ENOUGH, STRIDE)):
         wrong, exhausted = story(left)
         raised += exhausted.raised > 0
         if wrong:
