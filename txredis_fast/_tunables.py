@@ -114,6 +114,8 @@ FAIL_PART_REQUESTS: Final = 100
 #: Callers waiting for a connection that are served in one turn of the reactor, before replies and timers get their
 #: turn.
 WAITERS_PER_TURN: Final = 1000
+#: Frames of the Python stack that have to be left where a connection is handed over to a caller.
+LENDING_STACK_DEPTH: Final = 50
 
 # -- time limits of commands
 

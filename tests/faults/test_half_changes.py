@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from testbed.injector import Injector
 from testbed.model_server import ModelServer
 from testbed.scripted import MemoryEndpoint, settle
 from testbed.support import Turns
@@ -32,12 +33,8 @@ pytestmark = pytest.mark.promise(
     about="Replies and their callers",
 )
 
-PACKAGE = str(Path(txredis_fast.__file__).parent)
 #: Each how many of the points is tried; all with TXREDIS_FAST_FULL.
 STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 29
-#: Before Python 3.11, what is raised here when a coroutine is resumed ends it without its ``finally`` and
-#: ``async with``, which nothing else does.
-_DIES_WHEN_RESUMED = sys.version_info < (3, 11)
 
 #: Turns of the reactor that one moment may have.
 MOST_TURNS = 500
@@ -48,44 +45,6 @@ LONGEST_STORY = 20
 
 class NotAnException(BaseException):
     """As KeyboardInterrupt, which a signal handler raises at any point."""
-
-
-class Injector:
-    """Raises once, at the n-th call that the package makes.
-
-    :ivar calls: how many it has seen.
-    """
-
-    def __init__(self, at: int, kind: type[BaseException]) -> None:
-        self.calls = 0
-        self.raised_at = ""
-        self._at = at
-        self._kind = kind
-
-    def __enter__(self) -> Injector:
-        sys.setprofile(self._look)
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        sys.setprofile(None)
-
-    def _look(self, frame: Any, event: str, argument: Any) -> None:
-        if event == "c_call":
-            caller = frame
-        elif event == "call" and frame.f_back is not None:
-            if _DIES_WHEN_RESUMED and frame.f_lasti >= 0:
-                return
-            caller = frame.f_back
-        else:
-            return
-        if not caller.f_code.co_filename.startswith(PACKAGE):
-            return
-        self.calls += 1
-        if self.calls == self._at:
-            called = getattr(argument, "__qualname__", argument) if event == "c_call" else frame.f_code.co_name
-            self.raised_at = f"{caller.f_code.co_filename[len(PACKAGE) :]}:{caller.f_lineno} calling {called}"
-            sys.setprofile(None)
-            raise self._kind("injected")
 
 
 class Story:

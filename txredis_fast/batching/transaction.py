@@ -129,7 +129,8 @@ class Transaction(Scope[V]):
         self._outside = outside
         self._guard = guard
         self._state = TransactionState.READY
-        self._released = False
+        #: Whether the release has begun, and whether it has ended without an exception.
+        self._released = self._is_back = False
         #: Whether DISCARD and UNWATCH are sent to clean the connection.
         self._cleaned = False
         self._queued: list[Queued] = []
@@ -353,11 +354,17 @@ class Transaction(Scope[V]):
             self._clean()
 
     def __del__(self) -> None:
-        if self.__dict__.get("_released", True) or not getattr(self._connection, "connected", False):
-            return
-        call_from_finalizer(self._lost)
+        if not self.__dict__.get("_is_back", True):
+            call_from_finalizer(self._lost)
 
     def _lost(self) -> None:
+        link = getattr(self._connection, "link", None)
+        if link is not None and (self._released or link.requests.torn):
+            # The release has failed, and perhaps the handling of that, too: the stack was exhausted.
+            link.tear(ConnectionError("the connection was not released"))
+            return
+        if not getattr(self._connection, "connected", False):
+            return
         _log.warn("A transaction was neither committed nor discarded before its last reference was lost; discarding it")
         self.abandon()
 
@@ -449,6 +456,7 @@ class Transaction(Scope[V]):
             self._released = True
             try:
                 self._release(self._connection)
+                self._is_back = True
             except BaseException as error:
                 self._connection.link.tear(error)  # else the pool would never get it back
                 raise

@@ -4,6 +4,11 @@ All commands of the handshake are written before ``connectionMade`` returns, so 
 commands right after it. There is one exception: where a function of the program supplies the login asynchronously, the
 handshake is written when its Deferred has fired.
 
+A connection is on its way from the begin of its handshake until its owner has taken it: a pool, when it can lend the
+connection, or else nobody, when the handshake is done. One time limit covers all of this. It is started before the
+first command is written, and does not depend on any callback, which a nearly exhausted stack may leave out: so a
+connection on its way is taken or ends.
+
 A server or a proxy that does not know HELLO, or not RESP3, answers it with an error. Then the connection uses RESP2. A
 server that demands a login first gets HELLO again with the program's AUTH; see :func:`log_in`.
 
@@ -29,6 +34,7 @@ from ..exceptions import ResponseError, TimeoutError
 from ..inflight import TimeLimit
 from ..telemetry import kind_and_size, protocol_refused, refusal
 from ..transport import name_of_peer
+from .state import TORN
 
 if TYPE_CHECKING:
     from .protocol import BaseRedisProtocol
@@ -48,13 +54,15 @@ def begin(protocol: BaseRedisProtocol) -> Deferred[None]:
 
     :returns: fires with None when the connection is usable, or the handshake has failed.
     """
-    if callable(protocol.password) or callable(protocol.username):
+    asks = callable(protocol.password) or callable(protocol.username)
+    _limit_the_way(protocol, asks)
+    if asks:
         return _begin_later(protocol)
     steps = protocol._handshake()
     if not steps:
-        protocol._become_ready()
+        _done([], protocol, [])
         return succeed(None)
-    return _bounded(protocol, _answers(protocol, steps))
+    return _answers(protocol, steps)
 
 
 def _begin_later(protocol: BaseRedisProtocol) -> Deferred[None]:
@@ -75,7 +83,7 @@ def _begin_later(protocol: BaseRedisProtocol) -> Deferred[None]:
 
     def unknown(failure: Failure) -> None:
         if not has_ended():
-            protocol._handshake_done([(False, failure)], ["could not log in"])
+            _done([(False, failure)], protocol, ["could not log in"])
 
     def cancel(lost: _T) -> _T:
         try:
@@ -86,32 +94,42 @@ def _begin_later(protocol: BaseRedisProtocol) -> Deferred[None]:
 
     if not asking.called:
         protocol.whenDisconnected().addCallback(cancel)
-    return _bounded(protocol, asking.addCallback(known).addErrback(unknown), asks=True)
+    return asking.addCallback(known).addErrback(unknown)
 
 
 def _answers(protocol: BaseRedisProtocol, steps: list[Step]) -> Deferred[None]:
     answered: Deferred[list[tuple[bool, Result]]] = DeferredList([step for _, step in steps], consumeErrors=True)
-    return answered.addCallback(protocol._handshake_done, [name for name, _ in steps])
+    return answered.addCallback(_done, protocol, [name for name, _ in steps])
 
 
-def _bounded(protocol: BaseRedisProtocol, done: Deferred[None], asks: bool = False) -> Deferred[None]:
-    """Abort the connection if the handshake exceeds its time limit: the kernel accepts connections of a hung server."""
+def _done(results: list[tuple[bool, Result]], protocol: BaseRedisProtocol, names: list[str]) -> None:
+    try:
+        for (success, result), name in zip(results, names, strict=True):
+            if not success:
+                protocol._handshake_failed(name, result)
+                return
+        protocol._become_ready()
+    except BaseException as error:  # it ends in a Deferred that nobody looks at
+        protocol.link.tear(error)
+        raise
+
+
+def _limit_the_way(protocol: BaseRedisProtocol, asks: bool) -> None:
+    """Abort the connection if it is on its way for too long: the kernel accepts connections of a hung server."""
+    link = protocol.link
     reactor = getattr(protocol.transport, "reactor", None)
-    if (done.called and not done.paused) or (reactor is None and not asks):
-        return done
+    if reactor is None and link.on_ready is None and not asks:
+        return
     limit = seconds_or(protocol.handshakeTimeout, CONNECT_TIMEOUT_SECONDS)
     slow = (
-        "the program did not supply the login, or the server did not answer," if asks else ("the server did not answer")
+        "the program did not supply the login, or the server did not answer," if asks else "the server did not answer"
     )
-    hangs = TimeoutError(f"{slow} within {limit} seconds of being connected")
-    clock = protocol if reactor is None else reactor
-    timer = TimeLimit(clock, limit, lambda: protocol.link.abort(hangs), protocol.link.progress)
 
-    def stop(result: _T) -> _T:
-        timer.stop()
-        return result
+    def over() -> None:
+        awaited = link.requests.waiting or protocol._awaits_login
+        link.abort(TimeoutError(f"{slow} within {limit} seconds of being connected") if awaited else TORN)
 
-    return done.addBoth(stop)
+    link.limit_way(TimeLimit(protocol if reactor is None else reactor, limit, over, link.progress))
 
 
 def write_steps(protocol: BaseRedisProtocol) -> list[Step]:

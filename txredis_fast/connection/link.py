@@ -34,7 +34,7 @@ from ..telemetry import redacted, secrets_of
 from ..transport import is_encrypted, name_of_peer
 from .pushes import Pushes
 from .reading import Reading
-from .state import ACCEPTING, ConnectionEvent, ConnectionState, Lifecycle
+from .state import ACCEPTING, TORN, ConnectionEvent, ConnectionState, Lifecycle
 from .writing import Writing
 
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ CRLF = b"\r\n"
 #: Members of the enum. On Python 3.11, a look-up in the class runs Python code. That takes time, and near the end of
 #: the stack it raises, where an exception is being handled.
 NEW, ABORTING, LOST = (ConnectionState.NEW, ConnectionState.ABORTING, ConnectionState.LOST)
-
-#: Reason for closing while the actual one is unknown, or cannot be formatted.
-TORN = ConnectionError("an exception was raised while a command was sent or a reply was delivered")
 
 
 class Link(Lifecycle):
@@ -70,6 +67,8 @@ class Link(Lifecycle):
     :ivar hello_awaits_login: whether the server has refused HELLO for want of a login.
     :ivar was_pooled: whether the connection was ever part of a pool.
     :ivar why_full: builds the text of QueueFullError; None if senders wait instead.
+    :ivar on_ready: called with the protocol when the handshake is done, by an owner that then calls :meth:`arrived`.
+    :ivar on_its_way: the time limit from the begin of the handshake to :meth:`arrived`, or None.
     :ivar on_room: called with the protocol when the queue was full and has room again.
     :ivar on_busy: called with the protocol while more than ``BUSY_MIN_REQUESTS`` are in flight.
     :ivar blocking_command: the arguments of the last blocking command that was sent.
@@ -97,6 +96,8 @@ class Link(Lifecycle):
         self.hello_awaits_login = False
         self.was_pooled = False
         self.why_full: Callable[[], str] | None = None
+        self.on_ready: Callable[[Any], object] | None = None
+        self.on_its_way: TimeLimit | None = None
         self.on_room: Callable[[BaseRedisProtocol], object] | None = None
         self.on_busy: Callable[[BaseRedisProtocol], object] | None = None
         self.blocking_command: Arguments = ()
@@ -193,6 +194,21 @@ class Link(Lifecycle):
         """Encode one argument, without its length; raises as :meth:`encode`."""
         payload = self.encode("", argument).split(CRLF, 4)[4]
         return payload[: -len(CRLF)]
+
+    def limit_way(self, limit: TimeLimit) -> None:
+        """The connection is on its way, within a time limit, until it has :meth:`arrived`."""
+        self._stop_way()
+        self.on_its_way = limit
+
+    def arrived(self) -> None:
+        """Its owner has taken the connection. One that was torn stays under its time limit until it is lost."""
+        if self.state is not ABORTING and not self.requests.torn:
+            self._stop_way()
+
+    def _stop_way(self) -> None:
+        way, self.on_its_way = self.on_its_way, None
+        if way is not None:
+            way.stop()
 
     # -- immediate close
 
@@ -323,6 +339,7 @@ class Link(Lifecycle):
             self._ending = True
             self.enter(ConnectionEvent.LOST)
         self.reading.end()
+        self._stop_way()
         self._stop_drain_timer()
         if not self._ending and not self.requests.waiting and not protocol._waiting_for_disconnect:
             return

@@ -89,7 +89,8 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
     strict = False
     #: Limits of the reply parser; see ``ConnectionOptions.limits``. A change after the first reply has no effect.
     limits: Mapping[str, int] = {}
-    #: Time limit of the handshake in seconds; applies where the transport has a reactor.
+    #: Time limit in seconds of the handshake and of joining the pool; applies in a pool, and where the transport has a
+    #: reactor.
     handshakeTimeout: float = CONNECT_TIMEOUT_SECONDS
     #: See ``ConnectionOptions.clientName``.
     clientName: str | None = None
@@ -227,13 +228,6 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         """Write further commands of the handshake, which follow AUTH; a subclass overrides this."""
         return []
 
-    def _handshake_done(self, results: list[tuple[bool, Result]], names: list[str]) -> None:
-        for (success, result), name in zip(results, names, strict=True):
-            if not success:
-                self._handshake_failed(name, result)
-                return
-        self._become_ready()
-
     def _handshake_failed(self, step: str, failure: Failure) -> None:
         if failure.check(ConnectionError):
             return  # the connection is lost, which is reported with its own reason
@@ -246,12 +240,17 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         self.link.refuse(message)
 
     def _become_ready(self) -> None:
-        self.link.enter(ConnectionEvent.HANDSHAKEN)
-        if self.link.state is not ConnectionState.READY:
+        link = self.link
+        link.enter(ConnectionEvent.HANDSHAKEN)
+        if link.state is not ConnectionState.READY:
             return  # the connection is being closed
         waiting, self._waiting_for_connect = self._waiting_for_connect, []
         for deferred in waiting:
             deferred.callback(self)
+        if link.on_ready is None:
+            link.arrived()
+        else:
+            link.on_ready(self)  # not by such a Deferred, which would keep what is raised for itself
 
     def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
         """Fail the requests in flight with ``MaybeExecutedError``: the transport is gone."""

@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import enum
 
+from ..exceptions import ConnectionError
 from ..inflight import RequestQueue
 
-__all__ = ["ACCEPTING", "DELIVERING", "TRANSITIONS", "ConnectionEvent", "ConnectionState", "Lifecycle"]
+__all__ = ["ACCEPTING", "DELIVERING", "TORN", "TRANSITIONS", "ConnectionEvent", "ConnectionState", "Lifecycle"]
+
+#: Reason for closing while the actual one is unknown, or cannot be formatted.
+TORN = ConnectionError("an exception was raised while a command was sent or a reply was delivered")
 
 
 class ConnectionState(enum.Enum):

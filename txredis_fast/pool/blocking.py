@@ -227,7 +227,12 @@ class BlockingLane:
             self._ids[connection] = number if isinstance(number, int) else None
             self._names[connection] = name.encode()
             self._same_server[connection] = WeakSet()
-            self.put(connection)
+            try:
+                self.put(connection)
+            except BaseException:
+                del self._ids[connection]  # it was never used: the next attempt comes after a delay
+                raise
+            connection.link.arrived()
 
     def forsaken(self, connection: RedisProtocol) -> None:
         """The attempt that a protocol was built for has failed: it gets no transport."""

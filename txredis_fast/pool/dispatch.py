@@ -4,13 +4,15 @@ A caller either *peeks*, to share a connection that stays free for others, or *g
 back. Waiting callers are served in the order of their calls; one that has waited for ``timeout`` seconds fails with
 ``NotSentError``.
 
-A connection is either free or lent to one caller; an exception raised while it is handed over gives it back.
+A connection is either free or lent to one caller; an exception raised while it is handed over gives it back. None is
+handed over where the stack is nearly exhausted.
 
 This module must not know how connections are made.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 from collections import deque
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall
 
 from .._reactor import current_reactor
-from .._tunables import RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
+from .._tunables import LENDING_STACK_DEPTH, RECHECK_WAITERS_SECONDS, WAITERS_PER_TURN
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, QueueFullError
 from ..inflight import fail_each
@@ -121,7 +123,11 @@ class ConnectionQueue:
         return self._wait_in(self._peekers) if connection is None else succeed(connection)
 
     def get(self) -> Deferred[RedisProtocol]:
-        """Fires with a connection that is the caller's alone until :meth:`put`."""
+        """Fires with a connection that is the caller's alone until :meth:`put`.
+
+        :raises RecursionError: too few frames of the stack are left; nothing has changed.
+        """
+        _need_frames(LENDING_STACK_DEPTH)
         self._choose()
         if self._getters.live or self._first_with_room() is None:
             return self._wait_in(self._getters)
@@ -141,6 +147,7 @@ class ConnectionQueue:
         """Return the connection that commands share now, or None; it is the caller's alone until :meth:`put`."""
         connection = self.pick()
         if connection is not None:
+            _need_frames(LENDING_STACK_DEPTH)
             self._take_out(connection)
         return connection
 
@@ -160,6 +167,7 @@ class ConnectionQueue:
         :param new: whether it was never in a pool, so that it is not looked for among thousands.
         """
         if self._closed or not connection.link.usable or (not new and connection in self.pending):
+            connection.link.end_if_torn()
             return
         try:
             self._reset(connection)
@@ -213,6 +221,8 @@ class ConnectionQueue:
             self._is_serving = False
 
     def _serve_some(self) -> None:
+        if self.waiting:
+            _need_frames(LENDING_STACK_DEPTH)
         # Callers that share are served first: their commands are written before a caller takes the connection.
         self._choose()
         left = WAITERS_PER_TURN
@@ -289,40 +299,40 @@ class _Line:
             return fail(NotSentError(why()))
         since = deadline = None
         if timeout is not None:
-            reactor = current_reactor()
-            since = reactor.seconds()
+            since = current_reactor().seconds()
             deadline = since + timeout
-            if self._timer is None:
-                self._timer = reactor.callLater(timeout, self._check)
+        place = _Place(self, since, deadline)
         if self._places:
             last = self._places[-1].deadline
             in_order = last is deadline if last is None or deadline is None else last <= deadline
             self._sorted = self._sorted and in_order
-        place = _Place(self, since, deadline)
+        if timeout is not None and self._timer is None:
+            self._timer = current_reactor().callLater(timeout, self._check)
         self._places.append(place)
         self.live += 1
         return place.deferred
 
     def serve_first(self, connection: RedisProtocol) -> None:
-        """Give a connection to the caller that has waited longest. If this raises, no caller has the connection."""
+        """Give a connection to the caller that has waited longest. If this raises, he still waits."""
         places = self._places
         while places[0].line is None:
             places.popleft()
-        place = places[0]
+        place = places.popleft()
+        place.line = None
+        self.live -= 1
         try:
-            places.popleft()
-            place.line = None
-            self.live -= 1
-            self._rest_if_empty()
             if self._observer is not None and place.since is not None:
                 self._observer.waited(place.since)
             place.context.run(place.deferred.callback, connection)
         except BaseException:
-            if place.deferred.called:
-                return  # the caller has the connection
-            if place.line is None:
-                place.deferred.errback(self._make_error())
-            raise
+            if not place.deferred.called:
+                place.line = self  # no call but the last: there may be no stack for one
+                self.live += 1
+                places.appendleft(place)
+                raise
+        # The caller has the connection, so this must not raise. A timer that stays finds nobody.
+        with contextlib.suppress(BaseException):
+            self._rest_if_empty()
 
     def fail_all(self, error: Exception) -> None:
         places = [place for place in self._places if place.line is not None]
@@ -407,6 +417,15 @@ class _Line:
             elif place.line is not None and self._sorted:
                 break
         return overdue
+
+
+def _need_frames(count: int) -> None:
+    """Raise RecursionError if fewer frames are left on the stack.
+
+    A Deferred that is fired where its first callback cannot be called keeps the connection for ever.
+    """
+    if count:
+        _need_frames(count - 1)
 
 
 def _in_flight(connection: RedisProtocol) -> int:

@@ -281,22 +281,19 @@ class Pool(Backoff, Factory):
             protocol.respVersion = self.respVersion
         self.observer.built(protocol)
         guard_connection(protocol)
-        protocol.whenConnected().addCallback(self._connection_ready)
+        link.on_ready = self._connection_ready
         return protocol
 
     def _connection_ready(self, connection: RedisProtocol) -> None:
-        try:
-            interval = seconds_or(self.healthCheckInterval, 0)
-            if interval:
-                keep_alive(connection.transport, interval)
-            slot = connection.link.slot
-            if slot is None:
-                self.addConnection(connection)
-            else:
-                current_reactor().callLater(0, slot.ready, connection)
-        except BaseException as error:
-            connection.link.tear(error)
-            raise
+        interval = seconds_or(self.healthCheckInterval, 0)
+        if interval:
+            keep_alive(connection.transport, interval)
+        slot = connection.link.slot
+        if slot is None:
+            self.addConnection(connection)
+            connection.link.arrived()
+        else:
+            current_reactor().callLater(0, slot.ready, connection)
 
     def stopTrying(self) -> Deferred[Any]:
         """Make no further connection; those that are up stay until they are closed.
@@ -524,7 +521,11 @@ class Pool(Backoff, Factory):
         """
         if not self.may_wait:
             return fail(NotSentError(self.why_not_connected()))
-        return self.connectionQueue.peek() if peek else self.connectionQueue.get()
+        queue = self.connectionQueue
+        if not queue.pending and not queue.waiting:  # the first that has to wait: one in use may only seem to be in use
+            for connection in self.pool:
+                connection.link.end_if_torn()
+        return queue.peek() if peek else queue.get()
 
     def execute_command(self, *args: object, **kwargs: Any) -> Deferred[Any]:
         """Send a command on a connection that others share, as soon as there is one.

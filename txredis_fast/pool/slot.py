@@ -126,6 +126,7 @@ class PoolSlot:
         """The handshake of the slot's connection is done."""
         try:
             self._factory.addConnection(protocol)
+            protocol.link.arrived()
         except BaseException as error:
             protocol.link.tear(error)  # else it would be up and never used
             raise

@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 from .._reactor import current_reactor
 from .._tunables import CAUGHT_UP_SECONDS
 from .._types import Reply, Result, Value
-from ..exceptions import ResponseError
+from ..connection import Link
+from ..exceptions import ConnectionError, ResponseError
 from ..inflight import PostProc
 from ..pool import Pool
 from .inbox import call_hook
@@ -40,6 +41,10 @@ class Subscriber(Protocol):
     @property
     def factory(self) -> Any:
         """Its factory."""
+
+    @property
+    def link(self) -> Link:
+        """The life of its connection."""
 
     @property
     def callLater(self) -> object:
@@ -100,9 +105,12 @@ def _taken_over(waiting: deque[_Wanted]) -> _Wanted:
     A factory may have thousands of subscribers, so that a new one must not look at each of them.
     """
     while waiting:
-        wanted = waiting.popleft()
+        wanted = waiting[0]
+        # A program may set `connected` to 0, and to 1 again. Asked first: what is raised must not leave the names out.
+        is_free = wanted.owner is None or not wanted.owner.connected
+        waiting.popleft()
         wanted.is_left = False
-        if wanted.owner is None or not wanted.owner.connected:  # a program may set `connected` to 0, and to 1 again
+        if is_free:
             return wanted
     return _Wanted()
 
@@ -258,11 +266,16 @@ class Restorer:
 
     def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:
         answered = self._protocol.execute_command(_word(kind).upper(), *names, post_proc=is_restored)
+        failed = answered.result if answered.called and isinstance(answered.result, Failure) else None
         answered.addErrback(self._not_restored, kind, names)
+        if failed is not None and not failed.check(ResponseError):
+            raise failed.value or ConnectionError("not subscribed")  # not left to a callback that may not be called
 
     def _not_restored(self, failure: Failure, kind: Kind, names: list[bytes]) -> None:
         if not failure.check(ResponseError):
-            return  # the connection is lost: its successor subscribes
+            if not failure.check(ConnectionError):  # else it is lost, or ends
+                self._protocol.link.tear(failure.value or ConnectionError("not subscribed"))
+            return  # the successor subscribes
         if len(names) == 1:
             _log.warn(
                 "Cannot subscribe again to {kind} {name}: {error}",

@@ -79,6 +79,8 @@ class SubscriberProtocol(RedisProtocol):
         self._wanted = Restorer(self)
         self._inbox: Inbox | None = None
         self._paused_by_program = False
+        #: Whether the names of a lost connection are still to be subscribed to.
+        self._awaits_restoring = False
         #: Whether the server sends messages as RESP3 pushes, so that no list is a message.
         self._uses_pushes = False
         for word in PUSH_WORDS:
@@ -240,6 +242,7 @@ class SubscriberProtocol(RedisProtocol):
         self._inbox = self._open_inbox()
         super().makeConnection(transport)
         # After a subclass's connectionMade, which may have subscribed, too.
+        self._awaits_restoring = True
         if not self.link.has_handshake:
             self._restore(self)  # even where connectionMade was overridden and does not chain
         else:
@@ -262,7 +265,12 @@ class SubscriberProtocol(RedisProtocol):
         inbox.close()
 
     def _restore(self, connection: object) -> None:
-        self._wanted.begin()
+        try:
+            self._wanted.begin()
+            self._awaits_restoring = False
+        except BaseException as error:
+            self.link.tear(error)
+            raise
 
     def makeLink(self) -> Link:
         """Make the object that has the life of this connection."""
@@ -431,6 +439,12 @@ class _SubscriberLink(Link):
     """The life of a subscriber's connection."""
 
     protocol: SubscriberProtocol
+
+    def arrived(self) -> None:
+        """Its owner has taken the connection; one that has not subscribed again is closed, as it would stay silent."""
+        if self.protocol._awaits_restoring:
+            self.tear(RuntimeError("not subscribed"))
+        super().arrived()
 
     def mark(self, up: bool) -> None:
         """Apply a value that a program has set ``connected`` to; with 0, the wanted names are left to the next."""

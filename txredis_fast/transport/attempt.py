@@ -146,13 +146,15 @@ class _Attempt:
         self._over = False
         self._timer: IDelayedCall | None = None
         self._protocols = OneAttempt(factory, self._end_with)
-        self._connecting: Deferred[Any] = maybeDeferred(endpoint.connect, self._protocols)
+        self._connecting: Deferred[Any] = Deferred()
         try:
+            self._connecting = maybeDeferred(endpoint.connect, self._protocols)
             self._connecting.addCallbacks(self._connected, self._failed)
             # Started last: a time limit of the endpoint itself that is as long ends first, and its error says more.
             if not self._over:
                 self._timer = current_reactor().callLater(limit, self._too_late)
         except BaseException:  # the caller never gets the Deferred: a connection made later must be closed
+            self._protocols.is_over = True  # first: there may be no stack for any call
             self._connecting.addCallbacks(self._connected, self._failed)
             self.deferred.addErrback(lambda _: None)
             self._end_with(Failure())
@@ -222,6 +224,7 @@ class _Attempt:
 class OneAttempt:
     """A factory as the endpoint of one attempt sees it: makes no more protocols once the attempt is over.
 
+    :ivar is_over: whether a connection that is made now is closed.
     :ivar stage: how far the attempt has got.
     """
 
@@ -236,7 +239,7 @@ class OneAttempt:
         self._on_lost = on_lost
         #: The protocols made, each with the ``connectionLost`` that was set on the instance, or None.
         self._built: list[tuple[Built, Callable[[Failure], object] | None]] = []
-        self._over = False
+        self.is_over = False
 
     def __getattr__(self, name: str) -> Any:
         if name == "_factory":
@@ -254,7 +257,7 @@ class OneAttempt:
 
     def buildProtocol(self, address: IAddress) -> IProtocol | None:
         """Make the protocol of a connection; None, which closes the connection, when the attempt is over."""
-        if self._over:
+        if self.is_over:
             return None
         made = self._factory.buildProtocol(address)
         if made is not None:
@@ -271,7 +274,7 @@ class OneAttempt:
 
     def succeeded(self) -> None:
         """The attempt is over, and its connection is used."""
-        self._over = True
+        self.is_over = True
         while self._built:
             protocol, own = self._built[-1]
             if own is not None:
@@ -282,7 +285,7 @@ class OneAttempt:
 
     def forsake(self, reason: Failure) -> None:
         """The attempt is over; connections that it made must not be used."""
-        self._over = True
+        self.is_over = True
         built, self._built = self._built, []
         for protocol, _ in built:
             _forsake(protocol, reason)
