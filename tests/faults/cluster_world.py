@@ -262,7 +262,7 @@ class World:
             async with self.rc.pipelined() as pipeline:  # it needs no connection, so this never fails
                 for command, deferred in zip(commands, followed, strict=True):
                     pipeline.execute_command(*command).chainDeferred(deferred)
-                if self.chance.random() < 0.05:
+                if self.rough and self.chance.random() < 0.05:
                     raise OnPurpose
 
         return self._follow("a pipeline", Deferred.fromCoroutine(run()))
