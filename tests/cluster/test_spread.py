@@ -150,6 +150,30 @@ def test_a_part_that_was_not_sent_is_a_command_that_may_have_been_executed(opene
     assert "in part" in str(error)
 
 
+@pytest.mark.parametrize("first", [SLOT_A, SLOT_B])
+def test_a_part_that_was_refused_is_a_command_that_may_have_been_executed(opened, cluster, clock, first):
+    rc = opened(poolTimeout=1)
+    cluster.nodes[7002].refusing = b"-CLUSTERDOWN The cluster is down\r\n"
+    sent = rc.mset({key(first): 1, key(SLOT_A if first == SLOT_B else SLOT_B): 2})
+    for _ in range(30):
+        clock.advance(0.1)
+    error = result(sent, clock)
+    assert list(cluster.values()) == [key(SLOT_A).encode()]
+    assert isinstance(error, redis.MaybeExecutedError)
+    assert isinstance(error.__cause__, redis.ClusterDownError)
+    assert str(error).startswith("The command was executed in part, because a node refused it: CLUSTERDOWN")
+
+
+def test_a_command_whose_parts_were_all_refused_fails_with_the_refusal(opened, cluster, clock):
+    rc = opened(poolTimeout=1)
+    for node in cluster.nodes.values():
+        node.refusing = b"-CLUSTERDOWN The cluster is down\r\n"
+    sent = rc.mset({key(SLOT_A): 1, key(SLOT_B): 2})
+    for _ in range(30):
+        clock.advance(0.1)
+    assert isinstance(result(sent, clock), redis.ClusterDownError)
+
+
 def test_cancelling_cancels_all_parts(rc, cluster, clock):
     cluster.nodes[7002].silent = True
     for sent in (rc.mget(KEYS), rc.dbsize(), rc.batch([("DBSIZE",)])):

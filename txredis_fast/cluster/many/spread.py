@@ -84,16 +84,22 @@ def joined(replies: Sequence[Any], join: Join) -> Any:
 
     :param replies: error replies, and other failures, among them as values.
     :raises Exception: what the first part that failed has failed with. :exc:`.MaybeExecutedError` if that part was not
-        sent and others were: then the command was executed in part.
+        sent or was refused, and others were not: then the command was executed in part.
     """
     if join is _first_success:
         return join(list(replies))
     for reply in replies:
-        if isinstance(reply, NotSentError) and not all(isinstance(each, NotSentError) for each in replies):
-            raise MaybeExecutedError(f"The command was executed in part, because a node was not reached: {reply}")
+        if _is_undone(reply) and not all(map(_is_undone, replies)):
+            why = "was not reached" if isinstance(reply, NotSentError) else "refused it"
+            raise MaybeExecutedError(f"The command was executed in part, because a node {why}: {reply}") from reply
         if isinstance(reply, Exception):
             raise reply
     return join(list(replies))
+
+
+def _is_undone(reply: Any) -> bool:
+    """Whether a part was executed nowhere."""
+    return isinstance(reply, NotSentError) or (isinstance(reply, Exception) and is_refusal(reply))
 
 
 def only_value(replies: Sequence[Any]) -> Any:
