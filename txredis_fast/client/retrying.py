@@ -44,7 +44,7 @@ def retrying_class(cls: _Maker) -> _Maker:
         home = next((each for each in cls.__mro__ if name in vars(each)), None)
         if home is ConnectionHandler and not hasattr(ScriptingCommands, name):
             setattr(again, name, LazyMethod(again, _repeating, name, method))
-    return again
+    return again  # type: ignore[return-value]
 
 
 def _repeating(name: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,6 +20,9 @@ from .._reactor import current_reactor
 from .._tunables import COMMAND_NAME_MAX_CHARACTERS
 from . import events
 from .redact import redacted, secrets_of
+
+if TYPE_CHECKING:
+    from .observed import Connection
 
 __all__ = [
     "CommandHook",
