@@ -224,6 +224,9 @@ def test_an_unknown_option_is_refused_with_the_nearest():
     ):
         with pytest.raises(TypeError, match=rf"^{name}\(\) got an unexpected .* 'poolsise'; the nearest: poolsize"):
             taker(poolsise=3)
+    for of_a_cluster in (redis.connect, redis.from_url, redis.ClusterConnection, redis.lazyClusterConnection):
+        with pytest.raises(TypeError, match=r"'readFrm'; the nearest: readFrom"):
+            of_a_cluster("redis://localhost", readFrm="replica")
     one: Any = redis.Connection
     with pytest.raises(TypeError, match=r"^Connection\(\) has one connection; ConnectionPool\(\) takes poolsize$"):
         one(poolsize=3)

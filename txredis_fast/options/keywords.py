@@ -18,7 +18,7 @@ from .._checks import Credential, nearest
 from ..transport import PEM
 from .checks import ConvertNumbers, PoolTimeout, ProtocolVersion, Undecodable, WhenFull
 from .connection import OPTIONS, ConnectionOptions, UnclaimedReply
-from .option import Option, options_of
+from .option import options_of
 from .retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def shows_options(
                     if each == "poolsize" and name.endswith("Connection"):
                         raise TypeError(f"{name}() has one connection; {name}Pool() takes poolsize")
                     if each not in OPTIONS:
-                        raise _unknown(f"{name}()", each, {*own, *shown.added_names})
+                        raise _unknown(f"{name}()", each, shown.all_names)
             return function(*args, **keywords)
 
         judged.__wrapped__ = shown  # type: ignore[assignment]
@@ -265,9 +265,9 @@ class _Shown:
         self, function: Callable[..., object], taken: type, defaults: Mapping[str, object], declaring: type
     ) -> None:
         self.__wrapped__ = function
-        self._declaring = declaring
         self._taken = taken
         self._defaults = defaults
+        self._declaring = declaring
 
     @property
     def own_names(self) -> tuple[str, ...]:
@@ -276,34 +276,33 @@ class _Shown:
         return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @property
-    def added_names(self) -> list[str]:
-        """Those that the typed dictionary adds."""
-        own = self.own_names
-        return [name for name in self._options if name in self._taken.__annotations__ and name not in own]
-
-    @property
-    def _options(self) -> dict[str, Option]:
-        return OPTIONS if self._declaring is ConnectionOptions else options_of(self._declaring)
+    def all_names(self) -> set[str]:
+        """The names that the function takes."""
+        taken = self._taken.__annotations__
+        return {*self.own_names, *(taken.keys() & options_of(self._declaring).keys()), *(taken.keys() - OPTIONS.keys())}
 
     @property
     def __signature__(self) -> inspect.Signature:
         signature = inspect.signature(self.__wrapped__)
         # What stands for any further arguments is only there to refuse them in words.
         named = [signature.parameters[name] for name in self.own_names]
-        options = self._options
-        annotations: dict[str, object] = {}
-        for cls in reversed(self._declaring.__mro__):
-            annotations.update(inspect.get_annotations(cls))
         added = [
             inspect.Parameter(
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=self._defaults.get(name, options[name].default),
-                annotation=annotations[name],
+                default=self._defaults.get(name, option.default),
+                annotation=_annotations(self._declaring)[name],
             )
-            for name in self.added_names
+            for name, option in options_of(self._declaring).items()
+            if name in self._taken.__annotations__ and name not in self.own_names
         ]
         return signature.replace(parameters=[*named, *added])
+
+
+def _annotations(declaring: type) -> dict[str, object]:
+    return {
+        name: kind for cls in reversed(declaring.__mro__) for name, kind in vars(cls).get("__annotations__", {}).items()
+    }
 
 
 def _unknown(taker: str, name: str, known: Iterable[str]) -> TypeError:
