@@ -161,7 +161,7 @@ def test_a_part_that_was_refused_is_a_command_that_may_have_been_executed(opened
     assert list(cluster.values()) == [key(SLOT_A).encode()]
     assert isinstance(error, redis.MaybeExecutedError)
     assert isinstance(error.__cause__, redis.ClusterDownError)
-    assert str(error).startswith("The command was executed in part, because a node refused it: CLUSTERDOWN")
+    assert str(error).startswith("The command was executed in part, because a node has refused it: CLUSTERDOWN")
 
 
 def test_a_command_whose_parts_were_all_refused_fails_with_the_refusal(opened, cluster, clock):

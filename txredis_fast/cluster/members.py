@@ -306,7 +306,8 @@ class Members:
 
     def _changed(self, view: View, former: View | None) -> None:
         self._forget_pools()
-        masters, replicas = len(self.masters()), len(self.replicas())
+        roles = [facts.role for facts in view.nodes.values()]
+        masters, replicas = roles.count("master"), roles.count("replica")
         moved = 0 if former is None else sum(map(operator.ne, view.owners, former.owners))
         self.observer.topology_changed(masters, replicas, moved)
         known = set(self.topology.addresses)
