@@ -50,7 +50,7 @@ class Tracing:
         self._client = trace.SpanKind.CLIENT
         self._failed = trace.Status(trace.StatusCode.ERROR)
 
-    def command_started(self, command: CommandInfo) -> Span:
+    def command_started(self, command: CommandInfo) -> tuple[CommandInfo, Span]:
         """Begin a span."""
         address, port = command.server
         attributes: dict[str, Any] = {
@@ -68,7 +68,7 @@ class Tracing:
             attributes["db.operation.batch.size"] = command.commands
         return command, self._tracer.start_span(command.name, kind=self._client, attributes=attributes)
 
-    def command_ended(self, token: Span, error: BaseException | None) -> None:
+    def command_ended(self, token: tuple[CommandInfo, Span], error: BaseException | None) -> None:
         """End the span."""
         command, span = token
         if command.redirections:
