@@ -492,8 +492,8 @@ def _call_shared(
 #: By name: the function of each command that a handler passes on to a connection. It refuses those of HIMPORT.
 COMMAND_METHODS: dict[str, Callable[..., Any]] = {
     name: method
-    for name, method in ((each, getattr(Commands, each)) for each in dir(Commands))
-    if callable(method) and not name.startswith(("_", "himport_")) and name not in vars(ConnectionHandler)
+    for name, method in ((each, getattr(Commands, each)) for each in dir(Commands) if each[0] != "_")
+    if callable(method) and not name.startswith("himport_") and name not in vars(ConnectionHandler)
 }
 
 for _name, _method in COMMAND_METHODS.items():
