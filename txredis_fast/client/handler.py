@@ -491,11 +491,9 @@ def _call_shared(
 
 #: By name: the function of each command that a handler passes on to a connection. It refuses those of HIMPORT.
 COMMAND_METHODS: dict[str, Callable[..., Any]] = {
-    name: getattr(Commands, name)
-    for name in dir(Commands)
-    if not name.startswith(("_", "himport_"))
-    and callable(getattr(Commands, name))
-    and name not in vars(ConnectionHandler)
+    name: method
+    for name, method in ((each, getattr(Commands, each)) for each in dir(Commands) if each[0] != "_")
+    if callable(method) and not name.startswith("himport_") and name not in vars(ConnectionHandler)
 }
 
 for _name, _method in COMMAND_METHODS.items():
