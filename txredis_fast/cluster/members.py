@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import operator
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger
 
-from .._checks import shown
+from .._checks import check_address, shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
 from ..exceptions import ClusterDownError, MovedError, NoSlotError, NotSentError, ResponseError
@@ -231,7 +231,11 @@ class Members:
     def _of_role(self, role: str) -> list[ClusterNode[Any]]:
         view = self.topology.view
         facts = view.nodes.values() if view is not None else ()
-        return [self.node_at((each.host, each.port)) for each in facts if each.role == role]
+        return self._nodes_at((each.host, each.port) for each in facts if each.role == role)
+
+    def _nodes_at(self, addresses: Iterable[Address]) -> list[ClusterNode[Any]]:
+        """The nodes of addresses; after the end, those that there were."""
+        return [self.node_at(each) for each in addresses if not self.closed or each in self.nodes]
 
     def member(self, address: Address) -> ClusterNode[Any]:
         """The node of an address, as long as the cluster has it.
@@ -249,7 +253,7 @@ class Members:
         :raises ValueError: it is no node of this cluster.
         """
         view = self.topology.view
-        known = [] if view is None else [self.node_at(each) for each in view.nodes]
+        known = [] if view is None else self._nodes_at(view.nodes)
         for node in known:
             if given is node or given in (node.address, node.name):
                 return node
@@ -269,16 +273,18 @@ class Members:
         return random.choice([each for each in masters if each.pool.size] or masters) if masters else None
 
     def target(self, error: Any, asked: Address) -> Address | None:
-        """The address that MOVED or ASK names, as this side reaches it; None if the text has none.
+        """The address that MOVED or ASK names, as this side reaches it; None if the text has none that can be one.
 
         :param asked: the address of the node that has answered: an empty host in the text is its own.
         """
-        port = error.port
-        if not port:
+        host = error.host
+        try:
+            named = check_address("a redirection", (asked[0] if host in ("", "?") else host, error.port))
+        except ValueError:
+            return None  # nobody can be connected to there
+        if not named[1]:
             return None
-        if error.host in ("", "?"):
-            return asked[0], port
-        return self.topology.address_map((error.host, port))
+        return named if host in ("", "?") else self.topology.address_map(named)
 
     def connection_now(self) -> RedisProtocol:
         """A connection of any node, for what all have in common.

@@ -13,7 +13,7 @@ This module must not know which node serves a slot.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
@@ -32,7 +32,7 @@ from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
 
-__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "send_together", "when_known"]
+__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "is_refusing_reply", "send_together", "when_known"]
 
 #: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
 ASKING: Final = ("ASKING",)
@@ -73,6 +73,35 @@ def is_refusal(error: BaseException, args: Sequence[Any] = ()) -> bool:
             return code == "UNBLOCKED" and _STATE_CHANGED in str(error)
         return command_name(args) not in SCRIPTS or str(error).startswith(_OF_SCRIPTS)
     return isinstance(error, NotSentError) and not isinstance(error, QueueFullError)
+
+
+def is_refusing_reply(reply: object, command: Command) -> TypeGuard[ResponseError]:
+    """Whether a value among the replies of a batch is a server's refusal of its command.
+
+    What the command's converter has raised is a value there as well, but then the command was executed: it has a
+    traceback, and an error that a server has sent has none.
+    """
+    if not isinstance(reply, ResponseError) or not is_refusal(reply, command[0]):
+        return False
+    return command[1] is None or reply.__traceback__ is None
+
+
+class _Converter:
+    """A program's converter. It knows what it has raised, which is no refusal, whatever it is.
+
+    :ivar raised: the exception; None if it has raised none.
+    """
+
+    def __init__(self, convert: Callable[[Any], Any]) -> None:
+        self._convert = convert
+        self.raised: BaseException | None = None
+
+    def __call__(self, reply: Any) -> Any:
+        try:
+            return self._convert(reply)
+        except BaseException as error:
+            self.raised = error
+            raise
 
 
 class Way:
@@ -327,8 +356,12 @@ class CommandWay(Way):
         recovery = options.get("post_proc")
         self._recovery = recovery if isinstance(recovery, Recovery) else None
         self._options = dict(options)
-        if self._recovery is not None:
-            self._options["post_proc"] = self._recovery.convert
+        convert = recovery if self._recovery is None else self._recovery.convert
+        #: None if there is none, or if it is one of this package that converts in parts.
+        self._converter: _Converter | None = None
+        if convert is not None and not hasattr(convert, "in_parts"):
+            convert = self._converter = _Converter(convert)
+        self._options["post_proc"] = convert
         self._blocks = bool(self._options.get("blocking"))
 
     def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
@@ -339,11 +372,15 @@ class CommandWay(Way):
         return send_to(node, args, options, asking, patience)
 
     def _is_refusal(self, error: Exception) -> bool:
-        return is_refusal(error, self._args)
+        return not self._was_executed(error) and is_refusal(error, self._args)
+
+    def _was_executed(self, error: BaseException | None) -> bool:
+        """Whether the error is one that the converter of the reply has raised."""
+        return self._converter is not None and error is not None and self._converter.raised is error
 
     def _ends(self, failure: Failure) -> None:
         recovery, self._recovery = self._recovery, None
-        if recovery is None:
+        if recovery is None or self._was_executed(failure.value):
             super()._ends(failure)
             return
         try:

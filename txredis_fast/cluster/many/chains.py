@@ -131,7 +131,7 @@ class Chain:
         for unit in units:
             try:
                 node = self._node_of(unit)
-            except NotSentError as error:  # the cluster is closed, or the node has left
+            except Exception as error:  # the cluster is closed, or the node has left
                 unit.reply = error
             else:
                 groups.setdefault(node, []).append(unit)
@@ -293,7 +293,7 @@ class Chain:
             unit.ask = target
         elif error.slot is not None:
             members.moved(error.slot, target)
-            if unit.address is None:
+            if unit.address is None and error.slot < len(members.owners):
                 unit.slot = error.slot  # of a command whose keys only the server knows
             if target == node.address:  # it says that itself serves the slot: not yet, then
                 return _Verdict.LATER

@@ -21,7 +21,7 @@ from ...exceptions import InvalidResponse
 from ...inflight import group_commands, group_keys, place_replies, place_values
 from ..members import Members
 from ..node import NodeFactory
-from ..redirects import is_refusal
+from ..redirects import is_refusal, is_refusing_reply
 from .spread import check_encoding
 
 __all__ = ["read_keys", "send_simple"]
@@ -106,7 +106,7 @@ class _Round:
             for index, command, reply in zip(indices, commands, replies, strict=True):
                 if not isinstance(reply, Exception):
                     self._check(index, reply)
-                elif is_refusal(reply, command[0]):
+                elif is_refusing_reply(reply, command):
                     self._refused.append((index, command))
                     self._members.follow(reply, pool.address)
         self._end_one()

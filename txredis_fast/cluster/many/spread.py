@@ -22,6 +22,7 @@ from ...batching import Command
 from ...commands._parts import command_name
 from ...commands._parts.keys import ONE_KEY
 from ...exceptions import (
+    BusyError,
     CrossSlotError,
     InvalidResponse,
     MaybeExecutedError,
@@ -33,7 +34,7 @@ from ...exceptions import (
 from ...options import ClusterOptions
 from ...resp import encode_commands, fixed_arguments, key_slot
 from ..members import Members
-from ..redirects import is_refusal
+from ..redirects import is_refusal, is_refusing_reply
 from ..routing import SPLIT_STEPS, UNKNOWN, LearnedKeys, groups_of_slots, slot_of_command
 from ..topology import Address
 
@@ -84,16 +85,22 @@ def joined(replies: Sequence[Any], join: Join) -> Any:
 
     :param replies: error replies, and other failures, among them as values.
     :raises Exception: what the first part that failed has failed with. :exc:`.MaybeExecutedError` if that part was not
-        sent and others were: then the command was executed in part.
+        sent, or refused because of its node's state, and others were not: then the command was executed in part.
     """
     if join is _first_success:
         return join(list(replies))
     for reply in replies:
-        if isinstance(reply, NotSentError) and not all(isinstance(each, NotSentError) for each in replies):
-            raise MaybeExecutedError(f"The command was executed in part, because a node was not reached: {reply}")
+        if _was_left_out(reply) and not all(map(_was_left_out, replies)):
+            why = "was not reached" if isinstance(reply, NotSentError) else "has refused it"
+            raise MaybeExecutedError(f"The command was executed in part, because a node {why}: {reply}")
         if isinstance(reply, Exception):
             raise reply
     return join(list(replies))
+
+
+def _was_left_out(reply: object) -> bool:
+    """Whether a node has executed nothing, so that a policy might have the whole command sent again."""
+    return isinstance(reply, Exception) and (is_refusal(reply) or isinstance(reply, NotSentError | BusyError))
 
 
 def only_value(replies: Sequence[Any]) -> Any:
@@ -336,9 +343,7 @@ class Unit:
         reply = self.reply
         if len(self.commands) > 1:
             return self._refusal_of_transaction(reply)
-        if isinstance(reply, ResponseError) and is_refusal(reply, self.commands[0][0]):
-            return reply
-        return None
+        return reply if is_refusing_reply(reply, self.commands[0]) else None
 
     def _refusal_of_transaction(self, replies: list[Any]) -> Exception | None:
         begun, *queued, executed = replies

@@ -1,0 +1,142 @@
+"""Redirections that are nonsense, converters that raise what a server might send, calls after the end."""
+
+from __future__ import annotations
+
+import pytest
+from testbed.model_cluster import SLOT_A, SLOT_B, key, result
+from testbed.scripted import settle
+from twisted.internet.defer import Deferred
+
+import txredis_fast as redis
+from txredis_fast import exceptions
+
+
+def ended(deferred, clock, seconds=30):
+    """The value of a Deferred, or its exception, which it must have within so many seconds."""
+    found = []
+    deferred.addBoth(found.append)
+    for _ in range(seconds * 10):
+        clock.advance(0.1)
+        settle(clock)
+    assert found, "still waiting"
+    return getattr(found[0], "value", found[0])
+
+
+def count(cluster, name):
+    return sum(args[0] == name for _, args in cluster.executed)
+
+
+def commit(rc, clock):
+    transaction = result(rc.multi(), clock)
+    assert result(transaction.incr(key(SLOT_A)), clock) == "QUEUED"
+    return transaction.commit()
+
+
+def pipelined(rc, clock, convert, *more):
+    pipe = result(rc.pipeline(), clock)
+    for deferred in (pipe.execute_command("INCR", key(SLOT_A), post_proc=convert), *(each(pipe) for each in more)):
+        deferred.addErrback(lambda _: None)
+    return pipe.execute_pipeline()
+
+
+WAYS = {
+    "alone": lambda rc, clock: rc.incr(key(SLOT_A)),
+    "in time": lambda rc, clock: rc.withTimeout(5).incr(key(SLOT_A)),
+    "batch": lambda rc, clock: rc.batch([("INCR", key(SLOT_A)), ("INCR", key(SLOT_B))], raise_on_error=False),
+    "transaction": commit,
+    "watch": lambda rc, clock: rc.watch(key(SLOT_A)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"MOVED",
+        b"MOVED 10",
+        b"MOVED 10 127.0.0.1:0",
+        b"MOVED 10 127.0.0.1:-1",
+        b"MOVED 10 127.0.0.1:99999",
+        b"MOVED 99999 127.0.0.1:7002",
+        b"MOVED x 127.0.0.1:7002",
+        b"MOVED 10 a b:7002",
+        b"MOVED 10 \xff\xfe:7002",
+        b"MOVED 10 ..:7002",
+        b"MOVED 10 \x00:7002",
+        b"MOVED 10 " + b"x" * 400 + b":7002",
+        b"ASK 10 127.0.0.1:99999",
+        b"ASK 10 ?:7002",
+        b"ASK 10 :7002",
+    ],
+)
+def test_a_redirection_that_is_nonsense_ends_and_spoils_nothing(rc, cluster, clock, text, way):
+    cluster.nodes[7001].refusing = b"-%s\r\n" % text
+    ended(WAYS[way](rc, clock), clock)
+    assert count(cluster, b"INCR") <= (1 if way == "batch" else 0)
+    cluster.nodes[7001].refusing = None
+    assert ended(rc.set(key(SLOT_A, "other"), 1), clock) == "OK"
+
+
+def test_a_moved_to_a_slot_that_does_not_exist_leaves_a_command_of_unknown_keys_alive(rc, cluster, clock):
+    cluster.answers["COMMAND"] = b"*1\r\n*-1\r\n"
+    cluster.answers["NEW.COMMAND"] = b"-MOVED 99999 127.0.0.1:7002\r\n"
+    replies = ended(rc.batch([("NEW.COMMAND", "x")], raise_on_error=False), clock)
+    assert type(replies[0]) is exceptions.MovedError
+
+
+RAISED = [
+    exceptions.LoadingError("LOADING x"),
+    exceptions.MovedError("MOVED 10 127.0.0.1:7002"),
+    exceptions.AskError("ASK 10 127.0.0.1:7002"),
+    exceptions.NotSentError("no"),
+    exceptions.TryAgainError("TRYAGAIN x"),
+]
+
+
+@pytest.mark.parametrize("way", ["alone", "in time", "blocking", "asking", "pipeline", "long pipeline"])
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_what_a_converter_raises_is_no_refusal(rc, cluster, clock, error, way):
+    def convert(value):
+        raise error
+
+    if way == "asking":
+        cluster.begin_move(SLOT_A, 7002)
+    if way == "pipeline":
+        sent = pipelined(rc, clock, convert)
+    elif way == "long pipeline":
+        sent = pipelined(rc, clock, convert, lambda pipe: pipe.exists(key(SLOT_A), key(SLOT_B)))
+    else:
+        options = {"in time": {"timeout": 5}, "blocking": {"blocking": True}}.get(way, {})
+        sent = rc.execute_command("INCR", key(SLOT_A), post_proc=convert, **options)
+    failed = ended(sent, clock)
+    assert getattr(failed, "results", [failed])[0] is error
+    assert count(cluster, b"INCR") == 1
+
+
+@pytest.mark.parametrize("refusal", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-BUSY a script\r\n"])
+def test_a_policy_does_not_repeat_what_was_executed_in_part(opened, cluster, clock, refusal):
+    rc = opened(retry=redis.RetryPolicy(attempts=3, refused=True), poolTimeout=1)
+    cluster.nodes[7002].refusing = refusal
+    error = ended(rc.mset({key(SLOT_A): 1, key(SLOT_B): 2}), clock)
+    assert type(error) is exceptions.MaybeExecutedError and "executed in part" in str(error)
+    assert count(cluster, b"MSET") == 1
+
+
+def test_what_all_nodes_have_refused_is_told_as_the_refusal(opened, cluster, clock):
+    rc = opened(poolTimeout=1)
+    for node in cluster.nodes.values():
+        node.refusing = b"-LOADING Redis is loading the dataset in memory\r\n"
+    error = ended(rc.mset({key(SLOT_A): 1, key(SLOT_B): 2}), clock)
+    assert type(error) is exceptions.LoadingError
+
+
+def test_a_closed_handler_tells_its_nodes_and_itself(opened, cluster, clock):
+    cluster.add_replica(7004, 7001)  # never connected to
+    rc = opened()
+    ended(rc.disconnect(), clock, 2)
+    assert repr(rc) == "<Redis Cluster: 3 masters, 0 replicas>"
+    assert [node.port for node in rc.nodes()] == [7001, 7002, 7003]
+    with pytest.raises(ValueError, match="no node of this cluster"):
+        rc.on("127.0.0.1:7004")
+    assert isinstance(ended(rc.on_all.dbsize(), clock, 2), dict)
+    assert isinstance(rc.disconnect(), Deferred)
