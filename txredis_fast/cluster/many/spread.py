@@ -81,9 +81,8 @@ class Reach(NamedTuple):
 
 
 def joined(replies: Sequence[Any], join: Join) -> Any:
-    """Make one value of the replies of all parts.
+    """Make one value of the replies of all parts, error replies and other failures among them.
 
-    :param replies: error replies, and other failures, among them as values.
     :raises Exception: what the first part that failed has failed with. :exc:`.MaybeExecutedError` if that part was not
         sent, or refused because of its node's state, and others were not: then the command was executed in part.
     """
@@ -91,16 +90,15 @@ def joined(replies: Sequence[Any], join: Join) -> Any:
         return join(list(replies))
     for reply in replies:
         if _was_left_out(reply) and not all(map(_was_left_out, replies)):
-            why = "was not reached" if isinstance(reply, NotSentError) else "has refused it"
-            raise MaybeExecutedError(f"The command was executed in part, because a node {why}: {reply}")
+            raise MaybeExecutedError(f"The command was executed in part, because a node was not reached: {reply}")
         if isinstance(reply, Exception):
             raise reply
     return join(list(replies))
 
 
 def _was_left_out(reply: object) -> bool:
-    """Whether a node has executed nothing, so that a policy might have the whole command sent again."""
-    return isinstance(reply, Exception) and (is_refusal(reply) or isinstance(reply, NotSentError | BusyError))
+    """Whether a node has executed nothing, so that a policy may have the whole sent again."""
+    return isinstance(reply, NotSentError | BusyError) or (isinstance(reply, ResponseError) and is_refusal(reply))
 
 
 def only_value(replies: Sequence[Any]) -> Any:
