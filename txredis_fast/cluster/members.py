@@ -323,8 +323,8 @@ class Members:
         if failure.check(NoPermissionError) and self.topology.view is None and not self.learns_by_moved:
             self.learns_by_moved = True
             _log.warn(
-                "The user may not ask for the topology of the cluster, so that the owner of each slot is learned when a "
-                "node redirects a command, and what is about all nodes fails: {error}",
+                "The user may not ask for the topology of the cluster, so that the owner of a slot is learned when a "
+                "command is redirected, and what is about all nodes fails: {error}",
                 error=failure.getErrorMessage(),
             )
         return failure
