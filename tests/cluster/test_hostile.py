@@ -145,7 +145,7 @@ def test_a_closed_handler_tells_its_nodes_and_itself(opened, cluster, clock):
     cluster.add_replica(7004, 7001)  # never connected to
     rc = opened()
     ended(rc.disconnect(), clock, 2)
-    assert repr(rc) == "<Redis Cluster: 3 masters, 0 replicas>"
+    assert repr(rc) == "<Redis Cluster: 3 masters, 1 replicas>"
     assert [node.port for node in rc.nodes()] == [7001, 7002, 7003]
     with pytest.raises(ValueError, match="no node of this cluster"):
         rc.on("127.0.0.1:7004")
