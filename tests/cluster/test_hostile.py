@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from testbed.model_cluster import SLOT_A, SLOT_B, key, result
+from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, key, result
 from testbed.scripted import settle
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 import txredis_fast as redis
 from txredis_fast import exceptions
+from txredis_fast.cluster.opening import open_cluster
+from txredis_fast.options import ClusterOptions
 
 
 def ended(deferred, clock, seconds=30):
@@ -20,6 +23,14 @@ def ended(deferred, clock, seconds=30):
         settle(clock)
     assert found, "still waiting"
     return getattr(found[0], "value", found[0])
+
+
+@pytest.fixture
+def caught_events():
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
 
 
 def count(cluster, name):
@@ -140,3 +151,46 @@ def test_a_closed_handler_tells_its_nodes_and_itself(opened, cluster, clock):
         rc.on("127.0.0.1:7004")
     assert isinstance(ended(rc.on_all.dbsize(), clock, 2), dict)
     assert isinstance(rc.disconnect(), Deferred)
+
+
+REFUSED = b"-NOPERM User worker has no permissions to run the 'cluster|slots' command\r\n"
+
+
+def test_a_user_who_may_not_ask_for_the_topology_works_by_moved_alone(cluster, clock, monkeypatch, caught_events):
+    monkeypatch.setattr(cluster, "slots", lambda: REFUSED)
+    options = ClusterOptions(topologyInterval=0, healthCheckInterval=0, poolTimeout=3)
+    rc = ended(open_cluster([("127.0.0.1", 7001)], options).connecting(), clock)
+    keys = [key(slot) for slot in (SLOT_A, SLOT_B, SLOT_C)]
+    for each in keys:
+        assert ended(rc.set(each, each), clock, 2) == "OK"
+    assert [port for port, _ in cluster.executed] == [7001, 7002, 7003]
+    moved = rc._members.counts["MOVED"]
+    assert moved == 2
+    assert ended(rc.mget(keys), clock, 2) == keys
+    assert ended(rc.batch([("GET", each) for each in keys]), clock, 2) == keys
+    assert ended(rc.execute_command("MODULE.GET", keys[1]), clock, 2) == keys[1]
+    assert rc.node_for(keys[1]).port == 7002
+    with pytest.raises(exceptions.NoSlotError):
+        rc.node_for(key(9000))
+    assert ended(rc.ping(), clock, 2) == "PONG"
+    transaction = result(rc.multi(), clock)
+    transaction.incr(key(9000))
+    assert ended(transaction.commit(), clock, 2) == [1]
+    assert rc._members.counts["MOVED"] >= moved + 1
+    # The owner of a slot is lost, and another one has it: the nodes that are left name it.
+    cluster.begin_move(SLOT_B, 7003)
+    cluster.finish_move(SLOT_B)
+    cluster.nodes[7002].breaks_after = 0
+    assert type(ended(rc.get(key(9000)), clock, 4)) is exceptions.MaybeExecutedError
+    assert ended(rc.append(keys[1], "!"), clock, 4) == len(keys[1]) + 1
+    # What is about all masters cannot be known.
+    assert type(ended(rc.dbsize(), clock, 5)) is exceptions.NoSlotError
+    told = [event for event in caught_events if "may not ask" in (event.get("log_format") or "")]
+    assert len(told) == 1
+    ended(rc.disconnect(timeout=0.1), clock, 2)
+
+
+def test_what_is_no_cluster_is_not_opened(cluster, clock, monkeypatch):
+    monkeypatch.setattr(cluster, "slots", lambda: b"-ERR This instance has cluster support disabled\r\n")
+    error = ended(open_cluster([("127.0.0.1", 7001)], ClusterOptions()).connecting(), clock)
+    assert type(error) is exceptions.ConnectionFailedError and "support disabled" in str(error)

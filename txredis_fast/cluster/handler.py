@@ -219,7 +219,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         :raises NoSlotError: none is known to.
         """
         slot = key_slot(key, self._charset)
-        node = self._members.owner(slot)
+        node = None if self._members.owners[slot] is None else self._members.owner(slot)
         if node is None:
             raise NoSlotError(f"no node is known to serve the slot {slot}")
         return node

@@ -16,11 +16,19 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .._checks import check_address, shown
 from .._reactor import current_reactor
 from ..connection import RedisProtocol
-from ..exceptions import ClusterDownError, MovedError, NoSlotError, NotSentError, ResponseError
+from ..exceptions import (
+    ClusterDownError,
+    MovedError,
+    NoPermissionError,
+    NoSlotError,
+    NotSentError,
+    ResponseError,
+)
 from ..options import ClusterOptions
 from ..pool import Pool
 from ..telemetry import ClusterObserver, ClusterStats, Stats
@@ -91,6 +99,8 @@ class Members:
         #: By slot: its owner's pool; None until it is looked up. What compiled code uses.
         self.pools: list[NodeFactory | None] = [None] * len(self.owners)
         self._has_all_pools = False
+        #: Whether the user may not ask for the topology: then each MOVED tells the owner of one slot.
+        self.learns_by_moved = False
 
     # -- what nodes ask and tell
 
@@ -140,12 +150,13 @@ class Members:
         return node
 
     def owner(self, slot: int) -> ClusterNode[Any] | None:
-        """The node that serves a slot; None if none is known to."""
+        """The node that serves a slot, or that will name the one that does; None if none is known to."""
         address = self.owners[slot]
-        if address is None:
-            return None
-        node = self.node_at(address)
-        self.pools[slot] = node.pool
+        node = None if address is None else self.node_at(address)
+        if self.learns_by_moved and (node is None or not node.pool.size):
+            return self._any_connected() or node
+        if node is not None:
+            self.pools[slot] = node.pool
         return node
 
     def nobody(self, slot: int | None) -> NoSlotError:
@@ -153,6 +164,10 @@ class Members:
         text = "no node of the cluster is known" if slot is None else f"no node serves the slot {slot}"
         failure = self.topology.failure if self.topology.view is None else None
         return NoSlotError(text if failure is None else f"{text}: {failure}")
+
+    def _any_connected(self) -> ClusterNode[Any] | None:
+        connected = [node for node in self.nodes.values() if node.pool.size]
+        return random.choice(connected) if connected and not self.closed else None
 
     def moved(self, slot: int, address: Address) -> None:
         """A MOVED has named the owner of a slot."""
@@ -270,6 +285,8 @@ class Members:
     def any_master(self) -> ClusterNode[Any] | None:
         """A master for a command without keys: one that is connected, if there is one."""
         masters = self.masters()
+        if not masters and self.learns_by_moved:
+            return self._any_connected()
         return random.choice([each for each in masters if each.pool.size] or masters) if masters else None
 
     def target(self, error: Any, asked: Address) -> Address | None:
@@ -299,7 +316,18 @@ class Members:
     # -- topology
 
     def _ask(self, address: Address) -> Deferred[Any]:
-        return self.node_at(address).pool.reach().addCallback(_ask_for_slots)
+        asked: Deferred[Any] = self.node_at(address).pool.reach().addCallback(_ask_for_slots)
+        return asked.addErrback(self._not_told)
+
+    def _not_told(self, failure: Failure) -> Failure:
+        if failure.check(NoPermissionError) and self.topology.view is None and not self.learns_by_moved:
+            self.learns_by_moved = True
+            _log.warn(
+                "The user may not ask for the topology of the cluster, so that the owner of a slot is learned when a "
+                "command is redirected, and what is about all nodes fails: {error}",
+                error=failure.getErrorMessage(),
+            )
+        return failure
 
     def _connected(self) -> list[Address]:
         return [address for address, node in self.nodes.items() if node.pool.size]
@@ -310,6 +338,7 @@ class Members:
         masters, replicas = roles.count("master"), roles.count("replica")
         moved = 0 if former is None else sum(map(operator.ne, view.owners, former.owners))
         self.observer.topology_changed(masters, replicas, moved)
+        self.learns_by_moved = False
         known = set(self.topology.addresses)
         for address, node in list(self.nodes.items()):
             if address not in known:

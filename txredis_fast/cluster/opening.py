@@ -85,7 +85,12 @@ class _Wait:
 
     def _unknown(self, failure: Failure) -> None:
         self._asking = None
-        if not failure.check(CancelledError):
+        if failure.check(CancelledError) or self.connecting.called:
+            return
+        if self._members.learns_by_moved and any(node.pool.size for node in self._members.nodes.values()):
+            cancel_timer(self._timer)
+            self.connecting.callback(self._handler)
+        else:
             self._fail(failure.getErrorMessage(), failure.value)
 
     def _all_ended(self, _: object) -> None:

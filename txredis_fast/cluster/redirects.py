@@ -404,7 +404,7 @@ def when_known(members: Members, timeout: float | None) -> Deferred[list[Any]]:
 
     :returns: fires with an empty list.
     """
-    return _FirstTopology(members, None, members.any_master, timeout).begin()
+    return _FirstTopology(members, None, lambda: next(iter(members.masters()), None), timeout).begin()
 
 
 class _FirstTopology(Way):

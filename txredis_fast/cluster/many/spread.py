@@ -81,9 +81,8 @@ class Reach(NamedTuple):
 
 
 def joined(replies: Sequence[Any], join: Join) -> Any:
-    """Make one value of the replies of all parts.
+    """Make one value of the replies of all parts, error replies and other failures among them.
 
-    :param replies: error replies, and other failures, among them as values.
     :raises Exception: what the first part that failed has failed with. :exc:`.MaybeExecutedError` if that part was not
         sent, or refused because of its node's state, and others were not: then the command was executed in part.
     """
@@ -99,8 +98,8 @@ def joined(replies: Sequence[Any], join: Join) -> Any:
 
 
 def _was_left_out(reply: object) -> bool:
-    """Whether a node has executed nothing, so that a policy might have the whole command sent again."""
-    return isinstance(reply, Exception) and (is_refusal(reply) or isinstance(reply, NotSentError | BusyError))
+    """Whether a node has executed nothing, so that a policy may have the whole sent again."""
+    return isinstance(reply, NotSentError | BusyError) or (isinstance(reply, ResponseError) and is_refusal(reply))
 
 
 def only_value(replies: Sequence[Any]) -> Any:
