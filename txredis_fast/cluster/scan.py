@@ -3,7 +3,8 @@
 Theory of operation. A set holds the slots that are not scanned yet. One of their owners is scanned with SCAN to its
 end, and of what it has, the keys of those of its slots that are left are elements. Then the slots that it still owns
 leave the set; those that have moved away meanwhile stay, and are scanned at their new owner. A key that existed all the
-time was at its owner all the time, or moved with its slot.
+time was at its owner all the time, or moved with its slot. Which slots a node owns, before and after, only itself knows
+for certain: other nodes hear of it later.
 
 A slot that is being moved key by key has keys at two nodes, and they move in one direction only. So after its owner,
 the node that it moves to is scanned, for the keys of that slot.
@@ -93,7 +94,7 @@ class ClusterScanIterator(ScanIterator[Any]):
 
     async def _page(self) -> list[Any]:
         """The elements of the next page, perhaps none."""
-        node = self._node or self._choose()
+        node = self._node or await self._choose()
         reply = await maybeDeferred(self._ask_for, node, self._at)
         if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list):
             raise InvalidResponse("scan_iter needs a reply of cursor and elements")
@@ -105,7 +106,7 @@ class ClusterScanIterator(ScanIterator[Any]):
             await self._scanned(node)
         return page
 
-    def _choose(self) -> ClusterNode[Any]:
+    async def _choose(self) -> ClusterNode[Any]:
         """Begin with an owner of slots that are left."""
         if self._members.closed:
             raise NotSentError("Not connected")
@@ -116,6 +117,11 @@ class ClusterScanIterator(ScanIterator[Any]):
             raise NotSentError(f"no node serves the slot {slot}")
         owners = self._members.owners
         wanted = {each for each in self._slots_left if owners[each] == node.address}
+        owned, _ = await self._own_words(node)
+        wanted &= owned
+        if not wanted:
+            self._members.note(f"{node.name} does not serve the slot {slot}", node.address)
+            raise NotSentError(f"{node.name} does not serve the slot {slot}, and no other node is known to")
         self._begin(node, wanted, True)
         return node
 
@@ -125,10 +131,10 @@ class ClusterScanIterator(ScanIterator[Any]):
     async def _scanned(self, node: ClusterNode[Any]) -> None:
         """A node has been scanned to its end."""
         if self._is_owner:
-            self._next_nodes = await self._targets(node)
+            owned, moving = await self._own_words(node)
+            self._next_nodes = self._targets(moving)
             await self._members.topology.refresh()
-            owners = self._members.owners
-            self._slots_left -= {slot for slot in self._wanted if owners[slot] == node.address}
+            self._slots_left -= self._wanted & owned
         self._node = None
         while self._next_nodes and self._node is None:
             node_id, slots = self._next_nodes.pop()
@@ -136,14 +142,19 @@ class ClusterScanIterator(ScanIterator[Any]):
             if target is not None:
                 self._begin(target, slots, False)
 
-    async def _targets(self, node: ClusterNode[Any]) -> list[tuple[str, set[int]]]:
-        """Where the slots move that are moving away from a node: ID of each node, and slots."""
+    @staticmethod
+    async def _own_words(node: ClusterNode[Any]) -> tuple[set[int], list[tuple[int, str]]]:
+        """What a node says of itself, see :func:`_own_line`."""
         text = await node.send("CLUSTER", "NODES", raw=True)
-        moving: dict[str, set[int]] = {}
-        for slot, node_id in _moving(bytes(text).decode("ascii", "replace")):
+        return _own_line(bytes(text).decode("ascii", "replace"))
+
+    def _targets(self, moving: Iterable[tuple[int, str]]) -> list[tuple[str, set[int]]]:
+        """Where slots move that are moving away from the node: ID of each node, and slots."""
+        targets: dict[str, set[int]] = {}
+        for slot, node_id in moving:
             if slot in self._wanted:
-                moving.setdefault(node_id, set()).add(slot)
-        return list(moving.items())
+                targets.setdefault(node_id, set()).add(slot)
+        return list(targets.items())
 
     def _by_id(self, node_id: str) -> ClusterNode[Any] | None:
         return next((node for node in self._members.masters() if node.id == node_id), None)
@@ -171,12 +182,22 @@ def scan_arguments(pattern: Argument | None, count: int | None, type: Argument |
     return [each for name, value in given.items() if value is not None for each in (name, fix_argument(value))]
 
 
-def _moving(text: str) -> Iterable[tuple[int, str]]:
-    """The slots that CLUSTER NODES shows as moving away, as in ``[77->-...]``, with the IDs of their targets."""
+def _own_line(text: str) -> tuple[set[int], list[tuple[int, str]]]:
+    """Read what CLUSTER NODES says of the node that was asked.
+
+    :returns: the slots that it owns; and those that are moving away, as in ``[77->-...]``, with the IDs of their
+        targets.
+    """
+    owned: set[int] = set()
+    moving = []
     for line in text.splitlines():
         fields = line.split(" ")
         if len(fields) > 2 and "myself" in fields[2].split(","):
             for word in fields[8:]:
                 slot, arrow, node_id = word.strip("[]").partition("->-")
+                first, _, last = word.partition("-")
                 if word.startswith("[") and arrow and slot.isdigit():
-                    yield int(slot), node_id
+                    moving.append((int(slot), node_id))
+                elif first.isdigit() and (last or first).isdigit():
+                    owned.update(range(int(first), int(last or first) + 1))
+    return owned, moving
