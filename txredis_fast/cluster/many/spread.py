@@ -107,10 +107,9 @@ def only_value(replies: Sequence[Any]) -> Any:
 
     :raises Exception: it is an error.
     """
-    [reply] = replies
-    if isinstance(reply, Exception):
-        raise reply
-    return reply
+    if isinstance(replies[0], Exception):
+        raise replies[0]
+    return replies[0]
 
 
 def _first(replies: list[Any]) -> Any:
