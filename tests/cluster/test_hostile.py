@@ -146,9 +146,9 @@ def test_a_closed_handler_tells_its_nodes_and_itself(opened, cluster, clock):
     rc = opened()
     ended(rc.disconnect(), clock, 2)
     assert repr(rc) == "<Redis Cluster: 3 masters, 1 replicas>"
-    assert [node.port for node in rc.nodes()] == [7001, 7002, 7003]
+    assert [node.port for node in rc.nodes()] == [7001, 7002, 7003, 7004]
     with pytest.raises(ValueError, match="no node of this cluster"):
-        rc.on("127.0.0.1:7004")
+        rc.on("127.0.0.1:7009")
     assert isinstance(ended(rc.on_all.dbsize(), clock, 2), dict)
     assert isinstance(rc.disconnect(), Deferred)
 
@@ -163,7 +163,7 @@ def test_a_user_who_may_not_ask_for_the_topology_works_by_moved_alone(cluster, c
     keys = [key(slot) for slot in (SLOT_A, SLOT_B, SLOT_C)]
     for each in keys:
         assert ended(rc.set(each, each), clock, 2) == "OK"
-    assert [port for port, _ in cluster.executed] == [7001, 7002, 7003]
+    assert [port for port, _ in cluster.executed] == [7001, 7002, 7003, 7004]
     moved = rc._members.counts["MOVED"]
     assert moved == 2
     assert ended(rc.mget(keys), clock, 2) == keys
