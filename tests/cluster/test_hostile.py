@@ -124,6 +124,32 @@ def test_what_a_converter_raises_is_no_refusal(rc, cluster, clock, error, way):
     assert count(cluster, b"INCR") == 1
 
 
+@pytest.mark.parametrize("way", ["alone", "in time", "batch"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MOVED the item",
+        "ASK me",
+        "TRYAGAIN later",
+        "LOADING of mine",
+        "READONLY mine",
+        "CLUSTERDOWN mine",
+        "MASTERDOWN mine",
+        "UNBLOCKED, said the instance state changed",
+        "UNBLOCKED instance state changed",
+    ],
+)
+def test_what_a_script_answers_is_no_refusal(rc, cluster, clock, text, way):
+    cluster.answers["EVAL"] = b"-%s\r\n" % text.encode()
+    args = "EVAL", "script", 1, key(SLOT_A)
+    if way == "batch":
+        [error] = ended(rc.batch([args], raise_on_error=False), clock)
+    else:
+        error = ended(rc.execute_command(*args, **({"timeout": 5} if way == "in time" else {})), clock)
+    assert isinstance(error, exceptions.ResponseError) and str(error).startswith(text)
+    assert count(cluster, b"EVAL") == 1
+
+
 @pytest.mark.parametrize("refusal", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-BUSY a script\r\n"])
 def test_a_policy_does_not_repeat_what_was_executed_in_part(opened, cluster, clock, refusal):
     rc = opened(retry=redis.RetryPolicy(attempts=3, refused=True), poolTimeout=1)
@@ -148,7 +174,7 @@ def test_a_closed_handler_tells_its_nodes_and_itself(opened, cluster, clock):
     assert repr(rc) == "<Redis Cluster: 3 masters, 0 replicas>"
     assert [node.port for node in rc.nodes()] == [7001, 7002, 7003]
     with pytest.raises(ValueError, match="no node of this cluster"):
-        rc.on("127.0.0.1:7004")
+        rc.on("127.0.0.1:7009")
     assert isinstance(ended(rc.on_all.dbsize(), clock, 2), dict)
     assert isinstance(rc.disconnect(), Deferred)
 

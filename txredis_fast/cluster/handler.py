@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from twisted.internet.defer import Deferred, fail, succeed
 
 from .._tunables import PENDING_MESSAGES_KEPT
-from .._types import Argument, Keys, V
+from .._types import Argument, Key, Keys, V
 from ..batching import (
     Batch,
     Pipeline,
@@ -28,15 +28,18 @@ from ..commands._parts import (
 )
 from ..exceptions import NoSlotError, RedisError
 from ..inflight import check_timeout
+from ..pool import Pool
 from ..resp import key_slot
 from ..telemetry import ClusterStats
 from .node import ClusterNode, NodesView
+from .routing import slot_of_keys
 from .scan import ClusterScanIterator, scan_arguments
 from .sending import ClusterCommands
 from .transactions import ClusterTransaction
 
 if TYPE_CHECKING:
     from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
+    from ..streaming import StreamConsumer
 
 __all__ = ["ClusterConnectionHandler"]
 
@@ -162,6 +165,31 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         on_message, on_gap, on_dropped = check_hooks(on_message, on_gap, on_dropped)
         bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)
         return open_subscriber(ClusterSubscriber(self._members, on_message, bounds, on_gap, on_dropped))
+
+    # -- streams
+
+    def consume(
+        self, stream: Key, group: Argument, name: Argument, *, dead_letter: Key | None = None, **options: Any
+    ) -> StreamConsumer:
+        """Read the entries of a stream as a member of a consumer group; as :meth:`.ConnectionHandler.consume`.
+
+        The consumer follows the slot of its stream.
+
+        :param dead_letter: of the same slot, because an entry goes there in a transaction.
+        :returns: a :class:`StreamConsumer`; nothing is sent before it is used.
+        :raises CrossSlotError: *dead_letter* belongs to another slot.
+        """
+        from ..streaming import consume
+
+        consumer = consume(self, stream, group, name, dead_letter=dead_letter, **options)
+        if dead_letter is not None:
+            slot_of_keys("XADD", (stream, dead_letter), self._charset)
+        return consumer
+
+    @property
+    def _factory(self) -> Pool:
+        """What a consumer ends with."""
+        return self._members.options_pool
 
     # -- transactions
 

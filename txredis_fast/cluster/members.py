@@ -430,8 +430,9 @@ class Members:
         self.topology.close()
         self.observer.closed()
         self._seeds.close()
-        closing = [node.disconnect(timeout=timeout) for node in self.nodes.values()]
-        closing += [self.options_pool.disconnect(), *self._leaving.values()]
+        closing = [self.options_pool.disconnect()]  # first: what ends with it must not see a lost node
+        closing += [node.disconnect(timeout=timeout) for node in list(self.nodes.values())]
+        closing += self._leaving.values()
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 

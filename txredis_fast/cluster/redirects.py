@@ -68,10 +68,9 @@ def is_refusal(error: BaseException, args: Sequence[Any] = ()) -> bool:
     :param args: the command; of one that runs a script, fewer errors say so.
     """
     if isinstance(error, ResponseError):
-        code = error.code
-        if code not in _REFUSING:
-            return code == "UNBLOCKED" and _STATE_CHANGED in str(error)
-        return command_name(args) not in SCRIPTS or str(error).startswith(_OF_SCRIPTS)
+        if command_name(args) in SCRIPTS:
+            return str(error).startswith(_OF_SCRIPTS)
+        return error.code in _REFUSING or (error.code == "UNBLOCKED" and _STATE_CHANGED in str(error))
     return isinstance(error, NotSentError) and not isinstance(error, QueueFullError)
 
 

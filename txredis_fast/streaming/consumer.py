@@ -244,6 +244,8 @@ class StreamConsumer:
         if isinstance(error, ResponseError) and error.code in ("NOGROUP", "UNBLOCKED"):
             self._has_group = False  # the stream or its group was removed
             return True
+        if isinstance(error, ResponseError) and error.code in ("CLUSTERDOWN", "TRYAGAIN"):
+            return True  # nothing was executed, and the cluster changes
         return self._membership.handler._factory.may_wait and _PATIENCE.repeats(error, True, True)
 
     async def _pause(self, seconds: float) -> None:
