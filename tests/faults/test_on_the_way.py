@@ -116,7 +116,7 @@ class _DeepProtocols:
         self._exhausted = exhausted
 
     def buildProtocol(self, address: Any) -> Any:
-        protocol = self._factory.buildProtocol(address)
+        protocol = self._exhausted.call(self._factory.buildProtocol, address)
         if protocol is not None:
             make, receive = protocol.makeConnection, protocol.dataReceived
             protocol.makeConnection = lambda transport: self._exhausted.call(make, transport)
@@ -299,6 +299,26 @@ def test_so_is_one_for_blocking_commands(options, tells_reactor):
         return [*a.whats_wrong(), *([] if popped.called else ["BLPOP has not fired"])], a.exhausted
 
     assert found_at_each_depth(story) == {}
+
+
+@REACTORS
+def test_so_is_one_for_blocking_commands_that_finds_no_memory(tells_reactor):
+    found, at = {}, 1
+    while True:
+        a = InMemory(Failing(None), tells_reactor)
+        settle(a.clock)
+        a.exhausted.left = at
+        popped = a.rc.blpop("p", 5)
+        popped.addErrback(lambda _: None)
+        a.let_pass(10)
+        raised, wrong = a.exhausted.raised, a.whats_wrong()
+        if wrong or not popped.called:
+            found[at] = wrong
+        if not raised:
+            break
+        at += STRIDE
+    assert at > 50, "nothing was raised"
+    assert found == {}
 
 
 @REACTORS

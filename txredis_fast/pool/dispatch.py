@@ -363,8 +363,8 @@ class _Line:
             return
         self._places.clear()
         self._sorted = True
-        timer, self._timer = self._timer, None
-        cancel_timer(timer)
+        cancel_timer(self._timer)  # if this raises, the next call tries again
+        self._timer = None
 
     def _soonest(self) -> float | None:
         deadlines = (place.deadline for place in self._places if place.line is not None and place.deadline is not None)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.error import TimeoutError
@@ -261,7 +261,7 @@ class OneAttempt:
             return None
         made = self._factory.buildProtocol(address)
         if made is not None:
-            protocol = cast("Built", made)
+            protocol: Built = made  # type: ignore[assignment]  # no cast(), which is a call and may raise
             try:
                 self._built.append((protocol, getattr(protocol, "__dict__", {}).get("connectionLost")))
                 if hasattr(protocol, "attemptForsaken"):
