@@ -181,7 +181,8 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         """
         from ..streaming import consume
 
-        consumer = consume(self, stream, group, name, dead_letter=dead_letter, **options)
+        handler: Any = self  # has what a consumer uses of one
+        consumer = consume(handler, stream, group, name, dead_letter=dead_letter, **options)
         if dead_letter is not None:
             slot_of_keys("XADD", (stream, dead_letter), self._charset)
         return consumer

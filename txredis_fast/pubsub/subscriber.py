@@ -15,6 +15,8 @@ A :class:`SubscriberProtocol` calls its ``messageReceived`` for each message. Th
 * Messages are passed from the parser to ``messageReceived`` without a detour, as long as a subclass does not override
   ``replyReceived``, which then gets all replies, and the messages of RESP2, too.
 
+More than 500 lines, because the protocol is one class, which programs subclass.
+
 This module must not know how connections are made.
 """
 
