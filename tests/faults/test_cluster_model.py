@@ -19,7 +19,7 @@ import txredis_fast as redis
 from faults.cluster_world import Found, World
 from txredis_fast.client import send_batch
 from txredis_fast.cluster import ClusterConnectionHandler
-from txredis_fast.cluster.batches import send_commands
+from txredis_fast.cluster.many import send_commands
 from txredis_fast.cluster.members import Members
 from txredis_fast.cluster.redirects import Way
 from txredis_fast.cluster.scan import ClusterScanIterator
@@ -121,7 +121,7 @@ def test_replies_of_a_batch_in_another_order_are_noticed(monkeypatch):
     def turned(*args: Any, **options: Any) -> Any:
         return send_commands(*args, **options).addCallback(lambda replies: replies[::-1])
 
-    monkeypatch.setattr("txredis_fast.cluster.handler.send_commands", turned)
+    monkeypatch.setattr("txredis_fast.cluster.sending.send_commands", turned)
     assert "the reply may not be" in noticed()
 
 
