@@ -31,12 +31,37 @@ PER_NODE = 2
 BLOCKING = 60
 
 
+class ClusterFacts(Facts):
+    """What all users know; while ``loses``, no moment is of the same epoch as another."""
+
+    def __init__(self) -> None:
+        self.loses = False
+        self._epoch = 0
+        super().__init__()
+
+    @property
+    def epoch(self) -> int:  # type: ignore[override]
+        """Another one whenever data may have been lost."""
+        self._epoch += self.loses
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._epoch = number
+
+
 class Record:
-    """A list, and how many numbers are in it for certain, or perhaps."""
+    """A list of numbers.
+
+    :ivar given: how many; :ivar ends: of each, how it ended: one of the following.
+    """
+
+    UNSURE, TOLD, REFUSED = range(3)
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.given = self.told = self.refused = 0
+        self.given = 0
+        self.ends = bytearray(RECORDS + 1)
 
 
 class ClusterUser(User):
@@ -73,20 +98,22 @@ class ClusterUser(User):
             self._records.append(self._record)
         record = self._record
         record.given += 1
+        number = record.given
 
         def done(length: int) -> int:
-            record.told += 1
+            record.ends[number] = Record.TOLD
             return length
 
         def failed(failure: Any) -> Any:
-            record.refused += failure.check(redis.NotSentError, redis.ResponseError) is not None
+            if failure.check(redis.NotSentError, redis.ResponseError):
+                record.ends[number] = Record.REFUSED
             return failure
 
         def check(length: Any) -> None:
             if not isinstance(length, int) or not 1 <= length <= record.given:
                 raise Wrong(f"{record.key} has {length!r} numbers after {record.given} commands")
 
-        sent = self.handler.rpush(record.key, f"{record.key}#{record.given}")
+        sent = self.handler.rpush(record.key, f"{record.key}#{number}")
         return sent.addCallbacks(done, failed), 1, check
 
     def apart(self) -> Operation:
@@ -106,7 +133,7 @@ class ClusterFaults:
     :ivar happened: how many, by kind; :ivar lossy: how many of those may lose what was not replicated.
     """
 
-    def __init__(self, reactor: Any, dice: Dice, cluster: Cluster, facts: Facts) -> None:
+    def __init__(self, reactor: Any, dice: Dice, cluster: Cluster, facts: ClusterFacts) -> None:
         self._reactor = reactor
         self._dice = dice
         self._cluster = cluster
@@ -131,9 +158,9 @@ class ClusterFaults:
         if not self._deck:
             self._deck = self._dice.sample(self._kinds, len(self._kinds))
         name, loses, change = self._deck.pop()
-        self._facts.epoch += loses
+        self._facts.loses = loses
         await deferToThread(change)
-        self._facts.epoch += loses
+        self._facts.loses = False
         self.lossy += loses
         self.happened[name] += 1
 
@@ -187,7 +214,7 @@ class ClusterSession:
         self.cluster = cluster
         self.dice = Dice(plan.seed)
         self.ledger = Ledger(reactor.seconds)
-        self.facts = Facts()
+        self.facts = ClusterFacts()
         self.watcher = Watcher(reactor, plan.interval)
         self.faults = ClusterFaults(reactor, self.dice, cluster, self.facts)
         self.problems: list[str] = []
@@ -280,13 +307,15 @@ class ClusterSession:
         await rc.refresh()
         for record in self.records:
             numbers = await rc.retrying.lrange(record.key, 0, -1)
-            counted = Counter(numbers)
+            counted = Counter(str(each) for each in numbers)
             self.doubles += sum(times - 1 for times in counted.values())
-            if any(not str(each).startswith(f"{record.key}#") for each in counted):
-                self.ledger.note_wrong(f"{record.key} has numbers of another list")
-            self.lost += max(0, record.told - len(counted))
-            if len(counted) > record.given - record.refused:
-                self.ledger.note_wrong(f"{record.key}: {len(counted)} numbers, of {record.given} given some refused")
+            known = {f"{record.key}#{number}": record.ends[number] for number in range(1, record.given + 1)}
+            self.lost += sum(end == Record.TOLD and name not in counted for name, end in known.items())
+            for name in counted:
+                if name not in known:
+                    self.ledger.note_wrong(f"{record.key} has {name}")
+                elif known[name] == Record.REFUSED:
+                    self.ledger.note_wrong(f"{name} was told as refused, and is there")
         stats = rc.stats()
         self.connections = stats.connections + stats.blocking_connections
         if stats.in_flight or stats.waiting:
