@@ -82,3 +82,31 @@ def test_the_topology_not_told_in_time_is_an_error(world):
     error = ended(network, Deferred.fromCoroutine(keys(rc))).value
     assert isinstance(error, redis.NotSentError)
     assert "does not serve the slot" in str(error)
+
+
+def test_keys_on_their_way_to_a_node_that_serves_no_slot_yet_are_found(world):
+    network, cluster, rc = world
+    empty = cluster.add_node()
+    cluster.begin_move(SLOT, empty)
+    cluster.migrate_keys(SLOT)
+    assert ended(network, Deferred.fromCoroutine(keys(rc))) == [KEY]
+
+
+@pytest.mark.parametrize("then", ["arrives", "goes on"])
+def test_a_slot_that_arrives_while_its_target_is_scanned_is_scanned_again(world, then):
+    network, cluster, rc = world
+    owner, target, third = cluster.nodes
+    cluster.begin_move(SLOT, target)
+    cluster.migrate_keys(SLOT)
+    asked = [node.commands.get(b"SCAN", 0) for node in cluster.nodes]
+    scan = Deferred.fromCoroutine(keys(rc))
+    while not owner.commands.get(b"SCAN", 0) > asked[0]:
+        network.advance(0)
+    while not target.commands.get(b"SCAN", 0) > asked[1] and not scan.called:
+        if owner.commands[b"CLUSTER"] > 2:
+            cluster.finish_move(SLOT)
+            if then == "goes on":
+                cluster.move_slots([SLOT], third)
+            break
+        network.advance(0)
+    assert KEY in ended(network, scan)

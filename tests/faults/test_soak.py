@@ -230,6 +230,18 @@ def test_the_command_tells_what_it_found(tmp_path):
     assert found["problems"] == []
 
 
+@pytest.mark.once
+def test_a_cluster_is_worked_on_while_it_changes(tmp_path):
+    out = tmp_path / "soak.json"
+    with start_soak("--cluster", "--minutes", "0.1", "--every", "1", "--users", "10", "--json", str(out)) as process:
+        told, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors) == (0, ""), told + errors
+    found = json.loads(out.read_text())
+    assert found["faults"]
+    assert found["writes"] > 0
+    assert (found["doubles"], found["wrong"], found["problems"]) == (0, [], [])
+
+
 @pytest.mark.self_check
 def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     with start_soak("--minutes", "10", "--every", "0.5") as process:
@@ -247,6 +259,8 @@ def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     [
         (["--faults", "3"], "--faults needs --operations"),
         (["--url", "redis://localhost", "--failover"], "--failover needs servers of its own"),
+        (["--cluster", "--failover"], "--cluster has servers of its own, over TCP, for some --minutes"),
+        (["--cluster", "--url", "redis://localhost"], "--cluster has servers of its own"),
         *(
             (([f"--{name}", "0"]), f"--{name} is a number greater than 0, not 0")
             for name in ("users", "every", "minutes", "operations")

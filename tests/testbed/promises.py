@@ -51,12 +51,14 @@ The soak
 --------
 
 One proof takes longer than a test. The soak starts its own servers. Many users work on them through a proxy with
-faults, while the servers are stopped and restarted; with ``--failover`` the master is killed repeatedly. Every value
-contains its key and its writer, every published number arrives or falls into a reported gap, and any violation ends the
-soak with exit status 1. :doc:`testing` has its results. ::
+faults, while the servers are stopped and restarted; with ``--failover`` the master is killed repeatedly; with
+``--cluster`` it is a cluster whose slots move and whose masters change, die and are silent. Every value contains its
+key and its writer, every published number arrives or falls into a reported gap, no numbered write is executed twice,
+and any violation ends the soak with exit status 1. :doc:`testing` has its results. ::
 
     python -m tests.testbed.soak --minutes 10 --failover --every 2   # --url redis://... for a server of your own
     python -m tests.testbed.soak --operations 5000000 --faults 2000
+    python -m tests.testbed.soak --minutes 10 --cluster
     python -m tests.testbed.soak --minutes 2 --transport unix        # or tls
 """
 

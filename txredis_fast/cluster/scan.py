@@ -7,14 +7,15 @@ time was at its owner all the time, or moved with its slot. Which slots a node o
 for certain: other nodes hear of it later.
 
 A slot that is being moved key by key has keys at two nodes, and they move in one direction only. So after its owner,
-the node that it moves to is scanned, for the keys of that slot.
+the node that it moves to is scanned, for the keys of that slot; which leaves the set if it still is on that way then.
+Such a node need not serve a slot yet, and then no topology has it: CLUSTER NODES tells its address.
 
 This module must not know how a command is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -26,7 +27,7 @@ from ..helpers import ScanIterator
 from ..resp import fix_argument, key_slot
 from .members import Members
 from .node import ClusterNode
-from .topology import SLOTS
+from .topology import SLOTS, Address
 
 __all__ = ["ClusterScanIterator", "scan_arguments"]
 
@@ -56,8 +57,11 @@ class ClusterScanIterator(ScanIterator[Any]):
         #: The node that is being scanned, for which slots; and those to which keys of these slots are moved.
         self._node: ClusterNode[Any] | None = None
         self._wanted: set[int] = set()
-        self._next_nodes: list[tuple[str, set[int]]] = []
-        self._is_owner = True
+        self._next_nodes: list[tuple[Address, set[int]]] = []
+        #: The owner of what is wanted of another node; None: it is the owner itself that is scanned.
+        self._source: ClusterNode[Any] | None = None
+        #: Reactor time since when nodes could not be asked to which slots are moved.
+        self._targets_failing_since: float | None = None
         self._at: Any = 0
         self._is_busy = False
 
@@ -74,10 +78,11 @@ class ClusterScanIterator(ScanIterator[Any]):
                 try:
                     page = await self._page()
                 except ConnectionError as error:
-                    if not self._is_owner:
-                        self._slots_left |= self._wanted  # their owner again, and then this node
                     self._node = None
-                    failing_since = await self._pause(failing_since, error)
+                    if self._source is None:
+                        failing_since = await self._pause(failing_since, error)
+                    else:  # their owner again, and then this node
+                        self._targets_failing_since = await self._pause(self._targets_failing_since, error)
                     continue
                 if page:
                     return page
@@ -122,42 +127,41 @@ class ClusterScanIterator(ScanIterator[Any]):
         if not wanted:
             self._members.note(f"{node.name} does not serve the slot {slot}", node.address)
             raise NotSentError(f"{node.name} does not serve the slot {slot}, and no other node is known to")
-        self._begin(node, wanted, True)
+        self._begin(node, wanted, None)
         return node
 
-    def _begin(self, node: ClusterNode[Any], wanted: set[int], is_owner: bool) -> None:
-        self._node, self._wanted, self._is_owner, self._at = node, wanted, is_owner, 0
+    def _begin(self, node: ClusterNode[Any], wanted: set[int], source: ClusterNode[Any] | None) -> None:
+        self._node, self._wanted, self._source, self._at = node, wanted, source, 0
 
     async def _scanned(self, node: ClusterNode[Any]) -> None:
         """A node has been scanned to its end."""
-        if self._is_owner:
-            owned, moving = await self._own_words(node)
-            self._next_nodes = self._targets(moving)
+        source = self._source or node
+        owned, moving = await self._own_words(source)
+        if source is node:
+            self._slots_left -= self._wanted & owned - moving.keys()
+            self._next_nodes = self._targets(owned, moving)
             await self._members.topology.refresh()
-            self._slots_left -= self._wanted & owned
-        self._node = None
-        while self._next_nodes and self._node is None:
-            node_id, slots = self._next_nodes.pop()
-            target = self._by_id(node_id)
-            if target is not None:
-                self._begin(target, slots, False)
+        else:
+            self._slots_left -= {slot for slot in self._wanted & owned if moving.get(slot) == node.address}
+            self._targets_failing_since = None
+        self._node = self._source = None
+        if self._next_nodes:
+            address, slots = self._next_nodes.pop()
+            self._begin(self._members.node_at(address), slots, source)
 
-    @staticmethod
-    async def _own_words(node: ClusterNode[Any]) -> tuple[set[int], list[tuple[int, str]]]:
-        """What a node says of itself, see :func:`_own_line`."""
+    async def _own_words(self, node: ClusterNode[Any]) -> tuple[set[int], dict[int, Address]]:
+        """What a node says of its own slots, see :func:`_read_nodes`."""
         text = await node.send("CLUSTER", "NODES", raw=True)
-        return _own_line(bytes(text).decode("ascii", "replace"))
+        owned, moving = _read_nodes(bytes(text).decode("ascii", "replace"))
+        address_map = self._members.topology.address_map
+        return owned, {slot: address_map((host or node.address[0], port)) for slot, (host, port) in moving.items()}
 
-    def _targets(self, moving: Iterable[tuple[int, str]]) -> list[tuple[str, set[int]]]:
-        """Where slots move that are moving away from the node: ID of each node, and slots."""
-        targets: dict[str, set[int]] = {}
-        for slot, node_id in moving:
-            if slot in self._wanted:
-                targets.setdefault(node_id, set()).add(slot)
+    def _targets(self, owned: set[int], moving: Mapping[int, Address]) -> list[tuple[Address, set[int]]]:
+        """Where slots are moved of those that are wanted: the nodes, and their slots."""
+        targets: dict[Address, set[int]] = {}
+        for slot in self._wanted & owned & moving.keys():
+            targets.setdefault(moving[slot], set()).add(slot)
         return list(targets.items())
-
-    def _by_id(self, node_id: str) -> ClusterNode[Any] | None:
-        return next((node for node in self._members.masters() if node.id == node_id), None)
 
     async def _pause(self, since: float | None, error: ConnectionError) -> float:
         """Wait until the next attempt; raises the error if too much time has passed.
@@ -182,22 +186,31 @@ def scan_arguments(pattern: Argument | None, count: int | None, type: Argument |
     return [each for name, value in given.items() if value is not None for each in (name, fix_argument(value))]
 
 
-def _own_line(text: str) -> tuple[set[int], list[tuple[int, str]]]:
-    """Read what CLUSTER NODES says of the node that was asked.
+def _read_nodes(text: str) -> tuple[set[int], dict[int, Address]]:
+    """Read what CLUSTER NODES says of the slots of the node that was asked.
 
-    :returns: the slots that it owns; and those that are moving away, as in ``[77->-...]``, with the IDs of their
-        targets.
+    :returns: the slots that it owns; and for those that are moving away, as in ``[77->-...]``, to which node.
     """
+    lines = [fields for line in text.splitlines() if len(fields := line.split(" ")) > 7]
+    addresses = {fields[0]: _address(fields[1]) for fields in lines}
     owned: set[int] = set()
-    moving = []
-    for line in text.splitlines():
-        fields = line.split(" ")
-        if len(fields) > 2 and "myself" in fields[2].split(","):
-            for word in fields[8:]:
+    moving: dict[int, Address] = {}
+    for fields in lines:
+        if "myself" not in fields[2].split(","):
+            continue
+        for word in fields[8:]:
+            if word.startswith("["):
                 slot, arrow, node_id = word.strip("[]").partition("->-")
+                address = addresses.get(node_id)
+                if arrow and address is not None:
+                    moving[int(slot)] = address
+            else:
                 first, _, last = word.partition("-")
-                if word.startswith("[") and arrow and slot.isdigit():
-                    moving.append((int(slot), node_id))
-                elif first.isdigit() and (last or first).isdigit():
-                    owned.update(range(int(first), int(last or first) + 1))
+                owned.update(range(int(first), int(last or first) + 1))
     return owned, moving
+
+
+def _address(field: str) -> Address:
+    """Read ``host:port@bus,hostname``; IPv6 addresses have colons, too."""
+    host, _, port = field.partition("@")[0].rpartition(":")
+    return host, int(port)

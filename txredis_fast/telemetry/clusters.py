@@ -125,6 +125,7 @@ class ClusterObserver:
         self._down_since: float | None = None
         self._last_refusal = 0.0
         self._look: IDelayedCall | None = None
+        self._closed = False
 
     # -- hooks
 
@@ -155,6 +156,8 @@ class ClusterObserver:
 
         :param ask: asks the cluster whether it accepts commands; called some time after the last refusal.
         """
+        if self._closed:  # a reply to what was in flight then
+            return
         now = float(current_reactor().seconds())
         self._last_refusal = now
         if self._down_since is None:
@@ -164,6 +167,7 @@ class ClusterObserver:
 
     def closed(self) -> None:
         """The program has closed the cluster's handler."""
+        self._closed = True
         look, self._look = self._look, None
         if look is not None and look.active():
             look.cancel()

@@ -37,6 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--every", type=float, default=3.0, metavar="S", help="seconds between two faults (3)")
     add("--users", type=int, default=50, metavar="N", help="how many work at a time (50)")
     add("--failover", action="store_true", help="also a master, a replica and Sentinels; the master is lost repeatedly")
+    add("--cluster", action="store_true", help="a cluster instead: slots move, masters change, die and are silent")
     add("--url", help="an own server, redis://user:password@host:6379/0: then only links fail")
     add("--transport", choices=TRANSPORTS, default="tcp", help="how users reach the server (tcp)")
     add("--reactor", choices=REACTORS, default="default")
@@ -57,6 +58,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         options.minutes = 1.0
     if options.url is not None and options.failover:
         raise UsageError("--failover needs servers of its own, not --url")
+    if options.cluster and (options.url or options.failover or options.operations or options.transport != "tcp"):
+        raise UsageError("--cluster has servers of its own, over TCP, for some --minutes")
     if options.transport != "tcp" and options.failover:
         raise UsageError("--failover is over TCP only: Sentinels know the hosts and ports of plain servers")
     if options.transport == "tls" and not all(importlib.util.find_spec(name) for name in TLS_PACKAGES):
@@ -85,8 +88,6 @@ def run(options: argparse.Namespace) -> int:
     """Run, and tell; returns the exit status."""
     reactor = install_reactor(options.reactor)
     # Only now: some of these import the reactor.
-    from twisted.internet.defer import Deferred
-
     from ..sentinels import sentinel_group
     from ..servers import Server
     from . import report
@@ -101,6 +102,8 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed,
         transport=options.transport,
     )
+    if options.cluster:
+        return _run_cluster(reactor, options, plan)
     with contextlib.ExitStack() as stack:
         server, own, connection = None, None, {}
         pair: list[Any] = []
@@ -118,18 +121,40 @@ def run(options: argparse.Namespace) -> int:
                 raise UsageError(str(error)) from None
             address = own.address
         session = Session(reactor, plan, address, server, connection, group if options.url is None else None, pair)
-        progress = stack.enter_context(Progress())
-        with _interrupts(session):
-            finished = Deferred.fromCoroutine(session.run())
-            failures: list[Any] = []
-            finished.addErrback(failures.append).addBoth(lambda _: reactor.stop())
-            _show(reactor, session, progress)
-            reactor.run(installSignalHandlers=False)
+        _run_session(reactor, session)
+    return _tell(options, session, report.lines(session), report.as_json(session))
+
+
+def _run_cluster(reactor: Any, options: argparse.Namespace, plan: Any) -> int:
+    from ..clusters import Cluster
+    from .cluster import ClusterSession
+
+    try:
+        with Cluster(masters=3, replicas=1) as cluster:
+            session = ClusterSession(reactor, plan, cluster)
+            _run_session(reactor, session)
+    except RuntimeError as error:
+        raise UsageError(str(error)) from None
+    return _tell(options, session, session.lines(), session.as_json())
+
+
+def _run_session(reactor: Any, session: Any) -> None:
+    from twisted.internet.defer import Deferred
+
+    with Progress() as progress, _interrupts(session):
+        finished = Deferred.fromCoroutine(session.run())
+        failures: list[Any] = []
+        finished.addErrback(failures.append).addBoth(lambda _: reactor.stop())
+        _show(reactor, session, progress)
+        reactor.run(installSignalHandlers=False)
     for failure in failures:
         session.problems.append(failure.getTraceback())
-    print("\n".join(report.lines(session)))
+
+
+def _tell(options: argparse.Namespace, session: Any, lines: list[str], found: dict[str, Any]) -> int:
+    print("\n".join(lines))
     if options.json is not None:
-        options.json.write_text(json.dumps(report.as_json(session), indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(f"Written: {options.json}")
     return 1 if session.verdict() else 0
 
