@@ -288,7 +288,7 @@ def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
     def started(hooks: Any, info: Any) -> Any:
         return [(hook, hook.command_started(info)) for hook in hooks]
 
-    monkeypatch.setattr("txredis_fast.telemetry.hooks._started", started)
+    monkeypatch.setattr("txredis_fast.telemetry.hooks.start_hooks", started)
     noticed()
 
 
