@@ -15,6 +15,8 @@ from testbed.clusters import CLUSTER_KINDS, speaks_tls
 from testbed.servers import wait_until
 from testbed.slots import SLOTS, key_in, ranges_of, shares, slot_of, tag_of
 
+pytestmark = pytest.mark.self_check
+
 
 def slots_told(node):
     """CLUSTER SLOTS of a node: (first, last, (host, port) of the master)."""

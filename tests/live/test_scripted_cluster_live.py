@@ -13,6 +13,8 @@ from testbed.slots import key_in, slot_of
 from testbed.wire import command
 from twisted.internet.protocol import Factory, Protocol
 
+pytestmark = pytest.mark.self_check
+
 SLOT = 7
 KEYS = [key_in(SLOT, number) for number in range(6)]
 OTHER = key_in(16000, "other")

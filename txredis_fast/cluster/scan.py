@@ -140,7 +140,8 @@ class ClusterScanIterator(ScanIterator[Any]):
         if source is node:
             self._slots_left -= self._wanted & owned - moving.keys()
             self._next_nodes = self._targets(owned, moving)
-            await self._members.topology.refresh()
+            if self._wanted - owned:  # these have other owners by now
+                await self._members.topology.refresh()
         else:
             self._slots_left -= {slot for slot in self._wanted & owned if moving.get(slot) == node.address}
             self._targets_failing_since = None
