@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 
 from .._checks import as_text, seconds_or
 from .._credentials import ask
-from .._tunables import CONNECT_TIMEOUT_SECONDS
+from .._tunables import CONNECT_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from .._types import Argument, Reply, Result
 from ..batching import as_deferred
 from ..exceptions import ResponseError, TimeoutError
@@ -129,7 +129,10 @@ def _limit_the_way(protocol: BaseRedisProtocol, asks: bool) -> None:
         awaited = link.requests.waiting or protocol._awaits_login
         link.abort(TimeoutError(f"{slow} within {limit} seconds of being connected") if awaited else TORN)
 
-    link.limit_way(TimeLimit(protocol if reactor is None else reactor, limit, over, link.progress))
+    # A usable connection needs a turn of the reactor until its owner has it. Without it, a limit that a program has set
+    # to next to nothing would end each connection, and the lane would make the next one at once.
+    seconds = max(limit, MIN_TIMEOUT_SECONDS)
+    link.limit_way(TimeLimit(protocol if reactor is None else reactor, seconds, over, link.progress))
 
 
 def write_steps(protocol: BaseRedisProtocol) -> list[Step]:
