@@ -79,6 +79,8 @@ async def test_databases_of_a_cluster(make_cluster):
     try:
         cluster = await deferToThread(make_cluster, "cluster-databases 16", masters=3, replicas=0)
     except Exception as error:
+        if "cluster-databases" not in str(error):
+            raise
         pytest.skip(f"this server has one database in a cluster: {error!r:.80}")
     async with redis.ClusterConnection(cluster.addresses, dbid=3) as rc:
         await works(rc)
