@@ -36,6 +36,7 @@ LAYERS = [
         "pubsub",
         "streaming",
         "client",
+        "caching",
         "pool",
         "connection",
         "batching",

@@ -278,7 +278,7 @@ else:
         lazy={
             "api": ("ClusterConnection", "RedisService", "lazyClusterConnection"),
             "cluster": ("ClusterConnecting", "ClusterConnectionHandler", "ClusterNode", "ClusterTransaction"),
-            "options": ("ClusterOptions",),
+            "options": ("ClientCache", "ClusterOptions"),
             "pubsub": (
                 *("Message", "Refused", "Subscriber"),
                 *("MonitorFactory", "MonitorProtocol", "SubscriberFactory", "SubscriberProtocol"),

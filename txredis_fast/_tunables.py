@@ -220,6 +220,16 @@ UNASKED_ERROR_MAX_CHARACTERS: Final = 240
 #: Characters of a command's name that a hook is given. No command has a longer one, but a program may send anything.
 COMMAND_NAME_MAX_CHARACTERS: Final = 64
 
+# -- client-side caching
+
+#: Bytes of a key that replies are kept of; those of longer keys are read each time.
+CACHED_KEY_MAX_BYTES: Final = 16_384
+#: Views that a cache keeps, one for each time to live; a program computes few of them.
+CACHED_VIEWS_KEPT: Final = 64
+#: Number of invalidations after which the share of entries that were never read again is looked at, and that share.
+CACHE_CHURN_SAMPLE: Final = 1000
+CACHE_CHURN_SHARE: Final = 0.5
+
 # -- servers for tests
 
 #: Commands of clients that a ``FakeServer`` keeps for the test to examine.

@@ -104,6 +104,10 @@ class RedisFactory(Pool, ReconnectingClientFactory):
         self.twisted_connectors = Connectors(self)
         make_handler = handler if options.retry is None else retrying_class(handler)
         super().__init__(options, uuid=uuid, isLazy=isLazy, handler=make_handler)
+        if options.cache is not None:
+            from ..caching import Cache  # few programs need it
+
+            self.cache = Cache(self, options.cache)
         guard_factory(self)
 
     @staticmethod

@@ -58,6 +58,7 @@ from .views import CommandView, with_namespaces
 from .whole_pool import tell_all
 
 if TYPE_CHECKING:
+    from ..caching import Cache, CachedView
     from ..pubsub.opening import subscriber as _subscriber
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
@@ -181,6 +182,28 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
 
+    def cached(self, ttl: float | None = None) -> CachedView[V]:
+        """The commands that read keys, answered from memory where it has a young reply: ``rc.cached(60).get("key")``.
+
+        Needs the option ``cache``. The server tells of each change; see :class:`~txredis_fast.ClientCache`.
+
+        :param ttl: age in seconds that is accepted, 0 or more; 0: the server is asked. None: ``default_ttl``.
+        :raises RedisError: the handler was made without the option ``cache``.
+        :raises ValueError: ``ttl`` is not a finite number, 0 or more.
+        """
+        return self.cache.view(ttl)
+
+    @property
+    def cache(self) -> Cache:
+        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+
+        :raises RedisError: the handler was made without the option ``cache``.
+        """
+        cache: Any = self._factory.cache
+        if cache is None:
+            raise RedisError("This handler has no cache: make it with cache=txredis_fast.ClientCache()")
+        return cache  # type: ignore[no-any-return]
+
     def select(self, index: int) -> Deferred[Text]:
         """Change the database of all connections of the pool, and of later ones.
 
@@ -199,6 +222,8 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         self._factory.dbid = index
         for connection in connections:
             connection.dbid = index
+        if self._factory.cache is not None:
+            self._factory.cache.reset(lambda connection: connection.select(index))
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
         """Log in all connections of the pool, and later ones.

@@ -32,7 +32,7 @@ from .._types import Keys
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ReplyTimeoutError, ResponseError
-from ..pubsub import CompanionPool, Inbox, MessageProtocol, Refused, Subscriber
+from ..pubsub import Inbox, MessageProtocol, Refused, Subscriber, SubscriberPool
 from ..resp import fixed_arguments, key_slot
 from ..transport import cancel_timer
 from .members import Members
@@ -123,7 +123,7 @@ class _ShardProtocol(MessageProtocol):
         self.factory.owner.withdrawn(name)  # type: ignore[attr-defined]
 
 
-class _ShardPool(CompanionPool):
+class _ShardPool(SubscriberPool):
     """One connection to the node of shard channels.
 
     :ivar lost_at: reactor time at which the connection was lost; None while there is one, and before the first.

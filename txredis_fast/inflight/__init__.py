@@ -12,7 +12,7 @@ from .._implementation import IMPLEMENTATION
 from ._arguments import Command, PostProc
 from ._deadline import LastLook
 from ._failing import as_exception, fail_each, keep_out_of_log
-from ._long import ListOfReplies, parts_of
+from ._long import ListOfReplies, convert_in_turns, parts_of
 from .time_limit import TimeLimit, check_timeout, limit_error, within
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "as_exception",
     "check_timeout",
     "compiled_fast_path",
+    "convert_in_turns",
     "fail_each",
     "fast_path_by_name",
     "fast_path_of_batch",

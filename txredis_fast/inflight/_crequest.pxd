@@ -24,6 +24,10 @@ cdef class Request:
     cpdef bint answer(self, reply) except -1
 
 
+cdef class EffectRequest(Request):
+    cdef readonly object effect
+
+
 cdef class BatchRequest:
     cdef readonly object deferred
     cdef readonly list replies
@@ -39,6 +43,10 @@ cdef class BatchRequest:
     cpdef finish(self)
 
 
+cdef class EffectBatchRequest(BatchRequest):
+    cdef readonly object effect
+
+
 cdef class RequestQueue:
     cdef readonly object waiting
     cdef public object outgoing
@@ -47,6 +55,7 @@ cdef class RequestQueue:
     cdef public object send_now
     cdef public object charset
     cdef public object reply_timeout
+    cdef public object effects
     cdef readonly bint full
     cdef public bint accepting
     cdef public bint delivering
@@ -70,6 +79,10 @@ cdef class RequestQueue:
     cpdef bint has_room(self) except -1
     cdef int _add(self, object request, Py_ssize_t commands, bytes data) except -1
     cdef object _send(self, bytes data, object post_proc, bint raw, object canceller, object deadline)
+    cdef object _send_with_effect(
+        self, bytes data, object post_proc, bint raw, object canceller, object deadline, object effect
+    )
+    cpdef send_request(self, request, Py_ssize_t commands, bytes data)
     cdef _torn_by(self, error, request)
     #: As ``deliver()``.
     cdef int deliver_all(self, object reader, object take_reply, object take_push, object unasked) except -1

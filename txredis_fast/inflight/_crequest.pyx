@@ -29,7 +29,8 @@ from txredis_fast.resp._cresp cimport Reader
 from txredis_fast.transport._csocket cimport Sender
 
 __all__ = [
-    "BatchRequest", "Request", "RequestQueue", "add_command", "answer_each", "compiled_fast_path",
+    "BatchRequest", "EffectBatchRequest", "EffectRequest", "Request", "RequestQueue", "add_command", "answer_each",
+    "cancelled_with_effect", "compiled_fast_path",
     "fast_path_by_name", "fast_path_of_batch", "fast_path_of_pipeline", "fast_path_of_pool", "first_error",
     "plain_commands"
 ]
@@ -144,6 +145,20 @@ cdef class Request:
         fire_error(self.deferred, error)
 
 
+cdef class EffectRequest(Request):
+    def __init__(self, deferred, post_proc, bint raw, deadline, Py_ssize_t size, effect):
+        Request.__init__(self, deferred, post_proc, raw, deadline, size)
+        self.effect = effect
+
+    cpdef bint answer(self, reply) except -1:
+        self.effect()
+        return Request.answer(self, reply)
+
+    def fail(self, error):
+        self.effect()
+        Request.fail(self, error)
+
+
 cdef class BatchRequest:
     def __init__(self, deferred, converters, deadline, Py_ssize_t size):
         self.deferred = deferred
@@ -211,6 +226,25 @@ cdef class BatchRequest:
             fire_error(self.deferred, error)
 
 
+cdef class EffectBatchRequest(BatchRequest):
+    def __init__(self, deferred, converters, deadline, Py_ssize_t size, effect):
+        BatchRequest.__init__(self, deferred, converters, deadline, size)
+        self.effect = effect
+
+    cpdef finish(self):
+        self.effect()
+        BatchRequest.finish(self)
+
+    def fail(self, error):
+        self.effect()
+        BatchRequest.fail(self, error)
+
+
+def cancelled_with_effect(effect, canceller, deferred):
+    effect()
+    canceller(deferred)
+
+
 cdef class RequestQueue:
     def __init__(self, write, on_overdue, tear=None, progress=None):
         self.waiting = deque()
@@ -218,6 +252,7 @@ cdef class RequestQueue:
         self.message_kind = self.transport = self.send_now = None
         self.charset = "utf-8"
         self.reply_timeout = None
+        self.effects = None
         self.full = False
         self.accepting = False
         self.delivering = False
@@ -286,6 +321,11 @@ cdef class RequestQueue:
             canceller = post_proc
         elif type(post_proc) is _Recovery:
             canceller = partial(post_proc.cancel, canceller)
+        cdef object effect
+        if self.effects is not None:
+            effect = self.effects(data)
+            if effect is not None:
+                return self._send_with_effect(data, post_proc, raw, canceller, deadline, effect)
         cdef object deferred = new_deferred(canceller)
         cdef Request request = Request.__new__(Request)
         request.deferred = deferred
@@ -299,20 +339,42 @@ cdef class RequestQueue:
             self._torn_by(error, request)
         return deferred
 
-    def send_batch(self, bytes data not None, converters, deadline):
-        cdef object deferred = new_deferred(self._note_cancelled)
-        cdef BatchRequest request = BatchRequest(deferred, converters, deadline, len(data))
+    cdef object _send_with_effect(
+        self, bytes data, object post_proc, bint raw, object canceller, object deadline, object effect
+    ):
+        cdef object deferred = new_deferred(partial(cancelled_with_effect, effect, canceller))
+        self.send_request(EffectRequest(deferred, post_proc, raw, deadline, len(data), effect), 1, data)
+        return deferred
+
+    cpdef send_request(self, request, Py_ssize_t commands, bytes data):
         try:
-            self._add(request, request._size, data)
+            self._add(request, commands, data)
         except BaseException as error:
             self._torn_by(error, request)
+
+    def send_batch(self, bytes data not None, converters, deadline):
+        cdef object effect = None if self.effects is None else self.effects(data)
+        cdef object canceller = self._note_cancelled
+        cdef BatchRequest request
+        if effect is not None:
+            canceller = partial(cancelled_with_effect, effect, canceller)
+        cdef object deferred = new_deferred(canceller)
+        if effect is None:
+            request = BatchRequest(deferred, converters, deadline, len(data))
+        else:
+            request = EffectBatchRequest(deferred, converters, deadline, len(data), effect)
+        self.send_request(request, request._size, data)
         return deferred
 
     cdef _torn_by(self, error, request):
         self.torn = self.stopped = True
         if request in self.waiting:
             self.waiting.remove(request)
-        self._tear(error)
+        try:
+            self._tear(error)
+        finally:
+            if isinstance(request, (EffectRequest, EffectBatchRequest)):
+                request.effect()
         if not isinstance(error, Exception):
             raise error
         raise MaybeExecutedError(

@@ -32,10 +32,13 @@ from ._long import Conversion, ListOfReplies, convert_in_turns, finish_in_turns,
 
 __all__ = [
     "BatchRequest",
+    "EffectBatchRequest",
+    "EffectRequest",
     "Request",
     "RequestQueue",
     "add_command",
     "answer_each",
+    "cancelled_with_effect",
     "compiled_fast_path",
     "fast_path_by_name",
     "fast_path_of_batch",
@@ -49,6 +52,12 @@ _Method = TypeVar("_Method", bound=Callable[..., object])
 
 #: What a batch needs of its commands: the converters, and whether the replies stay raw.
 _Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, bool]]
+
+
+#: What has to be done before a program is told of the reply to a command.
+Effect: TypeAlias = Callable[[], object]
+
+_Canceller: TypeAlias = Callable[[Deferred[Any]], object]
 
 
 def may_be_long(convert: PostProc, reply: Reply) -> bool:
@@ -125,6 +134,38 @@ class Request:
             self.post_proc.recover(error, self.deferred)
         else:
             self.deferred.errback(error)
+
+
+class EffectRequest(Request):
+    """A command in flight with an effect that the program must see before it is told of the reply."""
+
+    __slots__ = ("effect",)
+
+    def __init__(
+        self,
+        deferred: Deferred[Result],
+        post_proc: PostProc | None,
+        raw: bool,
+        deadline: float | None,
+        size: int,
+        effect: Effect,
+    ) -> None:
+        """Make one; as :class:`Request`.
+
+        :param effect: called before the Deferred fires, and again with a reply that comes after that.
+        """
+        super().__init__(deferred, post_proc, raw, deadline, size)
+        self.effect = effect
+
+    def answer(self, reply: Reply) -> bool:
+        """See :meth:`Request.answer`."""
+        self.effect()
+        return super().answer(reply)
+
+    def fail(self, error: Exception) -> None:
+        """See :meth:`Request.fail`: the command may have been executed."""
+        self.effect()
+        super().fail(error)
 
 
 class BatchRequest:
@@ -216,6 +257,39 @@ class BatchRequest:
             self.deferred.errback(error)
 
 
+class EffectBatchRequest(BatchRequest):
+    """Many commands in flight with an effect, as :class:`EffectRequest`."""
+
+    __slots__ = ("effect",)
+
+    def __init__(
+        self,
+        deferred: Deferred[list[Result]],
+        converters: _Converters,
+        deadline: float | None,
+        size: int,
+        effect: Effect,
+    ) -> None:
+        super().__init__(deferred, converters, deadline, size)
+        self.effect = effect
+
+    def finish(self) -> None:
+        """See :meth:`BatchRequest.finish`."""
+        self.effect()
+        super().finish()
+
+    def fail(self, error: Exception) -> None:
+        """See :meth:`BatchRequest.fail`."""
+        self.effect()
+        super().fail(error)
+
+
+def cancelled_with_effect(effect: Effect, canceller: _Canceller, deferred: Deferred[Any]) -> None:
+    """The canceller of a Deferred whose command has an effect: a cancelled command may be executed nevertheless."""
+    effect()
+    canceller(deferred)
+
+
 class _Receiver(Protocol):
     """A subscriber, as far as its queue calls it."""
 
@@ -238,6 +312,8 @@ class RequestQueue:
     :ivar send_now: writes a command to the transport's socket in the same turn; None: not possible with this transport.
     :ivar charset: charset of the connection; see ``ConnectionOptions``.
     :ivar reply_timeout: ``replyTimeout`` of the connection, in seconds or None.
+    :ivar effects: returns the effect of the commands that are about to be sent, given their bytes; None if they have
+        none. None: no command has an effect.
     :ivar full: whether a limit is reached (see :meth:`limit`); stays True until :meth:`has_room` finds room.
     :ivar accepting: whether commands may be sent; the state of the connection sets it.
     :ivar stopped: set it to end :meth:`deliver` after the current reply.
@@ -264,6 +340,7 @@ class RequestQueue:
         "cancelled",
         "charset",
         "delivering",
+        "effects",
         "full",
         "in_flight",
         "message_kind",
@@ -301,6 +378,7 @@ class RequestQueue:
         self.send_now: Callable[[bytes], object] | None = None
         self.charset: str | None = "utf-8"
         self.reply_timeout: float | None = None
+        self.effects: Callable[[bytes], Effect | None] | None = None
         self.full = False
         self.accepting = False
         self.stopped = False
@@ -369,13 +447,28 @@ class RequestQueue:
         """
         if isinstance(post_proc, Recovery):
             canceller = partial(post_proc.cancel, canceller or self._note_cancelled)
-        deferred: Deferred[Result] = Deferred(canceller or self._note_cancelled)
-        request = Request(deferred, post_proc, raw, deadline, len(data))
+        canceller = canceller or self._note_cancelled
+        effect = None if self.effects is None else self.effects(data)
+        if effect is not None:
+            canceller = partial(cancelled_with_effect, effect, canceller)
+        deferred: Deferred[Result] = Deferred(canceller)
+        if effect is None:
+            request = Request(deferred, post_proc, raw, deadline, len(data))
+        else:
+            request = EffectRequest(deferred, post_proc, raw, deadline, len(data), effect)
+        self.send_request(request, 1, data)
+        return deferred
+
+    def send_request(self, request: Request | BatchRequest, commands: int, data: bytes) -> None:
+        """Queue a request, and write its commands or collect them for the next write.
+
+        :param commands: the number of commands, and so of replies.
+        :param data: the encoded commands.
+        """
         try:
-            self._add(request, 1, data)
+            self._add(request, commands, data)
         except BaseException as error:
             self._torn_by(error, request)
-        return deferred
 
     def _add(self, request: Request | BatchRequest, commands: int, data: bytes) -> None:
         size = len(data)
@@ -404,7 +497,11 @@ class RequestQueue:
         self.torn = self.stopped = True
         if request in self.waiting:
             self.waiting.remove(request)  # its caller gets the exception
-        self._tear(error)
+        try:
+            self._tear(error)
+        finally:
+            if isinstance(request, EffectRequest | EffectBatchRequest):
+                request.effect()
         if not isinstance(error, Exception):
             raise error
         raise MaybeExecutedError(
@@ -420,12 +517,15 @@ class RequestQueue:
         :param deadline: absolute reactor time in seconds, or None.
         :returns: fires with the list of replies.
         """
-        deferred: Deferred[list[Result]] = Deferred(self._note_cancelled)
-        request = BatchRequest(deferred, converters, deadline, len(data))
-        try:
-            self._add(request, len(converters), data)
-        except BaseException as error:
-            self._torn_by(error, request)
+        effect = None if self.effects is None else self.effects(data)
+        deferred: Deferred[list[Result]]
+        if effect is None:
+            deferred = Deferred(self._note_cancelled)
+            request = BatchRequest(deferred, converters, deadline, len(data))
+        else:
+            deferred = Deferred(partial(cancelled_with_effect, effect, self._note_cancelled))
+            request = EffectBatchRequest(deferred, converters, deadline, len(data), effect)
+        self.send_request(request, len(converters), data)
         return deferred
 
     def deliver(

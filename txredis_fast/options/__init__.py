@@ -32,10 +32,13 @@ from .retry_policy import RetryPolicy
 from .url import RedisURL
 
 if TYPE_CHECKING:
+    from .cache import ClientCache
     from .cluster import ClusterOptions
     from .document import option_table
 else:
-    __getattr__, __dir__ = lazy_names(globals(), {"cluster": ("ClusterOptions",), "document": ("option_table",)})
+    __getattr__, __dir__ = lazy_names(
+        globals(), {"cache": ("ClientCache",), "cluster": ("ClusterOptions",), "document": ("option_table",)}
+    )
 
 __all__ = [
     "DEFAULT_POOL_TIMEOUT",
@@ -45,6 +48,7 @@ __all__ = [
     "AllClusterOptions",
     "AllOptions",
     "AllOptionsOfAnyValues",
+    "ClientCache",
     "ClusterGroup",
     "ClusterOptions",
     "ConnectionOptions",

@@ -36,6 +36,7 @@ from .option import Check
 
 if TYPE_CHECKING:
     from ..telemetry import CommandHook
+    from .cache import ClientCache
 
 __all__ = [
     "LIMITS",
@@ -46,6 +47,7 @@ __all__ = [
     "ProtocolVersion",
     "Undecodable",
     "WhenFull",
+    "check_cache",
     "check_context_factory",
     "check_convert_numbers",
     "check_dbid",
@@ -228,6 +230,18 @@ def check_hooks(name: str, value: object) -> tuple[CommandHook, ...]:
         if not fits:
             raise ValueError(f"{name}: a hook has command_started and command_ended; {type(hook).__name__} has not")
     return hooks
+
+
+def check_cache(name: str, value: object) -> ClientCache | None:
+    """Check the option ``cache``."""
+    if value is None:
+        return None
+    from .cache import ClientCache  # few programs need it
+
+    # The type, because an object of a program may claim any class.
+    if not issubclass(type(value), ClientCache):
+        raise ValueError(f"{name} must be a ClientCache or None, not {shown(value)}")
+    return cast("ClientCache", value)
 
 
 def check_limits(name: str, value: object) -> dict[str, int]:

@@ -31,6 +31,7 @@ from .checks import (
     ProtocolVersion,
     Undecodable,
     WhenFull,
+    check_cache,
     check_context_factory,
     check_convert_numbers,
     check_dbid,
@@ -52,6 +53,7 @@ from .retry_policy import RetryPolicy, check_retry
 
 if TYPE_CHECKING:
     from ..telemetry import CommandHook
+    from .cache import ClientCache
 
 __all__ = ["ConnectionOptions", "UnclaimedReply", "check_option"]
 
@@ -280,6 +282,11 @@ class ConnectionOptions:
         check=check_retry,
         doc="""Which failed commands are sent again, how often and when: a ``RetryPolicy``. None: only those that are
         called through ``rc.retrying``.""",
+    )
+    cache: ClientCache | None = option(
+        None,
+        check=check_cache,
+        doc="""Client-side caching, for ``rc.cached(ttl)``: a ``ClientCache``. None: there is none.""",
     )
     convertNumbers: ConvertNumbers = option(
         True,

@@ -23,6 +23,7 @@ from .retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
     from ..telemetry import CommandHook
+    from .cache import ClientCache
     from .cluster import AddressMap, ReadFrom
 
 __all__ = [
@@ -123,6 +124,7 @@ class AddedGroup(TypedDict, total=False):
     whenFull: WhenFull
     onUnclaimedReply: UnclaimedReply | None
     retry: RetryPolicy | None
+    cache: ClientCache | None
     strict: bool
     hooks: Sequence[CommandHook]
     slowCommandThreshold: float | None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .backoff import Reconnect
 from .blocking import BlockingLane
+from .companion import CompanionPool
 from .dispatch import ConnectionQueue
 from .health import HealthChecks, keep_alive
 from .pool import Pool
@@ -14,6 +15,7 @@ from .slot import PoolSlot
 
 __all__ = [
     "BlockingLane",
+    "CompanionPool",
     "ConnectionQueue",
     "HealthChecks",
     "Pool",

@@ -27,10 +27,10 @@ from .._reactor import current_reactor, is_stopping
 from .._roles import Rounds
 from .._tunables import BLOCKING_IDLE_SECONDS
 from .._types import Argument
-from ..connection import RedisProtocol
+from ..connection import RedisProtocol, log_in
 from ..exceptions import ConnectionError, ConnectionFailedError, NotSentError, ResponseError
 from ..options import DEFAULT_POOL_TIMEOUT, ConnectionOptions
-from ..telemetry import Observer, Stats
+from ..telemetry import CacheStats, Observer, Stats
 from ..transport import guard_connection, name_of_peer, named, place_of, reason_of
 from .backoff import Backoff, Reconnect
 from .blocking import BlockingLane
@@ -41,7 +41,23 @@ from .reset import end_in_order, reset
 from .slot import PoolSlot
 from .state import PoolEvent, PoolLife
 
-__all__ = ["Companion", "Pool"]
+__all__ = ["Caching", "Companion", "Pool"]
+
+
+class Caching(Protocol):
+    """A cache of what the pool's server has, as far as the pool tells it something."""
+
+    def watch(self, connection: RedisProtocol, /) -> None:
+        """A connection was made: what it sends may change what is kept."""
+
+    def start(self) -> None:
+        """The pool has a connection."""
+
+    def reset(self, tell: Callable[[RedisProtocol], Deferred[Any]], /) -> None:
+        """The database or the login has changed; ``tell`` has a connection follow."""
+
+    def stats(self) -> CacheStats:
+        """Its counters."""
 
 
 class Companion(Protocol):
@@ -84,6 +100,8 @@ class Pool(Backoff, Factory):
     subscriber_protocol: type[RedisProtocol] | None = None
     handler: Any
     observer: Observer
+    #: The cache of ``rc.cached()``; None without the option ``cache``. A room above makes it.
+    cache: Caching | Any = None
 
     def __init__(
         self,
@@ -262,6 +280,8 @@ class Pool(Backoff, Factory):
         link.login = self.login_number
         link.round = self.rounds.number
         protocol.factory = self
+        if self.cache is not None:
+            self.cache.watch(protocol)
         queue = self.connectionQueue
         link.on_busy, link.on_room = queue.rebalance, queue.has_room  # type: ignore[assignment]
         if queue.fails_when_full:
@@ -381,6 +401,8 @@ class Pool(Backoff, Factory):
         if interval and conn.answersPing:
             self._health.add(conn, interval)
         self.connectionQueue.put(conn, new)
+        if self.cache is not None:
+            self.cache.start()
 
     def delConnection(self, conn: RedisProtocol) -> None:
         """A connection was lost: take it out of the pool."""
@@ -576,6 +598,8 @@ class Pool(Backoff, Factory):
         self.login_number += 1
         for connection in connections:
             connection.link.login = self.login_number
+        if self.cache is not None:
+            self.cache.reset(lambda connection: log_in(connection, password, username))  # type: ignore[arg-type]
 
     def logInNext(self, password: _Login, username: _Login) -> None:
         """No connection is up: log in the next ones with this, without the delay of a former refusal."""

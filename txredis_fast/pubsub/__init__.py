@@ -8,7 +8,7 @@ from .._lazy import lazy_names
 from .opening import Subscribing, check_bounds, check_hooks, open_subscriber
 
 if TYPE_CHECKING:
-    from .companion import CompanionPool, MessageProtocol
+    from .companion import MessageProtocol, SubscriberPool
     from .inbox import Inbox, SlowConsumerPolicy
     from .messages import Message, OnMessage, Subscriber
     from .monitor import MonitorFactory, MonitorProtocol
@@ -18,7 +18,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         globals(),
         {
-            "companion": ("CompanionPool", "MessageProtocol"),
+            "companion": ("SubscriberPool", "MessageProtocol"),
             "inbox": ("Inbox", "SlowConsumerPolicy"),
             "messages": ("Message", "OnMessage", "Subscriber"),
             "monitor": ("MonitorFactory", "MonitorProtocol"),
@@ -28,7 +28,6 @@ else:
     )
 
 __all__ = [
-    "CompanionPool",
     "Inbox",
     "Message",
     "MessageProtocol",
@@ -39,6 +38,7 @@ __all__ = [
     "SlowConsumerPolicy",
     "Subscriber",
     "SubscriberFactory",
+    "SubscriberPool",
     "SubscriberProtocol",
     "Subscribing",
     "check_bounds",

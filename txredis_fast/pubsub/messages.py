@@ -33,7 +33,7 @@ from ..exceptions import ConnectionError, NotSentError, ReplyTimeoutError
 from ..inflight import TimeLimit
 from ..pool import Pool
 from ..resp import fixed_arguments
-from .companion import CompanionPool
+from .companion import SubscriberPool
 from .inbox import Inbox, SlowConsumerPolicy, call_hook
 from .restoring import Refused
 from .subscriptions import Event, Kind
@@ -105,7 +105,7 @@ class Subscriber:
         )
         if on_message is None:
             self.inbox.admit(0)
-        self.pool = CompanionPool(pool, endpoint, self)
+        self.pool = SubscriberPool(pool, endpoint, self)
 
     def __repr__(self) -> str:
         state = "closed" if self._end is not None else "connected" if self.pool.size else "not connected"

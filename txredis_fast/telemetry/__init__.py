@@ -10,9 +10,10 @@ from .events import protocol_refused
 from .hooks import CommandHook, CommandInfo
 from .observer import Observer
 from .redact import kind_and_size, redacted, refusal, secrets_of, told, without_secret
-from .stats import ClusterStats, Stats
+from .stats import CacheStats, ClusterStats, Stats
 
 __all__ = [
+    "CacheStats",
     "ClusterObserver",
     "ClusterStats",
     "CommandHook",

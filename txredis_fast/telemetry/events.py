@@ -17,6 +17,9 @@ protocol_refused    warn     ``version``, ``reason``; once for all connections o
 timeout             warn     ``reason``, ``unanswered``; debug for further ones before a new connection is usable
 pool_wait_over      warn     ``waited`` (how many failed at that moment), ``reason``; debug in an outage
 slow_pool_wait      warn     ``seconds``
+cache_off           warn     ``reason``; once until it is on again: the server tells of no changes
+cache_on            info     none; after ``cache_off``
+cache_churn         warn     ``invalidations``, ``unused`` (how many of these were never read); once
 subscription_gap    warn     ``seconds``, ``names`` (how many channels and patterns were restored)
 slow_command        warn     ``command`` (its name), ``arguments`` (how many), ``seconds``
 topology_changed    debug    ``masters``, ``replicas``, ``moved_slots`` (how many have another master than before)
@@ -47,6 +50,9 @@ from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 __all__ = [
     "NAMESPACE",
     "attempt_failed",
+    "cache_churn",
+    "cache_off",
+    "cache_on",
     "cluster_down",
     "cluster_up",
     "connected",
@@ -220,6 +226,33 @@ def slow_pool_wait(server: str, seconds: float) -> None:
         redis_event="slow_pool_wait",
         server=server,
         seconds=seconds,
+    )
+
+
+def cache_off(server: str, reason: str) -> None:
+    """The server does not tell of changes, so nothing is cached."""
+    _log.warn(
+        "Redis {server}: nothing is cached, because the server does not tell of changes: {reason}",
+        redis_event="cache_off",
+        server=server,
+        reason=reason,
+    )
+
+
+def cache_on(server: str) -> None:
+    """The server tells of changes again."""
+    _log.info("Redis {server}: reads are cached again", redis_event="cache_on", server=server)
+
+
+def cache_churn(server: str, invalidations: int, unused: int) -> None:
+    """Most of what was kept is dropped before it is read again."""
+    _log.warn(
+        "Redis {server}: of {invalidations} kept replies that the server has told changes of, {unused} were never read "
+        "from memory: cache keys that change less often, or raise the server's tracking-table-max-keys",
+        redis_event="cache_churn",
+        server=server,
+        invalidations=invalidations,
+        unused=unused,
     )
 
 

@@ -6,9 +6,12 @@ This module must not know how any of it is done.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
+
+if TYPE_CHECKING:
+    from .stats import CacheStats
 
 __all__ = ["Connection", "Pool", "Secretive"]
 
@@ -135,6 +138,13 @@ class Lane(Protocol):
         """All of them, idle ones included."""
 
 
+class Cache(Protocol):
+    """A cache, as far as statistics show it."""
+
+    def stats(self) -> CacheStats:
+        """Its counters."""
+
+
 class Pool(Protocol):
     """A pool, or a factory, whose connections are observed."""
 
@@ -161,6 +171,10 @@ class Pool(Protocol):
     @property
     def lane(self) -> Lane | None:
         """The connections for blocking commands; None before the first of these."""
+
+    @property
+    def cache(self) -> Cache | None:
+        """What ``rc.cached()`` reads from."""
 
     def place_of_server(self) -> str:
         """Where the endpoint leads, or the connections, for texts; empty if neither is known."""

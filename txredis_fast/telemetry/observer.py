@@ -153,6 +153,18 @@ class Observer:
             if seconds >= self._slow:
                 events.slow_pool_wait(self.server, seconds)
 
+    def cache_off(self, reason: str) -> None:
+        """The server does not tell of changes, so nothing is cached."""
+        events.cache_off(self.server, _without(self.server, reason))
+
+    def cache_on(self) -> None:
+        """The server tells of changes, which it had refused before."""
+        events.cache_on(self.server)
+
+    def cache_churn(self, invalidations: int, unused: int) -> None:
+        """Most of what was kept is dropped before it is read again."""
+        events.cache_churn(self.server, invalidations, unused)
+
     def subscription_gap(self, seconds: float, names: int) -> None:
         """Subscriptions are restored.
 
@@ -173,6 +185,7 @@ class Observer:
             connections=factory.size,
             poolsize=factory.poolsize,
             free=len(queue.pending),
+            cache=None if factory.cache is None else factory.cache.stats(),
         )
 
     def _address(self, protocol: Connection) -> tuple[str, int | None]:

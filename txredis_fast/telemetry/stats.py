@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 if TYPE_CHECKING:
     from .observed import Connection
 
-__all__ = ["ClusterStats", "Counters", "Stats"]
+__all__ = ["CacheStats", "ClusterStats", "Counters", "Stats"]
 
 
 class _Counts(dict[str, int]):
@@ -36,6 +36,62 @@ class _Counts(dict[str, int]):
 
 
 _NO_ERRORS: Mapping[str, int] = _Counts()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CacheStats:
+    """What a handler's cache has done since it was made, and what it holds. Immutable; ``a + b`` adds two up.
+
+    The totals only grow.
+
+    :ivar hits: total: reads answered from memory.
+    :ivar misses: total: fetches begun; one of MGET counts each of its keys.
+    :ivar joined: total: reads that have waited for the fetch of another.
+    :ivar uncached: total: reads that were sent to the pool, because the server could not tell of changes, or the reply
+        must not be kept.
+    :ivar invalidations: total: kept replies dropped because the server told of a change.
+    :ivar flushes: total: how often everything was dropped at once.
+    :ivar evictions: total: kept replies dropped to stay below ``max_bytes``.
+    :ivar link_lost: total: how often the tracked connection was lost.
+    :ivar entries: present: kept replies.
+    :ivar bytes: present: bytes that they take, keys and overhead included.
+    :ivar fetching: present: fetches that are not answered yet.
+    :ivar link: present: the tracked connection: ``"up"``; ``"down"``: it is being made; ``"off"``: the server refuses
+        it, or the handler is closed.
+    """
+
+    hits: int = 0
+    misses: int = 0
+    joined: int = 0
+    uncached: int = 0
+    invalidations: int = 0
+    flushes: int = 0
+    evictions: int = 0
+    link_lost: int = 0
+    entries: int = 0
+    bytes: int = 0
+    fetching: int = 0
+    link: str = "down"
+
+    def as_dict(self) -> dict[str, int | str]:
+        """Return a new dict of the fields by name, in their order, for JSON."""
+        return dataclasses.asdict(self)
+
+    def totals(self) -> CacheStats:
+        """Return the same without the present numbers: of a cache that has come to its end."""
+        return dataclasses.replace(self, entries=0, bytes=0, fetching=0, link="off")
+
+    def __add__(self, other: object) -> CacheStats:
+        """Return the sum, field by field; ``link`` is the worse of the two."""
+        if not isinstance(other, CacheStats):
+            return NotImplemented
+        mine, others = dataclasses.asdict(self), dataclasses.asdict(other)
+        sums: dict[str, Any] = {name: mine[name] + others[name] for name in mine if name != "link"}
+        return CacheStats(link=max(self.link, other.link, key=_LINK_STATES.index), **sums)
+
+
+#: From the best to the worst.
+_LINK_STATES = ("up", "down", "off")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +120,7 @@ class Stats:
     :ivar poolsize: present: connections that the pool is to have.
     :ivar free: present: usable connections of the pool that no transaction or blocking command has taken.
     :ivar blocking_connections: present: connections beyond the pool's, for blocking commands, idle ones included.
+    :ivar cache: what the cache has done, as :class:`CacheStats`; None without the option ``cache``.
     """
 
     commands: int = 0
@@ -85,18 +142,21 @@ class Stats:
     poolsize: int = 0
     free: int = 0
     blocking_connections: int = 0
+    cache: CacheStats | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return a new dict of the fields by name, in their order, for JSON: ints, and ``errors`` as a plain dict."""
-        return {
-            field.name: dict(self.errors) if field.name == "errors" else getattr(self, field.name)
-            for field in dataclasses.fields(self)
-        }
+        """Return a new dict of the fields by name, in their order, for JSON: ints, and two plain dicts or one."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields["errors"] = dict(self.errors)
+        if self.cache is not None:
+            fields["cache"] = self.cache.as_dict()
+        return fields
 
     def totals(self: _S) -> _S:
         """Return the same without the present numbers, which are 0: of what has come to its end."""
         fields = {field.name for field in dataclasses.fields(self)}
-        return dataclasses.replace(self, **dict.fromkeys(_PRESENT & fields, 0))  # type: ignore[arg-type]
+        cache = None if self.cache is None else self.cache.totals()
+        return dataclasses.replace(self, cache=cache, **dict.fromkeys(_PRESENT & fields, 0))  # type: ignore[arg-type]
 
     def __add__(self, other: object) -> Stats:
         """Return the sum, field by field; with those of a cluster it is those of a cluster."""
@@ -106,9 +166,10 @@ class Stats:
         sums = {
             field.name: getattr(self, field.name, 0) + getattr(other, field.name, 0)
             for field in dataclasses.fields(kind)
-            if field.name != "errors"
+            if field.name not in ("errors", "cache")
         }
-        return kind(errors=_sum_of_errors((self.errors, other.errors)), **sums)
+        cache = self.cache if other.cache is None else other.cache if self.cache is None else self.cache + other.cache
+        return kind(errors=_sum_of_errors((self.errors, other.errors)), cache=cache, **sums)
 
 
 _S = TypeVar("_S", bound=Stats)
@@ -182,7 +243,7 @@ class Counters:
                 self._errors = dict(_sum_of_errors((self._errors, reader.errors)))
         return unanswered
 
-    def snapshot(self, protocols: Iterable[Connection], **now: int) -> Stats:
+    def snapshot(self, protocols: Iterable[Connection], **now: Any) -> Stats:
         """Make a snapshot.
 
         :param protocols: the present connections.
@@ -191,7 +252,7 @@ class Counters:
         with self._lock:
             return self._snapshot(list(protocols), now)
 
-    def _snapshot(self, protocols: list[Connection], now: dict[str, int]) -> Stats:
+    def _snapshot(self, protocols: list[Connection], now: dict[str, Any]) -> Stats:
         kept = {name: count for name, count in dict(vars(self)).items() if not name.startswith("_")}
         total = Stats(errors=_sum_of_errors((self._errors,)), **kept, **now)
         for protocol in protocols:

@@ -1,0 +1,583 @@
+"""The cache of one server: what ``rc.cached(ttl)`` reads from, and ``rc.cache``.
+
+Theory of operation. Reads go over one tracked connection (:mod:`.link`), where replies and invalidations are one
+sequence. The store (:mod:`._pystore`) holds what they brought. A read finds its entry there and is answered at once, or
+waits for the fetch of another read, or begins one. While there is no tracked connection, reads go to the pool, and
+nothing is kept.
+
+Commands of the pool that may write have an effect (:mod:`.writes`): what they may have changed is dropped before the
+program is told of their reply. So it never reads what it has itself overwritten.
+
+A script may write keys that it does not name. The server tells of these on the tracked connection, before it answers a
+PING that is sent there after the script's reply. So the next read of something kept waits for such a PING.
+
+This module must not know what a program holds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from .._reactor import current_reactor
+from .._tunables import (
+    CACHE_CHURN_SAMPLE,
+    CACHE_CHURN_SHARE,
+    CACHED_VIEWS_KEPT,
+)
+from .._types import Converter
+from ..batching import as_deferred
+from ..connection import BaseRedisProtocol, RedisProtocol
+from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
+from ..inflight import TimeLimit
+from ..options import ClientCache
+from ..pool import Pool
+from ..resp import encode_command, fixed_arguments
+from ..telemetry import CacheStats
+from ..transport import cancel_timer
+from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
+from .link import CACHING_YES, TrackedPool
+from .reads import SIMPLE, Read, changes_shape, read_of
+from .several import StepByStep, read_several
+from .view import CachedView, check_ttl
+from .writes import Effect, Effects, commands_in
+
+__all__ = ["Cache"]
+
+
+class _Handler(Protocol):
+    """What reads that are not cached are sent with."""
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]: ...
+
+
+def _clock(pool: Pool) -> Callable[[], float]:
+    """The clock that ages are measured with: one that never goes back, and goes on while the machine sleeps.
+
+    A pool with a clock of its own, as tests have it, uses that.
+    """
+    if isinstance(pool.clock, Clock):
+        return pool.clock.seconds
+    if sys.platform == "linux":
+        number = time.CLOCK_BOOTTIME
+        return lambda: time.clock_gettime(number)
+    return time.monotonic
+
+
+class Cache:
+    """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors."""
+
+    def __init__(self, pool: Pool, options: ClientCache) -> None:
+        """Make the cache of a pool; it opens its connection when the pool has one."""
+        self._pool = pool
+        self._options = options
+        self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
+        self.store.recover = self._recover
+        if options.mode == "optin":
+            self.store.preface = CACHING_YES
+        self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
+        self._link: TrackedPool | None = None
+        self._connection: RedisProtocol | None = None
+        self._views: dict[float, CachedView[Any]] = {}
+        self._beat: IDelayedCall | None = None
+        self._links_lost = 0
+        self._is_refused = ""
+        self._has_told_churn = False
+        #: Number of scripts whose undeclared writes may be unknown, and the PING that makes them known.
+        self._doubts = 0
+        self._asking: _Question | None = None
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        return f"<Cache {stats.link}, {stats.entries} entries, {stats.bytes} bytes>"
+
+    # -- what a program calls
+
+    def forget(self, *keys: object) -> None:
+        """Drop every kept reply that was made of one of these keys; what is being fetched is not kept.
+
+        :param keys: as arguments of commands.
+        :raises InvalidData: one cannot be encoded.
+        """
+        self.store.touch([self._encode(key) for key in keys])
+
+    def clear(self) -> None:
+        """Drop every kept reply; what is being fetched is not kept."""
+        self.store.clear()
+
+    def stats(self) -> CacheStats:
+        """Return the counters since the cache was made, and what it holds now; ``rc.stats().cache`` is the same."""
+        store = self.store
+        counted = ("hits", "misses", "joined", "uncached", "invalidations", "flushes", "evictions")
+        present = ("entries", "bytes", "fetching")
+        return CacheStats(
+            link=self.link_state,
+            link_lost=self._links_lost,
+            **{name: getattr(store, name) for name in counted + present},
+        )
+
+    @property
+    def link_state(self) -> str:
+        """``"up"``; ``"down"``: the tracked connection is being made; ``"off"``: it is refused, or closed."""
+        if self.store.queue is not None and self.store.queue.accepting:
+            return "up"
+        return "off" if self._is_refused or self._pool.disconnectCalled else "down"
+
+    def view(self, ttl: float | None = None) -> CachedView[Any]:
+        """Return the view with a time to live; see ``ConnectionHandler.cached``."""
+        seconds = self._options.default_ttl if ttl is None else ttl
+        view = self._views.get(seconds) if type(seconds) in (int, float) else None
+        if view is None:
+            view = CachedView(self, check_ttl(seconds))
+            if len(self._views) < CACHED_VIEWS_KEPT:
+                self._views[view.max_age] = view
+        return view
+
+    # -- what the pool calls
+
+    def watch(self, connection: BaseRedisProtocol) -> None:
+        """A connection of the pool was made: what it sends has effects."""
+        connection.link.requests.effects = Effects(self._apply)
+
+    def start(self) -> None:
+        """The pool has a connection: open the tracked one, if that was not done."""
+        if self._link is not None or self._pool.disconnectCalled:
+            return
+        endpoint = self._pool.endpoint_of_lane()
+        if endpoint is None:
+            return
+        self._link = TrackedPool(self._pool, endpoint, self, self._options)
+        self._link.deferred.addErrback(lambda _: None)
+        self._pool.companions.add(self)
+        self._link.startConnecting()
+
+    def reset(self, tell: Callable[[RedisProtocol], Deferred[Any]]) -> None:
+        """The pool's database or login has changed: nothing from before is given.
+
+        :param tell: has the tracked connection follow; it is aborted if it does not.
+        """
+        self._close_store()
+        connection = self._connection
+        if connection is not None and connection.link.usable:
+            as_deferred(tell, connection).addCallback(self._told, connection).addErrback(self._not_told, connection)
+
+    def _told(self, _: object, connection: RedisProtocol) -> None:
+        if connection is self._connection:
+            self.store.clear()
+            self.store.queue = connection.link.requests
+
+    def _not_told(self, failure: Failure, connection: RedisProtocol) -> None:
+        connection.link.abort(ConnectionError(f"the tracked connection does not follow: {failure.value}"))
+
+    def drop(self, reason: Exception) -> None:
+        """The server is another one: nothing from before is given."""
+        self._close_store()
+        if self._link is not None:
+            self._link.drop(reason)
+
+    def disconnect(self) -> Deferred[Any]:
+        """The pool ends."""
+        self._close_store()
+        self._stop_beat()
+        return succeed(None) if self._link is None else self._link.disconnect()
+
+    # -- what the tracked connection tells
+
+    def link_up(self, connection: RedisProtocol) -> None:
+        """See :class:`.link.Owner`."""
+        store, link = self.store, connection.link
+        store.clear()
+        self._connection = connection
+        store.charset = connection.charset
+        store.start_deadline = link.start_deadline
+        # An override of a program's class, and a hook, have to see each read.
+        store.direct = getattr(connection.execute_command, "__func__", None) is BaseRedisProtocol.execute_command
+        store.most_waiting = 2**62 if self._pool.maxInFlight is None else self._pool.maxInFlight
+        store.unsure = False
+        self._doubts = 0
+        self._asking = None
+        store.good_until = store.seconds() + 2 * self._options.health_interval
+        store.queue = link.requests
+        if self._is_refused:
+            self._pool.observer.cache_on()
+        self._is_refused = ""
+        self._stop_beat()
+        self._beat = self._timers.callLater(self._options.health_interval, self._look_after, connection)
+
+    def link_down(self, connection: RedisProtocol) -> None:
+        """See :class:`.link.Owner`."""
+        if connection is self._connection:
+            self._connection = None
+            self._links_lost += 1
+            self._close_store()
+            self._stop_beat()
+
+    def link_refused(self, reason: str) -> None:
+        """See :class:`.link.Owner`."""
+        if not self._is_refused:
+            self._is_refused = reason
+            self._pool.observer.cache_off(reason)
+
+    def invalidated(self, connection: RedisProtocol, keys: Sequence[bytes] | None) -> None:
+        """See :class:`.link.Owner`."""
+        store = self.store
+        if store.queue is not connection.link.requests:
+            return
+        store.invalidate(keys)
+        if store.invalidations < CACHE_CHURN_SAMPLE or self._has_told_churn:
+            return
+        if store.unused > store.invalidations * CACHE_CHURN_SHARE:
+            self._has_told_churn = True
+            self._pool.observer.cache_churn(store.invalidations, store.unused)
+
+    @property
+    def _timers(self) -> IReactorTime:
+        return self._pool.clock or current_reactor()
+
+    def _close_store(self) -> None:
+        self.store.queue = None
+        self.store.clear()
+
+    def _stop_beat(self) -> None:
+        beat, self._beat = self._beat, None
+        cancel_timer(beat)
+
+    def _look_after(self, connection: RedisProtocol) -> None:
+        """The tracked connection has to prove that it is alive."""
+        self._beat = None
+        if connection is not self._connection or self._link is None:
+            return
+        interval = self._options.health_interval
+        self._beat = self._timers.callLater(interval, self._look_after, connection)
+        asked_at = self.store.seconds()
+        answered = self._link.ping(interval)
+        if answered is not None:
+            answered.addCallback(self._alive, connection, asked_at).addErrback(self._not_alive, connection, asked_at)
+
+    def _alive(self, _: object, connection: RedisProtocol, asked_at: float) -> None:
+        if connection is self._connection:
+            self.store.good_until = asked_at + 2 * self._options.health_interval
+
+    def _not_alive(self, failure: Failure, connection: RedisProtocol, asked_at: float) -> None:
+        if not failure.check(ConnectionError):  # an error reply is a sign of life, too
+            self._alive(None, connection, asked_at)
+
+    # -- effects of the program's own commands
+
+    def _apply(self, effect: Effect) -> None:
+        store = self.store
+        if effect.everything or (effect.scripts and self._options.mode == "broadcast"):
+            # In this mode, the server may tell of a change after it has answered a later command.
+            store.clear()
+            return
+        store.touch(effect.names)
+        if effect.scripts and (store.entries or store.fetching):
+            self._doubts += 1
+            store.unsure = True
+
+    def _ask(self) -> _Question:
+        """Ask the tracked connection, after all scripts whose Deferreds have fired."""
+        asking = self._asking
+        if asking is None or asking.doubts != self._doubts:
+            asking = self._asking = _Question(self._doubts)
+            answered = None if self._link is None else self._link.ping(self._options.health_interval)
+            if answered is None:
+                asking.end()
+            else:
+                answered.addBoth(self._answered, asking)
+        return asking
+
+    def _answered(self, result: object, asking: _Question) -> None:
+        if self._asking is asking:
+            self._asking = None
+        if asking.doubts == self._doubts and not isinstance(result, Failure):
+            self.store.unsure = False
+        asking.end()
+
+    # -- reading
+
+    def read(
+        self, args: Sequence[Any], convert: Converter | None, raw: bool, ttl: float, timeout: float | None
+    ) -> Deferred[Any]:
+        """Read through the cache.
+
+        :param args: the command's name and its arguments.
+        :param convert: converts the reply.
+        :param raw: whether strings stay bytes.
+        :param ttl: age in seconds that is accepted; 0: the server is asked.
+        :param timeout: seconds from the call to the reply, or None.
+        :returns: fires with the converted reply.
+        """
+        try:
+            args = fixed_arguments(tuple(args))
+            looked = read_of(args, self._options.cacheable_scripts)
+        except Exception:
+            return fail()
+        if isinstance(looked, RedisError):
+            return fail(looked)
+        if looked.name == "MGET":
+            return read_several(self, Request(args, looked, convert, raw, ttl, timeout))
+        return self.read_one(Request(args, looked, convert, raw, ttl, timeout))
+
+    def read_one(self, request: Request, is_sure: bool = False) -> Deferred[Any]:
+        """Read one entry.
+
+        :param is_sure: whether the tracked connection was asked since the last script that the read must see.
+        """
+        store = self.store
+        try:
+            data = self.encode(request.args)
+        except Exception:
+            return fail()
+        entry = store.find(data, request.raw)
+        if entry is not None:
+            if store.is_hit(entry, request.ttl, is_sure):
+                if store.run >= HITS_PER_TURN:
+                    return self.after_a_turn(lambda: self.read_one(request))
+                given: Deferred[Any] = Deferred()
+                deliver(given, request.convert, store.take(entry))
+                return given
+            if store.unsure and not is_sure and self.is_open:
+                return self.when_sure(request, lambda: self.read_one(request, True))
+            if store.can_join(entry, request.ttl):
+                return self._wait(request, lambda deferred: self.join(entry, deferred, request.convert))
+        keys = self.keys_in(data, request)
+        if keys is None or not self.can_fetch():
+            return self.uncached(request, "" if keys is None else "down")
+        store.misses += 1
+        return self._wait(request, lambda deferred: self._fetch(data, keys, deferred, request))
+
+    def join(self, entry: Entry, deferred: Deferred[Any] | Any, convert: Converter | None) -> None:
+        """Have a read wait for the fetch of another."""
+        self.store.joined += 1
+        self.store.join(entry, deferred, convert)
+
+    def _fetch(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
+        if request.read.name in SIMPLE and type(request.args[0]) is str:
+            self.store.simple[request.args[0]] = 1
+        if self.store.direct:
+            self.store.fetch(data, request.raw, keys, deferred, request.convert)
+        else:
+            self._fetch_seen(data, keys, deferred, request)
+
+    def _fetch_seen(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
+        """As ``Store.fetch``, but the read is sent by ``execute_command`` of the connection.
+
+        An override may send other commands, or none. Then the server has perhaps not tracked the read, and the reply is
+        not kept.
+        """
+        store, queue = self.store, self.store.queue
+        if queue is None:
+            raise NotSentError("Not connected")
+        prefaces = 1 if store.preface else 0
+        fetch = FetchRequest(store, queue, prefaces, prefaces + 1 + len(keys), 0, None)
+        entry = store.begin(data, request.raw, keys, fetch, request.convert)
+        store.join(entry, deferred, request.convert)
+        try:
+            steps = self.send_seen(request.args, request.raw, keys, [entry])
+        except BaseException:
+            store.given_up(entry)
+            raise
+        StepByStep(fetch, steps)
+
+    def send_seen(
+        self, args: Sequence[Any], raw: bool, keys: Sequence[bytes], entries: Sequence[Entry]
+    ) -> list[Deferred[Any]]:
+        """Send the commands of a fetch, the read by ``execute_command`` of the connection, all in one write.
+
+        :param entries: are dropped if that has not sent the read alone.
+        :returns: the replies.
+        """
+        store, queue, connection = self.store, self.store.queue, self._connection
+        if queue is None or connection is None:
+            raise NotSentError("Not connected")
+        with connection.corked():
+            steps = [queue.send(CACHING_YES, None, False, None, None)] if store.preface else []
+            before = queue.sent
+            steps.append(as_deferred(connection.execute_command, *args, raw=raw))
+            if queue.sent != before + 1:
+                for entry in entries:
+                    store.drop(entry)
+            steps += [queue.send(encode_command(("PTTL", key)), None, False, None, None) for key in keys]
+        return steps
+
+    def _wait(self, request: Request, begin: Callable[[Deferred[Any]], None]) -> Deferred[Any]:
+        waiting: Deferred[Any] = Deferred()
+        try:
+            begin(waiting)
+        except Exception:
+            return fail()
+        return waiting if request.timeout is None else self.limited(waiting, request.timeout)
+
+    def limited(self, waiting: Deferred[Any], seconds: float) -> Deferred[Any]:
+        """End the wait of one read when its time is up. What it waits for goes on, for others."""
+
+        def over() -> None:
+            if not waiting.called:
+                waiting.errback(ReplyTimeoutError(f"Not received Redis response in {seconds} seconds"))
+
+        limit = TimeLimit(current_reactor(), seconds, over, None if self._link is None else self._link.progress)
+
+        def stop(result: Any) -> Any:
+            limit.stop()
+            return result
+
+        return waiting.addBoth(stop)
+
+    def after_a_turn(self, read: Callable[[], Deferred[Any]]) -> Deferred[Any]:
+        """Read in the next turn of the reactor, which reads the invalidations before."""
+        self.store.run = 0
+        turn: Deferred[Any] = Deferred(lambda _: cancel_timer(call))
+        call = current_reactor().callLater(0, turn.callback, None)
+        return turn.addCallback(lambda _: read())
+
+    def when_sure(self, request: Request, read: Callable[[], Deferred[Any]]) -> Deferred[Any]:
+        """Read when the tracked connection has told of what scripts have written."""
+        done: Deferred[Any] = self._ask().wait().addCallback(lambda _: read())
+        return done if request.timeout is None else self.limited(done, request.timeout)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a tracked connection that commands can be sent on."""
+        queue = self.store.queue
+        return queue is not None and queue.accepting
+
+    def can_fetch(self) -> bool:
+        """Whether a fetch may be sent now."""
+        queue = self.store.queue
+        return queue is not None and queue.accepting and not queue.full and self.store.waiting < self.store.most_waiting
+
+    def keys_in(self, data: bytes, request: Request) -> tuple[bytes, ...] | None:
+        """Return the keys of a read as they are sent; None if its reply must not be kept.
+
+        That is so where a key is very long, or without one of the prefixes, or where the pool's protocol would make
+        another reply of it.
+        """
+        if request.convert is None and self._pool.respVersion == 2 and changes_shape(request.read.name):
+            return None
+        (sent,) = commands_in(data)
+        keys = []
+        for place in request.read.places:
+            key = sent[place]
+            if key is None or (self._prefixes and not key.startswith(self._prefixes)):
+                return None
+            keys.append(key)
+        return tuple(keys)
+
+    def uncached(self, request: Request, why: str) -> Deferred[Any]:
+        """Read from the pool.
+
+        :param why: ``"down"``: because a fetch cannot be sent.
+        """
+        self.store.uncached += 1
+        if why and self._options.while_down == "fail" and not self.is_open:
+            reason = self._is_refused or "the connection for it is not up"
+            return fail(NotSentError(f"Not connected: the server tells of no changes now: {reason}"))
+        options: dict[str, Any] = {"post_proc": request.convert, "raw": request.raw}
+        if request.timeout is not None:
+            options["timeout"] = request.timeout
+        handler: _Handler = self._pool.handler
+        return handler.execute_command(*request.args, **options)
+
+    def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
+        """Tell what becomes of the reads whose fetch was lost."""
+        policy = self._pool.retryPolicy
+        if self._pool.disconnectCalled:
+            return None
+        if isinstance(error, NotSentError):
+            if self._options.while_down == "fail":
+                return None
+        elif not (isinstance(error, MaybeExecutedError) and policy is not None and policy.read_only):
+            return None
+        (args,) = commands_in(entry.data)
+        if None in args:
+            return None
+
+        def again(deferred: Deferred[Any], convert: Converter | None) -> None:
+            self.store.uncached += 1
+            sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
+            sent.addBoth(_pass_on, deferred)
+
+        return again
+
+    def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
+        """Return what is kept, at once; see ``CachedView.peek``."""
+        store = self.store
+        entry = store.find(self.encode(args), raw)
+        if entry is None or not store.is_hit(entry, ttl):
+            return default
+        value = copied(store.take(entry))
+        return value if entry.convert is None else entry.convert(value)
+
+    def encode(self, args: Sequence[Any]) -> bytes:
+        """Encode a command as the tracked connection does.
+
+        :raises InvalidData: an argument cannot be sent.
+        """
+        return encode_command(args, self._pool.charset, "strict", bool(self._pool.strict))
+
+    def _encode(self, argument: object) -> bytes:
+        ((_, encoded),) = commands_in(self.encode(("GET", argument)))
+        return b"" if encoded is None else encoded
+
+
+class Request:
+    """One read."""
+
+    __slots__ = ("args", "convert", "raw", "read", "timeout", "ttl")
+
+    def __init__(
+        self,
+        args: Sequence[Any],
+        read: Read,
+        convert: Converter | None,
+        raw: bool,
+        ttl: float,
+        timeout: float | None,
+    ) -> None:
+        self.args = args
+        self.read = read
+        self.convert = convert
+        self.raw = raw
+        self.ttl = ttl
+        self.timeout = timeout
+
+
+class _Question:
+    """A PING on the tracked connection, and the reads that wait for its reply.
+
+    :ivar doubts: the number of scripts before it.
+    """
+
+    def __init__(self, doubts: int) -> None:
+        self.doubts = doubts
+        self._waiting: list[Deferred[None]] = []
+        self._is_over = False
+
+    def wait(self) -> Deferred[None]:
+        """Fires when it is answered, or the connection is lost."""
+        if self._is_over:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def end(self) -> None:
+        """Tell those who wait."""
+        self._is_over = True
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.called:
+                each.callback(None)
+
+
+def _pass_on(result: object, deferred: Deferred[Any]) -> None:
+    if not deferred.called:
+        deferred.callback(result)
