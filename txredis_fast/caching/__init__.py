@@ -13,13 +13,18 @@ from .._implementation import IMPLEMENTATION
 __all__ = [
     "HITS_PER_TURN",
     "Cache",
+    "CachedCommands",
     "CachedView",
+    "Caches",
     "Entry",
     "FetchRequest",
     "Store",
+    "check_ttl",
     "copied",
     "deliver",
     "fast_path_of_view",
+    "read_of",
+    "read_options",
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
@@ -28,4 +33,6 @@ else:
     from ._pystore import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver, fast_path_of_view
 
 from .cache import Cache
-from .view import CachedView
+from .many import Caches
+from .reads import read_of
+from .view import CachedCommands, CachedView, check_ttl, read_options

@@ -133,6 +133,8 @@ class Store:
         has been asked.
     :ivar charset: charset of the tracked connection.
     :ivar simple: names of cacheable commands with one key -> the key's index. Set by the cache.
+    :ivar absent_seconds: how long what was made of a key that did not exist is kept, ``inf``: as long as other entries.
+        Nodes of a cluster do not tell of such a key when its slot moves.
     :ivar preface: what is sent before each read: CLIENT CACHING YES, or nothing.
     :ivar direct: whether a fetch may be sent without ``execute_command`` of the tracked connection: neither a program's
         class nor a hook has to see it.
@@ -140,8 +142,9 @@ class Store:
     :ivar run: hits since the last one that was answered a turn of the reactor later; see ``HITS_PER_TURN``.
     :ivar waiting: reads that wait for a fetch.
     :ivar most_waiting: how many may.
-    :ivar recover: called with an entry and the error that its fetch was lost with; returns a function that reads again,
-        given the waiting Deferred and its converter, or None: the reads fail with the error.
+    :ivar recover: called with an entry and the error that its fetch has ended with, which the server has answered or
+        the connection was lost with; returns a function that reads again, given the waiting Deferred and its converter,
+        or None: the reads fail with the error.
     """
 
     def __init__(self, max_bytes: int, max_entry_bytes: int | None, seconds: Callable[[], float]) -> None:
@@ -160,6 +163,7 @@ class Store:
         self.charset: str | None = "utf-8"
         self.simple: dict[str, int] = {}
         self.preface = b""
+        self.absent_seconds = float("inf")
         self.direct = False
         self.start_deadline: Callable[[float], float] | None = None
         self.recover: Callable[[Entry, Exception], Callable[[Any, Any], object] | None] = lambda entry, error: None
@@ -191,6 +195,10 @@ class Store:
     def find(self, data: bytes, raw: bool) -> Entry | None:
         """Return the entry of a command that is fetched or kept, whatever its age; None if there is none."""
         return (self._raw if raw else self._converted).get(data)
+
+    def keys_known(self) -> list[bytes]:
+        """Return the keys that something kept or fetched is made of, as they are sent."""
+        return list(self._by_key)
 
     def is_hit(self, entry: Entry, ttl: float, is_sure: bool = False) -> bool:
         """Whether a kept entry may be given now.
@@ -501,8 +509,10 @@ class FetchRequest(BatchRequest):
             self._keeps = False
         elif reply >= 0:
             self._ends = min(self._ends, self.entry.asked_at + reply / 1000)
-        elif reply == -2 and self._reply and self._count == self._prefaces + 2:
-            self._keeps = False  # the key expired behind the read
+        elif reply == -2:
+            self._ends = min(self._ends, self.entry.asked_at + self.store.absent_seconds)
+            if self._reply and self._count == self._prefaces + 2:
+                self._keeps = False  # the key expired behind the read
         return self._place == self._count
 
     def drop(self) -> None:
@@ -518,7 +528,7 @@ class FetchRequest(BatchRequest):
             store.ended(entry)
             store.drop(entry)
         if isinstance(reply, Exception):
-            self._fail(reply, None)
+            self._fail(reply, store.recover(entry, reply))
             return
         for deferred, convert in self.waiters:
             if not deferred.called:

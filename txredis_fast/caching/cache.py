@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Container, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -35,27 +35,22 @@ from .._tunables import (
 from .._types import Converter
 from ..batching import as_deferred
 from ..connection import BaseRedisProtocol, RedisProtocol
-from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
+from ..exceptions import ConnectionError, NotSentError, RedisError, ReplyTimeoutError
 from ..inflight import TimeLimit
 from ..options import ClientCache
 from ..pool import Pool
-from ..resp import encode_command, fixed_arguments
+from ..resp import encode_command, fixed_arguments, key_slot
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
 from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, read_of
 from .several import StepByStep, read_several
+from .uncached import PoolReads, ReadAgain, UncachedReads
 from .view import CachedView, check_ttl
 from .writes import Effect, Effects, commands_in
 
 __all__ = ["Cache"]
-
-
-class _Handler(Protocol):
-    """What reads that are not cached are sent with."""
-
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]: ...
 
 
 def _clock(pool: Pool) -> Callable[[], float]:
@@ -72,12 +67,16 @@ def _clock(pool: Pool) -> Callable[[], float]:
 
 
 class Cache:
-    """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors."""
+    """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors.
+
+    :ivar reads: reads what it cannot answer; a room above may set its own.
+    """
 
     def __init__(self, pool: Pool, options: ClientCache) -> None:
         """Make the cache of a pool; it opens its connection when the pool has one."""
         self._pool = pool
         self._options = options
+        self.reads: UncachedReads = PoolReads(pool, options)
         self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
         self.store.recover = self._recover
         if options.mode == "optin":
@@ -108,6 +107,13 @@ class Cache:
         """
         self.store.touch([self._encode(key) for key in keys])
 
+    def forget_slots(self, slots: Container[int]) -> None:
+        """Drop every kept reply that was made of a key of these slots of a cluster; as :meth:`forget`.
+
+        Looks at each key: 0.1 microseconds for each.
+        """
+        self.store.touch([key for key in self.store.keys_known() if key_slot(key) in slots])
+
     def clear(self) -> None:
         """Drop every kept reply; what is being fetched is not kept."""
         self.store.clear()
@@ -130,6 +136,17 @@ class Cache:
             return "up"
         return "off" if self._is_refused or self._pool.disconnectCalled else "down"
 
+    def is_kept(self, args: Sequence[Any], raw: bool, ttl: float) -> bool:
+        """Whether a read would be answered from memory.
+
+        :param args: the command's name and its arguments.
+        :param raw: whether strings stay bytes.
+        :param ttl: age in seconds that is accepted.
+        :raises InvalidData: an argument cannot be encoded.
+        """
+        entry = self.store.find(self.encode(args), raw)
+        return entry is not None and self.store.is_hit(entry, ttl)
+
     def view(self, ttl: float | None = None) -> CachedView[Any]:
         """Return the view with a time to live; see ``ConnectionHandler.cached``."""
         seconds = self._options.default_ttl if ttl is None else ttl
@@ -147,7 +164,7 @@ class Cache:
         connection.link.requests.effects = Effects(self._apply)
 
     def start(self) -> None:
-        """The pool has a connection: open the tracked one, if that was not done."""
+        """Open the tracked connection, if that was not done: the pool has one."""
         if self._link is not None or self._pool.disconnectCalled:
             return
         endpoint = self._pool.endpoint_of_lane()
@@ -182,11 +199,22 @@ class Cache:
         if self._link is not None:
             self._link.drop(reason)
 
-    def disconnect(self) -> Deferred[Any]:
-        """The pool ends."""
+    def stop(self) -> Deferred[Any]:
+        """Close the tracked connection after the replies to what is fetched, until :meth:`start` opens another one.
+
+        Nothing from before is given.
+
+        :returns: fires when it is closed.
+        """
+        self._pool.companions.discard(self)
+        link, self._link, self._connection = self._link, None, None
         self._close_store()
         self._stop_beat()
-        return succeed(None) if self._link is None else self._link.disconnect()
+        return succeed(None) if link is None else link.disconnect()
+
+    def disconnect(self) -> Deferred[Any]:
+        """The pool ends."""
+        return self.stop()
 
     # -- what the tracked connection tells
 
@@ -483,29 +511,15 @@ class Cache:
         options: dict[str, Any] = {"post_proc": request.convert, "raw": request.raw}
         if request.timeout is not None:
             options["timeout"] = request.timeout
-        handler: _Handler = self._pool.handler
-        return handler.execute_command(*request.args, **options)
+        return self.reads.read(request.args, options)
 
     def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
-        """Tell what becomes of the reads whose fetch was lost."""
-        policy = self._pool.retryPolicy
-        if self._pool.disconnectCalled:
-            return None
-        if isinstance(error, NotSentError):
-            if self._options.while_down == "fail":
-                return None
-        elif not (isinstance(error, MaybeExecutedError) and policy is not None and policy.read_only):
-            return None
+        """Tell what becomes of the reads whose fetch has failed."""
         (args,) = commands_in(entry.data)
         if None in args:
             return None
-
-        def again(deferred: Deferred[Any], convert: Converter | None) -> None:
-            self.store.uncached += 1
-            sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
-            sent.addBoth(_pass_on, deferred)
-
-        return again
+        begin = self.reads.again(args, entry.raw, error)
+        return None if begin is None else ReadAgain(begin, self.store, args[0] == b"MGET")
 
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
         """Return what is kept, at once; see ``CachedView.peek``."""
@@ -576,8 +590,3 @@ class _Question:
         for each in waiting:
             if not each.called:
                 each.callback(None)
-
-
-def _pass_on(result: object, deferred: Deferred[Any]) -> None:
-    if not deferred.called:
-        deferred.callback(result)
