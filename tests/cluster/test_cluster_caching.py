@@ -130,6 +130,13 @@ def test_mget_reads_each_slot_at_its_owner_and_keeps_the_order(world):
     assert world.get(KEYS[5]) == 5 and world.commands(b"GET")[:3] == [1, 0, 0]  # of MGET
 
 
+def test_when_mget_fires_get_has_each_of_its_values(world):
+    for number, key in enumerate(KEYS):
+        world.cluster.put(key.encode(), b"%d" % number)
+    read = world.rc.cached(60).mget(KEYS).addCallback(lambda _: [world.peek(key) for key in KEYS])
+    assert world.result(read) == list(range(9))
+
+
 @pytest.mark.parametrize("readFrom", ["master", "replica"])
 @pytest.mark.parametrize(
     "way", ["single", "by name", "batch", "pipeline", "transaction", "watch", "mset", "del", "script"]
@@ -215,6 +222,31 @@ def test_a_fetch_that_is_moved_is_followed_once_for_all_who_wait(world):
     assert world.commands(b"GET")[1] == 2  # converted, and raw
     assert world.rc.stats().moved > 0
     assert world.get(KEY) == 7 and world.peek(KEY) == 7
+
+
+def test_a_followed_read_is_never_followed_by_an_older_value(world):
+    """A fetch at the new owner was executed before the read that follows the MOVED, and its reply comes later."""
+    cluster, view = world.cluster, world.rc.cached(60)
+    cluster.put(KEY.encode(), b"old")
+    cluster.move_slots([5], cluster.nodes[1])
+    [link] = world.links(cluster.nodes[1])
+    [pooled] = [session for session in cluster.nodes[1].sessions if session is not link]
+    asked, answered = [], []
+    receive, send = pooled.dataReceived, link.send
+    pooled.dataReceived, link.send = asked.append, answered.append
+    first = view.get(KEY)
+    world.settle()
+    second = view.get(KEY)
+    world.settle()
+    cluster.put(KEY.encode(), b"new")
+    pooled.dataReceived = receive
+    receive(b"".join(asked))
+    assert world.result(first) == "new"
+    third = view.get(KEY)
+    world.settle()
+    link.send = send
+    send(b"".join(answered))
+    assert world.result(second) == "old" and world.result(third) == "new"
 
 
 def test_the_reply_to_an_ask_is_not_kept(world):

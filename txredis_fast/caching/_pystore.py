@@ -524,6 +524,7 @@ class FetchRequest(BatchRequest):
         entry, store, reply = self.entry, self.store, self._reply
         if self._keeps and store.queue is self._queue:
             store.keep(entry, reply, self._ends)
+            self.kept()
         else:
             store.ended(entry)
             store.drop(entry)
@@ -534,6 +535,9 @@ class FetchRequest(BatchRequest):
             if not deferred.called:
                 deliver(deferred, convert, reply)
         self._forget()
+
+    def kept(self) -> None:
+        """The reply is kept, if it may be, and those who wait are told next."""
 
     def fail(self, error: Exception) -> None:
         """The connection was lost before the last reply."""
