@@ -6,6 +6,7 @@ import pytest
 from testbed.scripted_cluster import Network, ScriptedCluster
 from testbed.slots import key_in, slot_of
 from testbed.support import failed, fired
+from twisted.logger import globalLogPublisher
 
 import txredis_fast
 import txredis_fast as redis
@@ -144,12 +145,14 @@ def test_when_mget_fires_get_has_each_of_its_values(world):
 def test_own_writes_are_read_afterwards_whichever_way_they_went(make, way, readFrom):
     world = make(readFrom=readFrom)
     rc = world.rc
+    for node in world.cluster.masters:
+        for link in world.links(node):
+            link.invalidate = lambda key: None  # the invalidation comes too late, or never
     for number in range(3):
         for key in KEYS:
             world.get(key)
         value = f"{way}{number}"
         wanted = value
-        # A write is done when its Deferred fires: the invalidation may come later.
         if way == "single":
             done = rc.set(KEY, value)
         elif way == "by name":
@@ -355,6 +358,30 @@ def test_while_a_link_is_down_reads_go_through_the_cluster_and_nothing_is_kept(m
     assert world.commands(b"GET")[3:] == [0, 0, 0]
     for node in cluster.nodes[:2]:
         node.door.open()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "state"),
+    [(b"LOADING Redis is loading the dataset in memory", "down"), (b"NOPERM this user has no permissions", "off")],
+)
+def test_a_refusal_that_passes_by_itself_is_not_told_as_one_that_does_not(world, refusal, state):
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    node = world.cluster.nodes[0]
+    node.refuse_next(refusal, b"CLIENT")
+    [link] = world.links(node)
+    link.transport.abortConnection()
+    for _ in range(5):
+        world.settle()
+        world.network.advance(0.01)
+    assert world.at(node).cache.link_state == state == world.rc.cache.stats().link
+    for _ in range(500):
+        world.settle()
+        world.network.advance(0.1)
+    globalLogPublisher.removeObserver(events.append)
+    assert world.rc.cache.stats().link == "up"
+    told = [event["redis_event"] for event in events if str(event.get("redis_event")).startswith("cache")]
+    assert told == ([] if state == "down" else ["cache_off", "cache_on"])
 
 
 def test_a_fetch_that_is_lost_is_read_again_if_the_policy_allows_it(make):
