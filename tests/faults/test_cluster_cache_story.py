@@ -13,6 +13,7 @@ from collections import Counter
 import pytest
 from testbed.extent import extent
 from testbed.scripted_cluster import Network, ScriptedCluster, Storm
+from testbed.scripted_cluster.session import NodeSession
 from testbed.slots import key_in
 from twisted.python.failure import Failure
 
@@ -20,9 +21,9 @@ import txredis_fast
 import txredis_fast as redis
 
 READS = int(os.environ.get("TXREDIS_FAST_CACHE_READS", extent(20_000, 4_000)))
-SEEDS = range(1, extent(4, 2) + 1)
+SEEDS = range(1, extent(3, 1) + 1)
 SLOTS = [5, 700, 5461, 9000, 12345, 16383]
-KEYS = [key_in(slot, name) for slot in SLOTS for name in ("a", "b", "absent")]
+KEYS = [key_in(slot, name) for slot in SLOTS for name in ("a", "b", "c")]
 #: At most so many operations wait at a time.
 USERS = 60
 
@@ -41,14 +42,17 @@ class Story:
         self.storm = Storm(self.cluster, self.chance, SLOTS)
         self.ended = Counter()
         self.number = self.waiting = 0
-        #: Of each key, the place of each value in the order in which it had them; and the least that a read may give.
+        #: Of each key, the place of each value in the order in which it had them, of nil the last one; and the least
+        #: that a read may give.
         self.places = {key: {None: 0} for key in KEYS}
         self.floor = dict.fromkeys(KEYS, 0)
+        self.changes = Counter()
+        monkeypatch.setattr(NodeSession, "send", self.slow(NodeSession.send))
         put = self.cluster.truth.put
 
         def noting(key, value):
-            places = self.places[key.decode()]
-            places[value.decode()] = len(places)
+            self.changes[key] += 1
+            self.places[key.decode()][value and value.decode()] = self.changes[key]
             put(key, value)
 
         self.cluster.truth.put = noting
@@ -61,6 +65,24 @@ class Story:
             convertNumbers=False,
             **options,
         )
+
+    def slow(self, send):
+        """What tracked connections send comes late, in its order: so a program may know more than these have told."""
+        held = {}
+
+        def flush(session):
+            send(session, b"".join(held.pop(session)))
+
+        def slowly(session, data):
+            if session.protocol != 3 or session._out is not None:
+                send(session, data)
+            elif session in held:
+                held[session].append(data)
+            else:
+                held[session] = [data]
+                self.network.callLater(self.chance.choice((0, 0.002, 0.02)), flush, session)
+
+        return slowly
 
     def follow(self, kind, deferred, check):
         self.waiting += 1
@@ -95,8 +117,8 @@ class Story:
 
     def write(self):
         self.number += 1
-        key, value = self.chance.choice([key for key in KEYS if "absent" not in key]), f"v{self.number}"
-        way = self.chance.randrange(5)
+        key, value = self.chance.choice(KEYS), f"v{self.number}"
+        way = self.chance.randrange(7)
         rc = self.rc
         if way == 0:
             done = rc.set(key, value)
@@ -104,7 +126,10 @@ class Story:
             done = rc.batch([("GET", KEYS[0]), ("SET", key, value)])
         elif way == 2:
             done = rc.mset({key: value})
-        elif way == 3:
+        elif way < 5:
+            self.follow("write", rc.delete([key]), lambda _: None)
+            return
+        elif way == 5:
             done = rc.eval("script", [key], [value])
         else:
             done = rc.multi().addCallback(lambda multi: multi.set(key, value).addCallback(lambda _: multi.commit()))
@@ -126,8 +151,12 @@ class Story:
             for _ in range(self.chance.randrange(20)):
                 if self.waiting < USERS:
                     self.chance.choice((self.read, self.read, self.read, self.read, self.write, self.write_elsewhere))()
-            if self.chance.random() < 0.03:
-                self.storm.step(True)
+            if self.chance.random() < 0.05:
+                self.storm.step(self.chance.random() < 0.15)
+            if self.chance.random() < 0.002:
+                sessions = [each for node in self.cluster.nodes for each in node.sessions if each.protocol == 3]
+                for session in sessions[:1]:
+                    session.transport.abortConnection()
             self.network.advance(self.chance.choice((0, 0, 0, 0, 0.001, 0.01, 0.05)))
         self.storm.mend()
         for _ in range(300):
@@ -151,5 +180,5 @@ def test_no_cached_read_gives_less_than_what_is_known(monkeypatch, seed, readFro
     story = Story(seed, monkeypatch, readFrom=readFrom)
     stats = story.run(READS)
     assert story.ended["write"] > READS / 20, story.ended
-    assert stats.cache.hits > READS / 20 and stats.cache.link_lost > 2, (stats, story.ended)
-    assert stats.moved > 5 and stats.asked > 5
+    assert stats.cache.hits > READS / 20, (stats, story.ended)
+    assert stats.moved > 5
