@@ -16,8 +16,6 @@ This module must not know what a program holds.
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -42,7 +40,7 @@ from ..pool import Pool
 from ..resp import encode_command, fixed_arguments
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
-from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
+from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, read_of
 from .several import StepByStep, read_several
@@ -59,16 +57,8 @@ class _Handler(Protocol):
 
 
 def _clock(pool: Pool) -> Callable[[], float]:
-    """The clock that ages are measured with: one that never goes back, and goes on while the machine sleeps.
-
-    A pool with a clock of its own, as tests have it, uses that.
-    """
-    if isinstance(pool.clock, Clock):
-        return pool.clock.seconds
-    if sys.platform == "linux":
-        number = time.CLOCK_BOOTTIME
-        return lambda: time.clock_gettime(number)
-    return time.monotonic
+    """The clock that ages are measured with; a pool with a clock of a test uses that."""
+    return pool.clock.seconds if isinstance(pool.clock, Clock) else boot_seconds
 
 
 class Cache:
@@ -85,7 +75,8 @@ class Cache:
         self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
         self._link: TrackedPool | None = None
         self._connection: RedisProtocol | None = None
-        self._views: dict[float, CachedView[Any]] = {}
+        #: By time to live; those of the first ones that a program has asked for.
+        self.views: dict[float, CachedView[Any]] = {}
         self._beat: IDelayedCall | None = None
         self._links_lost = 0
         self._is_refused = ""
@@ -133,11 +124,11 @@ class Cache:
     def view(self, ttl: float | None = None) -> CachedView[Any]:
         """Return the view with a time to live; see ``ConnectionHandler.cached``."""
         seconds = self._options.default_ttl if ttl is None else ttl
-        view = self._views.get(seconds) if type(seconds) in (int, float) else None
+        view = self.views.get(seconds) if type(seconds) in (int, float) else None
         if view is None:
             view = CachedView(self, check_ttl(seconds))
-            if len(self._views) < CACHED_VIEWS_KEPT:
-                self._views[view.max_age] = view
+            if len(self.views) < CACHED_VIEWS_KEPT:
+                self.views[view.max_age] = view
         return view
 
     # -- what the pool calls
@@ -322,9 +313,16 @@ class Cache:
             return fail()
         if isinstance(looked, RedisError):
             return fail(looked)
+        request = Request(args, looked, convert, raw, ttl, timeout)
         if looked.name == "MGET":
-            return read_several(self, Request(args, looked, convert, raw, ttl, timeout))
-        return self.read_one(Request(args, looked, convert, raw, ttl, timeout))
+            return read_several(self, request)
+        if convert is None and self._has_other_shape(looked.name):
+            return self.uncached(request, "")
+        return self.read_one(request)
+
+    def _has_other_shape(self, name: str) -> bool:
+        """Whether the reply to a command, not converted, is another one under the pool's protocol."""
+        return self._pool.respVersion == 2 and changes_shape(name)
 
     def read_one(self, request: Request, is_sure: bool = False) -> Deferred[Any]:
         """Read one entry.
@@ -360,12 +358,17 @@ class Cache:
         self.store.join(entry, deferred, convert)
 
     def _fetch(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
-        if request.read.name in SIMPLE and type(request.args[0]) is str:
-            self.store.simple[request.args[0]] = 1
-        if self.store.direct:
-            self.store.fetch(data, request.raw, keys, deferred, request.convert)
+        store, name = self.store, request.args[0]
+        other = self._has_other_shape(request.read.name)
+        if request.read.name in SIMPLE and type(name) is str and not self._prefixes:
+            store.simple[name] = 2 if other else 1
+        if store.direct:
+            store.fetch(data, request.raw, keys, deferred, request.convert)
         else:
             self._fetch_seen(data, keys, deferred, request)
+        entry = store.find(data, request.raw)
+        if entry is not None:
+            entry.shaped = other
 
     def _fetch_seen(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
         """As ``Store.fetch``, but the read is sent by ``execute_command`` of the connection.
@@ -457,11 +460,8 @@ class Cache:
     def keys_in(self, data: bytes, request: Request) -> tuple[bytes, ...] | None:
         """Return the keys of a read as they are sent; None if its reply must not be kept.
 
-        That is so where a key is very long, or without one of the prefixes, or where the pool's protocol would make
-        another reply of it.
+        That is so where a key is very long, or without one of the prefixes.
         """
-        if request.convert is None and self._pool.respVersion == 2 and changes_shape(request.read.name):
-            return None
         (sent,) = commands_in(data)
         keys = []
         for place in request.read.places:
