@@ -63,7 +63,7 @@ def their_clients() -> list[Client]:
 
 
 def our_clients() -> list[Client]:
-    """This package with each of its implementations; a missing one skips the test, as it does elsewhere."""
+    """This package with each of its implementations that was built."""
     return [
         Client(f"txredis_fast with {name}", txredis_fast, partial(use_implementation, name=name))
         for name in IMPLEMENTATIONS
