@@ -133,6 +133,7 @@ def test_where_the_keys_of_a_modules_command_are(sent, keys):
     assert keys_of(sent) == keys
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("name", "method"), METHODS)
 def test_a_command_documents_and_annotates_its_parameters_its_value_and_its_page(name, method):
     text = inspect.getdoc(method)
@@ -366,6 +367,7 @@ def test_importing_the_package_imports_no_namespace():
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.once
 def test_every_module_of_the_room_is_reached_by_its_name():
     folder = Path(modules.__file__).parent
     names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
