@@ -26,13 +26,13 @@ def clean_reactor(logged_errors: Any) -> Iterator[None]:
     As the first of a test's fixtures it ends last, when the others have closed what they opened. What was
     there before the test, held by fixtures of a wider scope, does not count.
     """
-    pytest_twisted.blockon(_turn())  # so that the reactor has started: it has readers of its own
+    pytest_twisted.blockon(_turn(0))  # so that the reactor has started: it has readers of its own
     before = _in_reactor()
     yield
     deadline = time.monotonic() + CLEANING_LIMIT
     while (left := _in_reactor() - before) and time.monotonic() < deadline:
         # Closing a connection takes some turns of the reactor.
-        pytest_twisted.blockon(_turn())
+        pytest_twisted.blockon(_turn(0.01))
     if left:
         pytest.fail("left in the reactor:\n" + "\n".join(map(repr, left)), pytrace=False)
 
@@ -43,10 +43,10 @@ def _in_reactor() -> set[Any]:
     return {*reactor.getDelayedCalls(), *reactor.getReaders(), *reactor.getWriters()}
 
 
-def _turn() -> Any:
+def _turn(seconds: float) -> Any:
     from twisted.internet import reactor
 
-    return task.deferLater(reactor, 0.01)
+    return task.deferLater(reactor, seconds)
 
 
 @pytest.fixture(scope="session")
