@@ -245,7 +245,7 @@ def test_a_cluster_is_worked_on_while_it_changes(tmp_path):
 @pytest.mark.self_check
 def test_ctrl_c_ends_it_in_order_with_what_was_done_so_far(tmp_path):
     with start_soak("--minutes", "10", "--every", "0.5") as process:
-        time.sleep(4)
+        time.sleep(8)
         process.send_signal(signal.SIGINT)
         told, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (0, ""), told + errors
