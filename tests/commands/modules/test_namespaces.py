@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from testbed.extent import some
 from testbed.wire import bulk, command
 
 from txredis_fast.commands import Commands, modules
@@ -59,7 +60,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize("kind", [RawHost, RawQueuingHost])
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_a_command_sends_its_bytes_and_gives_the_same_value_under_both_protocols(resp, kind, row):
     for reply in row.replies:
         host = kind(resp)
@@ -71,7 +72,7 @@ def test_a_command_sends_its_bytes_and_gives_the_same_value_under_both_protocols
 
 
 @pytest.mark.parametrize(("charset", "convert"), [(None, False), ("utf-8", "exact"), ("utf-8", False)])
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_whatever_the_options_both_protocols_give_the_same_value(resp, charset, convert, row):
     values = []
     for reply in row.replies:
@@ -83,7 +84,7 @@ def test_whatever_the_options_both_protocols_give_the_same_value(resp, charset, 
     assert all(alike(value, values[0]) for value in values), values
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name.startswith("json.")], ids=name_of)
+@pytest.mark.parametrize("row", some([row for row in ROWS if row.name.startswith("json.")]), ids=name_of)
 def test_documents_are_the_same_whatever_the_options(resp, row):
     for charset, convert in ((None, False), ("utf-8", False), ("latin-1", True)):
         host = RawHost(resp, charset, convert)
@@ -132,6 +133,7 @@ def test_where_the_keys_of_a_modules_command_are(sent, keys):
     assert keys_of(sent) == keys
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("name", "method"), METHODS)
 def test_a_command_documents_and_annotates_its_parameters_its_value_and_its_page(name, method):
     text = inspect.getdoc(method)
@@ -295,7 +297,7 @@ REFUSALS += [
 REFUSALS += table_newer.REFUSALS
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=name_of)
+@pytest.mark.parametrize("refusal", some(REFUSALS), ids=name_of)
 def test_a_wrong_call_sends_nothing_and_fails_its_deferred(resp, refusal):
     host = Host(resp)
     error = result_of(refusal.call(host))
@@ -365,6 +367,7 @@ def test_importing_the_package_imports_no_namespace():
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.once
 def test_every_module_of_the_room_is_reached_by_its_name():
     folder = Path(modules.__file__).parent
     names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
