@@ -133,6 +133,6 @@ TS.NREVRANGE|readonly|RO@1:#0,1,1
 TS.QUERYINDEX|readonly|
 TS.QUERYLABELS|readonly|
 TS.RANGE|readonly|RO@1:0,1,0
-TS.READ|readonly|RO@1:0,1,0
+TS.READ|blocking readonly|RO@1:0,1,0
 TS.REVRANGE|readonly|RO@1:0,1,0
 """

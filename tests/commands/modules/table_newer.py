@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 
 from testbed.wire import array, bulk, integer
@@ -27,7 +28,26 @@ ROWS = [
         [(1000, 1.5), (2000, 2.0)],
         answered3=SAMPLES_3,
     ),
-    ModuleRow("ts.read", lambda c: c.ts.read("s", "-", 5), ("TS.READ", "s", "-", "MAX_COUNT", 5), array(), []),
+    ModuleRow(
+        "ts.read", lambda c: c.ts.read("s", "-", max_count=5), ("TS.READ", "s", "-", "MAX_COUNT", 5), array(), []
+    ),
+    ModuleRow(
+        "ts.read",
+        lambda c: c.ts.read("s", "$", 500),
+        ("TS.READ", "s", "$", "BLOCK", 500, 1),
+        SAMPLES,
+        [(1000, 1.5), (2000, 2.0)],
+        blocking=True,
+        answered3=SAMPLES_3,
+    ),
+    ModuleRow(
+        "ts.read",
+        lambda c: c.ts.read("s", 1000, datetime.timedelta(seconds=2), 3, 5),
+        ("TS.READ", "s", 1000, "BLOCK", 2000, 3, "MAX_COUNT", 5),
+        array(),
+        [],
+        blocking=True,
+    ),
     ModuleRow(
         "ts.nrange",
         lambda c: c.ts.nrange(["s", "t"]),
@@ -83,6 +103,13 @@ ROWS = [
 ]
 
 REFUSALS = [
+    Refusal(
+        "ts.read",
+        lambda c: c.ts.read("s", "-", block_min_count=2),
+        InvalidData,
+        "block_min_count of ts.read needs block_milliseconds",
+    ),
+    Refusal("ts.read", lambda c: c.ts.read("s", "-", float("nan")), InvalidData),
     Refusal("ts.nrange", lambda c: c.ts.nrange([]), InvalidData, "ts.nrange needs keys: there are none"),
     Refusal(
         "ts.nrange",

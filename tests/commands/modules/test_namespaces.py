@@ -12,9 +12,10 @@ import pytest
 from testbed.wire import bulk, command
 
 from txredis_fast.commands import Commands, modules
-from txredis_fast.commands._parts import is_read_only
+from txredis_fast.commands._parts import BLOCKING, is_read_only, longest_wait
 from txredis_fast.commands._parts.facts import command_facts
 from txredis_fast.commands._parts.keys import keys_of
+from txredis_fast.commands.module_table import MODULE_TABLE
 from txredis_fast.commands.modules import NAMESPACES
 from txredis_fast.exceptions import InvalidData
 
@@ -68,6 +69,20 @@ def test_a_command_sends_its_bytes_and_gives_the_same_value_under_both_protocols
         host.answer(reply)
         value = result_of(deferred)
         assert alike(value, row.value), value
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_only_blocking_commands_keep_the_connection_and_have_no_timeout(resp, row):
+    host = RawHost(resp)
+    row.call(host)
+    (options,) = host.options
+    assert options.get("blocking", False) == row.blocking == (longest_wait(row.sent) is not None)
+    assert options.get("apply_timeout", True) == (not row.blocking)
+
+
+def test_handlers_know_every_command_of_a_module_that_may_block():
+    lines = (line.split("|") for line in MODULE_TABLE.splitlines())
+    assert {name for name, flags, _ in lines if "blocking" in flags} == {name for name in BLOCKING if "." in name}
 
 
 @pytest.mark.parametrize(("charset", "convert"), [(None, False), ("utf-8", "exact"), ("utf-8", False)])

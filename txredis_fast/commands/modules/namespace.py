@@ -47,6 +47,10 @@ class Namespace:
             return self._host.execute_command(*args)
         return self._host.execute_command(*args, post_proc=post_proc)
 
+    def _send_blocking(self, *args: Argument, post_proc: Converter) -> Deferred[Any]:
+        """Send a command whose reply the server may delay, for as long as its arguments say."""
+        return self._host.execute_command(*args, post_proc=post_proc, blocking=True, apply_timeout=False)
+
     def _refuse(self, error: Exception) -> Deferred[Any]:
         return self._host._refuse(error)
 

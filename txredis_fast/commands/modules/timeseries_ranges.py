@@ -363,20 +363,40 @@ class TimeSeriesRanges(Namespace):
         return self._send(method.upper(), len(series), *series, *times, *arguments, post_proc=rows_of_samples)
 
     @errors_to_deferred
-    def read(self, key: Key, timestamp: Time, max_count: int | None = None) -> Deferred[list[tuple[int, float]]]:
+    def read(
+        self,
+        key: Key,
+        timestamp: Time,
+        block_milliseconds: Duration | None = None,
+        block_min_count: int | None = None,
+        max_count: int | None = None,
+    ) -> Deferred[list[tuple[int, float]]]:
         """Get the samples from a time on, the earliest first (Redis 8.10).
 
-        It does not wait for samples: the option BLOCK has no parameter.
+        With *block_milliseconds* the command has a connection of its own, and the reply may take that time and
+        ``replyTimeout`` seconds (10 if that is None); any time if *block_milliseconds* is 0.
 
         :param key: key of the series.
-        :param timestamp: the first time; ``"-"``: that of the first sample, ``"+"``: that of the last sample.
+        :param timestamp: the first time; ``"-"``: that of the first sample, ``"+"``: that of the last sample, ``"$"``:
+            only samples that are added from now on.
+        :param block_milliseconds: milliseconds, or a ``timedelta``, to wait until there are *block_min_count* samples;
+            0: no limit. None: do not wait.
+        :param block_min_count: number of samples to wait for. None: 1.
         :param max_count: maximum number of samples. None: all.
-        :returns: fires with a list of tuples ``(milliseconds, float)``.
+        :returns: fires with a list of tuples ``(milliseconds, float)``; after *block_milliseconds* with those that
+            there are. Fails with :exc:`.InvalidData` if *block_min_count* is given without *block_milliseconds*.
 
         https://redis.io/commands/ts.read/, since 8.10.0
         """
+        arguments = (key, time_argument(timestamp))
         most = options(("MAX_COUNT", max_count))
-        return self._send("TS.READ", key, time_argument(timestamp), *most, post_proc=samples)
+        if block_milliseconds is None:
+            if block_min_count is not None:
+                raise InvalidData("block_min_count of ts.read needs block_milliseconds")
+            return self._send("TS.READ", *arguments, *most, post_proc=samples)
+        least = 1 if block_min_count is None else block_min_count
+        waiting = ("BLOCK", milliseconds("block_milliseconds", block_milliseconds), least)
+        return self._send_blocking("TS.READ", *arguments, *waiting, *most, post_proc=samples)
 
     @errors_to_deferred
     def querylabels(self, label: Text | None = None, filters: Iterable[Text] | None = None) -> Deferred[set[Any]]:
