@@ -56,6 +56,7 @@ FT.DICTDUMP|readonly|
 FT.DROPINDEX|write|
 FT.EXPLAIN|readonly|
 FT.EXPLAINCLI|readonly|
+FT.HYBRID|readonly|
 FT.INFO|readonly|
 FT.PROFILE|readonly|
 FT.SEARCH|readonly|
