@@ -181,6 +181,15 @@ async def pages_of_scans(rc: ConnectionHandler, texts: ConnectionHandler[str]) -
     assert_type((await texts.scan(type="hash"))[0], int)
 
 
+async def of_modules(rc: ConnectionHandler) -> None:
+    assert_type(await rc.ts.range("k", "-", count=5), list[tuple[int, float]])
+    assert_type(await rc.ts.revrange("k", "-", count=5), list[tuple[int, float]])
+    assert_type(await rc.ts.nrevrange(["k"], 0, 9), list[tuple[int, list[float]]])
+    assert_type((await rc.ts.mrevrange("-", "+", ["a=b"]))["k"].samples, list[tuple[int, float]])
+    assert_type(await rc.ts.read("k", "$", datetime.timedelta(seconds=1)), list[tuple[int, float]])
+    assert_type((await rc.search("i").hybrid_search("*", "@v", "$q")).warnings, list[str])
+
+
 async def by_flags(rc: ConnectionHandler[str], flag: bool) -> None:
     assert_type(await rc.set("k", 1), str | bytes | None)
     assert_type(await rc.set("k", 1, nx=True, ex=2.5), str | bytes | None)

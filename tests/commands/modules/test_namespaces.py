@@ -307,7 +307,33 @@ REFUSALS += [
 ]
 
 
+REFUSALS += [
+    Refusal(
+        "ts.revrange",
+        lambda c: c.ts.revrange("k", filter_by_min_value=1),
+        InvalidData,
+        "ts.revrange needs filter_by_min_value and filter_by_max_value together",
+    ),
+    Refusal(
+        "ts.mrevrange",
+        lambda c: c.ts.mrevrange("-", "+", []),
+        InvalidData,
+        "ts.mrevrange needs filters: there are none",
+    ),
+    Refusal("ts.revrange", lambda c: c.ts.revrange("k", cuont=1), TypeError),
+]
 REFUSALS += table_newer.REFUSALS
+
+
+def test_a_command_that_reads_backwards_has_the_options_and_a_page_of_its_own():
+    ranges = namespaces()["ts"]
+    for forwards, backwards in (("range", "revrange"), ("mrange", "mrevrange"), ("nrange", "nrevrange")):
+        one, other = getattr(ranges, forwards), getattr(ranges, backwards)
+        assert inspect.signature(one) == inspect.signature(other)
+        assert other.__qualname__ == f"TimeSeriesRanges.{other.__name__}" == f"TimeSeriesRanges.{backwards}"
+        assert f"/ts.{backwards}/, since " in other.__doc__
+        assert "the latest first" in other.__doc__
+        assert "the latest first" not in one.__doc__
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=name_of)
