@@ -382,6 +382,19 @@ def test_a_blocking_command_by_name_needs_to_be_said_so():
     assert pool.factory.connectionQueue.pending == []
 
 
+def test_a_read_of_a_time_series_that_may_block_has_a_connection_of_its_own():
+    pool = Pool(2)
+    waiting = pool.handler.ts.read("s", "$", 5000, 2)
+    taken = pool.busy()
+    pool.handler.get("a")
+    assert b"TS.READ" in taken.value()
+    assert b"GET" not in taken.value()
+    assert taken.protocol.link.blocking_command == ("TS.READ", "s", "$", "BLOCK", 5000, 2)
+    assert taken.protocol not in pool.factory.connectionQueue.pending
+    waiting.cancel()
+    failed(waiting, CancelledError)
+
+
 # -- spreading
 
 

@@ -13,9 +13,10 @@ from testbed.extent import some
 from testbed.wire import bulk, command
 
 from txredis_fast.commands import Commands, modules
-from txredis_fast.commands._parts import is_read_only
+from txredis_fast.commands._parts import BLOCKING, is_read_only, longest_wait
 from txredis_fast.commands._parts.facts import command_facts
 from txredis_fast.commands._parts.keys import keys_of
+from txredis_fast.commands.module_table import MODULE_TABLE
 from txredis_fast.commands.modules import NAMESPACES
 from txredis_fast.exceptions import InvalidData
 
@@ -69,6 +70,20 @@ def test_a_command_sends_its_bytes_and_gives_the_same_value_under_both_protocols
         host.answer(reply)
         value = result_of(deferred)
         assert alike(value, row.value), value
+
+
+@pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_only_blocking_commands_keep_the_connection_and_have_no_timeout(resp, row):
+    host = RawHost(resp)
+    row.call(host)
+    (options,) = host.options
+    assert options.get("blocking", False) == row.blocking == (longest_wait(row.sent) is not None)
+    assert options.get("apply_timeout", True) == (not row.blocking)
+
+
+def test_handlers_know_every_command_of_a_module_that_may_block():
+    lines = (line.split("|") for line in MODULE_TABLE.splitlines())
+    assert {name for name, flags, _ in lines if "blocking" in flags} == {name for name in BLOCKING if "." in name}
 
 
 @pytest.mark.parametrize(("charset", "convert"), [(None, False), ("utf-8", "exact"), ("utf-8", False)])
@@ -294,7 +309,33 @@ REFUSALS += [
 ]
 
 
+REFUSALS += [
+    Refusal(
+        "ts.revrange",
+        lambda c: c.ts.revrange("k", filter_by_min_value=1),
+        InvalidData,
+        "ts.revrange needs filter_by_min_value and filter_by_max_value together",
+    ),
+    Refusal(
+        "ts.mrevrange",
+        lambda c: c.ts.mrevrange("-", "+", []),
+        InvalidData,
+        "ts.mrevrange needs filters: there are none",
+    ),
+    Refusal("ts.revrange", lambda c: c.ts.revrange("k", cuont=1), TypeError),
+]
 REFUSALS += table_newer.REFUSALS
+
+
+def test_a_command_that_reads_backwards_has_the_options_and_a_page_of_its_own():
+    ranges = namespaces()["ts"]
+    for forwards, backwards in (("range", "revrange"), ("mrange", "mrevrange"), ("nrange", "nrevrange")):
+        one, other = getattr(ranges, forwards), getattr(ranges, backwards)
+        assert inspect.signature(one) == inspect.signature(other)
+        assert other.__qualname__ == f"TimeSeriesRanges.{other.__name__}" == f"TimeSeriesRanges.{backwards}"
+        assert f"/ts.{backwards}/, since " in other.__doc__
+        assert "the latest first" in other.__doc__
+        assert "the latest first" not in one.__doc__
 
 
 @pytest.mark.parametrize("refusal", some(REFUSALS), ids=name_of)
