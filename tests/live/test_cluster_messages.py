@@ -150,7 +150,9 @@ async def test_a_subscriber_ends_with_its_handler(cluster):
     rc = await connect(cluster)
     sub = await rc.subscriber()
     await sub.ssubscribe(CHANNELS)
+    assert not sub.ended
     await rc.disconnect()
+    assert sub.ended
     with pytest.raises(StopAsyncIteration):
         await sub.__anext__()
     with pytest.raises(redis.NotSentError):

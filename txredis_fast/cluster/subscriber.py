@@ -37,7 +37,8 @@ from ..resp import fixed_arguments, key_slot
 from ..transport import cancel_timer
 from .members import Members
 from .node import ClusterNode
-from .redirects import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, is_refusal
+from .redirects import is_refusal
+from .waiting import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 __all__ = ["ClusterSubscriber"]
 
@@ -267,7 +268,7 @@ class ClusterSubscriber(Subscriber):
             return fail()
         if encoded == []:
             return succeed(None)
-        if self._is_closed or self._end is not None:
+        if self._is_closed or self.ended:
             return fail(NotSentError(f"{verb.upper()} was not sent: the subscriber has ended"))
         return self._in_time(Deferred.fromCoroutine(change(encoded)), verb)
 
