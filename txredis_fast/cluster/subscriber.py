@@ -11,6 +11,9 @@ its slot, until every channel is where it belongs.
 
 All connections share one inbox, so that the bounds of the program hold for all of them together.
 
+It has more than 500 lines, because where a channel is and where it belongs is one state, which is to be read in one
+place.
+
 This module must not know how a program gets its messages.
 """
 
@@ -32,7 +35,7 @@ from .._types import Keys
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ReplyTimeoutError, ResponseError
-from ..pubsub import CompanionPool, Inbox, MessageProtocol, Refused, Subscriber
+from ..pubsub import CompanionPool, Inbox, Kind, MessageProtocol, Refused, Subscriber
 from ..resp import fixed_arguments, key_slot
 from ..transport import cancel_timer
 from .members import Members
@@ -304,18 +307,24 @@ class ClusterSubscriber(Subscriber):
             groups: dict[int, list[bytes]] = {}
             for name in new:
                 groups.setdefault(key_slot(name), []).append(name)
-            asking = [Deferred.fromCoroutine(self._subscribe_slot(slot, each)) for slot, each in groups.items()]
+            asking = [Deferred.fromCoroutine(self._add_slot(slot, each)) for slot, each in groups.items()]
             await gatherResults(asking, consumeErrors=True).addErrback(_first_error)
-            self._wanted_shards.update(dict.fromkeys(new))
         except BaseException:
             for name in new:
                 self._wanted_shards.pop(name, None)
-            self._forget(new)
+            self._forget(new, perhaps=True)
             raise
 
-    async def _subscribe_slot(self, slot: int, names: list[bytes]) -> None:
-        """Subscribe at the owner of a slot, whoever that is by the end."""
-        pause = FIRST_PAUSE_SECONDS
+    async def _add_slot(self, slot: int, names: list[bytes]) -> None:
+        await self._subscribe_slot(slot, names, joining=True)
+        self._wanted_shards.update(dict.fromkeys(names))  # it may be withdrawn before other slots are confirmed
+
+    async def _subscribe_slot(self, slot: int, names: list[bytes], joining: bool = False) -> _Shard:
+        """Subscribe at the owner of a slot, whoever that is by the end; returns where that is.
+
+        :param joining: whether they are not wanted before they are confirmed.
+        """
+        pause, redirections = FIRST_PAUSE_SECONDS, 0
         while True:
             node = self._members.owner(slot)
             try:
@@ -323,7 +332,12 @@ class ClusterSubscriber(Subscriber):
                     raise NotSentError(f"no node serves the slot {slot}")
                 shard = self._shard_of(node)
                 connection: Any = await shard.pool.getConnection(True)
+                names = names if joining else [each for each in names if each in self._wanted_shards]
+                if not names:
+                    raise _Left
                 await connection.ssubscribe(names)
+            except (CancelledError, _Left):
+                raise
             except Exception as error:
                 if self._is_closed:
                     raise NotSentError("Not connected") from error
@@ -331,15 +345,21 @@ class ClusterSubscriber(Subscriber):
                     target = self._members.target(error, node.address) if error.code == "MOVED" and node else None
                     if target is not None:
                         self._members.moved(slot, target)
-                        continue
+                        redirections += 1
+                        if redirections <= self._members.options.maxRedirections:  # nodes may name each other
+                            continue
                 elif isinstance(error, ResponseError):
                     raise
                 self._members.note(f"SSUBSCRIBE has failed: {error}")
                 await _sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
-                break
-        shard.channels.update(names)
+                owner = self._members.owners[slot]
+                # Meanwhile it may have been closed, as idle or with its node, and the slot may have moved.
+                if self._shards.get(node.address) is shard and owner in (None, node.address):
+                    shard.channels.update(names)
+                    return shard
+                self._leave_shard(shard, set(names), perhaps=True)
 
     def _shard_of(self, node: ClusterNode[Any]) -> _Shard:
         if self._is_closed:
@@ -357,21 +377,25 @@ class ClusterSubscriber(Subscriber):
             del self._wanted_shards[name]
         await self._forget(leaving)
 
-    def _forget(self, names: Iterable[bytes]) -> Deferred[Any]:
-        """Unsubscribe from channels wherever they are subscribed to; an idle connection is closed."""
+    def _forget(self, names: Iterable[bytes], perhaps: bool = False) -> Deferred[Any]:
+        """Unsubscribe from channels wherever they are subscribed to; an idle connection is closed.
+
+        :param perhaps: whether a node may have confirmed them, or may yet, without having been heard.
+        """
         left = set(names)
-        closing: list[Deferred[Any]] = []
-        for shard in list(self._shards.values()):
-            here = shard.channels & left
-            shard.channels -= here
-            connection = shard.pool.connection
-            by_slot: dict[int, list[bytes]] = {}
-            for name in here:
-                by_slot.setdefault(key_slot(name), []).append(name)
-            if connection is not None and connection.connected:
-                closing += [connection.sunsubscribe(each).addErrback(lambda _: None) for each in by_slot.values()]
+        closing = [each for shard in list(self._shards.values()) for each in self._leave_shard(shard, left, perhaps)]
         done = gatherResults(closing, consumeErrors=True)
         return done.addCallback(lambda _: self._close_idle())
+
+    def _leave_shard(self, shard: _Shard, names: set[bytes], perhaps: bool = False) -> list[Deferred[Any]]:
+        """Unsubscribe from channels at one node; a connection that is lost must not subscribe to them again."""
+        here = names if perhaps else shard.channels & names
+        shard.channels -= here
+        connection = shard.pool.connection
+        by_slot: dict[int, list[bytes]] = {}
+        for name in sorted(here) if connection is not None else ():
+            by_slot.setdefault(key_slot(name), []).append(name)
+        return [_leave_at(connection, tuple(each)) for each in by_slot.values()]
 
     def _close_idle(self) -> None:
         for shard in list(self._shards.values()):
@@ -443,19 +467,16 @@ class ClusterSubscriber(Subscriber):
         """Subscribe to channels of one slot at its owner; returns those that it refuses."""
         former = [(shard, shard.channels & set(names)) for shard in self._shards.values()]
         try:
-            await self._subscribe_slot(slot, names)
+            now = await self._subscribe_slot(slot, names)
         except ResponseError as error:
             for name in names:
                 self._wanted_shards.pop(name, None)
             return [Refused("ssubscribe", name.decode("utf-8", "replace"), error) for name in names]
-        except NotSentError:
-            return []  # the subscriber has ended
+        except (NotSentError, _Left):
+            return []  # the subscriber has ended, or the program has left the channels
         for shard, channels in former:
-            connection = shard.pool.connection
-            if channels and shard is not self._shards.get(self._members.owners[slot]):
-                shard.channels -= channels
-                if connection is not None and connection.connected:
-                    connection.sunsubscribe(sorted(channels)).addErrback(lambda _: None)
+            if channels and shard is not now:
+                self._leave_shard(shard, channels)
         for name in names:
             if name in self._wanted_shards:
                 self._wanted_shards[name] = None
@@ -480,8 +501,25 @@ class ClusterSubscriber(Subscriber):
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
 
+class _Left(Exception):
+    """The program has left all channels that were to be subscribed to again."""
+
+
 def _nothing() -> None:
     """There is no connection to read from."""
+
+
+def _leave_at(connection: Any, names: tuple[bytes, ...]) -> Deferred[Any]:
+    """Unsubscribe from channels of one slot; the successor of a lost connection must not subscribe to them again."""
+
+    def failed(_: object) -> None:
+        if not connection.connected:
+            connection.forget(Kind.SHARD, names)
+
+    sent: Deferred[Any] = (
+        connection.sunsubscribe(names) if connection.connected else fail(NotSentError("no connection"))
+    )
+    return sent.addErrback(failed)
 
 
 def _sleep(seconds: float) -> Deferred[None]:

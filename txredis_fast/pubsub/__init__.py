@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .monitor import MonitorFactory, MonitorProtocol
     from .restoring import Refused
     from .subscriber import SubscriberFactory, SubscriberProtocol
+    from .subscriptions import Kind
 else:
     __getattr__, __dir__ = lazy_names(
         globals(),
@@ -24,12 +25,14 @@ else:
             "monitor": ("MonitorFactory", "MonitorProtocol"),
             "restoring": ("Refused",),
             "subscriber": ("SubscriberFactory", "SubscriberProtocol"),
+            "subscriptions": ("Kind",),
         },
     )
 
 __all__ = [
     "CompanionPool",
     "Inbox",
+    "Kind",
     "Message",
     "MessageProtocol",
     "MonitorFactory",
