@@ -11,9 +11,6 @@ its slot, until every channel is where it belongs.
 
 All connections share one inbox, so that the bounds of the program hold for all of them together.
 
-It has more than 500 lines, because where a channel is and where it belongs is one state, which is to be read in one
-place.
-
 This module must not know how a program gets its messages.
 """
 
@@ -35,7 +32,7 @@ from .._types import Keys
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ReplyTimeoutError, ResponseError
-from ..pubsub import CompanionPool, Inbox, Kind, MessageProtocol, Refused, Subscriber
+from ..pubsub import CompanionPool, InboxPart, Kind, MessageProtocol, Refused, Subscriber
 from ..resp import fixed_arguments, key_slot
 from ..transport import cancel_timer
 from .members import Members
@@ -70,55 +67,6 @@ class _AnyNode:
         return node.pool.endpoint_of_lane().connect(factory)  # type: ignore[no-any-return]
 
 
-class _Source:
-    """The inbox of a subscriber, as one of several connections uses it."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        self._hold: Callable[[], object] = _nothing
-        self._go_on: Callable[[], object] = _nothing
-
-    @property
-    def full(self) -> bool:
-        """Whether reading is paused until messages are finished."""
-        return self._inbox.full
-
-    @property
-    def unfinished(self) -> int:
-        """How many messages wait or are being handled."""
-        return self._inbox.unfinished
-
-    def put(self, message: tuple[Any, Any, Any]) -> None:
-        """Append a message."""
-        self._inbox.put(message)
-
-    def admit(self, at_once: int) -> None:
-        """Handle as many messages at the same time."""
-        self._inbox.admit(at_once)
-
-    def take(self) -> tuple[Any, Any, Any] | None:
-        """Return the message that has waited longest; None if there is none."""
-        return self._inbox.take()
-
-    def move(self, hold: Callable[[], object], go_on: Callable[[], object]) -> None:
-        """Messages come from another connection from now on."""
-        self._hold, self._go_on = hold, go_on
-
-    def hold_if_full(self) -> None:
-        """Stop reading if as many messages as allowed are unfinished already."""
-        self._inbox.hold_if_full()
-        if self._inbox.full:
-            self._hold()
-
-    def hold(self) -> None:
-        """Stop reading."""
-        self._hold()
-
-    def go_on(self) -> None:
-        """Read on."""
-        self._go_on()
-
-
 class _ShardProtocol(MessageProtocol):
     """The connection for the shard channels of one node."""
 
@@ -149,14 +97,14 @@ class _ShardPool(CompanionPool):
 class _Shard:
     """The shard channels at one node, and the connection for them.
 
-    :ivar inbox: see :class:`_Source`.
+    :ivar inbox: see :class:`~txredis_fast.pubsub.inbox.InboxPart`.
     :ivar channels: those that the node has confirmed.
     """
 
     def __init__(self, subscriber: ClusterSubscriber, node: ClusterNode[Any]) -> None:
         self._subscriber = subscriber
         self.node = node
-        self.inbox: Any = _Source(subscriber.whole_inbox)
+        self.inbox: Any = InboxPart(subscriber.whole_inbox)
         self.channels: set[bytes] = set()
         self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
         self.pool.protocol = _ShardProtocol
@@ -222,7 +170,7 @@ class ClusterSubscriber(Subscriber):
         super().__init__(members.options_pool, _AnyNode(members), on_message, bounds, on_gap, on_dropped)
         #: The inbox itself, of which each connection sees a part.
         self.whole_inbox = self.inbox
-        own = _Source(self.whole_inbox)
+        own = InboxPart(self.whole_inbox)
         self.inbox: Any = own
         self._own = own
         self.whole_inbox.move(self._hold_all, self._go_on_all)
@@ -503,10 +451,6 @@ class ClusterSubscriber(Subscriber):
 
 class _Left(Exception):
     """The program has left all channels that were to be subscribed to again."""
-
-
-def _nothing() -> None:
-    """There is no connection to read from."""
 
 
 def _leave_at(connection: Any, names: tuple[bytes, ...]) -> Deferred[Any]:

@@ -9,7 +9,7 @@ from .opening import Subscribing, check_bounds, check_hooks, open_subscriber
 
 if TYPE_CHECKING:
     from .companion import CompanionPool, MessageProtocol
-    from .inbox import Inbox, SlowConsumerPolicy
+    from .inbox import Inbox, InboxPart, SlowConsumerPolicy
     from .messages import Message, OnMessage, Subscriber
     from .monitor import MonitorFactory, MonitorProtocol
     from .restoring import Refused
@@ -20,7 +20,7 @@ else:
         globals(),
         {
             "companion": ("CompanionPool", "MessageProtocol"),
-            "inbox": ("Inbox", "SlowConsumerPolicy"),
+            "inbox": ("Inbox", "InboxPart", "SlowConsumerPolicy"),
             "messages": ("Message", "OnMessage", "Subscriber"),
             "monitor": ("MonitorFactory", "MonitorProtocol"),
             "restoring": ("Refused",),
@@ -32,6 +32,7 @@ else:
 __all__ = [
     "CompanionPool",
     "Inbox",
+    "InboxPart",
     "Kind",
     "Message",
     "MessageProtocol",
