@@ -75,6 +75,7 @@ class Listener:
     """One subscriber of the program.
 
     :ivar may_hear: names that it has asked for, or that it was not told yet that it left.
+    :ivar unsure: names that it may not have left, because the call has failed.
     :ivar has_to_hear: of each name, the intervals.
     :ivar heard: how often each message came, by the name that it came for and its number.
     :ivar gaps: from when until when, on the clock.
@@ -83,6 +84,7 @@ class Listener:
     number: int
     sub: Any = None
     may_hear: set[Name] = field(default_factory=set)
+    unsure: set[Name] = field(default_factory=set)
     undone_at: dict[Name, float] = field(default_factory=dict)
     has_to_hear: dict[Name, list[Interval]] = field(default_factory=dict)
     heard: Counter[tuple[Name, int]] = field(default_factory=Counter)
@@ -239,16 +241,19 @@ class Listeners:
             self._begin(listener, name)
             return
         self.told["failed"] += 1
-        listener.may_hear.discard(name)
-        listener.undone_at[name] = self.network.seconds() + UNDONE
+        if name not in listener.unsure:
+            listener.may_hear.discard(name)
+            listener.undone_at[name] = self.network.seconds() + UNDONE
 
     def _left(self, listener: Listener, name: Name, error: Any) -> None:
         if error is None:
             listener.may_hear.discard(name)
+            listener.unsure.discard(name)
             # What was on its way to a node that was silent is undone when it is confirmed.
             listener.undone_at[name] = self.network.seconds() + (ON_THE_WAY if self.rough else 0)
         else:  # perhaps it has not left
             self.told["failed"] += 1
+            listener.unsure.add(name)
 
     def publish(self) -> None:
         """Somebody publishes."""

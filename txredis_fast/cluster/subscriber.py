@@ -323,7 +323,11 @@ class ClusterSubscriber(Subscriber):
         )
         for name in leaving:
             del self._wanted_shards[name]
-        await self._forget(leaving)
+        others = [(shard, set(leaving) - shard.channels) for shard in self._shards.values()]
+        left = self._forget(leaving)
+        for shard, withdrawn in others:  # which the next connection there would subscribe to again
+            self._leave_shard(shard, withdrawn, perhaps=True)
+        await left
 
     def _forget(self, names: Iterable[bytes], perhaps: bool = False) -> Deferred[Any]:
         """Unsubscribe from channels wherever they are subscribed to; an idle connection is closed.
