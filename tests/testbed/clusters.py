@@ -64,6 +64,7 @@ class Cluster:
         users: dict[str, str] | None = None,
         hostname: str | None = None,
         certificates: Any = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """
         :param config: further lines of each node's configuration file.
@@ -73,10 +74,11 @@ class Cluster:
         :param users: ACL users: name -> rules.
         :param hostname: the name that the nodes announce, ``{}`` in it is a node's number; None: addresses.
         :param certificates: of ``tls.make_certificates``: each node speaks TLS, too, at its ``tls_port``.
+        :param host: where all nodes listen: an address of this machine.
         """
         self._config = config
         self._counts = masters, replicas
-        self._options = {"binary": binary or cluster_binary(), "password": password, "users": users}
+        self._options = {"binary": binary or cluster_binary(), "password": password, "users": users, "host": host}
         self._hostname = hostname
         self._certificates = certificates
         self._moves: dict[int, tuple[Node, Node]] = {}
@@ -190,6 +192,11 @@ class Cluster:
         """The master of a key's slot, or of a slot."""
         slot = key if isinstance(key, int) else slot_of(key)
         return next(self.node(member.id) for member in self.members().values() if slot in member.slots)
+
+    def another(self, key: str | bytes | int) -> Node:
+        """A master that does not serve a key's slot, or a slot."""
+        owner = self.owner_of(key)
+        return next(node for node in self.masters if node is not owner)
 
     def wait_until_ok(self, limit: float = 20.0) -> None:
         """Return when every node that runs says that all is well, all agree, and replicas have their masters' data."""
