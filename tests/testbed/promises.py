@@ -30,6 +30,7 @@ TOPICS = (
     "Blocking commands",
     "Transactions, pipelines and batches",
     "Publish and subscribe",
+    "Client-side caching",
     "Streams",
     "Load and memory",
     "Security",

@@ -32,8 +32,9 @@ from .._tunables import (
     CACHE_CHURN_SHARE,
     CACHED_VIEWS_KEPT,
 )
-from .._types import Converter
+from .._types import Converter, Reply
 from ..batching import as_deferred
+from ..commands._parts import command_name
 from ..connection import BaseRedisProtocol, RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..inflight import TimeLimit
@@ -44,7 +45,7 @@ from ..telemetry import CacheStats
 from ..transport import cancel_timer
 from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
 from .link import CACHING_YES, TrackedPool
-from .reads import SIMPLE, Read, changes_shape, read_of
+from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
 from .several import StepByStep, read_several
 from .view import CachedView, check_ttl
 from .writes import Effect, Effects, commands_in
@@ -61,10 +62,11 @@ class _Handler(Protocol):
 def _clock(pool: Pool) -> Callable[[], float]:
     """The clock that ages are measured with: one that never goes back, and goes on while the machine sleeps.
 
-    A pool with a clock of its own, as tests have it, uses that.
+    A test's clock is used, whether it is the pool's or that of the whole package.
     """
-    if isinstance(pool.clock, Clock):
-        return pool.clock.seconds
+    clock = pool.clock or current_reactor()
+    if isinstance(clock, Clock):
+        return clock.seconds
     if sys.platform == "linux":
         number = time.CLOCK_BOOTTIME
         return lambda: time.clock_gettime(number)
@@ -78,8 +80,9 @@ class Cache:
         """Make the cache of a pool; it opens its connection when the pool has one."""
         self._pool = pool
         self._options = options
-        self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
+        self.store = Store(options.max_bytes, options.max_entry_bytes, time.monotonic)
         self.store.recover = self._recover
+        self.store.is_of_no_key = _is_of_no_key
         if options.mode == "optin":
             self.store.preface = CACHING_YES
         self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
@@ -153,6 +156,7 @@ class Cache:
         endpoint = self._pool.endpoint_of_lane()
         if endpoint is None:
             return
+        self.store.seconds = _clock(self._pool)  # only now: a handler is made before the reactor is chosen
         self._link = TrackedPool(self._pool, endpoint, self, self._options)
         self._link.deferred.addErrback(lambda _: None)
         self._pool.companions.add(self)
@@ -576,6 +580,11 @@ class _Question:
         for each in waiting:
             if not each.called:
                 each.callback(None)
+
+
+def _is_of_no_key(data: bytes, reply: Reply) -> bool:
+    (args,) = commands_in(data)
+    return is_of_no_key(command_name(args), reply)
 
 
 def _pass_on(result: object, deferred: Deferred[Any]) -> None:

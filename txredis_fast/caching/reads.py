@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from .._types import Reply
 from ..commands._parts import BLOCKING, command_name, is_read_only
 from ..commands._parts.keys import key_places
 from ..exceptions import RedisError
@@ -23,6 +24,7 @@ __all__ = [
     "SIMPLE",
     "Read",
     "changes_shape",
+    "is_of_no_key",
     "read_of",
     "refusal_of",
 ]
@@ -67,6 +69,13 @@ _BY_THEMSELVES: Final = _names(
 )
 
 
+#: Commands whose reply is a list of integers, which are 0 for a key that does not exist.
+_LISTS_OF_INTEGERS: Final = _names("BITFIELD_RO SMISMEMBER")
+
+#: Strings that stand for a key that does not exist.
+_STRINGS_OF_NO_KEY: Final = {"TYPE": ("none", b"none"), "GETRANGE": ("", b""), "SUBSTR": ("", b"")}
+
+
 class Read(NamedTuple):
     """A command that may be cached."""
 
@@ -101,6 +110,28 @@ def changes_shape(name: str) -> bool:
 
     facts = command_facts(name)
     return facts is None or not facts.replies or facts.replies != facts.replies3
+
+
+def is_of_no_key(name: str, reply: Reply) -> bool:
+    """Whether a reply is that for a key that does not exist, or the same.
+
+    An empty string is not, for one, because GET gives it for a key that exists; nor is a 0 that was a string.
+    """
+    if type(reply) is int:
+        return reply == 0 and _gives_integers(name)
+    if isinstance(reply, list):
+        return all(each is None or (type(each) is int and each == 0 and name in _LISTS_OF_INTEGERS) for each in reply)
+    if isinstance(reply, (str, bytes)):
+        return reply in _STRINGS_OF_NO_KEY.get(name, ())
+    return not reply
+
+
+@cache
+def _gives_integers(name: str) -> bool:
+    from ..commands._parts.facts import command_facts
+
+    facts = command_facts(name)
+    return facts is not None and "$" not in facts.replies + facts.replies3
 
 
 def refusal_of(args: Sequence[Any], name: str) -> RedisError:
