@@ -21,15 +21,11 @@ class Cached:
     :ivar rc: the handler; :ivar factory: its factory; :ivar server: see :class:`TrackingServer`.
     """
 
-    def __init__(
-        self, clock: Any, size: int = 1, handler: Any = None, own_protocol: Any = None, **options: Any
-    ) -> None:
+    def __init__(self, clock: Any, size: int = 1, own_protocol: Any = None, begin: bool = True, **options: Any) -> None:
         self.clock = clock
-        self.server = options.pop("server", None) or TrackingServer(clock)
-        self.begin = options.pop("begin", True)
-        more = {} if handler is None else {"handler": handler}
+        self.server = TrackingServer(clock)
         options.setdefault("cache", redis.ClientCache())
-        self.factory = redis.RedisFactory("memory", options.pop("dbid", None), size, True, **more, **options)
+        self.factory = redis.RedisFactory("memory", options.pop("dbid", None), size, True, **options)
         if own_protocol is not None:
             self.factory.protocol = own_protocol
         self.factory.jitter = 0

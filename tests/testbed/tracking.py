@@ -318,8 +318,8 @@ class TrackingServer:
             self._put(key, value, client, client.db)
         return OK
 
-    def _do_incr(self, client: Client, key: bytes) -> Reply:
-        number = int(self._alive(client, client.db, key) or b"0") + 1
+    def _do_incrby(self, client: Client, key: bytes, by: bytes = b"1") -> Reply:
+        number = int(self._alive(client, client.db, key) or b"0") + int(by)
         self._put(key, b"%d" % number, client, client.db)
         return integer(number)
 

@@ -444,7 +444,16 @@ class Cache:
 
     def when_sure(self, request: Request, read: Callable[[], Deferred[Any]]) -> Deferred[Any]:
         """Read when the tracked connection has told of what scripts have written."""
-        done: Deferred[Any] = self._ask().wait().addCallback(lambda _: read())
+        store = self.store
+        if store.waiting >= store.most_waiting:
+            return self.uncached(request, "down")
+        store.waiting += 1
+
+        def told(result: Any) -> Any:
+            store.waiting -= 1
+            return result
+
+        done: Deferred[Any] = self._ask().wait().addBoth(told).addCallback(lambda _: read())
         return done if request.timeout is None else self.limited(done, request.timeout)
 
     @property
@@ -476,7 +485,7 @@ class Cache:
         return tuple(keys)
 
     def uncached(self, request: Request, why: str) -> Deferred[Any]:
-        """Read from the pool.
+        """Read from the pool. What is kept of the same keys may be older than the reply, and is dropped.
 
         :param why: ``"down"``: because a fetch cannot be sent.
         """
@@ -488,7 +497,14 @@ class Cache:
         if request.timeout is not None:
             options["timeout"] = request.timeout
         handler: _Handler = self._pool.handler
-        return handler.execute_command(*request.args, **options)
+        (sent,) = commands_in(self.encode(request.args))
+        names = [sent[place] for place in request.read.places]
+        return handler.execute_command(*request.args, **options).addBoth(self._overtaken, names)
+
+    def _overtaken(self, result: Any, names: Sequence[bytes | None]) -> Any:
+        """The pool has read some keys: its reply may have overtaken the server's word of their change."""
+        self.store.touch(names)
+        return result
 
     def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
         """Tell what becomes of the reads whose fetch was lost."""
@@ -507,7 +523,7 @@ class Cache:
         def again(deferred: Deferred[Any], convert: Converter | None) -> None:
             self.store.uncached += 1
             sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
-            sent.addBoth(_pass_on, deferred)
+            sent.addBoth(self._overtaken, entry.keys).addBoth(_pass_on, deferred)
 
         return again
 
