@@ -10,7 +10,7 @@ from testbed.memory import let_pass
 from testbed.scripted import settle
 from testbed.support import fired
 from testbed.tracking import TrackingServer
-from twisted.logger import globalLogPublisher
+from twisted.logger import formatEvent, globalLogPublisher
 
 import txredis_fast as redis
 
@@ -112,6 +112,11 @@ class Events:
     def told(self, name: str) -> list[dict[str, Any]]:
         """Those of one name."""
         return [event for event in self.all if event["redis_event"] == name]
+
+    @property
+    def texts(self) -> list[str]:
+        """What the log says of them."""
+        return [formatEvent(event) for event in self.all]
 
     def count(self, name: str) -> int:
         """How many there are of one name."""

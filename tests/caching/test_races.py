@@ -235,9 +235,6 @@ def test_a_former_links_words_are_ignored(at):
     assert at.stats.link == "up" and at.stats.link_lost == before.link_lost
 
 
-@pytest.mark.promise(
-    "A lost fetch fails with ``MaybeExecutedError``, or is read again where the retry policy allows it"
-)
 def test_a_lost_fetch_fails_with_maybe_executed(at):
     at.server.link.hold()
     reads = [at.rc.cached(60).get("k"), at.rc.cached(60).mget(["k", "a"]), at.rc.cached(60).withTimeout(9).get("k")]

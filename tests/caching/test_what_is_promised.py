@@ -23,8 +23,8 @@ pytestmark = pytest.mark.usefixtures("logged_errors")
 
 @pytest.mark.promise(
     "``rc.cached(ttl)`` never gives what was asked of the server more than ``ttl`` seconds ago",
-    "Whoever fetched it with whichever ttl, and whatever the connection does; counted from the question, on a clock that "
-    "never goes back.",
+    "Whoever fetched it with whichever ttl, and whatever the connection does; counted from the question, on a clock "
+    "that never goes back.",
     about="Client-side caching",
 )
 @pytest.mark.parametrize("fetched_with", [0, 1, 10, 600])
@@ -161,8 +161,8 @@ def test_random_writes_between_random_commands(make, seed):
 
 @pytest.mark.promise(
     "When the server cannot tell of changes, nothing from before is given",
-    "When the tracked connection is lost, or silent for twice ``health_interval``, cached reads go to the pool, uncached, "
-    'until another one is up; with ``while_down="fail"`` they fail.',
+    "When the tracked connection is lost, or silent for twice ``health_interval``, cached reads go to the pool, "
+    'uncached, until another one is up; with ``while_down="fail"`` they fail.',
     about="Client-side caching",
 )
 def test_reads_go_to_the_pool_until_a_link_is_back(at):

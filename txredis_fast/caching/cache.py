@@ -26,7 +26,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
+from .._reactor import current_reactor, patched_reactor
 from .._tunables import (
     CACHE_CHURN_SAMPLE,
     CACHE_CHURN_SHARE,
@@ -46,7 +46,7 @@ from ..transport import cancel_timer
 from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
-from .several import StepByStep, read_several
+from .several import StepByStep, peek_several, read_several
 from .view import CachedView, check_ttl
 from .writes import Effect, Effects, commands_in
 
@@ -64,7 +64,7 @@ def _clock(pool: Pool) -> Callable[[], float]:
 
     A test's clock is used, whether it is the pool's or that of the whole package.
     """
-    clock = pool.clock or current_reactor()
+    clock = pool.clock or patched_reactor()
     if isinstance(clock, Clock):
         return clock.seconds
     if sys.platform == "linux":
@@ -80,7 +80,7 @@ class Cache:
         """Make the cache of a pool; it opens its connection when the pool has one."""
         self._pool = pool
         self._options = options
-        self.store = Store(options.max_bytes, options.max_entry_bytes, time.monotonic)
+        self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
         self.store.recover = self._recover
         self.store.is_of_no_key = _is_of_no_key
         if options.mode == "optin":
@@ -156,7 +156,6 @@ class Cache:
         endpoint = self._pool.endpoint_of_lane()
         if endpoint is None:
             return
-        self.store.seconds = _clock(self._pool)  # only now: a handler is made before the reactor is chosen
         self._link = TrackedPool(self._pool, endpoint, self, self._options)
         self._link.deferred.addErrback(lambda _: None)
         self._pool.companions.add(self)
@@ -326,9 +325,16 @@ class Cache:
             return fail()
         if isinstance(looked, RedisError):
             return fail(looked)
+        request = Request(args, looked, convert, raw, ttl, timeout)
         if looked.name == "MGET":
-            return read_several(self, Request(args, looked, convert, raw, ttl, timeout))
-        return self.read_one(Request(args, looked, convert, raw, ttl, timeout))
+            return read_several(self, request)
+        if convert is None and self._has_other_shape(looked.name):
+            return self.uncached(request, "")
+        return self.read_one(request)
+
+    def _has_other_shape(self, name: str) -> bool:
+        """Whether the reply to a command, not converted, is another one under the pool's protocol."""
+        return self._pool.respVersion == 2 and changes_shape(name)
 
     def read_one(self, request: Request, is_sure: bool = False) -> Deferred[Any]:
         """Read one entry.
@@ -470,11 +476,8 @@ class Cache:
     def keys_in(self, data: bytes, request: Request) -> tuple[bytes, ...] | None:
         """Return the keys of a read as they are sent; None if its reply must not be kept.
 
-        That is so where a key is very long, or without one of the prefixes, or where the pool's protocol would make
-        another reply of it.
+        That is so where a key is very long, or without one of the prefixes.
         """
-        if request.convert is None and self._pool.respVersion == 2 and changes_shape(request.read.name):
-            return None
         (sent,) = commands_in(data)
         keys = []
         for place in request.read.places:
@@ -530,6 +533,8 @@ class Cache:
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
         """Return what is kept, at once; see ``CachedView.peek``."""
         store = self.store
+        if command_name(args) == "MGET":
+            return peek_several(self, args, raw, ttl, default)
         entry = store.find(self.encode(args), raw)
         if entry is None or not store.is_hit(entry, ttl):
             return default

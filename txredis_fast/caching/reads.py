@@ -69,6 +69,12 @@ _BY_THEMSELVES: Final = _names(
 )
 
 
+#: Commands that, with LATEST, compute the newest bucket of a compaction from the series that it is made of.
+_WITH_LATEST: Final = _names("TS.GET TS.RANGE TS.REVRANGE")
+
+#: What to do with a command that cannot be cached.
+_ADVICE: Final = "call it on the handler itself"
+
 #: Commands whose reply is a list of integers, which are 0 for a key that does not exist.
 _LISTS_OF_INTEGERS: Final = _names("BITFIELD_RO SMISMEMBER")
 
@@ -97,9 +103,11 @@ def read_of(args: Sequence[Any], with_scripts: bool) -> Read | RedisError:
         return Read(name, (1,))
     if name in CACHEABLE or name in CACHEABLE_OF_MODULES or (with_scripts and name in SCRIPT_READS):
         places = key_places(args)
-        if places:
-            return Read(name, places)
-        return RedisError(f"{name} without a key cannot be cached")
+        if not places:
+            return RedisError(f"{name} without a key cannot be cached")
+        if name in _WITH_LATEST and any(command_name((each,)) == "LATEST" for each in args[places[-1] + 1 :]):
+            return RedisError(f"{name} cannot be cached: with LATEST it reads other keys; {_ADVICE}")
+        return Read(name, places)
     return refusal_of(args, name)
 
 
@@ -136,7 +144,6 @@ def _gives_integers(name: str) -> bool:
 
 def refusal_of(args: Sequence[Any], name: str) -> RedisError:
     """The error of a command that cannot be cached."""
-    advice = "call it on the handler itself"
     if not name:
         why = "a command needs at least its name"
     elif name in SCRIPT_READS:
@@ -145,8 +152,10 @@ def refusal_of(args: Sequence[Any], name: str) -> RedisError:
         why = "it may block"
     elif not is_read_only(args):
         why = "it may write"
+    elif name == "SORT_RO":
+        why = "its patterns may read other keys"
     elif name in _BY_THEMSELVES or not key_places(args):
         why = "its reply changes without a write to a key"
     else:
         why = "its reply depends on chance, or on a cursor"
-    return RedisError(f"{name or 'This command'} cannot be cached: {why}; {advice}")
+    return RedisError(f"{name or 'This command'} cannot be cached: {why}; {_ADVICE}")
