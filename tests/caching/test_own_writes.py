@@ -16,10 +16,10 @@ pytestmark = [
     pytest.mark.usefixtures("logged_errors"),
     pytest.mark.promise(
         "A program's own writes are seen by its cached reads",
-        "When the Deferred of a write through a handler has fired (also with an error, when it was cancelled, timed out "
-        "or lost), a cached read of the same handler that begins afterwards gives that write or something later. So for "
-        "methods, commands by name, batches, pipelines, transactions, scripts, views, blocking commands, and those of "
-        "another handler of the same pool.",
+        "When the Deferred of a write through a handler has fired (also with an error, when it was cancelled, timed "
+        "out or lost), a cached read of the same handler that begins afterwards gives that write or something later. "
+        "So for methods, commands by name, batches, pipelines, transactions, scripts, views, blocking commands, and "
+        "those of another handler of the same pool.",
         about="Client-side caching",
     ),
 ]

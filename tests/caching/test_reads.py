@@ -1,4 +1,4 @@
-"""What may be read through the cache and what identifies a reply; peek, broadcast, counters, and what peers get wrong."""
+"""What may be read through the cache, what identifies a reply; peek, broadcast, counters; what peers get wrong."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 import pytest
 from testbed.scripted import settle
 from testbed.support import failed, fired, outcome_of, pending
+from testbed.tracking import NOT_CACHED
 from testbed.ways import Fault
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -17,35 +18,14 @@ from txredis_fast.commands._parts.facts import command_facts, known_commands
 
 pytestmark = pytest.mark.usefixtures("logged_errors")
 
-#: Commands that only read keys and are not cached, with the reason.
-REFUSED = {
-    **dict.fromkeys(
-        "TTL PTTL EXPIRETIME PEXPIRETIME HTTL HPTTL HEXPIRETIME HPEXPIRETIME".split(), "time changes the reply"
-    ),
-    **dict.fromkeys(("HRANDFIELD", "SRANDMEMBER", "VRANDMEMBER", "ZRANDMEMBER"), "chance"),
-    **dict.fromkeys(("ARSCAN", "CLUSTERSCAN", "HSCAN", "SSCAN", "ZSCAN"), "a cursor is good for one walk"),
-    **dict.fromkeys(
-        ("OBJECT ENCODING", "OBJECT FREQ", "OBJECT IDLETIME", "OBJECT REFCOUNT", "MEMORY USAGE"),
-        "of the server's memory",
-    ),
-    **dict.fromkeys(("XINFO CONSUMERS", "XINFO GROUPS", "XINFO STREAM", "XPENDING"), "has idle times"),
-    "TOUCH": "its purpose is the access at the server",
-    "XREAD": "it may block, and is never asked twice with one id",
-    "SORT_RO": "its patterns read other keys",
-    "EVAL_RO": "scripts, unless the program says so",
-    "EVALSHA_RO": "scripts, unless the program says so",
-    "FCALL_RO": "scripts, unless the program says so",
-}
-
-
 # -- what may be cached
 
 
 def test_every_command_that_reads_keys_is_cached_or_refused_for_a_reason():
     names = [name for name in known_commands() if "readonly" in command_facts(name).flags and command_facts(name).keys]
     assert len(names) > 90
-    assert {name for name in names if name not in reads.CACHEABLE} == {*REFUSED}
-    assert not {*REFUSED} & reads.CACHEABLE
+    assert {name for name in names if name not in reads.CACHEABLE} == {*NOT_CACHED}
+    assert not {*NOT_CACHED} & reads.CACHEABLE
 
 
 def test_what_is_cached_only_reads_and_has_keys():
@@ -135,10 +115,10 @@ def test_scripts_that_only_read_are_cached_if_the_program_says_so(make):
 
 def test_a_handler_without_the_option_says_what_to_do(clock):
     rc = redis.RedisFactory("memory", None, 1, True).handler
-    with pytest.raises(redis.RedisError, match="cache=txredis_fast.ClientCache"):
+    with pytest.raises(redis.RedisError, match=r"cache=txredis_fast\.ClientCache"):
         rc.cached(60)
-    with pytest.raises(redis.RedisError, match="cache=txredis_fast.ClientCache"):
-        rc.cache  # noqa: B018
+    with pytest.raises(redis.RedisError, match=r"cache=txredis_fast\.ClientCache"):
+        rc.cache
 
 
 @pytest.mark.parametrize("ttl", [-1, float("nan"), float("inf"), "60", True, [], {}])

@@ -15,6 +15,27 @@ from .wire import NIL, OK, QUEUED, aggregate, bulk, error, integer
 
 Reply = bytes
 
+#: Commands that only read keys and are not cached, with the reason.
+NOT_CACHED = {
+    **dict.fromkeys(
+        ["TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME", "HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME"],
+        "time changes the reply",
+    ),
+    **dict.fromkeys(("HRANDFIELD", "SRANDMEMBER", "VRANDMEMBER", "ZRANDMEMBER"), "chance"),
+    **dict.fromkeys(("ARSCAN", "CLUSTERSCAN", "HSCAN", "SSCAN", "ZSCAN"), "a cursor is good for one walk"),
+    **dict.fromkeys(
+        ("OBJECT ENCODING", "OBJECT FREQ", "OBJECT IDLETIME", "OBJECT REFCOUNT", "MEMORY USAGE"),
+        "of the server's memory",
+    ),
+    **dict.fromkeys(("XINFO CONSUMERS", "XINFO GROUPS", "XINFO STREAM", "XPENDING"), "has idle times"),
+    "TOUCH": "its purpose is the access at the server",
+    "XREAD": "it may block, and is never asked twice with one id",
+    "SORT_RO": "its patterns read other keys",
+    "EVAL_RO": "scripts, unless the program says so",
+    "EVALSHA_RO": "scripts, unless the program says so",
+    "FCALL_RO": "scripts, unless the program says so",
+}
+
 WRONG_TYPE = error("WRONGTYPE Operation against a key holding the wrong kind of value")
 
 
