@@ -56,6 +56,11 @@ async def multi(rc):
     await transaction.commit()
 
 
+async def script_in_transaction(rc):
+    async with rc.transaction() as t:
+        t.eval("hidden k", ["a"], ["new"])
+
+
 async def watched(rc):
     transaction = await rc.watch("k")
     await transaction.set("k", "new")  # at once: there is no MULTI
@@ -113,6 +118,7 @@ WAYS = {
     "script with a key that it does not declare": lambda rc: rc.eval("hidden k", ["a"], ["new"]),
     "registered script": lambda rc: rc.register_script("write")(["k"], ["new"]),
     "script in a batch": lambda rc: rc.batch([("EVAL", "hidden k", 1, "a", "new")]),
+    "script in a transaction": coroutine(script_in_transaction),
     "raw": lambda rc: rc.raw.set("k", "new"),
     "retrying": lambda rc: rc.retrying.set("k", "new"),
     "with a time limit": lambda rc: rc.withTimeout(3).set("k", "new"),

@@ -255,6 +255,21 @@ def test_a_lost_fetch_is_read_again_where_the_retry_policy_allows_it(make):
     assert at.settled(read) == "old"
 
 
+def test_a_handler_that_is_opened_again_keeps_again(at):
+    at.get()
+    at.settled(at.rc.disconnect())
+    at.let_pass(6)
+    assert at.stats.link == "off" and not at.server.trackers
+    at.factory.disconnectCalled, at.factory.reconnect = False, True
+    at.start()
+    at.let_pass(1)
+    assert at.stats.link == "up"
+    at.server.write("k", "new")
+    assert at.get() == "new"
+    at.server.forget()
+    assert at.get() == "new" and at.server.names() == []
+
+
 # -- R5: a link that is silent
 
 
@@ -581,6 +596,32 @@ def test_a_programs_protocol_sees_each_read_once(make):
     assert Seeing.seen == [("GET", "k"), ("MGET", b"m")]
     names = at.server.names(tracked=True)
     assert names == ["CLIENT CACHING YES", "GET k", "PTTL k", "CLIENT CACHING YES", "MGET m", "PTTL m"]
+
+
+class Hook:
+    """Notes what is started and ended."""
+
+    def __init__(self):
+        self.seen = []
+
+    def command_started(self, info):
+        self.seen.append(info.name)
+        return info.name
+
+    def command_ended(self, token, error):
+        self.seen.append(f"{token} ended")
+
+
+def test_a_hook_sees_each_fetch_once_and_no_hit(make):
+    hook = Hook()
+    at = make(hooks=[hook])
+    at.server.write("k", "old")
+    hook.seen.clear()
+    assert at.get() == at.get() == "old"
+    assert hook.seen == ["GET", "GET ended"]
+    at.settled(at.rc.set("k", "new"))
+    assert at.get() == "new"
+    assert at.fetches() == 2
 
 
 class Twice(redis.RedisProtocol):

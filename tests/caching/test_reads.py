@@ -233,6 +233,15 @@ def test_invalidations_are_no_business_of_the_programs(make):
     assert [list(push) for push in got] == [["other", "x"]]
 
 
+def test_a_namespace_of_a_module_is_cached(make):
+    at = make(protocol=3)
+    at.server.write("k", '{"a": 1}')
+    at.server.__dict__["_do_json.get"] = at.server._do_get
+    for _ in range(2):
+        assert at.settled(at.rc.cached(60).json.get("k")) == {"a": 1}
+    assert at.fetches("JSON.GET") == 1
+
+
 # -- R11 and trap 5: a loop of hits
 
 
@@ -486,12 +495,10 @@ def test_a_script_in_broadcast_mode_drops_everything(make):
     """Its word comes after the replies of later commands, so a PING would tell nothing."""
     at = broadcast(make)
     at.get("p:1")
-    at.server.link.hold()
+    at.server.broadcast_delay = 1.0
     at.settled(at.rc.eval("hidden p:1", [], ["new"]))
-    read = at.rc.cached(60).get("p:1")
-    settle(at.clock)
-    at.server.link.read()
-    assert at.settled(read) == "new"
+    assert at.get("p:1") == "new"
+    at.let_pass(1)
 
 
 # -- what peers get wrong, where no other test has it

@@ -63,6 +63,7 @@ class TrackingServer:
     :ivar refused: name, or name and first argument -> the error that answers it.
     :ivar silent: names of commands that are executed and not answered.
     :ivar untold: whether changes are not told, as SWAPDB's are.
+    :ivar broadcast_delay: seconds until connections in broadcast mode are told of a change.
     """
 
     def __init__(self, clock: Any) -> None:
@@ -76,6 +77,7 @@ class TrackingServer:
         self.refused: dict[str, bytes] = {}
         self.silent: set[str] = set()
         self.untold = False
+        self.broadcast_delay = 0.0
         self.version = b"7.2.0"
         self.endpoint = MemoryEndpoint(lambda: Session(self.script, clock), clock)
 
@@ -216,7 +218,10 @@ class TrackingServer:
     def _tell(self, holder: Client, push: bytes, by: Client | None) -> None:
         if holder.session.lost or not holder.tracking:
             return
-        if holder is by:
+        if holder.tracking == "bcast":
+            # Servers collect these, and send them behind all replies of the same turn of their loop.
+            self.clock.callLater(self.broadcast_delay, holder.session.send, push)
+        elif holder is by:
             holder.behind.append(push)
         else:
             holder.session.send(push)

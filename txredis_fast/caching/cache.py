@@ -186,10 +186,13 @@ class Cache:
             self._link.drop(reason)
 
     def disconnect(self) -> Deferred[Any]:
-        """The pool ends."""
+        """The pool ends. When it is opened again, another connection is made."""
         self._close_store()
         self._stop_beat()
-        return succeed(None) if self._link is None else self._link.disconnect()
+        self._pool.companions.discard(self)
+        self._connection = None
+        link, self._link = self._link, None
+        return succeed(None) if link is None else link.disconnect()
 
     # -- what the tracked connection tells
 
