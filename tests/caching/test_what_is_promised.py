@@ -273,7 +273,9 @@ def test_the_first_of_several_keys_that_expires_ends_an_entry(at):
 @pytest.mark.promise(
     "Cached reads of one handler never go back to an older value of a key",
     "What one of them has given, or something later, is given by each that begins afterwards, whichever of them were "
-    "answered from memory, by the tracked connection or by the pool. ``cached(0)`` asks the server.",
+    "answered from memory, by the tracked connection or by the pool. ``cached(0)`` asks the server. "
+    'With ``mode="broadcast"`` two different commands about one key may disagree until the server\'s word of a change '
+    "is read, which comes behind its replies.",
     about="Client-side caching",
 )
 def test_a_read_by_the_pool_keeps_older_values_from_being_given(make):

@@ -139,6 +139,36 @@ def test_a_write_of_another_client_is_told_before_later_replies(raw, tracking):
         assert raw(("PING",)) == [PUSH, "PONG"], write
 
 
+def test_a_function_is_told_of_as_a_script_is(raw, tracking):
+    code = "#!lua name=mine\nredis.register_function('write', function(keys, args) redis.call('set', 'k', args[1]) end)"
+    tracking.command("FUNCTION", "LOAD", "REPLACE", code)
+    track(raw)
+    tracking.command("FCALL", "write", 0, "new")
+    assert raw(("PING",), ("GET", "k")) == [PUSH, "PONG", "new"]
+
+
+def test_a_transaction_is_told_of_before_later_replies(raw, tracking):
+    track(raw)
+    with Connection(tracking.address) as other:
+        other.exchange(("MULTI",), ("SET", "k", 1), ("SET", "other", 1), ("EXEC",))
+    assert raw(("PING",)) == [PUSH, "PONG"]
+    track(raw)
+    with Connection(tracking.address) as other:
+        other.exchange(("MULTI",), ("FLUSHALL",), ("EXEC",))
+    assert raw(("PING",)) == [ALL, "PONG"]
+
+
+def test_a_change_of_permissions_is_told_to_nobody(make_server, tracking):
+    """So it is not promised, beyond the ttl."""
+    server = make_server(binary=tracking.binary)
+    server.command("SET", "k", 1)
+    with Raw(server, "OPTIN") as raw:
+        track(raw)
+        server.command("ACL", "SETUSER", "default", "resetkeys", "~other")
+        first, second = raw(("PING",), ("GET", "k"))
+        assert first == "PONG" and str(second).startswith("NOPERM")
+
+
 def test_caching_yes_covers_the_next_command_only(raw, tracking):
     assert raw(YES, ("PING",), ("GET", "k")) == ["OK", "PONG", None]
     tracking.command("SET", "k", 1)
@@ -230,7 +260,7 @@ def test_in_broadcast_mode_the_word_comes_behind_later_replies(tracking):
         assert ("invalidate", ["p:1"]) in rest
 
 
-def test_a_write_at_the_master_is_told_to_who_tracks_at_a_replica(make_server, tracking):
+def test_a_write_at_the_master_and_a_new_master_are_told_to_who_tracks_at_a_replica(make_server, tracking):
     master = make_server(binary=tracking.binary)
     replica = make_server(binary=tracking.binary, replica_of=master)
     deadline = time.monotonic() + 15
@@ -241,6 +271,14 @@ def test_a_write_at_the_master_is_told_to_who_tracks_at_a_replica(make_server, t
         track(raw)
         master.command("SET", "k", 1)
         assert raw(("PING",), wait=0.5) in ([PUSH, "PONG"], ["PONG", PUSH])
+        track(raw)
+        other = make_server(binary=tracking.binary)
+        replica.command("REPLICAOF", other.host, other.port)
+        deadline = time.monotonic() + 15
+        told: list[Any] = []
+        while ALL not in told:
+            assert time.monotonic() < deadline
+            told = raw(("PING",), wait=0.1)
 
 
 def test_a_field_that_expires_is_told_of(raw, tracking):
