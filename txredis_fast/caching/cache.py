@@ -16,8 +16,6 @@ This module must not know what a program holds.
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -43,7 +41,7 @@ from ..pool import Pool
 from ..resp import encode_command, fixed_arguments
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
-from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
+from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
 from .several import StepByStep, peek_several, read_several
@@ -60,17 +58,9 @@ class _Handler(Protocol):
 
 
 def _clock(pool: Pool) -> Callable[[], float]:
-    """The clock that ages are measured with: one that never goes back, and goes on while the machine sleeps.
-
-    A test's clock is used, whether it is the pool's or that of the whole package.
-    """
+    """The clock that ages are measured with: a test's, whether it is the pool's or that of the whole package."""
     clock = pool.clock or patched_reactor()
-    if isinstance(clock, Clock):
-        return clock.seconds
-    if sys.platform == "linux":
-        number = time.CLOCK_BOOTTIME
-        return lambda: time.clock_gettime(number)
-    return time.monotonic
+    return clock.seconds if isinstance(clock, Clock) else boot_seconds
 
 
 class Cache:
@@ -88,7 +78,8 @@ class Cache:
         self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
         self._link: TrackedPool | None = None
         self._connection: RedisProtocol | None = None
-        self._views: dict[float, CachedView[Any]] = {}
+        #: By time to live; those of the first ones that a program has asked for.
+        self.views: dict[float, CachedView[Any]] = {}
         self._beat: IDelayedCall | None = None
         self._links_lost = 0
         self._is_refused = ""
@@ -136,11 +127,11 @@ class Cache:
     def view(self, ttl: float | None = None) -> CachedView[Any]:
         """Return the view with a time to live; see ``ConnectionHandler.cached``."""
         seconds = self._options.default_ttl if ttl is None else ttl
-        view = self._views.get(seconds) if type(seconds) in (int, float) else None
+        view = self.views.get(seconds) if type(seconds) in (int, float) else None
         if view is None:
             view = CachedView(self, check_ttl(seconds))
-            if len(self._views) < CACHED_VIEWS_KEPT:
-                self._views[view.max_age] = view
+            if len(self.views) < CACHED_VIEWS_KEPT:
+                self.views[view.max_age] = view
         return view
 
     # -- what the pool calls
@@ -373,12 +364,17 @@ class Cache:
         self.store.join(entry, deferred, convert)
 
     def _fetch(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
-        if request.read.name in SIMPLE and type(request.args[0]) is str:
-            self.store.simple[request.args[0]] = 1
-        if self.store.direct:
-            self.store.fetch(data, request.raw, keys, deferred, request.convert)
+        store, name = self.store, request.args[0]
+        other = self._has_other_shape(request.read.name)
+        if request.read.name in SIMPLE and type(name) is str and not self._prefixes:
+            store.simple[name] = 2 if other else 1
+        if store.direct:
+            store.fetch(data, request.raw, keys, deferred, request.convert)
         else:
             self._fetch_seen(data, keys, deferred, request)
+        entry = store.find(data, request.raw)
+        if entry is not None:
+            entry.shaped = other
 
     def _fetch_seen(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
         """As ``Store.fetch``, but the read is sent by ``execute_command`` of the connection.
