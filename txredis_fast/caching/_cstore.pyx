@@ -200,6 +200,7 @@ cdef class Store:
     cdef public bint direct
     cdef public object start_deadline
     cdef public object recover
+    cdef public object is_of_no_key
     cdef public Py_ssize_t waiting
     cdef public Py_ssize_t most_waiting
     cdef public Py_ssize_t run
@@ -233,6 +234,7 @@ cdef class Store:
         self.simple = {}
         self.preface = b""
         self.recover = _fails
+        self.is_of_no_key = _never
         self.most_waiting = 2**62
         self._converted = {}
         self._raw = {}
@@ -487,6 +489,10 @@ def _fails(entry, error):
     return None
 
 
+def _never(data, reply):
+    return False
+
+
 class Waiters(list):
     __slots__ = ()
 
@@ -587,7 +593,12 @@ cdef class FetchRequest(BatchRequest):
             ends = self.entry.asked_at + <double>reply / 1000
             if ends < self._ends:
                 self._ends = ends
-        elif reply == -2 and self._count == self._prefaces + 2 and self._reply:
+        elif (
+            reply == -2
+            and self._count == self._prefaces + 2
+            and self._reply is not None
+            and not self.store.is_of_no_key(self.entry.data, self._reply)
+        ):
             self._keeps = False
         return self._place == self._count
 

@@ -168,6 +168,8 @@ class Store:
     :ivar most_waiting: how many may.
     :ivar recover: called with an entry and the error that its fetch was lost with; returns a function that reads again,
         given the waiting Deferred and its converter, or None: the reads fail with the error.
+    :ivar is_of_no_key: called with a command, as it is sent, and its reply: whether that is the reply for a key that
+        does not exist.
     """
 
     def __init__(self, max_bytes: int, max_entry_bytes: int | None, seconds: Callable[[], float]) -> None:
@@ -189,6 +191,7 @@ class Store:
         self.direct = False
         self.start_deadline: Callable[[float], float] | None = None
         self.recover: Callable[[Entry, Exception], Callable[[Any, Any], object] | None] = lambda entry, error: None
+        self.is_of_no_key: Callable[[bytes, Reply], bool] = lambda data, reply: False
         self.waiting = 0
         self.most_waiting = 2**62
         #: By the command as it is sent, those whose strings are converted, and those that are raw.
@@ -527,7 +530,12 @@ class FetchRequest(BatchRequest):
             self._keeps = False
         elif reply >= 0:
             self._ends = min(self._ends, self.entry.asked_at + reply / 1000)
-        elif reply == -2 and self._reply and self._count == self._prefaces + 2:
+        elif (
+            reply == -2
+            and self._count == self._prefaces + 2
+            and self._reply is not None
+            and not self.store.is_of_no_key(self.entry.data, self._reply)
+        ):
             self._keeps = False  # the key expired behind the read
         return self._place == self._count
 

@@ -24,13 +24,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
+from .._reactor import current_reactor, patched_reactor
 from .._tunables import (
     CACHE_CHURN_COUNTED,
     CACHED_VIEWS_KEPT,
 )
-from .._types import Converter
+from .._types import Converter, Reply
 from ..batching import as_deferred
+from ..commands._parts import command_name
 from ..connection import BaseRedisProtocol, RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..inflight import TimeLimit
@@ -41,8 +42,8 @@ from ..telemetry import CacheStats
 from ..transport import cancel_timer
 from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
-from .reads import SIMPLE, Read, changes_shape, read_of
-from .several import StepByStep, read_several
+from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
+from .several import StepByStep, peek_several, read_several
 from .view import CachedView, check_ttl
 from .writes import Effect, Effects, commands_in
 
@@ -56,8 +57,9 @@ class _Handler(Protocol):
 
 
 def _clock(pool: Pool) -> Callable[[], float]:
-    """The clock that ages are measured with; a pool with a clock of a test uses that."""
-    return pool.clock.seconds if isinstance(pool.clock, Clock) else boot_seconds
+    """The clock that ages are measured with: a test's, whether it is the pool's or that of the whole package."""
+    clock = pool.clock or patched_reactor()
+    return clock.seconds if isinstance(clock, Clock) else boot_seconds
 
 
 class Cache:
@@ -69,6 +71,7 @@ class Cache:
         self._options = options
         self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
         self.store.recover = self._recover
+        self.store.is_of_no_key = _is_of_no_key
         if options.mode == "optin":
             self.store.preface = CACHING_YES
         self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
@@ -173,10 +176,13 @@ class Cache:
             self._link.drop(reason)
 
     def disconnect(self) -> Deferred[Any]:
-        """The pool ends."""
+        """The pool ends. When it is opened again, another connection is made."""
         self._close_store()
         self._stop_beat()
-        return succeed(None) if self._link is None else self._link.disconnect()
+        self._pool.companions.discard(self)
+        self._connection = None
+        link, self._link = self._link, None
+        return succeed(None) if link is None else link.disconnect()
 
     # -- what the tracked connection tells
 
@@ -442,7 +448,16 @@ class Cache:
 
     def when_sure(self, request: Request, read: Callable[[], Deferred[Any]]) -> Deferred[Any]:
         """Read when the tracked connection has told of what scripts have written."""
-        done: Deferred[Any] = self._ask().wait().addCallback(lambda _: read())
+        store = self.store
+        if store.waiting >= store.most_waiting:
+            return self.uncached(request, "down")
+        store.waiting += 1
+
+        def told(result: Any) -> Any:
+            store.waiting -= 1
+            return result
+
+        done: Deferred[Any] = self._ask().wait().addBoth(told).addCallback(lambda _: read())
         return done if request.timeout is None else self.limited(done, request.timeout)
 
     @property
@@ -471,7 +486,7 @@ class Cache:
         return tuple(keys)
 
     def uncached(self, request: Request, why: str) -> Deferred[Any]:
-        """Read from the pool.
+        """Read from the pool. What is kept of the same keys may be older than the reply, and is dropped.
 
         :param why: ``"down"``: because a fetch cannot be sent.
         """
@@ -483,7 +498,14 @@ class Cache:
         if request.timeout is not None:
             options["timeout"] = request.timeout
         handler: _Handler = self._pool.handler
-        return handler.execute_command(*request.args, **options)
+        (sent,) = commands_in(self.encode(request.args))
+        names = [sent[place] for place in request.read.places]
+        return handler.execute_command(*request.args, **options).addBoth(self._overtaken, names)
+
+    def _overtaken(self, result: Any, names: Sequence[bytes | None]) -> Any:
+        """The pool has read some keys: its reply may have overtaken the server's word of their change."""
+        self.store.touch(names)
+        return result
 
     def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
         """Tell what becomes of the reads whose fetch was lost."""
@@ -502,13 +524,15 @@ class Cache:
         def again(deferred: Deferred[Any], convert: Converter | None) -> None:
             self.store.uncached += 1
             sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
-            sent.addBoth(_pass_on, deferred)
+            sent.addBoth(self._overtaken, entry.keys).addBoth(_pass_on, deferred)
 
         return again
 
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
         """Return what is kept, at once; see ``CachedView.peek``."""
         store = self.store
+        if command_name(args) == "MGET":
+            return peek_several(self, args, raw, ttl, default)
         entry = store.find(self.encode(args), raw)
         if entry is None or not store.is_hit(entry, ttl):
             return default
@@ -575,6 +599,11 @@ class _Question:
         for each in waiting:
             if not each.called:
                 each.callback(None)
+
+
+def _is_of_no_key(data: bytes, reply: Reply) -> bool:
+    (args,) = commands_in(data)
+    return is_of_no_key(command_name(args), reply)
 
 
 def _pass_on(result: object, deferred: Deferred[Any]) -> None:
