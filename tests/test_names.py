@@ -19,7 +19,9 @@ ROOT = Path(txredis_fast.__file__).parent.parent
 NAME = re.compile(r"(?<![\w.:/@\"'-])(?:txredis_fast|redis)(?:\.[A-Za-z_]\w*)+")
 
 #: What has the form of such a name and is none: hosts, files, what Lua scripts call, and metrics.
-OTHERS = re.compile(r"txredis_fast\.cache\b|redis\.(io|example|sock|conf|call|register_function)\b|txredis_fast\.(\w+\.)*_\w")
+OTHERS = re.compile(
+    r"redis\.(io|example|sock|conf|call|register_function)\b|txredis_fast\.cache\b|txredis_fast\.(\w+\.)*_\w"
+)
 
 
 def documents() -> Iterator[tuple[str, str]]:
