@@ -57,6 +57,7 @@ PROMISES = [
 #: Ratios that are shown without a promise.
 BESIDE = [
     ("hit, HGETALL of 10 fields", "succeed"),
+    ("GET, without cached()", "GET, 50 callers"),
     ("redis-py: hit", "hit"),
     ("coredis: hit", "hit"),
     ("coredis: miss, 50 callers", "miss, 50 callers"),
@@ -108,6 +109,7 @@ async def by_callers(get: Callable[[str], Awaitable[Any]], keys: list[str]) -> N
 async def works_of_ours(port: int) -> dict[str, tuple[int, Callable[[], None], Work]]:
     """Work -> how many, what is done before, the work."""
     rc = await connected(port)
+    plain = await redis.connect(host="127.0.0.1", port=port, poolsize=1)
     await rc.set("key", "value")
     await rc.hset("hash", mapping={f"field:{number}": f"value:{number}" for number in range(FIELDS)})
     await rc.cached(60).get("key")
@@ -144,7 +146,8 @@ async def works_of_ours(port: int) -> dict[str, tuple[int, Callable[[], None], W
         "hit": (HITS, warm, hit),
         "peek": (HITS, warm, peek),
         "hit, HGETALL of 10 fields": (HITS, warm, hgetall),
-        "GET, 50 callers": (FETCHES, cold, lambda _: by_callers(rc.get, keys)),
+        "GET, 50 callers": (FETCHES, cold, lambda _: by_callers(plain.get, keys)),
+        "GET, without cached()": (FETCHES, cold, lambda _: by_callers(rc.get, keys)),
         "miss, 50 callers": (FETCHES, cold, lambda _: by_callers(rc.cached(60).get, keys)),
     }
 
