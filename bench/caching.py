@@ -49,15 +49,15 @@ CHANGES = 100
 
 #: (dividend, divisor): at most or at least so much.
 PROMISES = [
-    ("hit", "succeed", "at most", 1.5),
-    ("peek", "succeed", "at most", 0.35),
+    ("hit", "defer.succeed", "at most", 1.5),
+    ("peek", "defer.succeed", "at most", 0.35),
     ("miss, 50 callers", "GET, 50 callers", "at most", 1.6),
 ]
 
 #: Ratios that are shown without a promise.
 BESIDE = [
-    ("hit, HGETALL of 10 fields", "succeed"),
-    ("GET, without cached()", "GET, 50 callers"),
+    ("hit, HGETALL of 10 fields", "defer.succeed"),
+    ("GET, a handler with a cache", "GET, 50 callers"),
     ("redis-py: hit", "hit"),
     ("coredis: hit", "hit"),
     ("coredis: miss, 50 callers", "miss, 50 callers"),
@@ -142,12 +142,12 @@ async def works_of_ours(port: int) -> dict[str, tuple[int, Callable[[], None], W
         rc.cache.forget(*keys)
 
     return {
-        "succeed": (HITS, warm, succeed),
+        "defer.succeed": (HITS, warm, succeed),
         "hit": (HITS, warm, hit),
         "peek": (HITS, warm, peek),
         "hit, HGETALL of 10 fields": (HITS, warm, hgetall),
         "GET, 50 callers": (FETCHES, cold, lambda _: by_callers(plain.get, keys)),
-        "GET, without cached()": (FETCHES, cold, lambda _: by_callers(rc.get, keys)),
+        "GET, a handler with a cache": (FETCHES, cold, lambda _: by_callers(rc.get, keys)),
         "miss, 50 callers": (FETCHES, cold, lambda _: by_callers(rc.cached(60).get, keys)),
     }
 

@@ -156,7 +156,7 @@ def draw_caching(
     folder.mkdir(parents=True, exist_ok=True)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained", width_ratios=(3, 2))
     names = sorted(costs, key=lambda name: -costs[name])
-    others = ("redis-py", "coredis", "succeed")
+    others = ("redis-py", "coredis", "defer.succeed")
     colours = [_OTHERS if name.startswith(others) else _OURS for name in names]
     left.barh(range(len(names)), [costs[name] for name in names], 0.7, color=colours)
     for place, name in enumerate(names):

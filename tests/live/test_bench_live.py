@@ -116,4 +116,4 @@ def test_a_fetch_is_three_commands_and_a_hit_is_none(server: Server) -> None:
 
 def test_all_works_of_the_cache_are_measured(server: Server) -> None:
     found = run_caching("slices", server)
-    assert {"succeed", "hit", "peek", "miss, 50 callers", "GET, 50 callers"} <= set(found)
+    assert {"defer.succeed", "hit", "peek", "miss, 50 callers", "GET, 50 callers"} <= set(found)
