@@ -41,32 +41,40 @@ async def can_cache(rc: Handler) -> bool:
     return state == "up"
 
 
+async def show(rc: Handler, office: Handler) -> None:
+    """Show it.
+
+    :param office: another program.
+    """
+    if not await can_cache(rc):
+        print("the server does not tell of changes, so each read is sent to it")
+    await rc.delete(PRICES)
+    await rc.hset(PRICES, mapping={"tea": "2.40", "cake": "3.10"})
+
+    print("tea costs", *await many_prices(rc, "tea"))
+    numbers = rc.cache.stats()
+    print(f"{READERS} readers, {numbers.misses} fetched, {numbers.joined} waited for it")
+    print("cake costs", await price(rc, "cake"), "and tea", *await many_prices(rc, "tea"))
+
+    # Its own writes a program sees at once.
+    await rc.hset(PRICES, "tea", "2.50")
+    print("tea costs", await price(rc, "tea"))
+
+    # Those of others it sees when the server has told of them, about one network latency later.
+    await office.hset(PRICES, "tea", "2.60")
+    while await price(rc, "tea") != "2.60":
+        await deferLater(reactor, 0.001)
+    print("tea costs", rc.cached(MAX_AGE).peek("HGET", PRICES, "tea", default="unknown"))
+
+    await rc.delete(PRICES)
+
+
 async def main(_: object) -> None:
-    async with (
-        redis.connect(URL, cache=redis.ClientCache(max_bytes=4 << 20)) as rc,
-        redis.connect(URL) as office,  # another program
-    ):
-        if not await can_cache(rc):
-            print("the server does not tell of changes, so each read is sent to it")
-        await rc.delete(PRICES)
-        await rc.hset(PRICES, mapping={"tea": "2.40", "cake": "3.10"})
-
-        print("tea costs", *await many_prices(rc, "tea"))
-        numbers = rc.cache.stats()
-        print(f"{READERS} readers, {numbers.misses} fetched, {numbers.joined} waited for it")
-        print("cake costs", await price(rc, "cake"), "and tea", *await many_prices(rc, "tea"))
-
-        # Its own writes a program sees at once.
-        await rc.hset(PRICES, "tea", "2.50")
-        print("tea costs", await price(rc, "tea"))
-
-        # Those of others it sees when the server has told of them, about one network latency later.
-        await office.hset(PRICES, "tea", "2.60")
-        while await price(rc, "tea") != "2.60":
-            await deferLater(reactor, 0.001)
-        print("tea costs", rc.cached(MAX_AGE).peek("HGET", PRICES, "tea"))
-
-        await rc.delete(PRICES)
+    try:
+        async with redis.connect(URL, cache=redis.ClientCache(max_bytes=4 << 20)) as rc, redis.connect(URL) as office:
+            await show(rc, office)
+    except redis.ConnectionError as error:
+        raise SystemExit(f"no connection to Redis: {error}") from None
 
 
 if __name__ == "__main__":

@@ -422,11 +422,12 @@ WITHOUT_SERVER = {
     "subscriber.py": "redis://127.0.0.1:{port}",
     "sentinel.py": "redis+sentinel://127.0.0.1:{port}/mymaster",
     "word_count.py": "redis://127.0.0.1:{port}",
+    "cached_reads.py": "redis://127.0.0.1:{port}",
 }
 
 
 #: Programs with annotations, which are written in one style; mypy checks them.
-TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py"}
+TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py", "cached_reads.py"}
 #: What is so short besides the point that a second style would hide it.
 IN_ONE_STYLE = {"stats_page.py", "cluster.py"}
 
