@@ -17,8 +17,10 @@ __all__ = [
     "CachedView",
     "Caches",
     "Entry",
+    "FastView",
     "FetchRequest",
     "Store",
+    "boot_seconds",
     "check_ttl",
     "copied",
     "deliver",
@@ -28,9 +30,29 @@ __all__ = [
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pystore import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver, fast_path_of_view
+    from ._pystore import (
+        HITS_PER_TURN,
+        Entry,
+        FastView,
+        FetchRequest,
+        Store,
+        boot_seconds,
+        copied,
+        deliver,
+        fast_path_of_view,
+    )
 else:
-    from ._pystore import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver, fast_path_of_view
+    from ._cstore import (
+        HITS_PER_TURN,
+        Entry,
+        FastView,
+        FetchRequest,
+        Store,
+        boot_seconds,
+        copied,
+        deliver,
+        fast_path_of_view,
+    )
 
 from .cache import Cache
 from .many import Caches

@@ -122,7 +122,9 @@ class TrackedPool(CompanionPool):
         self.is_master = getattr(parent, "is_master", False)
 
     def addConnection(self, conn: RedisProtocol) -> None:
-        """The connection is usable."""
+        """The connection is usable; it has the database and the login that the handler's pool has by now."""
+        self.follow()
+        self.reset_connection(conn)
         super().addConnection(conn)
         if conn in self.pool:
             try:

@@ -16,7 +16,7 @@ from ..commands import Commands
 from ..commands._parts import unknown_name
 from ..exceptions import RedisError
 from ..inflight import check_timeout, limit_error
-from . import fast_path_of_view
+from . import FastView, fast_path_of_view
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -60,16 +60,12 @@ def read_options(options: Mapping[str, Any]) -> tuple[Converter | None, bool, fl
 
 
 class CachedCommands(Commands[V]):
-    """The commands of ``rc.cached(ttl)``, of one server or of several.
-
-    :ivar max_age: age in seconds that is accepted.
-    """
+    """The commands of ``rc.cached(ttl)``, of one server or of several."""
 
     _eval_by_hash = False
-
-    def __init__(self, ttl: float, options: Mapping[str, Any] | None = None) -> None:
-        self._options = dict(options or {})
-        self.max_age = ttl
+    _options: Mapping[str, Any]
+    #: Age in seconds that is accepted.
+    max_age: float
 
     def __repr__(self) -> str:
         more = "".join(f", {name}={value!r}" for name, value in self._options.items())
@@ -82,20 +78,6 @@ class CachedCommands(Commands[V]):
     def _with(self, name: str, value: object) -> Any:
         """Return the same view with one more option."""
         raise NotImplementedError
-
-    def _peek(self, args: tuple[Argument, ...], raw: bool, default: Any) -> Any:
-        raise NotImplementedError
-
-    def peek(self, *args: Argument, default: Any = None) -> Any:
-        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
-
-        Nothing is fetched. The value is converted as for the read that has fetched it.
-
-        :param args: the command's name and its arguments.
-        :param default: returned if nothing is kept that is young enough.
-        :raises InvalidData: an argument cannot be encoded.
-        """
-        return self._peek(args, bool(self._options.get("raw", False)), default)
 
     @property
     def raw(self) -> CachedCommands[bytes]:
@@ -123,24 +105,19 @@ class CachedCommands(Commands[V]):
             raise unknown_name(self, name)
 
 
-class CachedView(CachedCommands[V]):
+class CachedView(FastView, CachedCommands[V]):
     """The commands that read keys, answered from memory where it has a reply that is young enough.
 
     Made by ``rc.cached(ttl)``. Every other command fails with :exc:`RedisError`, and nothing is sent: writes, blocking
     commands, those without a key, and those whose reply changes by itself (TTL, SCAN, RANDOMKEY ...). Errors are never
     kept; nil is. Lists, sets and dicts are the caller's own.
-
-    :ivar max_age: age in seconds that is accepted.
-    :ivar store: where kept replies are found.
-    :ivar plain: whether the view has no further options.
     """
 
     def __init__(self, cache: Cache, ttl: float, options: Mapping[str, Any] | None = None) -> None:
         """Make one; ``rc.cached(ttl)`` does it."""
-        super().__init__(ttl, options)
         self._cache = cache
-        self.store = cache.store
-        self.plain = not self._options
+        self._options = dict(options or {})
+        super().__init__(cache.store, ttl, not self._options)
 
     @fast_path_of_view
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
@@ -160,5 +137,6 @@ class CachedView(CachedCommands[V]):
     def _with(self, name: str, value: object) -> CachedView[Any]:
         return CachedView(self._cache, self.max_age, {**self._options, name: value})
 
-    def _peek(self, args: tuple[Argument, ...], raw: bool, default: Any) -> Any:
-        return self._cache.peek(args, raw, self.max_age, default)
+    def peek_any(self, args: Sequence[Argument], default: Any) -> Any:
+        """See :meth:`.FastView.peek_any`."""
+        return self._cache.peek(args, bool(self._options.get("raw", False)), self.max_age, default)

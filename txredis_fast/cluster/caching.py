@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, FirstError, fail, gatherResults
 from twisted.python.failure import Failure
 
 from .._tunables import CACHED_VIEWS_KEPT
-from .._types import Argument, V
+from .._types import Argument, Text, V
 from ..caching import Cache, CachedCommands, Caches, check_ttl, read_of, read_options
 from ..commands._parts.keys import ONE_KEY, keys_of
 from ..exceptions import MaybeExecutedError, NotSentError, RedisError
@@ -171,7 +171,7 @@ class ClusterCache(Caches):
         return self._handler.read_from_master(args, given, is_told=False)
 
     def peek(self, args: tuple[Any, ...], raw: bool, ttl: float, default: Any) -> Any:
-        """Return what is kept; see :meth:`.CachedCommands.peek`."""
+        """Return what is kept; see :meth:`ClusterCachedView.peek`."""
         looked = read_of(args, self.options.cacheable_scripts)
         if isinstance(looked, RedisError):
             return default
@@ -238,7 +238,8 @@ class ClusterCachedView(CachedCommands[V]):
 
     def __init__(self, cache: ClusterCache, members: Members, ttl: float, options: Mapping[str, Any] | None = None):
         """Make one; ``rc.cached(ttl)`` does it."""
-        super().__init__(ttl, options)
+        self._options = dict(options or {})
+        self.max_age = ttl
         self._cache = cache
         self._members = members
         self._charset = members.options.charset
@@ -268,5 +269,13 @@ class ClusterCachedView(CachedCommands[V]):
     def _with(self, name: str, value: object) -> ClusterCachedView[Any]:
         return ClusterCachedView(self._cache, self._members, self.max_age, {**self._options, name: value})
 
-    def _peek(self, args: tuple[Argument, ...], raw: bool, default: Any) -> Any:
-        return self._cache.peek(args, raw, self.max_age, default)
+    def peek(self, command: Text, *args: Argument, default: Any = None) -> Any:
+        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
+
+        Nothing is fetched. The value is converted as for the read that has fetched it.
+
+        :param command: its name; its arguments follow.
+        :param default: returned if nothing is kept that is young enough, or the keys belong to several slots.
+        :raises InvalidData: an argument cannot be encoded.
+        """
+        return self._cache.peek((command, *args), bool(self._options.get("raw", False)), self.max_age, default)

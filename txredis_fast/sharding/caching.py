@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
-from .._types import Argument, V
+from .._types import Argument, Text, V
 from ..caching import Cache, CachedView, Caches, read_of
 from ..exceptions import RedisError
 from ..inflight import check_timeout
@@ -85,24 +85,25 @@ class ShardedCachedView(ShardedCommands[V]):
             view = view.raw  # type: ignore[assignment]
         return view
 
-    def peek(self, *args: Argument, default: Any = None) -> Any:
+    def peek(self, command: Text, *args: Argument, default: Any = None) -> Any:
         """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.
 
-        :param args: the command's name and its arguments.
-        :param default: returned if nothing is kept that is young enough.
+        :param command: its name; its arguments follow.
+        :param default: returned if nothing is kept that is young enough, or the keys belong to several servers.
         :raises ValueError: a key is neither ``str`` nor bytes-like.
         :raises InvalidData: an argument cannot be encoded.
         """
         ring = self._ring
-        looked = read_of(args, True)
+        asked = (command, *args)
+        looked = read_of(asked, True)
         if isinstance(looked, RedisError) or ring is None or not ring.nodes:
             return default
-        nodes = {*self._nodes(looked.name, [args[place] for place in looked.places])}
+        nodes = {*self._nodes(looked.name, [asked[place] for place in looked.places])}
         if len(nodes) > 1:
             return default
-        return self._on(nodes.pop()).peek(*args, default=default)
+        return self._on(nodes.pop()).peek(*asked, default=default)
 
     @property
     def raw(self) -> ShardedCachedView[bytes]:  # type: ignore[override]
