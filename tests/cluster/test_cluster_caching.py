@@ -30,7 +30,6 @@ class World:
         )
         self.settle()
         for node in self.rc.masters():
-            node.cache.store.seconds = self.network.seconds
             node.ping()
         self.settle()
 
