@@ -12,6 +12,8 @@ A script may write keys that it does not name. The server tells of these on the 
 PING that is sent there after the script's reply. So the next read of something kept waits for such a PING.
 
 This module must not know what a program holds.
+
+It has more than 500 lines: reads, effects and the link's state decide together whether a kept reply may be given.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ from .transactions import ClusterTransaction
 if TYPE_CHECKING:
     from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
     from ..streaming import StreamConsumer
-    from .caching import ClusterCache, ClusterCachedView
+    from .many.caching import ClusterCache, ClusterCachedView
 
 __all__ = ["ClusterConnectionHandler"]
 

@@ -36,7 +36,7 @@ from .node import ClusterNode, NodeFactory, node_options
 from .topology import Address, NodeFacts, Seeds, Topology, View, name_of
 
 if TYPE_CHECKING:
-    from .caching import ClusterCache
+    from .many.caching import ClusterCache
 
 __all__ = ["Members"]
 

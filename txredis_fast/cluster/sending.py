@@ -84,7 +84,7 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         needs_more = members.reads_from_replicas or members.options.retry is not None or members.observer.tells
         self.pools = None if needs_more else members.pools
         if members.options.cache is not None:
-            from .caching import ClusterCache  # few programs need it
+            from .many.caching import ClusterCache  # few programs need it
 
             members.cache = ClusterCache(self, members, members.options.cache)
 

@@ -21,22 +21,22 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, FirstError, fail, gatherResults
 from twisted.python.failure import Failure
 
-from .._tunables import CACHED_VIEWS_KEPT
-from .._types import Argument, Text, V
-from ..caching import Cache, CachedCommands, Caches, check_ttl, read_of, read_options
-from ..commands._parts.keys import ONE_KEY, keys_of
-from ..exceptions import MaybeExecutedError, NotSentError, RedisError
-from ..options import ClientCache
-from ..resp import fixed_arguments, key_slot
-from ..telemetry import CacheStats
-from .node import ClusterNode
-from .redirects import CommandWay, is_refusal
-from .routing import groups_of_slots, slot_of_keys
+from ..._tunables import CACHED_VIEWS_KEPT
+from ..._types import Argument, Text, V
+from ...caching import Cache, CachedCommands, Caches, check_ttl, read_of, read_options
+from ...commands._parts.keys import ONE_KEY, keys_of
+from ...exceptions import MaybeExecutedError, NotSentError, RedisError
+from ...options import ClientCache
+from ...resp import fixed_arguments, key_slot
+from ...telemetry import CacheStats
+from ..node import ClusterNode
+from ..redirects import CommandWay, is_refusal
+from ..routing import groups_of_slots, slot_of_keys
 
 if TYPE_CHECKING:
-    from .members import Members
-    from .sending import ClusterCommands
-    from .topology import Address
+    from ..members import Members
+    from ..sending import ClusterCommands
+    from ..topology import Address
 
 __all__ = ["ClusterCache", "ClusterCachedView"]
 
