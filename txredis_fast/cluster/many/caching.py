@@ -150,7 +150,10 @@ class ClusterCache(Caches):
                 joined: Deferred[Any] = gatherResults(reading, consumeErrors=True).addErrback(_unwrapped)
                 joined.addCallback(_SPLIT[looked.name], list(groups.values()))
                 return joined if convert is None else joined.addCallback(convert)
-        slot = slot_of_keys(looked.name, [args[place] for place in looked.places], charset)
+        keys = (
+            keys_of(args) or ()
+        )  # which notes the names of commands with one key: those take the short way from now on
+        slot = slot_of_keys(looked.name, keys, charset)
         return self._read(args, slot, convert, kept, ttl)
 
     def _read(
