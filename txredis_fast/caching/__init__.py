@@ -14,6 +14,8 @@ __all__ = [
     "HITS_PER_TURN",
     "Cache",
     "CachedView",
+    "Effect",
+    "Effects",
     "Entry",
     "FastView",
     "FetchRequest",
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from ._pyeffects import Effect, Effects
     from ._pystore import (
         HITS_PER_TURN,
         Entry,
@@ -37,6 +40,7 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         fast_path_of_view,
     )
 else:
+    from ._ceffects import Effect, Effects
     from ._cstore import (
         HITS_PER_TURN,
         Entry,

@@ -40,12 +40,12 @@ from ..pool import Pool
 from ..resp import encode_command, fixed_arguments
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
-from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
+from . import HITS_PER_TURN, Effect, Effects, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
 from .several import StepByStep, peek_several, read_several
 from .view import CachedView, check_ttl
-from .writes import Effect, Effects, commands_in
+from .writes import commands_in
 
 __all__ = ["Cache"]
 
@@ -137,7 +137,7 @@ class Cache:
 
     def watch(self, connection: BaseRedisProtocol) -> None:
         """A connection of the pool was made: what it sends has effects."""
-        connection.link.requests.effects = Effects(self._apply)
+        connection.link.requests.effects = Effects(self._apply, self.store.touch)
 
     def start(self) -> None:
         """The pool has a connection: open the tracked one, if that was not done."""
