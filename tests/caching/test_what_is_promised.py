@@ -469,8 +469,14 @@ def test_errors_are_never_kept(at):
     assert at.get() == "old"
     at.server.refused["PTTL"] = error("NOPERM no permissions")
     assert at.get("a") is None and at.stats.entries == 1
+    assert at.settled(at.rc.cached(60).mget(["a", "b"])) == [None, None] and at.stats.entries == 1
+
+
+@pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
+def test_what_the_server_does_not_track_is_not_kept(at):
     at.server.refused["CLIENT CACHING"] = error("ERR not now")
-    assert at.get("b") is None and at.stats.entries == 1
+    assert at.get() == "old" and at.stats.entries == 0
+    assert at.settled(at.rc.cached(60).mget(["k", "a"])) == ["old", None] and at.stats.entries == 0
 
 
 @pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
