@@ -270,6 +270,13 @@ def test_a_handler_that_is_opened_again_keeps_again(at):
     assert at.get() == "new" and at.server.names() == []
 
 
+def test_a_link_that_is_not_made_again_is_off(at):
+    at.factory.reconnect = False
+    at.server.link.reset()
+    at.let_pass(5)
+    assert at.stats.link == "off" and at.get() == "old"
+
+
 # -- R5: a link that is silent
 
 
