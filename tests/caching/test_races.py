@@ -605,6 +605,18 @@ def test_a_programs_protocol_sees_each_read_once(make):
     assert names == ["CLIENT CACHING YES", "GET k", "PTTL k", "CLIENT CACHING YES", "MGET m", "PTTL m"]
 
 
+@pytest.mark.parametrize("own_protocol", [None, Seeing])
+def test_a_fetch_is_written_in_one_piece(make, own_protocol):
+    at = make(own_protocol=own_protocol)
+    pieces = []
+    way = at.server.link.up
+    feed = way.feed
+    way.feed = lambda data: (pieces.append(data), feed(data))
+    at.get()
+    at.settled(at.rc.cached(60).mget(["a", "b"]))
+    assert [piece.count(b"PTTL") for piece in pieces] == [1, 2]
+
+
 class Hook:
     """Notes what is started and ended."""
 
