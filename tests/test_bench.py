@@ -15,7 +15,7 @@ import pytest
 from testbed.terminal import UsageError, bar
 from testbed.wire import command
 
-from bench import budget, c_client, command_line, instructions, report
+from bench import budget, c_client, caching, command_line, instructions, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
 from bench.figures import CPU, WALL, Figures, calibrate, figure
 from bench.process import WorkerProcess, cpu_seconds
@@ -51,6 +51,16 @@ def test_a_ratio_uses_only_rounds_that_both_sides_have() -> None:
     ratio = figures.ratio(("get", "a"), ("get", "b"), CPU)
     assert ratio is not None
     assert (ratio.median, ratio.rounds) == (2.0, 1)
+
+
+def test_a_missed_promise_of_the_cache_is_told_and_remembered(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = caching.Outcome()
+    outcome.judge("hit / succeed", caching.ratio([2.0, 3.0, 40.0], [1.0, 2.0, 20.0]), "at most", 2.0)
+    assert outcome.fine
+    outcome.judge("hit / succeed", 1.99, "at least", 2.0)
+    outcome.judge("hit / succeed", 2.0, "at least", 2.0)
+    assert not outcome.fine
+    assert [line.rpartition(" ")[2] for line in capsys.readouterr().out.splitlines()] == ["yes", "MISSED", "yes"]
 
 
 def test_there_is_no_ratio_to_what_was_not_measured() -> None:

@@ -8,6 +8,8 @@ What is evicted is chosen by SIEVE: a hit sets one bit, and a hand that moves fr
 the bit of each entry that has it, and evicts the first that has not.
 
 This module must not know of connections or of single commands.
+
+More than 500 lines, because the compiled twin is one module and this one has the documentation of both.
 """
 
 from __future__ import annotations

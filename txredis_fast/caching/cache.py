@@ -26,8 +26,7 @@ from twisted.python.failure import Failure
 
 from .._reactor import current_reactor, patched_reactor
 from .._tunables import (
-    CACHE_CHURN_SAMPLE,
-    CACHE_CHURN_SHARE,
+    CACHE_CHURN_COUNTED,
     CACHED_VIEWS_KEPT,
 )
 from .._types import Converter, Reply
@@ -228,9 +227,9 @@ class Cache:
         if store.queue is not connection.link.requests:
             return
         store.invalidate(keys)
-        if store.invalidations < CACHE_CHURN_SAMPLE or self._has_told_churn:
+        if store.invalidations < CACHE_CHURN_COUNTED or self._has_told_churn:
             return
-        if store.unused > store.invalidations * CACHE_CHURN_SHARE:
+        if store.unused > store.invalidations / 2:
             self._has_told_churn = True
             self._pool.observer.cache_churn(store.invalidations, store.unused)
 
