@@ -118,10 +118,10 @@ class Cache:
 
     @property
     def link_state(self) -> str:
-        """``"up"``; ``"down"``: the tracked connection is being made; ``"off"``: it is refused, or closed."""
+        """``"up"``; ``"down"``: the tracked connection is being made; ``"off"``: it is refused, or not made again."""
         if self.store.queue is not None and self.store.queue.accepting:
             return "up"
-        return "off" if self._is_refused or self._pool.disconnectCalled else "down"
+        return "off" if self._is_refused or not self._pool.keeps_trying else "down"
 
     def view(self, ttl: float | None = None) -> CachedView[Any]:
         """Return the view with a time to live; see ``ConnectionHandler.cached``."""
