@@ -13,7 +13,9 @@ from .._implementation import IMPLEMENTATION
 __all__ = [
     "HITS_PER_TURN",
     "Cache",
+    "CachedCommands",
     "CachedView",
+    "Caches",
     "Effect",
     "Effects",
     "Entry",
@@ -21,9 +23,12 @@ __all__ = [
     "FetchRequest",
     "Store",
     "boot_seconds",
+    "check_ttl",
     "copied",
     "deliver",
     "fast_path_of_view",
+    "read_of",
+    "read_options",
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
@@ -54,4 +59,6 @@ else:
     )
 
 from .cache import Cache
-from .view import CachedView
+from .many import Caches
+from .reads import read_of
+from .view import CachedCommands, CachedView, check_ttl, read_options

@@ -201,6 +201,7 @@ cdef class Store:
     cdef public object start_deadline
     cdef public object recover
     cdef public object is_of_no_key
+    cdef public double absent_seconds
     cdef public Py_ssize_t waiting
     cdef public Py_ssize_t most_waiting
     cdef public Py_ssize_t run
@@ -235,6 +236,7 @@ cdef class Store:
         self.preface = b""
         self.recover = _fails
         self.is_of_no_key = _never
+        self.absent_seconds = _NEVER
         self.most_waiting = 2**62
         self._converted = {}
         self._raw = {}
@@ -248,6 +250,9 @@ cdef class Store:
 
     cdef inline dict _found(self, bint raw):
         return self._raw if raw else self._converted
+
+    def keys_known(self):
+        return list(self._by_key)
 
     cpdef Entry find(self, bytes data, bint raw):
         return <Entry>self._found(raw).get(data)
@@ -593,13 +598,16 @@ cdef class FetchRequest(BatchRequest):
             ends = self.entry.asked_at + <double>reply / 1000
             if ends < self._ends:
                 self._ends = ends
-        elif (
-            reply == -2
-            and self._count == self._prefaces + 2
-            and self._reply is not None
-            and not self.store.is_of_no_key(self.entry.data, self._reply)
-        ):
-            self._keeps = False
+        elif reply == -2:
+            ends = self.entry.asked_at + self.store.absent_seconds
+            if ends < self._ends:
+                self._ends = ends
+            if (
+                self._count == self._prefaces + 2
+                and self._reply is not None
+                and not self.store.is_of_no_key(self.entry.data, self._reply)
+            ):
+                self._keeps = False
         return self._place == self._count
 
     cpdef finish(self):
@@ -609,11 +617,13 @@ cdef class FetchRequest(BatchRequest):
         cdef object waiter, deferred
         if self._keeps and store.queue is self._queue:
             store.keep(entry, reply, self._ends)
+            if type(self) is not FetchRequest:
+                self.kept()
         else:
             store.ended(entry)
             store.drop(entry)
         if isinstance(reply, Exception):
-            self._fail(reply, None)
+            self._fail(reply, store.recover(entry, reply))
             return
         if self._first is not None:
             if not self._first.called:
@@ -624,6 +634,9 @@ cdef class FetchRequest(BatchRequest):
                 if not deferred.called:
                     _deliver(deferred, (<tuple>waiter)[1], reply)
         self._forget()
+
+    def kept(self):
+        pass
 
     def drop(self):
         self.store.drop(self.entry)

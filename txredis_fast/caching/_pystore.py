@@ -159,6 +159,8 @@ class Store:
     :ivar charset: charset of the tracked connection.
     :ivar simple: names of cacheable commands whose key is their first argument -> 1, or 2 for those whose entries are
         ``shaped``. The cache adds them when they are first fetched.
+    :ivar absent_seconds: how long what was made of a key that did not exist is kept, ``inf``: as long as other entries.
+        Nodes of a cluster do not tell of such a key when its slot moves.
     :ivar preface: what is sent before each read: CLIENT CACHING YES, or nothing.
     :ivar direct: whether a fetch may be sent without ``execute_command`` of the tracked connection: neither a program's
         class nor a hook has to see it.
@@ -166,8 +168,9 @@ class Store:
     :ivar run: hits since the last one that was answered a turn of the reactor later; see ``HITS_PER_TURN``.
     :ivar waiting: reads that wait for a fetch.
     :ivar most_waiting: how many may.
-    :ivar recover: called with an entry and the error that its fetch was lost with; returns a function that reads again,
-        given the waiting Deferred and its converter, or None: the reads fail with the error.
+    :ivar recover: called with an entry and the error that its fetch has ended with, which the server has answered or
+        the connection was lost with; returns a function that reads again, given the waiting Deferred and its converter,
+        or None: the reads fail with the error.
     :ivar is_of_no_key: called with a command, as it is sent, and its reply: whether that is the reply for a key that
         does not exist.
     """
@@ -188,6 +191,7 @@ class Store:
         self.charset: str | None = "utf-8"
         self.simple: dict[str, int] = {}
         self.preface = b""
+        self.absent_seconds = float("inf")
         self.direct = False
         self.start_deadline: Callable[[float], float] | None = None
         self.recover: Callable[[Entry, Exception], Callable[[Any, Any], object] | None] = lambda entry, error: None
@@ -220,6 +224,10 @@ class Store:
     def find(self, data: bytes, raw: bool) -> Entry | None:
         """Return the entry of a command that is fetched or kept, whatever its age; None if there is none."""
         return (self._raw if raw else self._converted).get(data)
+
+    def keys_known(self) -> list[bytes]:
+        """Return the keys that something kept or fetched is made of, as they are sent."""
+        return list(self._by_key)
 
     def is_hit(self, entry: Entry, ttl: float, is_sure: bool = False) -> bool:
         """Whether a kept entry may be given now.
@@ -530,13 +538,14 @@ class FetchRequest(BatchRequest):
             self._keeps = False
         elif reply >= 0:
             self._ends = min(self._ends, self.entry.asked_at + reply / 1000)
-        elif (
-            reply == -2
-            and self._count == self._prefaces + 2
-            and self._reply is not None
-            and not self.store.is_of_no_key(self.entry.data, self._reply)
-        ):
-            self._keeps = False  # the key expired behind the read
+        elif reply == -2:
+            self._ends = min(self._ends, self.entry.asked_at + self.store.absent_seconds)
+            if (
+                self._count == self._prefaces + 2
+                and self._reply is not None
+                and not self.store.is_of_no_key(self.entry.data, self._reply)
+            ):
+                self._keeps = False  # the key expired behind the read
         return self._place == self._count
 
     def drop(self) -> None:
@@ -548,16 +557,20 @@ class FetchRequest(BatchRequest):
         entry, store, reply = self.entry, self.store, self._reply
         if self._keeps and store.queue is self._queue:
             store.keep(entry, reply, self._ends)
+            self.kept()
         else:
             store.ended(entry)
             store.drop(entry)
         if isinstance(reply, Exception):
-            self._fail(reply, None)
+            self._fail(reply, store.recover(entry, reply))
             return
         for deferred, convert in self.waiters:
             if not deferred.called:
                 deliver(deferred, convert, reply)
         self._forget()
+
+    def kept(self) -> None:
+        """The reply is kept, if it may be, and those who wait are told next."""
 
     def fail(self, error: Exception) -> None:
         """The connection was lost before the last reply."""

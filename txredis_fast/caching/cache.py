@@ -12,12 +12,14 @@ A script may write keys that it does not name. The server tells of these on the 
 PING that is sent there after the script's reply. So the next read of something kept waits for such a PING.
 
 This module must not know what a program holds.
+
+It has more than 500 lines: reads, effects and the link's state decide together whether a kept reply may be given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Container, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -33,27 +35,22 @@ from .._types import Converter, Reply
 from ..batching import as_deferred
 from ..commands._parts import command_name
 from ..connection import BaseRedisProtocol, RedisProtocol
-from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
+from ..exceptions import ConnectionError, NotSentError, RedisError, ReplyTimeoutError
 from ..inflight import TimeLimit
 from ..options import ClientCache
 from ..pool import Pool
-from ..resp import encode_command, fixed_arguments
+from ..resp import encode_command, fixed_arguments, key_slot
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
 from . import HITS_PER_TURN, Effect, Effects, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
 from .several import StepByStep, peek_several, read_several
+from .uncached import PoolReads, ReadAgain, UncachedReads
 from .view import CachedView, check_ttl
 from .writes import commands_in
 
 __all__ = ["Cache"]
-
-
-class _Handler(Protocol):
-    """What reads that are not cached are sent with."""
-
-    def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]: ...
 
 
 def _clock(pool: Pool) -> Callable[[], float]:
@@ -63,12 +60,16 @@ def _clock(pool: Pool) -> Callable[[], float]:
 
 
 class Cache:
-    """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors."""
+    """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors.
+
+    :ivar reads: reads what it cannot answer; a room above may set its own.
+    """
 
     def __init__(self, pool: Pool, options: ClientCache) -> None:
         """Make the cache of a pool; it opens its connection when the pool has one."""
         self._pool = pool
         self._options = options
+        self.reads: UncachedReads = PoolReads(pool, options)
         self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
         self.store.recover = self._recover
         self.store.is_of_no_key = _is_of_no_key
@@ -101,6 +102,13 @@ class Cache:
         """
         self.store.touch([self._encode(key) for key in keys])
 
+    def forget_slots(self, slots: Container[int]) -> None:
+        """Drop every kept reply that was made of a key of these slots of a cluster; as :meth:`forget`.
+
+        Looks at each key: 0.1 microseconds for each.
+        """
+        self.store.touch([key for key in self.store.keys_known() if key_slot(key) in slots])
+
     def clear(self) -> None:
         """Drop every kept reply; what is being fetched is not kept."""
         self.store.clear()
@@ -123,6 +131,17 @@ class Cache:
             return "up"
         return "off" if self._is_refused or not self._pool.keeps_trying else "down"
 
+    def is_kept(self, args: Sequence[Any], raw: bool, ttl: float) -> bool:
+        """Whether a read would be answered from memory.
+
+        :param args: the command's name and its arguments.
+        :param raw: whether strings stay bytes.
+        :param ttl: age in seconds that is accepted.
+        :raises InvalidData: an argument cannot be encoded.
+        """
+        entry = self.store.find(self.encode(args), raw)
+        return entry is not None and self.store.is_hit(entry, ttl)
+
     def view(self, ttl: float | None = None) -> CachedView[Any]:
         """Return the view with a time to live; see ``ConnectionHandler.cached``."""
         seconds = self._options.default_ttl if ttl is None else ttl
@@ -140,7 +159,7 @@ class Cache:
         connection.link.requests.effects = Effects(self._apply, self.store.touch)
 
     def start(self) -> None:
-        """The pool has a connection: open the tracked one, if that was not done."""
+        """Open the tracked connection, if that was not done: the pool has one."""
         if self._link is not None or self._pool.disconnectCalled:
             return
         endpoint = self._pool.endpoint_of_lane()
@@ -175,14 +194,22 @@ class Cache:
         if self._link is not None:
             self._link.drop(reason)
 
-    def disconnect(self) -> Deferred[Any]:
-        """The pool ends. When it is opened again, another connection is made."""
+    def stop(self) -> Deferred[Any]:
+        """Close the tracked connection after the replies to what is fetched, until :meth:`start` opens another one.
+
+        Nothing from before is given.
+
+        :returns: fires when it is closed.
+        """
+        self._pool.companions.discard(self)
+        link, self._link, self._connection = self._link, None, None
         self._close_store()
         self._stop_beat()
-        self._pool.companions.discard(self)
-        self._connection = None
-        link, self._link = self._link, None
         return succeed(None) if link is None else link.disconnect()
+
+    def disconnect(self) -> Deferred[Any]:
+        """The pool ends. When it is opened again, another connection is made."""
+        return self.stop()
 
     # -- what the tracked connection tells
 
@@ -497,10 +524,9 @@ class Cache:
         options: dict[str, Any] = {"post_proc": request.convert, "raw": request.raw}
         if request.timeout is not None:
             options["timeout"] = request.timeout
-        handler: _Handler = self._pool.handler
         (sent,) = commands_in(self.encode(request.args))
         names = [sent[place] for place in request.read.places]
-        return handler.execute_command(*request.args, **options).addBoth(self._overtaken, names)
+        return self.reads.read(request.args, options).addBoth(self._overtaken, names)
 
     def _overtaken(self, result: Any, names: Sequence[bytes | None]) -> Any:
         """The pool has read some keys: its reply may have overtaken the server's word of their change."""
@@ -508,25 +534,15 @@ class Cache:
         return result
 
     def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
-        """Tell what becomes of the reads whose fetch was lost."""
-        policy = self._pool.retryPolicy
-        if self._pool.disconnectCalled:
-            return None
-        if isinstance(error, NotSentError):
-            if self._options.while_down == "fail":
-                return None
-        elif not (isinstance(error, MaybeExecutedError) and policy is not None and policy.read_only):
-            return None
+        """Tell what becomes of the reads whose fetch has failed."""
         (args,) = commands_in(entry.data)
         if None in args:
             return None
-
-        def again(deferred: Deferred[Any], convert: Converter | None) -> None:
-            self.store.uncached += 1
-            sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
-            sent.addBoth(self._overtaken, entry.keys).addBoth(_pass_on, deferred)
-
-        return again
+        begin = self.reads.again(args, entry.raw, error)
+        if begin is None:
+            return None
+        read = begin  # whose type is known in what follows
+        return ReadAgain(lambda: read().addBoth(self._overtaken, entry.keys), self.store, command_name(args) == "MGET")
 
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
         """Return what is kept, at once; see ``CachedView.peek``."""
@@ -604,8 +620,3 @@ class _Question:
 def _is_of_no_key(data: bytes, reply: Reply) -> bool:
     (args,) = commands_in(data)
     return is_of_no_key(command_name(args), reply)
-
-
-def _pass_on(result: object, deferred: Deferred[Any]) -> None:
-    if not deferred.called:
-        deferred.callback(result)

@@ -35,9 +35,6 @@ CACHING_YES = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n"
 #: The first version whose invalidations stand between replies, and never in one.
 _FIRST_MAJOR_VERSION = 7
 
-#: What a pool has for its own protocol class, beside the options.
-_OF_PARENT = ("is_master", "watcher")
-
 
 class Owner(Protocol):
     """Whom the tracked connection is for: a cache."""
@@ -118,11 +115,11 @@ class TrackedPool(CompanionPool):
         super().follow()
         self.respVersion = 3
         self.healthCheckInterval = None
-        protocol = self.parent.protocol
-        self.protocol = _tracked(protocol if isinstance(protocol, type) else RedisProtocol)  # type: ignore[arg-type]
-        for name in _OF_PARENT:
-            if hasattr(self.parent, name):
-                setattr(self, name, getattr(self.parent, name))
+        parent: Any = self.parent
+        protocol = parent.protocol if parent.tracked_protocol is None else parent.tracked_protocol
+        self.protocol = _tracked(protocol if isinstance(protocol, type) else RedisProtocol)
+        #: What the connections of a pool ask it that Sentinels lead to a server.
+        self.is_master = getattr(parent, "is_master", False)
 
     def addConnection(self, conn: RedisProtocol) -> None:
         """The connection is usable; it has the database and the login that the handler's pool has by now."""
@@ -142,9 +139,10 @@ class TrackedPool(CompanionPool):
         super().delConnection(conn)
 
     def handshakeFailed(self, message: str, error: BaseException, connection: RedisProtocol | None = None) -> None:
-        """The server refused a step of the handshake: it does not track, for now at least."""
+        """The server refused a step of the handshake: it does not track, unless the refusal passes by itself."""
         super().handshakeFailed(message, error, connection)
-        self.owner.link_refused(self.last_reason)
+        if self.handshake_refused:
+            self.owner.link_refused(self.last_reason)
 
     def helloRefused(self, version: int, reason: str) -> None:
         """The server refused HELLO; the check that follows tells so."""

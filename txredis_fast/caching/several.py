@@ -181,10 +181,9 @@ class _Part(FetchRequest):
     #: The GET of the key, as it is sent.
     name: bytes
 
-    def finish(self) -> None:
+    def kept(self) -> None:
         """The value becomes that of GET, too, unless it may be of another type."""
         entry = self.entry
-        super().finish()
         if entry.size and entry.value is not None:
             self.store.rename(entry, self.name)
 

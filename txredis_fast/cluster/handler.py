@@ -40,6 +40,7 @@ from .transactions import ClusterTransaction
 if TYPE_CHECKING:
     from ..pubsub import OnMessage, Refused, SlowConsumerPolicy, Subscribing
     from ..streaming import StreamConsumer
+    from .many.caching import ClusterCache, ClusterCachedView
 
 __all__ = ["ClusterConnectionHandler"]
 
@@ -122,6 +123,28 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         :raises ValueError: ``seconds`` is not a number above 0.
         """
         return ClusterView(self, {"timeout": check_timeout(seconds)})
+
+    def cached(self, ttl: float | None = None) -> ClusterCachedView[V]:
+        """The commands that read keys, answered from memory where it has a young reply: ``rc.cached(60).get("key")``.
+
+        Needs the option ``cache``. Each master tells of each change; see :class:`~txredis_fast.ClientCache`. Whatever
+        ``readFrom`` says, replicas are not asked. ``mget`` and ``exists`` take keys of any slots.
+
+        :param ttl: age in seconds that is accepted, 0 or more; 0: the server is asked. None: ``default_ttl``.
+        :raises RedisError: the handler was made without the option ``cache``.
+        :raises ValueError: ``ttl`` is not a finite number, 0 or more.
+        """
+        return self.cache.view(ttl)
+
+    @property
+    def cache(self) -> ClusterCache:
+        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+
+        :raises RedisError: the handler was made without the option ``cache``.
+        """
+        if self._members.cache is None:
+            raise RedisError("This handler has no cache: make it with cache=txredis_fast.ClientCache()")
+        return self._members.cache
 
     def scan_iter(
         self,

@@ -12,7 +12,7 @@ import dataclasses
 import operator
 import random
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger
@@ -34,6 +34,9 @@ from ..pool import Pool
 from ..telemetry import ClusterObserver, ClusterStats, Stats
 from .node import ClusterNode, NodeFactory, node_options
 from .topology import Address, NodeFacts, Seeds, Topology, View, name_of
+
+if TYPE_CHECKING:
+    from .many.caching import ClusterCache
 
 __all__ = ["Members"]
 
@@ -101,6 +104,8 @@ class Members:
         self._has_all_pools = False
         #: Whether the user may not ask for the topology: then each MOVED tells the owner of one slot.
         self.learns_by_moved = False
+        #: The caches of all nodes; None without the option ``cache``. The handler sets it.
+        self.cache: ClusterCache | None = None
 
     # -- what nodes ask and tell
 
@@ -147,6 +152,8 @@ class Members:
                 raise NotSentError("Not connected")
             factory = NodeFactory(self, address, self._node_options, self.options.retry)
             node = self.nodes[address] = factory.handler
+            if self.cache is not None:
+                self.cache.adopt(node)
         return node
 
     def owner(self, slot: int) -> ClusterNode[Any] | None:
@@ -175,6 +182,8 @@ class Members:
             self.topology.moved(slot, address)
             node = self.nodes.get(address)
             self.pools[slot] = None if node is None else node.pool
+            if self.cache is not None:
+                self.cache.slot_moved(slot)
 
     def follow(self, error: Exception, asked: Address) -> None:
         """Note what a MOVED says; nothing else.
@@ -334,6 +343,8 @@ class Members:
 
     def _changed(self, view: View, former: View | None) -> None:
         self._forget_pools()
+        if self.cache is not None:
+            self.cache.topology_changed()
         roles = [facts.role for facts in view.nodes.values()]
         masters, replicas = roles.count("master"), roles.count("replica")
         moved = 0 if former is None else sum(map(operator.ne, view.owners, former.owners))
@@ -410,6 +421,8 @@ class Members:
         self._node_options = dataclasses.replace(self._node_options, dbid=index)
         for node in self.nodes.values():
             node.pool.dbid = index
+            if node.pool.cache is not None and not node.pool.size:  # the others are told by their handlers
+                node.pool.cache.drop(NotSentError("the database has changed"))
 
     def log_in(self, password: Any, username: Any) -> None:
         """Nodes to come log in so, and so do those without a connection."""
@@ -451,7 +464,14 @@ class Members:
             total += node.stats()
         for node in list(self._leaving):
             total += dataclasses.replace(node.stats(), poolsize=0)
+        if total.cache is not None:
+            total = dataclasses.replace(total, cache=dataclasses.replace(total.cache, link=self._link_state()))
         return total  # type: ignore[no-any-return]
+
+    def _link_state(self) -> str:
+        """That of the masters' caches: replicas have no tracked connection, nor has a node that has left."""
+        states = {node.cache.link_state for node in self.masters()} or {"off" if self.closed else "down"}
+        return next(state for state in ("off", "down", "up") if state in states)
 
 
 def _serves_less(address: Address, view: View, former: View) -> bool:

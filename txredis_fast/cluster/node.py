@@ -91,6 +91,8 @@ class NodeFactory(RedisFactory):
     """
 
     protocol: Any = NodeProtocol
+    #: A tracked connection has answered before it is used, too. It never says READONLY.
+    tracked_protocol = RedisProtocol
     initialDelay = 0.1
     #: Seconds: a node that comes back is used soon, and each failing attempt makes the cluster look for its successor.
     maxDelay = 2
@@ -147,6 +149,12 @@ class NodeFactory(RedisFactory):
             return connection.tryConvertData(data)
         raise NotSentError("Not connected")
 
+    def start_cache(self) -> None:
+        """There is a connection: a master's cache has its own."""
+        facts = self.watcher.facts_of(self.address)
+        if facts is not None and facts.role == "master":
+            super().start_cache()
+
     def endpoint_of_lane(self) -> Any:
         """Return the endpoint for blocking commands and subscribers."""
         return self._node_endpoint
@@ -181,7 +189,8 @@ class NodeFactory(RedisFactory):
 class ClusterNode(ConnectionHandler[V]):
     """One node of a cluster: its address and role, and every command, sent to this node whatever its keys are.
 
-    Nothing is sent elsewhere if the node answers with a redirection: the command fails with it.
+    Nothing is sent elsewhere if the node answers with a redirection: the command fails with it. Reads of
+    ``cached(ttl)`` are those of the cluster, though: they are sent to the master of their slot.
     """
 
     _factory: NodeFactory

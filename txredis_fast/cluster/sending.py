@@ -9,7 +9,7 @@ This module must not know how a node connects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,10 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         #: By slot, the pool of its owner; None where a command needs more than its owner.
         needs_more = members.reads_from_replicas or members.options.retry is not None or members.observer.tells
         self.pools = None if needs_more else members.pools
+        if members.options.cache is not None:
+            from .many.caching import ClusterCache  # few programs need it
+
+            members.cache = ClusterCache(self, members, members.options.cache)
 
     def select(self, index: int) -> Deferred[Text]:
         """Change the database of all connections to all nodes, and of later ones. Valkey 9.0; others have but one.
@@ -176,6 +180,17 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
 
         return when_known(members, None).addCallback(known)
 
+    def read_from_master(self, args: Sequence[Any], options: Mapping[str, Any], *, is_told: bool) -> Deferred[Any]:
+        """Send a read to the master of its slot, whatever the option ``readFrom`` says.
+
+        :param options: those of ``execute_command``.
+        :param is_told: whether hooks know of it already.
+        """
+        kwargs = {**options, "from_master": True}
+        if is_told or not self._members.observer.tells:
+            return self._route(tuple(args), kwargs)
+        return self._tell(tuple(args), kwargs)
+
     def _route(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
         wrong = limit_error(kwargs.get("timeout"))
         if wrong is not None:
@@ -226,9 +241,10 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
 
     def _send_to_slot(self, args: tuple[Any, ...], kwargs: dict[str, Any], slot: int | None) -> Deferred[Any]:
         choose: Callable[[], ClusterNode[Any] | None]
+        from_master = kwargs.pop("from_master", False)
         if slot is None:
             choose = self._members.any_master
-        elif self._members.reads_from_replicas and is_read_only(args):
+        elif not from_master and self._members.reads_from_replicas and is_read_only(args):
             choose = ReadChoice(self._members, slot)
         else:
             choose = partial(self._members.owner, slot)

@@ -56,6 +56,9 @@ class Caching(Protocol):
     def reset(self, tell: Callable[[RedisProtocol], Deferred[Any]], /) -> None:
         """The database or the login has changed; ``tell`` has a connection follow."""
 
+    def drop(self, reason: Exception, /) -> None:
+        """The server is another one."""
+
     def stats(self) -> CacheStats:
         """Its counters."""
 
@@ -98,6 +101,8 @@ class Pool(Backoff, Factory):
     protocol: type[RedisProtocol] = RedisProtocol  # type: ignore[assignment]
     #: Protocol class of the connections of ``rc.subscriber()``; None: the package's own.
     subscriber_protocol: type[RedisProtocol] | None = None
+    #: Protocol class of the tracked connection of the option ``cache``; None: that of the other connections.
+    tracked_protocol: type[RedisProtocol] | None = None
     handler: Any
     observer: Observer
     #: The cache of ``rc.cached()``; None without the option ``cache``. A room above makes it.
@@ -401,6 +406,10 @@ class Pool(Backoff, Factory):
         if interval and conn.answersPing:
             self._health.add(conn, interval)
         self.connectionQueue.put(conn, new)
+        self.start_cache()
+
+    def start_cache(self) -> None:
+        """There is a connection: the cache may have its own."""
         if self.cache is not None:
             self.cache.start()
 
@@ -589,6 +598,8 @@ class Pool(Backoff, Factory):
         if self.keeps_trying and self.rounds.replaces(connection.link.round):
             reason = ConnectionError(f"the server is a replica ({error.code})")
             connection.link.replica_error = reason
+            if self.cache is not None:
+                self.cache.drop(reason)  # the next connections may lead to another server
             if connection in self.connectionQueue.pending:
                 end_in_order(self, connection, reason)
 

@@ -205,11 +205,11 @@ class ShardedCommands(
         except Exception:  # any exception, because a command never raises
             return defer.fail()
 
-    def _route(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Deferred[Any]:
+    def _route(self, args: tuple[Any, ...], kwargs: dict[str, Any], send: Send = send_to) -> Deferred[Any]:
         name = command_name(args)
         split = SPLIT.get(name)
         if split is not None:
-            return self._send_by_node(name, split, args, kwargs)
+            return self._send_by_node(name, split, args, kwargs, send)
         keys = _keys(name, args)
         node = self._node_of_all(name, keys)
         for pattern in sort_patterns(args):
@@ -218,7 +218,7 @@ class ShardedCommands(
                     f"{name} cannot be sharded when the keys that it makes of {shown(pattern)} may lie on other nodes "
                     f"than {shown(keys[0])}; the same hash tag in braces keeps them together"
                 )
-        return node.execute_command(*args, **kwargs)
+        return send(node, *args, **kwargs)
 
     def _send_by_node(
         self, name: str, split: Split, args: tuple[Any, ...], kwargs: dict[str, Any], send: Send = send_to

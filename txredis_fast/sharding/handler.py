@@ -16,6 +16,7 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.python.failure import Failure
 
+from .._tunables import CACHED_VIEWS_KEPT
 from .._types import Argument, Key, Keys, V
 from ..commands._parts import errors_to_deferred, list_or_args
 from ..exceptions import ConnectionError, ConnectionFailedError
@@ -27,6 +28,7 @@ from .split import SPLIT
 
 if TYPE_CHECKING:
     from ..client import ConnectionHandler
+    from .caching import ShardedCache, ShardedCachedView
 
 __all__ = ["ShardedConnectionHandler", "ShardedUnixConnectionHandler", "connect_shards"]
 
@@ -59,6 +61,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
         """
         self._ring: HashRing | None = None
         self._names = names
+        self._cached_views: dict[float | None, ShardedCachedView[Any]] = {}
         if isinstance(connections, Deferred):
             connections.addCallback(self._connected_to)
         else:
@@ -146,6 +149,39 @@ class ShardedConnectionHandler(ShardedCommands[V]):
         """Return the sum of all nodes' statistics; see :class:`~txredis_fast.Stats`."""
         nodes = self._ring.nodes if self._ring is not None else ()
         return sum((node.stats() for node in nodes), Stats())
+
+    def cached(self, ttl: float | None = None) -> ShardedCachedView[V]:
+        """The commands that read keys, answered from memory where it has a young reply: ``rc.cached(60).get("key")``.
+
+        Needs the option ``cache``. Each server tells of each change; see :class:`~txredis_fast.ClientCache`. ``mget``
+        and ``exists`` take keys of all servers.
+
+        :param ttl: age in seconds that is accepted, 0 or more; 0: the server is asked. None: ``default_ttl``.
+        :raises RedisError: the handler was made without the option ``cache``.
+        :raises ValueError: ``ttl`` is not a finite number, 0 or more.
+        """
+        view = self._cached_views.get(ttl) if ttl is None or type(ttl) in (int, float) else None
+        if view is None:
+            from ..caching import check_ttl
+            from .caching import ShardedCachedView  # few programs need it
+
+            self.cache.caches()
+            view = ShardedCachedView(self, None if ttl is None else check_ttl(ttl), {})
+            if len(self._cached_views) < CACHED_VIEWS_KEPT:
+                self._cached_views[view.max_age] = view
+        return view
+
+    @property
+    def cache(self) -> ShardedCache:
+        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+
+        :raises RedisError: the handler was made without the option ``cache``.
+        """
+        from .caching import ShardedCache  # few programs need it
+
+        cache = ShardedCache(self)
+        cache.caches()
+        return cache
 
     def __repr__(self) -> str:
         nodes = []

@@ -52,6 +52,9 @@ class ScriptedCluster:
         self.password = password.encode() if password is not None else None
         self.asks_when_queued = False
         self.tells_unblocked = False
+        #: Where the present command is executed.
+        self.executing: ScriptedNode | None = None
+        self.truth.changed = self._tell_of_change
         self._clients = 0
         self._replies: dict[int, bytes] = {}
         for _ in range(masters):
@@ -121,6 +124,8 @@ class ScriptedCluster:
         move = self.moves[slot]
         left = [key for key in self.truth.data if key not in move.moved and slot_of(key) == slot][:count]
         move.moved.update(left)
+        for key in left:
+            move.source.invalidate(key)
         return len(left)
 
     def finish_move(self, slot: int) -> None:
@@ -144,6 +149,11 @@ class ScriptedCluster:
 
     def _give(self, slots: list[int], to: ScriptedNode) -> None:
         former = {owner for slot in slots if (owner := self.owners[slot]) is not None and owner is not to}
+        given = set(slots)
+        for key in [key for key in self.truth.data if slot_of(key) in given]:
+            owner = self.owners[slot_of(key)]
+            if owner is not None and owner is not to:
+                owner.invalidate(key)  # of keys that do not exist, a server does not tell
         for slot in slots:
             self.owners[slot] = to
         self.changed()
@@ -170,6 +180,19 @@ class ScriptedCluster:
         master.look_again(demoted=True)
 
     # What the nodes ask.
+
+    def put(self, key: bytes, value: Any) -> None:
+        """Another client writes a key at the owner of its slot, or where the slot is on its way to."""
+        move = self.moves.get(slot_of(key))
+        at_source = move is None or (key in self.truth.data and key not in move.moved)
+        self.executing = self.owner_of(key) if move is None or at_source else move.target
+        if move is not None and not at_source:
+            move.moved.add(key)
+        self.truth.put(key, value)
+
+    def _tell_of_change(self, key: bytes) -> None:
+        if self.executing is not None:
+            self.executing.invalidate(key)
 
     def next_client(self) -> int:
         """A number for a connection."""

@@ -107,6 +107,8 @@ def _client(session: NodeSession, what: bytes, *more: bytes) -> Reply:
     known = [each for each in session.node.sessions if not more or b"%d" % each.number in more]
     if what == b"LIST":
         return bulk(b"".join(b"id=%d name=%b cmd=none\n" % (each.number, each.name) for each in known))
+    if what == b"CACHING":
+        session.cache_next()
     if what == b"UNBLOCK":
         blocked = [each for each in known if each.waits_for]
         for each in blocked:
@@ -272,6 +274,10 @@ def _exists(session: NodeSession, *keys: bytes) -> Reply:
 def _type(session: NodeSession, key: bytes) -> Reply:
     value = session.truth.data.get(key)
     return b"+none\r\n" if value is None else b"+list\r\n" if isinstance(value, list) else b"+string\r\n"
+
+
+def _pttl(session: NodeSession, key: bytes) -> Reply:
+    return integer(-1 if key in session.truth.data else -2)
 
 
 def _expire(session: NodeSession, key: bytes, *more: bytes) -> Reply:
@@ -441,6 +447,7 @@ _BY_NAME: dict[str, Callable[..., Reply]] = {
     "TOUCH": _exists,
     "TYPE": _type,
     "EXPIRE": _expire,
+    "PTTL": _pttl,
     # lists
     "LPUSH": _lpush,
     "RPUSH": _rpush,

@@ -160,6 +160,12 @@ class ScriptedNode:
         """End :meth:`freeze`."""
         self._frozen = None
 
+    def invalidate(self, key: bytes) -> None:
+        """Tell who has a key tracked here, or at a replica, that it has changed."""
+        for node in (self, *self.cluster.replicas_of(self)):
+            for session in list(node.sessions):
+                session.invalidate(key)
+
     # What its connections ask.
 
     def plan_for(self, name: bytes, has_keys: bool) -> Any:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 READS = frozenset(
-    (b"GET", b"MGET", b"EXISTS", b"STRLEN", b"TYPE", b"LRANGE", b"LLEN", b"TOUCH", b"WATCH", b"SSUBSCRIBE", b"SPUBLISH")
+    (
+        b"GET",
+        b"MGET",
+        b"EXISTS",
+        b"STRLEN",
+        b"TYPE",
+        b"LRANGE",
+        b"LLEN",
+        b"TOUCH",
+        b"PTTL",
+        b"WATCH",
+        b"SSUBSCRIBE",
+        b"SPUBLISH",
+    )
 )
 WRITES_WITHOUT_KEYS = frozenset((b"FLUSHALL", b"FLUSHDB"))
 #: What a node answers while it loads its data; CLIENT and CLUSTER are here as the newer servers have them.
@@ -17,7 +30,9 @@ WHILE_LOADING = frozenset(
 OF_CHANNELS = frozenset((b"SSUBSCRIBE", b"SPUBLISH"))
 
 _NO_KEYS: list[bytes] = []
-_FIRST = b"GET SET SETNX GETDEL INCR INCRBY APPEND STRLEN TYPE LPUSH RPUSH LPOP LRANGE LLEN EXPIRE SPUBLISH".split()
+_FIRST = (
+    b"GET SET SETNX GETDEL INCR INCRBY APPEND STRLEN TYPE LPUSH RPUSH LPOP LRANGE LLEN EXPIRE PTTL SPUBLISH".split()
+)
 _ALL = b"MGET DEL UNLINK EXISTS TOUCH WATCH SSUBSCRIBE".split()
 
 

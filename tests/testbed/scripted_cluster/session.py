@@ -42,6 +42,8 @@ class NodeSession(Protocol):
     :ivar readonly: whether READONLY was said.
     :ivar queued: the commands of a transaction; None: there is none.
     :ivar waits_for: the keys that it is blocked for.
+    :ivar caching: whether CLIENT CACHING YES holds.
+    :ivar tracked: the keys whose next change is told.
     """
 
     transport: Any
@@ -65,6 +67,9 @@ class NodeSession(Protocol):
         #: Whether it may block: not inside of EXEC.
         self.can_wait = True
         self._asked_before = False
+        self.caching = False
+        self.tracked: set[bytes] = set()
+        self._cached_before = False
         #: What is to be sent when all that has come is executed; None: nothing is executed now.
         self._out: list[bytes] | None = None
         self._unread: deque[list[bytes]] = deque()
@@ -132,6 +137,7 @@ class NodeSession(Protocol):
                 if self.asking and self.queued is None and not self._asked_before:
                     self.asking = False
                 self._asked_before = False
+                self.caching, self._cached_before = self.caching and self._cached_before, False
                 if plan == "after":
                     ends = True
                     break
@@ -169,6 +175,16 @@ class NodeSession(Protocol):
         """ASKING holds for the next command."""
         self.asking = self._asked_before = True
 
+    def cache_next(self) -> None:
+        """CLIENT CACHING YES holds for the next command."""
+        self.caching = self._cached_before = True
+
+    def invalidate(self, key: bytes) -> None:
+        """A key has changed."""
+        if key in self.tracked:
+            self.tracked.discard(key)
+            self.push(b"invalidate", aggregate([bulk(key)]))
+
     def _take(self, name: bytes, args: list[bytes]) -> bytes | None:
         if not self.logged_in and name not in _BEFORE_LOGIN:
             return NOAUTH
@@ -194,6 +210,9 @@ class NodeSession(Protocol):
     def execute(self, name: bytes, args: list[bytes]) -> bytes | None:
         """Execute a command that may be executed here; None: no reply yet, or it is sent already."""
         self.truth.executed += 1
+        self.node.cluster.executing = self.node
+        if self.caching and name in READS:
+            self.tracked.update(keys_of(name, args))
         try:
             reply = commands.COMMANDS[name][0](self, *args[1:])
         except ValueError as wrong:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any
 
 _NUMBER = re.compile(rb"#(\d+)$")
@@ -46,6 +47,8 @@ class Truth:
         self.popped: list[int | None] = []
         self.published: dict[bytes, list[bytes]] = {}
         self.executed = 0
+        #: Called with each key that changes.
+        self.changed: Callable[[bytes], object] = lambda key: None
         self._versions: dict[bytes, deque[tuple[int, Any]]] = {}
 
     def note(self, value: bytes) -> None:
@@ -79,6 +82,7 @@ class Truth:
         """A key changes."""
         self.moment += 1
         self.changes[key] = self.changes.get(key, 0) + 1
+        self.changed(key)
 
     def had(self, key: bytes, value: bytes | None, since: int) -> bool:
         """Whether a key had this value at some moment from ``since`` on; True, too, if that is not known any more."""
