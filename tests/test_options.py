@@ -31,7 +31,12 @@ GROUPS = [group for name, group in vars(keywords).items() if name.endswith("Grou
 
 def types_of(declaring):
     """The types of annotations, by name, as objects rather than as text."""
-    names = {"CommandHook": CommandHook, "ReadFrom": cluster.ReadFrom, "AddressMap": cluster.AddressMap}
+    names = {
+        "CommandHook": CommandHook,
+        "ClientCache": redis.ClientCache,
+        "ReadFrom": cluster.ReadFrom,
+        "AddressMap": cluster.AddressMap,
+    }
     return typing.get_type_hints(declaring, localns=names)
 
 
@@ -48,6 +53,7 @@ class Hook:
 
 #: A value of each option that is not its default, and that the factory keeps as it is.
 VALUES = {
+    "cache": redis.ClientCache(max_bytes=1000),
     "dbid": 3,
     "poolsize": 2,
     "charset": "latin-1",
@@ -82,6 +88,7 @@ KEPT_ELSEWHERE = {
     "whenFull": lambda factory: VALUES["whenFull"],
     "hooks": lambda factory: VALUES["hooks"],
     "slowCommandThreshold": lambda factory: VALUES["slowCommandThreshold"],
+    "cache": lambda factory: VALUES["cache"] if factory.cache is not None else None,
 }
 
 
@@ -203,7 +210,7 @@ def test_a_url_sets_each_option_that_text_can_spell():
         else:
             with pytest.raises(ValueError, match="unknown option"):
                 redis.RedisURL.parse(f"redis://h?{name}={text}")
-    beyond_text = {"onUnclaimedReply", "retry", "hooks", "limits", "ssl_context_factory"}
+    beyond_text = {"onUnclaimedReply", "retry", "hooks", "limits", "ssl_context_factory", "cache"}
     assert set(OPTIONS) - set(IN_URLS) == beyond_text | {"username", "password"}
 
 
@@ -247,7 +254,7 @@ EVERY_KEYWORD = """
     replyTimeout=4, poolTimeout="default", healthCheckInterval=6, disconnectTimeout=7, maxBlockingConnections=8,
     maxInFlight=9, maxQueuedBytes=None, whenFull="fail", onUnclaimedReply=unclaimed, retry=redis.RetryPolicy(),
     convertNumbers="exact", strict=True, hooks=hooks, slowCommandThreshold=11, limits=limits, protocol=3,
-    undecodable="replace"
+    undecodable="replace", cache=redis.ClientCache()
 """
 
 TYPED_PROGRAM = f"""

@@ -270,6 +270,13 @@ def test_a_handler_that_is_opened_again_keeps_again(at):
     assert at.get() == "new" and at.server.names() == []
 
 
+def test_a_link_that_is_not_made_again_is_off(at):
+    at.factory.reconnect = False
+    at.server.link.reset()
+    at.let_pass(5)
+    assert at.stats.link == "off" and at.get() == "old"
+
+
 # -- R5: a link that is silent
 
 
@@ -596,6 +603,18 @@ def test_a_programs_protocol_sees_each_read_once(make):
     assert Seeing.seen == [("GET", "k"), ("MGET", b"m")]
     names = at.server.names(tracked=True)
     assert names == ["CLIENT CACHING YES", "GET k", "PTTL k", "CLIENT CACHING YES", "MGET m", "PTTL m"]
+
+
+@pytest.mark.parametrize("own_protocol", [None, Seeing])
+def test_a_fetch_is_written_in_one_piece(make, own_protocol):
+    at = make(own_protocol=own_protocol)
+    pieces = []
+    way = at.server.link.up
+    feed = way.feed
+    way.feed = lambda data: (pieces.append(data), feed(data))
+    at.get()
+    at.settled(at.rc.cached(60).mget(["a", "b"]))
+    assert [piece.count(b"PTTL") for piece in pieces] == [1, 2]
 
 
 class Hook:

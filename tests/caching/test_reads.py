@@ -350,6 +350,14 @@ def test_peek_of_mget_is_a_list(at):
     assert view.peek("GET", "k") == "old"
 
 
+@pytest.mark.parametrize("wrong", [(), ("\ud800",), ("GET", "\ud800"), ("MGET", "\ud800")])
+def test_peek_of_what_cannot_be_sent_raises(at, wrong):
+    with pytest.raises((TypeError, redis.InvalidData)):
+        at.rc.cached(60).peek(*wrong)
+    with pytest.raises((TypeError, redis.InvalidData)):
+        at.rc.cached(60).raw.peek(*wrong)
+
+
 def test_peek_converts_and_copies(make):
     at = make(protocol=2)
     at.server.write("k", {"a": "x"})

@@ -256,12 +256,13 @@ def test_an_expired_key_is_not_served(at, fetch):
 
 
 @pytest.mark.promise("Nothing is given after the expiry that its key had when it was fetched")
-def test_the_first_of_several_keys_that_expires_ends_an_entry(at):
+@pytest.mark.parametrize(("first", "second"), [(None, 10), (10, None), (10, 20), (20, 10)])
+def test_the_first_of_several_keys_that_expires_ends_an_entry(at, first, second):
     at.server.untold = True
-    at.server.write("s1", ["x"])
-    at.server.write("s2", ["y"], ends=10)
+    at.server.write("s1", ["x"], ends=first)
+    at.server.write("s2", ["y"], ends=second)
     view = at.rc.cached(600)
-    assert at.settled(view.exists("s1")) and at.settled(view.execute_command("EXISTS", "s1", "s2")) == 2
+    assert at.settled(view.execute_command("EXISTS", "s1", "s2")) == 2
     at.clock.advance(10.1)
     settle(at.clock)
     assert at.settled(view.execute_command("EXISTS", "s1", "s2")) == 1
@@ -383,19 +384,19 @@ def test_a_reply_that_is_too_large_is_not_kept(make):
 @pytest.mark.promise(
     "``max_bytes`` bounds what is kept, with keys, overhead and values; ``maxInFlight`` bounds what waits"
 )
-def test_reads_that_wait_are_bounded(make):
+@pytest.mark.parametrize("keys", ["k" * 15, "kkkkkkkkabcdefg", "abcdefghijklmno"])
+def test_reads_that_wait_are_bounded(make, keys):
     at = make(maxInFlight=10)
     at.server.write("k", "old")
     at.server.link.hold()
-    reads = [at.rc.cached(60).get("k") for _ in range(8)] + [at.rc.cached(60).get(key) for key in "abcdefg"]
+    reads = [at.rc.cached(60).get(key) for key in keys]
     settle(at.clock)
     assert sum(map(pending, reads)) <= 10
     assert at.stats.fetching <= 10
     at.server.link.read()
     settle(at.clock)
-    assert [fired(read) for read in reads] == ["old"] * 8 + [None] * 7
-    at.get("h")
-    assert at.stats.fetching == 0
+    assert [fired(read) for read in reads] == ["old" if key == "k" else None for key in keys]
+    assert at.get() == "old" and at.stats.fetching == 0
 
 
 @pytest.mark.promise(
@@ -468,8 +469,14 @@ def test_errors_are_never_kept(at):
     assert at.get() == "old"
     at.server.refused["PTTL"] = error("NOPERM no permissions")
     assert at.get("a") is None and at.stats.entries == 1
+    assert at.settled(at.rc.cached(60).mget(["a", "b"])) == [None, None] and at.stats.entries == 1
+
+
+@pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
+def test_what_the_server_does_not_track_is_not_kept(at):
     at.server.refused["CLIENT CACHING"] = error("ERR not now")
-    assert at.get("b") is None and at.stats.entries == 1
+    assert at.get() == "old" and at.stats.entries == 0
+    assert at.settled(at.rc.cached(60).mget(["k", "a"])) == ["old", None] and at.stats.entries == 0
 
 
 @pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")

@@ -16,6 +16,8 @@ __all__ = [
     "CachedCommands",
     "CachedView",
     "Caches",
+    "Effect",
+    "Effects",
     "Entry",
     "FastView",
     "FetchRequest",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
+    from ._pyeffects import Effect, Effects
     from ._pystore import (
         HITS_PER_TURN,
         Entry,
@@ -42,6 +45,7 @@ if TYPE_CHECKING or IMPLEMENTATION == "python":
         fast_path_of_view,
     )
 else:
+    from ._ceffects import Effect, Effects
     from ._cstore import (
         HITS_PER_TURN,
         Entry,

@@ -42,13 +42,13 @@ from ..pool import Pool
 from ..resp import encode_command, fixed_arguments, key_slot
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
-from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
+from . import HITS_PER_TURN, Effect, Effects, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
 from .several import StepByStep, peek_several, read_several
 from .uncached import PoolReads, ReadAgain, UncachedReads
 from .view import CachedView, check_ttl
-from .writes import Effect, Effects, commands_in
+from .writes import commands_in
 
 __all__ = ["Cache"]
 
@@ -126,10 +126,10 @@ class Cache:
 
     @property
     def link_state(self) -> str:
-        """``"up"``; ``"down"``: the tracked connection is being made; ``"off"``: it is refused, or closed."""
+        """``"up"``; ``"down"``: the tracked connection is being made; ``"off"``: it is refused, or not made again."""
         if self.store.queue is not None and self.store.queue.accepting:
             return "up"
-        return "off" if self._is_refused or self._pool.disconnectCalled else "down"
+        return "off" if self._is_refused or not self._pool.keeps_trying else "down"
 
     def is_kept(self, args: Sequence[Any], raw: bool, ttl: float) -> bool:
         """Whether a read would be answered from memory.
@@ -156,7 +156,7 @@ class Cache:
 
     def watch(self, connection: BaseRedisProtocol) -> None:
         """A connection of the pool was made: what it sends has effects."""
-        connection.link.requests.effects = Effects(self._apply)
+        connection.link.requests.effects = Effects(self._apply, self.store.touch)
 
     def start(self) -> None:
         """Open the tracked connection, if that was not done: the pool has one."""

@@ -1,8 +1,7 @@
 """What commands of this process may change, found in their bytes: so every way of sending one is seen.
 
-A command that is not known to only read has an *effect*: before its Deferred fires, each of its arguments that is the
-name of a kept or fetched key is dropped. No table of key positions can be wrong then. While MULTI is open the effects
-are collected, and are those of EXEC.
+A command that is not known to only read may change each key that is one of its arguments. No table of key positions can
+be wrong then. :mod:`._pyeffects` has what follows from that.
 
 This module must not know how anything is kept.
 """
@@ -10,12 +9,13 @@ This module must not know how anything is kept.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from .._tunables import CACHED_KEY_MAX_BYTES, COMMAND_NAME_MAX_CHARACTERS
 from ..commands._parts import SCRIPTS, command_name
 
-__all__ = ["Effect", "Effects", "Touching", "commands_in"]
+__all__ = ["KNOWN", "Touching", "commands_in", "touching"]
 
 #: Bytes of the number in a header of RESP, at most.
 _HEADER_BYTES = 24
@@ -47,7 +47,7 @@ _OF_NAME = {
 }
 
 #: What was found out about names, as they are sent; the bound is that of a program's vocabulary.
-_known: dict[bytes, Touching] = {}
+KNOWN: Final[dict[bytes, Touching]] = {}
 _MOST_KNOWN = 4096
 
 
@@ -77,15 +77,15 @@ def touching(command: Sequence[bytes | None]) -> Touching:
     verb = command[0]
     if verb is None:
         return Touching.EVERYTHING  # a name of that length is no command's
-    found = _known.get(verb)
+    found = KNOWN.get(verb)
     if found is not None:
         return found
     name = command_name(command)
     found = _OF_NAME.get(name) or _by_flags(name)
     if found is None:
         return (len(command) > 1 and _by_flags(f"{name} {command_name(command[1:])}")) or Touching.EVERYTHING
-    if len(name) <= COMMAND_NAME_MAX_CHARACTERS and len(_known) < _MOST_KNOWN:
-        _known[verb] = found
+    if len(name) <= COMMAND_NAME_MAX_CHARACTERS and len(KNOWN) < _MOST_KNOWN:
+        KNOWN[verb] = found
     return found
 
 
@@ -103,73 +103,3 @@ def _by_flags(name: str) -> Touching | None:
     if "write" in facts.flags:
         return Touching.ARGUMENTS if facts.keys else Touching.EVERYTHING
     return Touching.NOTHING
-
-
-class Effect:
-    """What some commands may have changed. Called before their Deferred fires."""
-
-    __slots__ = ("_apply", "everything", "names", "scripts")
-
-    def __init__(self, apply: Callable[[Effect], object]) -> None:
-        """Make one of no commands.
-
-        :param apply: called with this object; must not raise.
-        """
-        self.names: list[bytes | None] = []
-        self.scripts = False
-        self.everything = False
-        self._apply = apply
-
-    def __call__(self) -> None:
-        """Drop what may have changed."""
-        self._apply(self)
-
-    def add(self, kind: Touching, command: Sequence[bytes | None]) -> None:
-        """Add what a command may change."""
-        if kind is Touching.EVERYTHING:
-            self.everything = True
-        elif kind is not Touching.NOTHING:
-            self.names += command[1:]
-            self.scripts = self.scripts or kind is Touching.SCRIPT
-
-    def add_all(self, other: Effect) -> None:
-        """Add what the commands of another effect may change."""
-        self.names += other.names
-        self.scripts = self.scripts or other.scripts
-        self.everything = self.everything or other.everything
-
-    def __bool__(self) -> bool:
-        return bool(self.names or self.everything or self.scripts)
-
-
-class Effects:
-    """The effects of the commands of one connection, in their order: what ``RequestQueue.effects`` is set to."""
-
-    def __init__(self, apply: Callable[[Effect], object]) -> None:
-        """Make one; see :class:`Effect`."""
-        self._apply = apply
-        #: What the commands of the open MULTI may change; None: it is not open.
-        self._multi: Effect | None = None
-
-    def __call__(self, data: bytes) -> Effect | None:
-        """Return the effect of the commands that are about to be sent; None if they have none."""
-        effect: Effect | None = None
-        for command in commands_in(data):
-            kind = touching(command)
-            if kind is Touching.NOTHING:
-                continue
-            if kind is Touching.MULTI:
-                self._multi = self._multi or Effect(self._apply)
-            elif kind is Touching.DISCARD:
-                self._multi = None
-            elif kind is Touching.EXEC:
-                if self._multi is not None:
-                    effect = effect or Effect(self._apply)
-                    effect.add_all(self._multi)
-                    self._multi = None
-            elif self._multi is not None:
-                self._multi.add(kind, command)
-            else:
-                effect = effect or Effect(self._apply)
-                effect.add(kind, command)
-        return effect

@@ -24,8 +24,10 @@ cdef class Request:
     cpdef bint answer(self, reply) except -1
 
 
+#: It is the canceller of its Deferred, too.
 cdef class EffectRequest(Request):
     cdef readonly object effect
+    cdef object _canceller
 
 
 cdef class BatchRequest:

@@ -151,6 +151,9 @@ cdef class EffectRequest(Request):
         Request.__init__(self, deferred, post_proc, raw, deadline, size)
         self.effect = effect
 
+    def __call__(self, deferred):
+        cancelled_with_effect(self.effect, self._canceller, deferred)
+
     cpdef bint answer(self, reply) except -1:
         self.effect()
         return Request.answer(self, reply)
@@ -353,8 +356,16 @@ cdef class RequestQueue:
     cdef object _send_with_effect(
         self, bytes data, object post_proc, bint raw, object canceller, object deadline, object effect
     ):
-        cdef object deferred = new_deferred(partial(cancelled_with_effect, effect, canceller))
-        self.send_request(EffectRequest(deferred, post_proc, raw, deadline, len(data), effect), 1, data)
+        cdef EffectRequest request = EffectRequest.__new__(EffectRequest)
+        cdef object deferred = new_deferred(request)
+        request._canceller = canceller
+        request.effect = effect
+        request.deferred = deferred
+        request.post_proc = post_proc
+        request.raw = raw
+        request.deadline = deadline
+        request.size = len(data)
+        self.send_request(request, 1, data)
         return deferred
 
     cpdef send_request(self, request, Py_ssize_t commands, bytes data):
