@@ -17,12 +17,13 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.python.failure import Failure
 
 from .._checks import as_text
 from .._types import Reply
 from ..batching import as_deferred
 from ..connection import RedisProtocol
-from ..exceptions import RedisError
+from ..exceptions import NoPermissionError, RedisError, ResponseError
 from ..options import ClientCache
 from ..pool import CompanionPool, Pool
 from ..resp import Push
@@ -60,16 +61,23 @@ class TrackedProtocol(RedisProtocol):
     def _handshake_checks(self) -> list[Any]:
         self.link.pushes.register(b"invalidate", self._invalidate)
         asked = as_deferred(self.execute_command, "HELLO").addCallback(_check_server)
-        tracking = as_deferred(self.execute_command, "CLIENT", "TRACKING", "ON", *self.factory.words)
-        return [
-            *super()._handshake_checks(),
-            ("could not have keys tracked", asked),
-            ("could not have keys tracked", tracking),
-        ]
+        needed = [asked, as_deferred(self.execute_command, "CLIENT", "TRACKING", "ON", *self.factory.words)]
+        if self.factory.opts_in:
+            needed.append(as_deferred(self.execute_command, "CLIENT", "CACHING", "YES"))
+        # A fetch asks for the time to live; the user may have no right to do that, or none for this key.
+        needed.append(as_deferred(self.execute_command, "PTTL", "txredis_fast").addErrback(_check_command))
+        return [*super()._handshake_checks(), *(("could not have keys tracked", each) for each in needed)]
 
     def _invalidate(self, push: Push) -> bool:
         self.factory.owner.invalidated(self, push[1])
         return True
+
+
+def _check_command(failure: Failure) -> None:
+    """Ignore an error reply to PTTL, unless the user may not send that command at all."""
+    failure.trap(ResponseError)
+    if isinstance(failure.value, NoPermissionError) and "command" in str(failure.value):
+        failure.raiseException()
 
 
 def _check_server(reply: Reply) -> None:
@@ -99,14 +107,16 @@ class TrackedPool(CompanionPool):
     """The tracked connection beside the pool of a handler, made again when it is lost.
 
     :ivar owner: whom it is for.
+    :ivar opts_in: whether each read is announced by CLIENT CACHING YES.
     :ivar words: the arguments of CLIENT TRACKING ON.
     """
 
     def __init__(self, parent: Pool, endpoint: IStreamClientEndpoint, owner: Owner, options: ClientCache) -> None:
         """Make one, which connects when it is started."""
         self.owner = owner
+        self.opts_in = options.mode == "optin"
         self.words: tuple[str | bytes, ...] = ("OPTIN",)
-        if options.mode == "broadcast":
+        if not self.opts_in:
             self.words = ("BCAST", *(word for prefix in options.prefixes for word in ("PREFIX", prefix)))
         super().__init__(parent, endpoint, isLazy=True)
 

@@ -113,7 +113,12 @@ def read_of(args: Sequence[Any], with_scripts: bool) -> Read | RedisError:
 
 @cache
 def changes_shape(name: str) -> bool:
-    """Whether the reply to a command, not converted, is another one under RESP3."""
+    """Whether the reply to a command, not converted, is another one under RESP3.
+
+    That of a script is not, unless the script itself asks for RESP3.
+    """
+    if name in SCRIPT_READS:
+        return False
     from ..commands._parts.facts import command_facts
 
     facts = command_facts(name)

@@ -3,6 +3,8 @@
 Each command method is generated from that of ``Commands`` when it is first used, and calls the connection's method of
 the same name, so that a protocol subclass may override it. A command that finds no usable connection waits for one.
 
+More than 500 lines, because a handler is one class, and the documentation of its methods stands where they are.
+
 This module must not know how connections are made.
 """
 
