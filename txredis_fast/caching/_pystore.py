@@ -140,8 +140,9 @@ class Store:
     :ivar run: hits since the last one that was answered a turn of the reactor later; see ``HITS_PER_TURN``.
     :ivar waiting: reads that wait for a fetch.
     :ivar most_waiting: how many may.
-    :ivar recover: called with an entry and the error that its fetch was lost with; returns a function that reads again,
-        given the waiting Deferred and its converter, or None: the reads fail with the error.
+    :ivar recover: called with an entry and the error that its fetch was lost with, or None: its key has expired before
+        the reply came. Returns a function that reads again, given the waiting Deferred and its converter, or None: the
+        reads fail with the error, or have the reply that came.
     """
 
     def __init__(self, max_bytes: int, max_entry_bytes: int | None, seconds: Callable[[], float]) -> None:
@@ -162,7 +163,7 @@ class Store:
         self.preface = b""
         self.direct = False
         self.start_deadline: Callable[[float], float] | None = None
-        self.recover: Callable[[Entry, Exception], Callable[[Any, Any], object] | None] = lambda entry, error: None
+        self.recover: Callable[[Entry, Exception | None], Callable[[Any, Any], object] | None] = lambda *_: None
         self.waiting = 0
         self.most_waiting = 2**62
         #: By the command as it is sent, those whose strings are converted, and those that are raw.
@@ -213,6 +214,7 @@ class Store:
 
     def can_join(self, entry: Entry, ttl: float) -> bool:
         """Whether a read may wait for the fetch of an entry."""
+        now = self.seconds()
         return (
             entry.fetch is not None
             and self.queue is not None
@@ -220,7 +222,8 @@ class Store:
             and not self.unsure
             and self.waiting < self.most_waiting
             and ttl > 0
-            and self.seconds() - entry.asked_at <= ttl
+            and now < self.good_until
+            and now - entry.asked_at <= ttl
         )
 
     def take(self, entry: Entry) -> Reply:
@@ -520,8 +523,16 @@ class FetchRequest(BatchRequest):
         if isinstance(reply, Exception):
             self._fail(reply, None)
             return
-        for deferred, convert in self.waiters:
-            if not deferred.called:
+        again = None
+        if store.seconds() >= self._ends:
+            # The key has expired meanwhile. A read that has joined the fetch may have begun after that.
+            again = store.recover(entry, None)
+        for place, (deferred, convert) in enumerate(self.waiters):
+            if deferred.called:
+                continue
+            if again is not None and place:
+                again(deferred, convert)
+            else:
                 deliver(deferred, convert, reply)
         self._forget()
 

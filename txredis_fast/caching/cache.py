@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -450,9 +450,15 @@ class Cache:
         return queue is not None and queue.accepting
 
     def can_fetch(self) -> bool:
-        """Whether a fetch may be sent now."""
-        queue = self.store.queue
-        return queue is not None and queue.accepting and not queue.full and self.store.waiting < self.store.most_waiting
+        """Whether a fetch may be sent now: a connection that has been silent for too long is not waited for."""
+        store, queue = self.store, self.store.queue
+        return (
+            queue is not None
+            and queue.accepting
+            and not queue.full
+            and store.waiting < store.most_waiting
+            and store.seconds() < store.good_until
+        )
 
     def keys_in(self, data: bytes, request: Request) -> tuple[bytes, ...] | None:
         """Return the keys of a read as they are sent; None if its reply must not be kept.
@@ -483,15 +489,31 @@ class Cache:
         options: dict[str, Any] = {"post_proc": request.convert, "raw": request.raw}
         if request.timeout is not None:
             options["timeout"] = request.timeout
-        handler: _Handler = self._pool.handler
-        return handler.execute_command(*request.args, **options)
+        return self._send(request.args, options)
 
-    def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
-        """Tell what becomes of the reads whose fetch was lost."""
+    def _send(self, args: Sequence[Any], options: Mapping[str, Any]) -> Deferred[Any]:
+        """Read from the pool.
+
+        Its reply may be newer than an invalidation that is on its way, so what is kept of the keys is dropped.
+        Otherwise a later read would be given the older reply that is still kept.
+        """
+        handler: _Handler = self._pool.handler
+        return handler.execute_command(*args, **options).addBoth(self._overtaken, args)
+
+    def _overtaken(self, result: Any, args: Sequence[Any]) -> Any:
+        if self.store.entries or self.store.fetching:
+            for command in commands_in(self.encode(args)):
+                self.store.touch(command[1:])
+        return result
+
+    def _recover(self, entry: Entry, error: Exception | None) -> Callable[[Any, Any], object] | None:
+        """Tell what becomes of the reads whose fetch was lost, or whose reply came when its key had expired."""
         policy = self._pool.retryPolicy
         if self._pool.disconnectCalled:
             return None
-        if isinstance(error, NotSentError):
+        if error is None:
+            pass
+        elif isinstance(error, NotSentError):
             if self._options.while_down == "fail":
                 return None
         elif not (isinstance(error, MaybeExecutedError) and policy is not None and policy.read_only):
@@ -500,9 +522,13 @@ class Cache:
         if None in args:
             return None
 
+        is_part = args[0] == b"MGET"  # of the entry of one key
+
         def again(deferred: Deferred[Any], convert: Converter | None) -> None:
             self.store.uncached += 1
-            sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
+            sent = self._send(args, {"post_proc": convert, "raw": entry.raw})
+            if is_part:
+                sent.addCallback(lambda values: values[0])
             sent.addBoth(_pass_on, deferred)
 
         return again
@@ -579,5 +605,9 @@ class _Question:
 
 
 def _pass_on(result: object, deferred: Deferred[Any]) -> None:
-    if not deferred.called:
+    if deferred.called:
+        return
+    if isinstance(result, Failure):  # what waits may be a place of an MGET
+        deferred.errback(result)
+    else:
         deferred.callback(result)

@@ -125,7 +125,8 @@ class TrackedPool(CompanionPool):
                 setattr(self, name, getattr(self.parent, name))
 
     def addConnection(self, conn: RedisProtocol) -> None:
-        """The connection is usable."""
+        """The connection is usable. Where the pool's database has changed since it was made, it follows first."""
+        self.follow()
         super().addConnection(conn)
         if conn in self.pool:
             try:
