@@ -9,7 +9,8 @@ each state of each key, so each reply is judged by what a reader may see at that
 - *own writes*: none older than a write of this pool whose Deferred had fired before;
 - *lost links*: none older than the loss; and whatever the link does, none that ended before twice the health interval;
 - *expiry*: none after the expiry that the key had while it was in that state;
-- *order*: none older than what another read gave that ended before this one began;
+- *order*: none older than what another read gave that ended before this one began; not with broadcasting, where an
+  invalidation comes behind the replies to commands that the server executed after the write;
 - *copies*: what a caller does to its reply is seen by nobody.
 """
 
@@ -97,7 +98,8 @@ class CacheWorld:
         self.max_bytes = (64 << 20, 64 << 20, 3000, 1200)[below(4)]
         cache: dict[str, Any] = {"max_bytes": self.max_bytes, "health_interval": HEALTH}
         kind = below(6)
-        if kind > 3:
+        self.is_broadcast = kind > 3
+        if self.is_broadcast:
             cache["mode"] = "broadcast"
             if kind == 5:
                 cache["prefixes"] = ("s", "h")
@@ -576,7 +578,8 @@ class _Begun:
         floor = self.floors[place]
         for number in range(floor, len(states)):
             if fits(self.kind, states[number].value, reply) and not self._too_old(states[number]):
-                self.world.raise_floor(place, number)
+                if not self.world.is_broadcast:
+                    self.world.raise_floor(place, number)
                 return
         known = [(number, state) for number, state in enumerate(states) if fits(self.kind, state.value, reply)]
         self.world.wrong.append(
