@@ -76,6 +76,7 @@ class CacheWorld:
         self.server = TrackingServer(self.clock)
         self.server.lost = self._link_lost
         self.server.merges = self._tape.below(3) == 1
+        self.server.interleaves = self._tape.below(3) == 1
         self.endpoint = MemoryEndpoint(self.server.session, self.clock)
         self.endpoint.tells_reactor = True
         self.reads = self.hits = self.faults = 0

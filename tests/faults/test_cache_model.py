@@ -311,6 +311,7 @@ def test_own_writes_that_leave_fetches_joined_are_noticed(broken):
     assert "it may see" in noticed()
 
 
+@pure_only
 @pytest.mark.self_check
 def test_a_lost_connection_whose_replies_are_still_given_is_noticed(broken):
     def forgets(self: Any, connection: Any) -> None:

@@ -40,10 +40,12 @@ class Counted:
     :ivar name: of the key; another one after a write that has failed.
     """
 
-    def __init__(self, place: str, facts: Facts, is_own: bool) -> None:
+    def __init__(self, place: str, facts: Facts, is_own: bool, pause: float) -> None:
         """
         :param is_own: whether it is written through the handler that has the cache.
+        :param pause: seconds between two writes, at most.
         """
+        self.pause = pause
         self._place = place
         self._facts = facts
         self.is_own = is_own
@@ -87,7 +89,9 @@ class CachedUsers:
         self._dice = dice
         self.ledger = ledger
         self._facts = facts
-        self.keys = [Counted(f"soak:cached:{number}", facts, number % 2 == 0) for number in range(8)]
+        self.keys = [
+            Counted(f"soak:cached:{number}", facts, number % 2 == 0, 0.05 * 4 ** (number // 2)) for number in range(8)
+        ]
 
     async def write(self, key: Counted, is_over: Any) -> None:
         """The writer of a key, until it is over."""
@@ -104,7 +108,7 @@ class CachedUsers:
             else:
                 if name == key.name:
                     key.answered.append((time.monotonic(), number))
-            await deferLater(self._reactor, self._dice.uniform(0, 0.05), lambda: None)
+            await deferLater(self._reactor, self._dice.uniform(0, key.pause), lambda: None)
 
     async def _write(self, handler: Any, name: str, number: int) -> None:
         """Write in one of the ways that there are."""
