@@ -142,6 +142,50 @@ def _draw_axis(figures: Figures, axis: Axis, path: Path, about: Mapping[str, str
     return path
 
 
+def draw_caching(
+    costs: Mapping[str, float], shares: Mapping[int, float], folder: Path, about: Mapping[str, str]
+) -> Path:
+    """Draw what reads cost with client-side caching, and the share of commands that it saves; return the path.
+
+    :param costs: microseconds by the name of the read.
+    :param shares: by the number of reads between two changes of a key.
+    """
+    from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
+
+    folder.mkdir(parents=True, exist_ok=True)
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained", width_ratios=(3, 2))
+    names = sorted(costs, key=lambda name: -costs[name])
+    others = ("redis-py", "coredis", "defer.succeed")
+    colours = [_OTHERS if name.startswith(others) else _OURS for name in names]
+    left.barh(range(len(names)), [costs[name] for name in names], 0.7, color=colours)
+    for place, name in enumerate(names):
+        left.annotate(f"{costs[name]:.2g}", (costs[name], place), (4, 0), textcoords="offset points", va="center",
+                      fontsize=8)  # fmt: skip
+    left.set_yticks(range(len(names)), names)
+    left.set_xscale("log")
+    left.margins(x=0.12)
+    left.xaxis.set_major_formatter(FuncFormatter(_plain))
+    left.xaxis.set_minor_locator(NullLocator())
+    left.set_xlabel("CPU of the client, microseconds per read (logarithmic)")
+    left.set_title("What a read costs", loc="left", fontsize=11)
+    right.axhline(0, color="#222222", linewidth=0.8)
+    right.plot(list(shares), list(shares.values()), color=_OURS, linewidth=2.2, marker="o", markersize=5)
+    right.set_xscale("log")
+    right.set_xticks(list(shares), [str(reads) for reads in shares])
+    right.xaxis.set_minor_locator(NullLocator())
+    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    right.set_xlabel("reads of a key between two changes")
+    right.set_title("Share of commands saved", loc="left", fontsize=11)
+    right.grid(axis="y", color="#e4e4e4", linewidth=0.8)
+    for axes in (left, right):
+        _finish(figure, axes, about)
+    path = folder / "caching.png"
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)
+    return path
+
+
 def _plain(value: float, _: Any) -> str:
     for limit, letter in ((1e6, "M"), (1e3, "k")):
         if value >= limit:

@@ -100,6 +100,7 @@ class WorkerProcess:
         answer = self._ask("run", spec)
         if answer["event"] == "subscribed":
             publisher.repeat(spec.count, "PUBLISH", spec.channel, spec.value)
+            self._tell({"event": "published"})
             answer = self._hear()
         return answer
 

@@ -21,7 +21,7 @@ from .machine import affinity
 
 __all__ = ["Address", "TLSAddress", "benchmark_program", "embedded_server", "embedded_tls_server", "server_version"]
 
-#: No output limit for subscribers: the workload has a subscriber that is slower than its publisher.
+#: No output limit for subscribers: all messages of a round wait for the subscriber.
 _SETTINGS = ("client-output-buffer-limit pubsub 0 0 0", "proto-max-bulk-len 1gb")
 
 _NO_TLS = "no server that speaks TLS is installed here; the distributions' redis-server or valkey-server does, on PATH"

@@ -200,7 +200,7 @@ def make_workloads(value_size: int = 10, concurrency: int = 50, messages: int = 
                  needs("get", "large"), unit="call"),
         Workload("get-64mb", "GET of 64 MB, bytes, one at a time", Spec("awaited", size=64 * MEGABYTE, text=False),
                  needs("get", "large"), unit="call", peak=True, quick=False),
-        Workload("messages", f"{messages:,} published messages of {bytes_} to a subscriber", Spec("messages", **small),
+        Workload("messages", f"a backlog of {messages:,} published messages of {bytes_}", Spec("messages", **small),
                  needs("messages"), unit="message", fixed=messages),
         Workload("import", "import, in a process of its own", Spec("import"), needs("import"), unit="import",
                  kind="import"),

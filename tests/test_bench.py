@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import os
@@ -14,13 +15,14 @@ import pytest
 from testbed.terminal import UsageError, bar
 from testbed.wire import command
 
-from bench import budget, c_client, command_line, instructions, report
+from bench import budget, c_client, caching, command_line, instructions, report
 from bench.drivers import VARIANTS, choose, driver_names, find_driver
 from bench.figures import CPU, WALL, Figures, calibrate, figure
 from bench.process import WorkerProcess, cpu_seconds
 from bench.server import Address
 from bench.session import Plan, spec_for
 from bench.targets import TARGETS, Target
+from bench.worker import Worker
 from bench.workloads import Spec, by_name, make_workloads
 
 
@@ -49,6 +51,16 @@ def test_a_ratio_uses_only_rounds_that_both_sides_have() -> None:
     ratio = figures.ratio(("get", "a"), ("get", "b"), CPU)
     assert ratio is not None
     assert (ratio.median, ratio.rounds) == (2.0, 1)
+
+
+def test_a_missed_promise_of_the_cache_is_told_and_remembered(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = caching.Outcome()
+    outcome.judge("hit / succeed", caching.ratio([2.0, 3.0, 40.0], [1.0, 2.0, 20.0]), "at most", 2.0)
+    assert outcome.fine
+    outcome.judge("hit / succeed", 1.99, "at least", 2.0)
+    outcome.judge("hit / succeed", 2.0, "at least", 2.0)
+    assert not outcome.fine
+    assert [line.rpartition(" ")[2] for line in capsys.readouterr().out.splitlines()] == ["yes", "MISSED", "yes"]
 
 
 def test_there_is_no_ratio_to_what_was_not_measured() -> None:
@@ -415,6 +427,41 @@ def test_no_driver_gets_the_messages_of_another() -> None:
     workload = by_name(make_workloads())["messages"]
     specs = [spec_for(workload, find_driver(name), 1, "prefix") for name in ("txredis_fast", "floor")]
     assert specs[0].channel != specs[1].channel
+
+
+def test_no_message_is_read_before_the_last_one_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    class Client:
+        async def open(self, spec: Spec) -> None:
+            """Connect."""
+
+        async def subscribe(self, spec: Spec) -> Any:
+            return self.expect
+
+        async def expect(self, count: int) -> None:
+            order.append(f"{count} read")
+
+    def published() -> str:
+        order.append("published")
+        return "{}"
+
+    worker = Worker(lambda *_: Client(), Address(), None, lambda message: order.append(message["event"]))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(readline=published))
+    costs = asyncio.run(worker.run(Spec("messages", count=3)))
+    assert order == ["subscribed", "published", "3 read"]
+    assert costs["cpu"] > 0 < costs["wall"]
+
+
+def test_the_parent_tells_that_it_has_published_when_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[Any] = []
+    worker = WorkerProcess.__new__(WorkerProcess)
+    heard = iter([{"event": "subscribed"}, {"event": "done"}])
+    monkeypatch.setattr(worker, "_hear", lambda: next(heard))
+    monkeypatch.setattr(worker, "_tell", lambda message: order.append(message.get("event") or message["action"]))
+    publisher = SimpleNamespace(repeat=lambda count, *_: order.append(count))
+    assert worker.run(Spec("messages", count=3), publisher) == {"event": "done"}
+    assert order == ["run", 3, "published"]
 
 
 # -- small parts

@@ -14,6 +14,8 @@ import pytest
 from testbed.documents import DOCUMENTS, ROOT, Block, blocks, name_of, python_blocks
 from testbed.public import declared_names
 
+from txredis_fast.caching.reads import CACHEABLE, CACHEABLE_OF_MODULES, SCRIPT_READS
+
 README = ROOT / "README.rst"
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
@@ -107,6 +109,15 @@ def test_every_difference_names_a_test():
     for row in rows:
         assert len(row) == 3, row
         assert re.match(r"(\w+/)*test_\w+\.py|tests/fuzz", row[-1].strip()), row
+
+
+def test_the_list_of_what_can_be_cached_is_complete():
+    text = (ROOT / "docs" / "howto" / "caching.rst").read_text(encoding="utf-8")
+    rows = re.findall(r"\n   \* - .*\n     - ([^*]*)(?=\n   \*|\n\n)", text.partition("\nWhat can be cached\n")[2])
+    assert len(rows) > 12
+    named = [name for row in rows[1:] for name in row.replace(",", " ").split()]
+    assert len(set(named)) == len(named)
+    assert set(named) == CACHEABLE | CACHEABLE_OF_MODULES | SCRIPT_READS
 
 
 # -- what the documents tell to type

@@ -18,8 +18,10 @@ ROOT = Path(txredis_fast.__file__).parent.parent
 #: ``redis`` is what programs import this package as.
 NAME = re.compile(r"(?<![\w.:/@\"'-])(?:txredis_fast|redis)(?:\.[A-Za-z_]\w*)+")
 
-#: What has the form of such a name and is none: hosts, files, and what Lua scripts call.
-OTHERS = re.compile(r"redis\.(io|example|sock|conf|call|register_function)\b|txredis_fast\.(\w+\.)*_\w")
+#: What has the form of such a name and is none: hosts, files, what Lua scripts call, and metrics.
+OTHERS = re.compile(
+    r"redis\.(io|example|sock|conf|call|register_function)\b|txredis_fast\.cache\b|txredis_fast\.(\w+\.)*_\w"
+)
 
 
 def documents() -> Iterator[tuple[str, str]]:

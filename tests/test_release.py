@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 import txredis_fast
+from txredis_fast.commands._parts import results
 
 ROOT = Path(__file__).parents[1]
+CI = ROOT / ".ci" / "run"
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
 
 pytestmark = pytest.mark.self_check
@@ -39,6 +42,29 @@ def test_there_is_a_wheel_for_each_python_of_the_classifiers(project):
     assert {f"cp{version.replace('.', '')}-*" for version in versions} <= set(built)
     assert project["tool"]["cibuildwheel"]["linux"]["archs"] == ["x86_64", "aarch64"]
     assert project["tool"]["cibuildwheel"]["macos"]["archs"] == ["x86_64", "arm64"]
+
+
+def test_what_python_3_10_imports_besides_is_declared_for_it(project):
+    """The oldest Twisted is content with a typing_extensions that this package cannot be imported with."""
+    needed = "from typing_extensions import NamedTuple"
+    assert needed in Path(results.__file__).read_text(encoding="utf-8")
+    twisted, extensions = map(Requirement, project["project"]["dependencies"])
+    assert (twisted.name, twisted.marker, extensions.name) == ("Twisted", None, "typing_extensions")
+    assert [version for version in ("4.2.0", "4.3.0", "4.15.0") if version in extensions.specifier] == [
+        "4.3.0",
+        "4.15.0",
+    ]
+    assert extensions.marker is not None
+    pythons = [version for version in classified(project) if extensions.marker.evaluate({"python_version": version})]
+    assert pythons == ["3.10"]
+    found = subprocess.run(
+        ["bash", "-c", re.search(r"^oldest=\$\((.+)\)$", CI.read_text(encoding="utf-8"), re.MULTILINE)[1]],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert found.stdout == f"{twisted.specifier}\n".lstrip(">=")
 
 
 def test_each_wheel_is_tried_in_short_in_both_implementations(project):

@@ -30,16 +30,15 @@ What a program holds
     ``rc.scan_iter()`` iterates over keys (``ScanIterator``); ``rc.register_script()`` makes a function (``Script``);
     ``rc.consume()`` reads a stream as a member of a consumer group (``StreamConsumer``, ``StreamEntry``).
 Options and numbers
-    ``ConnectionOptions``: every option of every way in, with its unit and default. ``RetryPolicy``: which failed
-    commands are sent again. ``Stats``: what ``rc.stats()`` counts. ``CommandHook``: called around every command.
+    ``ConnectionOptions``: every option of every way in. ``ClientCache``: what ``rc.cached(ttl)`` keeps.
+    ``RetryPolicy``: what is sent again. ``Stats``: what ``rc.stats()`` counts. ``CommandHook``: sees every command.
 Errors
     ``RedisError`` is the base of all. ``NotSentError``: the command was not executed. ``MaybeExecutedError``: it may
     have been. ``ConnectionError``, ``ReplyTimeoutError``, ``ResponseError`` (the server's own) and more.
 Tests
     ``testing``: a server in memory, an embedded server, fixtures for pytest, a mixin for trial.
 
-``help(txredis_fast.connect)`` and so on tell each in full; ``dir(txredis_fast)`` lists all names.
-``python -m txredis_fast`` shows it at work.
+``help(txredis_fast.connect)`` tells more; ``dir(txredis_fast)`` lists all; ``python -m txredis_fast`` shows it at work.
 """
 
 import typing as _typing
@@ -124,7 +123,7 @@ from .helpers import ScanIterator, Script
 from .options import ConnectionOptions, RedisURL, RetryPolicy
 from .pubsub import Subscribing
 from .resp import Push, Reader, encode_command, key_slot
-from .telemetry import ClusterStats, CommandHook, CommandInfo, Stats
+from .telemetry import CacheStats, ClusterStats, CommandHook, CommandInfo, Stats
 
 __version__ = "0.1.0"
 version = __version__
@@ -135,10 +134,11 @@ if _typing.TYPE_CHECKING:
     from . import otel as otel
     from . import testing as testing
     from .api import ClusterConnection, RedisService, lazyClusterConnection
+    from .caching import Cache, CachedView
     from .cluster import ClusterConnecting, ClusterConnectionHandler, ClusterNode, ClusterTransaction
     from .exceptions import ConnectionError as ConnectionError
     from .exceptions import TimeoutError as TimeoutError
-    from .options import ClusterOptions
+    from .options import ClientCache, ClusterOptions
     from .pubsub import (
         Message,
         MonitorFactory,
@@ -161,6 +161,10 @@ if _typing.TYPE_CHECKING:
         "BaseRedisProtocol",
         "Batch",
         "BusyError",
+        "Cache",
+        "CacheStats",
+        "CachedView",
+        "ClientCache",
         "ClusterConnecting",
         "ClusterConnection",
         "ClusterConnectionHandler",
@@ -277,6 +281,7 @@ else:
         # Imported when they are first used.
         lazy={
             "api": ("ClusterConnection", "RedisService", "lazyClusterConnection"),
+            "caching": ("Cache", "CachedView"),
             "cluster": ("ClusterConnecting", "ClusterConnectionHandler", "ClusterNode", "ClusterTransaction"),
             "options": ("ClientCache", "ClusterOptions"),
             "pubsub": (

@@ -21,6 +21,7 @@ EXTENSIONS: Final = {
     "inflight": ("_cdeferred", "_crequest", "_crouting", "_cscripts"),
     "transport": ("_csocket",),
     "connection": ("_creading",),
+    "caching": ("_cstore",),
 }
 
 

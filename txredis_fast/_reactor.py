@@ -19,6 +19,11 @@ def current_reactor() -> Any:
     return sys.modules["txredis_fast"].reactor
 
 
+def patched_reactor() -> Any:
+    """Return ``txredis_fast.reactor`` if a test has set it, else None. No reactor is imported."""
+    return vars(sys.modules["txredis_fast"]).get("reactor")
+
+
 def is_stopping() -> bool:
     """Whether the reactor runs no more, so that connections are lost because the program ends."""
     from twisted.internet.base import ReactorBase

@@ -226,9 +226,8 @@ COMMAND_NAME_MAX_CHARACTERS: Final = 64
 CACHED_KEY_MAX_BYTES: Final = 16_384
 #: Views that a cache keeps, one for each time to live; a program computes few of them.
 CACHED_VIEWS_KEPT: Final = 64
-#: Number of invalidations after which the share of entries that were never read again is looked at, and that share.
-CACHE_CHURN_SAMPLE: Final = 1000
-CACHE_CHURN_SHARE: Final = 0.5
+#: Number of invalidations after which it is looked at how many of the entries were never read again.
+CACHE_CHURN_COUNTED: Final = 1000
 
 # -- servers for tests
 

@@ -24,6 +24,7 @@ __all__ = [
     "Key",
     "Keys",
     "Number",
+    "Page",
     "Pairs",
     "Reply",
     "Result",
@@ -86,6 +87,12 @@ else:
 """The type of the stored values that a handler's commands fire with, as its options ``charset``, ``convertNumbers`` and
 ``undecodable`` make them: ``ConnectionHandler[bytes]``, for one. Without brackets it is :data:`Value`. A handler of a
 narrower type is one of a wider type, too."""
+
+Page: TypeAlias = tuple[int, list[V]]
+"""What one call of SCAN, HSCAN, SSCAN or ZSCAN fires with: the cursor for the next call, and the items of this one.
+
+At run time it is a ``list`` of both, as txredisapi has it. It is a tuple for type checkers, because they know no list
+whose places have types of their own."""
 
 ScoredMembers: TypeAlias = list[tuple[Value, float]]
 """Members of a sorted set with their scores, in the order of the reply."""

@@ -110,9 +110,9 @@ def observe(handler: HasStats, name: str = "default", meter_provider: MeterProvi
         def read(options: object) -> Iterable[Any]:
             stats = handler.stats()
             for field, attributes in fields:
-                if field != "used" and not hasattr(stats, field):  # of clusters alone
-                    continue
-                yield metrics.Observation(_value(stats, field), {**pool, **attributes})
+                value = _value(stats, field)
+                if value is not None:
+                    yield metrics.Observation(value, {**pool, **attributes})
 
         return read
 
@@ -132,6 +132,9 @@ def observe(handler: HasStats, name: str = "default", meter_provider: MeterProvi
         ("db.client.connection.pending_requests", "waiting", "{request}", "Commands waiting for a connection."),
         ("txredis_fast.cluster.nodes", "nodes", "{node}", "Masters and replicas of the topology."),
         ("txredis_fast.commands.in_flight", "in_flight", "{command}", "Commands not answered yet."),
+        ("txredis_fast.cache.entries", "cache.entries", "{reply}", "Replies kept in this process."),
+        ("txredis_fast.cache.size", "cache.bytes", "By", "Bytes that the kept replies take."),
+        ("txredis_fast.cache.fetching", "cache.fetching", "{fetch}", "Fetches not answered yet."),
     ):
         meter.create_observable_up_down_counter(metric, [reading((field, {}))], unit=unit, description=description)
     for metric, field, unit, description in (
@@ -149,6 +152,14 @@ def observe(handler: HasStats, name: str = "default", meter_provider: MeterProvi
         ("txredis_fast.cluster.asked", "asked", "{command}", "Commands sent to the node that ASK has named."),
         ("txredis_fast.cluster.tried_again", "tried_again", "{attempt}", "Attempts after a pause."),
         ("txredis_fast.cluster.refreshes", "refreshes", "{refresh}", "How often the topology was asked for."),
+        ("txredis_fast.cache.hits", "cache.hits", "{read}", "Reads answered from memory."),
+        ("txredis_fast.cache.misses", "cache.misses", "{fetch}", "Fetches begun."),
+        ("txredis_fast.cache.joined", "cache.joined", "{read}", "Reads that waited for the fetch of another."),
+        ("txredis_fast.cache.uncached", "cache.uncached", "{read}", "Reads sent to the pool instead."),
+        ("txredis_fast.cache.invalidations", "cache.invalidations", "{reply}", "Kept replies that have changed."),
+        ("txredis_fast.cache.flushes", "cache.flushes", "{flush}", "How often everything was dropped at once."),
+        ("txredis_fast.cache.evictions", "cache.evictions", "{reply}", "Kept replies dropped to stay below max_bytes."),
+        ("txredis_fast.cache.links_lost", "cache.link_lost", "{connection}", "Tracked connections lost."),
         ("txredis_fast.received", "bytes_in", "By", "Bytes received."),
         ("txredis_fast.sent", "bytes_out", "By", "Bytes written."),
     ):
@@ -158,5 +169,10 @@ def observe(handler: HasStats, name: str = "default", meter_provider: MeterProvi
     )
 
 
-def _value(stats: Stats, field: str) -> int:
-    return int(stats.connections - stats.free if field == "used" else getattr(stats, field))
+def _value(stats: Stats, field: str) -> int | None:
+    """Return a number; None if the handler has none of this name: some are of clusters alone, some of caches."""
+    if field == "used":
+        return stats.connections - stats.free
+    holder, _, name = field.rpartition(".")
+    value = getattr(getattr(stats, holder) if holder else stats, name, None)
+    return None if value is None else int(value)

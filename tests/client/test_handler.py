@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 from commands.rows import same
 from commands.tables import ROWS, name_of
+from testbed.extent import some
 from testbed.support import Pool, connect, failed, fired
 from testbed.wire import command
 from twisted.internet.defer import CancelledError
@@ -46,7 +47,7 @@ def call(row, host):
         return row.call(host)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_every_row_over_a_connection(row):
     from testbed.support import connected
 
@@ -62,7 +63,7 @@ def test_every_row_over_a_connection(row):
 OF_A_POOL = [row for row in ROWS if row.name not in ("select", "auth") and row.sent[0] != "HIMPORT"]
 
 
-@pytest.mark.parametrize("row", OF_A_POOL, ids=name_of)
+@pytest.mark.parametrize("row", some(OF_A_POOL), ids=name_of)
 def test_every_row_over_a_pool(row):
     pool = Pool(3, **options(row))
     d = call(row, pool.handler)
@@ -74,7 +75,7 @@ def test_every_row_over_a_pool(row):
     assert (pool.factory.continueTrying == 0) == row.stops_trying
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_every_row_over_a_pipeline(row):
     pool = Pool(**options(row))
     p = fired(pool.handler.pipeline())
@@ -85,7 +86,7 @@ def test_every_row_over_a_pipeline(row):
     assert same(fired(d), row.value)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_every_row_over_a_transaction(row):
     pool = Pool(**options(row))
     begun = pool.handler.multi()
@@ -379,6 +380,19 @@ def test_a_blocking_command_by_name_needs_to_be_said_so():
     pool = Pool()
     pool.handler.execute_command("XREAD", "BLOCK", 0, "STREAMS", "s", "$", blocking=True)
     assert pool.factory.connectionQueue.pending == []
+
+
+def test_a_read_of_a_time_series_that_may_block_has_a_connection_of_its_own():
+    pool = Pool(2)
+    waiting = pool.handler.ts.read("s", "$", 5000, 2)
+    taken = pool.busy()
+    pool.handler.get("a")
+    assert b"TS.READ" in taken.value()
+    assert b"GET" not in taken.value()
+    assert taken.protocol.link.blocking_command == ("TS.READ", "s", "$", "BLOCK", 5000, 2)
+    assert taken.protocol not in pool.factory.connectionQueue.pending
+    waiting.cancel()
+    failed(waiting, CancelledError)
 
 
 # -- spreading

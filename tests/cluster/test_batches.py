@@ -72,6 +72,40 @@ def test_commands_given_before_the_topology_is_known_go_to_all_nodes_in_order(cl
     clock.advance(5)
 
 
+def test_a_silent_node_does_not_hold_the_redirected_commands_of_others(opened, cluster, clock):
+    rc = opened(replyTimeout=2)
+    cluster.begin_move(SLOT_A, 7003)
+    cluster.finish_move(SLOT_A)
+    cluster.nodes[7002].silent = True
+    commands = [("APPEND", key(SLOT_A), "a"), ("INCR", key(SLOT_B)), ("APPEND", key(SLOT_A), "b")]
+    sent = rc.batch(commands, raise_on_error=False)
+    settle(clock)
+    assert cluster.values() == {key(SLOT_A).encode(): b"ab"}
+    assert not sent.called
+    for _ in range(30):
+        clock.advance(0.1)
+    first, late, last = result(sent, clock)
+    assert (first, last) == (1, 2) and isinstance(late, redis.ReplyTimeoutError)
+    assert len(cluster.executed) == 2
+
+
+def test_a_silent_node_does_not_hold_the_redirected_keys_of_others(opened, cluster, clock):
+    rc = opened(replyTimeout=2)
+    for slot in (SLOT_A, SLOT_C):
+        result(rc.set(key(slot), slot), clock)
+    cluster.begin_move(SLOT_A, 7003)
+    cluster.finish_move(SLOT_A)
+    cluster.nodes[7002].silent = True
+    cluster.executed.clear()
+    sent = rc.mget([key(SLOT_A), key(SLOT_B), key(SLOT_C)])
+    settle(clock)
+    assert [args[1:] for _, args in cluster.executed] == [[key(SLOT_C).encode()], [key(SLOT_A).encode()]]
+    assert not sent.called
+    for _ in range(30):
+        clock.advance(0.1)
+    assert isinstance(result(sent, clock), redis.ReplyTimeoutError)
+
+
 def test_a_command_that_has_to_wait_keeps_the_later_ones_of_its_slot_behind_it(rc, cluster, clock):
     # The slot is served by nobody, and then by another node: the first command must not be overtaken.
     cluster.owners[SLOT_A] = None

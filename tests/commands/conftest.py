@@ -5,17 +5,15 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from testbed.support import IMPLEMENTATIONS
 
 from .host import Host
 
 
-@pytest.fixture(params=["_pyresp", "_cresp"])
+@pytest.fixture(params=IMPLEMENTATIONS)
 def resp(request):
     """An implementation of RESP; the compiled one where it was built."""
-    try:
-        return importlib.import_module(f"txredis_fast.resp.{request.param}")
-    except ImportError:
-        pytest.skip(f"{request.param} is not built")
+    return importlib.import_module(f"txredis_fast.resp.{request.param}")
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from txredis_fast.commands._parts import results as results_module
 from txredis_fast.commands.flagged import FlaggedReplies
 from txredis_fast.commands.modules import NAMESPACES
 
+pytestmark = pytest.mark.once
+
 #: All but the one that has overloads for type checkers and no commands.
 GROUPS = [group for group in Commands.__bases__ if group is not FlaggedReplies]
 

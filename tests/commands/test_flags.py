@@ -27,7 +27,7 @@ def test_the_sets_of_names_come_from_the_table():
     assert not {"SET", "OBJECT", "XREADGROUP", "EVAL", "PUBLISH"} & READ_ONLY
     assert len(READ_ONLY) == 119
     assert " ".join(sorted(BLOCKING)) == (
-        "BLMOVE BLMOVEM BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN WAIT WAITAOF XREAD XREADGROUP"
+        "BLMOVE BLMOVEM BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN TS.READ WAIT WAITAOF XREAD XREADGROUP"
     )
     assert {"EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"} == SCRIPTS
 
@@ -93,6 +93,9 @@ def test_what_writes_or_is_not_known_is_not_read_only(args):
         (("XREAD", "COUNT", 2), None),
         (("XREADGROUP", "GROUP", "block", "c", "BLOCK", "0", "STREAMS", "s", ">"), math.inf),
         (("XREADGROUP", "GROUP", "g", "block", "NOACK", "STREAMS", "s", ">"), None),
+        (("TS.READ", "block", "BLOCK"), None),
+        (("TS.READ", "k", "$", "MAX_COUNT", 9, "block", 100, 1), 0.1),
+        (("ts.read", "k", "$", "BLOCK", 0, 1), math.inf),
         (("BLPOP", "a", "soon"), 0),
         (("BLPOP",), 0),
         (("BLPOP", "a", -1), 0),

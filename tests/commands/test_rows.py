@@ -6,6 +6,7 @@ import warnings
 from contextlib import contextmanager
 
 import pytest
+from testbed.extent import some
 
 from txredis_fast.commands import Commands
 from txredis_fast.commands.modules import NAMESPACES
@@ -26,7 +27,7 @@ def expected_warning(text):
     assert all("table_" in w.filename for w in caught)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_a_command_sends_its_bytes_and_gives_its_value(resp, row):
     host = Host(resp, row.charset, row.convert_numbers)
     with expected_warning(row.warning):
@@ -37,7 +38,7 @@ def test_a_command_sends_its_bytes_and_gives_its_value(resp, row):
     assert same(value, row.value), value
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_a_host_that_queues_sends_scripts_whole_and_gives_the_same_value(resp, row):
     host = QueuingHost(resp, row.charset, row.convert_numbers)
     with expected_warning(row.warning):
@@ -48,7 +49,7 @@ def test_a_host_that_queues_sends_scripts_whole_and_gives_the_same_value(resp, r
     assert same(value, row.value), value
 
 
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_only_blocking_commands_keep_the_connection_and_have_no_timeout(resp, row):
     host = Host(resp, row.charset, row.convert_numbers)
     with expected_warning(row.warning):
@@ -60,7 +61,7 @@ def test_only_blocking_commands_keep_the_connection_and_have_no_timeout(resp, ro
     assert marked == row.blocking or isinstance(marked, tuple), "always, or with one of its arguments"
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=name_of)
+@pytest.mark.parametrize("refusal", some(REFUSALS), ids=name_of)
 def test_a_wrong_call_sends_nothing_and_fails_its_deferred(host, refusal):
     with expected_warning(refusal.warning):
         error = result_of(refusal.call(host))

@@ -21,8 +21,8 @@ from txredis_fast.client import send_batch
 from txredis_fast.cluster import ClusterConnectionHandler
 from txredis_fast.cluster.many import send_commands
 from txredis_fast.cluster.members import Members
-from txredis_fast.cluster.redirects import Way
 from txredis_fast.cluster.scan import ClusterScanIterator
+from txredis_fast.cluster.waiting import Waiting
 
 pytestmark = pytest.mark.promise(
     "No command of a cluster is executed twice, whatever moves or fails",
@@ -137,7 +137,7 @@ def test_a_transaction_that_is_not_written_as_one_is_noticed(monkeypatch):
 
 @pytest.mark.self_check
 def test_a_command_that_is_forgotten_between_two_attempts_is_noticed(monkeypatch):
-    monkeypatch.setattr(Way, "_woken", lambda self: self._forget_pause())
+    monkeypatch.setattr(Waiting, "_over", Waiting.stop)
     assert "never answered" in noticed(rough=False)
 
 

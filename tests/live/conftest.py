@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from testbed.clusters import CLUSTER_KINDS, Cluster
+from testbed.clusters import CLUSTER_KINDS, Cluster, SharedClusters
 from testbed.extent import extent
 from testbed.sentinels import Sentinel, sentinel_group
 from testbed.servers import INSTALL_HINT, KINDS, Server, default_binary
@@ -26,13 +26,13 @@ def clean_reactor(logged_errors: Any) -> Iterator[None]:
     As the first of a test's fixtures it ends last, when the others have closed what they opened. What was
     there before the test, held by fixtures of a wider scope, does not count.
     """
-    pytest_twisted.blockon(_turn())  # so that the reactor has started: it has readers of its own
+    pytest_twisted.blockon(_turn(0))  # so that the reactor has started: it has readers of its own
     before = _in_reactor()
     yield
     deadline = time.monotonic() + CLEANING_LIMIT
     while (left := _in_reactor() - before) and time.monotonic() < deadline:
         # Closing a connection takes some turns of the reactor.
-        pytest_twisted.blockon(_turn())
+        pytest_twisted.blockon(_turn(0.01))
     if left:
         pytest.fail("left in the reactor:\n" + "\n".join(map(repr, left)), pytrace=False)
 
@@ -43,10 +43,10 @@ def _in_reactor() -> set[Any]:
     return {*reactor.getDelayedCalls(), *reactor.getReaders(), *reactor.getWriters()}
 
 
-def _turn() -> Any:
+def _turn(seconds: float) -> Any:
     from twisted.internet import reactor
 
-    return task.deferLater(reactor, 0.01)
+    return task.deferLater(reactor, seconds)
 
 
 @pytest.fixture(scope="session")
@@ -116,40 +116,32 @@ def sentinels() -> Iterator[tuple[Server, list[Server], list[Sentinel]]]:
 
 
 @pytest.fixture(scope="session")
-def _shared_clusters() -> Iterator[Callable[[Any], Cluster]]:
-    """The session's cluster of a kind of server: three masters, each with a replica; started when first asked for."""
-    started: dict[Any, Cluster] = {}
-
-    def shared(kind: Any) -> Cluster:
-        if kind.binary() is None:
-            pytest.skip(f"{kind.name} is not installed")
-        if kind not in started:
-            started[kind] = Cluster(masters=3, replicas=1, binary=kind.binary())
-        started[kind].reset()
-        return started[kind]
-
-    yield shared
-    for cluster in started.values():
-        cluster.stop()
+def _shared_clusters() -> Iterator[SharedClusters]:
+    """The session's clusters, of each kind of server."""
+    clusters = SharedClusters()
+    yield clusters
+    clusters.stop()
 
 
 @pytest.fixture
-def cluster(_shared_clusters: Callable[[Any], Cluster]) -> Cluster:
+def cluster(_shared_clusters: SharedClusters) -> Cluster:
     """The session's cluster, empty: three masters, each with a replica.
 
-    A test may reshard it, fail it over and break it: the next one gets it as it was at the start, made anew if need
-    be, which takes about two seconds. It must not change configurations: see ``make_cluster``.
+    A test may reshard it, fail it over and break it: the next one gets it as it was at the start, or another one. It
+    must not change configurations: see ``make_cluster``.
     """
     kinds = [kind for kind in CLUSTER_KINDS if kind.binary() is not None]
     if not kinds:
         pytest.fail(INSTALL_HINT, pytrace=False)
-    return _shared_clusters(kinds[0])
+    return _shared_clusters.get(kinds[0])
 
 
 @pytest.fixture(params=CLUSTER_KINDS[: extent(len(CLUSTER_KINDS), 1)], ids=lambda kind: kind.name)
-def any_cluster(request: pytest.FixtureRequest, _shared_clusters: Callable[[Any], Cluster]) -> Cluster:
+def any_cluster(request: pytest.FixtureRequest, _shared_clusters: SharedClusters) -> Cluster:
     """The same as ``cluster``, of each kind of server that is installed: the test runs once for every one."""
-    return _shared_clusters(request.param)
+    if request.param.binary() is None:
+        pytest.skip(f"{request.param.name} is not installed")
+    return _shared_clusters.get(request.param)
 
 
 @pytest.fixture

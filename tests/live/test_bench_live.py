@@ -89,3 +89,31 @@ def test_no_server_is_one_clear_line() -> None:
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("bench: cannot connect to 127.0.0.1:1")
     assert ran.stderr.count("\n") == 1
+
+
+def run_caching(work: str, server: Server) -> dict[str, float]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.caching", "--work", work, "--port", str(server.port)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    found: dict[str, float] = json.loads(ran.stdout)
+    return found
+
+
+def test_readers_who_miss_at_the_same_time_are_one_fetch(server: Server) -> None:
+    assert run_caching("one fetch", server) == {"fetches": 1}
+
+
+def test_a_fetch_is_three_commands_and_a_hit_is_none(server: Server) -> None:
+    shares = {int(reads): share for reads, share in run_caching("saved", server).items()}
+    assert set(shares) >= {1, 100}
+    assert shares == {reads: pytest.approx(1 - 3 / reads, abs=0.02) for reads in shares}
+
+
+def test_all_works_of_the_cache_are_measured(server: Server) -> None:
+    found = run_caching("slices", server)
+    assert {"defer.succeed", "hit", "peek", "miss, 50 callers", "GET, 50 callers"} <= set(found)

@@ -6,9 +6,9 @@ import random
 
 import pytest
 import pytest_twisted
+from testbed.live import connect, turn
 from testbed.slots import key_in
 from twisted.internet.defer import ensureDeferred
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
@@ -17,30 +17,11 @@ from txredis_fast import exceptions
 KEYS = [f"key{number}" for number in range(200)]
 
 
-def reactor():
-    """The reactor, which must not be imported before it is installed."""
-    from twisted.internet import reactor
-
-    return reactor
-
-
-async def connect(cluster, **options):
-    """A handler of the cluster, connected."""
-    options = {"convertNumbers": False, **options}
-    return await redis.ClusterConnection(cluster.addresses[:2], **options)
-
-
-def another(cluster, slot):
-    """A master that does not serve the slot."""
-    owner = cluster.owner_of(slot)
-    return next(node for node in cluster.masters if node is not owner)
-
-
 @pytest.mark.promise("A command with keys of several slots is refused before anything is sent")
 @pytest.mark.parametrize("raw", [False, True])
 @pytest_twisted.ensureDeferred
 async def test_keys_of_all_slots(any_cluster, raw):
-    async with await connect(any_cluster) as rc:
+    async with connect(any_cluster) as rc:
         host = rc.raw if raw else rc
         values = [f"v{number}" for number in range(200)]
         assert await rc.mset(dict(zip(KEYS, values, strict=True))) == "OK"
@@ -59,7 +40,7 @@ async def test_keys_of_all_slots(any_cluster, raw):
 )
 @pytest_twisted.ensureDeferred
 async def test_a_pipeline_of_everything(any_cluster):
-    async with await connect(any_cluster) as rc:
+    async with connect(any_cluster) as rc:
         async with rc.pipelined() as pipe:
             for name in KEYS:
                 pipe.incr(name)
@@ -80,7 +61,7 @@ async def test_a_pipeline_of_everything(any_cluster):
 
 @pytest_twisted.ensureDeferred
 async def test_commands_for_all_nodes_and_views_of_nodes(any_cluster):
-    async with await connect(any_cluster) as rc:
+    async with connect(any_cluster) as rc:
         assert await rc.config_set("maxmemory-policy", "noeviction") == "OK"
         digest = await rc.script_load("return 1")
         assert await rc.script_exists(digest) is True
@@ -101,7 +82,7 @@ async def test_commands_for_all_nodes_and_views_of_nodes(any_cluster):
 
 @pytest_twisted.ensureDeferred
 async def test_a_blocking_command_inside_delays_no_other_caller(any_cluster):
-    async with await connect(any_cluster) as rc:
+    async with connect(any_cluster) as rc:
         pipe = await rc.pipeline()
         pipe.rpush("{a}list", ["x"])
         pipe.blpop("{a}list", timeout=5)
@@ -115,7 +96,7 @@ async def test_a_blocking_command_inside_delays_no_other_caller(any_cluster):
 
 @pytest_twisted.ensureDeferred
 async def test_transactions_and_two_slots(any_cluster):
-    async with await connect(any_cluster) as rc:
+    async with connect(any_cluster) as rc:
         with pytest.raises(exceptions.CrossSlotError):
             await rc.batch([("SET", "a", 1), ("MULTI",), ("INCR", "a"), ("INCR", "b"), ("EXEC",)])
         with pytest.raises(exceptions.CrossSlotError):
@@ -130,9 +111,9 @@ async def test_a_slot_on_its_way(any_cluster, step):
     slot = 7
     names = [key_in(slot, number) for number in range(10)]
     other = key_in(9000)
-    async with await connect(any_cluster) as rc:
+    async with connect(any_cluster) as rc:
         await rc.batch([("SET", name, "0") for name in names[:6]])
-        to = another(any_cluster, slot)
+        to = any_cluster.another(slot)
         await deferToThread(any_cluster.begin_move, slot, to)
         if step != "begun":
             await deferToThread(any_cluster.migrate_keys, slot, 3)
@@ -160,7 +141,7 @@ async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
     chance = random.Random(1)
     going = True
     errors = []
-    async with await connect(cluster) as rc:
+    async with connect(cluster) as rc:
 
         async def write(number):
             written = 0
@@ -180,9 +161,9 @@ async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
         writers = [ensureDeferred(write(number)) for number in range(3)]
         for _ in range(3):
             for slot in slots:
-                await deferToThread(cluster.begin_move, slot, another(cluster, slot))
+                await deferToThread(cluster.begin_move, slot, cluster.another(slot))
                 while await deferToThread(cluster.migrate_keys, slot, 1):
-                    await deferLater(reactor(), 0.002)
+                    await turn(0.002)
                 await deferToThread(cluster.migrate_keys, slot)
                 await deferToThread(cluster.finish_move, slot)
         going = False
@@ -197,7 +178,7 @@ async def test_moving_slots_cost_no_order_and_double_nothing(cluster):
 @pytest.mark.promise("A node that is lost fails its own commands of a cluster's pipeline only")
 @pytest_twisted.ensureDeferred
 async def test_a_killed_master_fails_its_commands_only_and_its_successor_gets_the_next(cluster):
-    async with await connect(cluster, poolTimeout=20) as rc:
+    async with connect(cluster, poolTimeout=20) as rc:
         names = {node.port: key_in(node.slots[0][0]) for node in rc.masters()}
         dead = cluster.owner_of(names[rc.masters()[0].port])
         await deferToThread(cluster.pause, dead)
@@ -217,7 +198,7 @@ async def test_a_killed_master_fails_its_commands_only_and_its_successor_gets_th
 @pytest.mark.promise("A planned fail-over, a resharding and a moved slot cost no error")
 @pytest_twisted.ensureDeferred
 async def test_a_planned_failover_costs_no_error(cluster):
-    async with await connect(cluster) as rc:
+    async with connect(cluster) as rc:
         node = cluster.owner_of("a")
         [replica] = cluster.replicas_of(node)
         moved = deferToThread(cluster.failover, replica)
@@ -237,7 +218,7 @@ async def test_a_planned_failover_costs_no_error(cluster):
 @pytest.mark.parametrize("read_from", ["replica", "any"])
 @pytest_twisted.ensureDeferred
 async def test_keys_of_all_slots_are_read_from_replicas(cluster, read_from):
-    async with await connect(cluster, readFrom=read_from) as rc:
+    async with connect(cluster, readFrom=read_from) as rc:
         await rc.mset(dict.fromkeys(KEYS, 1))
         assert await rc.wait(1, 2000) == 1
         for _ in range(3):

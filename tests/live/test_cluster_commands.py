@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
+from testbed.live import connect, error_of, turn
 from testbed.slots import key_in, slot_of
 from twisted.internet import defer
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
 from txredis_fast import exceptions
 
 SCRIPT = "return {KEYS[1], redis.call('incr', KEYS[1])}"
-
-
-def sleep(seconds):
-    """Let the reactor turn for a time."""
-    from twisted.internet import reactor
-
-    return deferLater(reactor, seconds, lambda: None)
-
-
-def connect(cluster, **options):
-    """A handler of the cluster, connected."""
-    return redis.ClusterConnection(cluster.addresses[:2], **{"convertNumbers": False, **options})
-
-
-def another(cluster, slot):
-    """A master that does not serve the slot."""
-    owner = cluster.owner_of(slot)
-    return next(node for node in cluster.masters if node is not owner)
-
-
-async def error_of(deferred, kind):
-    """The error that a Deferred fails with."""
-    with pytest.raises(kind) as raised:
-        await deferred
-    return raised.value
 
 
 @pytest_twisted.ensureDeferred
@@ -92,7 +67,7 @@ async def test_a_slot_that_moves_costs_no_error(any_cluster, step):
     async with connect(cluster) as rc:
         await rc.set(old, 1)
         await rc.set(key_in(slot, "older"), 1)
-        to = another(cluster, slot)
+        to = cluster.another(slot)
         cluster.begin_move(slot, to)
         if step != "begun":
             cluster.migrate_keys(slot, 1 if step == "half" else 10)
@@ -113,10 +88,10 @@ async def test_a_command_whose_keys_are_on_two_nodes_waits_for_the_move(cluster)
     one, other = key_in(slot, "one"), key_in(slot, "other")
     async with connect(cluster) as rc:
         await rc.mset({one: 1, other: 2})
-        cluster.begin_move(slot, another(cluster, slot))
+        cluster.begin_move(slot, cluster.another(slot))
         cluster.migrate_keys(slot, 1)
         reading = rc.mget([one, other])
-        await sleep(0.2)
+        await turn(0.2)
         assert not reading.called
         cluster.migrate_keys(slot)
         cluster.finish_move(slot)
@@ -130,7 +105,7 @@ async def test_what_is_waited_for_ends_with_pool_timeout_and_says_what_was_tried
     one, other = key_in(slot, "one"), key_in(slot, "other")
     async with connect(cluster, poolTimeout=0.3) as rc:
         await rc.mset({one: 1, other: 2})
-        cluster.begin_move(slot, another(cluster, slot))
+        cluster.begin_move(slot, cluster.another(slot))
         cluster.migrate_keys(slot, 1)
         error = await error_of(rc.mget([one, other]), redis.TryAgainError)
         assert "after 0.3 s" in str(error) and "attempts, last node 127.0.0.1:" in str(error)
@@ -159,9 +134,9 @@ async def test_a_planned_failover_costs_no_error_and_executes_nothing_twice(any_
                 count += 1
 
         working = [defer.ensureDeferred(work()) for _ in range(20)]
-        await sleep(0.1)
+        await turn(0.1)
         await deferToThread(cluster.failover, cluster.replicas_of(master)[0])
-        await sleep(0.5)
+        await turn(0.5)
         running = False
         await defer.gatherResults(working)
         assert int(await rc.get(key)) == count > 100
@@ -221,20 +196,20 @@ async def test_a_blocking_command_follows_its_slot_with_the_time_that_remains(an
         await rc.get(key)
         waiting = rc.blpop(key, 8)
         streams = rc.xread({key_in(slot, "stream"): "0"}, block=8000)
-        await sleep(0.3)
+        await turn(0.3)
         if how == "moved":
-            cluster.move_slots([slot], another(cluster, slot))
+            cluster.move_slots([slot], cluster.another(slot))
         else:
             await deferToThread(cluster.failover, cluster.replicas_of(cluster.owner_of(slot))[0])
-        await sleep(0.5)
+        await turn(0.5)
         assert not waiting.called and not streams.called
         await rc.rpush(key, "v")
         assert await waiting == [key, "v"]
         await rc.xadd(key_in(slot, "stream"), {"f": "v"})
         assert "'f': 'v'" in repr(await streams)
         short = rc.blpop(key, 1)
-        await sleep(0.6)
-        cluster.move_slots([slot], another(cluster, slot))
+        await turn(0.6)
+        cluster.move_slots([slot], cluster.another(slot))
         from twisted.internet import reactor
 
         begun = reactor.seconds()
@@ -261,7 +236,7 @@ async def test_nothing_is_popped_twice_or_lost_by_blocking_commands_while_slots_
         for number in range(200):
             await rc.rpush(key, number)
             if number % 40 == 20:
-                await deferToThread(cluster.move_slots, [slot], another(cluster, slot))
+                await deferToThread(cluster.move_slots, [slot], cluster.another(slot))
         await defer.gatherResults(consumers)
         assert sorted(map(int, got)) == list(range(200))
 
@@ -284,7 +259,7 @@ async def test_reads_go_to_replicas_and_to_the_master_when_none_is_left(cluster,
         asked = await rc.on(f"127.0.0.1:{replica.port}").info("commandstats")
         assert "cmdstat_get" in asked and "cmdstat_incr" not in asked
         cluster.kill(replica)
-        await sleep(0.1)
+        await turn(0.1)
         for _ in range(6):
             assert await rc.get("key") == "v"
 
@@ -298,7 +273,7 @@ async def test_a_moved_slot_is_followed_by_reads_of_replicas(cluster):
         await rc.set(key, "v")
         await rc.wait(1, 1000)
         assert await rc.get(key) == "v"
-        cluster.move_slots([slot], another(cluster, slot))
+        cluster.move_slots([slot], cluster.another(slot))
         assert await rc.get(key) == "v"
 
 
@@ -331,10 +306,10 @@ async def test_disconnect_is_final_and_fails_what_waits(cluster):
     one, other = key_in(slot, "one"), key_in(slot, "other")
     rc = await connect(cluster)
     await rc.mset({one: 1, other: 2})
-    cluster.begin_move(slot, another(cluster, slot))
+    cluster.begin_move(slot, cluster.another(slot))
     cluster.migrate_keys(slot, 1)
     waiting = rc.mget([one, other])
-    await sleep(0.05)
+    await turn(0.05)
     closing = rc.disconnect()
     await error_of(waiting, redis.NotSentError)
     await closing
@@ -350,15 +325,15 @@ async def test_a_cancelled_command_ends_wherever_it_is(cluster):
     one, other = key_in(slot, "one"), key_in(slot, "other")
     async with connect(cluster) as rc:
         await rc.mset({one: 1, other: 2})
-        cluster.begin_move(slot, another(cluster, slot))
+        cluster.begin_move(slot, cluster.another(slot))
         cluster.migrate_keys(slot, 1)
         for seconds in (0, 0.005, 0.1):
             waiting = rc.mget([one, other])
-            await sleep(seconds)
+            await turn(seconds)
             waiting.cancel()
             await error_of(waiting, defer.CancelledError)
         blocked = rc.blpop(key_in(3, "none"), 0)
-        await sleep(0.05)
+        await turn(0.05)
         blocked.cancel()
         await error_of(blocked, defer.CancelledError)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
+from testbed.live import turn
 from testbed.slots import key_in, slot_of
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
@@ -20,8 +20,8 @@ async def test_a_consumer_follows_its_stream_to_another_node(cluster):
             for number in range(20):
                 waiting = entries.next_entry()
                 if number == 10:  # while the consumer waits for an entry
-                    await deferLater(_reactor(), 0.1, lambda: None)
-                    target = next(each for each in cluster.masters if each is not cluster.owner_of(stream))
+                    await turn(0.1)
+                    target = cluster.another(stream)
                     await deferToThread(cluster.move_slots, [slot_of(stream)], target)
                 await rc.xadd(stream, {"n": number})
                 entry = await waiting
@@ -36,7 +36,7 @@ async def test_a_consumer_ends_with_its_handler(cluster):
     rc = await redis.ClusterConnection(cluster.addresses[:2])
     entries = rc.consume("{s}jobs", "workers", "w1", dead_letter="{s}dead", max_deliveries=3)
     waiting = entries.next_entry()
-    await deferLater(_reactor(), 0.1, lambda: None)
+    await turn(0.1)
     await rc.disconnect()
     assert await waiting is None
 
@@ -46,9 +46,3 @@ async def test_the_stream_of_dead_letters_has_the_same_slot(cluster):
     async with redis.ClusterConnection(cluster.addresses[:2]) as rc:
         with pytest.raises(redis.CrossSlotError, match="'a' and 'b'"):
             rc.consume("a", "workers", "w1", dead_letter="b", max_deliveries=3)
-
-
-def _reactor():
-    from twisted.internet import reactor
-
-    return reactor

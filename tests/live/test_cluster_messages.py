@@ -6,9 +6,9 @@ import contextlib
 
 import pytest
 import pytest_twisted
+from testbed.live import connect, turn
 from testbed.slots import key_in, slot_of
 from twisted.internet import defer
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
@@ -21,22 +21,6 @@ def reactor():
     from twisted.internet import reactor
 
     return reactor
-
-
-def sleep(seconds):
-    """Let the reactor turn for a time."""
-    return deferLater(reactor(), seconds, lambda: None)
-
-
-def connect(cluster, **options):
-    """A handler of the cluster, connected."""
-    return redis.ClusterConnection(cluster.addresses[:2], **{"convertNumbers": False, **options})
-
-
-def another(cluster, slot):
-    """A master that does not serve the slot."""
-    owner = cluster.owner_of(slot)
-    return next(node for node in cluster.masters if node is not owner)
 
 
 async def received(sub, count):
@@ -61,7 +45,7 @@ async def reach_all(rc, channels):
                 if await rc.spublish(channel, channel):
                     break
             late += 1
-            await sleep(0.05)
+            await turn(0.05)
     return late
 
 
@@ -102,7 +86,7 @@ async def test_shard_channels_follow_their_slots_and_the_gap_is_told(any_cluster
         await sub.ssubscribe(CHANNELS)
         owner = cluster.owner_of(CHANNELS[0])
         if how == "moved":
-            cluster.move_slots([slot_of(CHANNELS[0])], another(cluster, slot_of(CHANNELS[0])))
+            cluster.move_slots([slot_of(CHANNELS[0])], cluster.another(slot_of(CHANNELS[0])))
         else:
             await deferToThread(cluster.failover, cluster.replicas_of(owner)[0])
         late = await reach_all(rc, CHANNELS)  # a message of which no subscriber was told may have come nevertheless
@@ -139,7 +123,7 @@ async def test_bounds_hold_for_all_connections_together(cluster):
         await sub.ssubscribe(CHANNELS)
         for number in range(300):
             await rc.spublish(CHANNELS[number % 30], number)
-        await sleep(0.1)
+        await turn(0.1)
         messages = await received(sub, 300)
         assert sorted(int(each.data) for each in messages) == list(range(300))
         assert sub.droppedMessages == 0
@@ -150,7 +134,9 @@ async def test_a_subscriber_ends_with_its_handler(cluster):
     rc = await connect(cluster)
     sub = await rc.subscriber()
     await sub.ssubscribe(CHANNELS)
+    assert not sub.ended
     await rc.disconnect()
+    assert sub.ended
     with pytest.raises(StopAsyncIteration):
         await sub.__anext__()
     with pytest.raises(redis.NotSentError):
@@ -178,7 +164,7 @@ async def test_a_scan_finds_all_keys_while_slots_and_masters_move(any_cluster):
             found.append(key)
             if len(found) in (100, 500, 900, 1300):
                 slot = slot_of(f"{{t{len(found) // 40}}}")
-                await deferToThread(cluster.move_slots, [slot], another(cluster, slot))
+                await deferToThread(cluster.move_slots, [slot], cluster.another(slot))
             if len(found) == 700:
                 await deferToThread(cluster.failover, cluster.replicas_of(cluster.owner_of("{t1}"))[0])
                 await deferToThread(cluster.wait_until_ok)
@@ -192,7 +178,7 @@ async def test_a_scan_sees_both_nodes_of_a_slot_that_moves_key_by_key(any_cluste
     keys = {key_in(slot, f"k{number}") for number in range(50)}
     async with connect(cluster) as rc:
         await rc.mset(dict.fromkeys(keys, 1))
-        cluster.begin_move(slot, another(cluster, slot))
+        cluster.begin_move(slot, cluster.another(slot))
         cluster.migrate_keys(slot, 25)
         assert {key async for key in rc.scan_iter()} == keys
         assert {key.decode() async for key in rc.raw.scan_iter(count=7)} == keys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 import pytest_twisted
 from testbed.clusters import CLUSTER_KINDS, speaks_tls
@@ -55,8 +57,7 @@ async def test_nodes_are_reached_where_the_address_map_says(cluster, kind):
         await works(rc)
         assert {node.host for node in rc.nodes()} == {"localhost"}
         slot = redis.key_slot(KEYS[1])
-        to = next(node for node in cluster.masters if node is not cluster.owner_of(slot))
-        await deferToThread(cluster.move_slots, [slot], to)
+        await deferToThread(cluster.move_slots, [slot], cluster.another(slot))
         assert await rc.get(KEYS[1]) == 2  # redirections are mapped as well
         assert rc.node_for(KEYS[1]).host == "localhost"
 
@@ -88,3 +89,37 @@ async def test_databases_of_a_cluster(make_cluster):
             assert node.call("SELECT", 0) == b"OK" and node.call("DBSIZE") == 0
         assert await rc.select(0) == "OK"
         assert await rc.exists(*KEYS) == 0
+
+
+def _has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+@pytest_twisted.ensureDeferred
+async def test_nodes_with_ipv6_addresses(make_cluster):
+    cluster = await deferToThread(make_cluster, masters=3, replicas=1, host="::1")
+    host, port = cluster.addresses[0]
+    slot = redis.key_slot(KEYS[1])
+    to = cluster.another(slot)
+    async with redis.from_url(f"redis+cluster://[{host}]:{port}") as rc:
+        await works(rc)
+        assert {node.host for node in rc.nodes()} == {"::1"}
+        assert {node.name for node in rc.nodes()} == {f"[::1]:{port}" for _, port in cluster.addresses}
+        asked, moved = rc.stats().asked, rc.stats().moved
+        cluster.begin_move(slot, to)
+        cluster.migrate_keys(slot)
+        assert await rc.get(KEYS[1]) == 2 and rc.stats().asked == asked + 1  # ASK ... ::1:port
+        await deferToThread(cluster.finish_move, slot)
+        assert await rc.get(KEYS[1]) == 2 and rc.stats().moved == moved + 1
+        assert rc.node_for(KEYS[1]).port == to.port
+        cluster.begin_move(slot, cluster.another(slot))
+        assert KEYS[1] in {key async for key in rc.scan_iter()}  # it reads of the move in CLUSTER NODES
+        cluster.cancel_move(slot)
+        await deferToThread(cluster.failover, cluster.replicas_of(to)[0])
+        assert await rc.incr(KEYS[1]) == 3

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from testbed.live import turn
 from testbed.slots import key_in
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 
@@ -48,12 +48,6 @@ class Counting:
         self.redirected += token.redirections > 0
 
 
-async def pause(seconds: float) -> None:
-    from twisted.internet import reactor
-
-    await deferLater(reactor, seconds)
-
-
 @pytest_twisted.ensureDeferred
 async def test_a_killed_master_makes_few_lines_and_no_hook_calls_of_its_own(cluster, log):
     hook = Counting()
@@ -73,10 +67,10 @@ async def test_a_killed_master_makes_few_lines_and_no_hook_calls_of_its_own(clus
                 failed += 1
             if rc.node_for(key_in(slot, 0)).port != victim.port and done > 20:
                 break
-            await pause(0.02)
+            await turn(0.02)
         assert failed <= 1
         assert done > 20
-        await pause(4)  # the cluster is asked whether it is well
+        await turn(4)  # the cluster is asked whether it is well
         assert hook.started == hook.ended == given
         assert rc.stats().nodes == 5
         assert victim.port not in [node.port for node in rc.nodes() if node.is_master]
@@ -104,7 +98,7 @@ async def test_a_hung_master_makes_few_lines(cluster, log):
                 assert await rc.get(key_in(slot, 0)) is None  # of the replica
                 break
             except redis.ConnectionError:  # it may have accepted another connection, and still hangs
-                await pause(0.1)
-        await pause(4)
+                await turn(0.1)
+        await turn(4)
     cluster.resume(victim)
     assert len(log) <= 5, [formatEvent(event) for event in log]

@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import pytest
 import pytest_twisted
+from testbed.live import connect, error_of, turn
 from testbed.slots import key_in
 from twisted.internet import defer
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
 
 SLOT = 4444
 ONE, OTHER = key_in(SLOT, "one"), key_in(SLOT, "other")
-
-
-def sleep(seconds):
-    """Let the reactor turn for a time."""
-    from twisted.internet import reactor
-
-    return deferLater(reactor, seconds, lambda: None)
-
-
-def connect(cluster, **options):
-    """A handler of the cluster, connected."""
-    return redis.ClusterConnection(cluster.addresses[:2], **{"convertNumbers": False, **options})
-
-
-def another(cluster, slot):
-    """A master that does not serve the slot."""
-    owner = cluster.owner_of(slot)
-    return next(node for node in cluster.masters if node is not owner)
-
-
-async def error_of(deferred, kind):
-    """The error that a Deferred fails with."""
-    with pytest.raises(kind) as raised:
-        await deferred
-    return raised.value
 
 
 @pytest.mark.promise(
@@ -109,7 +84,7 @@ async def test_a_transaction_follows_its_slot(any_cluster, step):
     cluster = any_cluster
     async with connect(cluster) as rc:
         await rc.mset({ONE: 1, OTHER: 2})
-        to = another(cluster, SLOT)
+        to = cluster.another(SLOT)
         cluster.begin_move(SLOT, to)
         if step != "begun":
             cluster.migrate_keys(SLOT, 1 if step == "half" else 10)
@@ -125,7 +100,7 @@ async def test_a_transaction_follows_its_slot(any_cluster, step):
         t.incr(OTHER)
         committed = t.commit()
         if step == "half":  # they are on two nodes: it waits for the move
-            await sleep(0.2)
+            await turn(0.2)
             assert not committed.called
             cluster.migrate_keys(SLOT)
             cluster.finish_move(SLOT)
@@ -147,15 +122,15 @@ async def test_a_watched_key_and_a_moved_slot_are_both_a_watch_error(any_cluster
 
         transaction = await rc.multi(ONE)
         transaction.set(OTHER, 1)
-        cluster.move_slots([SLOT], another(cluster, SLOT))
+        cluster.move_slots([SLOT], cluster.another(SLOT))
         await error_of(transaction.commit(), redis.WatchError)
 
         transaction = await rc.watch([ONE, OTHER])
-        cluster.move_slots([SLOT], another(cluster, SLOT))
+        cluster.move_slots([SLOT], cluster.another(SLOT))
         await error_of(transaction.get(ONE), redis.WatchError)
         transaction.abandon()
         assert await rc.exists(OTHER) == 0
-        await sleep(0.05)
+        await turn(0.05)
         assert rc.stats().free == rc.stats().connections
 
 
@@ -170,7 +145,7 @@ async def test_transact_runs_again_at_the_new_owner(any_cluster):
             value = int(await t.get(ONE))
             runs.append(value)
             if len(runs) == 1:
-                cluster.move_slots([SLOT], another(cluster, SLOT))
+                cluster.move_slots([SLOT], cluster.another(SLOT))
             if len(runs) == 2:
                 await rc.set(ONE, 10)
             await t.multi()
@@ -198,8 +173,8 @@ async def test_concurrent_transactions_lose_no_update_while_slots_move(cluster):
 
         working = [defer.ensureDeferred(work()) for _ in range(4)]
         for _ in range(3):
-            await sleep(0.1)
-            await deferToThread(cluster.move_slots, [SLOT], another(cluster, SLOT))
+            await turn(0.1)
+            await deferToThread(cluster.move_slots, [SLOT], cluster.another(SLOT))
         await defer.gatherResults(working)
         assert await rc.mget([ONE, OTHER]) == ["60", "60"]
 
@@ -215,7 +190,7 @@ async def test_a_lost_master_executes_a_transaction_at_most_once(cluster):
         lost = await rc.multi()
         lost.incr(ONE)
         committing = lost.commit()
-        await sleep(0.05)
+        await turn(0.05)
         cluster.kill(victim)
         await error_of(committing, redis.MaybeExecutedError)
         waiting = await rc.multi()

@@ -11,6 +11,8 @@ from testbed import command_table
 from txredis_fast.commands._parts.facts import command_facts
 from txredis_fast.commands.table import TABLE
 
+pytestmark = pytest.mark.self_check
+
 #: The flags that decide what this package does with a command.
 DECISIVE = {"readonly", "write", "blocking", "no_mandatory_keys", "pubsub", "movablekeys"}
 

@@ -279,6 +279,22 @@ def test_sentinel(sentinels):
     assert left_behind(master) == []
 
 
+def test_cached_reads(server):
+    def sent() -> int:
+        return int((re.match(r"calls=(\d+)", server.info("commandstats").get("cmdstat_hget", "calls=0")) or [0, 0])[1])
+
+    before = sent()
+    assert output("cached_reads.py", url_of(server)) == [
+        "tea costs 2.40",
+        "1000 readers, 1 fetched, 999 waited for it",
+        "cake costs 3.10 and tea 2.40",
+        "tea costs 2.50",
+        "tea costs 2.60",
+    ]
+    assert left_behind(server) == []
+    assert 4 <= sent() - before < 100, "the reads were sent to the server"
+
+
 def test_word_count(server, tmp_path):
     texts = {"one.txt": "the cat and the dog", "two.txt": "The end: THE end. Ünïcode 12!"}
     for name, text in texts.items():
@@ -406,11 +422,12 @@ WITHOUT_SERVER = {
     "subscriber.py": "redis://127.0.0.1:{port}",
     "sentinel.py": "redis+sentinel://127.0.0.1:{port}/mymaster",
     "word_count.py": "redis://127.0.0.1:{port}",
+    "cached_reads.py": "redis://127.0.0.1:{port}",
 }
 
 
 #: Programs with annotations, which are written in one style; mypy checks them.
-TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py"}
+TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py", "cached_reads.py"}
 #: What is so short besides the point that a second style would hide it.
 IN_ONE_STYLE = {"stats_page.py", "cluster.py"}
 

@@ -138,20 +138,24 @@ async def test_commands_of_lazy_handlers_name_what_is_not_there(nothing_listens,
     missing = f"Not connected: {socket_path}: no such file or directory"
     options: Any = {"lazy": True, "poolTimeout": 0.5}
     asked = f"Not connected: mymaster: no Sentinel has answered yet: Sentinel {place}: connection refused"
-    for rc, text in (
-        (redis.connect(f"redis://{place}", **options), refused),
-        (redis.connect(f"rediss://{place}", **options), refused),
-        (redis.connect(f"unix://{socket_path}", **options), missing),
-        (redis.connect(f"redis+sentinel://{place}/mymaster", **options), asked),
-        (redis.lazyConnectionPool("127.0.0.1", nothing_listens, poolTimeout=0.5), refused),
-        (redis.lazyUnixConnection(socket_path, poolTimeout=0.5), missing),
-    ):
+
+    async def check(rc: Any, text: str) -> None:
         with pytest.raises(redis.NotSentError) as failed:
             await bounded(rc.get("key"))
         assert str(failed.value) == text
         with pytest.raises(redis.NotSentError):
             await bounded(rc.blpop("key", timeout=1))
         await bounded(rc.disconnect())
+
+    handlers = (
+        (redis.connect(f"redis://{place}", **options), refused),
+        (redis.connect(f"rediss://{place}", **options), refused),
+        (redis.connect(f"unix://{socket_path}", **options), missing),
+        (redis.connect(f"redis+sentinel://{place}/mymaster", **options), asked),
+        (redis.lazyConnectionPool("127.0.0.1", nothing_listens, poolTimeout=0.5), refused),
+        (redis.lazyUnixConnection(socket_path, poolTimeout=0.5), missing),
+    )
+    await defer.gatherResults([defer.Deferred.fromCoroutine(check(*each)) for each in handlers], consumeErrors=True)
 
 
 @pytest.mark.parametrize("wrong", ["localhost:7202", "redis://localhost:7202", "127.0.0.1:7202", "rediss://localhost"])

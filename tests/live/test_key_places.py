@@ -80,6 +80,7 @@ def keys_of_server(connection: Connection, args: tuple[Any, ...]) -> list[bytes]
         raise
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "Keys are found where the servers find them",
     "For every command, the keys among its arguments are those that COMMAND GETKEYS of Redis 7.0, Redis 8.2 and Valkey "

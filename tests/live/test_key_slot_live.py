@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from testbed.client import Connection
 from testbed.servers import Server
 
 import txredis_fast
 
 
+@pytest.mark.once
 def test_slots_are_those_that_the_server_tells(any_server):
     generator = random.Random(20261129)
     keys = [b"", b"{}", b"a{}{b}", b"{{a}}", b"a{b}c{d}", b"}{a}", b"\x00{\xff}", b"123456789", b"user:1"]

@@ -6,6 +6,8 @@ import pytest
 from testbed.option_tokens import RELEASES, of_sentinel, recorded_tokens, release_of, tokens_of
 from testbed.sentinels import Sentinel
 
+pytestmark = pytest.mark.self_check
+
 
 def test_the_recorded_options_are_those_of_each_server(any_server):
     if any_server.version[1] < "7":

@@ -60,6 +60,7 @@ async def difference(row: Row, way: str, connection: Connection, handlers: list[
     return f"{way}: {' '.join(map(str, sent))}:\n   {values[0]!r:.300}\n   {values[1]!r:.300}"
 
 
+@pytest.mark.once
 @pytest.mark.promise(
     "A method has the same value under RESP2 and RESP3",
     "Alone, in a pipeline, in a transaction and as raw, for every charset and conversion of numbers. ``eval``, "

@@ -64,7 +64,7 @@ async def script(rc: Any) -> Any:
 
 
 async def blocking(rc: Any) -> Any:
-    return await rc.blpop("list", timeout=1)
+    return await rc.blpop("list", timeout=0.1)
 
 
 WAYS: dict[str, Callable[[Any], Any]] = {

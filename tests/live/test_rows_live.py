@@ -12,6 +12,8 @@ from testbed.client import Connection
 from testbed.sentinels import Sentinel
 from testbed.servers import Process, ReplyError, Server
 
+pytestmark = pytest.mark.once
+
 #: Error texts of a server that does not understand what it was sent.
 NOT_UNDERSTOOD = re.compile(
     r"syntax|wrong number of arguments|unknown (sub)?command|unrecognized|unsupported|numfields|numkeys|must match"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from testbed.cluster_nodes import reserve_port
 from testbed.documents import ROOT, python_blocks
 from testbed.live import bounded, clients, until
 from testbed.servers import Server, wait_until
@@ -135,10 +135,11 @@ def test_wrong_arguments_raise_when_it_is_made():
 # -- under twistd
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that only the program will listen on."""
+    with reserve_port() as holder:
+        yield int(holder.getsockname()[1])
 
 
 class Twistd:
@@ -193,10 +194,9 @@ class Twistd:
 
 
 @pytest.fixture(params=["tac", "plugin"])
-def twistd(request: pytest.FixtureRequest, fresh_server: Any, tmp_path: Path) -> Iterator[Twistd]:
+def twistd(request: pytest.FixtureRequest, fresh_server: Any, port: int, tmp_path: Path) -> Iterator[Twistd]:
     directory = tmp_path / "twistd"
     shutil.copytree(EXAMPLE, directory, ignore=shutil.ignore_patterns("*.cache", "__pycache__"))
-    port = free_port()
     listen = f"tcp:{port}:interface=127.0.0.1"
     if request.param == "tac":
         variables = {"REDIS_URL": url_of(fresh_server), "VISITS_LISTEN": listen}
@@ -242,9 +242,10 @@ def test_the_example_answers_500_to_what_its_program_does_not_expect(twistd: Twi
     assert any("WRONGTYPE" in line for line in twistd.lines), twistd.lines
 
 
-def test_the_program_of_the_page_on_deploying_answers_also_without_a_server(fresh_server: Any, tmp_path: Path) -> None:
+def test_the_program_of_the_page_on_deploying_answers_also_without_a_server(
+    fresh_server: Any, port: int, tmp_path: Path
+) -> None:
     program, *_ = (block.text for block in python_blocks(ROOT / "docs" / "deploying.rst"))
-    port = free_port()
     assert "localhost:6379" in program and "tcp:8080:" in program
     program = program.replace("localhost:6379", f"127.0.0.1:{fresh_server.port}").replace("tcp:8080:", f"tcp:{port}:")
     (tmp_path / "visits.tac").write_text(program)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from commands.rows import command_of, same
 from commands.tables import ROWS, name_of
+from testbed.extent import some
 from testbed.support import Pool, failed, fired
 from testbed.wire import OK, array, bulk, command, integer
 
@@ -79,7 +80,7 @@ ROUTED = [row for row in WITH_KEYS if not is_open(row)]
 WITHOUT_KEYS = [row for row in ROWS if not sent_keys(row)]
 
 
-@pytest.mark.parametrize("row", ROUTED, ids=name_of)
+@pytest.mark.parametrize("row", some(ROUTED), ids=name_of)
 def test_every_command_with_keys_is_sent_to_the_node_of_its_keys_and_gives_its_value(row):
     pools, handler = sharded(lambda asked: 1, **row_options(row))
     answer = call(row, handler)
@@ -89,7 +90,7 @@ def test_every_command_with_keys_is_sent_to_the_node_of_its_keys_and_gives_its_v
     assert pools[0].written() == pools[2].written() == b""
 
 
-@pytest.mark.parametrize("row", ROUTED, ids=name_of)
+@pytest.mark.parametrize("row", some(ROUTED), ids=name_of)
 def test_a_view_sends_every_command_to_the_node_of_its_keys(row):
     pools, handler = sharded(lambda asked: 2, **row_options(row))
     answer = call(row, handler.withTimeout(5))
@@ -99,7 +100,7 @@ def test_a_view_sends_every_command_to_the_node_of_its_keys(row):
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in ROUTED if len(sent_keys(row)) > 1 and row.sent[0] not in SPLIT], ids=name_of
+    "row", some([row for row in ROUTED if len(sent_keys(row)) > 1 and row.sent[0] not in SPLIT]), ids=name_of
 )
 def test_keys_of_two_nodes_are_refused_before_anything_is_sent(row):
     pools, handler = sharded(lambda asked: 0 if len(asked) < len(sent_keys(row)) else 1, **row_options(row))
@@ -110,7 +111,7 @@ def test_keys_of_two_nodes_are_refused_before_anything_is_sent(row):
     assert all(pool.written() == b"" for pool in pools)
 
 
-@pytest.mark.parametrize("row", WITHOUT_KEYS, ids=name_of)
+@pytest.mark.parametrize("row", some(WITHOUT_KEYS), ids=name_of)
 def test_a_command_without_keys_is_refused(row):
     pools, handler = sharded(lambda asked: 0)
     if row.name in ShardedMethods:  # a script without keys

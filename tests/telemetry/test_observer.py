@@ -332,8 +332,17 @@ def test_the_numbers_of_every_kind_of_handler_are_ready_for_json(monkeypatch):
         numbers = json.loads(json.dumps(stats.as_dict()))
         assert list(numbers) == names, kind
         assert redis.Stats(**numbers) == stats, kind
-        assert {type(value) for name, value in stats.as_dict().items() if name != "errors"} == {int}, kind
+        assert {type(value) for name, value in numbers.items() if name not in ("errors", "cache")} == {int}, kind
+        assert numbers["cache"] is None, kind
     assert handlers["sharded"].stats().as_dict()["connections"] == 3
+
+
+def test_the_numbers_of_a_cache_are_ready_for_json():
+    stats = Pool(cache=redis.ClientCache()).handler.stats()
+    numbers = json.loads(json.dumps(stats.as_dict()))
+    assert numbers["cache"].pop("link") == "down"
+    assert set(numbers["cache"].values()) == {0}
+    assert stats.cache == redis.CacheStats()
 
 
 def test_numbers_for_json_are_a_copy():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,6 +142,19 @@ def test_a_command_that_waits_for_a_connection_keeps_its_context(exporter, provi
     assert parents(exporter)[name] == "request"
 
 
+def collected(reader: InMemoryMetricReader) -> dict[tuple[str, ...], Any]:
+    """The points of all metrics, by the metric's name and the attributes beside the pool's name."""
+    data = reader.get_metrics_data()
+    assert "marker" not in repr(data)
+    return {
+        (metric.name, *(value for key, value in sorted(point.attributes.items()) if not key.endswith("name"))): point
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+    }
+
+
 def test_metrics_tell_what_stats_tells():
     reader = InMemoryMetricReader()
     pool = Pool(2)
@@ -148,14 +163,7 @@ def test_metrics_tell_what_stats_tells():
     pool.answer(b"-WRONGTYPE marker\r\n")
     failed(wrong, redis.WrongTypeError)
     pool.handler.get("marker")
-    data = reader.get_metrics_data()
-    points = {
-        (metric.name, *(value for key, value in sorted(point.attributes.items()) if not key.endswith("name"))): point
-        for resource in data.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-        for point in metric.data.data_points
-    }
+    points = collected(reader)
     values = {key: point.value for key, point in points.items()}
     assert values["txredis_fast.commands",] == 2
     assert values["txredis_fast.replies",] == 1
@@ -165,7 +173,32 @@ def test_metrics_tell_what_stats_tells():
     assert values["db.client.connection.count", "used"] == 0
     assert values["db.client.connection.max",] == 2
     assert all(point.attributes["db.client.connection.pool.name"] == "sessions" for point in points.values())
-    assert "marker" not in repr(data)
+    assert not any(name.startswith("txredis_fast.cache") for name, *_ in points)
+
+
+def test_metrics_tell_all_numbers_of_a_cache():
+    reader = InMemoryMetricReader()
+    numbers = {field.name: place for place, field in enumerate(dataclasses.fields(redis.CacheStats), 1)}
+    del numbers["link"]
+    handler = SimpleNamespace(stats=lambda: redis.Stats(cache=redis.CacheStats(**numbers)))
+    observe(handler, "sessions", MeterProvider([reader]))
+    values = {name: point.value for (name, *_), point in collected(reader).items()}
+    exported = {name.removeprefix("txredis_fast.cache."): value for name, value in values.items() if ".cache." in name}
+    assert exported == {
+        {"bytes": "size", "link_lost": "links_lost"}.get(name, name): number for name, number in numbers.items()
+    }
+
+
+def test_a_cached_read_that_goes_to_the_pool_is_counted():
+    reader = InMemoryMetricReader()
+    pool = Pool(cache=redis.ClientCache())
+    observe(pool.handler, "sessions", MeterProvider([reader]))
+    got = pool.handler.cached(60).get("marker")
+    pool.answer(b"$6\r\nmarker\r\n")
+    assert fired(got) == "marker"
+    values = {key: point.value for key, point in collected(reader).items()}
+    assert values["txredis_fast.cache.uncached",] == 1
+    assert values["txredis_fast.cache.hits",] == 0
 
 
 def test_without_opentelemetry_the_extra_is_named(monkeypatch):

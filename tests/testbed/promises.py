@@ -30,6 +30,7 @@ TOPICS = (
     "Blocking commands",
     "Transactions, pipelines and batches",
     "Publish and subscribe",
+    "Client-side caching",
     "Streams",
     "Load and memory",
     "Security",
@@ -98,7 +99,7 @@ def promises(folder: Path = TESTS) -> list[Promise]:
             promise.about, promise.more = about or promise.about, more or promise.more
     for promise in found.values():
         if promise.about not in TOPICS:
-            raise MarkError(f"{promise.tests[0]}: topic {promise.about!r} of {sentence!r} is none of TOPICS")
+            raise MarkError(f"{promise.tests[0]}: topic {promise.about!r} of {promise.sentence!r} is none of TOPICS")
     return sorted(found.values(), key=lambda promise: TOPICS.index(promise.about))
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
+import os
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -20,28 +23,39 @@ from txredis_fast.batching.pipeline import Pipeline
 from txredis_fast.client.factory import RedisFactory
 from txredis_fast.connection.protocol import RedisProtocol
 
+#: The implementations of RESP that can be tested here: the compiled one where it was built, or should have been.
 IMPLEMENTATIONS = ("_pyresp", "_cresp")
+if os.environ.get("TXREDIS_FAST_REQUIRE_EXTENSION", "") in ("", "0") and not find_spec("txredis_fast.resp._cresp"):
+    IMPLEMENTATIONS = IMPLEMENTATIONS[:1]
+
+
+@functools.cache
+def _parts(name: str) -> list[tuple[Any, str, Any]]:
+    """What makes an implementation: an object, its attribute, and the value. Found once, because most tests need it."""
+    resp = importlib.import_module(f"txredis_fast.resp.{name}")
+    requests = importlib.import_module(f"txredis_fast.inflight.{name.replace('resp', 'request')}")
+    places = [
+        ("connection.protocol", resp, ("Reader", "encode_command", "encode_commands")),
+        ("commands._parts.replies", resp, ("dict_of", "may_collide")),
+        ("connection.link", requests, ("RequestQueue",)),
+        ("batching.pipeline", requests, ("add_command", "answer_each", "first_error")),
+        ("batching.batch", requests, ("plain_commands",)),
+    ]
+    found: list[tuple[Any, str, Any]] = []
+    for place, source, attributes in places:
+        module = importlib.import_module(f"txredis_fast.{place}")
+        found += [(module, attribute, getattr(source, attribute)) for attribute in attributes]
+    for cls, fast_path in ((Pipeline, requests.fast_path_of_pipeline), (Batch, requests.fast_path_of_batch)):
+        found.append((cls, "execute_command", fast_path(inspect.unwrap(cls.execute_command))))
+    return found
 
 
 def use_implementation(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let connections parse and serialize with one implementation."""
-    try:
-        module = importlib.import_module(f"txredis_fast.resp.{name}")
-    except ImportError:
+    """Let connections parse and serialize with one implementation; skips the test where it was not built."""
+    if name not in IMPLEMENTATIONS:
         pytest.skip(f"{name} is not built")
-    for attribute in ("Reader", "encode_command", "encode_commands"):
-        monkeypatch.setattr(f"txredis_fast.connection.protocol.{attribute}", getattr(module, attribute))
-    for attribute in ("dict_of", "may_collide"):
-        monkeypatch.setattr(f"txredis_fast.commands._parts.replies.{attribute}", getattr(module, attribute))
-    requests = importlib.import_module(f"txredis_fast.inflight.{name.replace('resp', 'request')}")
-    monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", requests.RequestQueue)
-    for attribute in ("add_command", "answer_each", "first_error"):
-        monkeypatch.setattr(f"txredis_fast.batching.pipeline.{attribute}", getattr(requests, attribute))
-    monkeypatch.setattr("txredis_fast.batching.batch.plain_commands", requests.plain_commands)
-    plain = inspect.unwrap(Pipeline.execute_command)
-    monkeypatch.setattr(Pipeline, "execute_command", requests.fast_path_of_pipeline(plain))
-    recorded = inspect.unwrap(Batch.execute_command)
-    monkeypatch.setattr(Batch, "execute_command", requests.fast_path_of_batch(recorded))
+    for place, attribute, value in _parts(name):
+        monkeypatch.setattr(place, attribute, value)
 
 
 class Transport(StringTransport):

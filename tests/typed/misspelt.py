@@ -23,6 +23,11 @@ async def commands_that_do_not_exist(rc: redis.ConnectionHandler, sentinel: redi
     sentinel.master_for("").gett("k")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+async def parameters_that_do_not_exist(rc: redis.ConnectionHandler) -> None:
+    await rc.ts.revrange("k", cuont=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await rc.ts.mrevrange("-", "+", ["a=b"], cuont=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 def options_that_do_not_exist() -> None:
     redis.connect(convertNumber=False)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     redis.Connection(poolsize=2)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]

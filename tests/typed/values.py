@@ -160,10 +160,34 @@ async def of_values(rc: ConnectionHandler[bytes]) -> None:
     assert_type(await rc.vsim("k", "element", with_attribs=True), dict[bytes, Any])
     assert_type(await rc.vsim("k", "element", True, True), dict[bytes, tuple[float, Any]])
     assert_type(await rc.incr("k"), int)
+    assert_type(await rc.scan(), tuple[int, list[bytes]])
+    cursor, items = await rc.hscan("k", 0, no_values=True)
+    assert_type(cursor, int)
+    assert_type(items, list[bytes])
+    assert_type(await rc.hscan("k", cursor), tuple[int, list[bytes]])
+    assert_type((await rc.sscan("k"))[1], list[bytes])
+    assert_type(await rc.zscan("k", noscores=True), tuple[int, list[bytes]])
     assert_type([key async for key in rc.scan_iter()], list[bytes])
     assert_type([each async for each in rc.raw.hscan_iter("k")], list[tuple[bytes, bytes]])
     assert_type(await rc.zscan_iter("k", noscores=True).next_page(), list[bytes])
     assert_type(await rc.expire("k", datetime.timedelta(seconds=1)), int)
+
+
+async def pages_of_scans(rc: ConnectionHandler, texts: ConnectionHandler[str]) -> None:
+    assert_type(await rc.scan(0, match="a*"), tuple[int, list[Default]])
+    assert_type(await rc.raw.zscan("k"), tuple[int, list[bytes]])
+    assert_type(await rc.retrying.sscan("k"), tuple[int, list[Default]])
+    assert_type((await texts.hscan("k"))[1][0], str)
+    assert_type((await texts.scan(type="hash"))[0], int)
+
+
+async def of_modules(rc: ConnectionHandler) -> None:
+    assert_type(await rc.ts.range("k", "-", count=5), list[tuple[int, float]])
+    assert_type(await rc.ts.revrange("k", "-", count=5), list[tuple[int, float]])
+    assert_type(await rc.ts.nrevrange(["k"], 0, 9), list[tuple[int, list[float]]])
+    assert_type((await rc.ts.mrevrange("-", "+", ["a=b"]))["k"].samples, list[tuple[int, float]])
+    assert_type(await rc.ts.read("k", "$", datetime.timedelta(seconds=1)), list[tuple[int, float]])
+    assert_type((await rc.search("i").hybrid_search("*", "@v", "$q")).warnings, list[str])
 
 
 async def by_flags(rc: ConnectionHandler[str], flag: bool) -> None:

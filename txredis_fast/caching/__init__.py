@@ -15,17 +15,39 @@ __all__ = [
     "Cache",
     "CachedView",
     "Entry",
+    "FastView",
     "FetchRequest",
     "Store",
+    "boot_seconds",
     "copied",
     "deliver",
     "fast_path_of_view",
 ]
 
 if TYPE_CHECKING or IMPLEMENTATION == "python":
-    from ._pystore import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver, fast_path_of_view
+    from ._pystore import (
+        HITS_PER_TURN,
+        Entry,
+        FastView,
+        FetchRequest,
+        Store,
+        boot_seconds,
+        copied,
+        deliver,
+        fast_path_of_view,
+    )
 else:
-    from ._pystore import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver, fast_path_of_view
+    from ._cstore import (
+        HITS_PER_TURN,
+        Entry,
+        FastView,
+        FetchRequest,
+        Store,
+        boot_seconds,
+        copied,
+        deliver,
+        fast_path_of_view,
+    )
 
 from .cache import Cache
 from .view import CachedView

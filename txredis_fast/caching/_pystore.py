@@ -8,10 +8,14 @@ What is evicted is chosen by SIEVE: a hit sets one bit, and a hand that moves fr
 the bit of each entry that has it, and evicts the first that has not.
 
 This module must not know of connections or of single commands.
+
+More than 500 lines, because the compiled twin is one module and this one has the documentation of both.
 """
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from sys import getsizeof
@@ -19,13 +23,25 @@ from typing import Any, TypeAlias, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from .._types import Converter, Reply
+from .._types import Argument, Converter, Reply, Text
 from ..commands._parts import Recovery
 from ..exceptions import NotSentError
 from ..inflight import BatchRequest, RequestQueue, convert_in_turns, parts_of
 from ..resp import encode_command
 
-__all__ = ["HITS_PER_TURN", "Entry", "FetchRequest", "Store", "copied", "deliver", "fast_path_of_view", "size_of"]
+__all__ = [
+    "HITS_PER_TURN",
+    "Entry",
+    "FastView",
+    "FetchRequest",
+    "Store",
+    "Waiters",
+    "boot_seconds",
+    "copied",
+    "deliver",
+    "fast_path_of_view",
+    "size_of",
+]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -41,6 +57,13 @@ KEY_BYTES = 96
 HITS_PER_TURN = 1000
 
 _PLAIN = frozenset((str, bytes, int, float, bool, type(None)))
+
+
+def boot_seconds() -> float:
+    """A clock that never goes back, and goes on while the machine sleeps, where there is one."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def copied(value: Reply) -> Reply:
@@ -97,12 +120,13 @@ class Entry:
     :ivar size: bytes that the entry takes; 0 before it is kept.
     :ivar fetch: the request that fetches it; None if it is kept, or gone after its fetch.
     :ivar live: False: it is gone.
+    :ivar shaped: whether the reply, not converted, is another one under the protocol of the pool.
     :ivar convert: the converter of the read that it was fetched for, or None.
     """
 
     __slots__ = (
         *("asked_at", "convert", "data", "ends", "fetch", "keys", "live"),
-        *("newer", "older", "raw", "size", "value", "visited"),
+        *("newer", "older", "raw", "shaped", "size", "value", "visited"),
     )
 
     def __init__(
@@ -119,6 +143,7 @@ class Entry:
         self.fetch: FetchRequest | None = None
         self.live = True
         self.visited = False
+        self.shaped = False
         self.newer: Entry | None = None
         self.older: Entry | None = None
 
@@ -132,7 +157,8 @@ class Store:
     :ivar unsure: whether a script may have changed any key, so that entries are given only after the tracked connection
         has been asked.
     :ivar charset: charset of the tracked connection.
-    :ivar simple: names of cacheable commands with one key -> the key's index. Set by the cache.
+    :ivar simple: names of cacheable commands whose key is their first argument -> 1, or 2 for those whose entries are
+        ``shaped``. The cache adds them when they are first fetched.
     :ivar preface: what is sent before each read: CLIENT CACHING YES, or nothing.
     :ivar direct: whether a fetch may be sent without ``execute_command`` of the tracked connection: neither a program's
         class nor a hook has to see it.
@@ -143,6 +169,8 @@ class Store:
     :ivar recover: called with an entry and the error that its fetch was lost with, or None: its key has expired before
         the reply came. Returns a function that reads again, given the waiting Deferred and its converter, or None: the
         reads fail with the error, or have the reply that came.
+    :ivar is_of_no_key: called with a command, as it is sent, and its reply: whether that is the reply for a key that
+        does not exist.
     """
 
     def __init__(self, max_bytes: int, max_entry_bytes: int | None, seconds: Callable[[], float]) -> None:
@@ -164,6 +192,7 @@ class Store:
         self.direct = False
         self.start_deadline: Callable[[float], float] | None = None
         self.recover: Callable[[Entry, Exception | None], Callable[[Any, Any], object] | None] = lambda *_: None
+        self.is_of_no_key: Callable[[bytes, Reply], bool] = lambda data, reply: False
         self.waiting = 0
         self.most_waiting = 2**62
         #: By the command as it is sent, those whose strings are converted, and those that are raw.
@@ -504,7 +533,12 @@ class FetchRequest(BatchRequest):
             self._keeps = False
         elif reply >= 0:
             self._ends = min(self._ends, self.entry.asked_at + reply / 1000)
-        elif reply == -2 and self._reply and self._count == self._prefaces + 2:
+        elif (
+            reply == -2
+            and self._count == self._prefaces + 2
+            and self._reply is not None
+            and not self.store.is_of_no_key(self.entry.data, self._reply)
+        ):
             self._keeps = False  # the key expired behind the read
         return self._place == self._count
 
@@ -524,7 +558,7 @@ class FetchRequest(BatchRequest):
             self._fail(reply, None)
             return
         again = None
-        if store.seconds() >= self._ends:
+        if len(self.waiters) > 1 and store.seconds() >= self._ends:
             # The key has expired meanwhile. A read that has joined the fetch may have begun after that.
             again = store.recover(entry, None)
         for place, (deferred, convert) in enumerate(self.waiters):
@@ -559,9 +593,38 @@ class FetchRequest(BatchRequest):
         self.waiters.clear()
 
 
+class FastView:
+    """What a view of a cache is found by, and what compiled code reads by itself: GET, and ``peek``.
+
+    :ivar store: where kept replies are found.
+    :ivar max_age: age in seconds that is accepted.
+    :ivar plain: whether the view has no further options.
+    """
+
+    def __init__(self, store: Store, max_age: float, plain: bool) -> None:
+        self.store = store
+        self.max_age = max_age
+        self.plain = plain
+
+    def peek(self, command: Text, *args: Argument, default: Any = None) -> Any:
+        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
+
+        Nothing is fetched. The value is converted as for the read that has fetched it.
+
+        :param command: its name; its arguments follow.
+        :param default: returned if nothing is kept that is young enough.
+        :raises InvalidData: an argument cannot be encoded.
+        """
+        return self.peek_any((command, *args), default)
+
+    def peek_any(self, args: Sequence[Argument], default: Any) -> Any:
+        """As :meth:`peek`, for every view and every argument. A subclass defines it."""
+        raise NotImplementedError
+
+
 def fast_path_of_view(execute_command: _Method) -> _Method:
     """Decorate ``execute_command`` of a cached view; compiled, it answers a hit, joins a fetch and begins one itself.
 
-    It then needs no more of the view than ``store``, ``max_age`` and ``plain``: whether it has no further options.
+    It then needs no more of the view than a :class:`FastView` has.
     """
     return execute_command

@@ -16,9 +16,7 @@ This module must not know what a program holds.
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,14 +24,14 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
+from .._reactor import current_reactor, patched_reactor
 from .._tunables import (
-    CACHE_CHURN_SAMPLE,
-    CACHE_CHURN_SHARE,
+    CACHE_CHURN_COUNTED,
     CACHED_VIEWS_KEPT,
 )
-from .._types import Converter
+from .._types import Converter, Reply
 from ..batching import as_deferred
+from ..commands._parts import command_name
 from ..connection import BaseRedisProtocol, RedisProtocol
 from ..exceptions import ConnectionError, MaybeExecutedError, NotSentError, RedisError, ReplyTimeoutError
 from ..inflight import TimeLimit
@@ -42,10 +40,10 @@ from ..pool import Pool
 from ..resp import encode_command, fixed_arguments
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
-from . import HITS_PER_TURN, Entry, FetchRequest, Store, copied, deliver
+from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
-from .reads import SIMPLE, Read, changes_shape, read_of
-from .several import StepByStep, read_several
+from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
+from .several import StepByStep, peek_several, read_several
 from .view import CachedView, check_ttl
 from .writes import Effect, Effects, commands_in
 
@@ -59,16 +57,9 @@ class _Handler(Protocol):
 
 
 def _clock(pool: Pool) -> Callable[[], float]:
-    """The clock that ages are measured with: one that never goes back, and goes on while the machine sleeps.
-
-    A pool with a clock of its own, as tests have it, uses that.
-    """
-    if isinstance(pool.clock, Clock):
-        return pool.clock.seconds
-    if sys.platform == "linux":
-        number = time.CLOCK_BOOTTIME
-        return lambda: time.clock_gettime(number)
-    return time.monotonic
+    """The clock that ages are measured with: a test's, whether it is the pool's or that of the whole package."""
+    clock = pool.clock or patched_reactor()
+    return clock.seconds if isinstance(clock, Clock) else boot_seconds
 
 
 class Cache:
@@ -80,12 +71,14 @@ class Cache:
         self._options = options
         self.store = Store(options.max_bytes, options.max_entry_bytes, _clock(pool))
         self.store.recover = self._recover
+        self.store.is_of_no_key = _is_of_no_key
         if options.mode == "optin":
             self.store.preface = CACHING_YES
         self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
         self._link: TrackedPool | None = None
         self._connection: RedisProtocol | None = None
-        self._views: dict[float, CachedView[Any]] = {}
+        #: By time to live; those of the first ones that a program has asked for.
+        self.views: dict[float, CachedView[Any]] = {}
         self._beat: IDelayedCall | None = None
         self._links_lost = 0
         self._is_refused = ""
@@ -133,11 +126,11 @@ class Cache:
     def view(self, ttl: float | None = None) -> CachedView[Any]:
         """Return the view with a time to live; see ``ConnectionHandler.cached``."""
         seconds = self._options.default_ttl if ttl is None else ttl
-        view = self._views.get(seconds) if type(seconds) in (int, float) else None
+        view = self.views.get(seconds) if type(seconds) in (int, float) else None
         if view is None:
             view = CachedView(self, check_ttl(seconds))
-            if len(self._views) < CACHED_VIEWS_KEPT:
-                self._views[view.max_age] = view
+            if len(self.views) < CACHED_VIEWS_KEPT:
+                self.views[view.max_age] = view
         return view
 
     # -- what the pool calls
@@ -183,10 +176,13 @@ class Cache:
             self._link.drop(reason)
 
     def disconnect(self) -> Deferred[Any]:
-        """The pool ends."""
+        """The pool ends. When it is opened again, another connection is made."""
         self._close_store()
         self._stop_beat()
-        return succeed(None) if self._link is None else self._link.disconnect()
+        self._pool.companions.discard(self)
+        self._connection = None
+        link, self._link = self._link, None
+        return succeed(None) if link is None else link.disconnect()
 
     # -- what the tracked connection tells
 
@@ -231,9 +227,9 @@ class Cache:
         if store.queue is not connection.link.requests:
             return
         store.invalidate(keys)
-        if store.invalidations < CACHE_CHURN_SAMPLE or self._has_told_churn:
+        if store.invalidations < CACHE_CHURN_COUNTED or self._has_told_churn:
             return
-        if store.unused > store.invalidations * CACHE_CHURN_SHARE:
+        if store.unused > store.invalidations / 2:
             self._has_told_churn = True
             self._pool.observer.cache_churn(store.invalidations, store.unused)
 
@@ -322,9 +318,16 @@ class Cache:
             return fail()
         if isinstance(looked, RedisError):
             return fail(looked)
+        request = Request(args, looked, convert, raw, ttl, timeout)
         if looked.name == "MGET":
-            return read_several(self, Request(args, looked, convert, raw, ttl, timeout))
-        return self.read_one(Request(args, looked, convert, raw, ttl, timeout))
+            return read_several(self, request)
+        if convert is None and self._has_other_shape(looked.name):
+            return self.uncached(request, "")
+        return self.read_one(request)
+
+    def _has_other_shape(self, name: str) -> bool:
+        """Whether the reply to a command, not converted, is another one under the pool's protocol."""
+        return self._pool.respVersion == 2 and changes_shape(name)
 
     def read_one(self, request: Request, is_sure: bool = False) -> Deferred[Any]:
         """Read one entry.
@@ -360,12 +363,17 @@ class Cache:
         self.store.join(entry, deferred, convert)
 
     def _fetch(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
-        if request.read.name in SIMPLE and type(request.args[0]) is str:
-            self.store.simple[request.args[0]] = 1
-        if self.store.direct:
-            self.store.fetch(data, request.raw, keys, deferred, request.convert)
+        store, name = self.store, request.args[0]
+        other = self._has_other_shape(request.read.name)
+        if request.read.name in SIMPLE and type(name) is str and not self._prefixes:
+            store.simple[name] = 2 if other else 1
+        if store.direct:
+            store.fetch(data, request.raw, keys, deferred, request.convert)
         else:
             self._fetch_seen(data, keys, deferred, request)
+        entry = store.find(data, request.raw)
+        if entry is not None:
+            entry.shaped = other
 
     def _fetch_seen(self, data: bytes, keys: tuple[bytes, ...], deferred: Deferred[Any], request: Request) -> None:
         """As ``Store.fetch``, but the read is sent by ``execute_command`` of the connection.
@@ -440,7 +448,16 @@ class Cache:
 
     def when_sure(self, request: Request, read: Callable[[], Deferred[Any]]) -> Deferred[Any]:
         """Read when the tracked connection has told of what scripts have written."""
-        done: Deferred[Any] = self._ask().wait().addCallback(lambda _: read())
+        store = self.store
+        if store.waiting >= store.most_waiting:
+            return self.uncached(request, "down")
+        store.waiting += 1
+
+        def told(result: Any) -> Any:
+            store.waiting -= 1
+            return result
+
+        done: Deferred[Any] = self._ask().wait().addBoth(told).addCallback(lambda _: read())
         return done if request.timeout is None else self.limited(done, request.timeout)
 
     @property
@@ -463,11 +480,8 @@ class Cache:
     def keys_in(self, data: bytes, request: Request) -> tuple[bytes, ...] | None:
         """Return the keys of a read as they are sent; None if its reply must not be kept.
 
-        That is so where a key is very long, or without one of the prefixes, or where the pool's protocol would make
-        another reply of it.
+        That is so where a key is very long, or without one of the prefixes.
         """
-        if request.convert is None and self._pool.respVersion == 2 and changes_shape(request.read.name):
-            return None
         (sent,) = commands_in(data)
         keys = []
         for place in request.read.places:
@@ -478,7 +492,7 @@ class Cache:
         return tuple(keys)
 
     def uncached(self, request: Request, why: str) -> Deferred[Any]:
-        """Read from the pool.
+        """Read from the pool. What is kept of the same keys may be older than the reply, and is dropped.
 
         :param why: ``"down"``: because a fetch cannot be sent.
         """
@@ -489,21 +503,14 @@ class Cache:
         options: dict[str, Any] = {"post_proc": request.convert, "raw": request.raw}
         if request.timeout is not None:
             options["timeout"] = request.timeout
-        return self._send(request.args, options)
-
-    def _send(self, args: Sequence[Any], options: Mapping[str, Any]) -> Deferred[Any]:
-        """Read from the pool.
-
-        Its reply may be newer than an invalidation that is on its way, so what is kept of the keys is dropped.
-        Otherwise a later read would be given the older reply that is still kept.
-        """
         handler: _Handler = self._pool.handler
-        return handler.execute_command(*args, **options).addBoth(self._overtaken, args)
+        (sent,) = commands_in(self.encode(request.args))
+        names = [sent[place] for place in request.read.places]
+        return handler.execute_command(*request.args, **options).addBoth(self._overtaken, names)
 
-    def _overtaken(self, result: Any, args: Sequence[Any]) -> Any:
-        if self.store.entries or self.store.fetching:
-            for command in commands_in(self.encode(args)):
-                self.store.touch(command[1:])
+    def _overtaken(self, result: Any, names: Sequence[bytes | None]) -> Any:
+        """The pool has read some keys: its reply may have overtaken the server's word of their change."""
+        self.store.touch(names)
         return result
 
     def _recover(self, entry: Entry, error: Exception | None) -> Callable[[Any, Any], object] | None:
@@ -526,7 +533,8 @@ class Cache:
 
         def again(deferred: Deferred[Any], convert: Converter | None) -> None:
             self.store.uncached += 1
-            sent = self._send(args, {"post_proc": convert, "raw": entry.raw})
+            sent = self._pool.handler.execute_command(*args, post_proc=convert, raw=entry.raw)
+            sent.addBoth(self._overtaken, entry.keys)
             if is_part:
                 sent.addCallback(lambda values: values[0])
             sent.addBoth(_pass_on, deferred)
@@ -536,6 +544,8 @@ class Cache:
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
         """Return what is kept, at once; see ``CachedView.peek``."""
         store = self.store
+        if command_name(args) == "MGET":
+            return peek_several(self, args, raw, ttl, default)
         entry = store.find(self.encode(args), raw)
         if entry is None or not store.is_hit(entry, ttl):
             return default
@@ -602,6 +612,11 @@ class _Question:
         for each in waiting:
             if not each.called:
                 each.callback(None)
+
+
+def _is_of_no_key(data: bytes, reply: Reply) -> bool:
+    (args,) = commands_in(data)
+    return is_of_no_key(command_name(args), reply)
 
 
 def _pass_on(result: object, deferred: Deferred[Any]) -> None:

@@ -125,8 +125,9 @@ class TrackedPool(CompanionPool):
                 setattr(self, name, getattr(self.parent, name))
 
     def addConnection(self, conn: RedisProtocol) -> None:
-        """The connection is usable. Where the pool's database has changed since it was made, it follows first."""
+        """The connection is usable; it has the database and the login that the handler's pool has by now."""
         self.follow()
+        self.reset_connection(conn)
         super().addConnection(conn)
         if conn in self.pool:
             try:

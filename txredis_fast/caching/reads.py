@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
+from .._types import Reply
 from ..commands._parts import BLOCKING, command_name, is_read_only
 from ..commands._parts.keys import key_places
 from ..exceptions import RedisError
@@ -23,6 +24,7 @@ __all__ = [
     "SIMPLE",
     "Read",
     "changes_shape",
+    "is_of_no_key",
     "read_of",
     "refusal_of",
 ]
@@ -67,6 +69,19 @@ _BY_THEMSELVES: Final = _names(
 )
 
 
+#: Commands that, with LATEST, compute the newest bucket of a compaction from the series that it is made of.
+_WITH_LATEST: Final = _names("TS.GET TS.RANGE TS.REVRANGE")
+
+#: What to do with a command that cannot be cached.
+_ADVICE: Final = "call it on the handler itself"
+
+#: Commands whose reply is a list of integers, which are 0 for a key that does not exist.
+_LISTS_OF_INTEGERS: Final = _names("BITFIELD_RO SMISMEMBER")
+
+#: Strings that stand for a key that does not exist.
+_STRINGS_OF_NO_KEY: Final = {"TYPE": ("none", b"none"), "GETRANGE": ("", b""), "SUBSTR": ("", b"")}
+
+
 class Read(NamedTuple):
     """A command that may be cached."""
 
@@ -88,9 +103,11 @@ def read_of(args: Sequence[Any], with_scripts: bool) -> Read | RedisError:
         return Read(name, (1,))
     if name in CACHEABLE or name in CACHEABLE_OF_MODULES or (with_scripts and name in SCRIPT_READS):
         places = key_places(args)
-        if places:
-            return Read(name, places)
-        return RedisError(f"{name} without a key cannot be cached")
+        if not places:
+            return RedisError(f"{name} without a key cannot be cached")
+        if name in _WITH_LATEST and any(command_name((each,)) == "LATEST" for each in args[places[-1] + 1 :]):
+            return RedisError(f"{name} cannot be cached: with LATEST it reads other keys; {_ADVICE}")
+        return Read(name, places)
     return refusal_of(args, name)
 
 
@@ -103,9 +120,30 @@ def changes_shape(name: str) -> bool:
     return facts is None or not facts.replies or facts.replies != facts.replies3
 
 
+def is_of_no_key(name: str, reply: Reply) -> bool:
+    """Whether a reply is that for a key that does not exist, or the same.
+
+    An empty string is not, for one, because GET gives it for a key that exists; nor is a 0 that was a string.
+    """
+    if type(reply) is int:
+        return reply == 0 and _gives_integers(name)
+    if isinstance(reply, list):
+        return all(each is None or (type(each) is int and each == 0 and name in _LISTS_OF_INTEGERS) for each in reply)
+    if isinstance(reply, (str, bytes)):
+        return reply in _STRINGS_OF_NO_KEY.get(name, ())
+    return not reply
+
+
+@cache
+def _gives_integers(name: str) -> bool:
+    from ..commands._parts.facts import command_facts
+
+    facts = command_facts(name)
+    return facts is not None and "$" not in facts.replies + facts.replies3
+
+
 def refusal_of(args: Sequence[Any], name: str) -> RedisError:
     """The error of a command that cannot be cached."""
-    advice = "call it on the handler itself"
     if not name:
         why = "a command needs at least its name"
     elif name in SCRIPT_READS:
@@ -114,8 +152,10 @@ def refusal_of(args: Sequence[Any], name: str) -> RedisError:
         why = "it may block"
     elif not is_read_only(args):
         why = "it may write"
+    elif name == "SORT_RO":
+        why = "its patterns may read other keys"
     elif name in _BY_THEMSELVES or not key_places(args):
         why = "its reply changes without a write to a key"
     else:
         why = "its reply depends on chance, or on a cursor"
-    return RedisError(f"{name or 'This command'} cannot be cached: {why}; {advice}")
+    return RedisError(f"{name or 'This command'} cannot be cached: {why}; {_ADVICE}")

@@ -23,7 +23,19 @@ from . import HITS_PER_TURN, FetchRequest, copied, deliver
 if TYPE_CHECKING:
     from .cache import Cache, Request
 
-__all__ = ["StepByStep", "read_several"]
+__all__ = ["StepByStep", "peek_several", "read_several"]
+
+
+def peek_several(cache: Cache, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
+    """Return what is kept of all keys of an MGET, at once; ``default`` if one of them is missing."""
+    store = cache.store
+    entries = []
+    for key in args[1:]:
+        entry = store.find(cache.encode(("GET", key)), raw) or store.find(cache.encode(("MGET", key)), raw)
+        if entry is None or not store.is_hit(entry, ttl):
+            return default
+        entries.append(entry)
+    return [copied(store.take(entry)) for entry in entries] or default
 
 
 def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Deferred[Any]:

@@ -16,7 +16,7 @@ from ..commands import Commands
 from ..commands._parts import unknown_name
 from ..exceptions import RedisError
 from ..inflight import check_timeout, limit_error
-from . import fast_path_of_view
+from . import FastView, fast_path_of_view
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -35,16 +35,12 @@ def check_ttl(ttl: object) -> float:
     return check_seconds("ttl", ttl)  # type: ignore[no-any-return]
 
 
-class CachedView(Commands[V]):
+class CachedView(FastView, Commands[V]):
     """The commands that read keys, answered from memory where it has a reply that is young enough.
 
     Made by ``rc.cached(ttl)``. Every other command fails with :exc:`RedisError`, and nothing is sent: writes, blocking
     commands, those without a key, and those whose reply changes by itself (TTL, SCAN, RANDOMKEY ...). Errors are never
     kept; nil is. Lists, sets and dicts are the caller's own.
-
-    :ivar max_age: age in seconds that is accepted.
-    :ivar store: where kept replies are found.
-    :ivar plain: whether the view has no further options.
     """
 
     _eval_by_hash = False
@@ -53,9 +49,7 @@ class CachedView(Commands[V]):
         """Make one; ``rc.cached(ttl)`` does it."""
         self._cache = cache
         self._options = dict(options or {})
-        self.store = cache.store
-        self.max_age = ttl
-        self.plain = not self._options
+        super().__init__(cache.store, ttl, not self._options)
 
     def __repr__(self) -> str:
         more = "".join(f", {name}={value!r}" for name, value in self._options.items())
@@ -82,15 +76,8 @@ class CachedView(Commands[V]):
             return fail(wrong)
         return self._cache.read(args, convert, raw, self.max_age, timeout)
 
-    def peek(self, *args: Argument, default: Any = None) -> Any:
-        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
-
-        Nothing is fetched. The value is converted as for the read that has fetched it.
-
-        :param args: the command's name and its arguments.
-        :param default: returned if nothing is kept that is young enough.
-        :raises InvalidData: an argument cannot be encoded.
-        """
+    def peek_any(self, args: Sequence[Argument], default: Any) -> Any:
+        """See :meth:`.FastView.peek_any`."""
         return self._cache.peek(args, bool(self._options.get("raw", False)), self.max_age, default)
 
     @property

@@ -46,7 +46,7 @@ from ..commands._parts import (
 )
 from ..connection import RedisProtocol, log_in
 from ..exceptions import NotSentError, RedisError
-from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
+from ..inflight import check_timeout, fast_path_by_name, fast_path_of_cached, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..pool import Pool
 from ..resp import fixed_arguments
@@ -74,6 +74,9 @@ _plain_names: set[str] = set()
 @with_namespaces
 class ConnectionHandler(Commands[V], HandlerHelpers[V]):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
+
+    #: The views of the cache by time to live, as soon as one was asked for.
+    _views: dict[float, CachedView[Any]] = {}  # noqa: RUF012 - never changed; an instance gets its cache's
 
     def __init__(self, factory: Pool) -> None:
         self._factory = factory
@@ -182,6 +185,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
 
+    @fast_path_of_cached
     def cached(self, ttl: float | None = None) -> CachedView[V]:
         """The commands that read keys, answered from memory where it has a young reply: ``rc.cached(60).get("key")``.
 
@@ -191,7 +195,9 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         :raises RedisError: the handler was made without the option ``cache``.
         :raises ValueError: ``ttl`` is not a finite number, 0 or more.
         """
-        return self.cache.view(ttl)
+        cache = self.cache
+        self._views = cache.views
+        return cache.view(ttl)
 
     @property
     def cache(self) -> Cache:

@@ -16,32 +16,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from .._reactor import current_reactor
-from .._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ..batching import Command
 from ..client import send_batch, send_on_pool
 from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, QueueFullError, ResponseError
-from ..inflight import within
 from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
+from .waiting import Waiting, now, on_connection
 
-__all__ = ["ASKING", "CommandWay", "Way", "is_refusal", "is_refusing_reply", "send_together", "when_known"]
+__all__ = ["ASKING", "CommandWay", "Way", "after", "is_refusal", "is_refusing_reply", "send_together", "when_known"]
 
 #: Written before a command that follows an ASK, in the same write: it holds for the next command on the connection.
 ASKING: Final = ("ASKING",)
-
-#: Seconds that an attempt waits for a connection to one node: then the slot is looked up anew.
-CONNECTION_SECONDS: Final = 0.5
-#: Seconds of the pause before a command is sent again where that may help only later: the first, and the longest.
-FIRST_PAUSE_SECONDS: Final = 0.02
-LONGEST_PAUSE_SECONDS: Final = 0.5
 
 #: Codes of error replies to commands that were not executed.
 _REFUSING: Final = frozenset(("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY"))
@@ -129,15 +120,11 @@ class Way:
         self._members = members
         self._slot = slot
         self._choose = choose
-        self._began_at = _now()
-        self._limit = None if timeout is None else self._began_at + timeout
-        #: Reactor time when the command was refused for the first time since it was last waiting on a server.
-        self._refused_at: float | None = None
+        self._began_at = now()
+        self._waiting = Waiting(members, None if timeout is None else self._began_at + timeout, self._attempt)
         self._redirections = 0
         self._attempts = 0
-        self._pause = FIRST_PAUSE_SECONDS
         self._sent: Deferred[Any] | None = None
-        self._timer: IDelayedCall | None = None
         self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
         #: What hooks are told of it; None: nothing.
         self.telling: Telling | None = None
@@ -147,7 +134,7 @@ class Way:
 
         :param node: the node that was chosen for it already; None: choose one.
         """
-        self._refused_at = _now()
+        self._waiting.refused()
         if node is None or self._members.closed:
             self._attempt()
         else:
@@ -163,7 +150,6 @@ class Way:
     # -- attempts
 
     def _attempt(self) -> None:
-        self._forget_pause()
         if self.deferred.called:
             return
         if self._members.closed:
@@ -182,13 +168,14 @@ class Way:
 
     def _send(self, node: ClusterNode[Any], asking: bool) -> None:
         self._attempts += 1
-        left = None if self._limit is None else self._limit - _now()
+        waiting = self._waiting
+        left = waiting.left
         if left is not None and left <= 0:
             self._run_out()
             return
-        patience = self._patience(node)
+        patience = waiting.patience(node)
         if self._blocks:
-            self._refused_at = None
+            waiting.since = None
         try:
             self._sent = self._send_on(node, left, asking, patience)
         except Exception as error:
@@ -208,19 +195,6 @@ class Way:
     def _ends(self, failure: Failure) -> None:
         """The node has answered with an error that is no refusal."""
         self.deferred.errback(failure)
-
-    def _patience(self, node: ClusterNode[Any]) -> float:
-        """Seconds for a connection to a node: not long where it has none, because another one may take its place."""
-        end = self._end()
-        left = MAX_TIMEOUT_SECONDS if end is None else max(end - _now(), MIN_TIMEOUT_SECONDS)
-        return left if node.pool.size else min(left, CONNECTION_SECONDS)
-
-    def _end(self) -> float | None:
-        """Reactor time at which nothing is waited for any more; None: no limit."""
-        timeout = self._members.pool_timeout
-        began = self._refused_at if self._refused_at is not None else _now()
-        ends = [end for end in (None if timeout is None else began + timeout, self._limit) if end is not None]
-        return min(ends, default=None)
 
     # -- their results
 
@@ -247,8 +221,7 @@ class Way:
         if isinstance(error, NotSentError) and not node.pool.size:
             error = NotSentError(node.pool.why_not_connected())  # not that no connection was free for so long
         self._last = error, node
-        if self._refused_at is None:
-            self._refused_at = _now()
+        self._waiting.refused()
         code = error.code if isinstance(error, ResponseError) else ""
         if code in ("MOVED", "ASK"):
             self._redirected(code, error, node)
@@ -264,7 +237,7 @@ class Way:
         target = self._members.target(error, node.address)
         self._redirections += 1
         if target is None or self._redirections > self._members.options.maxRedirections:
-            self._fail(_after(error, f"{self._redirections} redirections", node))
+            self._fail(after(error, f"{self._redirections} redirections", node))
             return
         self._members.redirected(code, error.slot, node, target)
         if self.telling is not None:
@@ -281,31 +254,11 @@ class Way:
         else:
             self._send(following, code == "ASK")
 
-    # -- pauses
-
     def _wait(self, error: Exception, node: ClusterNode[Any] | None) -> None:
-        """Make the next attempt after a pause, or as soon as there is another topology."""
+        """Make the next attempt after a pause."""
         self._last = error, node
-        end = self._end()
-        left = None if end is None else end - _now()
-        if left is not None and left <= 0:
+        if not self._waiting.pause(error):
             self._run_out()
-            return
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-        self._members.refused(error)
-        self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._attempt)
-        self._members.wake_me(self._woken)
-
-    def _woken(self) -> None:
-        if self._timer is not None:
-            self._attempt()
-
-    def _forget_pause(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            self._members.forget_me(self._woken)
-            if timer.active():
-                timer.cancel()
 
     def _run_out(self) -> None:
         """The time is up."""
@@ -313,18 +266,18 @@ class Way:
             self._fail(NotSentError("Not sent: the time limit was over already"))
             return
         error, node = self._last
-        since = self._refused_at if self._refused_at is not None else self._began_at
-        self._fail(_after(error, f"{_now() - since:.1f} s, {self._attempts} attempts", node))
+        since = self._waiting.since if self._waiting.since is not None else self._began_at
+        self._fail(after(error, f"{now() - since:.1f} s, {self._attempts} attempts", node))
 
     # -- the end
 
     def _fail(self, error: Exception) -> None:
-        self._forget_pause()
+        self._waiting.stop()
         if not self.deferred.called:
             self.deferred.errback(error)
 
     def _cancel(self, deferred: Deferred[Any]) -> None:
-        self._forget_pause()
+        self._waiting.stop()
         deferred.errback(CancelledError())
         sent, self._sent = self._sent, None
         if sent is not None:
@@ -366,7 +319,7 @@ class CommandWay(Way):
     def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
         args = self._args
         if self._blocks and self._attempts > 1:
-            args = with_less_wait(args, _now() - self._began_at)
+            args = with_less_wait(args, now() - self._began_at)
         options = self._options if timeout is None else {**self._options, "timeout": timeout}
         return send_to(node, args, options, asking, patience)
 
@@ -413,11 +366,7 @@ class _FirstTopology(Way):
         return succeed([])
 
 
-def _now() -> float:
-    return float(current_reactor().seconds())
-
-
-def _after(error: Exception, tried: str, node: ClusterNode[Any] | None) -> Exception:
+def after(error: Exception, tried: str, node: ClusterNode[Any] | None) -> Exception:
     """The same error, with what was tried."""
     last = "" if node is None else f", last node {node.name}"
     return type(error)(f"{error} (after {tried}{last})")
@@ -434,24 +383,17 @@ def send_to(
         limit, or ``poolTimeout``, says.
     :returns: fires with the value.
     """
-    pool = node.pool
     timeout = options.get("timeout")
     if options.get("blocking"):
         if not asking:
             return node.send(*args, **options)
-        pool.start()
-        return send_on_pool(pool, _with_asking(args, options), True, timeout).addCallback(_second)
-    connection = pool.connectionQueue.pick()
-    if connection is not None:
-        return _send_on(connection, args, options, asking)
+        node.pool.start()
+        return send_on_pool(node.pool, _with_asking(args, options), True, timeout).addCallback(_second)
 
-    def use(connection: RedisProtocol, left: float) -> Deferred[Any]:
-        if timeout is None:
-            return _send_on(connection, args, options, asking)
-        rest = max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
-        return _send_on(connection, args, {**options, "timeout": rest}, asking)
+    def send(connection: RedisProtocol, left: float | None) -> Deferred[Any]:
+        return _send_on(connection, args, options if left is None else {**options, "timeout": left}, asking)
 
-    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+    return on_connection(node, timeout, patience, send)
 
 
 def send_together(
@@ -463,19 +405,10 @@ def send_together(
     :param timeout: seconds until the last reply; None: ``replyTimeout``.
     :param patience: seconds for a connection, unless they block.
     """
-    pool = node.pool
     if blocks:
-        pool.start()
-        return send_on_pool(pool, commands, True, timeout)
-    connection = pool.connectionQueue.pick()
-    if connection is not None:
-        return send_batch(connection, commands, timeout)
-
-    def use(connection: RedisProtocol, left: float) -> Deferred[list[Any]]:
-        rest = None if timeout is None else max(timeout - (patience - left), MIN_TIMEOUT_SECONDS)
-        return send_batch(connection, commands, rest)
-
-    return within(pool.getConnection(True), patience, use, pool.why_not_connected)
+        node.pool.start()
+        return send_on_pool(node.pool, commands, True, timeout)
+    return on_connection(node, timeout, patience, lambda connection, left: send_batch(connection, commands, left))
 
 
 def _send_on(connection: RedisProtocol, args: Sequence[Any], options: Mapping[str, Any], asking: bool) -> Deferred[Any]:

@@ -32,12 +32,13 @@ from .._types import Keys
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..exceptions import NotSentError, ReplyTimeoutError, ResponseError
-from ..pubsub import Inbox, MessageProtocol, Refused, Subscriber, SubscriberPool
+from ..pubsub import InboxPart, Kind, MessageProtocol, Refused, Subscriber, SubscriberPool
 from ..resp import fixed_arguments, key_slot
 from ..transport import cancel_timer
 from .members import Members
 from .node import ClusterNode
-from .redirects import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, is_refusal
+from .redirects import is_refusal
+from .waiting import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 __all__ = ["ClusterSubscriber"]
 
@@ -64,55 +65,6 @@ class _AnyNode:
         node = random.choice([each for each in others if each.pool.size] or others)
         self._last = node.address
         return node.pool.endpoint_of_lane().connect(factory)  # type: ignore[no-any-return]
-
-
-class _Source:
-    """The inbox of a subscriber, as one of several connections uses it."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        self._hold: Callable[[], object] = _nothing
-        self._go_on: Callable[[], object] = _nothing
-
-    @property
-    def full(self) -> bool:
-        """Whether reading is paused until messages are finished."""
-        return self._inbox.full
-
-    @property
-    def unfinished(self) -> int:
-        """How many messages wait or are being handled."""
-        return self._inbox.unfinished
-
-    def put(self, message: tuple[Any, Any, Any]) -> None:
-        """Append a message."""
-        self._inbox.put(message)
-
-    def admit(self, at_once: int) -> None:
-        """Handle as many messages at the same time."""
-        self._inbox.admit(at_once)
-
-    def take(self) -> tuple[Any, Any, Any] | None:
-        """Return the message that has waited longest; None if there is none."""
-        return self._inbox.take()
-
-    def move(self, hold: Callable[[], object], go_on: Callable[[], object]) -> None:
-        """Messages come from another connection from now on."""
-        self._hold, self._go_on = hold, go_on
-
-    def hold_if_full(self) -> None:
-        """Stop reading if as many messages as allowed are unfinished already."""
-        self._inbox.hold_if_full()
-        if self._inbox.full:
-            self._hold()
-
-    def hold(self) -> None:
-        """Stop reading."""
-        self._hold()
-
-    def go_on(self) -> None:
-        """Read on."""
-        self._go_on()
 
 
 class _ShardProtocol(MessageProtocol):
@@ -145,14 +97,14 @@ class _ShardPool(SubscriberPool):
 class _Shard:
     """The shard channels at one node, and the connection for them.
 
-    :ivar inbox: see :class:`_Source`.
+    :ivar inbox: see :class:`~txredis_fast.pubsub.inbox.InboxPart`.
     :ivar channels: those that the node has confirmed.
     """
 
     def __init__(self, subscriber: ClusterSubscriber, node: ClusterNode[Any]) -> None:
         self._subscriber = subscriber
         self.node = node
-        self.inbox: Any = _Source(subscriber.whole_inbox)
+        self.inbox: Any = InboxPart(subscriber.whole_inbox)
         self.channels: set[bytes] = set()
         self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
         self.pool.protocol = _ShardProtocol
@@ -218,7 +170,7 @@ class ClusterSubscriber(Subscriber):
         super().__init__(members.options_pool, _AnyNode(members), on_message, bounds, on_gap, on_dropped)
         #: The inbox itself, of which each connection sees a part.
         self.whole_inbox = self.inbox
-        own = _Source(self.whole_inbox)
+        own = InboxPart(self.whole_inbox)
         self.inbox: Any = own
         self._own = own
         self.whole_inbox.move(self._hold_all, self._go_on_all)
@@ -267,7 +219,7 @@ class ClusterSubscriber(Subscriber):
             return fail()
         if encoded == []:
             return succeed(None)
-        if self._is_closed or self._end is not None:
+        if self._is_closed or self.ended:
             return fail(NotSentError(f"{verb.upper()} was not sent: the subscriber has ended"))
         return self._in_time(Deferred.fromCoroutine(change(encoded)), verb)
 
@@ -303,18 +255,24 @@ class ClusterSubscriber(Subscriber):
             groups: dict[int, list[bytes]] = {}
             for name in new:
                 groups.setdefault(key_slot(name), []).append(name)
-            asking = [Deferred.fromCoroutine(self._subscribe_slot(slot, each)) for slot, each in groups.items()]
+            asking = [Deferred.fromCoroutine(self._add_slot(slot, each)) for slot, each in groups.items()]
             await gatherResults(asking, consumeErrors=True).addErrback(_first_error)
-            self._wanted_shards.update(dict.fromkeys(new))
         except BaseException:
             for name in new:
                 self._wanted_shards.pop(name, None)
-            self._forget(new)
+            self._forget(new, perhaps=True)
             raise
 
-    async def _subscribe_slot(self, slot: int, names: list[bytes]) -> None:
-        """Subscribe at the owner of a slot, whoever that is by the end."""
-        pause = FIRST_PAUSE_SECONDS
+    async def _add_slot(self, slot: int, names: list[bytes]) -> None:
+        await self._subscribe_slot(slot, names, joining=True)
+        self._wanted_shards.update(dict.fromkeys(names))  # it may be withdrawn before other slots are confirmed
+
+    async def _subscribe_slot(self, slot: int, names: list[bytes], joining: bool = False) -> _Shard:
+        """Subscribe at the owner of a slot, whoever that is by the end; returns where that is.
+
+        :param joining: whether they are not wanted before they are confirmed.
+        """
+        pause, redirections = FIRST_PAUSE_SECONDS, 0
         while True:
             node = self._members.owner(slot)
             try:
@@ -322,7 +280,12 @@ class ClusterSubscriber(Subscriber):
                     raise NotSentError(f"no node serves the slot {slot}")
                 shard = self._shard_of(node)
                 connection: Any = await shard.pool.getConnection(True)
+                names = names if joining else [each for each in names if each in self._wanted_shards]
+                if not names:
+                    raise _Left
                 await connection.ssubscribe(names)
+            except (CancelledError, _Left):
+                raise
             except Exception as error:
                 if self._is_closed:
                     raise NotSentError("Not connected") from error
@@ -330,15 +293,21 @@ class ClusterSubscriber(Subscriber):
                     target = self._members.target(error, node.address) if error.code == "MOVED" and node else None
                     if target is not None:
                         self._members.moved(slot, target)
-                        continue
+                        redirections += 1
+                        if redirections <= self._members.options.maxRedirections:  # nodes may name each other
+                            continue
                 elif isinstance(error, ResponseError):
                     raise
                 self._members.note(f"SSUBSCRIBE has failed: {error}")
                 await _sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
-                break
-        shard.channels.update(names)
+                owner = self._members.owners[slot]
+                # Meanwhile it may have been closed, as idle or with its node, and the slot may have moved.
+                if self._shards.get(node.address) is shard and owner in (None, node.address):
+                    shard.channels.update(names)
+                    return shard
+                self._leave_shard(shard, set(names), perhaps=True)
 
     def _shard_of(self, node: ClusterNode[Any]) -> _Shard:
         if self._is_closed:
@@ -354,23 +323,31 @@ class ClusterSubscriber(Subscriber):
         )
         for name in leaving:
             del self._wanted_shards[name]
-        await self._forget(leaving)
+        others = [(shard, set(leaving) - shard.channels) for shard in self._shards.values()]
+        left = self._forget(leaving)
+        for shard, withdrawn in others:  # which the next connection there would subscribe to again
+            self._leave_shard(shard, withdrawn, perhaps=True)
+        await left
 
-    def _forget(self, names: Iterable[bytes]) -> Deferred[Any]:
-        """Unsubscribe from channels wherever they are subscribed to; an idle connection is closed."""
+    def _forget(self, names: Iterable[bytes], perhaps: bool = False) -> Deferred[Any]:
+        """Unsubscribe from channels wherever they are subscribed to; an idle connection is closed.
+
+        :param perhaps: whether a node may have confirmed them, or may yet, without having been heard.
+        """
         left = set(names)
-        closing: list[Deferred[Any]] = []
-        for shard in list(self._shards.values()):
-            here = shard.channels & left
-            shard.channels -= here
-            connection = shard.pool.connection
-            by_slot: dict[int, list[bytes]] = {}
-            for name in here:
-                by_slot.setdefault(key_slot(name), []).append(name)
-            if connection is not None and connection.connected:
-                closing += [connection.sunsubscribe(each).addErrback(lambda _: None) for each in by_slot.values()]
+        closing = [each for shard in list(self._shards.values()) for each in self._leave_shard(shard, left, perhaps)]
         done = gatherResults(closing, consumeErrors=True)
         return done.addCallback(lambda _: self._close_idle())
+
+    def _leave_shard(self, shard: _Shard, names: set[bytes], perhaps: bool = False) -> list[Deferred[Any]]:
+        """Unsubscribe from channels at one node; a connection that is lost must not subscribe to them again."""
+        here = names if perhaps else shard.channels & names
+        shard.channels -= here
+        connection = shard.pool.connection
+        by_slot: dict[int, list[bytes]] = {}
+        for name in sorted(here) if connection is not None else ():
+            by_slot.setdefault(key_slot(name), []).append(name)
+        return [_leave_at(connection, tuple(each)) for each in by_slot.values()]
 
     def _close_idle(self) -> None:
         for shard in list(self._shards.values()):
@@ -442,19 +419,16 @@ class ClusterSubscriber(Subscriber):
         """Subscribe to channels of one slot at its owner; returns those that it refuses."""
         former = [(shard, shard.channels & set(names)) for shard in self._shards.values()]
         try:
-            await self._subscribe_slot(slot, names)
+            now = await self._subscribe_slot(slot, names)
         except ResponseError as error:
             for name in names:
                 self._wanted_shards.pop(name, None)
             return [Refused("ssubscribe", name.decode("utf-8", "replace"), error) for name in names]
-        except NotSentError:
-            return []  # the subscriber has ended
+        except (NotSentError, _Left):
+            return []  # the subscriber has ended, or the program has left the channels
         for shard, channels in former:
-            connection = shard.pool.connection
-            if channels and shard is not self._shards.get(self._members.owners[slot]):
-                shard.channels -= channels
-                if connection is not None and connection.connected:
-                    connection.sunsubscribe(sorted(channels)).addErrback(lambda _: None)
+            if channels and shard is not now:
+                self._leave_shard(shard, channels)
         for name in names:
             if name in self._wanted_shards:
                 self._wanted_shards[name] = None
@@ -479,8 +453,21 @@ class ClusterSubscriber(Subscriber):
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
 
-def _nothing() -> None:
-    """There is no connection to read from."""
+class _Left(Exception):
+    """The program has left all channels that were to be subscribed to again."""
+
+
+def _leave_at(connection: Any, names: tuple[bytes, ...]) -> Deferred[Any]:
+    """Unsubscribe from channels of one slot; the successor of a lost connection must not subscribe to them again."""
+
+    def failed(_: object) -> None:
+        if not connection.connected:
+            connection.forget(Kind.SHARD, names)
+
+    sent: Deferred[Any] = (
+        connection.sunsubscribe(names) if connection.connected else fail(NotSentError("no connection"))
+    )
+    return sent.addErrback(failed)
 
 
 def _sleep(seconds: float) -> Deferred[None]:

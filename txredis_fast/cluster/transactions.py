@@ -32,13 +32,14 @@ from ..exceptions import (
     TryAgainError,
     WatchError,
 )
-from ..inflight import keep_out_of_log, limit_error, within
+from ..inflight import keep_out_of_log, limit_error
 from ..resp import fixed_arguments
 from ..transport import at_once
 from .members import Members
 from .node import ClusterNode
 from .redirects import ASKING, Way, is_refusal
 from .routing import UNKNOWN, slot_of_command, slot_of_keys
+from .waiting import on_connection
 
 __all__ = ["ClusterTransaction"]
 
@@ -353,18 +354,11 @@ class _CommitWay(_TransactionWay):
 
     def _send_on(self, node: ClusterNode[Any], timeout: float | None, asking: bool, patience: float) -> Deferred[Any]:
         block = [(ASKING, None, False), *self._block] if asking else self._block
-        pool = node.pool
-        connection = pool.connectionQueue.pick()
-        if connection is not None:
-            return self._write(connection, timeout, block)
 
-        def use(connection: RedisProtocol, left: float) -> Deferred[Any]:
-            return self._write(connection, timeout, block)
+        def write(connection: RedisProtocol, left: float | None) -> Deferred[list[Any]]:
+            return send_batch(connection, block, left).addCallback(self._answered, connection)
 
-        return within(pool.getConnection(True), patience, use, pool.why_not_connected)
-
-    def _write(self, connection: RedisProtocol, timeout: float | None, block: Sequence[Command]) -> Deferred[Any]:
-        return send_batch(connection, block, timeout).addCallback(self._answered, connection)
+        return on_connection(node, timeout, patience, write)
 
     def _answered(self, replies: list[Any], connection: RedisProtocol) -> list[Any]:
         """EXEC's replies, converted; raises what stands for its refusal."""

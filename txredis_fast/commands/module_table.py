@@ -56,6 +56,7 @@ FT.DICTDUMP|readonly|
 FT.DROPINDEX|write|
 FT.EXPLAIN|readonly|
 FT.EXPLAINCLI|readonly|
+FT.HYBRID|readonly|
 FT.INFO|readonly|
 FT.PROFILE|readonly|
 FT.SEARCH|readonly|
@@ -133,6 +134,6 @@ TS.NREVRANGE|readonly|RO@1:#0,1,1
 TS.QUERYINDEX|readonly|
 TS.QUERYLABELS|readonly|
 TS.RANGE|readonly|RO@1:0,1,0
-TS.READ|readonly|RO@1:0,1,0
+TS.READ|blocking readonly|RO@1:0,1,0
 TS.REVRANGE|readonly|RO@1:0,1,0
 """

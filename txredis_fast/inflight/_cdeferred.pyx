@@ -18,7 +18,7 @@ from types import CoroutineType, GeneratorType
 from cpython.object cimport PyObject, PyTypeObject
 
 from twisted.internet import defer
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from txredis_fast.inflight._probe import answering_coroutine, answering_generator, story, yields
@@ -63,6 +63,7 @@ cdef extern from *:
 
 cdef object _Deferred = Deferred
 cdef object _Failure = Failure
+cdef object _succeed = succeed
 cdef object _Context = Context
 cdef object _Coroutine = CoroutineType
 cdef object _Generator = GeneratorType
@@ -109,6 +110,24 @@ cdef object new_deferred(object canceller):
     cdef object deferred = NEW_INSTANCE(_Deferred, ())
     deferred._canceller = canceller
     setattr(deferred, _CALLBACKS, [])
+    return deferred
+
+
+cdef object new_fired(object value):
+    """As ``succeed(value)``, for a value that is neither a Deferred nor a Failure.
+
+    Without a canceller, which only ``cancel()`` of a Deferred that has not fired asks for.
+    """
+    if not _private or PyDict_GetItemWithError(TYPE_DICT(_Deferred), "debug") != <PyObject *>_FALSE:
+        return _succeed(value)
+    cdef object deferred = NEW_INSTANCE(_Deferred, ())
+    cdef list callbacks = []
+    if (
+        SET_ATTRIBUTE(deferred, _CALLBACKS, callbacks) < 0
+        or SET_ATTRIBUTE(deferred, "result", value) < 0
+        or SET_ATTRIBUTE(deferred, "called", True) < 0
+    ):
+        return _succeed(value)
     return deferred
 
 

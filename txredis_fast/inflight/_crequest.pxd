@@ -38,6 +38,9 @@ cdef class BatchRequest:
     cdef Py_ssize_t _size
     cdef bint _plain
 
+    #: As the properties ``raw`` and ``plain``, which a subclass in Python overrides.
+    cdef bint next_raw(self) except -1
+    cdef Py_ssize_t next_plain(self) except -1
     cpdef bint answer_many(self, list replies) except -1
     cpdef bint answer(self, reply) except -1
     cpdef finish(self)

@@ -30,7 +30,7 @@ from txredis_fast.transport._csocket cimport Sender
 
 __all__ = [
     "BatchRequest", "EffectBatchRequest", "EffectRequest", "Request", "RequestQueue", "add_command", "answer_each",
-    "cancelled_with_effect", "compiled_fast_path",
+    "cancelled_with_effect", "compiled_fast_path", "fast_path_of_cached",
     "fast_path_by_name", "fast_path_of_batch", "fast_path_of_pipeline", "fast_path_of_pool", "first_error",
     "plain_commands"
 ]
@@ -43,6 +43,7 @@ cdef extern from "Python.h":
     PyObject *call_method_or_null "PyObject_VectorcallMethod"(
         object name, PyObject **args, size_t count, void *names
     ) noexcept
+    object generic_attribute "PyObject_GenericGetAttr"(object value, object name)
     # A cast of a new reference, which Cython then owns; of NULL, it raises the exception that is set.
     object owned "(PyObject *)"(PyObject *value)
 
@@ -188,6 +189,16 @@ cdef class BatchRequest:
     @property
     def plain(self):
         return self._size - len(self.replies) if self._plain else 0
+
+    cdef bint next_raw(self) except -1:
+        if type(self) is BatchRequest:
+            return (<tuple?>self._converters[len(self.replies)])[-1]
+        return self.raw
+
+    cdef Py_ssize_t next_plain(self) except -1:
+        if type(self) is BatchRequest or type(self) is EffectBatchRequest:
+            return self._size - len(self.replies) if self._plain else 0
+        return self.plain
 
     cpdef bint answer_many(self, list replies) except -1:
         self.replies += replies
@@ -395,15 +406,18 @@ cdef class RequestQueue:
             request = self.waiting[0] if self.waiting else None
             if (
                 take_reply is None and isinstance(request, BatchRequest) and self._owed()
-                and (<BatchRequest>request).plain
+                and (<BatchRequest>request).next_plain()
             ):
                 self._deliver_batch(<BatchRequest>request, reader, take_push)
                 if self.stopped:
                     break
                 request = self.waiting[0] if self.waiting else None
-            raw = request is not None and (
-                (<Request>request).raw if type(request) is Request else request.raw
-            )
+            if request is None:
+                raw = False
+            elif isinstance(request, Request):
+                raw = (<Request>request).raw
+            else:
+                raw = (<BatchRequest?>request).next_raw()
             reply = get(raw) if own is None else own.next(raw)
             if reply is _INCOMPLETE:
                 break
@@ -608,6 +622,20 @@ def fast_path_by_name(set plain_names not None, execute_command):
                         return fail()
                     return result if type(result) is _Deferred else maybeDeferred(lambda: result)
         return execute_command(self, *args, **kwargs)
+
+    return fast_path
+
+
+def fast_path_of_cached(cached):
+    @wraps(cached)
+    def fast_path(self, ttl=None):
+        cdef object view
+        if type(ttl) is int or type(ttl) is float:
+            # Not self._views: a handler's __getattr__ makes that slower.
+            view = (<dict?>generic_attribute(self, "_views")).get(ttl)
+            if view is not None:
+                return view
+        return cached(self, ttl)
 
     return fast_path
 

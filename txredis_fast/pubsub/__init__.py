@@ -9,26 +9,30 @@ from .opening import Subscribing, check_bounds, check_hooks, open_subscriber
 
 if TYPE_CHECKING:
     from .companion import MessageProtocol, SubscriberPool
-    from .inbox import Inbox, SlowConsumerPolicy
+    from .inbox import Inbox, InboxPart, SlowConsumerPolicy
     from .messages import Message, OnMessage, Subscriber
     from .monitor import MonitorFactory, MonitorProtocol
     from .restoring import Refused
     from .subscriber import SubscriberFactory, SubscriberProtocol
+    from .subscriptions import Kind
 else:
     __getattr__, __dir__ = lazy_names(
         globals(),
         {
             "companion": ("SubscriberPool", "MessageProtocol"),
-            "inbox": ("Inbox", "SlowConsumerPolicy"),
+            "inbox": ("Inbox", "InboxPart", "SlowConsumerPolicy"),
             "messages": ("Message", "OnMessage", "Subscriber"),
             "monitor": ("MonitorFactory", "MonitorProtocol"),
             "restoring": ("Refused",),
             "subscriber": ("SubscriberFactory", "SubscriberProtocol"),
+            "subscriptions": ("Kind",),
         },
     )
 
 __all__ = [
     "Inbox",
+    "InboxPart",
+    "Kind",
     "Message",
     "MessageProtocol",
     "MonitorFactory",

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from .._checks import check_choice, check_count
 
-__all__ = ["POLICIES", "Inbox", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
+__all__ = ["POLICIES", "Inbox", "InboxPart", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
 
 #: What happens to messages that are received while as many as allowed are unfinished.
 SlowConsumerPolicy = Literal["pause", "drop-oldest", "drop-newest"]
@@ -205,3 +205,56 @@ class Inbox:
     def _finished(self, _: object) -> None:
         self._running -= 1
         self._hand_on()
+
+
+class InboxPart:
+    """The inbox of a subscriber, as one of several connections uses it."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._hold: Callable[[], object] = _nothing
+        self._go_on: Callable[[], object] = _nothing
+
+    @property
+    def full(self) -> bool:
+        """Whether reading is paused until messages are finished."""
+        return self._inbox.full
+
+    @property
+    def unfinished(self) -> int:
+        """How many messages wait or are being handled."""
+        return self._inbox.unfinished
+
+    def put(self, message: tuple[Any, Any, Any]) -> None:
+        """Append a message."""
+        self._inbox.put(message)
+
+    def admit(self, at_once: int) -> None:
+        """Handle as many messages at the same time."""
+        self._inbox.admit(at_once)
+
+    def take(self) -> tuple[Any, Any, Any] | None:
+        """Return the message that has waited longest; None if there is none."""
+        return self._inbox.take()
+
+    def move(self, hold: Callable[[], object], go_on: Callable[[], object]) -> None:
+        """Messages come from another connection from now on."""
+        self._hold, self._go_on = hold, go_on
+
+    def hold_if_full(self) -> None:
+        """Stop reading if as many messages as allowed are unfinished already."""
+        self._inbox.hold_if_full()
+        if self._inbox.full:
+            self._hold()
+
+    def hold(self) -> None:
+        """Stop reading."""
+        self._hold()
+
+    def go_on(self) -> None:
+        """Read on."""
+        self._go_on()
+
+
+def _nothing() -> None:
+    """There is no connection to read from."""

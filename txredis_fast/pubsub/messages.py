@@ -120,6 +120,11 @@ class Subscriber:
         """How many messages were dropped because the program was slow."""
         return self._dropped
 
+    @property
+    def ended(self) -> bool:
+        """Whether no message will be received any more: it was disconnected, or nothing will be connected again."""
+        return self._end is not None
+
     # -- messages
 
     def __aiter__(self) -> Self:

@@ -53,7 +53,7 @@ class CacheStats:
     :ivar flushes: total: how often everything was dropped at once.
     :ivar evictions: total: kept replies dropped to stay below ``max_bytes``.
     :ivar link_lost: total: how often the tracked connection was lost.
-    :ivar entries: present: kept replies.
+    :ivar entries: present: replies that are kept.
     :ivar bytes: present: bytes that they take, keys and overhead included.
     :ivar fetching: present: fetches that are not answered yet.
     :ivar link: present: the tracked connection: ``"up"``; ``"down"``: it is being made; ``"off"``: the server refuses

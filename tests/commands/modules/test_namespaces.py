@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from testbed.extent import some
 from testbed.wire import bulk, command
 
 from txredis_fast.commands import Commands, modules
-from txredis_fast.commands._parts import is_read_only
+from txredis_fast.commands._parts import BLOCKING, is_read_only, longest_wait
 from txredis_fast.commands._parts.facts import command_facts
 from txredis_fast.commands._parts.keys import keys_of
+from txredis_fast.commands.module_table import MODULE_TABLE
 from txredis_fast.commands.modules import NAMESPACES
 from txredis_fast.exceptions import InvalidData
 
@@ -59,7 +61,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize("kind", [RawHost, RawQueuingHost])
-@pytest.mark.parametrize("row", ROWS, ids=name_of)
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_a_command_sends_its_bytes_and_gives_the_same_value_under_both_protocols(resp, kind, row):
     for reply in row.replies:
         host = kind(resp)
@@ -70,8 +72,22 @@ def test_a_command_sends_its_bytes_and_gives_the_same_value_under_both_protocols
         assert alike(value, row.value), value
 
 
-@pytest.mark.parametrize(("charset", "convert"), [(None, False), ("utf-8", "exact"), ("utf-8", False)])
 @pytest.mark.parametrize("row", ROWS, ids=name_of)
+def test_only_blocking_commands_keep_the_connection_and_have_no_timeout(resp, row):
+    host = RawHost(resp)
+    row.call(host)
+    (options,) = host.options
+    assert options.get("blocking", False) == row.blocking == (longest_wait(row.sent) is not None)
+    assert options.get("apply_timeout", True) == (not row.blocking)
+
+
+def test_handlers_know_every_command_of_a_module_that_may_block():
+    lines = (line.split("|") for line in MODULE_TABLE.splitlines())
+    assert {name for name, flags, _ in lines if "blocking" in flags} == {name for name in BLOCKING if "." in name}
+
+
+@pytest.mark.parametrize(("charset", "convert"), [(None, False), ("utf-8", "exact"), ("utf-8", False)])
+@pytest.mark.parametrize("row", some(ROWS), ids=name_of)
 def test_whatever_the_options_both_protocols_give_the_same_value(resp, charset, convert, row):
     values = []
     for reply in row.replies:
@@ -83,7 +99,7 @@ def test_whatever_the_options_both_protocols_give_the_same_value(resp, charset, 
     assert all(alike(value, values[0]) for value in values), values
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name.startswith("json.")], ids=name_of)
+@pytest.mark.parametrize("row", some([row for row in ROWS if row.name.startswith("json.")]), ids=name_of)
 def test_documents_are_the_same_whatever_the_options(resp, row):
     for charset, convert in ((None, False), ("utf-8", False), ("latin-1", True)):
         host = RawHost(resp, charset, convert)
@@ -132,6 +148,7 @@ def test_where_the_keys_of_a_modules_command_are(sent, keys):
     assert keys_of(sent) == keys
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("name", "method"), METHODS)
 def test_a_command_documents_and_annotates_its_parameters_its_value_and_its_page(name, method):
     text = inspect.getdoc(method)
@@ -292,10 +309,36 @@ REFUSALS += [
 ]
 
 
+REFUSALS += [
+    Refusal(
+        "ts.revrange",
+        lambda c: c.ts.revrange("k", filter_by_min_value=1),
+        InvalidData,
+        "ts.revrange needs filter_by_min_value and filter_by_max_value together",
+    ),
+    Refusal(
+        "ts.mrevrange",
+        lambda c: c.ts.mrevrange("-", "+", []),
+        InvalidData,
+        "ts.mrevrange needs filters: there are none",
+    ),
+    Refusal("ts.revrange", lambda c: c.ts.revrange("k", cuont=1), TypeError),
+]
 REFUSALS += table_newer.REFUSALS
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=name_of)
+def test_a_command_that_reads_backwards_has_the_options_and_a_page_of_its_own():
+    ranges = namespaces()["ts"]
+    for forwards, backwards in (("range", "revrange"), ("mrange", "mrevrange"), ("nrange", "nrevrange")):
+        one, other = getattr(ranges, forwards), getattr(ranges, backwards)
+        assert inspect.signature(one) == inspect.signature(other)
+        assert other.__qualname__ == f"TimeSeriesRanges.{other.__name__}" == f"TimeSeriesRanges.{backwards}"
+        assert f"/ts.{backwards}/, since " in other.__doc__
+        assert "the latest first" in other.__doc__
+        assert "the latest first" not in one.__doc__
+
+
+@pytest.mark.parametrize("refusal", some(REFUSALS), ids=name_of)
 def test_a_wrong_call_sends_nothing_and_fails_its_deferred(resp, refusal):
     host = Host(resp)
     error = result_of(refusal.call(host))
@@ -365,6 +408,7 @@ def test_importing_the_package_imports_no_namespace():
     assert run.stdout.strip() == "[]"
 
 
+@pytest.mark.once
 def test_every_module_of_the_room_is_reached_by_its_name():
     folder = Path(modules.__file__).parent
     names = {path.stem for path in folder.glob("*.py")} - {"__init__"}

@@ -25,6 +25,8 @@ from .node import ScriptedNode
 
 #: The port of the first node in memory.
 FIRST_PORT = 7000
+#: So many calls at one time are a circle.
+MOST_CALLS = 300_000
 
 
 class _Call(DelayedCall):
@@ -69,11 +71,14 @@ class Network(Turns):
         return call
 
     def advance(self, amount: float) -> None:
-        """As a clock does."""
+        """As a clock does; but what never lets the time pass is an error."""
         self.runAsked()
         self.rightNow += amount
-        calls = self.calls
+        calls, left = self.calls, MOST_CALLS
         while calls and calls[0].getTime() <= self.rightNow:
+            left -= 1
+            if not left:
+                raise AssertionError(f"{MOST_CALLS} calls, and no end: {calls[0]}")
             call = calls.pop(0)
             call.called = 1
             call.func(*call.args, **call.kw)

@@ -26,6 +26,8 @@ from .watching import Watcher
 
 #: Numbers of one list.
 RECORDS = 1000
+#: Slots that move at a time.
+MOVED = 200
 #: Connections of the handler to each node: the pool's, one for WATCH, and those for blocking commands.
 PER_NODE = 2
 BLOCKING = 60
@@ -167,10 +169,14 @@ class ClusterFaults:
     # In a thread.
 
     def _slots(self) -> tuple[list[int], Any]:
-        """Some slots of one master, and another one."""
+        """Some slots of one master, and another one.
+
+        They are neighbours: single slots would cut the topology into ever more ranges, and its memory would grow.
+        """
         source, to = self._dice.sample(self._cluster.masters, 2)
-        member = self._cluster.members()[source.id]
-        return self._dice.sample(sorted(member.slots), 200), to
+        slots = sorted(self._cluster.members()[source.id].slots)
+        first = self._dice.randrange(max(1, len(slots) - MOVED))
+        return slots[first : first + MOVED], to
 
     def _step(self) -> None:
         slots, to = self._slots()

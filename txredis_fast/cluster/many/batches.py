@@ -24,12 +24,10 @@ from ...inflight import first_error, limit_error
 from ...telemetry import Telling
 from ..members import Members
 from ..reads import ReadChoice
-from ..redirects import (
-    _now,
-    when_known,
-)
+from ..redirects import when_known
 from ..routing import LearnedKeys
 from ..topology import Address
+from ..waiting import now
 from .chains import Chain
 from .spread import Plan, Reach, Unit, check_encoding, joined
 
@@ -61,7 +59,7 @@ def send_commands(
     wrong = limit_error(timeout)
     if wrong is not None:
         return fail(wrong)
-    began_at = _now()
+    began_at = now()
     try:
         _check(members, commands)
         plan = Plan(members, learned, commands, {})
@@ -91,12 +89,12 @@ def send_to_all(
     :param options: those of the command.
     :returns: fires with the value when all have answered; fails with the first error. Cancelling it cancels all.
     """
-    timeout, began_at = options.get("timeout"), _now()
+    timeout, began_at = options.get("timeout"), now()
 
     def known(_: object) -> Deferred[Any]:
         its = {**options, "post_proc": None}
         if timeout is not None:
-            its["timeout"] = max(timeout - (_now() - began_at), MIN_TIMEOUT_SECONDS)
+            its["timeout"] = max(timeout - (now() - began_at), MIN_TIMEOUT_SECONDS)
         # A master's slot leads to whoever takes its place.
         sent = [send({**its}, slot, partial(members.owner, slot)) for slot in members.shards()]
         replicas = [node.address for node in members.replicas()] if reach.replicas else []

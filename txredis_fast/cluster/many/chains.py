@@ -12,29 +12,18 @@ import enum
 from typing import Any, Protocol, TypeAlias
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from ..._reactor import current_reactor
-from ..._tunables import MAX_TIMEOUT_SECONDS, MIN_TIMEOUT_SECONDS
 from ...batching import Command
 from ...commands._parts import longest_wait
-from ...exceptions import NoSlotError, NotSentError, ResponseError
+from ...exceptions import NotSentError, ResponseError
 from ...inflight import first_error
 from ...telemetry import Telling
 from ..members import Members
 from ..node import ClusterNode
-from ..redirects import (
-    ASKING,
-    CONNECTION_SECONDS,
-    FIRST_PAUSE_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-    _after,
-    _now,
-    is_refusal,
-    send_together,
-)
+from ..redirects import ASKING, after, is_refusal, send_together
 from ..topology import Address
+from ..waiting import Waiting, now
 from .spread import Unit
 
 __all__ = ["Carrier", "Chain"]
@@ -97,10 +86,8 @@ class Chain:
         self._refused: list[_Refused] = []
         #: What the next round after a pause has to send.
         self._later: list[_Refused] = []
-        self._refused_at: float | None = None
+        self._waiting = Waiting(batch.members, batch.limit, self._go_on)
         self._rounds = 0
-        self._pause = FIRST_PAUSE_SECONDS
-        self._timer: IDelayedCall | None = None
         self._is_cancelled = False
         #: The master of this round for commands without keys.
         self._keyless: ClusterNode[Any] | None = None
@@ -157,8 +144,8 @@ class Chain:
         return self._keyless
 
     def _send(self, node: ClusterNode[Any], units: list[Unit]) -> None:
-        limit = self._batch.limit
-        left = None if limit is None else limit - _now()
+        waiting = self._waiting
+        left = waiting.left
         if left is not None and left <= 0:
             over = NotSentError("Not sent: the time limit was over already")
             for unit in units:
@@ -171,9 +158,9 @@ class Chain:
             commands += unit.commands
         blocks = self._batch.alone and any(longest_wait(command[0]) is not None for command in commands)
         if blocks:
-            self._refused_at = None
+            waiting.since = None
         try:
-            sent = send_together(node, commands, blocks, left, self._patience(node))
+            sent = send_together(node, commands, blocks, left, waiting.patience(node))
         except Exception:
             sent = fail()
         self._open += 1
@@ -181,19 +168,6 @@ class Chain:
         about = node, units, sent
         sent.addCallbacks(self._answered, self._failed, callbackArgs=about, errbackArgs=about)
         sent.addErrback(self._broken, units).addBoth(lambda _: self._end_one())
-
-    def _patience(self, node: ClusterNode[Any]) -> float:
-        """Seconds for a connection to a node: not long where it has none, because another one may take its place."""
-        end = self._end()
-        left = MAX_TIMEOUT_SECONDS if end is None else max(end - _now(), MIN_TIMEOUT_SECONDS)
-        return left if node.pool.size else min(left, CONNECTION_SECONDS)
-
-    def _end(self) -> float | None:
-        """Reactor time at which nothing is waited for any more; None: no limit."""
-        timeout = self._members.pool_timeout
-        began = self._refused_at if self._refused_at is not None else _now()
-        ends = [end for end in (None if timeout is None else began + timeout, self._batch.limit) if end is not None]
-        return min(ends, default=None)
 
     def _answered(self, replies: list[Any], node: ClusterNode[Any], units: list[Unit], sent: Deferred[Any]) -> None:
         self._sent.pop(sent, None)
@@ -242,17 +216,16 @@ class Chain:
         again = self._judge_all(refused)
         if again:
             self._round(again)
-        elif self._later:
-            self._wait()
-        else:
+        elif not self._later:
             self._batch.ended()
+        elif not self._waiting.pause(self._later[0][1]):
+            self._run_out()
 
     def _judge_all(self, refused: list[_Refused]) -> list[Unit]:
         """Decide what follows the refusals of a round; returns what is sent again at once."""
         if not refused:
             return []
-        if self._refused_at is None:
-            self._refused_at = _now()
+        self._waiting.refused()
         again = []
         waiting = {unit.slot for unit, _, _ in self._later if unit.slot is not None}
         for unit, error, node in self._in_order(refused):
@@ -284,7 +257,7 @@ class Chain:
         target = members.target(error, node.address)
         unit.redirections += 1
         if target is None or unit.redirections > members.options.maxRedirections:
-            unit.reply = _after(error, f"{unit.redirections} redirections", node)
+            unit.reply = after(error, f"{unit.redirections} redirections", node)
             return _Verdict.GIVEN_UP
         members.redirected(code, error.slot, node, target)
         if self._batch.telling is not None:
@@ -299,56 +272,25 @@ class Chain:
                 return _Verdict.LATER
         return _Verdict.AT_ONCE
 
-    # -- pauses
-
-    def _wait(self) -> None:
-        """Begin the next round after a pause, or as soon as there is another topology."""
-        end = self._end()
-        left = None if end is None else end - _now()
-        if left is not None and left <= 0:
-            self._run_out()
-            return
-        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-        self._members.refused(self._later[0][1])
-        self._timer = current_reactor().callLater(pause if left is None else min(pause, left), self._go_on)
-        self._members.wake_me(self._woken)
-
-    def _woken(self) -> None:
-        if self._timer is not None:
-            self._go_on()
-
     def _go_on(self) -> None:
-        self._forget_pause()
         later, self._later = self._later, []
         self._round([unit for unit, _, _ in self._in_order(later)])
-
-    def _forget_pause(self) -> None:
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            self._members.forget_me(self._woken)
-            if timer.active():
-                timer.cancel()
 
     # -- the end
 
     def _run_out(self) -> None:
         """The time is up."""
-        since = _now() if self._refused_at is None else self._refused_at
-        tried = f"{_now() - since:.1f} s, {self._rounds} attempts"
+        since = self._waiting.since
+        tried = f"{0 if since is None else now() - since:.1f} s, {self._rounds} attempts"
         later, self._later = self._later, []
         for unit, error, node in later:
-            unit.reply = _after(error, tried, node)
+            unit.reply = after(error, tried, node)
         self._batch.ended()
 
     def cancel(self) -> None:
         """Send nothing more, and wait for nothing."""
         self._is_cancelled = True
-        self._forget_pause()
+        self._waiting.stop()
         sent, self._sent = self._sent, {}
         for each in sent:
             each.cancel()
-
-
-def _nobody(unit: Unit) -> NoSlotError:
-    known = "no node of the cluster is known" if unit.slot is None else f"no node serves the slot {unit.slot}"
-    return NoSlotError(known)

@@ -1,7 +1,8 @@
 """Many commands in the usual case: each has one key, the owner of its slot is known, and no node refuses any.
 
 Then the commands are grouped by node in compiled code, and written in one write to each node, without an object for
-each command. What is refused, or was not written, goes the long way: :mod:`.batches`, which keeps the order of a slot.
+each command. What a node has refused, or was not written to it, goes the long way at once: :mod:`.batches`, which keeps
+the order of a slot. All commands of a slot are in the same write, so no other node has to be waited for.
 
 This module must not know how a node is found.
 """
@@ -60,11 +61,6 @@ def read_keys(members: Members, args: Sequence[Any], raw: bool, send_long: SendL
     return None if groups is None else _Round.begin(members, groups, len(keys), place_values, send_long)
 
 
-def _first(refused: tuple[Any, Command]) -> int:
-    index = refused[0]
-    return index[0] if isinstance(index, list) else index  # type: ignore[no-any-return]
-
-
 class _Round:
     """One write to each of several nodes, and the long way for what they refuse.
 
@@ -79,8 +75,6 @@ class _Round:
         self._send_long = send_long
         self._sent: list[Deferred[Any]] = []
         self._open = 1
-        #: The commands that were refused or not written, with their indices.
-        self._refused: list[tuple[Any, Command]] = []
 
     @classmethod
     def begin(
@@ -103,12 +97,14 @@ class _Round:
 
     def _answered(self, replies: list[Any], pool: NodeFactory, indices: list[Any], commands: list[Command]) -> None:
         if not self._place(self._results, indices, replies):
+            refused = []
             for index, command, reply in zip(indices, commands, replies, strict=True):
                 if not isinstance(reply, Exception):
                     self._check(index, reply)
                 elif is_refusing_reply(reply, command):
-                    self._refused.append((index, command))
+                    refused.append((index, command))
                     self._members.follow(reply, pool.address)
+            self._send_again(refused)
         self._end_one()
 
     def _check(self, index: Any, reply: Any) -> None:
@@ -123,25 +119,26 @@ class _Round:
     def _failed(self, failure: Failure, pool: NodeFactory, indices: list[Any], commands: list[Command]) -> None:
         error: Any = failure.value
         if is_refusal(error):
-            self._refused += zip(indices, commands, strict=True)
+            self._send_again(list(zip(indices, commands, strict=True)))
         else:
             self._place(self._results, indices, [error] * len(indices))
         self._end_one()
 
-    def _end_one(self) -> None:
-        self._open -= 1
-        if self._open or self.deferred.called:
+    def _send_again(self, refused: list[tuple[Any, Command]]) -> None:
+        """Send what a node has refused, or was not written to it, the long way."""
+        if not refused or self.deferred.called:
             return
-        if not self._refused:
-            self.deferred.callback(self._results)
-            return
-        refused, self._refused = sorted(self._refused, key=_first), []
         indices = [index for index, _ in refused]
-        self._open = 1
+        self._open += 1
         sent = self._send_long([command for _, command in refused])
-        self._sent = [sent]
+        self._sent.append(sent)
         sent.addCallbacks(self._placed, self._lost, callbackArgs=(indices,), errbackArgs=(indices,))
         sent.addErrback(self._broken)
+
+    def _end_one(self) -> None:
+        self._open -= 1
+        if not self._open and not self.deferred.called:
+            self.deferred.callback(self._results)
 
     def _placed(self, replies: list[Any], indices: list[Any]) -> None:
         self._place(self._results, indices, replies)

@@ -14,7 +14,7 @@ from ..._types import Text, V
 if sys.version_info >= (3, 11):
     from typing import NamedTuple
 else:
-    from typing_extensions import NamedTuple  # one that can be generic; Twisted brings it
+    from typing_extensions import NamedTuple  # one that can be generic, from 4.3 on
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar

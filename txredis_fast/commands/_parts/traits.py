@@ -28,8 +28,12 @@ def _names_with_flag(flag: str) -> frozenset[str]:
 #: Names in upper case. A command of two words has one name: ``"OBJECT ENCODING"``.
 READ_ONLY = _names_with_flag("readonly")
 
-#: Commands whose reply the server may delay. XREAD and XREADGROUP block only with their option BLOCK.
-BLOCKING = _names_with_flag("blocking")
+#: Command that blocks only with its option BLOCK -> index of the argument from which on that may stand.
+_BLOCK_FROM = {"TS.READ": 3, "XREAD": 1, "XREADGROUP": 4}
+
+#: Commands whose reply the server may delay. (One of a module stands here by its name, because few programs ask for
+#: their table.)
+BLOCKING = _names_with_flag("blocking") | {"TS.READ"}
 
 #: Commands that run a program's script, which may reply with any error after it has written something.
 SCRIPTS = _names_with_flag("no_mandatory_keys")
@@ -74,7 +78,8 @@ def is_read_only(args: Sequence[Any]) -> bool:
 def _read_only_of_modules() -> frozenset[str]:
     from ..module_table import MODULE_TABLE  # few programs ask for these
 
-    return frozenset(line.partition("|")[0] for line in MODULE_TABLE.splitlines() if "|readonly|" in line)
+    rows = (line.split("|") for line in MODULE_TABLE.splitlines())
+    return frozenset(name for name, flags, _ in rows if "readonly" in flags)
 
 
 def longest_wait(args: Sequence[Any], name: str | None = None) -> float | None:
@@ -90,8 +95,9 @@ def longest_wait(args: Sequence[Any], name: str | None = None) -> float | None:
     if name in _LIMITS:
         place, units = _LIMITS[name]
         return _seconds(args, place, units)
-    # XREAD [COUNT n] [BLOCK ms] STREAMS ...; XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS ...
-    place = 4 if name == "XREADGROUP" else 1
+    # XREAD [COUNT n] [BLOCK ms] STREAMS ...; XREADGROUP GROUP group consumer [COUNT n] [BLOCK ms] [NOACK] STREAMS ...;
+    # TS.READ key timestamp [BLOCK ms n] [MAX_COUNT n]
+    place = _BLOCK_FROM[name]
     while place < len(args):
         option = _text(args[place])
         if option == "BLOCK":
@@ -123,7 +129,7 @@ def with_less_wait(args: Sequence[Any], waited: float) -> Sequence[Any]:
     if name in _LIMITS:
         place, units = _LIMITS[name]
     else:
-        start = 4 if name == "XREADGROUP" else 1  # a group may have any name
+        start = _BLOCK_FROM[name]  # a group may have any name
         place, units = 1 + next(place for place in range(start, len(args)) if _text(args[place]) == "BLOCK"), 1000
     left = max(limit - waited, 0.001)
     changed = list(args)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Field, Key, Keys, Pairs, Text, V
+from ..._types import Argument, Field, Key, Keys, Page, Pairs, Text, V
 from ...exceptions import InvalidData
 from .._parts import CommandHost, as_dict, errors_to_deferred, flags, flatten, one_or_many, scan_arguments, scanned
 
@@ -201,7 +201,7 @@ class HashCommands(CommandHost[V]):
         *,
         match: Argument | None = None,
         no_values: bool = False,
-    ) -> Deferred[list[Any]]:
+    ) -> Deferred[Page[V]]:
         """Iterate over the fields of a hash, some at each call.
 
         :param key: key of the hash.

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ..._credentials import sendable
-from ..._types import Argument, Items, Key, Keys, Number, Seconds, Text, V
+from ..._types import Argument, Items, Key, Keys, Number, Page, Seconds, Text, V
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -86,7 +86,7 @@ class KeyCommands(CommandHost[V]):
         *,
         type: Argument | None = None,
         match: Argument | None = None,
-    ) -> Deferred[list[Any]]:
+    ) -> Deferred[Page[V]]:
         """Iterate over the keys of the database, some at each call.
 
         :param cursor: 0 to start, then the cursor that the previous call returned.

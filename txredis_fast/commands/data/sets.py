@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Argument, Items, Key, Keys, V
+from ..._types import Argument, Items, Key, Keys, Page, V
 from .._parts import (
     CommandHost,
     as_bools,
@@ -206,7 +206,7 @@ class SetCommands(CommandHost[V]):
         count: int | None = None,
         *,
         match: Argument | None = None,
-    ) -> Deferred[list[Any]]:
+    ) -> Deferred[Page[V]]:
         """Iterate over the members of a set, some at each call.
 
         :param key: key of the set.

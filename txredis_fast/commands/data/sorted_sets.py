@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from ..._types import Aggregate, Argument, Key, Number, Score, ScoreBound, V, Weights
+from ..._types import Aggregate, Argument, Key, Number, Page, Score, ScoreBound, V, Weights
 from ...exceptions import InvalidData
 from .._parts import (
     CommandHost,
@@ -357,7 +357,7 @@ class SortedSetCommands(CommandHost[V]):
         *,
         match: Argument | None = None,
         noscores: bool = False,
-    ) -> Deferred[list[Any]]:
+    ) -> Deferred[Page[V]]:
         """Iterate over the members of a sorted set, some at each call.
 
         :param key: key of the sorted set.

@@ -17,6 +17,7 @@ from .._parts import CommandHost, unknown_name
 __all__ = [
     "Namespace",
     "as_bools_or_errors",
+    "counted",
     "number",
     "options",
     "pairs_of",
@@ -47,6 +48,10 @@ class Namespace:
             return self._host.execute_command(*args)
         return self._host.execute_command(*args, post_proc=post_proc)
 
+    def _send_blocking(self, *args: Argument, post_proc: Converter) -> Deferred[Any]:
+        """Send a command whose reply the server may delay, for as long as its arguments say."""
+        return self._host.execute_command(*args, post_proc=post_proc, blocking=True, apply_timeout=False)
+
     def _refuse(self, error: Exception) -> Deferred[Any]:
         return self._host._refuse(error)
 
@@ -76,6 +81,18 @@ def some(method: str, what: str, items: Iterable[_T]) -> list[_T]:
     if not listed:
         raise InvalidData(f"{method} needs {what}: there are none")
     return listed
+
+
+def counted(word: str, items: Iterable[Any], always: bool = False) -> list[Argument]:
+    """Make the arguments of a list: its word, the number of items, and the items; nothing where there are none.
+
+    :param always: make the word and 0 where there are none.
+    :raises InvalidData: *items* is one text instead of several.
+    """
+    if isinstance(items, (str, bytes)):
+        raise InvalidData(f"{word} must be a list, not a single text")
+    listed = list(items)
+    return [word, len(listed), *listed] if listed or always else []
 
 
 def pairs_of(method: str, first: Iterable[_T], second: Iterable[_T]) -> list[_T]:

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from ..._types import Argument, Key, Number, Text
 from ...exceptions import InvalidData
 from .._parts import CommandHost, errors_to_deferred, flags, flatten, text_of
-from .namespace import Namespace, options, some
+from .namespace import Namespace, counted, options, some
 from .search_extras import SearchExtras
 from .search_fields import (
     Field,
@@ -28,10 +28,12 @@ from .search_fields import (
 )
 from .search_replies import (
     AggregateResult,
+    HybridResult,
     ProfileResult,
     SearchReader,
     SearchResult,
     aggregated,
+    hybrid,
     index_description,
     profiled,
     with_cursor,
@@ -91,7 +93,7 @@ class SearchCommands(SearchExtras):
 
         https://redis.io/commands/ft.create/, since 1.0.0
         """
-        arguments: list[Argument] = ["ON", on, *_counted("PREFIX", prefix)]
+        arguments: list[Argument] = ["ON", on, *counted("PREFIX", prefix)]
         arguments += options(("FILTER", filter), ("LANGUAGE", language), ("LANGUAGE_FIELD", language_field))
         arguments += options(("SCORE", score), ("SCORE_FIELD", score_field), ("PAYLOAD_FIELD", payload_field))
         arguments += flags(maxtextfields=max_text_fields)
@@ -99,7 +101,7 @@ class SearchCommands(SearchExtras):
         arguments += flags(
             nooffsets=no_term_offsets, nohl=no_highlight, nofields=no_field_flags, nofreqs=no_term_frequencies
         )
-        arguments += [] if stopwords is None else _counted("STOPWORDS", stopwords, always=True)
+        arguments += [] if stopwords is None else counted("STOPWORDS", stopwords, always=True)
         arguments += flags(skipinitialscan=skip_initial_scan)
         return self._send("FT.CREATE", self._name("create"), *arguments, "SCHEMA", *schema("search.create", fields))
 
@@ -216,8 +218,8 @@ class SearchCommands(SearchExtras):
             arguments += ("FILTER", name, least, greatest)
         if geo_filter is not None:
             arguments += ("GEOFILTER", *geo_filter)
-        arguments += [*_counted("INKEYS", limit_ids or ()), *_counted("INFIELDS", limit_fields or ())]
-        arguments += [] if return_fields is None else _counted("RETURN", return_fields, always=True)
+        arguments += [*counted("INKEYS", limit_ids or ()), *counted("INFIELDS", limit_fields or ())]
+        arguments += [] if return_fields is None else counted("RETURN", return_fields, always=True)
         arguments += [] if summarize is None else ["SUMMARIZE", *summarize]
         arguments += [] if highlight is None else ["HIGHLIGHT", *highlight]
         arguments += options(("SLOP", slop), ("TIMEOUT", timeout))
@@ -266,10 +268,7 @@ class SearchCommands(SearchExtras):
         https://redis.io/commands/ft.aggregate/, since 1.1.0
         """
         arguments: list[Argument] = [query, *flags(verbatim=verbatim, addscores=add_scores)]
-        if load is not None:
-            fields = some("search.aggregate", "fields to load", load)
-            arguments += ("LOAD", "*") if fields in (["*"], [b"*"]) else ("LOAD", len(fields), *fields)
-        arguments += options(("TIMEOUT", timeout))
+        arguments += [*_loaded("search.aggregate", load), *options(("TIMEOUT", timeout))]
         for step in steps:
             arguments += some("search.aggregate", "words of a step", step)
         if max_idle is not None and cursor is None:
@@ -279,6 +278,85 @@ class SearchCommands(SearchExtras):
         arguments += [*_params(params), *options(("DIALECT", dialect))]
         convert = aggregated if cursor is None else with_cursor
         return self._send("FT.AGGREGATE", self._name("aggregate"), *arguments, post_proc=convert)
+
+    @errors_to_deferred
+    def hybrid_search(
+        self,
+        query: Text,
+        vector_field: Text,
+        vector: Text,
+        *steps: Sequence[Any],
+        params: Mapping[str, Any] | None = None,
+        scorer: Text | None = None,
+        search_score_as: Text | None = None,
+        k: int | None = None,
+        ef_runtime: int | None = None,
+        shard_k_ratio: float | None = None,
+        radius: Number | None = None,
+        epsilon: Number | None = None,
+        filter: Text | None = None,
+        policy: Text | None = None,
+        batch_size: int | None = None,
+        vector_score_as: Text | None = None,
+        combine: Text | None = None,
+        combine_options: Mapping[str, Any] | None = None,
+        load: Iterable[Text] | None = None,
+        timeout: int | None = None,
+    ) -> Deferred[HybridResult]:
+        """Search the index by words and by the nearness of a vector at the same time, and combine what both find.
+
+        :param query: as of :meth:`search`, without vectors.
+        :param vector_field: the field of vectors: ``"@v"``.
+        :param vector: ``"$name"`` of *params*: there are the vector's bytes.
+        :param steps: as of :meth:`aggregate`: what is done with the combined documents.
+        :param params: name -> value of what is written ``$name``.
+        :param scorer: name of the function of scores of the words.
+        :param search_score_as: name of a field for the score of the words.
+        :param k: number of nearest vectors to find. None without *radius*: 10.
+        :param ef_runtime: how thoroughly an HNSW index looks for them.
+        :param shard_k_ratio: part of *k* that each server of a cluster looks for.
+        :param radius: find all vectors within this distance, instead of the *k* nearest.
+        :param epsilon: how far beyond *radius* an HNSW index looks.
+        :param filter: a query that documents found by their vectors must meet.
+        :param policy: how *filter* is applied: ``"ADHOC"`` or ``"BATCHES"``.
+        :param batch_size: number of vectors of a batch.
+        :param vector_score_as: name of a field for the score of the vector.
+        :param combine: how scores are combined: ``"RRF"`` or ``"LINEAR"``. None: ``"RRF"``.
+        :param combine_options: its options: ``{"WINDOW": 20, "CONSTANT": 60}``, ``{"ALPHA": 0.7, "BETA": 0.3}``; and
+            ``"YIELD_SCORE_AS"``, name of a field for the combined score.
+        :param load: fields to load from the documents; ``["*"]``: all. None: only key and combined score.
+        :param timeout: milliseconds, for the server.
+        :returns: fires with a named tuple ``(total, rows, warnings, execution_time)``: rows are dicts, and the time is
+            milliseconds. Fails with :exc:`.InvalidData` if an option is given without that to which it belongs.
+
+        https://redis.io/commands/ft.hybrid/, since 8.4.0
+        """
+        method = "search.hybrid_search"
+        arguments: list[Argument] = ["SEARCH", query]
+        arguments += options(("SCORER", scorer), ("YIELD_SCORE_AS", search_score_as))
+        nearest = options(("K", k), ("EF_RUNTIME", ef_runtime), ("SHARD_K_RATIO", shard_k_ratio))
+        within = options(("RADIUS", radius), ("EPSILON", epsilon))
+        if (nearest and k is None) or (within and radius is None) or (nearest and within):
+            raise InvalidData(f"{method} needs k for its options, or radius for epsilon, and takes one of both")
+        filtering = options(("POLICY", policy), ("BATCH_SIZE", batch_size))
+        if filtering and filter is None:
+            raise InvalidData(f"policy and batch_size of {method} need filter")
+        arguments += ["VSIM", vector_field, vector, *counted("KNN", nearest), *counted("RANGE", within)]
+        if filter is not None:
+            arguments += counted("FILTER", [filter, *filtering]) if filtering else ["FILTER", filter]
+        arguments += options(("YIELD_SCORE_AS", vector_score_as))
+        if combine is None and combine_options:
+            raise InvalidData(f"combine_options of {method} needs combine")
+        if combine is not None:
+            chosen = flatten(combine_options or {})
+            arguments += ("COMBINE", combine, len(chosen), *chosen)
+        loaded = _loaded(method, load)
+        done = [some(method, "words of a step", step) for step in steps]
+        if done and text_of(done[0][0]).upper() == "FILTER" and not loaded and combine is None and filter is None:
+            raise InvalidData(f"a step FILTER of {method} needs combine or load: else it is the filter of the vectors")
+        arguments += [*loaded, *(word for step in done for word in step), *_params(params)]
+        arguments += options(("TIMEOUT", timeout))
+        return self._send("FT.HYBRID", self._name("hybrid_search"), *arguments, post_proc=hybrid)
 
     @errors_to_deferred
     def cursor_read(self, cursor: int, count: int | None = None) -> Deferred[AggregateResult]:
@@ -356,11 +434,11 @@ class SearchNamespace(Namespace):
         return SearchCommands(host, index)
 
 
-def _counted(word: str, items: Iterable[Any], always: bool = False) -> list[Argument]:
-    if isinstance(items, (str, bytes)):
-        raise InvalidData(f"{word} must be a list, not a single text")
-    listed = list(items)
-    return [word, len(listed), *listed] if listed or always else []
+def _loaded(method: str, load: Iterable[Text] | None) -> list[Argument]:
+    if load is None:
+        return []
+    fields = some(method, "fields to load", load)
+    return ["LOAD", "*"] if fields in (["*"], [b"*"]) else ["LOAD", len(fields), *fields]
 
 
 def _params(params: Mapping[str, Any] | None) -> list[Argument]:

@@ -16,12 +16,14 @@ from .namespace import number
 __all__ = [
     "AggregateResult",
     "Document",
+    "HybridResult",
     "ProfileResult",
     "SearchReader",
     "SearchResult",
     "Suggestion",
     "aggregated",
     "corrections",
+    "hybrid",
     "index_description",
     "profiled",
     "settings",
@@ -62,6 +64,19 @@ class AggregateResult(NamedTuple):
     rows: list[dict[Any, Any]]
     #: Number for ``cursor_read``; 0 after the last rows. None: there is no cursor.
     cursor: int | None = None
+
+
+class HybridResult(NamedTuple):
+    """What FT.HYBRID has found."""
+
+    #: Number of all documents that match.
+    total: int
+    #: A dict for each document of this page; without *load* and steps of ``__key`` and ``__score``.
+    rows: list[dict[Any, Any]]
+    #: Why the rows may not be all: a timeout, for example.
+    warnings: list[str]
+    #: Milliseconds that the server took.
+    execution_time: float
 
 
 class ProfileResult(NamedTuple):
@@ -148,6 +163,16 @@ def with_cursor(reply: Reply) -> Result:
         return reply
     total, rows, _ = aggregated(reply[0])
     return AggregateResult(total, rows, reply[1])
+
+
+def hybrid(reply: Reply) -> Result:
+    """Convert the reply of FT.HYBRID to a :class:`HybridResult`."""
+    if not isinstance(reply, (dict, list)):
+        return reply
+    named = _named(as_dict(reply))
+    warnings = [text_of(each) for each in named["warnings"]]
+    rows = list(map(as_dict, named["results"]))
+    return HybridResult(named["total_results"], rows, warnings, float(named["execution_time"]))
 
 
 #: Parts of an index's description that are descriptions, lists of them, and texts.

@@ -1,0 +1,50 @@
+"""What a time limit bounds in a cluster: everything from the call on, the wait for a connection included."""
+
+from __future__ import annotations
+
+import pytest
+from testbed.model_cluster import SLOT_A, key
+from testbed.scripted import settle
+from twisted.internet.task import deferLater
+
+import txredis_fast as redis
+
+LIMIT = 2.0
+STEP = 0.01
+
+
+def _command(rc):
+    return rc.withTimeout(LIMIT).incr(key(SLOT_A))
+
+
+def _batch(rc):
+    return rc.withTimeout(LIMIT).batch([("INCR", key(SLOT_A))]).addErrback(lambda failure: failure.value.results[0])
+
+
+def _transaction(rc):
+    transaction = rc.multi().result
+    transaction.execute_command("INCR", key(SLOT_A), timeout=LIMIT)
+    return transaction.commit()
+
+
+@pytest.mark.parametrize("give", [_command, _batch, _transaction])
+def test_the_wait_for_a_connection_is_part_of_it(opened, cluster, clock, monkeypatch, give):
+    rc = opened()
+    node = cluster.nodes[7001]
+    connect = node.endpoint.connect
+    monkeypatch.setattr(node.endpoint, "connect", lambda factory: deferLater(clock, 0.3, connect, factory))
+    monkeypatch.setattr(node, "_execute", lambda name, args: b"")  # it never answers
+    node.endpoint.alive[0].reset()
+    settle(clock)
+    began, ended = clock.seconds(), []
+    give(rc).addBoth(lambda end: ended.append((clock.seconds() - began, getattr(end, "value", end))))
+    connected_at = None
+    while not ended and clock.seconds() - began < 2 * LIMIT:
+        clock.advance(STEP)
+        settle(clock)
+        if connected_at is None and node.endpoint.alive:
+            connected_at = clock.seconds() - began
+    [(seconds, error)] = ended
+    assert connected_at > 0.25
+    assert isinstance(error, redis.ReplyTimeoutError)
+    assert seconds == pytest.approx(LIMIT, abs=2 * STEP)
