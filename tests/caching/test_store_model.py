@@ -68,8 +68,10 @@ class Model:
     def step(self) -> None:
         """One operation, then all that must hold."""
         operation = self.chance.choices(
-            (self.begin, self.answer, self.join, self.take, self.invalidate, self.touch, self.clear)
-            + (self.let_time_pass, self.rename, self.drop, self.give_up, self.lose, self.doubt),
+            (
+                *(self.begin, self.answer, self.join, self.take, self.invalidate, self.touch, self.clear),
+                *(self.let_time_pass, self.rename, self.drop, self.give_up, self.lose, self.doubt),
+            ),
             (30, 60, 8, 20, 6, 4, 0.5, 10, 3, 3, 1, 1, 1),
         )[0]
         operation()

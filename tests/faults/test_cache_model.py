@@ -28,6 +28,16 @@ from faults.model_world import shortened
 from txredis_fast import ClientCache, RedisFactory, RetryPolicy
 from txredis_fast.caching import Store, _pystore, cache, link, writes
 
+pytestmark = [
+    pytest.mark.promise("``rc.cached(ttl)`` never gives what was asked of the server more than ``ttl`` seconds ago"),
+    pytest.mark.promise("A program's own writes are seen by its cached reads"),
+    pytest.mark.promise("Once an invalidation has been read from the socket, nothing older is given"),
+    pytest.mark.promise("When the server cannot tell of changes, nothing from before is given"),
+    pytest.mark.promise("Nothing is given after the expiry that its key had when it was fetched"),
+    pytest.mark.promise("Cached reads of one handler never go back to an older value of a key"),
+    pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own"),
+]
+
 READS = int(os.environ.get("TXREDIS_FAST_CACHE_MODEL_READS", extent(20_000, 5_000)))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
 #: Bytes of a story.

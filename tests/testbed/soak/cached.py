@@ -1,8 +1,8 @@
 """Readers of a cache, and writers who count: no reader may see an older number than is promised.
 
 Each key has one writer, who waits for each answer before it writes the next number. What fails may be executed late, so
-its key is then given up for a new one. Of each number it is known when it was answered; a cached read must not give less
-than what had been answered
+its key is then given up for a new one. Of each number it is known when it was answered; a cached read must not give
+less than what had been answered
 
 - before it began, if it was written through the same handler;
 - so long before it began as its time to live, or twice the health interval;
