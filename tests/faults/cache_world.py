@@ -194,6 +194,8 @@ class CacheWorld:
             kind = ("hgetall", "hget")[how % 2]
         elif how == 1:
             kind, keys = "mget", [key, *self._further(key)]
+        elif how == 4:
+            kind, keys = "mget", [key]
         elif how == 2:
             kind = "strlen"
         elif how == 3:

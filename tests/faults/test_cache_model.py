@@ -184,6 +184,16 @@ def test_the_tracked_connection_is_in_the_database_that_was_selected_while_it_wa
     assert scene.rc.stats().cache.misses == 1
 
 
+def test_an_MGET_of_one_key_gives_a_list_also_from_memory():
+    scene = Scene()
+    view = scene.rc.cached(60)
+    first, joined = view.mget(["absent"]), view.mget(["absent"])
+    assert (scene.get(first), fired(joined)) == ([None], [None])
+    assert scene.get(view.mget(["absent"])) == [None]
+    stats = scene.rc.stats().cache
+    assert (stats.misses, stats.joined, stats.hits) == (1, 1, 1)
+
+
 def test_the_keys_of_an_MGET_that_was_lost_are_read_again():
     scene = Scene(retry=RetryPolicy(read_only=True))
     scene.server.write("SET", "a", "1a")

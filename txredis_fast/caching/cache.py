@@ -43,7 +43,7 @@ from ..transport import cancel_timer
 from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
-from .several import StepByStep, peek_several, read_several
+from .several import ONE_OF_MGET, StepByStep, peek_several, read_several
 from .view import CachedView, check_ttl
 from .writes import Effect, Effects, commands_in
 
@@ -529,7 +529,9 @@ class Cache:
         if None in args:
             return None
 
-        is_part = args[0] == b"MGET"  # of the entry of one key
+        is_part = args[0] == ONE_OF_MGET.encode()
+        if is_part:
+            args[0] = b"MGET"
 
         def again(deferred: Deferred[Any], convert: Converter | None) -> None:
             self.store.uncached += 1
