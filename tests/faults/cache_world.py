@@ -76,7 +76,9 @@ class CacheWorld:
         self.server = TrackingServer(self.clock)
         self.server.lost = self._link_lost
         self.server.merges = self._tape.below(3) == 1
-        self.server.interleaves = self._tape.below(3) == 1
+        self._interleaving = random.Random(self._tape.below(256))
+        if self._tape.below(2):
+            self.server.between = self._interleave
         self.endpoint = MemoryEndpoint(self.server.session, self.clock)
         self.endpoint.tells_reactor = True
         self.reads = self.hits = self.faults = 0
@@ -274,6 +276,11 @@ class CacheWorld:
         if what < 2:
             args = (("FLUSHALL",), ("FLUSHDB",))[what]
         self.server.write(*args, dbid=0 if self._tape.below(8) else 1)
+
+    def _interleave(self) -> None:
+        """Another client writes between two commands of the tracked connection."""
+        if not self._tape.is_over and self._interleaving.random() < 0.05:
+            self._let_other_write()
 
     def _write_something(self) -> None:
         below = self._tape.below

@@ -328,7 +328,7 @@ def test_own_writes_that_leave_fetches_joined_are_noticed(broken):
         touch(self, [name for name in names if getattr(self._by_key.get(name), "fetch", None) is None])
 
     broken(Store, touch=touch_kept)
-    assert "it may see" in noticed()
+    assert "it may see" in noticed(400)
 
 
 @pure_only
@@ -348,7 +348,7 @@ def test_a_lost_connection_whose_replies_are_still_given_is_noticed(broken):
 
     link_up = cache.Cache.link_up
     broken(cache.Cache, link_down=forgets, link_up=up)
-    noticed()
+    assert "it may see" in noticed(400)
 
 
 @pytest.mark.self_check

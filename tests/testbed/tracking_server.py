@@ -8,7 +8,6 @@ model can tell how old a reply is. Knows nothing of the code under test.
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -49,7 +48,7 @@ class TrackingServer:
     :ivar sessions: the connections that are up.
     :ivar expires_actively: whether an expired key is removed when it expires, rather than when it is looked at.
     :ivar refuses_tracking: whether CLIENT TRACKING is refused.
-    :ivar interleaves: whether a connection's commands are executed one in each turn, with others' between them.
+    :ivar between: called behind each command of a connection that tracks: others may write now.
     :ivar merges: whether the replies and pushes of one turn are one write.
     :ivar fetches: how many reads were executed for a connection that tracks.
     :ivar lost: called when a connection that tracks is lost.
@@ -63,7 +62,7 @@ class TrackingServer:
         self.sessions: list[TrackingSession] = []
         self.expires_actively = True
         self.refuses_tracking = False
-        self.interleaves = False
+        self.between: Callable[[], object] = lambda: None
         self.merges = False
         self.fetches = 0
         self.lost: Callable[[TrackingSession], object] = lambda session: None
@@ -236,42 +235,29 @@ class TrackingSession(Protocol):
         self._queued_caching = False
         self._watched: dict[Place, int] = {}
         self._rest = b""
-        self._unread: deque[list[bytes]] = deque()
-        self._next: Any = None
 
     def connectionMade(self) -> None:
         self.server.sessions.append(self)
 
     def connectionLost(self, reason: Any = None) -> None:
         self.lost = True
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
         self.server.sessions.remove(self)
         if self.tracks:
             self.server.lost(self)
 
     def dataReceived(self, data: bytes) -> None:
         commands, self._rest = parse_commands(self._rest + data)
-        self._unread += commands
-        if self._next is None:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Execute what has come, all or one command in each turn."""
-        self._next = None
-        while self._unread and not self.lost:
-            args = self._unread.popleft()
+        for args in commands:
+            if self.lost:
+                return
             self.put_out(self.execute(args))
             later, self._later = self._later, []
             for keys in later:  # one's own command's invalidations come behind its reply
                 self.push(keys)
             if args[:2] == [b"CLIENT", b"TRACKING"]:  # whoever reads its reply keeps nothing from before
                 self.told.append((self.written, {place: self.server.number(place) for place in self.server.states}))
-            if self.server.interleaves:
-                if self._next is None and self._unread:
-                    self._next = self.server.clock.callLater(0, self._go_on)
-                return
+            if self.tracks:
+                self.server.between()
 
     # -- writing
 
