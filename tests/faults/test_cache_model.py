@@ -331,26 +331,6 @@ def test_own_writes_that_leave_fetches_joined_are_noticed(broken):
     assert "it may see" in noticed(400)
 
 
-@pure_only
-@pytest.mark.self_check
-def test_a_lost_connection_whose_replies_are_still_given_is_noticed(broken):
-    def forgets(self: Any, connection: Any) -> None:
-        self._connection = None
-        self._links_lost += 1
-        self._stop_beat()
-
-    def up(self: Any, connection: Any) -> None:
-        clear, self.store.clear = self.store.clear, lambda: None
-        try:
-            link_up(self, connection)
-        finally:
-            self.store.clear = clear
-
-    link_up = cache.Cache.link_up
-    broken(cache.Cache, link_down=forgets, link_up=up)
-    assert "it may see" in noticed(400)
-
-
 @pytest.mark.self_check
 def test_replies_that_are_shared_are_noticed(broken):
     broken(_pystore, copied=lambda value: value)
