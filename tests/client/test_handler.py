@@ -439,6 +439,33 @@ def test_a_connection_that_is_taken_meanwhile_follows_when_it_is_given_back():
     assert taken.take() == command("SELECT", 3)
 
 
+@pytest.mark.parametrize("how", ["made", "given back"])
+def test_a_connection_that_comes_while_the_others_are_told_follows(how):
+    pool = Pool(2, connect=False)
+    first = pool.connect()
+    if how == "given back":
+        second = pool.connect()
+        begun = pool.handler.multi()
+        second = pool.busy()
+        (first,) = [each for each in pool.transports if each is not second]
+        second.take()
+        second.protocol.dataReceived(b"+OK\r\n")
+        transaction = fired(begun)
+    d = pool.handler.select(3)
+    assert first.take() == command("SELECT", 3)
+    if how == "given back":
+        discarded = transaction.discard()
+        second.take()
+        second.protocol.dataReceived(b"+OK\r\n")
+        fired(discarded)
+    else:
+        second = pool.connect()
+    assert second.take() == b""
+    first.protocol.dataReceived(b"+OK\r\n")
+    assert fired(d) == "OK"
+    assert second.take() == command("SELECT", 3)
+
+
 def test_a_refused_select_changes_nothing():
     pool = Pool(2)
     d = pool.handler.select(99)

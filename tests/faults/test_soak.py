@@ -108,6 +108,14 @@ async def test_a_wrong_reply_is_noticed(fresh_server, monkeypatch):
     assert any(line.startswith("WRONG: ") and "own:2:" in line for line in report.lines(session))
 
 
+@pytest.mark.self_check
+@pytest_twisted.ensureDeferred
+async def test_a_cached_read_that_is_too_old_is_noticed(fresh_server, monkeypatch):
+    monkeypatch.setattr("txredis_fast.caching.cache.Cache.invalidated", lambda *_: None)
+    session = await soaked(fresh_server, operations=6000, faults=1, seed=1)
+    assert any("may not be less than" in text for text in session.verdict()), "\n".join(report.lines(session))
+
+
 # -- two more servers: behind one address, and one of them without faults
 
 

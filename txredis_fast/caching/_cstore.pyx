@@ -272,9 +272,11 @@ cdef class Store:
         )
 
     cdef inline bint _can_join(self, Entry entry, double ttl) except -1:
-        return entry.fetch is not None and self.waiting < self.most_waiting and (
-            ttl > 0 and self._now() - entry.asked_at <= ttl
-        )
+        cdef double now
+        if entry.fetch is None or self.waiting >= self.most_waiting or ttl <= 0:
+            return False
+        now = self._now()
+        return now < self.good_until and now - entry.asked_at <= ttl
 
     def can_join(self, Entry entry not None, double ttl):
         return (
@@ -614,7 +616,8 @@ cdef class FetchRequest(BatchRequest):
         cdef Store store = self.store
         cdef Entry entry = self.entry
         cdef object reply = self._reply
-        cdef object waiter, deferred
+        cdef object waiter, deferred, again = None
+        cdef bint is_first = True
         if self._keeps and store.queue is self._queue:
             store.keep(entry, reply, self._ends)
             if type(self) is not FetchRequest:
@@ -629,10 +632,17 @@ cdef class FetchRequest(BatchRequest):
             if not self._first.called:
                 _deliver(self._first, self._first_convert, reply)
         elif self._others is not None:
+            if store._now() >= self._ends:
+                # The key has expired meanwhile. A read that has joined the fetch may have begun after that.
+                again = store.recover(entry, None)
             for waiter in self._others:
                 deferred = (<tuple?>waiter)[0]
                 if not deferred.called:
-                    _deliver(deferred, (<tuple>waiter)[1], reply)
+                    if again is not None and not is_first:
+                        again(deferred, (<tuple>waiter)[1])
+                    else:
+                        _deliver(deferred, (<tuple>waiter)[1], reply)
+                is_first = False
         self._forget()
 
     def kept(self):
@@ -782,7 +792,7 @@ cdef object _read(FastView view, tuple args, object key, object convert):
             store.joined += 1
             store.join(entry, deferred, convert)
             return deferred
-    if not store.direct or queue.full or store.waiting >= store.most_waiting:
+    if not store.direct or queue.full or store.waiting >= store.most_waiting or store._now() >= store.good_until:
         return None
     if args is None:
         kind = store.simple.get("GET")

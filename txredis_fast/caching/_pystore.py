@@ -169,8 +169,9 @@ class Store:
     :ivar waiting: reads that wait for a fetch.
     :ivar most_waiting: how many may.
     :ivar recover: called with an entry and the error that its fetch has ended with, which the server has answered or
-        the connection was lost with; returns a function that reads again, given the waiting Deferred and its converter,
-        or None: the reads fail with the error.
+        the connection was lost with; or with None: its key has expired before the reply came. Returns a function that
+        reads again, given the waiting Deferred and its converter, or None: the reads fail with the error, or have the
+        reply that came.
     :ivar is_of_no_key: called with a command, as it is sent, and its reply: whether that is the reply for a key that
         does not exist.
     """
@@ -194,7 +195,7 @@ class Store:
         self.absent_seconds = float("inf")
         self.direct = False
         self.start_deadline: Callable[[float], float] | None = None
-        self.recover: Callable[[Entry, Exception], Callable[[Any, Any], object] | None] = lambda entry, error: None
+        self.recover: Callable[[Entry, Exception | None], Callable[[Any, Any], object] | None] = lambda *_: None
         self.is_of_no_key: Callable[[bytes, Reply], bool] = lambda data, reply: False
         self.waiting = 0
         self.most_waiting = 2**62
@@ -250,6 +251,7 @@ class Store:
 
     def can_join(self, entry: Entry, ttl: float) -> bool:
         """Whether a read may wait for the fetch of an entry."""
+        now = self.seconds()
         return (
             entry.fetch is not None
             and self.queue is not None
@@ -257,7 +259,8 @@ class Store:
             and not self.unsure
             and self.waiting < self.most_waiting
             and ttl > 0
-            and self.seconds() - entry.asked_at <= ttl
+            and now < self.good_until
+            and now - entry.asked_at <= ttl
         )
 
     def take(self, entry: Entry) -> Reply:
@@ -564,8 +567,16 @@ class FetchRequest(BatchRequest):
         if isinstance(reply, Exception):
             self._fail(reply, store.recover(entry, reply))
             return
-        for deferred, convert in self.waiters:
-            if not deferred.called:
+        again = None
+        if len(self.waiters) > 1 and store.seconds() >= self._ends:
+            # The key has expired meanwhile. A read that has joined the fetch may have begun after that.
+            again = store.recover(entry, None)
+        for place, (deferred, convert) in enumerate(self.waiters):
+            if deferred.called:
+                continue
+            if again is not None and place:
+                again(deferred, convert)
+            else:
                 deliver(deferred, convert, reply)
         self._forget()
 

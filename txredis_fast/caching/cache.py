@@ -45,7 +45,7 @@ from ..transport import cancel_timer
 from . import HITS_PER_TURN, Effect, Effects, Entry, FetchRequest, Store, boot_seconds, copied, deliver
 from .link import CACHING_YES, TrackedPool
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
-from .several import StepByStep, peek_several, read_several
+from .several import ONE_OF_MGET, StepByStep, peek_several, read_several
 from .uncached import PoolReads, ReadAgain, UncachedReads
 from .view import CachedView, check_ttl
 from .writes import commands_in
@@ -494,9 +494,15 @@ class Cache:
         return queue is not None and queue.accepting
 
     def can_fetch(self) -> bool:
-        """Whether a fetch may be sent now."""
-        queue = self.store.queue
-        return queue is not None and queue.accepting and not queue.full and self.store.waiting < self.store.most_waiting
+        """Whether a fetch may be sent now: a connection that has been silent for too long is not waited for."""
+        store, queue = self.store, self.store.queue
+        return (
+            queue is not None
+            and queue.accepting
+            and not queue.full
+            and store.waiting < store.most_waiting
+            and store.seconds() < store.good_until
+        )
 
     def keys_in(self, data: bytes, request: Request) -> tuple[bytes, ...] | None:
         """Return the keys of a read as they are sent; None if its reply must not be kept.
@@ -533,16 +539,19 @@ class Cache:
         self.store.touch(names)
         return result
 
-    def _recover(self, entry: Entry, error: Exception) -> Callable[[Any, Any], object] | None:
-        """Tell what becomes of the reads whose fetch has failed."""
+    def _recover(self, entry: Entry, error: Exception | None) -> Callable[[Any, Any], object] | None:
+        """Tell what becomes of the reads whose fetch has failed, or whose reply came when its key had expired."""
         (args,) = commands_in(entry.data)
         if None in args:
             return None
+        is_part = args[0] == ONE_OF_MGET.encode()
+        if is_part:
+            args[0] = b"MGET"
         begin = self.reads.again(args, entry.raw, error)
         if begin is None:
             return None
         read = begin  # whose type is known in what follows
-        return ReadAgain(lambda: read().addBoth(self._overtaken, entry.keys), self.store, command_name(args) == "MGET")
+        return ReadAgain(lambda: read().addBoth(self._overtaken, entry.keys), self.store, is_part)
 
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
         """Return what is kept, at once; see ``CachedView.peek``."""

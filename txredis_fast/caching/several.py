@@ -23,7 +23,11 @@ from . import HITS_PER_TURN, FetchRequest, copied, deliver
 if TYPE_CHECKING:
     from .cache import Cache, Request
 
-__all__ = ["StepByStep", "peek_several", "read_several"]
+__all__ = ["ONE_OF_MGET", "StepByStep", "peek_several", "read_several"]
+
+#: In the place of a command's name: names the entry of one key's value. No command, because the reply to MGET of that
+#: key is a list.
+ONE_OF_MGET = "ONE OF MGET"
 
 
 def peek_several(cache: Cache, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
@@ -31,7 +35,7 @@ def peek_several(cache: Cache, args: Sequence[Any], raw: bool, ttl: float, defau
     store = cache.store
     entries = []
     for key in args[1:]:
-        entry = store.find(cache.encode(("GET", key)), raw) or store.find(cache.encode(("MGET", key)), raw)
+        entry = store.find(cache.encode(("GET", key)), raw) or store.find(cache.encode((ONE_OF_MGET, key)), raw)
         if entry is None or not store.is_hit(entry, ttl):
             return default
         entries.append(entry)
@@ -48,7 +52,7 @@ def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Defer
     if store.run >= HITS_PER_TURN:
         return cache.after_a_turn(lambda: read_several(cache, request, is_sure))
     try:
-        names = [(cache.encode(("GET", key)), cache.encode(("MGET", key))) for key in keys]
+        names = [(cache.encode(("GET", key)), cache.encode((ONE_OF_MGET, key))) for key in keys]
         sent = cache.keys_in(cache.encode(request.args), request)
     except Exception:
         return fail()
@@ -86,7 +90,7 @@ def _fetch(
 ) -> None:
     """Fetch the missing keys by one MGET.
 
-    :param missing: by the MGET of a single key, as it is sent, the places that wait for it.
+    :param missing: by the name of the entry of each key, the places that wait for it.
     :param known: of these, the key, and its GET as it is sent.
     """
     store = cache.store

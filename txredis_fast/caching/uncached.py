@@ -32,11 +32,12 @@ class UncachedReads(Protocol):
         :param options: ``post_proc``, ``raw`` and perhaps ``timeout``, as of ``execute_command``.
         """
 
-    def again(self, args: Sequence[Any], raw: bool, error: Exception, /) -> Callable[[], Deferred[Any]] | None:
+    def again(self, args: Sequence[Any], raw: bool, error: Exception | None, /) -> Callable[[], Deferred[Any]] | None:
         """Tell what follows a fetch that has failed.
 
         :param args: the command's name and its arguments, as they are sent.
-        :param error: what the server has answered, or what the connection was lost with.
+        :param error: what the server has answered, or what the connection was lost with; None: the reply has come, and
+            its key has expired meanwhile.
         :returns: reads again, and returns what fires with the reply, not converted; None: the error is the answer.
         """
 
@@ -53,12 +54,14 @@ class PoolReads:
         sent: Deferred[Any] = self._pool.handler.execute_command(*args, **options)
         return sent
 
-    def again(self, args: Sequence[Any], raw: bool, error: Exception) -> Callable[[], Deferred[Any]] | None:
+    def again(self, args: Sequence[Any], raw: bool, error: Exception | None) -> Callable[[], Deferred[Any]] | None:
         """Read again what was never sent, and what was lost if the option ``retry`` allows that."""
         policy = self._pool.retryPolicy
         if self._pool.disconnectCalled:
             return None
-        if isinstance(error, NotSentError):
+        if error is None:
+            pass
+        elif isinstance(error, NotSentError):
             if self._options.while_down == "fail":
                 return None
         elif not (isinstance(error, MaybeExecutedError) and policy is not None and policy.read_only):

@@ -50,6 +50,8 @@ def tell_all(
 
     def accepted(replies: list[Reply]) -> Reply:
         told(changed)
+        for connection in [each for each in pool.connectionQueue.pending if each not in changed]:
+            pool.reset_connection(connection)  # it was made, or given back, while the others were told
         return replies[0]
 
     def refused(failure: Failure) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from ..terminal import table
@@ -29,6 +30,12 @@ def as_json(session: Session) -> dict[str, Any]:
             "wrong replies": session.direct.wrongs,
         },
         "strangers": session.met,
+        "cached reads": {
+            "done": session.cached.done["cached"],
+            "failed": dict(sorted(session.cached.failed.items())),
+            "wrong replies": session.cached.wrongs,
+            "cache": _cache(session),
+        },
         "messages": {
             "published": numbers.published,
             "received": numbers.received,
@@ -66,6 +73,12 @@ def lines(session: Session) -> list[str]:
             f"{session.direct.failed['ReplyTimeoutError']} told as late; {session.direct.wrongs} wrong"
         )
         told.append(f"strangers:         {session.met} waited at two servers behind one address")
+    cache = _cache(session)
+    told.append(
+        f"cached reads:      {session.cached.done['cached']:,}, {cache.get('hits', 0):,} from memory, "
+        f"{sum(session.cached.failed.values()):,} failed; {cache.get('invalidations', 0):,} invalidations, "
+        f"{cache.get('link_lost', 0)} links lost; {session.cached.wrongs} wrong"
+    )
     if numbers is not None:
         told.append(
             f"published numbers: {numbers.published:,}; received {numbers.received:,}; "
@@ -82,6 +95,12 @@ def lines(session: Session) -> list[str]:
     verdict = session.verdict()
     told += [f"WRONG: {text}" for text in ledger.wrong]
     return told + ([f"FAILED: {text}" for text in verdict] or ["passed"])
+
+
+def _cache(session: Session) -> dict[str, Any]:
+    """The counters of the cache."""
+    users = session.cached_users
+    return {} if users is None else dataclasses.asdict(users.handler.cache.stats())
 
 
 def _columns(*parts: Any) -> list[str]:

@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 import txredis_fast as redis
 
 from .balanced import BalancedUser, InTurns, Strangers
+from .cached import HEALTH, CachedUsers
 from .careless import CarelessUser
 from .channel import Numbers
 from .facts import Dice, Facts
@@ -104,6 +105,9 @@ class Session:
         #: Of those whose server does not fail, and whose program is busy now and then.
         self.direct = Ledger(reactor.seconds)
         self.strangers: Strangers | None = None
+        #: Of cached reads.
+        self.cached = Ledger(reactor.seconds)
+        self.cached_users: CachedUsers | None = None
         self.connections = 0
         self._ends = False
         self._handlers: list[Any] = []
@@ -176,11 +180,12 @@ class Session:
         if self.group is not None:
             self._begin_group()
         balancer = self._begin_pair() if self.pair else None
+        cached = self._begin_cached(asked)
         self.numbers.start()
         self.watcher.start()
         while not self._is_over():
             await self._sleep(0.1)
-            waited, kind = self.ledger.longest_wait()
+            waited, kind = max(self.ledger.longest_wait(), self.cached.longest_wait())
             if waited > LONGEST:
                 self.problems.append(f"{kind} hangs: no answer in {waited:.0f} s")
                 break
@@ -188,6 +193,7 @@ class Session:
         try:
             await self._finish(transport.proxy)
         finally:
+            await cached.stop()
             if balancer is not None:
                 await balancer.stop()
 
@@ -245,6 +251,21 @@ class Session:
             user = User(3000 + number, direct, self.dice, self.direct, Facts(), "direct:", 0.05)
             self._begin(self._use(user, spoils=False))
         return balancer
+
+    def _begin_cached(self, asked: dict[str, Any]) -> OverTCP:
+        """Readers of a cache, whose links fail, and writers: through the same handler, and through another one."""
+        transport = TRANSPORTS[self.plan.transport](self.reactor, self.address)
+        links = Faults(self.reactor, self.dice, transport.proxy, None, self.facts)
+        self._more_faults.append(links)
+        cache = redis.ClientCache(health_interval=HEALTH)
+        pool, other = self._connect(transport, 2, cache=cache, **asked), self._connect(transport, 1, **asked)
+        self.cached_users = CachedUsers(self.reactor, pool, other, self.dice, self.cached, self.facts)
+        for key in self.cached_users.keys:
+            self._begin(self.cached_users.write(key, lambda: self._ends))
+        for _ in range(max(1, self.plan.users // 10)):
+            self._begin(self.cached_users.use(lambda: self._ends))
+        self._begin(self._let_happen(links, self.plan.every))
+        return transport
 
     def _begin(self, coroutine: Any) -> None:
         self._running.append(Deferred.fromCoroutine(coroutine).addErrback(self._broken))
@@ -323,7 +344,7 @@ class Session:
             self.problems.append(f"{len(proxy.fronts)} connections were not closed")
 
     def _pending(self) -> set[str]:
-        return {kind for ledger in (self.ledger, self.direct) for kind, _ in ledger.pending.values()}
+        return {kind for ledger in (self.ledger, self.direct, self.cached) for kind, _ in ledger.pending.values()}
 
     async def _within(self, limit: float, condition: Any) -> bool:
         end = self.reactor.seconds() + limit
@@ -342,6 +363,7 @@ class Session:
         """What is wrong; empty if nothing is."""
         found = list(self.problems)
         found += [f"{text}, and nothing had failed there" for text in self.direct.wrong]
+        found += [f"cached: {text}" for text in self.cached.wrong]
         refused = {name: number for name, number in self.direct.failed.items() if name not in DIRECT_ERRORS}
         if refused:
             found.append(f"where nothing fails, and the program is busy now and then: {refused}")

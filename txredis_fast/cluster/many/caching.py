@@ -206,11 +206,13 @@ class NodeReads:
             self._node.cache.start()  # a node of which no topology tells, perhaps
         return self._handler.read_from_master(args, options, is_told=True)
 
-    def again(self, args: Sequence[Any], raw: bool, error: Exception) -> Callable[[], Deferred[Any]] | None:
+    def again(self, args: Sequence[Any], raw: bool, error: Exception | None) -> Callable[[], Deferred[Any]] | None:
         """Read again what was refused or never sent, and what was lost if the option ``retry`` allows that."""
         policy = self._members.options.retry
         if self._members.closed or (isinstance(error, NotSentError) and self._options.while_down == "fail"):
             return None
+        if error is None:  # the key has expired meanwhile
+            return partial(self.read, args, {"raw": raw})
         if is_refusal(error, args):
             return partial(self._follow, args, raw, error)
         if isinstance(error, MaybeExecutedError) and policy is not None and policy.read_only:
