@@ -312,11 +312,11 @@ def test_own_writes_that_drop_nothing_are_noticed(broken):
 @pytest.mark.self_check
 def test_scripts_that_are_not_looked_after_are_noticed(broken):
     broken(writes, SCRIPTS=())
-    writes._known.clear()
+    writes.KNOWN.clear()
     try:
         assert "it may see" in noticed()
     finally:
-        writes._known.clear()
+        writes.KNOWN.clear()
 
 
 @pure_only
@@ -331,6 +331,7 @@ def test_own_writes_that_leave_fetches_joined_are_noticed(broken):
     assert "it may see" in noticed(400)
 
 
+@pure_only
 @pytest.mark.self_check
 def test_replies_that_are_shared_are_noticed(broken):
     broken(_pystore, copied=lambda value: value)

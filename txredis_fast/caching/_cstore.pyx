@@ -470,7 +470,7 @@ cdef class Store:
                 if entry.fetch is None or entry.fetch._place > entry.fetch._prefaces:
                     self.invalidations += 1
                     self.unused += not entry.visited
-                    self.drop(entry)
+                    self._changed(entry)
 
     cpdef touch(self, names):
         cdef object name, found, each
@@ -480,7 +480,7 @@ cdef class Store:
             found = None if name is None else self._by_key.get(name)
             if found is not None:
                 for each in (tuple(<set>found) if type(found) is set else (found,)):
-                    self.drop(<Entry?>each)
+                    self._changed(<Entry?>each)
 
     cpdef clear(self):
         cdef dict found
@@ -489,7 +489,13 @@ cdef class Store:
         for found in (self._converted, self._raw):
             while found:
                 _, entry = found.popitem()
-                self.drop(<Entry?>entry)
+                self._changed(<Entry?>entry)
+
+    cdef int _changed(self, Entry entry) except -1:
+        if entry.fetch is not None:
+            entry.fetch.is_overtaken = True
+        self.drop(entry)
+        return 0
 
 
 def _fails(entry, error):
@@ -511,6 +517,7 @@ class Waiters(list):
 cdef class FetchRequest(BatchRequest):
     cdef readonly Store store
     cdef public Entry entry
+    cdef public bint is_overtaken
     #: The reads that wait. The first has fields of its own, because most fetches have no other.
     cdef object _first
     cdef object _first_convert
@@ -632,8 +639,8 @@ cdef class FetchRequest(BatchRequest):
             if not self._first.called:
                 _deliver(self._first, self._first_convert, reply)
         elif self._others is not None:
-            if store._now() >= self._ends:
-                # The key has expired meanwhile. A read that has joined the fetch may have begun after that.
+            if len(self._others) > 1 and (self.is_overtaken or store._now() >= self._ends):
+                # The key has changed or expired meanwhile. A read that has joined the fetch may have begun after that.
                 again = store.recover(entry, None)
             for waiter in self._others:
                 deferred = (<tuple?>waiter)[0]

@@ -442,7 +442,7 @@ class Store:
                 if entry.fetch is None or entry.fetch.is_read:
                     self.invalidations += 1
                     self.unused += not entry.visited
-                    self.drop(entry)
+                    self._changed(entry)
 
     def touch(self, names: Iterable[bytes | None]) -> None:
         """This process may have changed keys: what was made of them is gone, what is being fetched included."""
@@ -450,7 +450,7 @@ class Store:
             found = None if name is None else self._by_key.get(name)
             if found is not None:
                 for entry in tuple(found) if isinstance(found, set) else (found,):
-                    self.drop(entry)
+                    self._changed(entry)
 
     def clear(self) -> None:
         """Everything is gone, what is being fetched included."""
@@ -458,7 +458,13 @@ class Store:
         for found in (self._converted, self._raw):
             while found:
                 _, entry = found.popitem()
-                self.drop(entry)
+                self._changed(entry)
+
+    def _changed(self, entry: Entry) -> None:
+        """What an entry was made of may have changed: it is gone, and a fetch of it has been overtaken."""
+        if entry.fetch is not None:
+            entry.fetch.is_overtaken = True
+        self.drop(entry)
 
 
 class Waiters(list[Waiter]):
@@ -477,9 +483,23 @@ class FetchRequest(BatchRequest):
 
     The place of an invalidation among the replies tells what it is about. Before the reply to the read, the change came
     before the read. Behind it, the reply may be older than the change, and is not kept.
+
+    :ivar is_overtaken: whether something may have changed what is being read.
     """
 
-    __slots__ = ("_count", "_ends", "_keeps", "_place", "_prefaces", "_queue", "_reply", "entry", "store", "waiters")
+    __slots__ = (
+        "_count",
+        "_ends",
+        "_keeps",
+        "_place",
+        "_prefaces",
+        "_queue",
+        "_reply",
+        "entry",
+        "is_overtaken",
+        "store",
+        "waiters",
+    )
 
     def __init__(self, store: Store, queue: RequestQueue, prefaces: int, count: int, size: int, deadline: float | None):
         """Make one.
@@ -500,6 +520,7 @@ class FetchRequest(BatchRequest):
         self._reply: Reply = None
         self._ends = float("inf")
         self._keeps = True
+        self.is_overtaken = False
 
     @property
     def is_read(self) -> bool:
@@ -568,8 +589,8 @@ class FetchRequest(BatchRequest):
             self._fail(reply, store.recover(entry, reply))
             return
         again = None
-        if len(self.waiters) > 1 and store.seconds() >= self._ends:
-            # The key has expired meanwhile. A read that has joined the fetch may have begun after that.
+        if len(self.waiters) > 1 and (self.is_overtaken or store.seconds() >= self._ends):
+            # The key has changed or expired meanwhile. A read that has joined the fetch may have begun after that.
             again = store.recover(entry, None)
         for place, (deferred, convert) in enumerate(self.waiters):
             if deferred.called:

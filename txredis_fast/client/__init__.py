@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .attempts import execute_with_retries
 from .batches import send_batch, send_on_pool
-from .calls import keys_as_given, unless_overridden
+from .calls import keys_as_given, no_cache, unless_overridden
 from .factory import RedisFactory
 from .handler import COMMAND_METHODS, ConnectionHandler, UnixConnectionHandler
 from .opening import Opening
@@ -22,6 +22,7 @@ __all__ = [
     "UnixConnectionHandler",
     "execute_with_retries",
     "keys_as_given",
+    "no_cache",
     "send_batch",
     "send_on_pool",
     "unless_overridden",

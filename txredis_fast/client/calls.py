@@ -15,6 +15,7 @@ from .._types import Result, V
 from ..commands import Commands
 from ..commands._parts import one_or_many, unknown_keyword
 from ..connection import RedisProtocol
+from ..exceptions import RedisError
 from ..helpers import RegisteredScripts, ScanIterators
 from ..pool import Pool
 from ..resp import fix_argument, fixed_arguments, fixed_values
@@ -28,13 +29,24 @@ __all__ = [
     "as_given",
     "call",
     "has_method",
+    "index_of",
     "keys_as_given",
     "lend",
+    "no_cache",
     "time_limit",
     "unless_overridden",
 ]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+class _NoCacheError(RedisError, AttributeError):
+    """A handler has no cache. Also an ``AttributeError``, which mocks and ``hasattr`` look for."""
+
+
+def no_cache() -> RedisError:
+    """Make the error of ``rc.cache`` and ``rc.cached()`` without the option ``cache``."""
+    return _NoCacheError("This handler has no cache: make it with cache=txredis_fast.ClientCache()")
 
 
 def call(connection: RedisProtocol, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Deferred[Any]:
@@ -134,3 +146,11 @@ def keys_as_given(keys: Any) -> tuple[Any, ...]:
     :raises TypeError: ``keys`` is neither.
     """
     return tuple(map(fix_argument, one_or_many(keys)))
+
+
+def index_of(argument: Any) -> Any:
+    """Return a database index as an int if it is one, else the argument itself."""
+    try:
+        return int(argument)
+    except (TypeError, ValueError):
+        return argument

@@ -3,8 +3,6 @@
 Each command method is generated from that of ``Commands`` when it is first used, and calls the connection's method of
 the same name, so that a protocol subclass may override it. A command that finds no usable connection waits for one.
 
-More than 500 lines, because a handler is one class, and the documentation of its methods stands where they are.
-
 This module must not know how connections are made.
 """
 
@@ -48,19 +46,18 @@ from ..commands._parts import (
 )
 from ..connection import RedisProtocol, log_in
 from ..exceptions import NotSentError, RedisError
-from ..inflight import check_timeout, fast_path_by_name, fast_path_of_cached, fast_path_of_pool, limit_error, within
+from ..inflight import check_timeout, fast_path_by_name, fast_path_of_pool, limit_error, within
 from ..options import RetryPolicy
 from ..pool import Pool
 from ..resp import fixed_arguments
 from ..telemetry import Stats
 from .attempts import execute_with_retries
 from .batches import send_on_pool
-from .calls import HandlerHelpers, as_given, call, has_method, keys_as_given, lend, time_limit
-from .views import CommandView, with_namespaces
+from .calls import HandlerHelpers, as_given, call, has_method, index_of, keys_as_given, lend, no_cache, time_limit
+from .views import CachedReads, CommandView, with_namespaces
 from .whole_pool import tell_all
 
 if TYPE_CHECKING:
-    from ..caching import Cache, CachedView
     from ..pubsub.opening import subscriber as _subscriber
 
 __all__ = ["COMMAND_METHODS", "ConnectionHandler", "UnixConnectionHandler"]
@@ -74,11 +71,8 @@ _plain_names: set[str] = set()
 
 
 @with_namespaces
-class ConnectionHandler(Commands[V], HandlerHelpers[V]):
+class ConnectionHandler(Commands[V], HandlerHelpers[V], CachedReads[V]):
     """The commands, sent on the connections of a factory. Constructors such as ``Connection()`` make one."""
-
-    #: The views of the cache by time to live, as soon as one was asked for.
-    _views: dict[float, CachedView[Any]] = {}  # noqa: RUF012 - never changed; an instance gets its cache's
 
     def __init__(self, factory: Pool) -> None:
         self._factory = factory
@@ -133,7 +127,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
             except Exception:  # whatever str() of an argument raises
                 return fail()
             if name == "SELECT" and len(args) == 2:
-                return self.select(_index(args[1]))
+                return self.select(index_of(args[1]))
             if name == "AUTH" and len(args) in (2, 3):
                 return self.auth(*reversed(args[1:]))
             refused = refusal(args, self._factory.protocol)
@@ -186,31 +180,6 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         :raises ValueError: ``seconds`` is not a number above 0.
         """
         return CommandView(self, {"timeout": check_timeout(seconds)})
-
-    @fast_path_of_cached
-    def cached(self, ttl: float | None = None) -> CachedView[V]:
-        """The commands that read keys, answered from memory where it has a young reply: ``rc.cached(60).get("key")``.
-
-        Needs the option ``cache``. The server tells of each change; see :class:`~txredis_fast.ClientCache`.
-
-        :param ttl: age in seconds that is accepted, 0 or more; 0: the server is asked. None: ``default_ttl``.
-        :raises RedisError: the handler was made without the option ``cache``.
-        :raises ValueError: ``ttl`` is not a finite number, 0 or more.
-        """
-        cache = self.cache
-        self._views = cache.views
-        return cache.view(ttl)
-
-    @property
-    def cache(self) -> Cache:
-        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
-
-        :raises RedisError: the handler was made without the option ``cache``.
-        """
-        cache: Any = self._factory.cache
-        if cache is None:
-            raise RedisError("This handler has no cache: make it with cache=txredis_fast.ClientCache()")
-        return cache  # type: ignore[no-any-return]
 
     def select(self, index: int) -> Deferred[Text]:
         """Change the database of all connections of the pool, and of later ones.
@@ -461,6 +430,8 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V]):
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_"):  # also before __init__, as copy.copy() looks them up
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            if name == "cache":  # the property has raised this already
+                raise no_cache()
             if not has_method(self._factory, name):
                 protocol = self._factory.protocol
                 raise unknown_name(self, name, *([protocol] if isinstance(protocol, type) else ()))
@@ -489,14 +460,6 @@ class UnixConnectionHandler(ConnectionHandler[V]):
 
     def __repr__(self) -> str:
         return self._repr("Redis Unix Connection", lambda peer: as_text(peer.name))
-
-
-def _index(argument: Any) -> Any:
-    """Return a database index as an int if it is one, else the argument itself."""
-    try:
-        return int(argument)
-    except (TypeError, ValueError):
-        return argument
 
 
 def _delegate(name: str, method: Callable[..., Any]) -> Callable[..., Deferred[Any]]:

@@ -8,7 +8,7 @@ This module must not know how a command is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -18,9 +18,14 @@ from ..commands import Commands
 from ..commands._parts import unknown_name
 from ..commands.modules import NAMESPACES, NamespaceAttribute
 from ..helpers import RegisteredScripts, ScanIterators
-from ..inflight import check_timeout
+from ..inflight import check_timeout, fast_path_of_cached
+from ..pool import Pool
+from .calls import no_cache
 
-__all__ = ["CommandView", "with_namespaces"]
+if TYPE_CHECKING:
+    from ..caching import Cache, CachedView
+
+__all__ = ["CachedReads", "CommandView", "with_namespaces"]
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -73,6 +78,39 @@ class CommandView(Commands[V], ScanIterators[V], RegisteredScripts):
 
         def __getattr__(self, name: str) -> NoReturn:
             raise unknown_name(self, name)
+
+
+class CachedReads(Generic[V]):
+    """``cached`` and ``cache`` of a handler."""
+
+    _factory: Pool
+    #: The views of the cache by time to live, as soon as one was asked for.
+    _views: dict[float, CachedView[Any]] = {}  # noqa: RUF012 - never changed; an instance gets its cache's
+
+    @fast_path_of_cached
+    def cached(self, ttl: float | None = None) -> CachedView[V]:
+        """The commands that read keys, answered from memory where it has a young reply: ``rc.cached(60).get("key")``.
+
+        Needs the option ``cache``. The server tells of each change; see :class:`~txredis_fast.ClientCache`.
+
+        :param ttl: age in seconds that is accepted, 0 or more; 0: the server is asked. None: ``default_ttl``.
+        :raises RedisError: the handler was made without the option ``cache``.
+        :raises ValueError: ``ttl`` is not a finite number, 0 or more.
+        """
+        cache = self.cache
+        self._views = cache.views
+        return cache.view(ttl)
+
+    @property
+    def cache(self) -> Cache:
+        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+
+        :raises RedisError: the handler was made without the option ``cache``.
+        """
+        cache: Any = self._factory.cache
+        if cache is None:
+            raise no_cache()
+        return cache  # type: ignore[no-any-return]
 
 
 def with_namespaces(cls: _Class) -> _Class:

@@ -22,7 +22,7 @@ from ..batching import (
     check_replies,
     commands_of,
 )
-from ..client import CommandView, keys_as_given
+from ..client import CommandView, keys_as_given, no_cache
 from ..commands._parts import (
     unknown_name,
 )
@@ -143,7 +143,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         :raises RedisError: the handler was made without the option ``cache``.
         """
         if self._members.cache is None:
-            raise RedisError("This handler has no cache: make it with cache=txredis_fast.ClientCache()")
+            raise no_cache()
         return self._members.cache
 
     def scan_iter(
@@ -382,7 +382,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
     if not TYPE_CHECKING:  # type checkers report an unknown name themselves
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise unknown_name(self, name)
+            raise no_cache() if name == "cache" else unknown_name(self, name)
 
     def __repr__(self) -> str:
         members = self._members
