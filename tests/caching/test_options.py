@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 import txredis_fast as redis
 
@@ -35,6 +37,30 @@ import txredis_fast as redis
 def test_a_wrong_value_is_named(options, words):
     with pytest.raises(ValueError, match=words):
         redis.ClientCache(**options)
+
+
+class CountingEndpoint:
+    """An endpoint whose attempts never end."""
+
+    attempts = 0
+
+    def connect(self, factory):
+        self.attempts += 1
+        return Deferred()
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [("Redis", 1), ("Subscriber", 0), ("Monitor", 0)])
+def test_only_a_factory_of_commands_has_a_tracked_connection(monkeypatch, kind, attempts):
+    monkeypatch.setattr(redis, "reactor", Clock(), raising=False)
+    cache = {"cache": redis.ClientCache()}
+    factory = (
+        redis.RedisFactory(None, None, 1, **cache) if kind == "Redis" else getattr(redis, f"{kind}Factory")(**cache)
+    )
+    endpoint = CountingEndpoint()
+    factory.endpoint_of_lane = lambda: endpoint
+    factory.start_cache()
+    redis.reactor.advance(1)
+    assert endpoint.attempts == attempts
 
 
 def test_an_unknown_option_is_refused():

@@ -105,3 +105,6 @@ class MonitorFactory(RedisFactory):
     ) -> None:
         """Parameters: see :class:`RedisFactory`."""
         super().__init__(None, dbid, 1, isLazy, handler, **options)
+
+    def start_cache(self) -> None:
+        """Nothing that is received here is kept: there is no tracked connection."""

@@ -521,5 +521,8 @@ class SubscriberFactory(RedisFactory):
                 setattr(protocol, name, value)
         return protocol
 
+    def start_cache(self) -> None:
+        """Nothing that is received here is kept: there is no tracked connection."""
+
 
 _BOUNDS = ("maxPendingMessages", "maxConcurrentMessages", "slowConsumer")

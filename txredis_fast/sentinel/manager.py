@@ -68,7 +68,8 @@ class Sentinel:
         """
         # So that requests without a reply do not accumulate on the connection to a Sentinel that hangs.
         connection_kwargs.setdefault("replyTimeout", self._limit())
-        self._options = ConnectionOptions(poolsize=1, **connection_kwargs)
+        # Sentinels have no keys to cache.
+        self._options = replace(ConnectionOptions(poolsize=1, **connection_kwargs), cache=None)
         self._addresses = _addresses(sentinel_addresses)
         self.min_other_sentinels = check_count("min_other_sentinels", min_other_sentinels)
         self.sentinels: list[ConnectionHandler] = [
