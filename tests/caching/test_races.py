@@ -308,6 +308,38 @@ def test_an_error_is_a_sign_of_life(at):
     assert at.fetches() == 0
 
 
+class WithoutPing(redis.RedisProtocol):
+    """Lets a program send no PING."""
+
+    def execute_command(self, *args, **kwargs):
+        if args[0] == "PING":
+            raise redis.RedisError("not here")
+        return super().execute_command(*args, **kwargs)
+
+
+def test_what_a_programs_protocol_raises_is_no_sign_of_life(make):
+    at = make(own_protocol=WithoutPing)
+    at.server.write("k", "old")
+    at.get()
+    silent = at.server.link
+    silent.up.fault = silent.down.fault = Fault(stop_after=0)
+    at.let_pass(10.25)
+    assert at.rc.cached(1000).peek("GET", "k", default="nothing") == "nothing"
+
+
+def test_what_a_programs_protocol_raises_tells_of_no_writes_of_scripts(make):
+    at = make(own_protocol=WithoutPing)
+    at.server.write("k", "old")
+    at.get()
+    at.server.link.hold()
+    at.settled(at.rc.eval("hidden k", [], ["new"]))
+    read = at.rc.cached(60).get("k")
+    settle(at.clock)
+    assert pending(read)
+    at.server.link.read()
+    assert at.settled(read) == "new"
+
+
 # -- R6: a link that is refused
 
 

@@ -158,12 +158,14 @@ class TrackedPool(CompanionPool):
         """The server refused HELLO; the check that follows tells so."""
 
     def ping(self, seconds: float) -> Deferred[Any] | None:
-        """Ask the server for a sign of life.
+        """Ask the server for a sign of life, whatever a program's class makes of the command.
+
+        What such a class raises or answers by itself is none, and no reply behind the invalidations.
 
         :param seconds: how long it may take.
         :returns: fires with the reply; None: there is no usable connection.
         """
         for connection in self.pool:
             if connection.link.usable:
-                return as_deferred(connection.execute_command, "PING", timeout=seconds)
+                return as_deferred(connection.link.execute_stock, "PING", timeout=seconds)
         return None
