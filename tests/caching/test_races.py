@@ -691,3 +691,23 @@ def test_what_the_server_has_perhaps_not_tracked_is_not_kept(make):
     at.server.write("k", "new")
     assert at.get() == "new"
     assert at.fetches() == 2
+
+
+class Prefixing(redis.RedisProtocol):
+    """Gives each key of a program a prefix: the server tells of changes by another name than the program's."""
+
+    def execute_command(self, *args, **kwargs):
+        if args[0] in ("GET", "MGET"):
+            args = (args[0], *(b"app:" + (key if isinstance(key, bytes) else key.encode()) for key in args[1:]))
+        return super().execute_command(*args, **kwargs)
+
+
+@pytest.mark.parametrize("read", [lambda view: view.get("k"), lambda view: view.mget(["k"])], ids=["get", "mget"])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_what_was_read_of_another_key_is_not_kept(make, read, before):
+    at = make(own_protocol=Prefixing)
+    at.server.write("k", "another key")
+    at.server.write("app:k", before)
+    at.settled(read(at.rc.cached(60)))
+    at.server.write("app:k", "new")
+    assert at.settled(read(at.rc.cached(60))) in ("new", ["new"])

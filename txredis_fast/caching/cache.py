@@ -427,7 +427,8 @@ class Cache:
     ) -> list[Deferred[Any]]:
         """Send the commands of a fetch, the read by ``execute_command`` of the connection, all in one write.
 
-        :param entries: are dropped if that has not sent the read alone.
+        :param entries: are dropped if that has not sent the read alone, and as it is: the server tells of the keys
+            that were sent.
         :returns: the replies.
         """
         store, queue, connection = self.store, self.store.queue, self._connection
@@ -435,9 +436,14 @@ class Cache:
             raise NotSentError("Not connected")
         with connection.corked():
             steps = [queue.send(CACHING_YES, None, False, None, None)] if store.preface else []
-            before = queue.sent
-            steps.append(as_deferred(connection.execute_command, *args, raw=raw))
-            if queue.sent != before + 1:
+            before, effects = queue.sent, queue.effects
+            sent: list[bytes] = []
+            queue.effects = sent.append  # returns None: there is no effect
+            try:
+                steps.append(as_deferred(connection.execute_command, *args, raw=raw))
+            finally:
+                queue.effects = effects
+            if queue.sent != before + 1 or sent != [self.encode(args)]:
                 for entry in entries:
                     store.drop(entry)
             steps += [queue.send(encode_command(("PTTL", key)), None, False, None, None) for key in keys]
