@@ -453,6 +453,20 @@ def test_mget_that_joins_a_get_of_another_type(at):
     assert fired(several) == [None, None]
 
 
+def test_mget_that_goes_to_the_pool_leaves_nothing_behind(make, logged_errors):
+    at = make(maxInFlight=4)
+    at.server.link.hold()
+    single, other = at.rc.cached(60).get("k"), at.rc.cached(60).get("a")
+    several = at.rc.cached(60).mget(["k", "h"])  # the first key joins, and the second finds the link full
+    assert at.settled(several) == [None, None]
+    at.server.link.client.held = None
+    at.server.link.reset()
+    settle(at.clock)
+    for lost in (single, other):
+        failed(lost, redis.MaybeExecutedError)
+    assert logged_errors.describe() == []
+
+
 # -- broadcast mode
 
 

@@ -72,11 +72,13 @@ def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Defer
     if not missing:
         return gathering.begin()
     if sent is None or not cache.can_fetch():
+        gathering.give_up()
         return cache.uncached(request, "" if sent is None else "down")
     try:
         known = {own_name: (key, name) for key, (name, own_name) in zip(sent, names, strict=True)}
         _fetch(cache, request, missing, known)
     except Exception:
+        gathering.give_up()
         return fail()
     waiting = gathering.begin()
     return waiting if request.timeout is None else cache.limited(waiting, request.timeout)
@@ -164,6 +166,10 @@ class _Gathering:
         """Return what fires with the values."""
         self.got(None, None)
         return self._deferred
+
+    def give_up(self) -> None:
+        """Nobody wants the values: what has joined a fetch must not tell the log of its failure."""
+        self._deferred.addErrback(lambda _: None)
 
     def got(self, index: int | None, value: Reply) -> None:
         """A value is here."""
