@@ -612,6 +612,33 @@ def test_a_time_limit_ends_one_waiters_waiting_only(at):
     assert at.stats.link_lost == 0
 
 
+def test_a_time_limit_of_mget_that_only_joins(at):
+    at.server.link.hold()
+    single = at.rc.cached(60).get("k")
+    several = at.rc.cached(60).withTimeout(2).mget(["k"])
+    at.let_pass(2.25)
+    failed(several, redis.ReplyTimeoutError)
+    at.server.link.read()
+    assert at.settled(single) == "old"
+
+
+@pytest.mark.parametrize("read", [lambda view: view.get("k"), lambda view: view.mget(["k"])], ids=["get", "mget"])
+def test_a_time_limit_is_that_of_the_question_about_scripts_and_of_the_fetch_together(at, read):
+    at.get()
+    at.server.silent |= {"GET", "MGET"}
+    at.server.link.hold()
+    at.settled(at.rc.eval("hidden k", [], ["new"]))
+    ended = []
+    limited = read(at.rc.cached(60).withTimeout(2)).addErrback(lambda failure: ended.append(failure.type))
+    at.let_pass(1.5)
+    at.server.link.read()
+    settle(at.clock)
+    assert ended == []
+    at.let_pass(0.75)
+    assert ended == [redis.ReplyTimeoutError]
+    limited.cancel()
+
+
 # -- R20: a program's own protocol
 
 

@@ -52,6 +52,9 @@ from .writes import commands_in
 
 __all__ = ["Cache"]
 
+#: Seconds that are left to a read at least, whose limit is over as soon as the reactor runs.
+_LEAST_TIMEOUT = 0.001
+
 
 def _clock(pool: Pool) -> Callable[[], float]:
     """The clock that ages are measured with: a test's, whether it is the pool's or that of the whole package."""
@@ -485,9 +488,12 @@ class Cache:
         if store.waiting >= store.most_waiting:
             return self.uncached(request, "down")
         store.waiting += 1
+        asked_at = current_reactor().seconds()
 
         def told(result: Any) -> Any:
             store.waiting -= 1
+            if request.timeout is not None:  # which the answer has used up in part
+                request.timeout = max(request.timeout - (current_reactor().seconds() - asked_at), _LEAST_TIMEOUT)
             return result
 
         done: Deferred[Any] = self._ask().wait().addBoth(told).addCallback(lambda _: read())

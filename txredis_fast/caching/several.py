@@ -69,19 +69,18 @@ def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Defer
             cache.join(entry, place, None)
         else:
             missing.setdefault(own_name, []).append(place)
-    if not missing:
-        return gathering.begin()
-    if sent is None or not cache.can_fetch():
-        gathering.give_up()
-        return cache.uncached(request, "" if sent is None else "down")
-    try:
-        known = {own_name: (key, name) for key, (name, own_name) in zip(sent, names, strict=True)}
-        _fetch(cache, request, missing, known)
-    except Exception:
-        gathering.give_up()
-        return fail()
+    if missing:
+        if sent is None or not cache.can_fetch():
+            gathering.give_up()
+            return cache.uncached(request, "" if sent is None else "down")
+        try:
+            known = {own_name: (key, name) for key, (name, own_name) in zip(sent, names, strict=True)}
+            _fetch(cache, request, missing, known)
+        except Exception:
+            gathering.give_up()
+            return fail()
     waiting = gathering.begin()
-    return waiting if request.timeout is None else cache.limited(waiting, request.timeout)
+    return waiting if request.timeout is None or waiting.called else cache.limited(waiting, request.timeout)
 
 
 def _fetch(
