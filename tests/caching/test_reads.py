@@ -467,6 +467,29 @@ def test_mget_that_goes_to_the_pool_leaves_nothing_behind(make, logged_errors):
     assert logged_errors.describe() == []
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("value", [None, "old", {"f": "v"}], ids=["nil", "value", "of another type"])
+def test_mget_of_one_key_is_a_list_however_it_is_answered(make, value, by_name):
+    at = make()
+    at.server.write("k", value)
+    view = at.rc.cached(60)
+    wanted = [value if isinstance(value, str) else None]
+
+    def read():
+        return view.execute_command("MGET", "k") if by_name else view.mget(["k"])
+
+    at.server.link.hold()
+    fetched, joined = read(), read()
+    settle(at.clock)
+    at.server.link.read()
+    settle(at.clock)
+    assert (fired(fetched), fired(joined)) == (wanted, wanted)
+    assert at.settled(read()) == wanted
+    assert at.settled(view.mget(["k", "other"])) == [*wanted, None]
+    assert at.settled(view.execute_command("MGET", "other")) == [None]
+    assert at.fetches("MGET") == 2
+
+
 # -- broadcast mode
 
 
