@@ -9,6 +9,7 @@ from testbed.scripted import settle
 from testbed.support import failed, fired, outcome_of, pending
 from testbed.tracking import NOT_CACHED
 from testbed.ways import Fault
+from testbed.wire import error
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -487,6 +488,33 @@ def test_mget_of_one_key_is_a_list_however_it_is_answered(make, value, by_name):
     assert at.settled(read()) == wanted
     assert at.settled(view.mget(["k", "other"])) == [*wanted, None]
     assert at.settled(view.execute_command("MGET", "other")) == [None]
+
+
+def test_mget_is_not_refused_for_keys_of_another(at):
+    """A server refuses the whole of an MGET for one key that a user may not read."""
+    at.server.write("a", "one")
+    at.server.refused["MGET"] = error("NOPERM No permissions to access a key")
+    at.server.link.hold()
+    refused = at.rc.cached(60).mget(["a", "forbidden"])
+    others = [at.rc.cached(60).mget(["a", "k"]), at.rc.cached(60).mget(["a"])]
+    settle(at.clock)
+    at.server.refused.clear()
+    at.server.link.read()
+    settle(at.clock)
+    failed(refused, redis.NoPermissionError)
+    failed(others.pop(0), redis.NoPermissionError)  # its own fetch, of k
+    assert [fired(other) for other in others] == [["one"]]
+
+
+def test_mget_that_is_refused_itself_is_asked_once_more(at):
+    at.server.refused["MGET"] = error("NOPERM No permissions to access a key")
+    at.server.link.hold()
+    reads = [at.rc.cached(60).mget(["a"]) for _ in range(10)]
+    settle(at.clock)
+    at.server.link.read()
+    settle(at.clock)
+    for read in reads:
+        failed(read, redis.NoPermissionError)
     assert at.fetches("MGET") == 2
 
 

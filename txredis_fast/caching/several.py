@@ -9,16 +9,18 @@ This module must not know how anything is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from .._types import Converter, Reply
-from ..exceptions import ConnectionError, InvalidResponse, NotSentError, RedisError, WrongTypeError
+from ..exceptions import ConnectionError, InvalidResponse, NotSentError, RedisError, ResponseError, WrongTypeError
 from ..inflight import BatchRequest
 from ..resp import encode_command
 from . import HITS_PER_TURN, FetchRequest, copied, deliver
+from .reads import Read
 
 if TYPE_CHECKING:
     from .cache import Cache, Request
@@ -42,15 +44,16 @@ def peek_several(cache: Cache, args: Sequence[Any], raw: bool, ttl: float, defau
     return [copied(store.take(entry)) for entry in entries] or default
 
 
-def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Deferred[Any]:
+def read_several(cache: Cache, request: Request, is_sure: bool = False, is_again: bool = False) -> Deferred[Any]:
     """Read by MGET.
 
     :param is_sure: see :meth:`.Cache.read_one`.
+    :param is_again: whether a fetch that this read had joined was refused, perhaps for keys of another read.
     """
     store = cache.store
     keys, raw = request.args[1:], request.raw
     if store.run >= HITS_PER_TURN:
-        return cache.after_a_turn(lambda: read_several(cache, request, is_sure))
+        return cache.after_a_turn(lambda: read_several(cache, request, is_sure, is_again))
     try:
         names = [(cache.encode(("GET", key)), cache.encode((ONE_OF_MGET, key))) for key in keys]
         sent = cache.keys_in(cache.encode(request.args), request)
@@ -64,8 +67,10 @@ def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Defer
         if entry is not None and store.is_hit(entry, request.ttl, is_sure):
             place.callback(copied(store.take(entry)))
         elif entry is not None and store.unsure and not is_sure and cache.is_open:
-            return cache.when_sure(request, lambda: read_several(cache, request, True))
+            return cache.when_sure(request, lambda: read_several(cache, request, True, is_again))
         elif entry is not None and store.can_join(entry, request.ttl):
+            if entry.data == own_name and not is_again:
+                place.again = partial(_read_again, cache, request, keys[index])
             cache.join(entry, place, None)
         else:
             missing.setdefault(own_name, []).append(place)
@@ -81,6 +86,12 @@ def read_several(cache: Cache, request: Request, is_sure: bool = False) -> Defer
             return fail()
     waiting = gathering.begin()
     return waiting if request.timeout is None or waiting.called else cache.limited(waiting, request.timeout)
+
+
+def _read_again(cache: Cache, request: Request, key: Any) -> Deferred[Any]:
+    """Read one key, whose fetch together with others was refused; fires with a list of its value."""
+    read = type(request)(("MGET", key), Read("MGET", (1,)), None, request.raw, request.ttl, None)
+    return read_several(cache, read, is_again=True)
 
 
 def _fetch(
@@ -131,12 +142,14 @@ def _fetch(
 class _Place:
     """One value of an MGET that is waited for. Has what a fetch needs of a Deferred."""
 
-    __slots__ = ("_gathering", "_index", "called")
+    __slots__ = ("_gathering", "_index", "again", "called")
 
     def __init__(self, gathering: _Gathering, index: int) -> None:
         self._gathering = gathering
         self._index = index
         self.called = False
+        #: Reads it if the server refuses what is waited for; None: that is the answer.
+        self.again: Callable[[], Deferred[Any]] | None = None
 
     def callback(self, value: Reply) -> None:
         """The value is here."""
@@ -148,6 +161,10 @@ class _Place:
         self.called = True
         if isinstance(error, WrongTypeError):
             self._gathering.got(self._index, None)
+        elif self.again is not None and isinstance(error, ResponseError):
+            self.again().addCallback(lambda values: self._gathering.got(self._index, values[0])).addErrback(
+                self._gathering.failed
+            )
         else:
             self._gathering.failed(Failure() if error is None else error)
 
