@@ -228,6 +228,24 @@ def test_the_bytes_are_those_that_memory_loses(make_value, count, factor):
     assert used / factor <= store.bytes <= used * factor
 
 
+@pytest.mark.promise(
+    "``max_bytes`` bounds what is kept, with keys, overhead and values; ``maxInFlight`` bounds what waits"
+)
+def test_what_was_kept_leaves_no_memory_behind():
+    store = make(Clock())
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(5000):
+            kept(store, b"*2\r\n$3\r\nGET\r\n$4\r\n%04d\r\n" % number, (b"%04d" % number,), "x", raw=number % 2 == 1)
+        full = tracemalloc.get_traced_memory()[0] - before
+        store.clear()
+        left = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert left < full / 10  # the interpreter keeps up to 2,000 tuples
+
+
 def test_a_copy_shares_no_container():
     value = {"a": [1, {"b": ["c"]}], "s": {1, 2}, "t": "text"}
     copy = copied(value)

@@ -490,6 +490,9 @@ cdef class Store:
             while found:
                 _, entry = found.popitem()
                 self._changed(<Entry?>entry)
+            found.clear()
+        self._by_key.clear()
+        self._texts.clear()
 
     cdef int _changed(self, Entry entry) except -1:
         if entry.fetch is not None:

@@ -459,6 +459,8 @@ class Store:
             while found:
                 _, entry = found.popitem()
                 self._changed(entry)
+            found.clear()  # an empty dictionary keeps its memory until then
+        self._by_key.clear()
 
     def _changed(self, entry: Entry) -> None:
         """What an entry was made of may have changed: it is gone, and a fetch of it has been overtaken."""
