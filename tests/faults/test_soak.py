@@ -165,7 +165,8 @@ async def test_passwords_change_and_every_pool_goes_on(fresh_server, logged_erro
     monkeypatch.setattr("testbed.soak.session.Faults", OnlyPasswords)
     session = await soaked(fresh_server, operations=COMMANDS // 3, faults=8, seed=7)
     assert session.verdict() == [], "\n".join(report.lines(session))
-    assert set(session.happened) == {"password changed", "password changed, clients killed"}
+    passwords = {"password changed", "password changed, clients killed"}
+    assert passwords <= set(session.happened) <= {*passwords, "link reset"}  # of the link of the cached readers
 
 
 @pytest.mark.self_check

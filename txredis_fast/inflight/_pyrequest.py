@@ -457,7 +457,10 @@ class RequestQueue:
             request = Request(deferred, post_proc, raw, deadline, len(data))
         else:
             request = EffectRequest(deferred, post_proc, raw, deadline, len(data), effect)
-        self.send_request(request, 1, data)
+        try:  # as send_request(), which would be one more call for each command
+            self._add(request, 1, data)
+        except BaseException as error:
+            self._torn_by(error, request)
         return deferred
 
     def send_request(self, request: Request | BatchRequest, commands: int, data: bytes) -> None:

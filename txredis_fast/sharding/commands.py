@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from .._checks import nearest, shown
 from .._types import Argument, Items, Key, Keys, V
-from ..client import CommandView, ConnectionHandler
+from ..client import CommandView, ConnectionHandler, no_cache
 from ..commands._parts import command_name, errors_to_deferred, one_or_many
 from ..commands._parts.keys import ONE_KEY, keys_of, sort_patterns
 from ..commands.control import FunctionCommands, InspectionCommands, PubSubCommands, ScriptingCommands
@@ -282,6 +282,8 @@ class ShardedCommands(
     if not TYPE_CHECKING:  # type checkers report an unknown name themselves
 
         def __getattr__(self, name: str) -> NoReturn:
+            if name == "cache":  # the property has raised this already
+                raise no_cache()
             raise NotShardableError(f"Method '{name}' cannot be sharded{_advice(name)}")
 
 
