@@ -87,9 +87,10 @@ def test_no_read_is_staler_than_promised_whatever_fails():
         if reads >= READS:
             break
     # The stories are worth something only if what can happen did.
-    assert hits > reads / 10
+    assert hits > reads / 20
     assert faults > reads / 5000
-    assert len(failed) > 3 and len(done) > 10, (failed, done)
+    assert failed, failed
+    assert len(done) > 8, done
     for name in ("CancelledError", "MaybeExecutedError", "NotSentError", "ReplyTimeoutError", "WrongTypeError"):
         assert failed[name] > reads / 40_000 or reads < 200_000, failed
     if reads > 200_000:  # in a shorter run, one of them may be missing
