@@ -413,7 +413,7 @@ def compare(rounds: int, charts: Path | None) -> bool:
                     figures.setdefault(each, []).extend(values)
         print(f"us of CPU, medians of {rounds * SLICES}:")
         for each, values in figures.items():
-            print(f"  {each:26} {statistics.median(values):8.2f}")
+            print(f"  {each:30} {statistics.median(values):8.2f}")
         for dividend, divisor, word, bound in PROMISES:
             outcome.judge(f"{dividend} / {divisor}", ratio(figures[dividend], figures[divisor]), word, bound)
         for dividend, divisor in BESIDE:
