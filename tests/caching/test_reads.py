@@ -342,6 +342,13 @@ def test_peek_gives_nil_that_is_kept(at):
     assert at.rc.cached(60).peek("GET", "absent", default="none") is None
 
 
+@pytest.mark.parametrize("wrong", [{"key": "k"}, {"command": "GET"}])
+def test_the_arguments_of_peek_have_no_names(at, wrong):
+    at.get()
+    with pytest.raises(TypeError):
+        at.rc.cached(60).peek(*([] if "command" in wrong else ["GET"]), **wrong)
+
+
 def test_peek_of_mget_is_a_list(at):
     view = at.rc.cached(60)
     at.settled(view.mget(["k", "absent"]))

@@ -642,7 +642,7 @@ class FastView:
         self.max_age = max_age
         self.plain = plain
 
-    def peek(self, command: Text, *args: Argument, default: Any = None) -> Any:
+    def peek(self, command: Text, /, *args: Argument, default: Any = None) -> Any:
         """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.

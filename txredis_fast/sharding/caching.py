@@ -85,7 +85,7 @@ class ShardedCachedView(ShardedCommands[V]):
             view = view.raw  # type: ignore[assignment]
         return view
 
-    def peek(self, command: Text, *args: Argument, default: Any = None) -> Any:
+    def peek(self, command: Text, /, *args: Argument, default: Any = None) -> Any:
         """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.

@@ -274,7 +274,7 @@ class ClusterCachedView(CachedCommands[V]):
     def _with(self, name: str, value: object) -> ClusterCachedView[Any]:
         return ClusterCachedView(self._cache, self._members, self.max_age, {**self._options, name: value})
 
-    def peek(self, command: Text, *args: Argument, default: Any = None) -> Any:
+    def peek(self, command: Text, /, *args: Argument, default: Any = None) -> Any:
         """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.
