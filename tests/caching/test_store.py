@@ -268,3 +268,29 @@ def test_who_was_cancelled_is_not_told():
     assert pending(second)
     fetch.finish()
     assert fired(second) == "v" and store.waiting == 0
+
+
+class Exhausted:
+    """A waiting read whose callback finds the stack exhausted."""
+
+    called = False
+
+    def callback(self, value):
+        self.called = True
+        raise RecursionError
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_read_that_was_told_waits_no_more_whatever_its_callback_raises(others):
+    clock = Clock()
+    store = make(clock)
+    fetch = FetchRequest(store, store.queue, 0, 2, 0, None)
+    entry = store.begin(b"GET k", False, (b"k",), fetch, None)
+    for _ in range(others):
+        store.join(entry, Deferred(), None)
+    store.join(entry, Exhausted(), None)
+    fetch.answer("value")
+    fetch.answer(-1)
+    with pytest.raises(RecursionError):
+        fetch.finish()
+    assert store.waiting == 0

@@ -626,8 +626,6 @@ cdef class FetchRequest(BatchRequest):
         cdef Store store = self.store
         cdef Entry entry = self.entry
         cdef object reply = self._reply
-        cdef object waiter, deferred, again = None
-        cdef bint is_first = True
         if self._keeps and store.queue is self._queue:
             store.keep(entry, reply, self._ends)
             if type(self) is not FetchRequest:
@@ -638,13 +636,25 @@ cdef class FetchRequest(BatchRequest):
         if isinstance(reply, Exception):
             self._fail(reply, store.recover(entry, reply))
             return
+        try:
+            self._tell(reply)
+        except BaseException:
+            if self.deferred.called:
+                self._forget()
+            raise
+        self._forget()
+
+    cdef int _tell(self, object reply) except -1:
+        cdef Store store = self.store
+        cdef object waiter, deferred, again = None
+        cdef bint is_first = True
         if self._first is not None:
             if not self._first.called:
                 _deliver(self._first, self._first_convert, reply)
         elif self._others is not None:
             if len(self._others) > 1 and (self.is_overtaken or store._now() >= self._ends):
                 # The key has changed or expired meanwhile. A read that has joined the fetch may have begun after that.
-                again = store.recover(entry, None)
+                again = store.recover(self.entry, None)
             for waiter in self._others:
                 deferred = (<tuple?>waiter)[0]
                 if not deferred.called:
@@ -653,7 +663,7 @@ cdef class FetchRequest(BatchRequest):
                     else:
                         _deliver(deferred, (<tuple>waiter)[1], reply)
                 is_first = False
-        self._forget()
+        return 0
 
     def kept(self):
         pass

@@ -594,13 +594,18 @@ class FetchRequest(BatchRequest):
         if len(self.waiters) > 1 and (self.is_overtaken or store.seconds() >= self._ends):
             # The key has changed or expired meanwhile. A read that has joined the fetch may have begun after that.
             again = store.recover(entry, None)
-        for place, (deferred, convert) in enumerate(self.waiters):
-            if deferred.called:
-                continue
-            if again is not None and place:
-                again(deferred, convert)
-            else:
-                deliver(deferred, convert, reply)
+        try:
+            for place, (deferred, convert) in enumerate(self.waiters):
+                if deferred.called:
+                    continue
+                if again is not None and place:
+                    again(deferred, convert)
+                else:
+                    deliver(deferred, convert, reply)
+        except BaseException:
+            if self.waiters.called:  # else the queue fails those who still wait
+                self._forget()
+            raise
         self._forget()
 
     def kept(self) -> None:
