@@ -228,10 +228,10 @@ def test_a_former_links_words_are_ignored(at):
     at.let_pass(3)
     assert at.get() == "old"
     before = at.stats
-    at.cache.invalidated(former, [b"k"])
-    at.cache.invalidated(former, None)
+    at.cache.tracking.invalidated(former, [b"k"])
+    at.cache.tracking.invalidated(former, None)
     assert (at.stats.entries, at.stats.flushes) == (before.entries, before.flushes)
-    at.cache.link_down(former)
+    at.cache.tracking.link_down(former)
     assert at.stats.link == "up" and at.stats.link_lost == before.link_lost
 
 

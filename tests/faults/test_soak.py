@@ -111,7 +111,7 @@ async def test_a_wrong_reply_is_noticed(fresh_server, monkeypatch):
 @pytest.mark.self_check
 @pytest_twisted.ensureDeferred
 async def test_a_cached_read_that_is_too_old_is_noticed(fresh_server, monkeypatch):
-    monkeypatch.setattr("txredis_fast.caching.cache.Cache.invalidated", lambda *_: None)
+    monkeypatch.setattr("txredis_fast.caching.tracking.Tracking.invalidated", lambda *_: None)
     session = await soaked(fresh_server, operations=6000, faults=1, seed=1)
     assert any("may not be less than" in text for text in session.verdict()), "\n".join(report.lines(session))
 

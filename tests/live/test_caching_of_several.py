@@ -223,7 +223,7 @@ async def test_what_is_written_at_a_new_master_is_never_hidden_by_what_the_forme
         await rc.set("key", "old")
         await is_up(rc)
         assert await rc.cached(600).get("key") == "old" and peek(rc, "key") == "old"
-        link = rc._factory.cache._connection.transport
+        link = rc._factory.cache.tracking.connection.transport
         assert link.getPeer().port == master.port
         await until(lambda: replica.command("GET", "key") == b"old", "replicated")
         go(master, processes[0])
@@ -237,7 +237,7 @@ async def test_what_is_written_at_a_new_master_is_never_hidden_by_what_the_forme
         assert await rc.set("key", "own") == "OK"
         assert await rc.cached(600).get("key") == "own"
         await is_up(rc)
-        assert rc._factory.cache._connection.transport.getPeer().port == replica.port
+        assert rc._factory.cache.tracking.connection.transport.getPeer().port == replica.port
         assert await rc.cached(600).get("key") == "own" and peek(rc, "key") == "own"
         replica.command("SET", "key", "newer")
         await until(lambda: peek(rc, "key") == "nothing", "the new master tells")
@@ -260,7 +260,7 @@ async def test_replicas_that_sentinels_name_are_cached_and_followed(sentinels):
         await until(lambda: replica.command("GET", "key") == b"old", "replicated")
         await rc.get("key")
         await is_up(rc)
-        assert rc._factory.cache._connection.transport.getPeer().port == replica.port
+        assert rc._factory.cache.tracking.connection.transport.getPeer().port == replica.port
         assert await rc.cached(600).get("key") == "old" and peek(rc, "key") == "old"
         master.command("SET", "key", "new")
         await until(lambda: peek(rc, "key") == "nothing", "the replica tells")

@@ -1,19 +1,11 @@
 """The cache of one server: what ``rc.cached(ttl)`` reads from, and ``rc.cache``.
 
 Theory of operation. Reads go over one tracked connection (:mod:`.link`), where replies and invalidations are one
-sequence. The store (:mod:`._pystore`) holds what they brought. A read finds its entry there and is answered at once, or
-waits for the fetch of another read, or begins one. While there is no tracked connection, reads go to the pool, and
-nothing is kept.
-
-Commands of the pool that may write have an effect (:mod:`.writes`): what they may have changed is dropped before the
-program is told of their reply. So it never reads what it has itself overwritten.
-
-A script may write keys that it does not name. The server tells of these on the tracked connection, before it answers a
-PING that is sent there after the script's reply. So the next read of something kept waits for such a PING.
+sequence. The store (:mod:`._pystore`) holds what they brought, as long as it may be given (:mod:`.tracking`). A read
+finds its entry there and is answered at once, or waits for the fetch of another read, or begins one. While there is no
+tracked connection, reads go to the pool, and nothing is kept.
 
 This module must not know what a program holds.
-
-It has more than 500 lines: reads, effects and the link's state decide together whether a kept reply may be given.
 """
 
 from __future__ import annotations
@@ -21,31 +13,26 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
-from twisted.python.failure import Failure
 
 from .._reactor import current_reactor, patched_reactor
-from .._tunables import (
-    CACHE_CHURN_COUNTED,
-    CACHED_VIEWS_KEPT,
-)
+from .._tunables import CACHED_VIEWS_KEPT
 from .._types import Converter, Reply
 from ..batching import as_deferred
 from ..commands._parts import command_name
-from ..connection import BaseRedisProtocol, RedisProtocol
-from ..exceptions import ConnectionError, NotSentError, RedisError, ReplyTimeoutError
+from ..exceptions import NotSentError, RedisError, ReplyTimeoutError
 from ..inflight import TimeLimit
 from ..options import ClientCache
 from ..pool import Pool
 from ..resp import encode_command, fixed_arguments, key_slot
 from ..telemetry import CacheStats
 from ..transport import cancel_timer
-from . import HITS_PER_TURN, Effect, Effects, Entry, FetchRequest, Store, boot_seconds, copied, deliver
-from .link import CACHING_YES, TrackedPool
+from . import HITS_PER_TURN, Entry, FetchRequest, Store, boot_seconds, copied, deliver
+from .link import CACHING_YES
 from .reads import SIMPLE, Read, changes_shape, is_of_no_key, read_of
 from .several import ONE_OF_MGET, StepByStep, peek_several, read_several
+from .tracking import Tracking
 from .uncached import PoolReads, ReadAgain, UncachedReads
 from .view import CachedView, check_ttl
 from .writes import commands_in
@@ -65,6 +52,7 @@ def _clock(pool: Pool) -> Callable[[], float]:
 class Cache:
     """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors.
 
+    :ivar tracking: tells whether what is kept may be given.
     :ivar reads: reads what it cannot answer; a room above may set its own.
     """
 
@@ -78,18 +66,10 @@ class Cache:
         self.store.is_of_no_key = _is_of_no_key
         if options.mode == "optin":
             self.store.preface = CACHING_YES
+        self.tracking = Tracking(pool, options, self.store)
         self._prefixes = tuple(self._encode(prefix) for prefix in options.prefixes)
-        self._link: TrackedPool | None = None
-        self._connection: RedisProtocol | None = None
         #: By time to live; those of the first ones that a program has asked for.
         self.views: dict[float, CachedView[Any]] = {}
-        self._beat: IDelayedCall | None = None
-        self._links_lost = 0
-        self._is_refused = ""
-        self._has_told_churn = False
-        #: Number of scripts whose undeclared writes may be unknown, and the PING that makes them known.
-        self._doubts = 0
-        self._asking: _Question | None = None
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -123,16 +103,14 @@ class Cache:
         present = ("entries", "bytes", "fetching")
         return CacheStats(
             link=self.link_state,
-            link_lost=self._links_lost,
+            link_lost=self.tracking.links_lost,
             **{name: getattr(store, name) for name in counted + present},
         )
 
     @property
     def link_state(self) -> str:
         """``"up"``; ``"down"``: the tracked connection is being made; ``"off"``: it is refused, or not made again."""
-        if self.store.queue is not None and self.store.queue.accepting:
-            return "up"
-        return "off" if self._is_refused or not self._pool.keeps_trying else "down"
+        return self.tracking.state
 
     def is_kept(self, args: Sequence[Any], raw: bool, ttl: float) -> bool:
         """Whether a read would be answered from memory.
@@ -154,178 +132,6 @@ class Cache:
             if len(self.views) < CACHED_VIEWS_KEPT:
                 self.views[view.max_age] = view
         return view
-
-    # -- what the pool calls
-
-    def watch(self, connection: BaseRedisProtocol) -> None:
-        """A connection of the pool was made: what it sends has effects."""
-        connection.link.requests.effects = Effects(self._apply, self.store.touch)
-
-    def start(self) -> None:
-        """Open the tracked connection, if that was not done: the pool has one."""
-        if self._link is not None or self._pool.disconnectCalled:
-            return
-        endpoint = self._pool.endpoint_of_lane()
-        if endpoint is None:
-            return
-        self._link = TrackedPool(self._pool, endpoint, self, self._options)
-        self._link.deferred.addErrback(lambda _: None)
-        self._pool.companions.add(self)
-        self._link.startConnecting()
-
-    def reset(self, tell: Callable[[RedisProtocol], Deferred[Any]]) -> None:
-        """The pool's database or login has changed: nothing from before is given.
-
-        :param tell: has the tracked connection follow; it is aborted if it does not.
-        """
-        self._close_store()
-        connection = self._connection
-        if connection is not None and connection.link.usable:
-            as_deferred(tell, connection).addCallback(self._told, connection).addErrback(self._not_told, connection)
-
-    def _told(self, _: object, connection: RedisProtocol) -> None:
-        if connection is self._connection:
-            self.store.clear()
-            self.store.queue = connection.link.requests
-
-    def _not_told(self, failure: Failure, connection: RedisProtocol) -> None:
-        connection.link.abort(ConnectionError(f"the tracked connection does not follow: {failure.value}"))
-
-    def drop(self, reason: Exception) -> None:
-        """The server is another one: nothing from before is given."""
-        self._close_store()
-        if self._link is not None:
-            self._link.drop(reason)
-
-    def stop(self) -> Deferred[Any]:
-        """Close the tracked connection after the replies to what is fetched, until :meth:`start` opens another one.
-
-        Nothing from before is given.
-
-        :returns: fires when it is closed.
-        """
-        self._pool.companions.discard(self)
-        link, self._link, self._connection = self._link, None, None
-        self._close_store()
-        self._stop_beat()
-        return succeed(None) if link is None else link.disconnect()
-
-    def disconnect(self) -> Deferred[Any]:
-        """The pool ends. When it is opened again, another connection is made."""
-        return self.stop()
-
-    # -- what the tracked connection tells
-
-    def link_up(self, connection: RedisProtocol) -> None:
-        """See :class:`.link.Owner`."""
-        store, link = self.store, connection.link
-        store.clear()
-        self._connection = connection
-        store.charset = connection.charset
-        store.start_deadline = link.start_deadline
-        # An override of a program's class, and a hook, have to see each read.
-        store.direct = getattr(connection.execute_command, "__func__", None) is BaseRedisProtocol.execute_command
-        store.most_waiting = 2**62 if self._pool.maxInFlight is None else self._pool.maxInFlight
-        store.unsure = False
-        self._doubts = 0
-        self._asking = None
-        store.good_until = store.seconds() + 2 * self._options.health_interval
-        store.queue = link.requests
-        if self._is_refused:
-            self._pool.observer.cache_on()
-        self._is_refused = ""
-        self._stop_beat()
-        self._beat = self._timers.callLater(self._options.health_interval, self._look_after, connection)
-
-    def link_down(self, connection: RedisProtocol) -> None:
-        """See :class:`.link.Owner`."""
-        if connection is self._connection:
-            self._connection = None
-            self._links_lost += 1
-            self._close_store()
-            self._stop_beat()
-
-    def link_refused(self, reason: str) -> None:
-        """See :class:`.link.Owner`."""
-        if not self._is_refused:
-            self._is_refused = reason
-            self._pool.observer.cache_off(reason)
-
-    def invalidated(self, connection: RedisProtocol, keys: Sequence[bytes] | None) -> None:
-        """See :class:`.link.Owner`."""
-        store = self.store
-        if store.queue is not connection.link.requests:
-            return
-        store.invalidate(keys)
-        if store.invalidations < CACHE_CHURN_COUNTED or self._has_told_churn:
-            return
-        if store.unused > store.invalidations / 2:
-            self._has_told_churn = True
-            self._pool.observer.cache_churn(store.invalidations, store.unused)
-
-    @property
-    def _timers(self) -> IReactorTime:
-        return self._pool.clock or current_reactor()
-
-    def _close_store(self) -> None:
-        self.store.queue = None
-        self.store.clear()
-
-    def _stop_beat(self) -> None:
-        beat, self._beat = self._beat, None
-        cancel_timer(beat)
-
-    def _look_after(self, connection: RedisProtocol) -> None:
-        """The tracked connection has to prove that it is alive."""
-        self._beat = None
-        if connection is not self._connection or self._link is None:
-            return
-        interval = self._options.health_interval
-        self._beat = self._timers.callLater(interval, self._look_after, connection)
-        asked_at = self.store.seconds()
-        answered = self._link.ping(interval)
-        if answered is not None:
-            answered.addCallback(self._alive, connection, asked_at).addErrback(self._not_alive, connection, asked_at)
-
-    def _alive(self, _: object, connection: RedisProtocol, asked_at: float) -> None:
-        if connection is self._connection:
-            self.store.good_until = asked_at + 2 * self._options.health_interval
-
-    def _not_alive(self, failure: Failure, connection: RedisProtocol, asked_at: float) -> None:
-        if not failure.check(ConnectionError):  # an error reply is a sign of life, too
-            self._alive(None, connection, asked_at)
-
-    # -- effects of the program's own commands
-
-    def _apply(self, effect: Effect) -> None:
-        store = self.store
-        if effect.everything or (effect.scripts and self._options.mode == "broadcast"):
-            # In this mode, the server may tell of a change after it has answered a later command.
-            store.clear()
-            return
-        store.touch(effect.names)
-        if effect.scripts and (store.entries or store.fetching):
-            self._doubts += 1
-            store.unsure = True
-
-    def _ask(self) -> _Question:
-        """Ask the tracked connection, after all scripts whose Deferreds have fired."""
-        asking = self._asking
-        if asking is None or asking.doubts != self._doubts:
-            asking = self._asking = _Question(self._doubts)
-            answered = None if self._link is None else self._link.ping(self._options.health_interval)
-            if answered is None:
-                asking.end()
-            else:
-                answered.addBoth(self._answered, asking)
-        return asking
-
-    def _answered(self, result: object, asking: _Question) -> None:
-        if self._asking is asking:
-            self._asking = None
-        if asking.doubts == self._doubts and not isinstance(result, Failure):
-            self.store.unsure = False
-        asking.end()
 
     # -- reading
 
@@ -377,7 +183,7 @@ class Cache:
                 given: Deferred[Any] = Deferred()
                 deliver(given, request.convert, store.take(entry))
                 return given
-            if store.unsure and not is_sure and self.is_open:
+            if store.unsure and not is_sure and self.tracking.is_open:
                 return self.when_sure(request, lambda: self.read_one(request, True))
             if store.can_join(entry, request.ttl):
                 return self._wait(request, lambda deferred: self.join(entry, deferred, request.convert))
@@ -434,7 +240,7 @@ class Cache:
             that were sent.
         :returns: the replies.
         """
-        store, queue, connection = self.store, self.store.queue, self._connection
+        store, queue, connection = self.store, self.store.queue, self.tracking.connection
         if queue is None or connection is None:
             raise NotSentError("Not connected")
         with connection.corked():
@@ -467,7 +273,7 @@ class Cache:
             if not waiting.called:
                 waiting.errback(ReplyTimeoutError(f"Not received Redis response in {seconds} seconds"))
 
-        limit = TimeLimit(current_reactor(), seconds, over, None if self._link is None else self._link.progress)
+        limit = TimeLimit(current_reactor(), seconds, over, self.tracking.progress)
 
         def stop(result: Any) -> Any:
             limit.stop()
@@ -496,14 +302,8 @@ class Cache:
                 request.timeout = max(request.timeout - (current_reactor().seconds() - asked_at), _LEAST_TIMEOUT)
             return result
 
-        done: Deferred[Any] = self._ask().wait().addBoth(told).addCallback(lambda _: read())
+        done: Deferred[Any] = self.tracking.make_sure().addBoth(told).addCallback(lambda _: read())
         return done if request.timeout is None else self.limited(done, request.timeout)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a tracked connection that commands can be sent on."""
-        queue = self.store.queue
-        return queue is not None and queue.accepting
 
     def can_fetch(self) -> bool:
         """Whether a fetch may be sent now: a connection that has been silent for too long is not waited for."""
@@ -536,8 +336,8 @@ class Cache:
         :param why: ``"down"``: because a fetch cannot be sent.
         """
         self.store.uncached += 1
-        if why and self._options.while_down == "fail" and not self.is_open:
-            reason = self._is_refused or "the connection for it is not up"
+        if why and self._options.while_down == "fail" and not self.tracking.is_open:
+            reason = self.tracking.refused or "the connection for it is not up"
             return fail(NotSentError(f"Not connected: the server tells of no changes now: {reason}"))
         options: dict[str, Any] = {"post_proc": request.convert, "raw": request.raw}
         if request.timeout is not None:
@@ -608,34 +408,6 @@ class Request:
         self.raw = raw
         self.ttl = ttl
         self.timeout = timeout
-
-
-class _Question:
-    """A PING on the tracked connection, and the reads that wait for its reply.
-
-    :ivar doubts: the number of scripts before it.
-    """
-
-    def __init__(self, doubts: int) -> None:
-        self.doubts = doubts
-        self._waiting: list[Deferred[None]] = []
-        self._is_over = False
-
-    def wait(self) -> Deferred[None]:
-        """Fires when it is answered, or the connection is lost."""
-        if self._is_over:
-            return succeed(None)
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
-
-    def end(self) -> None:
-        """Tell those who wait."""
-        self._is_over = True
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            if not each.called:
-                each.callback(None)
 
 
 def _is_of_no_key(data: bytes, reply: Reply) -> bool:

@@ -66,7 +66,7 @@ def read_several(cache: Cache, request: Request, is_sure: bool = False, is_again
         place = _Place(gathering, index)
         if entry is not None and store.is_hit(entry, request.ttl, is_sure):
             place.callback(copied(store.take(entry)))
-        elif entry is not None and store.unsure and not is_sure and cache.is_open:
+        elif entry is not None and store.unsure and not is_sure and cache.tracking.is_open:
             return cache.when_sure(request, lambda: read_several(cache, request, True, is_again))
         elif entry is not None and store.can_join(entry, request.ttl):
             if entry.data == own_name and not is_again:

@@ -200,7 +200,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V], CachedReads[V]):
         for connection in connections:
             connection.dbid = index
         if self._factory.cache is not None:
-            self._factory.cache.reset(lambda connection: connection.select(index))
+            self._factory.cache.tracking.reset(lambda connection: connection.select(index))
 
     def auth(self, password: Argument, username: Argument | None = None) -> Deferred[Text]:
         """Log in all connections of the pool, and later ones.

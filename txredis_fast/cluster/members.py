@@ -422,7 +422,7 @@ class Members:
         for node in self.nodes.values():
             node.pool.dbid = index
             if node.pool.cache is not None and not node.pool.size:  # the others are told by their handlers
-                node.pool.cache.drop(NotSentError("the database has changed"))
+                node.pool.cache.tracking.drop(NotSentError("the database has changed"))
 
     def log_in(self, password: Any, username: Any) -> None:
         """Nodes to come log in so, and so do those without a connection."""

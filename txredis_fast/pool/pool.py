@@ -44,8 +44,8 @@ from .state import PoolEvent, PoolLife
 __all__ = ["Caching", "Companion", "Pool"]
 
 
-class Caching(Protocol):
-    """A cache of what the pool's server has, as far as the pool tells it something."""
+class Tracking(Protocol):
+    """Whether the server tells a cache of every change; the pool says what bears on that."""
 
     def watch(self, connection: RedisProtocol, /) -> None:
         """A connection was made: what it sends may change what is kept."""
@@ -58,6 +58,12 @@ class Caching(Protocol):
 
     def drop(self, reason: Exception, /) -> None:
         """The server is another one."""
+
+
+class Caching(Protocol):
+    """A cache of what the pool's server has, as far as the pool knows it."""
+
+    tracking: Tracking
 
     def stats(self) -> CacheStats:
         """Its counters."""
@@ -286,7 +292,7 @@ class Pool(Backoff, Factory):
         link.round = self.rounds.number
         protocol.factory = self
         if self.cache is not None:
-            self.cache.watch(protocol)
+            self.cache.tracking.watch(protocol)
         queue = self.connectionQueue
         link.on_busy, link.on_room = queue.rebalance, queue.has_room  # type: ignore[assignment]
         if queue.fails_when_full:
@@ -411,7 +417,7 @@ class Pool(Backoff, Factory):
     def start_cache(self) -> None:
         """There is a connection: the cache may have its own."""
         if self.cache is not None:
-            self.cache.start()
+            self.cache.tracking.start()
 
     def delConnection(self, conn: RedisProtocol) -> None:
         """A connection was lost: take it out of the pool."""
@@ -599,7 +605,7 @@ class Pool(Backoff, Factory):
             reason = ConnectionError(f"the server is a replica ({error.code})")
             connection.link.replica_error = reason
             if self.cache is not None:
-                self.cache.drop(reason)  # the next connections may lead to another server
+                self.cache.tracking.drop(reason)  # the next connections may lead to another server
             if connection in self.connectionQueue.pending:
                 end_in_order(self, connection, reason)
 
@@ -610,7 +616,7 @@ class Pool(Backoff, Factory):
         for connection in connections:
             connection.link.login = self.login_number
         if self.cache is not None:
-            self.cache.reset(lambda connection: log_in(connection, password, username))  # type: ignore[arg-type]
+            self.cache.tracking.reset(lambda connection: log_in(connection, password, username))  # type: ignore[arg-type]
 
     def logInNext(self, password: _Login, username: _Login) -> None:
         """No connection is up: log in the next ones with this, without the delay of a former refusal."""

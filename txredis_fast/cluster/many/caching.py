@@ -115,7 +115,7 @@ class ClusterCache(Caches):
                 self._forget(address, slots)
         for node in list(self._members.nodes.values()):
             if node.is_replica:
-                node.cache.stop()
+                node.cache.tracking.stop()
             elif node.pool.size:
                 node.pool.start_cache()
 
@@ -203,7 +203,7 @@ class NodeReads:
     def read(self, args: Sequence[Any], options: Mapping[str, Any]) -> Deferred[Any]:
         """Read at the master of the slot."""
         if self._node.pool.size and not self._node.is_replica:
-            self._node.cache.start()  # a node of which no topology tells, perhaps
+            self._node.cache.tracking.start()  # a node of which no topology tells, perhaps
         return self._handler.read_from_master(args, options, is_told=True)
 
     def again(self, args: Sequence[Any], raw: bool, error: Exception | None) -> Callable[[], Deferred[Any]] | None:
