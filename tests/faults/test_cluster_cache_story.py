@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 import txredis_fast
 import txredis_fast as redis
 
-READS = int(os.environ.get("TXREDIS_FAST_CACHE_READS", extent(20_000, 4_000)))
+READS = int(os.environ.get("TXREDIS_FAST_CACHE_READS", extent(8_000, 4_000)))
 SEEDS = range(1, extent(3, 1) + 1)
 SLOTS = [5, 700, 5461, 9000, 12345, 16383]
 KEYS = [key_in(slot, name) for slot in SLOTS for name in ("a", "b", "c")]

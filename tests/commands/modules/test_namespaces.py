@@ -412,13 +412,18 @@ def test_importing_the_package_imports_no_namespace():
 def test_every_module_of_the_room_is_reached_by_its_name():
     folder = Path(modules.__file__).parent
     names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    code = (
-        "import sys, txredis_fast.commands.modules as modules; "
-        "print(*(getattr(modules, name).__name__.rpartition('.')[2] for name in sys.argv[1:]))"
-    )
-    for name in names:  # each alone, because one imports others
-        run = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True, timeout=60)
-        assert run.stdout.split() == [name]
+    code = """
+import sys
+import txredis_fast
+for name in sys.argv[1:]:  # each alone, because one imports others
+    for loaded in [each for each in sys.modules if each.startswith("txredis_fast.commands.modules")]:
+        del sys.modules[loaded]
+    del txredis_fast.commands.modules
+    import txredis_fast.commands.modules as modules
+    print(getattr(modules, name).__name__.rpartition(".")[2])
+"""
+    run = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == list(names)
     with pytest.raises(AttributeError, match=r"module 'txredis_fast\.commands\.modules' has no attribute 'no_such'"):
         modules.no_such
 
