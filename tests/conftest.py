@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from testbed.extent import SHORT
+from testbed.extent import LEAVES_OUT
 from testbed.support import IMPLEMENTATIONS, Turns, use_implementation
 from twisted.logger import globalLogPublisher
 
@@ -77,7 +77,7 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what has the mark ``once`` or ``self_check``, where not everything is to be tried."""
-    if SHORT:
+    if LEAVES_OUT:
         left_out = {item for item in items if any(map(item.get_closest_marker, ("once", "self_check")))}
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]

@@ -20,8 +20,10 @@ from twisted.python.failure import Failure
 
 from .._checks import check_address, shown
 from .._reactor import current_reactor
+from .._types import Reply
 from ..connection import RedisProtocol
 from ..exceptions import (
+    AskError,
     ClusterDownError,
     MovedError,
     NoPermissionError,
@@ -298,7 +300,7 @@ class Members:
             return self._any_connected()
         return random.choice([each for each in masters if each.pool.size] or masters) if masters else None
 
-    def target(self, error: Any, asked: Address) -> Address | None:
+    def target(self, error: MovedError | AskError, asked: Address) -> Address | None:
         """The address that MOVED or ASK names, as this side reaches it; None if the text has none that can be one.
 
         :param asked: the address of the node that has answered: an empty host in the text is its own.
@@ -402,13 +404,13 @@ class Members:
         if first is None:
             raise NotSentError("no node of the cluster is known")
 
-        def tell_others(reply: Any) -> Deferred[Any]:
+        def tell_others(reply: Reply) -> Deferred[Any]:
             told()
             others = [node for node in self.nodes.values() if node is not first and node.pool.size]
             telling: Deferred[Any] = DeferredList([tell(node) for node in others], consumeErrors=True)
             return telling.addCallback(check, reply)
 
-        def check(ended: list[tuple[bool, Any]], reply: Any) -> Any:
+        def check(ended: list[tuple[bool, Any]], reply: Reply) -> Reply:
             for succeeded, failure in ended:
                 if not succeeded and not failure.check(NotSentError):  # a new connection does it by itself
                     failure.raiseException()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
-from .._types import V
+from .._types import Reply, V
 from ..batching import Command, as_deferred
 from ..client import COMMAND_METHODS, ConnectionHandler, RedisFactory
 from ..commands import Commands
@@ -28,7 +28,10 @@ from ..transport import name_of_place, tcp_endpoint
 from .topology import Address, NodeFacts
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IStreamClientEndpoint
+
     from ..connection import Step
+    from ..options import RetryPolicy
 
 __all__ = ["ClusterNode", "NodeFactory", "NodesView", "Watcher", "node_options"]
 
@@ -97,7 +100,9 @@ class NodeFactory(RedisFactory):
     #: Seconds: a node that comes back is used soon, and each failing attempt makes the cluster look for its successor.
     maxDelay = 2
 
-    def __init__(self, watcher: Watcher, address: Address, options: ConnectionOptions, policy: Any) -> None:
+    def __init__(
+        self, watcher: Watcher, address: Address, options: ConnectionOptions, policy: RetryPolicy | None
+    ) -> None:
         """Make the pool of a node, which connects when it is first used.
 
         :param options: see :func:`node_options`.
@@ -140,7 +145,7 @@ class NodeFactory(RedisFactory):
         getting.addBoth(done)
         return reached
 
-    def convert(self, data: Any) -> Any:
+    def convert(self, data: Reply) -> Reply:
         """Convert what was received raw, as replies are.
 
         :raises NotSentError: no connection is left that knows how.
@@ -155,7 +160,7 @@ class NodeFactory(RedisFactory):
         if facts is not None and facts.role == "master":
             super().start_cache()
 
-    def endpoint_of_lane(self) -> Any:
+    def endpoint_of_lane(self) -> IStreamClientEndpoint:
         """Return the endpoint for blocking commands and subscribers."""
         return self._node_endpoint
 

@@ -18,11 +18,12 @@ from typing import Any, Final, TypeGuard
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
+from .._types import Reply, Result
 from ..batching import Command
 from ..client import send_batch, send_on_pool
 from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
 from ..connection import RedisProtocol
-from ..exceptions import NotSentError, QueueFullError, ResponseError
+from ..exceptions import AskError, MovedError, NotSentError, QueueFullError, ResponseError
 from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
@@ -86,7 +87,7 @@ class _Converter:
         self._convert = convert
         self.raised: BaseException | None = None
 
-    def __call__(self, reply: Any) -> Any:
+    def __call__(self, reply: Reply) -> Result:
         try:
             return self._convert(reply)
         except BaseException as error:
@@ -222,10 +223,10 @@ class Way:
             error = NotSentError(node.pool.why_not_connected())  # not that no connection was free for so long
         self._last = error, node
         self._waiting.refused()
-        code = error.code if isinstance(error, ResponseError) else ""
-        if code in ("MOVED", "ASK"):
-            self._redirected(code, error, node)
+        if isinstance(error, MovedError | AskError):
+            self._redirected(error, node)
             return
+        code = error.code if isinstance(error, ResponseError) else ""
         if code != "TRYAGAIN":
             self._members.note(f"{node.name} {f'answered {code}' if code else 'is not connected'}", node.address)
         if isinstance(self._choose, ReadChoice) and self._choose.has_others:
@@ -233,26 +234,27 @@ class Way:
         else:
             self._wait(error, node)
 
-    def _redirected(self, code: str, error: Any, node: ClusterNode[Any]) -> None:
+    def _redirected(self, error: MovedError | AskError, node: ClusterNode[Any]) -> None:
         target = self._members.target(error, node.address)
         self._redirections += 1
         if target is None or self._redirections > self._members.options.maxRedirections:
             self._fail(after(error, f"{self._redirections} redirections", node))
             return
-        self._members.redirected(code, error.slot, node, target)
+        self._members.redirected(error.code, error.slot, node, target)
         if self.telling is not None:
             self.telling.redirected()
-        if code == "MOVED" and error.slot is not None:
+        has_moved = isinstance(error, MovedError)
+        if has_moved and error.slot is not None:
             self._members.moved(error.slot, target)
         try:
             following = self._members.node_at(target)
         except NotSentError as closed:
             self._fail(closed)
             return
-        if following is node and code == "MOVED":  # it says that itself serves the slot: not yet, then
+        if following is node and has_moved:  # it says that itself serves the slot: not yet, then
             self._wait(error, node)
         else:
-            self._send(following, code == "ASK")
+            self._send(following, not has_moved)
 
     def _wait(self, error: Exception, node: ClusterNode[Any] | None) -> None:
         """Make the next attempt after a pause."""
@@ -422,7 +424,7 @@ def _with_asking(args: Sequence[Any], options: Mapping[str, Any]) -> list[Comman
     return [(ASKING, None, False), (tuple(args), options.get("post_proc"), bool(options.get("raw")))]
 
 
-def _second(replies: list[Any]) -> Any:
+def _second(replies: list[Reply]) -> Reply:
     """The reply to the command behind ASKING."""
     reply = replies[1]
     if isinstance(reply, Exception):

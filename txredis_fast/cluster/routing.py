@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, succe
 from twisted.python.failure import Failure
 
 from .._checks import as_text, shown
+from .._types import Reply
 from ..commands._parts import command_name
 from ..commands._parts.keys import ONE_KEY, keys_of, sort_patterns
 from ..exceptions import CrossSlotError, InvalidData
@@ -175,7 +176,7 @@ class LearnedKeys:
         asking: Deferred[Any] = DeferredList([self.ask_slot(args) for args in commands], consumeErrors=True)
         return asking.addCallback(slots)
 
-    def _learn(self, reply: Any, name: str) -> None:
+    def _learn(self, reply: Reply, name: str) -> None:
         places: tuple[int, int, int] | None = (0, 0, 0)
         if isinstance(reply, list) and reply and isinstance(reply[0], list):
             _, _, its_flags, first, last, step, *more = reply[0]
@@ -186,7 +187,7 @@ class LearnedKeys:
             del self._places[next(iter(self._places))]
         self._places[name] = places
 
-    def _find(self, name: str, args: Sequence[Any]) -> Any:
+    def _find(self, name: str, args: Sequence[Any]) -> int | Deferred[int | None] | None:
         slot = self.slot(args)
         if slot != UNKNOWN:
             return slot

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 
 from .._checks import check_credential
-from .._types import Argument, Text, V
+from .._types import Argument, Converter, Reply, Result, Text, V
 from ..batching import (
     Command,
 )
@@ -56,16 +56,13 @@ from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal, when_known
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["ClusterCommands"]
 
 #: Keyword arguments with which a command may be sent at once, without a look at the others.
 _PLAIN = frozenset(("post_proc", "raw"))
 
 
-def _values(values: list[Any], convert: Any) -> Any:
+def _values(values: list[Reply], convert: Converter | None) -> Result:
     """The values of MGET; raises the first error among them."""
     index = first_error(values)
     if index >= 0:
@@ -283,7 +280,7 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
                 return sent
         return CommandWay(self._members, fixed_arguments(args), kwargs, slot, choose, telling).begin(node)
 
-    def recovery_of(self, args: tuple[Any, ...], post_proc: Any, pool: NodeFactory) -> Recovery:
+    def recovery_of(self, args: tuple[Any, ...], post_proc: Converter | None, pool: NodeFactory) -> Recovery:
         """Make the converter of a command whose first attempt compiled code has made, and a node has refused.
 
         :param pool: the node's.

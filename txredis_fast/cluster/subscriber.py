@@ -18,20 +18,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IStreamClientEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .._checks import seconds_or
 from .._reactor import current_reactor
 from .._tunables import CONFIRMATION_SECONDS
-from .._types import Keys
+from .._types import Argument, Keys
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
-from ..exceptions import NotSentError, ReplyTimeoutError, ResponseError
+from ..exceptions import MovedError, NotSentError, ReplyTimeoutError, ResponseError
 from ..pubsub import InboxPart, Kind, MessageProtocol, Refused, Subscriber, SubscriberPool
 from ..resp import fixed_arguments, key_slot
 from ..transport import cancel_timer
@@ -39,6 +40,10 @@ from .members import Members
 from .node import ClusterNode
 from .redirects import is_refusal
 from .waiting import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+
+if TYPE_CHECKING:
+    from ..pubsub import OnMessage, SlowConsumerPolicy
+    from .topology import Address
 
 __all__ = ["ClusterSubscriber"]
 
@@ -51,7 +56,7 @@ class _AnyNode:
 
     def __init__(self, members: Members) -> None:
         self._members = members
-        self._last: Any = None
+        self._last: Address | None = None
 
     def __repr__(self) -> str:
         return "<any node of the cluster>"
@@ -64,13 +69,13 @@ class _AnyNode:
             return self._members.topology.refresh(anew=False).addCallback(lambda _: self.connect(factory))
         node = random.choice([each for each in others if each.pool.size] or others)
         self._last = node.address
-        return node.pool.endpoint_of_lane().connect(factory)  # type: ignore[no-any-return]
+        return node.pool.endpoint_of_lane().connect(factory)
 
 
 class _ShardProtocol(MessageProtocol):
     """The connection for the shard channels of one node."""
 
-    def nameWithdrawn(self, kind: Any, name: bytes) -> None:
+    def nameWithdrawn(self, kind: Kind, name: bytes) -> None:
         """The slot of a channel moves."""
         self.factory.owner.withdrawn(name)  # type: ignore[attr-defined]
 
@@ -104,7 +109,7 @@ class _Shard:
     def __init__(self, subscriber: ClusterSubscriber, node: ClusterNode[Any]) -> None:
         self._subscriber = subscriber
         self.node = node
-        self.inbox: Any = InboxPart(subscriber.whole_inbox)
+        self.inbox = InboxPart(subscriber.whole_inbox)
         self.channels: set[bytes] = set()
         self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
         self.pool.protocol = _ShardProtocol
@@ -118,13 +123,9 @@ class _Shard:
         """The connection was made again, and has its channels again, except those that were refused."""
         moved = [each for each in refused if is_refusal(each.error)]
         others = [each for each in refused if each not in moved]
-        lost = {self._encoded(each.name) for each in refused}
+        lost = {self._subscriber.encode(each.name) for each in refused}
         self.channels -= lost
         self._subscriber.gap_at(self, seconds, others, lost)
-
-    def _encoded(self, name: Any) -> bytes:
-        connection = self.pool.connection
-        return name if isinstance(name, bytes) or connection is None else connection.encoded([name])[0]
 
     def withdrawn(self, name: bytes) -> None:
         """The server has unsubscribed from a channel, because its slot moves."""
@@ -158,10 +159,17 @@ class ClusterSubscriber(Subscriber):
     then told for how long its messages may have been missed.
     """
 
-    def __init__(self, members: Members, on_message: Any, bounds: Any, on_gap: Any, on_dropped: Any) -> None:
+    def __init__(
+        self,
+        members: Members,
+        on_message: OnMessage | None,
+        bounds: tuple[int, int, SlowConsumerPolicy],
+        on_gap: Callable[[float, list[Refused]], object] | None,
+        on_dropped: Callable[[int], object] | None,
+    ) -> None:
         """``rc.subscriber()`` makes one."""
         self._members = members
-        self._shards: dict[Any, _Shard] = {}
+        self._shards: dict[Address, _Shard] = {}
         #: Shard channels, encoded, that the program wants -> reactor time at which one was lost; None: it is confirmed.
         self._wanted_shards: dict[bytes, float | None] = {}
         self._is_reconciling = False
@@ -170,13 +178,11 @@ class ClusterSubscriber(Subscriber):
         super().__init__(members.options_pool, _AnyNode(members), on_message, bounds, on_gap, on_dropped)
         #: The inbox itself, of which each connection sees a part.
         self.whole_inbox = self.inbox
-        own = InboxPart(self.whole_inbox)
-        self.inbox: Any = own
-        self._own = own
+        self.inbox = self._own = InboxPart(self.whole_inbox)
         self.whole_inbox.move(self._hold_all, self._go_on_all)
         members.subscribers.add(self)
 
-    def _sources(self) -> list[Any]:
+    def _sources(self) -> list[InboxPart]:
         return [self._own, *(shard.inbox for shard in self._shards.values())]
 
     def _hold_all(self) -> None:
@@ -214,7 +220,7 @@ class ClusterSubscriber(Subscriber):
     def _change_shards(self, verb: str, given: Keys | None, change: Callable[..., Any]) -> Deferred[None]:
         try:
             names = None if given is None else fixed_arguments((verb, *one_or_many(given)))[1:]
-            encoded = None if names is None else [self._encode(name) for name in names]
+            encoded = None if names is None else [self.encode(name) for name in names]
         except Exception:
             return fail()
         if encoded == []:
@@ -223,7 +229,8 @@ class ClusterSubscriber(Subscriber):
             return fail(NotSentError(f"{verb.upper()} was not sent: the subscriber has ended"))
         return self._in_time(Deferred.fromCoroutine(change(encoded)), verb)
 
-    def _encode(self, name: Any) -> bytes:
+    def encode(self, name: Argument) -> bytes:
+        """Encode the name of a channel."""
         if isinstance(name, bytes | bytearray | memoryview):
             return bytes(name)
         return str(name).encode(self._members.options.charset or "utf-8")
@@ -241,9 +248,9 @@ class ClusterSubscriber(Subscriber):
 
         timer = current_reactor().callLater(seconds, over)
 
-        def done(result: Any) -> Any:
+        def done(result: Failure | None) -> Failure | None:
             cancel_timer(timer)
-            if is_over and getattr(result, "check", lambda *_: False)(CancelledError):
+            if is_over and result is not None and result.check(CancelledError):
                 raise ReplyTimeoutError(f"{verb.upper()} was not confirmed within {seconds:g} seconds")
             return result
 
@@ -279,7 +286,7 @@ class ClusterSubscriber(Subscriber):
                 if node is None:
                     raise NotSentError(f"no node serves the slot {slot}")
                 shard = self._shard_of(node)
-                connection: Any = await shard.pool.getConnection(True)
+                connection = cast(_ShardProtocol, await shard.pool.getConnection(True))
                 names = names if joining else [each for each in names if each in self._wanted_shards]
                 if not names:
                     raise _Left
@@ -290,7 +297,9 @@ class ClusterSubscriber(Subscriber):
                 if self._is_closed:
                     raise NotSentError("Not connected") from error
                 if isinstance(error, ResponseError) and is_refusal(error):
-                    target = self._members.target(error, node.address) if error.code == "MOVED" and node else None
+                    target = (
+                        self._members.target(error, node.address) if isinstance(error, MovedError) and node else None
+                    )
                     if target is not None:
                         self._members.moved(slot, target)
                         redirections += 1
@@ -345,9 +354,9 @@ class ClusterSubscriber(Subscriber):
         shard.channels -= here
         connection = shard.pool.connection
         by_slot: dict[int, list[bytes]] = {}
-        for name in sorted(here) if connection is not None else ():
+        for name in sorted(here):
             by_slot.setdefault(key_slot(name), []).append(name)
-        return [_leave_at(connection, tuple(each)) for each in by_slot.values()]
+        return [] if connection is None else [_leave_at(connection, tuple(each)) for each in by_slot.values()]
 
     def _close_idle(self) -> None:
         for shard in list(self._shards.values()):
@@ -368,7 +377,7 @@ class ClusterSubscriber(Subscriber):
         """A connection was made again."""
         ended = {each for each in lost if each in self._wanted_shards}
         for each in refused:
-            self._wanted_shards.pop(shard._encoded(each.name), None)
+            self._wanted_shards.pop(self.encode(each.name), None)
         self.gap(seconds, refused)
         self._note_lost(ended & self._wanted_shards.keys())
 
@@ -457,7 +466,7 @@ class _Left(Exception):
     """The program has left all channels that were to be subscribed to again."""
 
 
-def _leave_at(connection: Any, names: tuple[bytes, ...]) -> Deferred[Any]:
+def _leave_at(connection: MessageProtocol, names: tuple[bytes, ...]) -> Deferred[Any]:
     """Unsubscribe from channels of one slot; the successor of a lost connection must not subscribe to them again."""
 
     def failed(_: object) -> None:
@@ -477,9 +486,9 @@ def _sleep(seconds: float) -> Deferred[None]:
     return slept
 
 
-def _first_error(failure: Any) -> Any:
+def _first_error(failure: Failure) -> Failure:
     return getattr(failure.value, "subFailure", failure)
 
 
-def _log_failure(failure: Any) -> None:
+def _log_failure(failure: Failure) -> None:
     _log.failure("shard channels could not be moved", failure)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from ..exceptions import NotSentError
 from ..pool import CompanionPool, Pool
-from .inbox import Inbox
+from .inbox import Inbox, InboxPart
 from .restoring import Refused
 from .subscriber import SubscriberProtocol
 from .subscriptions import Event, Kind
@@ -27,7 +27,7 @@ class Owner(Protocol):
     """Whom the messages are for: a subscriber."""
 
     @property
-    def inbox(self) -> Inbox:
+    def inbox(self) -> Inbox | InboxPart:
         """The messages that wait."""
 
     def gap(self, seconds: float, refused: list[Refused]) -> None:
@@ -42,12 +42,12 @@ class MessageProtocol(SubscriberProtocol):
 
     factory: SubscriberPool
 
-    def _open_inbox(self) -> Inbox:
+    def _open_inbox(self) -> Inbox | InboxPart:
         inbox = self.factory.owner.inbox
         inbox.move(self._hold, self._read_on)
         return inbox
 
-    def _close_inbox(self, inbox: Inbox) -> None:
+    def _close_inbox(self, inbox: Inbox | InboxPart) -> None:
         inbox.move(_nothing, _nothing)
 
     def _restore(self, connection: object) -> None:

@@ -210,7 +210,7 @@ class Inbox:
 class InboxPart:
     """The inbox of a subscriber, as one of several connections uses it."""
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox | InboxPart) -> None:
         self._inbox = inbox
         self._hold: Callable[[], object] = _nothing
         self._go_on: Callable[[], object] = _nothing

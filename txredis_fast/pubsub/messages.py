@@ -34,7 +34,7 @@ from ..inflight import TimeLimit
 from ..pool import Pool
 from ..resp import fixed_arguments
 from .companion import SubscriberPool
-from .inbox import Inbox, SlowConsumerPolicy, call_hook
+from .inbox import Inbox, InboxPart, SlowConsumerPolicy, call_hook
 from .restoring import Refused
 from .subscriptions import Event, Kind
 
@@ -100,7 +100,7 @@ class Subscriber:
         self._confirmed: set[tuple[Kind, bytes]] = set()
         #: Of each, the calls in flight that subscribe to it and were sent after the last one that unsubscribed from it.
         self._asking: dict[tuple[Kind, bytes], set[object]] = {}
-        self.inbox = Inbox(
+        self.inbox: Inbox | InboxPart = Inbox(
             limit, at_once, policy, receive=self._receive, hold=_nothing, go_on=_nothing, dropped=self._count_dropped
         )
         if on_message is None:

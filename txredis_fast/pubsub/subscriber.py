@@ -39,7 +39,7 @@ from ..exceptions import ReplyTimeoutError
 from ..inflight import PostProc
 from ..options import FactoryOptions, shows_options
 from ..resp import INCOMPLETE, Push, Reader
-from .inbox import Inbox, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
+from .inbox import Inbox, InboxPart, SlowConsumerPolicy, call_hook, check_bounds, run_coroutine
 from .restoring import Refused, Restorer, is_restored
 from .subscriptions import PUSH_WORDS, REPLIES, VERBS, Confirmations, Event, Kind, Pong, command_name
 
@@ -79,7 +79,7 @@ class SubscriberProtocol(RedisProtocol):
         """Takes what :class:`RedisProtocol` takes."""
         super().__init__(*args, **kwargs)
         self._wanted = Restorer(self)
-        self._inbox: Inbox | None = None
+        self._inbox: Inbox | InboxPart | None = None
         self._paused_by_program = False
         #: Whether the names of a lost connection are still to be subscribed to.
         self._awaits_restoring = False
@@ -250,7 +250,7 @@ class SubscriberProtocol(RedisProtocol):
         else:
             self.whenConnected().addCallback(self._restore)
 
-    def _open_inbox(self) -> Inbox | None:
+    def _open_inbox(self) -> Inbox | InboxPart | None:
         if self.maxPendingMessages is None:
             return None
         return Inbox(
@@ -263,7 +263,7 @@ class SubscriberProtocol(RedisProtocol):
             dropped=self._dropped,
         )
 
-    def _close_inbox(self, inbox: Inbox) -> None:
+    def _close_inbox(self, inbox: Any) -> None:
         inbox.close()
 
     def _restore(self, connection: object) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 
 from ..._tunables import MIN_TIMEOUT_SECONDS
+from ..._types import Reply
 from ...batching import Command
 from ...commands._parts import check_together, command_name, guarded_arguments, guarded_names, refusal
 from ...exceptions import NotSentError
@@ -102,7 +103,7 @@ def send_to_all(
         together: Deferred[Any] = DeferredList(sent, consumeErrors=True)
         return together.addCallback(value)
 
-    def value(ended: list[tuple[bool, Any]]) -> Any:
+    def value(ended: list[tuple[bool, Any]]) -> Reply:
         together = joined([reply if succeeded else reply.value for succeeded, reply in ended], reach.join)
         convert = options.get("post_proc")
         return together if convert is None else convert(together)

@@ -22,7 +22,7 @@ from twisted.internet.defer import Deferred, FirstError, fail, gatherResults
 from twisted.python.failure import Failure
 
 from ..._tunables import CACHED_VIEWS_KEPT
-from ..._types import Argument, Text, V
+from ..._types import Argument, Converter, Result, Text, V
 from ...caching import Cache, CachedCommands, Caches, check_ttl, read_of, read_options
 from ...commands._parts.keys import ONE_KEY, keys_of
 from ...exceptions import MaybeExecutedError, NotSentError, RedisError
@@ -157,7 +157,7 @@ class ClusterCache(Caches):
         return self._read(args, slot, convert, kept, ttl)
 
     def _read(
-        self, args: tuple[Any, ...], slot: int, convert: Any, options: Mapping[str, Any], ttl: float
+        self, args: tuple[Any, ...], slot: int, convert: Converter | None, options: Mapping[str, Any], ttl: float
     ) -> Deferred[Any]:
         given = {"post_proc": convert, **{name: value for name, value in options.items() if value is not None}}
         node = self._members.owner(slot)
@@ -173,7 +173,7 @@ class ClusterCache(Caches):
             return fail(NotSentError(f"Not connected: {self._members.nobody(slot)}"))
         return self._handler.read_from_master(args, given, is_told=False)
 
-    def peek(self, args: tuple[Any, ...], raw: bool, ttl: float, default: Any) -> Any:
+    def peek(self, args: tuple[Any, ...], raw: bool, ttl: float, default: Result) -> Result:
         """Return what is kept; see :meth:`ClusterCachedView.peek`."""
         looked = read_of(args, self.options.cacheable_scripts)
         if isinstance(looked, RedisError):
@@ -226,7 +226,7 @@ class NodeReads:
         way = CommandWay(self._members, args, {"raw": raw}, slot, choose)
         return way.refused(error, self._node).addBoth(self._followed, slot, keys)
 
-    def _followed(self, result: Any, slot: int, keys: Iterable[Any]) -> Any:
+    def _followed(self, result: Result, slot: int, keys: Iterable[Any]) -> Result:
         """A fetch that was sent meanwhile may bring something older than this reply."""
         owner = self._members.owner(slot)
         if owner is not None:
@@ -274,7 +274,7 @@ class ClusterCachedView(CachedCommands[V]):
     def _with(self, name: str, value: object) -> ClusterCachedView[Any]:
         return ClusterCachedView(self._cache, self._members, self.max_age, {**self._options, name: value})
 
-    def peek(self, command: Text, /, *args: Argument, default: Any = None) -> Any:
+    def peek(self, command: Text, /, *args: Argument, default: Result = None) -> Result:
         """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from ...batching import Command
 from ...commands._parts import longest_wait
-from ...exceptions import NotSentError, ResponseError
+from ...exceptions import AskError, MovedError, NotSentError, ResponseError
 from ...inflight import first_error
 from ...telemetry import Telling
 from ..members import Members
@@ -245,11 +245,11 @@ class Chain:
         numbers = {id(unit): number for number, unit in enumerate(self.units)}
         return sorted(refused, key=lambda each: numbers[id(each[0])])
 
-    def _verdict(self, unit: Unit, error: Any, node: ClusterNode[Any] | None) -> _Verdict:
+    def _verdict(self, unit: Unit, error: Exception, node: ClusterNode[Any] | None) -> _Verdict:
         """Decide what follows one refusal; notes where the next attempt goes."""
         members = self._members
-        code = error.code if isinstance(error, ResponseError) else ""
-        if node is None or code not in ("MOVED", "ASK"):
+        if node is None or not isinstance(error, MovedError | AskError):
+            code = error.code if isinstance(error, ResponseError) else ""
             if node is not None and code != "TRYAGAIN":
                 members.note(f"{node.name} answered {code}", node.address)
             at_once = self._batch.reads and self._rounds == 1  # a replica cannot: its master will
@@ -259,10 +259,10 @@ class Chain:
         if target is None or unit.redirections > members.options.maxRedirections:
             unit.reply = after(error, f"{unit.redirections} redirections", node)
             return _Verdict.GIVEN_UP
-        members.redirected(code, error.slot, node, target)
+        members.redirected(error.code, error.slot, node, target)
         if self._batch.telling is not None:
             self._batch.telling.redirected()
-        if code == "ASK":
+        if isinstance(error, AskError):
             unit.ask = target
         elif error.slot is not None:
             members.moved(error.slot, target)

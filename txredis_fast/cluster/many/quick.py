@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
+from ..._types import Reply
 from ...batching import Command
 from ...client import send_batch
 from ...commands._parts.keys import ONE_KEY
@@ -107,7 +108,7 @@ class _Round:
             self._send_again(refused)
         self._end_one()
 
-    def _check(self, index: Any, reply: Any) -> None:
+    def _check(self, index: int | list[int], reply: Reply) -> None:
         """A reply of MGET that is no list of as many values as it had keys stands for each of them: an error, then."""
         places = index if isinstance(index, list) else [index]
         if self._place is place_values and not (isinstance(reply, list) and len(reply) == len(places)):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ..._types import Arguments
+from ..._types import Arguments, Reply
 from ...batching import Command
 from ...commands._parts import command_name
 from ...commands._parts.keys import ONE_KEY
@@ -80,7 +80,7 @@ class Reach(NamedTuple):
 # -- putting together
 
 
-def joined(replies: Sequence[Any], join: Join) -> Any:
+def joined(replies: Sequence[Reply], join: Join) -> Reply:
     """Make one value of the replies of all parts, error replies and other failures among them.
 
     :raises Exception: what the first part that failed has failed with. :exc:`.MaybeExecutedError` if that part was not
@@ -102,7 +102,7 @@ def _was_left_out(reply: object) -> bool:
     return isinstance(reply, NotSentError | BusyError) or (isinstance(reply, ResponseError) and is_refusal(reply))
 
 
-def only_value(replies: Sequence[Any]) -> Any:
+def only_value(replies: Sequence[Reply]) -> Reply:
     """The reply to the only command of a batch.
 
     :raises Exception: it is an error.
@@ -112,11 +112,11 @@ def only_value(replies: Sequence[Any]) -> Any:
     return replies[0]
 
 
-def _first(replies: list[Any]) -> Any:
+def _first(replies: list[Reply]) -> Reply:
     return replies[0]
 
 
-def _least(replies: list[Any]) -> Any:
+def _least(replies: list[Reply]) -> Reply:
     """The smallest; of lists, the smallest at each place."""
     if isinstance(replies[0], list):
         return [min(values) for values in zip(*replies, strict=True)]
@@ -127,13 +127,13 @@ def _concatenated(replies: list[Any]) -> list[Any]:
     return [element for reply in replies for element in reply]
 
 
-def _any_key(replies: list[Any]) -> Any:
+def _any_key(replies: list[Reply]) -> Reply:
     """A random key of a master that has one: RANDOMKEY."""
     keys = [reply for reply in replies if reply is not None]
     return random.choice(keys) if keys else None
 
 
-def _first_success(replies: list[Any]) -> Any:
+def _first_success(replies: list[Reply]) -> Reply:
     """The reply of the first node that did it; else the error of one that has more to say than that nothing runs."""
     errors = []
     for reply in replies:
@@ -334,7 +334,7 @@ class Unit:
         self.address = address
         self.ask: Address | None = None
         self.redirections = 0
-        self.reply: Any = None
+        self.reply: Reply = None
 
     def refusal(self) -> Exception | None:
         """The reply that says that nothing of it was executed; None if there is none."""
@@ -493,7 +493,7 @@ def check_encoding(commands: Sequence[Command], options: ClusterOptions) -> None
 
 
 def _joining(spread: Spread | Reach, convert: Callable[[Any], Any] | None) -> Callable[[list[Any]], Any]:
-    def join(replies: list[Any]) -> Any:
+    def join(replies: list[Reply]) -> Reply:
         value = joined(replies, spread.join)
         return value if convert is None else convert(value)
 

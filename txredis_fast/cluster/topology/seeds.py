@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from twisted.internet import defer
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -43,11 +43,11 @@ def read_seeds(given: object) -> list[Address]:
     raise ValueError(f"the seeds of a cluster must be {_KIND}, not {shown(given)}")
 
 
-def _is_pair(given: object) -> bool:
+def _is_pair(given: object) -> TypeGuard[tuple[object, int]]:
     return isinstance(given, tuple) and len(given) == 2 and type(given[1]) is int
 
 
-def _address(given: Any) -> Address:
+def _address(given: object) -> Address:
     if _is_pair(given):
         return check_host("a seed's host", given[0]), check_port("a seed's port", given[1])
     if not isinstance(given, str) or "://" in given:
