@@ -1,4 +1,4 @@
-"""Builds the extensions, ``_c*.pyx`` of ``resp/`` and ``inflight/``. All else is in ``pyproject.toml``.
+"""Builds the extensions, the ``_c*.pyx`` of all rooms. All else is in ``pyproject.toml``.
 
 Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C

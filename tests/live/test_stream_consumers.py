@@ -339,6 +339,7 @@ async def test_an_entry_that_kills_its_consumer_kills_three_and_no_more(fresh_se
             workers.append(Worker(server, "me", poison="5"))
             await until(lambda: server.command("XLEN", "dead") == 1, "it is set aside", limit=60)
             await until(lambda: server.command("SCARD", "done") == 11, "the others are done", limit=60)
+            await until(lambda: server.command("XPENDING", "s", "g")[0] == 0, "the last one is acknowledged", limit=60)
             assert not workers[-1].died
         finally:
             for worker in workers:

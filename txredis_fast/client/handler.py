@@ -321,8 +321,9 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V], CachedReads[V]):
     def pipelined(self) -> PipelineContext[V]:
         """A pipeline as a context manager: ``async with rc.pipelined() as p:``.
 
-        Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. After an exception
-        or a cancellation no command is sent.
+        Leaving the block executes the pipeline, unless that was done; ``p.results`` has the replies. The Deferreds of
+        its commands fire then, so do not await them in the block. After an exception or a cancellation no command is
+        sent.
         """
         return PipelineContext(self._make_pipeline())
 
