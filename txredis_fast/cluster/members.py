@@ -365,7 +365,7 @@ class Members:
 
     def _let_go(self, address: Address, node: ClusterNode[Any]) -> None:
         del self.nodes[address]
-        self._leaving[node] = leaving = node.disconnect(timeout=self.options.nodeGrace)
+        self._leaving[node] = leaving = node.pool.leave(self.options.nodeGrace)
         leaving.addErrback(lambda failure: _log.failure("a node that has left was not closed", failure))
         leaving.addCallback(self._has_left, node)
 
@@ -447,7 +447,7 @@ class Members:
         self._seeds.close()
         closing = [self.options_pool.disconnect()]  # first: what ends with it must not see a lost node
         closing += [node.disconnect(timeout=timeout) for node in list(self.nodes.values())]
-        closing += self._leaving.values()
+        closing += [*self._leaving.values(), *(node.disconnect(timeout=timeout) for node in list(self._leaving))]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 

@@ -89,6 +89,7 @@ class BlockingLane:
         self._last_reason = ""
         self._retry: IDelayedCall | None = None
         self._idle_timer: IDelayedCall | None = None
+        self._grace_timer: IDelayedCall | None = None
         self._closed: list[Deferred[None]] = []
         self._closing = False
 
@@ -140,6 +141,7 @@ class BlockingLane:
     def put(self, connection: RedisProtocol) -> None:
         """A command has its reply: give its connection to the next command, or let it idle."""
         if self._closing:
+            connection.link.close()
             return
         try:
             self._idle[connection] = current_reactor().seconds()
@@ -298,9 +300,10 @@ class BlockingLane:
         cancel_timer(self._idle_timer)
         self._close_idle()
 
-    def close(self) -> Deferred[None]:
+    def close(self, grace: float = 0.0) -> Deferred[None]:
         """Close all connections and make no more; waiting commands fail with ``NotSentError``.
 
+        :param grace: seconds that commands in flight get for their replies; 0: they are not awaited.
         :returns: fires when all are closed.
         """
         self._closing = True
@@ -310,13 +313,22 @@ class BlockingLane:
         self._queue.fail_waiting(NotSentError("Not connected"))
         for attempt in list(self._attempts):
             attempt.cancel()
-        for connection in list(self.connections):
-            connection.link.close()
+        if grace:
+            for connection in list(self._idle):
+                connection.link.close()
+            self._grace_timer = current_reactor().callLater(grace, self._close_all)
+        else:
+            self._close_all()
         if not self.connections and not self._attempts:
+            cancel_timer(self._grace_timer)
             return succeed(None)
         deferred: Deferred[None] = Deferred(self._closed.remove)
         self._closed.append(deferred)
         return deferred
+
+    def _close_all(self) -> None:
+        for connection in list(self.connections):
+            connection.link.close()
 
     def fail_waiting(self, error: Exception) -> None:
         """Fail all commands that wait for a connection."""
@@ -324,6 +336,7 @@ class BlockingLane:
 
     def _tell_if_closed(self) -> None:
         if self._closing and not self.connections and not self._attempts:
+            cancel_timer(self._grace_timer)
             closed, self._closed = self._closed, []
             for deferred in closed:
                 deferred.callback(None)

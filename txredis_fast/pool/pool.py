@@ -357,6 +357,18 @@ class Pool(Backoff, Factory):
                 timeout = check_seconds("timeout", timeout)
             except ValueError:
                 return fail()
+        return self._end(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout, 0.0)
+
+    def leave(self, seconds: float) -> Deferred[Any]:
+        """As :meth:`disconnect`, from a server that has lost its role: replies to blocking commands are awaited, too.
+
+        Such a server refuses the commands that it has blocked, and they are executed elsewhere.
+
+        :param seconds: until connections that are still open are closed or aborted.
+        """
+        return self._end(seconds, seconds)
+
+    def _end(self, timeout: float, blocking_grace: float) -> Deferred[Any]:
         self.life.enter(PoolEvent.CLOSE)
         self.observer.closed()
         self.reconnect = False
@@ -367,11 +379,11 @@ class Pool(Backoff, Factory):
             deferred.errback(ConnectionFailedError("disconnected before it was connected"))
         finishing = list(self.pool)
         for connection in finishing:
-            connection.link.drain(seconds_or(self.disconnectTimeout, 5.0) if timeout is None else timeout)
+            connection.link.drain(timeout)
         # Slots of connections that drain are stopped when the pool is empty.
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self.lane is not None:
-            ending.append(self.lane.close())
+            ending.append(self.lane.close(blocking_grace))
         ending += [companion.disconnect() for companion in list(self.companions)]
         stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
         stopping.addCallback(lambda _: self.waitForEmptyPool())

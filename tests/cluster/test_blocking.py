@@ -1,0 +1,94 @@
+"""Blocking commands at a node that has lost its role: they go on elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from testbed.scripted_cluster import Network, ScriptedCluster
+from testbed.slots import key_in
+
+import txredis_fast as redis
+
+KEY = key_in(4321, "list")
+GRACE = 1.0
+
+
+@pytest.fixture
+def network(monkeypatch):
+    network = Network()
+    monkeypatch.setattr(redis, "reactor", network, raising=False)
+    return network
+
+
+@pytest.fixture
+def cluster(network):
+    return ScriptedCluster(network, masters=3, replicas=1)
+
+
+@pytest.fixture
+def rc(network, cluster):
+    rc = redis.lazyClusterConnection(cluster.addresses[:3], nodeGrace=GRACE, topologyInterval=0, healthCheckInterval=0)
+    yield rc
+    rc.disconnect(timeout=0.01)
+    network.settle()
+    network.advance(2 * GRACE)
+    network.settle()
+    assert not network.links
+
+
+def turn(network, seconds):
+    for _ in range(round(seconds / 0.01)):
+        network.advance(0.01)
+        network.settle()
+
+
+@pytest.fixture
+def left(network, cluster, rc, monkeypatch):
+    """A master was demoted, and has left: its successor does not tell yet that it is a replica. It blocks a BLPOP.
+
+    :returns: the Deferred of the BLPOP, the former master, and what has it answer its blocked clients.
+    """
+    waiting = rc.blpop(KEY, 30)
+    rc.get(KEY)
+    turn(network, 0.1)
+    former = cluster.owner_of(KEY)
+    assert any(session.waits_for for session in former.sessions)
+    look_again = former.look_again
+    monkeypatch.setattr(former, "look_again", lambda demoted: None)
+    cluster.failover(cluster.replicas_of(former)[0])
+    monkeypatch.setattr(cluster, "replicas_of", lambda node: [])
+    cluster.changed()
+    read = rc.get(KEY)  # is refused, which has the topology read
+    turn(network, 0.1)
+    assert read.called and former.address not in [node.address for node in rc.nodes()]
+    return waiting, former, look_again
+
+
+@pytest.mark.promise("Blocking commands follow their slots, with the time that is left")
+@pytest.mark.parametrize("tells_unblocked", [True, False])
+def test_a_node_that_has_left_answers_what_it_blocks(network, cluster, rc, left, tells_unblocked):
+    waiting, former, look_again = left
+    cluster.tells_unblocked = tells_unblocked
+    assert not waiting.called
+    look_again(demoted=True)
+    turn(network, 0.2)
+    assert not waiting.called and not former.sessions, "its connections are closed"
+    rc.rpush(KEY, "v")
+    turn(network, 0.2)
+    assert waiting.result == [KEY, "v"]
+
+
+def test_the_end_of_the_handler_waits_for_no_blocking_command(network, rc, left):
+    waiting, former, _ = left
+    closing = rc.disconnect()
+    network.settle()
+    assert closing.called and not former.sessions
+    assert isinstance(waiting.result.value, redis.MaybeExecutedError)
+    waiting.addErrback(lambda _: None)
+
+
+def test_a_node_that_has_left_and_does_not_answer_is_waited_for_no_longer_than_its_grace(network, rc, left):
+    waiting, former, _ = left
+    turn(network, GRACE)
+    assert isinstance(waiting.result.value, redis.MaybeExecutedError)
+    waiting.addErrback(lambda _: None)
+    assert not former.sessions
