@@ -23,13 +23,14 @@ async def outcomes(deferreds):
 async def test_replyTimeout_against_a_server_that_hangs(fresh_server):
     async with opened(redis.ConnectionPool(*fresh_server.address, poolsize=2, replyTimeout=0.2)) as rc:
         fresh_server.pause()
-        incremented = [rc.incr("key") for _ in range(3)]
+        # On a connection each: a command that shares one with another may end when that is overdue, as lost.
+        incremented = [rc.incr("key") for _ in range(2)]
         for error in await outcomes(incremented):
             assert isinstance(error, redis.ReplyTimeoutError)
             assert isinstance(error, redis.MaybeExecutedError)
         fresh_server.resume()
         # Executed once each, or not at all; and nothing is left that would answer the next.
-        assert await bounded(rc.get("key")) in (None, 1, 2, 3)
+        assert await bounded(rc.get("key")) in (None, 1, 2)
         assert await bounded(rc.execute_command("ECHO", "hello")) == "hello"
 
 
