@@ -609,9 +609,9 @@ def test_an_invalidation_costs_the_same_however_much_is_kept(at):
             data = b"".join(b">2\r\n$10\r\ninvalidate\r\n*1\r\n$%d\r\n%b\r\n" % (len(name), name.encode())
                             for name in names[start : start + 100])  # fmt: skip
             client = at.server.link.client.protocol
-            begun = time.perf_counter()
+            begun = time.process_time()
             client.dataReceived(data)
-            best = min(best, time.perf_counter() - begun)
+            best = min(best, time.process_time() - begun)
         assert at.stats.entries == entries - 500 and not link.session.lost
         return best
 

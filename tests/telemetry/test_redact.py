@@ -93,10 +93,10 @@ def test_what_is_no_secret_is_told_whole(text):
 )  # fmt: skip
 def test_a_long_error_of_a_hostile_server_is_read_once(piece):
     text = "ERR " + piece * (1_000_000 // len(piece))
-    begin = time.perf_counter()
+    begin = time.process_time()
     response_error(text)
     without_secret(text, piece * 5000)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 @pytest.mark.parametrize("password", ["list", "get", "1", "12345"])
@@ -160,9 +160,9 @@ def test_a_piece_of_garbage_that_is_cut_inside_a_secret_is_left_out(secret):
 def test_a_long_secret_in_a_long_text_takes_no_time():
     secret = "0123456789abcdef" * 4096
     text = "ERR " + secret[:-1] * 16
-    begin = time.perf_counter()
+    begin = time.process_time()
     without_secret(text, secret)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 # -- a refused password
