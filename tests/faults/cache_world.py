@@ -29,7 +29,8 @@ from twisted.internet import defer
 from twisted.internet.defer import Deferred, ensureDeferred
 
 import txredis_fast as redis
-from faults.model_world import Found, Reactor
+from faults.model_world import Reactor
+from faults.stories import Found
 from txredis_fast import ClientCache, RedisFactory, RedisProtocol, RetryPolicy
 from txredis_fast.client.handler import ConnectionHandler
 

@@ -25,6 +25,7 @@ from testbed.ways import NO_FAULT, Fault
 import txredis_fast
 from faults.long_turns import long_turn
 from faults.model_program import Hook, Protocol, takes_callables
+from faults.stories import Found
 from txredis_fast import RedisProtocol, RetryPolicy
 
 #: Seconds, of the clock, within which everything must have come to its end when nothing fails any more: poolTimeout for
@@ -34,10 +35,6 @@ REPLY_TIMEOUT = 1.0
 POOL_TIMEOUT = 3.0
 CONNECT_TIMEOUT = 2.0
 BLOCKING = 2
-
-
-class Found(AssertionError):
-    """A story showed what must not be."""
 
 
 class Reactor(Turns):
@@ -437,18 +434,3 @@ class World:
     def _expect(self, holds: Any, what: str) -> None:
         if not holds:
             raise Found(what)
-
-
-def shortened(tape: bytes, fails: Callable[[bytes], bool]) -> bytes:
-    """A short tape that fails as well: parts are left out for as long as that can be."""
-    size = len(tape) // 2
-    while size:
-        at = 0
-        while at < len(tape):
-            shorter = tape[:at] + tape[at + size :]
-            if fails(shorter):
-                tape = shorter
-            else:
-                at += size
-        size //= 2
-    return tape

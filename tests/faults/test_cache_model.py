@@ -7,7 +7,6 @@ environment says how many cached reads at least (20,000), TXREDIS_FAST_MODEL_SEE
 from __future__ import annotations
 
 import os
-import random
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -23,8 +22,8 @@ from testbed.tracking_server import TrackingServer, TrackingSession
 from testbed.ways import NO_FAULT, Fault
 
 import txredis_fast
-from faults.cache_world import CacheWorld, Found
-from faults.model_world import shortened
+from faults.cache_world import CacheWorld
+from faults.stories import noticed, tapes, tell
 from txredis_fast import ClientCache, RedisFactory, RetryPolicy
 from txredis_fast.caching import Store, _pystore, cache, link, tracking, writes
 
@@ -40,8 +39,6 @@ pytestmark = [
 
 READS = int(os.environ.get("TXREDIS_FAST_CACHE_MODEL_READS", extent(20_000, 5_000)))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
-#: Bytes of a story.
-LENGTH = 1500
 
 #: What a self-check breaks is patched in pure Python only.
 pure_only = pytest.mark.skipif(Store is not _pystore.Store, reason="the compiled store cannot be patched")
@@ -54,33 +51,13 @@ def told(monkeypatch):
     monkeypatch.setattr("twisted.logger.Logger.emit", lambda *_, **__: None)  # keeps what stories are over with
 
 
-def tapes(seed: int):
-    """Stories without end."""
-    chance = random.Random(seed)
-    while True:
-        yield chance.randbytes(LENGTH)
-
-
-def fails(tape: bytes) -> bool:
-    """Whether a story shows what must not be."""
-    try:
-        CacheWorld(tape).run()
-    except Found:
-        return True
-    return False
-
-
 def test_no_read_is_staler_than_promised_whatever_fails():
     reads = hits = faults = 0
     failed: Counter[str] = Counter()
     done: Counter[str] = Counter()
     before = pending_deferreds()
     for tape in tapes(SEED):
-        world = CacheWorld(tape)
-        try:
-            world.run()
-        except Found as error:
-            pytest.fail(f"{error}\nthe same, shorter: CacheWorld({shortened(tape, fails)!r}).run()", pytrace=False)
+        world = tell(CacheWorld, tape)
         reads, hits, faults = reads + world.reads, hits + world.hits, faults + world.faults
         failed.update(world.failed)
         done.update(world.done)
@@ -245,16 +222,6 @@ def test_a_read_that_begins_when_the_key_has_expired_is_not_given_a_late_reply(h
 # -- the model notices what is wrong
 
 
-def noticed(stories: int = 100, seed: int = 7) -> str:
-    """Tell stories until one fails; return what it showed."""
-    for _, tape in zip(range(stories), tapes(seed), strict=False):
-        try:
-            CacheWorld(tape).run()
-        except Found as found:
-            return str(found)
-    pytest.fail(f"{stories} stories have not noticed it")
-
-
 @pytest.fixture
 def broken(monkeypatch) -> Callable[..., None]:
     """Replaces methods of the store, or of what belongs to it."""
@@ -288,28 +255,28 @@ def is_hit(without: str) -> Callable[..., bool]:
 @pytest.mark.parametrize("without", ["sure", "silent", "expiry", "age"])
 def test_a_hit_without_a_condition_is_noticed(broken, without):
     broken(Store, is_hit=is_hit(without))
-    assert "it may see" in noticed()
+    assert "it may see" in noticed(CacheWorld)
 
 
 @pure_only
 @pytest.mark.self_check
 def test_invalidations_that_are_ignored_are_noticed(broken):
     broken(Store, invalidate=lambda self, keys: None)
-    assert "it may see" in noticed()
+    assert "it may see" in noticed(CacheWorld)
 
 
 @pure_only
 @pytest.mark.self_check
 def test_invalidations_behind_the_reply_of_a_fetch_that_are_ignored_are_noticed(broken):
     broken(_pystore.FetchRequest, is_read=False)
-    assert "it may see" in noticed()
+    assert "it may see" in noticed(CacheWorld)
 
 
 @pure_only
 @pytest.mark.self_check
 def test_own_writes_that_drop_nothing_are_noticed(broken):
     broken(Store, touch=lambda self, names: None)
-    assert "it may see" in noticed()
+    assert "it may see" in noticed(CacheWorld)
 
 
 @pytest.mark.self_check
@@ -317,7 +284,7 @@ def test_scripts_that_are_not_looked_after_are_noticed(broken):
     broken(writes, SCRIPTS=())
     writes.KNOWN.clear()
     try:
-        assert "it may see" in noticed()
+        assert "it may see" in noticed(CacheWorld)
     finally:
         writes.KNOWN.clear()
 
@@ -331,7 +298,7 @@ def test_own_writes_that_leave_fetches_joined_are_noticed(broken):
         touch(self, [name for name in names if getattr(self._by_key.get(name), "fetch", None) is None])
 
     broken(Store, touch=touch_kept)
-    assert "it may see" in noticed(400)
+    assert "it may see" in noticed(CacheWorld, 400)
 
 
 @pure_only
@@ -339,26 +306,26 @@ def test_own_writes_that_leave_fetches_joined_are_noticed(broken):
 def test_replies_that_are_shared_are_noticed(broken):
     broken(_pystore, copied=lambda value: value)
     broken(cache, copied=lambda value: value)
-    noticed()
+    noticed(CacheWorld)
 
 
 @pytest.mark.self_check
 def test_reads_of_the_pool_that_overtake_what_is_kept_are_noticed(broken):
     broken(cache.Cache, _overtaken=lambda self, result, args: result)
-    assert "it may see" in noticed(300, seed=11)
+    assert "it may see" in noticed(CacheWorld, 300, seed=11)
 
 
 @pytest.mark.self_check
 def test_a_connection_that_does_not_follow_to_another_database_is_noticed(broken):
     broken(tracking.Tracking, reset=lambda self, tell: None)
-    assert "which was" in noticed()
+    assert "which was" in noticed(CacheWorld)
 
 
 @pytest.mark.self_check
 def test_errors_that_are_kept_are_noticed(broken):
     broken(link, _check_server=lambda reply: None)
     broken(TrackingSession, _do_pttl=lambda self, key: b":-1\r\n")
-    assert "it may see" in noticed()
+    assert "it may see" in noticed(CacheWorld)
 
 
 @pure_only
@@ -372,7 +339,7 @@ def test_a_store_without_bounds_is_noticed(broken):
         self.max_bytes = most
 
     broken(Store, keep=keeps)
-    assert "bytes are kept" in noticed()
+    assert "bytes are kept" in noticed(CacheWorld)
 
 
 @pytest.mark.self_check
@@ -384,4 +351,4 @@ def test_reads_that_do_not_share_a_fetch_are_noticed(broken):
         self.store.misses -= 1
 
     broken(cache.Cache, _fetch=twice)
-    assert "fetches for" in noticed()
+    assert "fetches for" in noticed(CacheWorld)

@@ -7,7 +7,6 @@ says how many commands at least (100,000), TXREDIS_FAST_MODEL_SEED which ones.
 from __future__ import annotations
 
 import os
-import random
 import re
 from collections import Counter
 from typing import Any
@@ -22,7 +21,8 @@ from testbed.support import use_implementation
 from twisted.python.failure import Failure
 
 import txredis_fast
-from faults.model_world import Found, World, shortened
+from faults.model_world import World
+from faults.stories import noticed, tapes, tell
 from txredis_fast import MaybeExecutedError, RedisProtocol
 from txredis_fast.batching.transaction import Transaction
 from txredis_fast.connection import Link
@@ -41,8 +41,6 @@ pytestmark = pytest.mark.promise(
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", extent(100_000, 20_000)))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
-#: Bytes of a story.
-LENGTH = 1500
 
 
 @pytest.fixture(autouse=True)
@@ -54,39 +52,13 @@ def told(monkeypatch):
     monkeypatch.setattr("twisted.logger.Logger.emit", lambda *_, **__: None)
 
 
-def tapes(seed: int):
-    """Stories without end."""
-    chance = random.Random(seed)
-    while True:
-        yield chance.randbytes(LENGTH)
-
-
-def fails(tape: bytes) -> bool:
-    """Whether a story shows what must not be."""
-    try:
-        World(tape).run()
-    except Found:
-        return True
-    return False
-
-
-def tell(tape: bytes) -> World:
-    """Tell a story; one that fails is told again as short as it can be."""
-    world = World(tape)
-    try:
-        world.run()
-    except Found as error:
-        pytest.fail(f"{error}\nthe same, shorter: World({shortened(tape, fails)!r}).run()", pytrace=False)
-    return world
-
-
 def test_no_reply_is_anybody_elses_and_nothing_hangs_whatever_fails():
     commands = 0
     failed: Counter[str] = Counter()
     done: Counter[str] = Counter()
     before = pending_deferreds()
     for tape in tapes(SEED):
-        world = tell(tape)
+        world = tell(World, tape)
         commands += world.commands
         failed.update(world.ledger.failed)
         done.update(world.ledger.done)
@@ -113,16 +85,6 @@ def test_short_stories(tape):
 # -- the model notices what is wrong
 
 
-def noticed(stories: int = 60) -> str:
-    """Tell stories until one fails; return what it showed."""
-    for _, tape in zip(range(stories), tapes(7), strict=False):
-        try:
-            World(tape).run()
-        except Found as found:
-            return str(found)
-    pytest.fail(f"{stories} stories have not noticed it")
-
-
 @pytest.fixture
 def pure(monkeypatch):
     use_implementation(monkeypatch, "_pyresp")
@@ -137,7 +99,7 @@ def test_a_cancelled_slot_that_is_given_up_is_noticed(pure, monkeypatch):
             super().answer(reply)
 
     monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", GivesUp)
-    assert "instead of" in noticed()
+    assert "instead of" in noticed(World)
 
 
 @pytest.mark.self_check
@@ -149,7 +111,7 @@ def test_a_request_that_is_forgotten_when_the_connection_is_lost_is_noticed(pure
             super().fail_all(make_error, turns)
 
     monkeypatch.setattr("txredis_fast.connection.link.RequestQueue", Forgets)
-    assert "never answered" in noticed()
+    assert "never answered" in noticed(World)
 
 
 @pytest.mark.self_check
@@ -164,7 +126,7 @@ def test_a_command_that_is_sent_again_is_noticed(monkeypatch):
         return send(self, *args, **options).addErrback(lost)
 
     monkeypatch.setattr(RedisProtocol, "execute_command", send_again)
-    noticed()
+    noticed(World)
 
 
 @pytest.mark.self_check
@@ -175,7 +137,7 @@ def test_a_transaction_that_is_left_open_is_noticed(monkeypatch):
         return send(self, *(("ECHO", "OK") if args[0] == "DISCARD" else args), **options)
 
     monkeypatch.setattr(RedisProtocol, "execute_command", never_discard)
-    noticed()
+    noticed(World)
 
 
 @pytest.mark.self_check
@@ -183,7 +145,7 @@ def test_a_strangers_command_that_is_ended_is_noticed(monkeypatch):
     monkeypatch.setattr(
         "txredis_fast.pool.blocking.BlockingLane._check_server", lambda self, messenger, connection: messenger
     )
-    assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed())
+    assert re.search("strangers were to be unblocked|somebody else has ended the wait", noticed(World))
 
 
 @pytest.mark.self_check
@@ -195,7 +157,7 @@ def test_a_command_of_another_user_that_is_ended_is_noticed(monkeypatch):
         return unblock(self, messenger, (others or [connection])[0])
 
     monkeypatch.setattr(BlockingLane, "unblock", mistakes)
-    assert re.search("somebody else has ended the wait|strangers were to be unblocked", noticed())
+    assert re.search("somebody else has ended the wait|strangers were to be unblocked", noticed(World))
 
 
 @pytest.mark.self_check
@@ -206,26 +168,26 @@ def test_an_element_that_nobody_is_given_is_noticed(monkeypatch):
         answered(self, None if isinstance(reply, list) else reply)
 
     monkeypatch.setattr(BlockingCommand, "_answered", eats)
-    assert re.search("have never come out|or given it up", noticed())
+    assert re.search("have never come out|or given it up", noticed(World))
 
 
 @pytest.mark.self_check
 def test_an_element_that_is_not_handed_on_when_its_user_has_gone_is_noticed(monkeypatch):
     monkeypatch.setattr(BlockingLane, "unclaimed", lambda self, command, reply: None)
-    assert "thrown away unread" in noticed()
+    assert "thrown away unread" in noticed(World)
 
 
 @pytest.mark.self_check
 def test_a_deadline_that_judges_without_a_look_is_noticed(monkeypatch):
     monkeypatch.setattr(LastLook, "begin", lambda self, call_later, *args: self._over(*args))
     monkeypatch.setattr("txredis_fast.inflight._deadline.MAX_GRACES", 0)
-    assert re.search("told as a timeout|thrown away unread", noticed())
+    assert re.search("told as a timeout|thrown away unread", noticed(World))
 
 
 @pytest.mark.self_check
 def test_a_transaction_that_is_executed_in_part_is_noticed(monkeypatch):
     monkeypatch.setattr(Transaction, "_not_queued", lambda self, failure, was_sent: failure)
-    assert "'refused'" in noticed()
+    assert "'refused'" in noticed(World)
 
 
 @pytest.mark.self_check
@@ -241,7 +203,7 @@ def test_a_batch_that_is_sent_in_part_is_noticed(monkeypatch):
         return send(self, commands, timeout).addErrback(refused)
 
     monkeypatch.setattr(BaseRedisProtocol, "execute_batch", send_what_can_be)
-    assert re.search("instead of None|is no value of", noticed())
+    assert re.search("instead of None|is no value of", noticed(World))
 
 
 @pytest.mark.self_check
@@ -250,37 +212,37 @@ def test_a_connection_that_is_used_further_when_a_write_or_a_reply_was_torn_is_n
         self.requests.torn = self.requests.stopped = False
 
     monkeypatch.setattr(Link, "tear", go_on)
-    noticed()
+    noticed(World)
 
 
 @pytest.mark.self_check
 def test_a_pool_that_is_not_told_the_new_password_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "loggedIn", lambda *_: None)
-    assert "connections are up" in noticed()
+    assert "connections are up" in noticed(World)
 
 
 @pytest.mark.self_check
 def test_a_pool_without_connections_that_cannot_be_told_the_new_password_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "logInNext", lambda *_: None)
-    assert "connections are up" in noticed(120)
+    assert "connections are up" in noticed(World, 120)
 
 
 @pytest.mark.self_check
 def test_a_connection_that_is_not_logged_in_and_used_is_noticed(monkeypatch):
     monkeypatch.setattr(BaseRedisProtocol, "_handshake_failed", lambda self, *_: self._become_ready())
-    assert "NOAUTH" in noticed()
+    assert "NOAUTH" in noticed(World)
 
 
 @pytest.mark.self_check
 def test_a_pool_that_stays_with_a_replica_is_noticed(monkeypatch):
     monkeypatch.setattr(txredis_fast.RedisFactory, "found_replica", lambda *_: None)
-    assert "READONLY" in noticed()
+    assert "READONLY" in noticed(World)
 
 
 @pytest.mark.self_check
 def test_what_a_converter_raises_and_nobody_is_told_is_noticed(pure, monkeypatch):
     monkeypatch.setattr(_pyrequest, "as_exception", lambda error: None)
-    assert "False" in noticed()
+    assert "False" in noticed(World)
 
 
 @pytest.mark.self_check
@@ -289,7 +251,7 @@ def test_a_hook_that_fails_the_command_is_noticed(monkeypatch):
         return [(hook, hook.command_started(info)) for hook in hooks]
 
     monkeypatch.setattr("txredis_fast.telemetry.hooks.start_hooks", started)
-    noticed()
+    noticed(World)
 
 
 @pytest.mark.self_check
@@ -304,7 +266,7 @@ def test_a_command_that_fails_at_once_and_keeps_its_connection_is_noticed(monkey
                 super()._got(connection)
 
     monkeypatch.setattr("txredis_fast.pool.blocking.BlockingCommand", Keeps)
-    assert "blocking commands are taken" in noticed(120)
+    assert "blocking commands are taken" in noticed(World, 120)
 
 
 @pytest.mark.self_check
@@ -317,4 +279,4 @@ def test_a_limit_that_is_over_and_taken_for_one_is_noticed(monkeypatch):
         "batching.transaction",
     ):
         monkeypatch.setattr(f"txredis_fast.{module}.limit_error", lambda _: None)
-    noticed()
+    noticed(World)
