@@ -243,6 +243,32 @@ def test_a_link_that_is_lost_while_it_is_asked_answers_from_the_pool(at):
     assert at.settled(read) == "new"
 
 
+def test_what_a_former_link_answers_is_about_what_it_was_asked_alone(at):
+    """A master that becomes a replica and master again, while its first tracked connection ends slowly."""
+    at.get()
+    at.settled(at.rc.eval("hidden other", ["a"], ["x"]))
+    former = at.server.link
+    former.hold()
+    waits = at.rc.cached(60).get("k")  # for the former link, which is asked
+    settle(at.clock)
+    at.cache.tracking.stop()
+    settle(at.clock)
+    at.cache.tracking.start()
+    settle(at.clock)
+    assert at.get() == "old"
+    [present] = [link for link in map(at.server.link_of, at.server.trackers) if link is not former]
+    present.hold()
+    at.settled(at.rc.eval("hidden k", ["a"], ["new"]))
+    former.read()
+    settle(at.clock)
+    assert fired(waits) in ("old", "new")
+    assert at.rc.cached(60).peek("GET", "k", default="nothing") == "nothing"
+    read = at.rc.cached(60).get("k")
+    settle(at.clock)
+    present.read()
+    assert at.settled(read) == "new"
+
+
 def test_a_blocking_command(at):
     at.server.write("k", [b"1", b"2"])
     read = at.rc.cached(60).lrange("k", 0, -1)

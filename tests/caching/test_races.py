@@ -738,3 +738,36 @@ def test_what_was_read_of_another_key_is_not_kept(make, read, before):
     at.settled(read(at.rc.cached(60)))
     at.server.write("app:k", "new")
     assert at.settled(read(at.rc.cached(60))) in ("new", ["new"])
+
+
+class Table:
+    """As those of some libraries, it has no truth value."""
+
+    def __bool__(self):
+        raise ValueError("is that a table with rows or one with values?")
+
+
+class OfTables(redis.RedisProtocol):
+    """Makes something of its own of the replies to one command."""
+
+    def execute_command(self, *args, **kwargs):
+        reply = super().execute_command(*args, **kwargs)
+        return reply.addCallback(lambda _: Table()) if args[0] == "HGETALL" else reply
+
+
+def test_what_a_programs_class_makes_of_a_reply_is_not_asked_whether_it_is_true(make):
+    at = make(own_protocol=OfTables)
+    reads = [at.rc.cached(60).hgetall("none") for _ in range(2)]
+    settle(at.clock)
+    assert [type(fired(read)) for read in reads] == [Table, Table]
+    assert at.stats.fetching == at.cache.store.waiting == 0
+
+
+def test_what_is_raised_while_a_reply_is_taken_fails_those_who_wait_for_it(make):
+    at = make(own_protocol=Seeing)
+    at.cache.store.is_of_no_key = lambda data, reply: 1 / 0
+    reads = [at.rc.cached(60).hgetall("none") for _ in range(2)]
+    settle(at.clock)
+    for read in reads:
+        failed(read, ZeroDivisionError)
+    assert at.stats.fetching == at.cache.store.waiting == at.stats.entries == 0

@@ -78,6 +78,9 @@ _ADVICE: Final = "call it on the handler itself"
 #: Commands whose reply is a list of integers, which are 0 for a key that does not exist.
 _LISTS_OF_INTEGERS: Final = _names("BITFIELD_RO SMISMEMBER")
 
+#: Of the types of replies, those whose false value stands for a key that does not exist.
+_TYPES_OF_REPLIES: Final = frozenset({type(None), bool, float, dict, set, frozenset, tuple})
+
 #: Strings that stand for a key that does not exist.
 _STRINGS_OF_NO_KEY: Final = {"TYPE": ("none", b"none"), "GETRANGE": ("", b""), "SUBSTR": ("", b"")}
 
@@ -128,7 +131,8 @@ def changes_shape(name: str) -> bool:
 def is_of_no_key(name: str, reply: Reply) -> bool:
     """Whether a reply is that for a key that does not exist, or the same.
 
-    An empty string is not, for one, because GET gives it for a key that exists; nor is a 0 that was a string.
+    An empty string is not, for one, because GET gives it for a key that exists; nor is a 0 that was a string; nor
+    anything that a program's class has made of a reply.
     """
     if type(reply) is int:
         return reply == 0 and _gives_integers(name)
@@ -136,7 +140,7 @@ def is_of_no_key(name: str, reply: Reply) -> bool:
         return all(each is None or (type(each) is int and each == 0 and name in _LISTS_OF_INTEGERS) for each in reply)
     if isinstance(reply, (str, bytes)):
         return reply in _STRINGS_OF_NO_KEY.get(name, ())
-    return not reply
+    return type(reply) in _TYPES_OF_REPLIES and not reply
 
 
 @cache

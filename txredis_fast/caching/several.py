@@ -322,14 +322,23 @@ class StepByStep:
         while self._next in self._early and self._fetch is not None:
             fetch, reply = self._fetch, self._early.pop(self._next)
             self._next += 1
-            if fetch.answer(reply):
+            try:
+                if fetch.answer(reply):
+                    self._fetch = None
+                    fetch.finish()
+            except BaseException as error:
+                # As for a read of something that a program's class has made, and that raises when it is looked at.
                 self._fetch = None
-                fetch.finish()
+                fetch.fail(_as_exception(error))
 
     def _failed(self, failure: Failure, place: int) -> None:
-        error = failure.value if isinstance(failure.value, Exception) else RedisError(repr(failure.value))
+        error = _as_exception(failure.value)
         if not isinstance(error, ConnectionError):
             self._answered(error, place)
         elif self._fetch is not None:
             fetch, self._fetch = self._fetch, None
             fetch.fail(error)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RedisError(repr(error))

@@ -54,7 +54,8 @@ class Tracking:
         self.refused = ""
         self._beat: IDelayedCall | None = None
         self._has_told_churn = False
-        #: Number of scripts whose undeclared writes may be unknown, and the PING that makes them known.
+        #: Number of scripts so far that may have written what they do not declare, and the PING behind whose reply all
+        #: of that is known.
         self._doubts = 0
         self._asking: _Question | None = None
 
@@ -148,7 +149,6 @@ class Tracking:
         store.direct = getattr(connection.execute_command, "__func__", None) is BaseRedisProtocol.execute_command
         store.most_waiting = 2**62 if self._pool.maxInFlight is None else self._pool.maxInFlight
         store.unsure = False
-        self._doubts = 0
         self._asking = None
         store.good_until = store.seconds() + 2 * self._options.health_interval
         store.queue = link.requests
@@ -239,15 +239,17 @@ class Tracking:
             asking = self._asking = _Question(self._doubts)
             answered = None if self._link is None else self._link.ping(self._options.health_interval)
             if answered is None:
+                self._asking = None
                 asking.end()
             else:
-                answered.addBoth(self._answered, asking)
+                answered.addBoth(self._answered, asking, self.connection)
         return asking.wait()
 
-    def _answered(self, result: object, asking: _Question) -> None:
+    def _answered(self, result: object, asking: _Question, connection: RedisProtocol | None) -> None:
         if self._asking is asking:
             self._asking = None
-        if asking.doubts == self._doubts and not isinstance(result, Failure):
+        # A former connection, which ends slowly, tells nothing of what the present one has told.
+        if connection is self.connection and asking.doubts == self._doubts and not isinstance(result, Failure):
             self._store.unsure = False
         asking.end()
 
