@@ -771,3 +771,35 @@ def test_what_is_raised_while_a_reply_is_taken_fails_those_who_wait_for_it(make)
     for read in reads:
         failed(read, ZeroDivisionError)
     assert at.stats.fetching == at.cache.store.waiting == at.stats.entries == 0
+
+
+# -- the end
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 2])
+def test_the_end_of_the_handler_waits_for_a_fetch_no_longer_than_it_was_told(make, seconds):
+    at = make(disconnectTimeout=30)
+    at.get()
+    at.server.silent.add("GET")
+    read = at.rc.cached(60).get("other")
+    settle(at.clock)
+    begun = at.clock.seconds()
+    closing = at.rc.disconnect(timeout=seconds)
+    while not closing.called:
+        at.let_pass(0.05, 0.05)
+    assert at.clock.seconds() - begun == pytest.approx(seconds, abs=0.1)
+    failed(read, redis.MaybeExecutedError)
+
+
+def test_a_tracked_connection_that_ends_slowly_ends_with_the_pool(make):
+    at = make(disconnectTimeout=30)
+    at.get()
+    at.server.silent.add("GET")
+    read = at.rc.cached(60).get("other")
+    settle(at.clock)
+    at.cache.tracking.stop()  # the node has become a replica
+    closing = at.rc.disconnect(timeout=1)
+    at.let_pass(1)
+    assert fired(closing) is None and not at.server.endpoint.alive
+    failed(read, redis.MaybeExecutedError)
+    assert not at.factory.companions

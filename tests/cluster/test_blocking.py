@@ -1,4 +1,4 @@
-"""Blocking commands at a node that has lost its role: they go on elsewhere."""
+"""A node that has lost its role and leaves: its blocking commands go on elsewhere, and it is closed in time."""
 
 from __future__ import annotations
 
@@ -84,6 +84,53 @@ def test_the_end_of_the_handler_waits_for_no_blocking_command(network, rc, left)
     assert closing.called and not former.sessions
     assert isinstance(waiting.result.value, redis.MaybeExecutedError)
     waiting.addErrback(lambda _: None)
+
+
+def test_a_node_that_leaves_twice_is_closed_when_the_last_word_says(network, rc, left):
+    waiting, former, _ = left
+    [node] = rc._members._leaving
+    node.pool.leave(3 * GRACE)
+    turn(network, GRACE)
+    assert not waiting.called
+    closing = rc.disconnect(timeout=0.01)
+    turn(network, 0.1)
+    assert closing.called and not former.sessions
+    assert waiting.result.check(redis.MaybeExecutedError)
+    waiting.addErrback(lambda _: None)
+    assert not network.getDelayedCalls()
+
+
+def test_the_end_of_the_handler_can_be_given_up_and_all_is_closed(network, rc, left, logged_errors):
+    waiting, former, _ = left
+    waiting.addErrback(lambda _: None)
+    closing = rc.disconnect()
+    closing.addErrback(lambda _: None)
+    closing.cancel()
+    turn(network, 0.1)
+    assert not former.sessions and not rc._members._leaving
+    assert logged_errors.describe() == []
+
+
+def test_a_node_that_leaves_takes_its_tracked_connection_along_in_time(network, cluster, monkeypatch):
+    rc = redis.lazyClusterConnection(
+        cluster.addresses[:3], nodeGrace=GRACE, topologyInterval=0, healthCheckInterval=0, cache=redis.ClientCache()
+    )
+    rc.get(KEY)
+    turn(network, 0.1)
+    former = cluster.owner_of(KEY)
+    former.pause()
+    read = rc.cached(60).get(KEY)
+    turn(network, 0.05)
+    cluster.failover(cluster.replicas_of(former)[0])
+    monkeypatch.setattr(cluster, "replicas_of", lambda node: [])
+    cluster.changed()
+    rc.refresh()
+    turn(network, 0.2)
+    assert rc._members._leaving and not read.called
+    closing = rc.disconnect(timeout=0.01)
+    turn(network, 0.1)
+    assert closing.called and read.called and not network.links
+    read.addErrback(lambda _: None)
 
 
 def test_a_node_that_has_left_and_does_not_answer_is_waited_for_no_longer_than_its_grace(network, rc, left):

@@ -340,5 +340,5 @@ class StepByStep:
             fetch.fail(error)
 
 
-def _as_exception(error: BaseException) -> Exception:
+def _as_exception(error: BaseException | None) -> Exception:
     return error if isinstance(error, Exception) else RedisError(repr(error))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -49,6 +49,8 @@ class Tracking:
         self._options = options
         self._store = store
         self._link: TrackedPool | None = None
+        #: Former ones, which end after the replies to what they fetch.
+        self._ending: set[TrackedPool] = set()
         self.connection: RedisProtocol | None = None
         self.links_lost = 0
         self.refused = ""
@@ -126,15 +128,28 @@ class Tracking:
 
         :returns: fires when it is closed.
         """
-        self._pool.companions.discard(self)
+        link = self._let_go()
+        return succeed(None) if link is None else link.disconnect().addBoth(self._has_ended, link)
+
+    def pool_ends(self, seconds: float) -> Deferred[Any]:
+        """See :class:`.pool.Companion`. When the pool is opened again, another connection is made."""
+        self._let_go()
+        ending = [link.disconnect(timeout=seconds).addBoth(self._has_ended, link) for link in list(self._ending)]
+        return gatherResults(ending, consumeErrors=True)
+
+    def _let_go(self) -> TrackedPool | None:
         link, self._link, self.connection = self._link, None, None
+        if link is not None:
+            self._ending.add(link)
         self._close_store()
         self._stop_beat()
-        return succeed(None) if link is None else link.disconnect()
+        return link
 
-    def disconnect(self) -> Deferred[Any]:
-        """The pool ends. When it is opened again, another connection is made."""
-        return self.stop()
+    def _has_ended(self, result: object, link: TrackedPool) -> object:
+        self._ending.discard(link)
+        if self._link is None and not self._ending:
+            self._pool.companions.discard(self)
+        return result
 
     # -- what the tracked connection tells
 

@@ -447,7 +447,8 @@ class Members:
         self._seeds.close()
         closing = [self.options_pool.disconnect()]  # first: what ends with it must not see a lost node
         closing += [node.disconnect(timeout=timeout) for node in list(self.nodes.values())]
-        closing += [*self._leaving.values(), *(node.disconnect(timeout=timeout) for node in list(self._leaving))]
+        # Not what :meth:`_let_go` waits for: who cancels this must not end that.
+        closing += [node.disconnect(timeout=timeout) for node in list(self._leaving)]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 

@@ -79,6 +79,10 @@ class _ShardProtocol(MessageProtocol):
         """The slot of a channel moves."""
         self.factory.owner.withdrawn(name)  # type: ignore[attr-defined]
 
+    def nameRefused(self, kind: Kind, name: bytes) -> None:
+        """The server has refused a channel that it had before."""
+        self.factory.owner.refused(name)  # type: ignore[attr-defined]
+
 
 class _ShardPool(SubscriberPool):
     """One connection to the node of shard channels.
@@ -111,6 +115,8 @@ class _Shard:
         self.node = node
         self.inbox = InboxPart(subscriber.whole_inbox)
         self.channels: set[bytes] = set()
+        #: Names that were refused after a reconnection, in the order in which the gap will tell them.
+        self._refused: list[bytes] = []
         self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
         self.pool.protocol = _ShardProtocol
         node.pool.companions.add(self)
@@ -121,11 +127,15 @@ class _Shard:
 
     def gap(self, seconds: float, refused: list[Refused]) -> None:
         """The connection was made again, and has its channels again, except those that were refused."""
-        moved = [each for each in refused if is_refusal(each.error)]
-        others = [each for each in refused if each not in moved]
-        lost = {self._subscriber.encode(each.name) for each in refused}
-        self.channels -= lost
-        self._subscriber.gap_at(self, seconds, others, lost)
+        names, self._refused = self._refused, []
+        # The text of a name does not tell the name: a number may be written in several ways.
+        ended = {name: each for name, each in zip(names, refused, strict=True) if not is_refusal(each.error)}
+        self.channels.difference_update(names)
+        self._subscriber.gap_at(seconds, ended, set(names))
+
+    def refused(self, name: bytes) -> None:
+        """The server has refused a channel; :meth:`gap` follows."""
+        self._refused.append(name)
 
     def withdrawn(self, name: bytes) -> None:
         """The server has unsubscribed from a channel, because its slot moves."""
@@ -142,8 +152,12 @@ class _Shard:
         """Close the connection at once."""
         self.pool.drop(reason)
 
+    def pool_ends(self, seconds: float) -> Deferred[Any]:
+        """The node has left, or the cluster's handler ends: no reply is waited for."""
+        return self.disconnect()
+
     def disconnect(self) -> Deferred[Any]:
-        """Close the connection: the node has left, or the subscriber ends."""
+        """Close the connection: it has no channels any more, or the subscriber ends."""
         self.node.pool.companions.discard(self)
         closing = self.pool.disconnect(timeout=0)
         if self.inbox.full:
@@ -373,13 +387,17 @@ class ClusterSubscriber(Subscriber):
         self._members.note("a shard channel was withdrawn")
         self._note_lost([name])
 
-    def gap_at(self, shard: _Shard, seconds: float, refused: list[Refused], lost: set[bytes]) -> None:
-        """A connection was made again."""
-        ended = {each for each in lost if each in self._wanted_shards}
-        for each in refused:
-            self._wanted_shards.pop(self.encode(each.name), None)
-        self.gap(seconds, refused)
-        self._note_lost(ended & self._wanted_shards.keys())
+    def gap_at(self, seconds: float, ended: dict[bytes, Refused], lost: set[bytes]) -> None:
+        """A connection was made again.
+
+        :param ended: channels that the user is not given any more.
+        :param lost: these, and those whose slot is elsewhere.
+        """
+        wanted = lost & self._wanted_shards.keys()
+        for name in ended:
+            self._wanted_shards.pop(name, None)
+        self.gap(seconds, list(ended.values()))
+        self._note_lost(wanted & self._wanted_shards.keys())
 
     def shard_ended(self, shard: _Shard) -> None:
         """A node has left, or its connection is not made again."""

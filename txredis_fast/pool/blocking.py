@@ -313,20 +313,25 @@ class BlockingLane:
         self._queue.fail_waiting(NotSentError("Not connected"))
         for attempt in list(self._attempts):
             attempt.cancel()
+        timer, self._grace_timer = self._grace_timer, None
+        cancel_timer(timer)
         if grace:
             for connection in list(self._idle):
+                del self._idle[connection]
+                self._queue.remove(connection)
                 connection.link.close()
-            self._grace_timer = current_reactor().callLater(grace, self._close_all)
+            if self.connections:
+                self._grace_timer = current_reactor().callLater(grace, self._close_all)
         else:
             self._close_all()
         if not self.connections and not self._attempts:
-            cancel_timer(self._grace_timer)
             return succeed(None)
         deferred: Deferred[None] = Deferred(self._closed.remove)
         self._closed.append(deferred)
         return deferred
 
     def _close_all(self) -> None:
+        self._grace_timer = None
         for connection in list(self.connections):
             connection.link.close()
 
@@ -336,7 +341,8 @@ class BlockingLane:
 
     def _tell_if_closed(self) -> None:
         if self._closing and not self.connections and not self._attempts:
-            cancel_timer(self._grace_timer)
+            timer, self._grace_timer = self._grace_timer, None
+            cancel_timer(timer)
             closed, self._closed = self._closed, []
             for deferred in closed:
                 deferred.callback(None)

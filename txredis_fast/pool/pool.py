@@ -72,8 +72,12 @@ class Caching(Protocol):
 class Companion(Protocol):
     """Has connections of its own to a pool's server, and ends with the pool: a subscriber."""
 
-    def disconnect(self) -> Deferred[Any]:
-        """Close them; fires when they are closed."""
+    def pool_ends(self, seconds: float) -> Deferred[Any]:
+        """Close them; called again if the pool is to end sooner than it was said before.
+
+        :param seconds: until what still waits for a reply is aborted.
+        :returns: fires when they are closed.
+        """
 
     def drop(self, reason: Exception) -> None:
         """Close them at once, so that they are made anew: the server has changed."""
@@ -384,7 +388,7 @@ class Pool(Backoff, Factory):
         ending = [slot.stop() for slot in self.slots if not slot.holds(finishing)]
         if self.lane is not None:
             ending.append(self.lane.close(blocking_grace))
-        ending += [companion.disconnect() for companion in list(self.companions)]
+        ending += [companion.pool_ends(timeout) for companion in list(self.companions)]
         stopping: Deferred[Any] = gatherResults(ending, consumeErrors=True)
         stopping.addCallback(lambda _: self.waitForEmptyPool())
         stopping.addCallback(lambda _: gatherResults([slot.stop() for slot in self.slots], consumeErrors=True))

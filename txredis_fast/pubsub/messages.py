@@ -364,6 +364,10 @@ class Subscriber:
         """Close the connection at once, so that another one is made; the handler's pool calls it."""
         self.pool.drop(reason)
 
+    def pool_ends(self, seconds: float) -> Deferred[None]:
+        """As :meth:`disconnect`, which waits for no reply; the handler's pool calls it."""
+        return self.disconnect()
+
     def disconnect(self) -> Deferred[None]:
         """Unsubscribe from everything and close the connection; iterations end, and messages that wait are dropped.
 

@@ -59,6 +59,9 @@ class Subscriber(Protocol):
     def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
         """Report the gap to the program."""
 
+    def nameRefused(self, kind: Kind, name: bytes) -> None:
+        """Report a refused name, encoded."""
+
 
 class Refused(NamedTuple):
     """A name that the server refused after a reconnection."""
@@ -262,6 +265,7 @@ class Restorer:
     def _note_refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         if self._missing is not None:
             self._refused.append(Refused(_word(kind), self._protocol.tryConvertData(name), error))
+            self._protocol.nameRefused(kind, name)
             self.settled(kind, (name,))
 
     def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:

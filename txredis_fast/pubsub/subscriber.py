@@ -128,6 +128,12 @@ class SubscriberProtocol(RedisProtocol):
         The protocol of a cluster's subscriber overrides it.
         """
 
+    def nameRefused(self, kind: Kind, name: bytes) -> None:
+        """The server has refused a name after a reconnection; :meth:`connectionGap` is told the error.
+
+        The protocol of a cluster's subscriber overrides it.
+        """
+
     # -- commands
 
     def subscribe(self, channels: Keys) -> Deferred[Any]:

@@ -159,8 +159,8 @@ class StreamConsumer:
                     each.cancel()
         return succeed(None)
 
-    def disconnect(self) -> Deferred[None]:
-        """Close the consumer; ``rc.disconnect()`` calls it."""
+    def pool_ends(self, seconds: float) -> Deferred[None]:
+        """As :meth:`close`; the handler's pool calls it."""
         return self.close()
 
     def drop(self, reason: Exception) -> None:
