@@ -10,7 +10,7 @@
 
 New programs
     ``connect(url)``: a pool of connections, by any URL (``redis``, ``rediss``, ``unix``, ``redis+sentinel`` ...) and
-    with any option. It fails with the server and the reason if there is no server, and guesses no numbers.
+    with any option. It fails with the server and the reason if there is no server. No text becomes a number.
 Further ways in
     ``from_url``, ``from_endpoint``: the same with txredisapi's defaults, or over a Twisted endpoint.
     ``Sentinel``: pools that follow the master or the replicas of a service.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from testbed.model_cluster import ModelCluster
 from testbed.scripted import settle
+from testbed.scripted_cluster import Network
 
+import txredis_fast
 from txredis_fast.cluster.opening import open_cluster
 from txredis_fast.options import ClusterOptions
 
@@ -13,6 +15,14 @@ from txredis_fast.options import ClusterOptions
 @pytest.fixture
 def cluster(clock, monkeypatch):
     return ModelCluster(clock, monkeypatch)
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """A clock on which TCP works, in memory, in place of the package's reactor."""
+    network = Network()
+    monkeypatch.setattr(txredis_fast, "reactor", network, raising=False)
+    return network
 
 
 @pytest.fixture

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from testbed.scripted_cluster import Network, ScriptedCluster
+from testbed.scripted_cluster import ScriptedCluster
 from testbed.slots import key_in
 
 import txredis_fast as redis
 
 KEY = key_in(4321, "list")
 GRACE = 1.0
-
-
-@pytest.fixture
-def network(monkeypatch):
-    network = Network()
-    monkeypatch.setattr(redis, "reactor", network, raising=False)
-    return network
 
 
 @pytest.fixture
@@ -35,12 +28,6 @@ def rc(network, cluster):
     assert not network.links
 
 
-def turn(network, seconds):
-    for _ in range(round(seconds / 0.01)):
-        network.advance(0.01)
-        network.settle()
-
-
 @pytest.fixture
 def left(network, cluster, rc, monkeypatch):
     """A master was demoted, and has left: its successor does not tell yet that it is a replica. It blocks a BLPOP.
@@ -49,7 +36,7 @@ def left(network, cluster, rc, monkeypatch):
     """
     waiting = rc.blpop(KEY, 30)
     rc.get(KEY)
-    turn(network, 0.1)
+    network.turn(0.1)
     former = cluster.owner_of(KEY)
     assert any(session.waits_for for session in former.sessions)
     look_again = former.look_again
@@ -58,7 +45,7 @@ def left(network, cluster, rc, monkeypatch):
     monkeypatch.setattr(cluster, "replicas_of", lambda node: [])
     cluster.changed()
     read = rc.get(KEY)  # is refused, which has the topology read
-    turn(network, 0.1)
+    network.turn(0.1)
     assert read.called and former.address not in [node.address for node in rc.nodes()]
     return waiting, former, look_again
 
@@ -70,10 +57,10 @@ def test_a_node_that_has_left_answers_what_it_blocks(network, cluster, rc, left,
     cluster.tells_unblocked = tells_unblocked
     assert not waiting.called
     look_again(demoted=True)
-    turn(network, 0.2)
+    network.turn(0.2)
     assert not waiting.called and not former.sessions, "its connections are closed"
     rc.rpush(KEY, "v")
-    turn(network, 0.2)
+    network.turn(0.2)
     assert waiting.result == [KEY, "v"]
 
 
@@ -90,10 +77,10 @@ def test_a_node_that_leaves_twice_is_closed_when_the_last_word_says(network, rc,
     waiting, former, _ = left
     [node] = rc._members._leaving
     node.pool.leave(3 * GRACE)
-    turn(network, GRACE)
+    network.turn(GRACE)
     assert not waiting.called
     closing = rc.disconnect(timeout=0.01)
-    turn(network, 0.1)
+    network.turn(0.1)
     assert closing.called and not former.sessions
     assert waiting.result.check(redis.MaybeExecutedError)
     waiting.addErrback(lambda _: None)
@@ -106,7 +93,7 @@ def test_the_end_of_the_handler_can_be_given_up_and_all_is_closed(network, rc, l
     closing = rc.disconnect()
     closing.addErrback(lambda _: None)
     closing.cancel()
-    turn(network, 0.1)
+    network.turn(0.1)
     assert not former.sessions and not rc._members._leaving
     assert logged_errors.describe() == []
 
@@ -116,26 +103,26 @@ def test_a_node_that_leaves_takes_its_tracked_connection_along_in_time(network, 
         cluster.addresses[:3], nodeGrace=GRACE, topologyInterval=0, healthCheckInterval=0, cache=redis.ClientCache()
     )
     rc.get(KEY)
-    turn(network, 0.1)
+    network.turn(0.1)
     former = cluster.owner_of(KEY)
     former.pause()
     read = rc.cached(60).get(KEY)
-    turn(network, 0.05)
+    network.turn(0.05)
     cluster.failover(cluster.replicas_of(former)[0])
     monkeypatch.setattr(cluster, "replicas_of", lambda node: [])
     cluster.changed()
     rc.refresh()
-    turn(network, 0.2)
+    network.turn(0.2)
     assert rc._members._leaving and not read.called
     closing = rc.disconnect(timeout=0.01)
-    turn(network, 0.1)
+    network.turn(0.1)
     assert closing.called and read.called and not network.links
     read.addErrback(lambda _: None)
 
 
 def test_a_node_that_has_left_and_does_not_answer_is_waited_for_no_longer_than_its_grace(network, rc, left):
     waiting, former, _ = left
-    turn(network, GRACE)
+    network.turn(GRACE)
     assert isinstance(waiting.result.value, redis.MaybeExecutedError)
     waiting.addErrback(lambda _: None)
     assert not former.sessions

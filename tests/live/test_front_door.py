@@ -234,6 +234,9 @@ def test_an_unknown_option_is_refused_with_the_nearest():
     one: Any = redis.Connection
     with pytest.raises(TypeError, match=r"^Connection\(\) has one connection; ConnectionPool\(\) takes poolsize$"):
         one(poolsize=3)
+    for of_redis_py, name in (("max_connections", "poolsize"), ("socket_timeout", "replyTimeout"), ("ssl", "tls")):
+        with pytest.raises(TypeError, match=f"'{of_redis_py}'; the nearest: {name}$"):
+            redis.connect(**{of_redis_py: 3})
     with pytest.raises(TypeError, match=r"'pasword'; the nearest: password"):
         one(pasword="x")
     with pytest.raises(ValueError, match="unknown option 'replytimeout'"):

@@ -186,9 +186,9 @@ def connect(
 
     ``async with redis.connect("redis://localhost:6379/0") as rc:`` or ``rc = await redis.connect(host="localhost")``.
 
-    :param url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``unix``, ``redis+sentinel``, ``redis+cluster`` or
-        ``rediss+cluster``, see :meth:`RedisURL.parse`. None: the host and port given; if there are none, the
-        environment's ``REDIS_URL``; if that is empty, ``redis://localhost:6379``.
+    :param url: ``redis``, ``rediss``, ``valkey``, ``valkeys``, ``unix``, ``redis+sentinel``, ``redis+cluster``,
+        ``rediss+cluster``, or the last two with ``valkey``, see :meth:`RedisURL.parse`. None: the host and port given;
+        if there are none, the environment's ``REDIS_URL``; if that is empty, ``redis://localhost:6379``.
     :param host: a host instead of a URL; ``localhost`` where only a port is given.
     :param port: its port; 6379 where only a host is given.
     :param lazy: return the handler at once, and connect in the background. A command then waits for a connection, as
@@ -247,7 +247,9 @@ def address_of(url: str | None, host: str | None, port: int | None) -> RedisURL:
         at = check_host("host", "localhost" if host is None else host), check_port("port", port or 6379)
         return RedisURL("redis", (at,), "", "", {})
     if isinstance(url, str) and "://" not in url:
-        raise ValueError("a URL begins with redis:// or another scheme; a host is given as host=..., and port=...")
+        raise ValueError(
+            "a URL begins with a scheme, as redis://localhost:6379 does; a host is given as host=..., and port=..."
+        )
     if url is not None:
         return RedisURL.parse(url)
     try:

@@ -9,7 +9,7 @@ from .batch import Batch, commands_of
 from .contexts import PipelineContext, TransactionContext
 from .exec_reply import ExecConverter
 from .pipeline import Command, Pipeline, PipelineError, PipelineLostError, check_replies
-from .reply_order import ReplyOrder, as_deferred
+from .reply_order import ReplyOrder, as_deferred, first_error
 from .scope import Outside, Scope, bind_scope_class
 from .transaction import Transaction
 
@@ -30,4 +30,5 @@ __all__ = [
     "bind_scope_class",
     "check_replies",
     "commands_of",
+    "first_error",
 ]

@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, FirstError, fail, succeed
 from twisted.python.failure import Failure
 
 from .._types import Reply, Result
 from ..exceptions import InvalidResponse
 from ..inflight import RequestQueue
 
-__all__ = ["ReplyOrder", "as_deferred"]
+__all__ = ["ReplyOrder", "as_deferred", "first_error"]
 
 
 def as_deferred(send: Callable[..., Any], *args: object, **kwargs: object) -> Deferred[Result]:
@@ -30,6 +30,11 @@ def as_deferred(send: Callable[..., Any], *args: object, **kwargs: object) -> De
     except Exception:
         return fail()
     return result if isinstance(result, Deferred) else succeed(result)
+
+
+def first_error(failure: Failure) -> Failure:
+    """An errback behind ``gatherResults``: the failure of the Deferred that has failed first."""
+    return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
 
 
 class ReplyOrder:

@@ -17,7 +17,7 @@ import enum
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, FirstError, fail
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -28,7 +28,7 @@ from ..exceptions import ConnectionError, ExecAbortError, RedisError, ResponseEr
 from ..inflight import keep_out_of_log, limit_error
 from ..telemetry import kind_and_size
 from .exec_reply import ExecConverter, Queued
-from .reply_order import ReplyOrder, as_deferred
+from .reply_order import ReplyOrder, as_deferred, first_error
 from .scope import Outside, Scope
 
 __all__ = ["Transaction", "TransactionState"]
@@ -203,7 +203,7 @@ class Transaction(Scope[V]):
         if keys is None or self._state is TransactionState.QUEUING:
             return self._verb("MULTI", self._multi)
         steps = DeferredList([self.watch(keys), self.multi()], fireOnOneErrback=True, consumeErrors=True)
-        return steps.addCallbacks(lambda _: self, _first_error)
+        return steps.addCallbacks(lambda _: self, first_error)
 
     def _multi(self) -> Deferred[Result]:
         before = self._order.sent
@@ -466,7 +466,3 @@ def _check_ok(reply: Reply) -> Reply:
     if reply not in ("OK", b"OK"):
         raise RedisError(f"Invalid response: {kind_and_size(reply)} instead of OK")
     return reply
-
-
-def _first_error(failure: Failure) -> Failure:
-    return failure.value.subFailure if isinstance(failure.value, FirstError) else failure

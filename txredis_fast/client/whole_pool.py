@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
+from ..batching import first_error
 from ..commands._parts import note_changes
 from ..connection import RedisProtocol
 from ..exceptions import ResponseError
@@ -59,6 +60,6 @@ def tell_all(
             if connection.link.usable:
                 note_changes(connection, (name,))
                 pool.reset_connection(connection)
-        return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
+        return first_error(failure)
 
     return pool.getConnection(True).addCallback(tell_free)

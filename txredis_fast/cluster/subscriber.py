@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import CancelledError, Deferred, fail, gatherResults, succeed
 from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -30,6 +31,7 @@ from .._checks import seconds_or
 from .._reactor import current_reactor
 from .._tunables import CONFIRMATION_SECONDS
 from .._types import Argument, Keys
+from ..batching import first_error
 from ..commands._parts import one_or_many
 from ..connection import RedisProtocol
 from ..exceptions import MovedError, NotSentError, ReplyTimeoutError, ResponseError
@@ -152,12 +154,8 @@ class _Shard:
         """Close the connection at once."""
         self.pool.drop(reason)
 
-    def pool_ends(self, seconds: float) -> Deferred[Any]:
-        """The node has left, or the cluster's handler ends: no reply is waited for."""
-        return self.disconnect()
-
-    def disconnect(self) -> Deferred[Any]:
-        """Close the connection: it has no channels any more, or the subscriber ends."""
+    def pool_ends(self, seconds: float = 0) -> Deferred[Any]:
+        """Close the connection: its node has left, it has no channels any more, or the subscriber ends."""
         self.node.pool.companions.discard(self)
         closing = self.pool.disconnect(timeout=0)
         if self.inbox.full:
@@ -273,11 +271,8 @@ class ClusterSubscriber(Subscriber):
     async def _add(self, names: list[bytes]) -> None:
         new = [name for name in dict.fromkeys(names) if name not in self._wanted_shards]
         try:
-            groups: dict[int, list[bytes]] = {}
-            for name in new:
-                groups.setdefault(key_slot(name), []).append(name)
-            asking = [Deferred.fromCoroutine(self._add_slot(slot, each)) for slot, each in groups.items()]
-            await gatherResults(asking, consumeErrors=True).addErrback(_first_error)
+            asking = [Deferred.fromCoroutine(self._add_slot(slot, each)) for slot, each in _by_slot(new)]
+            await gatherResults(asking, consumeErrors=True).addErrback(first_error)
         except BaseException:
             for name in new:
                 self._wanted_shards.pop(name, None)
@@ -322,7 +317,7 @@ class ClusterSubscriber(Subscriber):
                 elif isinstance(error, ResponseError):
                     raise
                 self._members.note(f"SSUBSCRIBE has failed: {error}")
-                await _sleep(pause)
+                await deferLater(current_reactor(), pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
                 owner = self._members.owners[slot]
@@ -367,15 +362,12 @@ class ClusterSubscriber(Subscriber):
         here = names if perhaps else shard.channels & names
         shard.channels -= here
         connection = shard.pool.connection
-        by_slot: dict[int, list[bytes]] = {}
-        for name in sorted(here):
-            by_slot.setdefault(key_slot(name), []).append(name)
-        return [] if connection is None else [_leave_at(connection, tuple(each)) for each in by_slot.values()]
+        return [] if connection is None else [_leave_at(connection, tuple(each)) for _, each in _by_slot(sorted(here))]
 
     def _close_idle(self) -> None:
         for shard in list(self._shards.values()):
             if not shard.channels and not self._is_wanted_at(shard):
-                shard.disconnect().addErrback(lambda _: None)
+                shard.pool_ends().addErrback(lambda _: None)
 
     def _is_wanted_at(self, shard: _Shard) -> bool:
         return any(self._members.owners[key_slot(name)] == shard.node.address for name in self._wanted_shards)
@@ -433,12 +425,9 @@ class ClusterSubscriber(Subscriber):
         Deferred.fromCoroutine(self._subscribe_again(lost)).addErrback(_log_failure).addBoth(self._reconciled)
 
     async def _subscribe_again(self, lost: list[bytes]) -> None:
-        groups: dict[int, list[bytes]] = {}
-        for name in lost:
-            groups.setdefault(key_slot(name), []).append(name)
         since = min(time for name in lost if (time := self._wanted_shards.get(name)) is not None)
-        asking = [Deferred.fromCoroutine(self._move_slot(slot, names)) for slot, names in groups.items()]
-        refused = await gatherResults(asking, consumeErrors=True).addErrback(_first_error)
+        asking = [Deferred.fromCoroutine(self._move_slot(slot, names)) for slot, names in _by_slot(lost)]
+        refused = await gatherResults(asking, consumeErrors=True).addErrback(first_error)
         if not self._is_closed:
             self.gap(current_reactor().seconds() - since, [each for some in refused for each in some])
 
@@ -476,12 +465,19 @@ class ClusterSubscriber(Subscriber):
         self._members.subscribers.discard(self)
         cancel_timer(self._timer)
         shards, self._shards = list(self._shards.values()), {}
-        closing: list[Deferred[Any]] = [super().disconnect(), *(shard.disconnect() for shard in shards)]
+        closing: list[Deferred[Any]] = [super().disconnect(), *(shard.pool_ends() for shard in shards)]
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)
 
 
 class _Left(Exception):
     """The program has left all channels that were to be subscribed to again."""
+
+
+def _by_slot(names: Iterable[bytes]) -> Iterable[tuple[int, list[bytes]]]:
+    groups: dict[int, list[bytes]] = {}
+    for name in names:
+        groups.setdefault(key_slot(name), []).append(name)
+    return groups.items()
 
 
 def _leave_at(connection: MessageProtocol, names: tuple[bytes, ...]) -> Deferred[Any]:
@@ -495,17 +491,6 @@ def _leave_at(connection: MessageProtocol, names: tuple[bytes, ...]) -> Deferred
         connection.sunsubscribe(names) if connection.connected else fail(NotSentError("no connection"))
     )
     return sent.addErrback(failed)
-
-
-def _sleep(seconds: float) -> Deferred[None]:
-    timer: IDelayedCall
-    slept: Deferred[None] = Deferred(lambda _: timer.cancel())
-    timer = current_reactor().callLater(seconds, lambda: slept.callback(None))
-    return slept
-
-
-def _first_error(failure: Failure) -> Failure:
-    return getattr(failure.value, "subFailure", failure)
 
 
 def _log_failure(failure: Failure) -> None:

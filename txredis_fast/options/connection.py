@@ -82,7 +82,8 @@ class ConnectionOptions:
     """The options that all constructors share. Immutable; its repr omits passwords, keys and certificates.
 
     Constructors and factories take them as keyword arguments, and a URL in its query. Each value is validated at once.
-    Times are seconds, as an int, a float or a ``datetime.timedelta``.
+    Times are seconds, as an int, a float or a ``datetime.timedelta``. The defaults are those of txredisapi's
+    constructors; ``connect()`` has other ones: ``poolsize=10``, ``convertNumbers=False``, ``strict=True``.
 
     :raises ValueError: an option has a wrong type or is out of range; the error names the option.
     """
@@ -203,7 +204,7 @@ class ConnectionOptions:
         check=seconds_or_none(above_zero=True),
         read=readers.read_time_limit,
         doc=f"""Time limit of one attempt to connect in seconds, above 0. The handshake after it has the same limit
-        again. None: {CONNECT_TIMEOUT_SECONDS}, or 10 for a server that Sentinels find.""",
+        again. None: {CONNECT_TIMEOUT_SECONDS}; 10 for a server that Sentinels find; 2 for a node of a cluster.""",
     )
     replyTimeout: float | None = option(
         None,

@@ -307,7 +307,21 @@ def _annotations(declaring: type) -> dict[str, object]:
     }
 
 
+#: By redis-py's name of an option, where the name here is not like it.
+_OF_REDIS_PY = {
+    "db": "dbid",
+    "decode_responses": "charset",
+    "encoding": "charset",
+    "encoding_errors": "undecodable",
+    "max_connections": "poolsize",
+    "socket_timeout": "replyTimeout",
+    "ssl": "tls",
+    "timeout": "replyTimeout",
+}
+
+
 def _unknown(taker: str, name: str, known: Iterable[str]) -> TypeError:
-    close = nearest(name, known)
+    known = set(known)
+    close = sorted(known & {_OF_REDIS_PY.get(name, "")}) or nearest(name, known)
     advice = f"; the nearest: {', '.join(close)}" if close else ""
     return TypeError(f"{taker} got an unexpected keyword argument {name!r}{advice}")

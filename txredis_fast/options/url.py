@@ -42,7 +42,10 @@ _CLUSTERS = ("redis+cluster", "rediss+cluster")
 
 _ENCODED = "user and password in a URL are percent-encoded: / is %2F, ? is %3F, # is %23, @ is %40"
 _DATABASE = "cannot read the value of dbid in the URL: behind the host, as /0, stands the number of a database"
-_ADDRESS = "cannot read the address in the URL: its port is a number up to 65535, and not 0; a password ends with @"
+_ADDRESS = (
+    "cannot read the address in the URL: a port is a number from 1 to 65535, an IPv6 address is in [ ], "
+    "and @ stands between the password and the host"
+)
 
 # Compiled with the first URL: many programs have none.
 _SPLIT = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(#.*)?"

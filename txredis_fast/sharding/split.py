@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from .._types import Result
+from ..batching import first_error
 from .ring import Node
 
 __all__ = ["SPLIT", "Send", "Split", "send_split", "send_to"]
@@ -80,7 +80,7 @@ def send_split(
     for node, indices in groups.items():
         part = _part(args, indices, step)
         asked.append(defer.maybeDeferred(send, node, args[0], *part, **options))
-    joined = defer.gatherResults(asked, consumeErrors=True).addErrback(_unwrap_first_error)
+    joined = defer.gatherResults(asked, consumeErrors=True).addErrback(first_error)
     joined.addCallback(join, list(groups.values()))
     return joined if convert is None else joined.addCallback(convert)
 
@@ -89,7 +89,3 @@ def _part(args: Sequence[Any], indices: Sequence[int], step: int) -> list[Any]:
     if step == 1:
         return [args[index + 1] for index in indices]
     return [argument for index in indices for argument in args[1 + index * step : 1 + (index + 1) * step]]
-
-
-def _unwrap_first_error(failure: Failure) -> Failure:
-    return failure.value.subFailure if isinstance(failure.value, defer.FirstError) else failure

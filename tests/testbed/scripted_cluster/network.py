@@ -63,6 +63,12 @@ class Network(Turns):
         """What tells the time."""
         return self
 
+    def turn(self, seconds: float) -> None:
+        """Let time pass in steps of 10 milliseconds, and everything happen that is due in each."""
+        for _ in range(round(seconds / 0.01)):
+            self.advance(0.01)
+            self.settle()
+
     def callLater(self, delay: float, callable: Any, *args: Any, **kw: Any) -> DelayedCall:
         """As a clock does; that one sorts all calls each time, too slow for a million commands."""
         due = self.seconds() + delay

@@ -18,11 +18,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, FirstError, fail, gatherResults
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, fail, gatherResults
 
 from ..._tunables import CACHED_VIEWS_KEPT
 from ..._types import Argument, Converter, Result, Text, V
+from ...batching import first_error
 from ...caching import Cache, CachedCommands, Caches, check_ttl, read_of, read_options
 from ...commands._parts.keys import ONE_KEY, keys_of
 from ...exceptions import MaybeExecutedError, NotSentError, RedisError
@@ -147,7 +147,7 @@ class ClusterCache(Caches):
             if len(groups) > 1:
                 parts = [(args[0], *(args[1 + number] for number in group)) for group in groups.values()]
                 reading = [self._read(part, slot, None, kept, ttl) for slot, part in zip(groups, parts, strict=True)]
-                joined: Deferred[Any] = gatherResults(reading, consumeErrors=True).addErrback(_unwrapped)
+                joined: Deferred[Any] = gatherResults(reading, consumeErrors=True).addErrback(first_error)
                 joined.addCallback(_SPLIT[looked.name], list(groups.values()))
                 return joined if convert is None else joined.addCallback(convert)
         keys = (
@@ -183,10 +183,6 @@ class ClusterCache(Caches):
         address = self._members.owners[slots.pop()]
         node = None if address is None or slots else self._members.nodes.get(address)
         return default if node is None else node.cache.peek(args, raw, ttl, default)
-
-
-def _unwrapped(failure: Failure) -> Failure:
-    return failure.value.subFailure if isinstance(failure.value, FirstError) else failure
 
 
 class NodeReads:
