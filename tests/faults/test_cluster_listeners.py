@@ -102,6 +102,49 @@ def test_a_channel_that_is_withdrawn_before_the_others_of_its_call_are_confirmed
     assert heard == [1]
 
 
+def wait(listeners, seconds):
+    for _ in range(round(seconds * 100)):
+        listeners.network.advance(0.01)
+
+
+def test_a_channel_that_is_lost_waits_for_no_other_one(quiet):
+    cluster, (early, late) = quiet.cluster, (SHARDS[0], SHARDS[-1])
+    first, second, third = cluster.masters
+    assert cluster.owner_of(early) is first and cluster.owner_of(late) is third
+    listener, heard = quiet.listeners[0], []
+    listener.sub.ssubscribe([early, late])
+    wait(quiet, 0.5)
+    second.pause()
+    cluster.move_slots([slot_of(early)], second)  # who hangs
+    wait(quiet, 0.3)
+    cluster.move_slots([slot_of(late)], first)
+    wait(quiet, 0.1)
+    quiet.rc.spublish(late, "now").addCallback(heard.append)
+    wait(quiet, 0.1)
+    assert heard == [1] and len(listener.gaps) == 1
+    second.resume()
+    wait(quiet, 1)
+    assert len(listener.gaps) == 2
+
+
+def test_a_channel_that_is_lost_and_left_before_it_is_heard_again_is_told_as_a_gap(quiet):
+    cluster, channel, listener = quiet.cluster, SHARDS[-1], quiet.listeners[0]
+    _, second, _ = cluster.masters
+    listener.sub.ssubscribe(channel)
+    wait(quiet, 0.5)
+    second.pause()
+    cluster.move_slots([slot_of(channel)], second)
+    wait(quiet, 0.3)
+    begun = quiet.network.seconds()
+    assert not listener.gaps
+    listener.sub.sunsubscribe(channel)
+    [(since, until)] = listener.gaps
+    assert begun - since == pytest.approx(0.3, abs=0.05) and until == begun
+    second.resume()
+    wait(quiet, 1)
+    assert len(listener.gaps) == 1
+
+
 def test_a_call_that_is_overdue_ends_and_leaves_nothing_subscribed(quiet):
     cluster, channel = quiet.cluster, SHARDS[0]
     owner = cluster.owner_of(channel)

@@ -81,9 +81,9 @@ class _ShardProtocol(MessageProtocol):
         """The slot of a channel moves."""
         self.factory.owner.withdrawn(name)  # type: ignore[attr-defined]
 
-    def nameRefused(self, kind: Kind, name: bytes) -> None:
-        """The server has refused a channel that it had before."""
-        self.factory.owner.refused(name)  # type: ignore[attr-defined]
+    def gapEnded(self, seconds: float, refused: list[tuple[bytes, Refused]]) -> None:
+        """The connection was made again."""
+        self.factory.owner.gap_ended(seconds, dict(refused))  # type: ignore[attr-defined]
 
 
 class _ShardPool(SubscriberPool):
@@ -117,9 +117,8 @@ class _Shard:
         self.node = node
         self.inbox = InboxPart(subscriber.whole_inbox)
         self.channels: set[bytes] = set()
-        #: Names that were refused after a reconnection, in the order in which the gap will tell them.
-        self._refused: list[bytes] = []
-        self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
+        # Of gaps it is told by their names, by _ShardProtocol.
+        self.pool = _ShardPool(node.pool, node.pool.endpoint_of_lane(), self)  # type: ignore[arg-type]
         self.pool.protocol = _ShardProtocol
         node.pool.companions.add(self)
         self.pool.deferred.addErrback(lambda _: None)
@@ -127,17 +126,11 @@ class _Shard:
 
     # -- what the connection tells
 
-    def gap(self, seconds: float, refused: list[Refused]) -> None:
+    def gap_ended(self, seconds: float, refused: dict[bytes, Refused]) -> None:
         """The connection was made again, and has its channels again, except those that were refused."""
-        names, self._refused = self._refused, []
-        # The text of a name does not tell the name: a number may be written in several ways.
-        ended = {name: each for name, each in zip(names, refused, strict=True) if not is_refusal(each.error)}
-        self.channels.difference_update(names)
-        self._subscriber.gap_at(seconds, ended, set(names))
-
-    def refused(self, name: bytes) -> None:
-        """The server has refused a channel; :meth:`gap` follows."""
-        self._refused.append(name)
+        ended = {name: each for name, each in refused.items() if not is_refusal(each.error)}
+        self.channels -= refused.keys()
+        self._subscriber.gap_at(seconds, ended, set(refused))
 
     def withdrawn(self, name: bytes) -> None:
         """The server has unsubscribed from a channel, because its slot moves."""
@@ -184,7 +177,8 @@ class ClusterSubscriber(Subscriber):
         self._shards: dict[Address, _Shard] = {}
         #: Shard channels, encoded, that the program wants -> reactor time at which one was lost; None: it is confirmed.
         self._wanted_shards: dict[bytes, float | None] = {}
-        self._is_reconciling = False
+        #: Of these, those that are being subscribed to again.
+        self._trying: set[bytes] = set()
         self._is_closed = False
         self._timer: IDelayedCall | None = None
         super().__init__(members.options_pool, _AnyNode(members), on_message, bounds, on_gap, on_dropped)
@@ -339,8 +333,9 @@ class ClusterSubscriber(Subscriber):
         leaving = (
             list(self._wanted_shards) if names is None else [each for each in names if each in self._wanted_shards]
         )
-        for name in leaving:
-            del self._wanted_shards[name]
+        lost = [since for name in leaving if (since := self._wanted_shards.pop(name)) is not None]
+        if lost:  # later nobody would tell what was missed
+            self.gap(current_reactor().seconds() - min(lost), [])
         others = [(shard, set(leaving) - shard.channels) for shard in self._shards.values()]
         left = self._forget(leaving)
         for shard, withdrawn in others:  # which the next connection there would subscribe to again
@@ -380,11 +375,7 @@ class ClusterSubscriber(Subscriber):
         self._note_lost([name])
 
     def gap_at(self, seconds: float, ended: dict[bytes, Refused], lost: set[bytes]) -> None:
-        """A connection was made again.
-
-        :param ended: channels that the user is not given any more.
-        :param lost: these, and those whose slot is elsewhere.
-        """
+        """A connection was made again, without the lost channels; those that the user may not have have ended."""
         wanted = lost & self._wanted_shards.keys()
         for name in ended:
             self._wanted_shards.pop(name, None)
@@ -412,36 +403,47 @@ class ClusterSubscriber(Subscriber):
         for name in names:
             if self._wanted_shards.get(name, 0) is None:
                 self._wanted_shards[name] = lost_at
-        self._reconcile()
+        self._reconcile_in(0)  # then all that are lost in one turn are one gap
+
+    def _reconcile_in(self, seconds: float) -> None:
+        timer, self._timer = self._timer, None
+        cancel_timer(timer)
+        if self._lost() and not self._is_closed:
+            self._timer = current_reactor().callLater(seconds, self._reconcile)
 
     def _reconcile(self) -> None:
         """Subscribe to every channel that was lost, at the owner of its slot."""
-        timer, self._timer = self._timer, None
-        cancel_timer(timer)
-        lost = [name for name, since in self._wanted_shards.items() if since is not None]
-        if self._is_reconciling or self._is_closed or not lost:
-            return
-        self._is_reconciling = True
-        Deferred.fromCoroutine(self._subscribe_again(lost)).addErrback(_log_failure).addBoth(self._reconciled)
+        self._timer = None
+        Deferred.fromCoroutine(self._subscribe_again(self._lost())).addErrback(_log_failure).addBoth(self._reconciled)
+
+    def _lost(self) -> list[bytes]:
+        return [each for each, since in self._wanted_shards.items() if since is not None and each not in self._trying]
 
     async def _subscribe_again(self, lost: list[bytes]) -> None:
-        since = min(time for name in lost if (time := self._wanted_shards.get(name)) is not None)
+        self._trying.update(lost)
+        times = [(name, self._wanted_shards[name]) for name in lost]
         asking = [Deferred.fromCoroutine(self._move_slot(slot, names)) for slot, names in _by_slot(lost)]
-        refused = await gatherResults(asking, consumeErrors=True).addErrback(first_error)
-        if not self._is_closed:
-            self.gap(current_reactor().seconds() - since, [each for some in refused for each in some])
+        ended = await gatherResults(asking, consumeErrors=True).addErrback(first_error)
+        refused = {name: each for some in ended for name, each in some.items()}
+        known = self._wanted_shards.keys() | refused.keys()
+        since = [time for name, time in times if time is not None and name in known]
+        if since and not self._is_closed:  # none: the program has left them, and was told
+            self.gap(current_reactor().seconds() - min(since), list(refused.values()))
 
-    async def _move_slot(self, slot: int, names: list[bytes]) -> list[Refused]:
+    async def _move_slot(self, slot: int, names: list[bytes]) -> dict[bytes, Refused]:
         """Subscribe to channels of one slot at its owner; returns those that it refuses."""
         former = [(shard, shard.channels & set(names)) for shard in self._shards.values()]
         try:
-            now = await self._subscribe_slot(slot, names)
+            try:
+                now = await self._subscribe_slot(slot, names)
+            finally:
+                self._trying.difference_update(names)
         except ResponseError as error:
             for name in names:
                 self._wanted_shards.pop(name, None)
-            return [Refused("ssubscribe", name.decode("utf-8", "replace"), error) for name in names]
+            return {name: Refused("ssubscribe", name.decode("utf-8", "replace"), error) for name in names}
         except (NotSentError, _Left):
-            return []  # the subscriber has ended, or the program has left the channels
+            return {}  # the subscriber has ended, or the program has left the channels
         for shard, channels in former:
             if channels and shard is not now:
                 self._leave_shard(shard, channels)
@@ -449,13 +451,12 @@ class ClusterSubscriber(Subscriber):
             if name in self._wanted_shards:
                 self._wanted_shards[name] = None
         self._forget([name for name in names if name not in self._wanted_shards])
-        return []
+        return {}
 
     def _reconciled(self, _: object) -> None:
-        self._is_reconciling = False
         self._close_idle()
-        if any(since is not None for since in self._wanted_shards.values()) and not self._is_closed:
-            self._timer = current_reactor().callLater(LONGEST_PAUSE_SECONDS, self._reconcile)
+        if self._timer is None:
+            self._reconcile_in(LONGEST_PAUSE_SECONDS)
 
     # -- the end
 

@@ -56,11 +56,8 @@ class Subscriber(Protocol):
     def tryConvertData(self, data: bytes) -> Value:
         """Convert bytes as in replies."""
 
-    def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
-        """Report the gap to the program."""
-
-    def nameRefused(self, kind: Kind, name: bytes) -> None:
-        """Report a refused name, encoded."""
+    def gapEnded(self, seconds: float, refused: list[tuple[bytes, Refused]]) -> None:
+        """Report the gap, and by their encoded names what was refused."""
 
 
 class Refused(NamedTuple):
@@ -138,7 +135,7 @@ class Restorer:
         self._wanted = _Wanted()
         #: Kinds and names that are neither confirmed nor refused yet; None if there is no gap to report.
         self._missing: set[tuple[Kind, bytes]] | None = None
-        self._refused: list[Refused] = []
+        self._refused: list[tuple[bytes, Refused]] = []
         #: How many bytes were received, and when the last of them.
         self._heard = 0
         self._heard_at: float | None = None
@@ -254,7 +251,7 @@ class Restorer:
             self._missing = wanted.lost_at = None
             factory = self._protocol.factory
             factory.observer.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
-            call_hook(self._protocol.connectionGap, seconds, self._refused)
+            call_hook(self._protocol.gapEnded, seconds, self._refused)
 
     def refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         """The server has refused a name, which is not wanted any more."""
@@ -264,8 +261,7 @@ class Restorer:
 
     def _note_refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         if self._missing is not None:
-            self._refused.append(Refused(_word(kind), self._protocol.tryConvertData(name), error))
-            self._protocol.nameRefused(kind, name)
+            self._refused.append((name, Refused(_word(kind), self._protocol.tryConvertData(name), error)))
             self.settled(kind, (name,))
 
     def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:

@@ -128,11 +128,12 @@ class SubscriberProtocol(RedisProtocol):
         The protocol of a cluster's subscriber overrides it.
         """
 
-    def nameRefused(self, kind: Kind, name: bytes) -> None:
-        """The server has refused a name after a reconnection; :meth:`connectionGap` is told the error.
+    def gapEnded(self, seconds: float, refused: list[tuple[bytes, Refused]]) -> None:
+        """Call :meth:`connectionGap`; the protocol of a cluster's subscriber overrides it.
 
-        The protocol of a cluster's subscriber overrides it.
+        :param refused: with each its name, encoded: the same value may be the text of several names.
         """
+        self.connectionGap(seconds, [each for _, each in refused])
 
     # -- commands
 
