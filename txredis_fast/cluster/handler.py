@@ -183,7 +183,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         :raises ValueError: an argument is wrong; the error names it.
         """
         from ..pubsub import check_bounds, check_hooks, open_subscriber
-        from .subscriber import ClusterSubscriber  # few programs need it
+        from .messages import ClusterSubscriber  # few programs need it
 
         on_message, on_gap, on_dropped = check_hooks(on_message, on_gap, on_dropped)
         bounds = check_bounds(maxPendingMessages, maxConcurrentMessages, slowConsumer)

@@ -18,7 +18,7 @@ from ..inflight import within
 from .members import Members
 from .node import ClusterNode
 
-__all__ = ["FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS", "Waiting", "now", "on_connection"]
+__all__ = ["CONNECTION_SECONDS", "FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS", "Waiting", "now", "on_connection"]
 
 #: Seconds that an attempt waits for a connection to one node: then the slot is looked up anew.
 CONNECTION_SECONDS: Final = 0.5

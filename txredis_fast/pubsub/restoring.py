@@ -56,8 +56,8 @@ class Subscriber(Protocol):
     def tryConvertData(self, data: bytes) -> Value:
         """Convert bytes as in replies."""
 
-    def gapEnded(self, seconds: float, refused: list[tuple[bytes, Refused]]) -> None:
-        """Report the gap, and by their encoded names what was refused."""
+    def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
+        """Report the gap to the program."""
 
 
 class Refused(NamedTuple):
@@ -135,7 +135,7 @@ class Restorer:
         self._wanted = _Wanted()
         #: Kinds and names that are neither confirmed nor refused yet; None if there is no gap to report.
         self._missing: set[tuple[Kind, bytes]] | None = None
-        self._refused: list[tuple[bytes, Refused]] = []
+        self._refused: list[Refused] = []
         #: How many bytes were received, and when the last of them.
         self._heard = 0
         self._heard_at: float | None = None
@@ -206,6 +206,14 @@ class Restorer:
         since = now if closed or self._heard_at is None else self._heard_at
         wanted.lost_at = since if self._behind_since is None or self._caught_up(now) else self._behind_since
 
+    def missed_since(self) -> float:
+        """Reactor time from which on messages may be missed; see :attr:`.SubscriberProtocol.missedSince`."""
+        if self._wanted.lost_at is not None:
+            return self._wanted.lost_at
+        now = self._now()
+        behind = None if self._caught_up(now) else self._behind_since
+        return behind or self._heard_at or now
+
     def _now(self) -> float:
         clock = getattr(self._protocol.callLater, "__self__", self._protocol)
         if clock is self._protocol or not hasattr(clock, "seconds"):
@@ -251,7 +259,7 @@ class Restorer:
             self._missing = wanted.lost_at = None
             factory = self._protocol.factory
             factory.observer.subscription_gap(seconds, sum(map(len, wanted.names.values())) - len(self._refused))
-            call_hook(self._protocol.gapEnded, seconds, self._refused)
+            call_hook(self._protocol.connectionGap, seconds, self._refused)
 
     def refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         """The server has refused a name, which is not wanted any more."""
@@ -261,7 +269,7 @@ class Restorer:
 
     def _note_refused(self, kind: Kind, name: bytes, error: Exception) -> None:
         if self._missing is not None:
-            self._refused.append((name, Refused(_word(kind), self._protocol.tryConvertData(name), error)))
+            self._refused.append(Refused(_word(kind), self._protocol.tryConvertData(name), error))
             self.settled(kind, (name,))
 
     def _subscribe_again(self, kind: Kind, names: list[bytes]) -> None:

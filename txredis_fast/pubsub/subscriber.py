@@ -22,7 +22,7 @@ This module must not know how connections are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail
@@ -128,12 +128,10 @@ class SubscriberProtocol(RedisProtocol):
         The protocol of a cluster's subscriber overrides it.
         """
 
-    def gapEnded(self, seconds: float, refused: list[tuple[bytes, Refused]]) -> None:
-        """Call :meth:`connectionGap`; the protocol of a cluster's subscriber overrides it.
-
-        :param refused: with each its name, encoded: the same value may be the text of several names.
-        """
-        self.connectionGap(seconds, [each for _, each in refused])
+    @property
+    def missedSince(self) -> float:
+        """Reactor time from which on messages may be missed: when it was lost or, while it is up, last heard."""
+        return self._wanted.missed_since()
 
     # -- commands
 
@@ -392,10 +390,13 @@ class SubscriberProtocol(RedisProtocol):
 
     def _confirmation(self, kind: Kind, event: Event, reply: list[Any]) -> None:
         awaited = self._awaited()
-        if awaited is None or awaited.kind is not kind or awaited.event is not event:
+        answers = awaited is not None and awaited.kind is kind and awaited.event is event
+        if event is Event.UNSUBSCRIBE and answers and awaited is not None and awaited.names and reply[1] is not None:
+            answers = self._name_of(reply[1], awaited.names) is not None
+        if awaited is None or not answers:
             # No command asked for it. A cluster does this to a shard channel whose slot moves away.
-            if event is Event.UNSUBSCRIBE and reply[1] is not None:
-                name = self.link.encode_value(reply[1])
+            name = None if reply[1] is None else self._name_of(reply[1], self._wanted.confirmed[kind])
+            if event is Event.UNSUBSCRIBE and name is not None:
                 self._wanted.confirmed[kind].discard(name)
                 self._confirmed_changed()
                 self.nameWithdrawn(kind, name)
@@ -414,6 +415,13 @@ class SubscriberProtocol(RedisProtocol):
             if event is Event.SUBSCRIBE:
                 self._wanted.settled(kind, awaited.names)
             super().replyReceived(awaited.first)
+
+    def _name_of(self, value: Value, names: Collection[bytes]) -> bytes | None:
+        """Which of some names a reply has as a value; several ways to write a number are one value."""
+        name = self.link.encode_value(value)
+        if name in names:
+            return name
+        return next((each for each in names if self.tryConvertData(each) == value), None)
 
     def _confirmed_changed(self) -> None:
         if not self._uses_pushes:

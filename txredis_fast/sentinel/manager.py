@@ -112,12 +112,17 @@ class Sentinel:
             listening = _sentinel_factory(address, options)
             listening.protocol = SwitchListener
             listening.on_switch = self._switched  # type: ignore[attr-defined]
+            listening.on_gap = self._missed  # type: ignore[attr-defined]
             self._listeners.append(_start_sentinel(listening, address, options))
 
     def _switched(self, service: str) -> None:
         for factory in list(self._watching):
             if as_text(factory.service_name) == service:
                 factory.masterSwitched()
+
+    def _missed(self) -> None:
+        for factory in list(self._watching):
+            factory.masterSwitched()
 
     def check_master_state(self, state: Mapping[str, Any]) -> bool:
         """Whether a master is usable, by a Sentinel's description. Override it to demand more.

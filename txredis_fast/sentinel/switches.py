@@ -22,13 +22,20 @@ CHANNEL = "+switch-master"
 
 
 class SwitchListener(SubscriberProtocol):
-    """Calls ``factory.on_switch(service)`` for each change of a master. Its replies must be bytes."""
+    """Calls ``factory.on_switch(service)`` for each new master, and ``factory.on_gap()`` if it may have missed one.
+
+    Its replies must be bytes.
+    """
 
     def connectionMade(self) -> Deferred[None]:
         """Subscribe."""
         made = super().connectionMade()
         self.subscribe(CHANNEL).addErrback(_refused)
         return made
+
+    def connectionGap(self, seconds: float, refused: object) -> None:
+        """What was published meanwhile was not heard: any service may have a new master."""
+        self.factory.on_gap()
 
     def messageReceived(self, pattern: object, channel: object, message: object) -> None:
         """A service has a new master."""

@@ -229,10 +229,10 @@ class StreamConsumer:
             except Exception as error:
                 if self._ended():
                     return
+                self._look_again()
                 if not self._may_pass(error):
                     raise
                 failures += 1
-                self._look_again()
                 await self._pause(_PATIENCE.delay_after(failures))
 
     def _ended(self) -> bool:

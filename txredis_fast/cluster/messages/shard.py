@@ -1,0 +1,140 @@
+"""The shard channels at one node of a cluster, and the connection that they come on.
+
+This module must not know which channels are wanted, nor whose a slot is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+from twisted.internet.defer import Deferred, fail
+
+from ..._reactor import current_reactor
+from ...connection import RedisProtocol
+from ...exceptions import NotSentError
+from ...pubsub import Inbox, InboxPart, Kind, MessageProtocol, Refused, SubscriberPool
+from ...resp import key_slot
+from ..node import ClusterNode
+
+__all__ = ["Shard"]
+
+
+class ShardProtocol(MessageProtocol):
+    """The connection for the shard channels of one node."""
+
+    def nameWithdrawn(self, kind: Kind, name: bytes) -> None:
+        """The slot of a channel moves."""
+        self.factory.owner.withdrawn(name)  # type: ignore[attr-defined]
+
+
+class ShardPool(SubscriberPool):
+    """One connection to the node of shard channels."""
+
+    def delConnection(self, conn: RedisProtocol) -> None:
+        """The connection was lost."""
+        self.owner.connection_lost(cast(ShardProtocol, conn))  # type: ignore[attr-defined]
+        super().delConnection(conn)
+
+
+class Owner(Protocol):
+    """Whose the shard channels are, whichever node has them."""
+
+    def withdrawn(self, shard: Shard, name: bytes) -> None:
+        """The server has unsubscribed from a channel, because its slot moves."""
+
+    def lose_all(self, shard: Shard, since: float) -> None:
+        """The connection is lost.
+
+        :param since: reactor time from which on messages may be missed.
+        """
+
+    def shard_ended(self, shard: Shard, since: float) -> None:
+        """The connection is closed, and not made again."""
+
+
+class Shard:
+    """The shard channels at one node, and the connection for them.
+
+    :ivar inbox: see :class:`~txredis_fast.pubsub.inbox.InboxPart`.
+    :ivar asked: the channels that it has been asked for, and not to leave: confirmed ones, and those in flight.
+    """
+
+    def __init__(self, owner: Owner, node: ClusterNode[Any], inbox: Inbox | InboxPart) -> None:
+        """Connect to a node.
+
+        :param owner: of the channels.
+        :param inbox: of the subscriber.
+        """
+        self._owner = owner
+        self.node = node
+        self.inbox = InboxPart(inbox)
+        self.asked: set[bytes] = set()
+        self.pool = ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
+        self.pool.protocol = ShardProtocol
+        node.pool.companions.add(self)
+        self.pool.deferred.addErrback(lambda _: None)
+        self.pool.startConnecting()
+
+    @property
+    def missed_since(self) -> float:
+        """Reactor time from which on messages may be missed, if the node is no longer the one to ask."""
+        connection = self.pool.connection
+        return current_reactor().seconds() if connection is None else connection.missedSince
+
+    def leave(self, names: set[bytes]) -> list[Deferred[Any]]:
+        """Unsubscribe from channels, as far as it was asked for them."""
+        here, connection = self.asked & names, self.pool.connection
+        self.asked -= here
+        slots: dict[int, list[bytes]] = {}
+        for name in sorted(here):
+            slots.setdefault(key_slot(name), []).append(name)
+        return [] if connection is None else [_leave_at(connection, tuple(each)) for each in slots.values()]
+
+    # -- what the connection tells
+
+    def gap(self, seconds: float, refused: list[Refused]) -> None:
+        """The connection was made again; the subscriber knows what it has lost."""
+
+    def withdrawn(self, name: bytes) -> None:
+        """The server has unsubscribed from a channel, because its slot moves."""
+        self.asked.discard(name)
+        self._owner.withdrawn(self, name)
+
+    def connection_lost(self, connection: MessageProtocol) -> None:
+        """The connection is lost, and the next one begins without channels: their slots may have moved meanwhile."""
+        since, self.asked = connection.missedSince, set()
+        connection.forget(Kind.SHARD, ())
+        self._owner.lose_all(self, since)
+
+    def gave_up(self, error: Exception) -> None:
+        """No connection will be made any more."""
+        self.pool_ends()
+
+    # -- what the node's pool asks of its companions
+
+    def drop(self, reason: Exception) -> None:
+        """Close the connection at once."""
+        self.pool.drop(reason)
+
+    def pool_ends(self, seconds: float = 0) -> Deferred[Any]:
+        """Close the connection: its node has left, it has no channels any more, or the subscriber ends."""
+        since = self.missed_since
+        self.node.pool.companions.discard(self)
+        closing = self.pool.disconnect(timeout=0)
+        if self.inbox.full:
+            self.pool.drop(NotSentError("Not connected"))
+        self._owner.shard_ended(self, since)
+        return closing
+
+
+def _leave_at(connection: MessageProtocol, names: tuple[bytes, ...]) -> Deferred[Any]:
+    """Unsubscribe from channels of one slot; the successor of a lost connection must not subscribe to them again."""
+
+    def failed(_: object) -> None:
+        if not connection.connected:
+            connection.forget(Kind.SHARD, names)
+
+    sent: Deferred[Any] = (
+        connection.sunsubscribe(names) if connection.connected else fail(NotSentError("no connection"))
+    )
+    return sent.addErrback(failed)
