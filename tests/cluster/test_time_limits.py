@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from testbed.model_cluster import SLOT_A, key
 from testbed.scripted import settle
+from twisted.internet.defer import fail
+from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
@@ -48,3 +50,33 @@ def test_the_wait_for_a_connection_is_part_of_it(opened, cluster, clock, monkeyp
     assert connected_at > 0.25
     assert isinstance(error, redis.ReplyTimeoutError)
     assert seconds == pytest.approx(LIMIT, abs=2 * STEP)
+
+
+BLOCKING = {
+    "command": lambda rc: rc.blpop(key(SLOT_A), 5),
+    "for ever": lambda rc: rc.blpop(key(SLOT_A), 0),
+    "batch": lambda rc: rc.batch([("BLPOP", key(SLOT_A), 5)]).addErrback(
+        lambda failure: getattr(failure.value, "results", [failure.value])[0]
+    ),
+}
+
+
+@pytest.mark.parametrize("refusal", [b"-CLUSTERDOWN The cluster is down\r\n", b"-READONLY no\r\n", None])
+@pytest.mark.parametrize("give", BLOCKING.values(), ids=BLOCKING)
+def test_what_may_block_is_refused_no_longer_than_other_commands(opened, cluster, clock, give, refusal):
+    rc = opened(poolTimeout=3)
+    for node in cluster.nodes.values():
+        node.refusing = refusal
+        if refusal is None:  # it refuses connections
+            node.endpoint.connect = lambda factory: fail(ConnectionRefusedError())
+            for link in list(node.endpoint.alive):
+                link.reset()
+    settle(clock)
+    began, ended = clock.seconds(), []
+    give(rc).addBoth(lambda end: ended.append(getattr(end, "value", end)))
+    while not ended and clock.seconds() - began < 10:
+        clock.advance(0.05)
+        settle(clock)
+    [error] = ended
+    assert isinstance(error, redis.NotSentError if refusal is None else redis.ResponseError)
+    assert clock.seconds() - began < 8

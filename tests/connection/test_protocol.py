@@ -693,3 +693,44 @@ def test_a_subclass_may_look_at_its_attributes_before_it_calls_the_base_class():
 
     Early()
     assert seen == [(None, "utf-8", None), (None, None, 3)]
+
+
+# -- its own transaction
+
+
+@pytest.mark.parametrize(("end", "reply"), [("commit", b"*1\r\n+OK\r\n"), ("discard", b"+OK\r\n")])
+def test_the_next_transaction_may_be_opened_before_the_last_ones_end_is_answered(end, reply):
+    protocol, transport = connected()
+    protocol.multi()
+    transport.protocol.dataReceived(b"+OK\r\n")
+    protocol.set("a", 1)
+    transport.protocol.dataReceived(b"+QUEUED\r\n")
+    getattr(protocol, end)()
+    opened = protocol.multi()
+    transport.protocol.dataReceived(reply + b"+OK\r\n")
+    assert fired(opened) is protocol and protocol.inTransaction
+    protocol.set("b", 2)
+    transport.protocol.dataReceived(b"+QUEUED\r\n")
+    executed = protocol.commit()
+    transport.protocol.dataReceived(b"*1\r\n+OK\r\n")
+    assert fired(executed) == ["OK"] and not protocol.inTransaction
+
+
+def test_after_a_transaction_that_was_cancelled_commands_are_sent_behind_its_end():
+    protocol, transport = connected()
+    opened = protocol.multi()
+    opened.cancel()
+    failed(opened, CancelledError)
+    sent, again = protocol.get("x"), protocol.multi()
+    written = transport.take()
+    assert written.index(b"DISCARD") < written.index(b"GET") < written.rindex(b"MULTI")
+    transport.protocol.dataReceived(b"+OK\r\n+OK\r\n+OK\r\n$1\r\nv\r\n+OK\r\n")
+    assert fired(sent) == "v" and fired(again) is protocol
+
+
+def test_a_command_in_the_errback_of_a_refused_transaction_is_sent():
+    protocol, transport = connected()
+    sent = protocol.multi().addErrback(lambda _: protocol.get("x"))
+    transport.protocol.dataReceived(b"-NOPERM no\r\n")
+    transport.protocol.dataReceived(b"-ERR DISCARD without MULTI\r\n+OK\r\n$1\r\nv\r\n")
+    assert fired(sent) == "v"

@@ -823,3 +823,19 @@ def test_quit_in_a_pipeline_is_sent_with_it():
     done = p.execute_pipeline()
     assert pool.answer(b"$1\r\na\r\n+OK\r\n") == command("GET", "a") + command("QUIT")
     assert fired(done) == ["a", "OK"]
+
+
+def test_a_caller_that_gives_its_connection_back_leaves_none_waiting_beside_a_free_one(clock):
+    pool = Pool(1, poolTimeout=10)
+    queue = pool.factory.connectionQueue
+    taken = fired(pool.factory.getConnection())
+
+    def use(mine):
+        sent = pool.handler.get("k")  # waits, as all connections are taken
+        queue.put(mine)
+        return sent
+
+    served = pool.factory.getConnection().addCallback(use)
+    queue.put(taken)
+    assert queue.waiting == 0 and pool.answer(b"$1\r\nv\r\n") == command("GET", "k")
+    assert fired(served) == "v"

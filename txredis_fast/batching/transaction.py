@@ -140,6 +140,11 @@ class Transaction(Scope[V]):
         #: With ``Any``, so that type checkers demand no test for None behind each use.
         self.results: list[Result] | Any = None
 
+    @property
+    def released(self) -> bool:
+        """Whether it has ended, and given its connection back."""
+        return self._released
+
     def _current_connection(self) -> Any:
         return self._connection
 

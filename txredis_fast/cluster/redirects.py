@@ -125,6 +125,7 @@ class Way:
         self._waiting = Waiting(members, None if timeout is None else self._began_at + timeout, self._attempt)
         self._redirections = 0
         self._attempts = 0
+        self._sent_at = self._began_at
         self._sent: Deferred[Any] | None = None
         self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
         #: What hooks are told of it; None: nothing.
@@ -175,8 +176,7 @@ class Way:
             self._run_out()
             return
         patience = waiting.patience(node)
-        if self._blocks:
-            waiting.since = None
+        self._sent_at = now()
         try:
             self._sent = self._send_on(node, left, asking, patience)
         except Exception as error:
@@ -210,6 +210,8 @@ class Way:
             return
         error = failure.value
         if isinstance(error, Exception) and self._is_refusal(error):
+            if self._blocks and isinstance(error, ResponseError):
+                self._waiting.worked(now() - self._sent_at)
             self._judge(error, node)
         else:
             self._ends(failure)

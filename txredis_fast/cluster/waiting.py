@@ -38,7 +38,7 @@ class Waiting:
     """The waits of commands that belong together, while nodes refuse them.
 
     :ivar limit: reactor time at which everything has to be over; None: no limit.
-    :ivar since: reactor time of the first refusal since the commands last waited on a server; None: there was none.
+    :ivar since: reactor time of the first refusal, later by what servers have worked since; None: there was none.
     """
 
     def __init__(self, members: Members, limit: float | None, go_on: Callable[[], object]) -> None:
@@ -62,6 +62,11 @@ class Waiting:
         """A node has refused something, or had no connection."""
         if self.since is None:
             self.since = now()
+
+    def worked(self, seconds: float) -> None:
+        """A server has refused what it had blocked for so long: that was its work, and no wait for a better one."""
+        if self.since is not None:
+            self.since += seconds
 
     def patience(self, node: ClusterNode[Any]) -> float:
         """Seconds for a connection to a node: not long where it has none, because another one may take its place."""

@@ -103,6 +103,8 @@ class Link(Lifecycle):
         self.blocking_command: Arguments = ()
         self.blocked_by: Deferred[Result] | None = None
         self.login: int | None = None
+        #: By command, AUTH or SELECT: what has sent the last one; None: something that knows no more of it.
+        self.last_change: dict[str, object] = {}
         self.round = 0
         self.replica_error: Exception | None = None
         self.slot: Any = None

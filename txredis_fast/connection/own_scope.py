@@ -23,6 +23,17 @@ from .link import Link
 __all__ = ["OwnScope"]
 
 
+class _OwnTransaction(Transaction):
+    """A transaction on a connection itself."""
+
+    def abandon(self) -> None:
+        """As that of each transaction; what is sent behind the commands that end it is outside of it."""
+        link: Any = self._connection.link
+        if link.scope is self:
+            link.scope = None
+        super().abandon()
+
+
 class OwnScope(Commands, ScanIterators, RegisteredScripts):
     """The methods of a connection that open, execute and end a scope on itself."""
 
@@ -73,7 +84,7 @@ class OwnScope(Commands, ScanIterators, RegisteredScripts):
     def _transaction(self, verb: str, keys: Keys | None) -> Deferred[Result]:
         scope = self.link.scope
         if scope is None:
-            scope = self.link.scope = Transaction(self, self._send_outside_scope, self._scope_ended, self)
+            scope = self.link.scope = _OwnTransaction(self, self._send_outside_scope, self._scope_ended, self)
         begun: Deferred[Result] = getattr(scope, verb)(keys)
         return begun.addCallback(lambda _: self)
 
@@ -122,7 +133,9 @@ class OwnScope(Commands, ScanIterators, RegisteredScripts):
         return self.execute_batch(commands, timeout)
 
     def _scope_ended(self, connection: object) -> None:
-        self.link.scope = None
+        scope = self.link.scope
+        if isinstance(scope, Transaction) and scope.released:  # else the next one has been opened meanwhile
+            self.link.scope = None
 
     def _send_outside_scope(self, *args: object, **kwargs: Any) -> Deferred[Result]:
         scope, self.link.scope = self.link.scope, None

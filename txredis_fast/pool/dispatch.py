@@ -223,20 +223,20 @@ class ConnectionQueue:
     def _serve_some(self) -> None:
         if self.waiting:
             _need_frames(LENDING_STACK_DEPTH)
-        # Callers that share are served first: their commands are written before a caller takes the connection.
         self._choose()
         left = WAITERS_PER_TURN
-        while left and self._peekers.live and (connection := self._first_with_room()) is not None:
-            self._peekers.serve_first(connection)
-            self._choose()
-            left -= 1
-        while left and self._getters.live and self._first_with_room() is not None:
-            taken = self._take()
-            try:
-                self._getters.serve_first(taken)
-            except BaseException:
-                self.pending.append(taken)
-                raise
+        while left and self.waiting and (connection := self._first_with_room()) is not None:
+            # Callers that share are served first, also those that a served one has just added: their commands are
+            # written before a caller takes the connection.
+            if self._peekers.live:
+                self._peekers.serve_first(connection)
+            else:
+                taken = self._take()
+                try:
+                    self._getters.serve_first(taken)
+                except BaseException:
+                    self.pending.append(taken)
+                    raise
             self._choose()
             left -= 1
         if not left and self._serving is None and not self._closed and self.waiting:

@@ -41,12 +41,14 @@ def reset(pool: Pool, connection: RedisProtocol) -> None:
         return
     if link.login not in (None, pool.login_number):
         link.login = pool.login_number
+        link.last_change["AUTH"] = None
         # Another login is one that auth() was called with, which takes no functions.
         login = cast(Argument, pool.password), cast(Argument | None, pool.username)
         log_in(connection, *login).addErrback(_abort, connection)
     dbid = 0 if pool.dbid is None and connection.dbid == UNKNOWN_DATABASE else pool.dbid
     if dbid is not None and connection.dbid != dbid:
         connection.dbid = dbid
+        link.last_change["SELECT"] = None
         connection.select(dbid).addErrback(_abort, connection)
 
 

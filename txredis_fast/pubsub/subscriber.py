@@ -395,11 +395,12 @@ class SubscriberProtocol(RedisProtocol):
             answers = self._name_of(reply[1], awaited.names) is not None
         if awaited is None or not answers:
             # No command asked for it. A cluster does this to a shard channel whose slot moves away.
-            name = None if reply[1] is None else self._name_of(reply[1], self._wanted.confirmed[kind])
-            if event is Event.UNSUBSCRIBE and name is not None:
-                self._wanted.confirmed[kind].discard(name)
-                self._confirmed_changed()
-                self.nameWithdrawn(kind, name)
+            if event is Event.UNSUBSCRIBE and reply[1] is not None:
+                name = self._name_of(reply[1], self._wanted.confirmed[kind])
+                if name is not None:
+                    self._wanted.confirmed[kind].discard(name)
+                    self._confirmed_changed()
+                    self.nameWithdrawn(kind, name)
             return
         confirmed = self._wanted.confirmed[kind]
         if awaited.left is None:

@@ -88,6 +88,8 @@ class Chain:
         self._later: list[_Refused] = []
         self._waiting = Waiting(batch.members, batch.limit, self._go_on)
         self._rounds = 0
+        #: Reactor time at which commands were sent that a server may block; None: it may not.
+        self._blocked_at: float | None = None
         self._is_cancelled = False
         #: The master of this round for commands without keys.
         self._keyless: ClusterNode[Any] | None = None
@@ -157,8 +159,7 @@ class Chain:
                 commands.append(_ASKING)
             commands += unit.commands
         blocks = self._batch.alone and any(longest_wait(command[0]) is not None for command in commands)
-        if blocks:
-            waiting.since = None
+        self._blocked_at = now() if blocks else None
         try:
             sent = send_together(node, commands, blocks, left, waiting.patience(node))
         except Exception:
@@ -186,6 +187,8 @@ class Chain:
             refused = unit.refusal()
             if refused is not None:
                 self._refused.append((unit, refused, node))
+        if self._blocked_at is not None:
+            self._waiting.worked(now() - self._blocked_at)
 
     def _failed(self, failure: Failure, node: ClusterNode[Any], units: list[Unit], sent: Deferred[Any]) -> None:
         self._sent.pop(sent, None)

@@ -145,6 +145,7 @@ def check_together(commands: Sequence[tuple[Sequence[Any], Any, Any]], protocol:
 
 class _LoginOfLink(Protocol):
     login: int | None
+    last_change: dict[str, object]
 
 
 class LentConnection(Protocol):
@@ -168,8 +169,10 @@ def note_changes(connection: LentConnection, names: Collection[str]) -> None:
     """
     if "SELECT" in names:
         connection.dbid = UNKNOWN_DATABASE
+        connection.link.last_change["SELECT"] = None
     if "AUTH" in names:
         connection.link.login = FOREIGN_LOGIN
+        connection.link.last_change["AUTH"] = None
 
 
 def check_alone(args: Sequence[Any], connection: LentConnection) -> RedisError | None:
