@@ -6,6 +6,8 @@ import pytest
 from testbed.support import Pool, Transport, failed, fired, pending
 from testbed.wire import command
 from twisted.internet.defer import CancelledError, FirstError, ensureDeferred
+from twisted.internet.error import ConnectionLost
+from twisted.python.failure import Failure
 
 import txredis_fast as redis
 from txredis_fast.transport import flood
@@ -364,3 +366,20 @@ def test_a_long_pipeline_that_is_cancelled_while_its_deferreds_fire_fires_them_a
 def fired_by(pool, deferred):
     pool.answer(b":8\r\n")
     return fired(deferred)
+
+
+def test_the_reply_to_EXEC_is_converted_when_the_pools_other_connections_are_lost():
+    pool = Pool(2)
+    pipeline = fired(pool.handler.pipeline())
+    pipeline.multi()
+    for raw in (False, True):
+        pipeline.execute_command("INCR", "a", raw=raw).addErrback(lambda _: None)
+    pipeline.commit().addErrback(lambda _: None)
+    executed = pipeline.execute_pipeline()
+    executing = pool.busy()
+    for transport in pool.transports:
+        if transport is not executing:
+            transport.protocol.connectionLost(Failure(ConnectionLost()))
+    pool.factory.pool.remove(executing.protocol)  # as one of the lane, which is none of the pool's
+    executing.protocol.dataReceived(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$1\r\n7\r\n$1\r\n8\r\n")
+    assert fired(executed)[-1] == [7, b"8"]

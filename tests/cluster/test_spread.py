@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from testbed.model_cluster import SLOT_A, SLOT_B, SLOT_C, array, bulk, key, result, writes
 from testbed.slots import key_in, slot_of
@@ -418,3 +420,19 @@ def test_a_refused_database_changes_nothing(rc, cluster, clock):
     assert isinstance(result(rc.select(3), clock), redis.ResponseError)
     assert len([args for _, args in cluster.executed if args[0] == b"SELECT"]) == 1
     assert {node.pool.dbid for node in rc.nodes()} == {None}
+
+
+def test_changes_of_all_nodes_that_overlap_come_one_after_the_other(rc, cluster, clock):
+    changes = [rc.select(1), rc.select(2), rc.select(3)]
+    assert [result(change, clock) for change in changes] == ["OK"] * 3
+    for port in (7001, 7002, 7003):
+        told = [args[1] for each, args in cluster.executed if each == port and args[0] == b"SELECT"]
+        assert told == [b"1", b"2", b"3"]
+
+
+def test_a_converter_that_raises_what_is_no_exception_ends_the_command(rc, cluster, clock):
+    def convert(reply):
+        raise asyncio.CancelledError
+
+    sent = rc.execute_command("DEL", key(SLOT_A), key(SLOT_B), post_proc=convert)
+    assert isinstance(result(sent, clock), RuntimeError)

@@ -15,12 +15,16 @@ LIMIT = 2.0
 STEP = 0.01
 
 
+def _first(failure):
+    return getattr(failure.value, "results", [failure.value])[0]
+
+
 def _command(rc):
     return rc.withTimeout(LIMIT).incr(key(SLOT_A))
 
 
 def _batch(rc):
-    return rc.withTimeout(LIMIT).batch([("INCR", key(SLOT_A))]).addErrback(lambda failure: failure.value.results[0])
+    return rc.withTimeout(LIMIT).batch([("INCR", key(SLOT_A))]).addErrback(_first)
 
 
 def _transaction(rc):
@@ -55,9 +59,7 @@ def test_the_wait_for_a_connection_is_part_of_it(opened, cluster, clock, monkeyp
 BLOCKING = {
     "command": lambda rc: rc.blpop(key(SLOT_A), 5),
     "for ever": lambda rc: rc.blpop(key(SLOT_A), 0),
-    "batch": lambda rc: rc.batch([("BLPOP", key(SLOT_A), 5)]).addErrback(
-        lambda failure: getattr(failure.value, "results", [failure.value])[0]
-    ),
+    "batch": lambda rc: rc.batch([("BLPOP", key(SLOT_A), 5)]).addErrback(_first),
 }
 
 
@@ -80,3 +82,25 @@ def test_what_may_block_is_refused_no_longer_than_other_commands(opened, cluster
     [error] = ended
     assert isinstance(error, redis.NotSentError if refusal is None else redis.ResponseError)
     assert clock.seconds() - began < 8
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda rc: rc.withTimeout(LIMIT).execute_command("MYMODULE.GET", "a"),
+        lambda rc: rc.batch([("MYMODULE.GET", "a")], timeout=LIMIT).addErrback(_first),
+    ],
+    ids=["command", "batch"],
+)
+def test_the_question_where_the_keys_of_a_command_are_is_part_of_it(opened, cluster, clock, give):
+    rc = opened()
+    for node in cluster.nodes.values():
+        node.silent = True
+    began, ended = clock.seconds(), []
+    give(rc).addBoth(lambda end: ended.append((clock.seconds() - began, getattr(end, "value", end))))
+    while not ended and clock.seconds() - began < 5 * LIMIT:
+        clock.advance(0.05)
+        settle(clock)
+    [(seconds, error)] = ended
+    assert isinstance(error, redis.ReplyTimeoutError | redis.NotSentError)
+    assert seconds == pytest.approx(LIMIT, abs=0.2)

@@ -360,3 +360,16 @@ def test_a_script_that_the_server_lacks_is_sent_whole_by_a_view(clock):
     pool.answer(b"-NOSCRIPT No matching script\r\n")
     assert pool.answer(b"$1\r\n1\r\n").startswith(b"*3\r\n$4\r\nEVAL\r\n")
     assert fired(d) == b"1"
+
+
+class Raising(redis.RetryPolicy):
+    def repeats(self, *args, **options):
+        raise KeyError("a fault of the program")
+
+
+def test_a_policy_of_the_programs_own_that_raises_repeats_nothing(logged_errors, clock):
+    pool = Pool(1, retry=Raising(attempts=3))
+    sent = pool.handler.get("k")
+    pool.transports[0].protocol.dataReceived(b"-LOADING Redis is loading the dataset in memory\r\n")
+    failed(sent, redis.ResponseError)
+    assert [type(error) for error in logged_errors.flush()] == [KeyError]

@@ -221,3 +221,22 @@ def test_a_factory_is_a_pool_of_the_same_states():
     assert factory.life.state is S.REFUSED and factory.retryDelay(1) > factory.initialDelay
     factory.resetDelay()
     assert factory.life.state is S.RETRYING
+
+
+def test_a_pool_that_a_program_opens_again_lends_its_connections(make, clock):
+    pool = make(isLazy=True)
+    pool.startConnecting()
+    settle(clock)
+    pool.disconnect()
+    settle(clock)
+    pool.disconnectCalled, pool.reconnect = False, True
+    pool.startConnecting()
+    settle(clock)
+    assert fired(pool.getConnection(True)) in pool.pool and not pool.connectionQueue.waiting
+
+
+def test_a_delay_that_a_program_cannot_tell_is_the_usual_one(make, logged_errors):
+    pool = make(isLazy=True)
+    pool.retryDelay = lambda attempt: 1 / 0
+    assert pool.next_delay(1, 0) == 10.0
+    assert [type(error) for error in logged_errors.flush()] == [ZeroDivisionError]

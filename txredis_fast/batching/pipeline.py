@@ -199,8 +199,15 @@ class Pipeline(Scope[V]):
             self._commands[index] = (self._commands[index][0], None, False)  # their own replies are QUEUED
         self._multi_from = None
         raw = any(raw for _, raw in queued)
-        convert = ExecConverter(queued, lambda value: self._connect().tryConvertData(value))
-        return self._add(("EXEC",), convert, raw)
+        try:
+            known = self._connect()
+        except NotSentError:
+            known = None
+
+        def convert(value: Reply) -> Result:  # also when the pool's connections are lost by then
+            return (self._connect() if known is None else known).tryConvertData(value)
+
+        return self._add(("EXEC",), ExecConverter(queued, convert), raw)
 
     def discard(self) -> Deferred[Result]:
         """Add DISCARD: the commands since ``multi`` are not executed."""

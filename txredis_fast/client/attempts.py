@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
@@ -17,6 +18,8 @@ from ..commands._parts import SCRIPTS, command_name, is_read_only
 from ..options import RetryPolicy
 
 __all__ = ["execute_with_retries"]
+
+_log = Logger()
 
 
 def execute_with_retries(
@@ -94,13 +97,16 @@ class _Attempts:
         if self.deferred.called:
             return  # cancelled
         error = failure.value
-        if self._number < policy.attempts and error is not None and self._may_repeat(error):
-            delay = policy.delay_after(self._number)
-            in_time = self._deadline is None or current_reactor().seconds() + delay < self._deadline
-            if in_time and not self._useless():
-                self._last_failure = failure
-                self._timer = current_reactor().callLater(delay, self._attempt)
-                return
+        try:
+            if self._number < policy.attempts and error is not None and self._may_repeat(error):
+                delay = policy.delay_after(self._number)
+                in_time = self._deadline is None or current_reactor().seconds() + delay < self._deadline
+                if in_time and not self._useless():
+                    self._last_failure = failure
+                    self._timer = current_reactor().callLater(delay, self._attempt)
+                    return
+        except BaseException:  # of a program's subclass of the policy
+            _log.failure("the retry policy cannot tell whether to repeat a command, so it is not repeated")
         self._give_up(failure)
 
     def _may_repeat(self, error: BaseException) -> bool:

@@ -110,7 +110,7 @@ class Connectors:
             self._retries.pop(connector, None)
             connect(connector)
 
-        delay = factory.delay_before(attempt, self._dropped.get(connector, 0))
+        delay = factory.next_delay(attempt, self._dropped.get(connector, 0))
         factory.observer.retry(delay, attempt)
         self._retries[connector] = (factory.clock or current_reactor()).callLater(delay, try_again)
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import deferLater
 
+from .._checks import check_count
 from .._reactor import current_reactor
 from .._tunables import TRANSACT_MAX_PAUSE_SECONDS, TRANSACT_MIN_RUN_SECONDS
 from ..exceptions import WatchError
@@ -31,6 +32,7 @@ async def run_transaction(
     handler: _Handler, function: Callable[[Any], object], watched: Sequence[Any], retries: int
 ) -> list[Any]:
     """Run a transaction; parameters, result and errors as of :meth:`.ConnectionHandler.transact`."""
+    retries = check_count("retries", retries)
     for attempt in range(retries + 1):
         begun = current_reactor().seconds()
         try:

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -82,6 +82,7 @@ class Members:
             lambda: (self._node_options.password,),
             lambda: self._node_options.dbid or 0,
         )
+        self.changing = DeferredLock()  # of the database and the login: one after the other, or nodes may differ
         #: The nodes that have left, and are not closed yet.
         self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.

@@ -250,8 +250,8 @@ class Way:
             self._members.moved(error.slot, target)
         try:
             following = self._members.node_at(target)
-        except NotSentError as closed:
-            self._fail(closed)
+        except Exception as why:  # the cluster is closed, or the options do not go with the host, as TLS with no name
+            self._fail(why)
             return
         if following is node and has_moved:  # it says that itself serves the slot: not yet, then
             self._wait(error, node)

@@ -151,20 +151,21 @@ class LearnedKeys:
         keys = args[first : len(args) + last + 1 if last < 0 else last + 1 : max(step, 1)] if first > 0 else ()
         return slot_of_keys(name, keys, self._charset) if keys else None
 
-    def ask_slot(self, args: Sequence[Any]) -> Deferred[int | None]:
+    def ask_slot(self, args: Sequence[Any], timeout: float | None = None) -> Deferred[int | None]:
         """Ask for the slot of a command.
 
+        :param timeout: seconds for each question; None: no limit but that of the connection.
         :returns: fires with the slot, None if nobody tells; fails as :meth:`slot` raises.
         """
         name = command_name(args)
         if name in self._places:
             asked: Deferred[Any] = succeed(None)
         else:
-            asked = self._ask("COMMAND", "INFO", name, raw=True).addCallback(self._learn, name)
-        found: Deferred[int | None] = asked.addCallback(lambda _: self._find(name, args))
+            asked = self._ask("COMMAND", "INFO", name, raw=True, timeout=timeout).addCallback(self._learn, name)
+        found: Deferred[int | None] = asked.addCallback(lambda _: self._find(name, args, timeout))
         return found.addErrback(_unless_refused)
 
-    def ask_slots(self, commands: Iterable[Sequence[Any]]) -> Deferred[list[int | None]]:
+    def ask_slots(self, commands: Iterable[Sequence[Any]], timeout: float | None = None) -> Deferred[list[int | None]]:
         """Ask for the slots of several commands; fires with a list, fails as :meth:`ask_slot` does."""
 
         def slots(found: list[tuple[bool, Any]]) -> list[int | None]:
@@ -173,7 +174,7 @@ class LearnedKeys:
                     slot.raiseException()
             return [slot for _, slot in found]
 
-        asking: Deferred[Any] = DeferredList([self.ask_slot(args) for args in commands], consumeErrors=True)
+        asking: Deferred[Any] = DeferredList([self.ask_slot(args, timeout) for args in commands], consumeErrors=True)
         return asking.addCallback(slots)
 
     def _learn(self, reply: Reply, name: str) -> None:
@@ -187,11 +188,11 @@ class LearnedKeys:
             del self._places[next(iter(self._places))]
         self._places[name] = places
 
-    def _find(self, name: str, args: Sequence[Any]) -> int | Deferred[int | None] | None:
+    def _find(self, name: str, args: Sequence[Any], timeout: float | None) -> int | Deferred[int | None] | None:
         slot = self.slot(args)
         if slot != UNKNOWN:
             return slot
-        asked = self._ask("COMMAND", "GETKEYS", *args, raw=True)
+        asked = self._ask("COMMAND", "GETKEYS", *args, raw=True, timeout=timeout)
         return asked.addCallback(lambda keys: slot_of_keys(name, keys, self._charset) if keys else None)
 
 

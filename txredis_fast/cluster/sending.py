@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 
 from .._checks import check_credential
+from .._tunables import MIN_TIMEOUT_SECONDS
 from .._types import Argument, Converter, Reply, Result, Text, V
 from ..batching import (
     Command,
@@ -34,6 +35,7 @@ from ..commands._parts import (
 )
 from ..commands._parts.keys import ONE_KEY
 from ..connection import RedisProtocol
+from ..exceptions import ReplyTimeoutError
 from ..helpers import RegisteredScripts, ScanIterators
 from ..inflight import fast_path_of_cluster, first_error, limit_error
 from ..options import RetryPolicy
@@ -55,6 +57,7 @@ from .node import ClusterNode, NodeFactory
 from .reads import ReadChoice
 from .redirects import CommandWay, is_refusal, when_known
 from .routing import UNKNOWN, LearnedKeys, slot_of_command
+from .waiting import now
 
 __all__ = ["ClusterCommands"]
 
@@ -173,7 +176,7 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         def known(_: object) -> Deferred[Any]:
             telling = members.observer.command(args)
             telling.begin()
-            return telling.around(partial(members.tell_all, tell, told))
+            return telling.around(partial(members.changing.run, members.tell_all, tell, told))
 
         return when_known(members, None).addCallback(known)
 
@@ -233,7 +236,20 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         if slot == UNKNOWN:
             slot = self._learned.slot(args)
         if slot == UNKNOWN:
-            return self._learned.ask_slot(args).addCallback(partial(self._send_to_slot, args, kwargs))
+            return self._learned.ask_slot(args, kwargs.get("timeout")).addCallback(
+                partial(self._send_in_time, args, kwargs, now())
+            )
+        return self._send_to_slot(args, kwargs, slot)
+
+    def _send_in_time(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], began_at: float, slot: int | None
+    ) -> Deferred[Any]:
+        """Send a command whose slot had to be asked for."""
+        timeout = kwargs.get("timeout")
+        if timeout is not None:
+            kwargs["timeout"] = timeout - (now() - began_at)
+            if kwargs["timeout"] < MIN_TIMEOUT_SECONDS:
+                return fail(ReplyTimeoutError(f"Not received Redis response in {timeout} seconds"))
         return self._send_to_slot(args, kwargs, slot)
 
     def _send_to_slot(self, args: tuple[Any, ...], kwargs: dict[str, Any], slot: int | None) -> Deferred[Any]:

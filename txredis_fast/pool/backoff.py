@@ -14,15 +14,19 @@ import random
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from .._checks import number_or
 from .._reactor import current_reactor
+from .._tunables import FALLBACK_RETRY_SECONDS
 from ..connection import RedisProtocol
 
 if TYPE_CHECKING:
     from .pool import Pool
 
 __all__ = ["Backoff", "Reconnect"]
+
+_log = Logger()
 
 
 class Backoff:
@@ -67,6 +71,14 @@ class Backoff:
         :param dropped: how many connections were made, and lost without having proved usable, since one had.
         """
         return self.retryDelay(attempt)
+
+    def next_delay(self, attempt: int, dropped: int) -> float:
+        """As :meth:`delay_before`, whatever a program's override raises: the next attempt must come."""
+        try:
+            return self.delay_before(attempt, dropped)
+        except BaseException:
+            _log.failure("The delay of the next attempt to connect cannot be told")
+            return FALLBACK_RETRY_SECONDS
 
     def was_dropped(self, protocol: RedisProtocol) -> bool:
         """Whether a connection that has not proved usable counts as one that the server dropped."""

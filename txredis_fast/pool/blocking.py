@@ -266,7 +266,7 @@ class BlockingLane:
             self._queue.fail_waiting(NotSentError(self.why_not_connected()))
             return
         self._dropped += dropped
-        delay = self._factory.delay_before(self._failures, self._dropped)
+        delay = self._factory.next_delay(self._failures, self._dropped)
         self._retry = current_reactor().callLater(delay, self._try_again)
 
     def _try_again(self) -> None:

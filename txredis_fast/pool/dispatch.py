@@ -187,6 +187,10 @@ class ConnectionQueue:
         if self.current is connection:
             self.current = None  # until a caller wants one: a pool may lose thousands in one turn
 
+    def reopen(self) -> None:
+        """Lend connections again."""
+        self._closed = False
+
     def close(self, error: Exception) -> None:
         """Lend no more connections, and fail all waiting callers."""
         self._closed = True

@@ -207,6 +207,9 @@ class Pool(Backoff, Factory):
     @disconnectCalled.setter
     def disconnectCalled(self, called: bool) -> None:
         self.life.enter(PoolEvent.CLOSE if called else PoolEvent.REOPEN)
+        if not called:
+            self.connectionQueue.reopen()
+            self.lane = None  # the next one is another
 
     @property
     def handshake_refused(self) -> bool:

@@ -67,7 +67,7 @@ def send_commands(
         if plan.needs_masters:
             waiting = when_known(members, timeout)
         elif plan.unknown:
-            waiting = learned.ask_slots([commands[place][0] for place in plan.unknown])
+            waiting = learned.ask_slots([commands[place][0] for place in plan.unknown], timeout)
         else:
             return _Batch(members, plan, alone, reads, began_at, timeout, telling).begin()
     except Exception:  # whatever an argument makes be raised

@@ -102,7 +102,7 @@ class Chain:
         else:
             try:
                 node = self._members.node_at(address)
-            except NotSentError as error:  # the cluster was closed by an answer to another node's commands
+            except Exception as error:  # the cluster was closed by another node's answer, or the host cannot be one
                 for unit in self.units:
                     unit.reply = error
             else:

@@ -31,6 +31,7 @@ from ...exceptions import (
     ResponseError,
     TryAgainError,
 )
+from ...inflight import as_exception
 from ...options import ClusterOptions
 from ...resp import encode_commands, fixed_arguments, key_slot
 from ..members import Members
@@ -478,8 +479,8 @@ class Plan:
         for place, first, end, join in self._spreads:
             try:
                 replies[place] = join([unit.reply for unit in units[first:end]])
-            except Exception as error:
-                replies[place] = error
+            except BaseException as error:
+                replies[place] = as_exception(error)
         return replies
 
 
