@@ -46,6 +46,17 @@ class Listening:
         masters = self.cluster.masters
         return [next(name for name in names if self.cluster.owner_of(name) is masters[number]) for number in nodes]
 
+    def lose_one(self):
+        """Listen to a channel whose slot then moves to a node that hangs; returns its name, and that node."""
+        [name, there] = self.channels(0, 1)
+        self.sub.ssubscribe([name, there])
+        self.network.turn(0.3)
+        successor = self.cluster.owner_of(there)
+        successor.pause()
+        self.cluster.move_slots([slot_of(name.encode())], successor)
+        self.network.turn(0.5)
+        return name, successor
+
     def session_of(self, channel):
         """Of the node that owns the slot of a channel, the connection that listens to some."""
         [session] = [each for each in self.cluster.owner_of(channel).sessions if each.shard_channels]
@@ -156,13 +167,7 @@ def test_what_is_left_before_it_is_confirmed_is_left(network, at):
 
 
 def test_what_is_left_and_joined_while_it_is_subscribed_to_elsewhere_is_heard(network, at):
-    [name, there] = at.channels(0, 1)
-    at.sub.ssubscribe([name, there])
-    network.turn(0.3)
-    successor = at.cluster.owner_of(there)
-    successor.pause()
-    at.cluster.move_slots([slot_of(name.encode())], successor)
-    network.turn(0.5)
+    name, successor = at.lose_one()
     left, joined = at.sub.sunsubscribe(name), at.sub.ssubscribe(name)
     network.turn(0.1)
     successor.resume()
@@ -173,13 +178,7 @@ def test_what_is_left_and_joined_while_it_is_subscribed_to_elsewhere_is_heard(ne
 def test_a_gap_may_be_answered_by_subscribing_again(network, listening):
     at = listening(on_gap=lambda seconds, refused: again.append(at.sub.ssubscribe(name)))
     again = []
-    [name, there] = at.channels(0, 1)
-    at.sub.ssubscribe([name, there])
-    network.turn(0.3)
-    successor = at.cluster.owner_of(there)
-    successor.pause()
-    at.cluster.move_slots([slot_of(name.encode())], successor)
-    network.turn(0.5)
+    name, successor = at.lose_one()
     left = at.sub.sunsubscribe(name)
     network.turn(0.1)
     successor.resume()
@@ -188,13 +187,7 @@ def test_a_gap_may_be_answered_by_subscribing_again(network, listening):
 
 
 def test_a_call_for_a_channel_that_is_lost_waits_until_it_is_confirmed(network, at):
-    [name, there] = at.channels(0, 1)
-    at.sub.ssubscribe([name, there])
-    network.turn(0.3)
-    successor = at.cluster.owner_of(there)
-    successor.pause()
-    at.cluster.move_slots([slot_of(name.encode())], successor)
-    network.turn(0.3)
+    name, successor = at.lose_one()
     asked = at.sub.ssubscribe(name)
     network.turn(0.3)
     assert pending(asked)

@@ -26,11 +26,14 @@ __all__ = ["OwnScope"]
 class _OwnTransaction(Transaction):
     """A transaction on a connection itself."""
 
+    def __init__(self, protocol: OwnScope) -> None:
+        super().__init__(protocol, protocol._send_outside_scope, protocol._scope_ended, protocol)
+        self._link = protocol.link
+
     def abandon(self) -> None:
         """As that of each transaction; what is sent behind the commands that end it is outside of it."""
-        link: Any = self._connection.link
-        if link.scope is self:
-            link.scope = None
+        if self._link.scope is self:
+            self._link.scope = None
         super().abandon()
 
 
@@ -84,7 +87,7 @@ class OwnScope(Commands, ScanIterators, RegisteredScripts):
     def _transaction(self, verb: str, keys: Keys | None) -> Deferred[Result]:
         scope = self.link.scope
         if scope is None:
-            scope = self.link.scope = _OwnTransaction(self, self._send_outside_scope, self._scope_ended, self)
+            scope = self.link.scope = _OwnTransaction(self)
         begun: Deferred[Result] = getattr(scope, verb)(keys)
         return begun.addCallback(lambda _: self)
 

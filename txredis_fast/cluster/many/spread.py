@@ -470,8 +470,7 @@ class Plan:
         for unit in units:
             if unit.place < 0:
                 continue
-            count = len(unit.commands)
-            if count == 1:
+            if (count := len(unit.commands)) == 1:
                 replies[unit.place] = unit.reply
             else:
                 its = unit.reply if isinstance(unit.reply, list) else [unit.reply] * count
