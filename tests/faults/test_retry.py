@@ -373,3 +373,19 @@ def test_a_policy_of_the_programs_own_that_raises_repeats_nothing(logged_errors,
     pool.transports[0].protocol.dataReceived(b"-LOADING Redis is loading the dataset in memory\r\n")
     failed(sent, redis.ResponseError)
     assert [type(error) for error in logged_errors.flush()] == [KeyError]
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_what_a_converter_raises_repeats_nothing(clock, is_marked):
+    """It was executed, though the exception may say that something else was not sent."""
+
+    def convert(reply):
+        raise redis.NotSentError("another service was not reached")
+
+    pool = Pool(1, retry=None if is_marked else EAGER)
+    rc = pool.handler.retrying if is_marked else pool.handler
+    sent = rc.execute_command("INCR", "k", post_proc=convert)
+    assert pool.answer(b":1\r\n") == command("INCR", "k")
+    clock.advance(10)
+    failed(sent, redis.NotSentError)
+    assert pool.written() == b""

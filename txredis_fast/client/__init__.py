@@ -5,7 +5,7 @@ This room must not know how many servers there are.
 
 from __future__ import annotations
 
-from .attempts import execute_with_retries
+from .attempts import NotingConverter, execute_with_retries
 from .batches import send_batch, send_on_pool
 from .calls import keys_as_given, no_cache, unless_overridden
 from .factory import RedisFactory
@@ -17,6 +17,7 @@ __all__ = [
     "COMMAND_METHODS",
     "CommandView",
     "ConnectionHandler",
+    "NotingConverter",
     "Opening",
     "RedisFactory",
     "UnixConnectionHandler",

@@ -14,10 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from .._reactor import current_reactor
-from ..commands._parts import SCRIPTS, command_name, is_read_only
+from .._types import Reply, Result
+from ..commands._parts import SCRIPTS, Recovery, command_name, is_read_only
 from ..options import RetryPolicy
 
-__all__ = ["execute_with_retries"]
+__all__ = ["NotingConverter", "execute_with_retries"]
 
 _log = Logger()
 
@@ -40,6 +41,25 @@ def execute_with_retries(
     return _Attempts(policy, send, args, options, marked, useless).deferred
 
 
+class NotingConverter:
+    """A program's converter. It knows what it has raised: then the command was executed, whatever the exception is.
+
+    :ivar raised: the exception; None if it has raised none.
+    """
+
+    def __init__(self, convert: Callable[[Any], Any]) -> None:
+        self._convert = convert
+        self.raised: BaseException | None = None
+
+    def __call__(self, reply: Reply) -> Result:
+        """Convert a reply."""
+        try:
+            return self._convert(reply)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
 class _Attempts:
     """The attempts to execute one command."""
 
@@ -56,6 +76,11 @@ class _Attempts:
         self._policy = policy
         self._send = send
         self._args = args
+        convert = options.get("post_proc")
+        self._converter: NotingConverter | None = None
+        if convert is not None and not isinstance(convert, Recovery) and not hasattr(convert, "in_parts"):
+            convert = self._converter = NotingConverter(convert)
+            options = {**options, "post_proc": convert}
         self._options = options
         self._marked = marked
         self._useless = useless
@@ -110,6 +135,8 @@ class _Attempts:
         self._give_up(failure)
 
     def _may_repeat(self, error: BaseException) -> bool:
+        if self._converter is not None and self._converter.raised is error:
+            return False
         args = self._args
         options = {"runs_script": True} if command_name(args) in SCRIPTS else {}
         return self._policy.repeats(error, is_read_only(args), self._marked, **options)

@@ -18,9 +18,9 @@ from typing import Any, Final, TypeGuard
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
-from .._types import Reply, Result
+from .._types import Reply
 from ..batching import Command
-from ..client import send_batch, send_on_pool
+from ..client import NotingConverter, send_batch, send_on_pool
 from ..commands._parts import SCRIPTS, Recovery, command_name, with_less_wait
 from ..connection import RedisProtocol
 from ..exceptions import AskError, MovedError, NotSentError, QueueFullError, ResponseError
@@ -75,24 +75,6 @@ def is_refusing_reply(reply: object, command: Command) -> TypeGuard[ResponseErro
     if not isinstance(reply, ResponseError) or not is_refusal(reply, command[0]):
         return False
     return command[1] is None or reply.__traceback__ is None
-
-
-class _Converter:
-    """A program's converter. It knows what it has raised, which is no refusal, whatever it is.
-
-    :ivar raised: the exception; None if it has raised none.
-    """
-
-    def __init__(self, convert: Callable[[Any], Any]) -> None:
-        self._convert = convert
-        self.raised: BaseException | None = None
-
-    def __call__(self, reply: Reply) -> Result:
-        try:
-            return self._convert(reply)
-        except BaseException as error:
-            self.raised = error
-            raise
 
 
 class Way:
@@ -314,9 +296,9 @@ class CommandWay(Way):
         self._options = dict(options)
         convert = recovery if self._recovery is None else self._recovery.convert
         #: None if there is none, or if it is one of this package that converts in parts.
-        self._converter: _Converter | None = None
+        self._converter: NotingConverter | None = None
         if convert is not None and not hasattr(convert, "in_parts"):
-            convert = self._converter = _Converter(convert)
+            convert = self._converter = NotingConverter(convert)
         self._options["post_proc"] = convert
         self._blocks = bool(self._options.get("blocking"))
 

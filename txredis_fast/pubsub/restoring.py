@@ -61,7 +61,10 @@ class Subscriber(Protocol):
 
 
 class Refused(NamedTuple):
-    """A name that the server refused after a reconnection."""
+    """A name that the server refused after a reconnection.
+
+    It is asked for again after the next reconnection, unless it is a shard channel of a cluster.
+    """
 
     #: ``"subscribe"``, ``"psubscribe"`` or ``"ssubscribe"``.
     command: str
