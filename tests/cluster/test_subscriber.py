@@ -63,8 +63,8 @@ class Listening:
         return session
 
     def hears(self, channel):
-        """Whether it is subscribed to a channel at the owner of its slot, and nowhere else."""
-        nodes = self.cluster.nodes
+        """Whether it is subscribed to a channel at the owner of its slot, and nowhere else where it could leave it."""
+        nodes = [node for node in self.cluster.nodes if not node.is_paused]
         where = [node for node in nodes for each in node.sessions if channel.encode() in each.shard_channels]
         assert where in ([], [self.cluster.owner_of(channel)])
         return bool(where)
@@ -293,3 +293,22 @@ def test_a_subscriber_that_ends_by_itself_closes_all_its_connections(network, li
     assert at.sub.ended and not at.hears(name)
     late = at.sub.ssubscribe(name)
     failed(late, redis.NotSentError)
+
+
+def test_what_a_former_owner_has_sent_before_it_confirms_the_leaving_is_delivered(network, listening):
+    heard = []
+    at = listening(replicas=1, on_message=lambda *message: heard.append(message[-1]))
+    [name] = at.channels(0)
+    at.sub.ssubscribe(name)
+    network.turn(0.3)
+    former, session = at.cluster.owner_of(name), at.session_of(name)
+    former.pause()
+    at.cluster.failover(at.cluster.replicas_of(former)[0])
+    at.rc.refresh()
+    network.turn(0.3)
+    session.push(b"smessage", bulk(name), bulk("late"))
+    network.turn(0.1)
+    assert heard == ["late"]
+    former.resume()
+    network.turn(0.3)
+    assert at.hears(name) and session not in former.sessions

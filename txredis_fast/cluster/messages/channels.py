@@ -168,12 +168,13 @@ class ShardChannels:
                 self._wanted.pop(key_slot(name), None)
         closing = [each for shard in list(self.shards.values()) for each in shard.leave(names)]
         done: Deferred[Any] = gatherResults(closing, consumeErrors=True)
-        return done.addErrback(first_error).addCallback(lambda _: self._close_idle())
+        return done.addErrback(first_error).addCallback(lambda _: self.close_idle())
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
+        """Close the connections that are no longer needed."""
         owners = {self._members.owners[slot] for slot in self._wanted}
         for shard in list(self.shards.values()):
-            if not shard.asked and shard.node.address not in owners:
+            if not shard.asked and not shard.leaving and shard.node.address not in owners:
                 shard.pool_ends().addErrback(lambda _: None)
 
     # -- missing channels
@@ -188,7 +189,7 @@ class ShardChannels:
     def _settled(self, _: object, slot: int) -> None:
         self._tasks.discard(slot)
         if not self._is_closed:
-            self._close_idle()
+            self.close_idle()
 
     def _missing(self, slot: int) -> list[_Channel]:
         return [channel for channel in self._wanted.get(slot, {}).values() if channel.shard is None]

@@ -48,6 +48,9 @@ class Owner(Protocol):
         :param since: reactor time from which on messages may be missed.
         """
 
+    def close_idle(self) -> None:
+        """A connection has left channels."""
+
     def shard_ended(self, shard: Shard, since: float) -> None:
         """The connection is closed, and not made again."""
 
@@ -57,6 +60,7 @@ class Shard:
 
     :ivar inbox: see :class:`~txredis_fast.pubsub.inbox.InboxPart`.
     :ivar asked: the channels that it has been asked for, and not to leave: confirmed ones, and those in flight.
+    :ivar leaving: how many commands to leave some are in flight; messages may come before their confirmations.
     """
 
     def __init__(self, owner: Owner, node: ClusterNode[Any], inbox: Inbox | InboxPart) -> None:
@@ -69,6 +73,7 @@ class Shard:
         self.node = node
         self.inbox = InboxPart(inbox)
         self.asked: set[bytes] = set()
+        self.leaving = 0
         self.pool = ShardPool(node.pool, node.pool.endpoint_of_lane(), self)
         self.pool.protocol = ShardProtocol
         node.pool.companions.add(self)
@@ -88,7 +93,16 @@ class Shard:
         slots: dict[int, list[bytes]] = {}
         for name in sorted(here):
             slots.setdefault(key_slot(name), []).append(name)
-        return [] if connection is None else [_leave_at(connection, tuple(each)) for each in slots.values()]
+        return [] if connection is None else [self._leave_at(connection, tuple(each)) for each in slots.values()]
+
+    def _leave_at(self, connection: MessageProtocol, names: tuple[bytes, ...]) -> Deferred[Any]:
+        self.leaving += 1
+        return _leave_at(connection, names).addBoth(self._left)
+
+    def _left(self, result: object) -> object:
+        self.leaving -= 1
+        self._owner.close_idle()
+        return result
 
     # -- what the connection tells
 
