@@ -89,9 +89,10 @@ async def test_shard_channels_follow_their_slots_and_the_gap_is_told(any_cluster
             cluster.move_slots([slot_of(CHANNELS[0])], cluster.another(slot_of(CHANNELS[0])))
         else:
             await deferToThread(cluster.failover, cluster.replicas_of(owner)[0])
-        late = await reach_all(rc, CHANNELS)  # a message of which no subscriber was told may have come nevertheless
+        await reach_all(rc, CHANNELS)  # a message of which no subscriber was told may have come nevertheless
         seen = {each.channel for each in await received(sub, 30)}
-        while late and seen != set(CHANNELS) and (more := await received(sub, 1)):
+        # One that was published in the very moment of the change may have come from both nodes.
+        while seen != set(CHANNELS) and (more := await received(sub, 1)):
             seen.add(more[0].channel)
         assert seen == set(CHANNELS)
         assert gaps and all(seconds < 2 and refused == [] for seconds, refused in gaps)

@@ -201,6 +201,7 @@ class ShardChannels:
             node = self._members.owner(slot)
             shard: Shard | None = None
             channels: list[_Channel] = []
+            new: set[bytes] = set()
             try:
                 if delay:
                     seconds, delay = delay, 0.0
@@ -212,7 +213,8 @@ class ShardChannels:
                 connection = await self._wait(slot, node, _connected(shard.pool))
                 channels = self._missing(slot)[: 1 if alone else None]  # some may have been left meanwhile
                 names = [channel.name for channel in channels]
-                shard.asked.update(names)
+                new = set(names) - shard.asked
+                shard.asked |= new
                 if names:
                     await self._wait(slot, node, connection.ssubscribe(names))
                 if self._confirmed(slot, shard, channels):
@@ -221,7 +223,7 @@ class ShardChannels:
                 continue  # the slot has another owner, or the subscriber has ended
             except ResponseError as error:
                 if shard is not None:
-                    shard.asked.difference_update(channel.name for channel in channels)
+                    shard.asked -= new  # a node that has had some before has them still
                 if is_refusal(error):
                     target = (
                         self._members.target(error, node.address) if isinstance(error, MovedError) and node else None
