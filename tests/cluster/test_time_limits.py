@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from testbed.model_cluster import SLOT_A, key
 from testbed.scripted import settle
-from twisted.internet.defer import fail
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import deferLater
 
 import txredis_fast as redis
+from txredis_fast.cluster.routing import LearnedKeys
 
 LIMIT = 2.0
 STEP = 0.01
@@ -104,3 +105,18 @@ def test_the_question_where_the_keys_of_a_command_are_is_part_of_it(opened, clus
     [(seconds, error)] = ended
     assert isinstance(error, redis.ReplyTimeoutError | redis.NotSentError)
     assert seconds == pytest.approx(LIMIT, abs=0.2)
+
+
+def test_both_questions_have_the_limit_together(clock):
+    asked = []
+
+    def ask(*args, timeout, **options):
+        asked.append((args[1], timeout, Deferred()))
+        return asked[-1][2]
+
+    found = LearnedKeys(ask, "utf-8").ask_slot(("MYMODULE.GET", "a"), 2.0)
+    clock.advance(1.5)
+    asked[0][2].callback([[b"mymodule.get", -2, [b"movablekeys"], 0, 0, 0]])
+    assert [each[:2] for each in asked] == [("INFO", 2.0), ("GETKEYS", 0.5)]
+    asked[1][2].callback([b"a"])
+    assert found.result == redis.key_slot("a")

@@ -240,3 +240,11 @@ def test_a_delay_that_a_program_cannot_tell_is_the_usual_one(make, logged_errors
     pool.retryDelay = lambda attempt: 1 / 0
     assert pool.next_delay(1, 0) == 10.0
     assert [type(error) for error in logged_errors.flush()] == [ZeroDivisionError]
+
+
+def test_a_pool_that_is_open_is_not_opened_again(make):
+    pool = make(isLazy=True)
+    lane = pool.blockingLane
+    assert lane is not None
+    pool.disconnectCalled = False
+    assert pool.blockingLane is lane

@@ -13,6 +13,8 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList, succe
 from twisted.python.failure import Failure
 
 from .._checks import as_text, shown
+from .._reactor import current_reactor
+from .._tunables import MIN_TIMEOUT_SECONDS
 from .._types import Reply
 from ..commands._parts import command_name
 from ..commands._parts.keys import ONE_KEY, keys_of, sort_patterns
@@ -154,15 +156,22 @@ class LearnedKeys:
     def ask_slot(self, args: Sequence[Any], timeout: float | None = None) -> Deferred[int | None]:
         """Ask for the slot of a command.
 
-        :param timeout: seconds for each question; None: no limit but that of the connection.
+        :param timeout: seconds for all that is asked; None: no limit but that of the connection.
         :returns: fires with the slot, None if nobody tells; fails as :meth:`slot` raises.
         """
-        name = command_name(args)
+        name, began_at = command_name(args), current_reactor().seconds()
+
+        def find(_: object) -> int | Deferred[int | None] | None:
+            if timeout is None:
+                return self._find(name, args, None)
+            left = timeout - (current_reactor().seconds() - began_at)
+            return self._find(name, args, max(left, MIN_TIMEOUT_SECONDS))
+
         if name in self._places:
             asked: Deferred[Any] = succeed(None)
         else:
             asked = self._ask("COMMAND", "INFO", name, raw=True, timeout=timeout).addCallback(self._learn, name)
-        found: Deferred[int | None] = asked.addCallback(lambda _: self._find(name, args, timeout))
+        found: Deferred[int | None] = asked.addCallback(find)
         return found.addErrback(_unless_refused)
 
     def ask_slots(self, commands: Iterable[Sequence[Any]], timeout: float | None = None) -> Deferred[list[int | None]]:

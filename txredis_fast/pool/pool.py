@@ -206,8 +206,9 @@ class Pool(Backoff, Factory):
 
     @disconnectCalled.setter
     def disconnectCalled(self, called: bool) -> None:
+        was_closing = self.life.closing
         self.life.enter(PoolEvent.CLOSE if called else PoolEvent.REOPEN)
-        if not called:
+        if was_closing and not called:
             self.connectionQueue.reopen()
             self.lane = None  # the next one is another
 

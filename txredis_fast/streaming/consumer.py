@@ -159,6 +159,10 @@ class StreamConsumer:
                     each.cancel()
         return succeed(None)
 
+    def disconnect(self) -> Deferred[None]:
+        """As :meth:`close`."""
+        return self.close()
+
     def pool_ends(self, seconds: float) -> Deferred[None]:
         """As :meth:`close`; the handler's pool calls it."""
         return self.close()
