@@ -312,3 +312,52 @@ def test_what_a_former_owner_has_sent_before_it_confirms_the_leaving_is_delivere
     former.resume()
     network.turn(0.3)
     assert at.hears(name) and session not in former.sessions
+
+
+@pytest.fixture
+def left(network, listening, monkeypatch):
+    """A subscriber to one channel, whose master was demoted and has left: its successor does not tell of it yet.
+
+    :returns: the subscriber, the channel, what is heard, the former master, and its connection.
+    """
+    heard = []
+    at = listening(replicas=1, on_message=lambda *message: heard.append(message[-1]), options={"nodeGrace": 1.0})
+    [name] = at.channels(0)
+    at.sub.ssubscribe(name)
+    network.turn(0.3)
+    former, session = at.cluster.owner_of(name), at.session_of(name)
+    former.pause()
+    at.cluster.failover(at.cluster.replicas_of(former)[0])
+    with monkeypatch.context() as patched:
+        patched.setattr(at.cluster, "replicas_of", lambda node: [])
+        at.rc.refresh()
+        network.turn(0.3)
+    assert former.address not in [node.address for node in at.rc.nodes()]
+    return at, name, heard, former, session
+
+
+def test_what_a_node_that_leaves_has_sent_is_delivered(network, left):
+    at, name, heard, former, session = left
+    session.push(b"smessage", bulk(name), bulk("late"))
+    network.turn(0.1)
+    assert heard == ["late"]
+    former.resume()
+    network.turn(0.3)
+    assert at.hears(name) and session not in former.sessions and len(at.gaps) == 1
+
+
+def test_a_node_that_leaves_and_does_not_answer_is_heard_no_longer_than_its_grace(network, left):
+    at, name, _, former, session = left
+    network.turn(0.5)
+    assert session in former.sessions
+    network.turn(0.5)
+    assert session not in former.sessions and at.hears(name)
+
+
+@pytest.mark.parametrize("end", ["sub", "rc"])
+def test_a_node_that_leaves_is_heard_no_longer_than_the_subscriber(network, left, end):
+    at, _, heard, former, session = left
+    getattr(at, end).disconnect()
+    session.push(b"smessage", bulk("any"), bulk("late"))
+    network.turn(0.01)
+    assert session not in former.sessions and heard == []

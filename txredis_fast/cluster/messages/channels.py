@@ -97,6 +97,8 @@ class ShardChannels:
         :param convert: converts a name as in messages.
         """
         self.shards: dict[Address, Shard] = {}
+        #: The connections that are being closed.
+        self._ending: dict[Shard, None] = {}
         self._members = members
         self._inbox = inbox
         self._report = tell
@@ -110,6 +112,10 @@ class ShardChannels:
         self._gap: tuple[float, list[Refused]] | None = None
         self._timer: IDelayedCall | None = None
         self._is_closed = False
+
+    def sources(self) -> list[Shard]:
+        """All connections that messages may come on."""
+        return [*self.shards.values(), *self._ending]
 
     # -- what the program wants
 
@@ -311,11 +317,17 @@ class ShardChannels:
             [each for of_slot in self._wanted.values() for each in of_slot.values() if each.shard is shard], since
         )
 
-    def shard_ended(self, shard: Shard, since: float) -> None:
+    def shard_ended(self, shard: Shard, since: float, closed: Deferred[Any]) -> None:
         """A node has left, or its connection is not made again."""
+        self._ending[shard] = None
+        closed.addBoth(self._closed, shard)
         if self.shards.get(shard.node.address) is shard:
             del self.shards[shard.node.address]
         self.lose_all(shard, since)
+
+    def _closed(self, result: object, shard: Shard) -> object:
+        self._ending.pop(shard, None)
+        return result
 
     def topology_changed(self) -> None:
         """Slots may have other owners."""
@@ -361,7 +373,7 @@ class ShardChannels:
         self._wanted.clear()
         for _, waiting in list(self._waits.values()):
             waiting.cancel()
-        closing = [shard.pool_ends() for shard in list(self.shards.values())]
+        closing = [shard.pool_ends() for shard in self.sources()]
         for call in calls:
             if not call.done.called:
                 call.done.errback(NotSentError("the subscriber has ended"))

@@ -51,8 +51,11 @@ class Owner(Protocol):
     def close_idle(self) -> None:
         """A connection has left channels."""
 
-    def shard_ended(self, shard: Shard, since: float) -> None:
-        """The connection is closed, and not made again."""
+    def shard_ended(self, shard: Shard, since: float, closed: Deferred[Any]) -> None:
+        """The connection is being closed, and not made again.
+
+        :param closed: fires when it is closed; until then, messages may come.
+        """
 
 
 class Shard:
@@ -131,13 +134,18 @@ class Shard:
         self.pool.drop(reason)
 
     def pool_ends(self, seconds: float = 0) -> Deferred[Any]:
-        """Close the connection: its node has left, it has no channels any more, or the subscriber ends."""
+        """Close the connection: its node has left, it has no channels any more, or the subscriber ends.
+
+        :param seconds: at most, for the messages that the node has sent before it confirms that all channels are left.
+        """
         since = self.missed_since
         self.node.pool.companions.discard(self)
-        closing = self.pool.disconnect(timeout=0)
+        if seconds:
+            self.leave(self.asked)
+        closing = self.pool.disconnect(timeout=seconds)
         if self.inbox.full:
             self.pool.drop(NotSentError("Not connected"))
-        self._owner.shard_ended(self, since)
+        self._owner.shard_ended(self, since, closing)
         return closing
 
 

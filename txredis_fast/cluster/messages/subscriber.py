@@ -91,7 +91,7 @@ class ClusterSubscriber(Subscriber):
         return name if connection is None else connection.tryConvertData(name)
 
     def _sources(self) -> list[InboxPart]:
-        return [self._own, *(shard.inbox for shard in self._shard_channels.shards.values())]
+        return [self._own, *(shard.inbox for shard in self._shard_channels.sources())]
 
     def _hold_all(self) -> None:
         for source in self._sources():
