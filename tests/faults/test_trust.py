@@ -17,6 +17,7 @@ from testbed.wire import command
 from twisted.internet.defer import Deferred
 
 import txredis_fast as redis
+from txredis_fast._tunables import BURST_MIN_REQUESTS as BURST
 from txredis_fast.client.factory import RedisFactory
 from txredis_fast.connection.protocol import RedisProtocol
 
@@ -405,6 +406,60 @@ def test_a_command_that_was_given_right_before_a_long_turn_is_not_late(clock, se
     transport.protocol.dataReceived(b"$2\r\nva\r\n$2\r\nvb\r\n")
     assert (fired(got), fired(other)) == ("va", "vb")
     assert clock.getDelayedCalls() == []
+
+
+@pytest.mark.promise("A reply that is in the socket or in memory when its time limit is checked counts as in time")
+@pytest.mark.parametrize("before", [0.5, 1, 1.9])
+@pytest.mark.parametrize("seconds", [1.6, 1.9, 1.99, 2, 2.01, 2.1, 3])
+@pytest.mark.parametrize("timeout", [None, 1.9])
+def test_the_timer_of_an_earlier_command_sees_a_long_turn(clock, before, seconds, timeout):
+    protocol, transport = connected(replyTimeout=2)
+    earlier = protocol.get("a")
+    clock.advance(before)
+    protocol.get("b")
+    protocol.dataReceived(b"$2\r\nva\r\n")
+    given = protocol.execute_command("GET", "c", timeout=timeout)
+    stalled(clock, transport, b"$2\r\nvb\r\n", seconds)
+    clock.advance(0.05)
+    protocol.dataReceived(b"$2\r\nvc\r\n")
+    assert (fired(earlier), fired(given)) == ("va", "vc")
+    assert not transport.aborted and clock.getDelayedCalls() == []
+
+
+@pytest.mark.promise("A reply that is in the socket or in memory when its time limit is checked counts as in time")
+@pytest.mark.parametrize("seconds", [1.5, 1.99, 2, 2.01, 3, 300])
+def test_commands_that_are_held_for_one_turn_are_not_late_after_a_long_one(clock, seconds):
+    protocol, transport = held(clock)
+    asked = [protocol.get("k") for _ in range(2 * BURST)]
+    sent = transport.take().count(b"GET")
+    assert 0 < sent < 2 * BURST
+    stalled(clock, transport, b"$1\r\nv\r\n" * sent, seconds)
+    assert transport.take().count(b"GET") == 2 * BURST - sent
+    clock.advance(0.5)
+    protocol.dataReceived(b"$1\r\nv\r\n" * (2 * BURST - sent))
+    assert {fired(each) for each in asked} == {"v"}
+    assert clock.getDelayedCalls() == []
+
+
+def test_a_program_that_holds_commands_in_turns_that_are_always_long_has_its_limits(clock):
+    protocol, transport = held(clock)
+    asked = [protocol.get("k") for _ in range(2 * BURST)]
+    for _ in range(10):
+        asked.append(protocol.get("k"))
+        stalled(clock, transport, b"", 1.5)
+    assert transport.aborted
+    for each in asked[: 2 * BURST]:
+        failed(each, redis.ReplyTimeoutError)
+    for each in asked[2 * BURST :]:
+        failed(each, redis.RedisError)
+
+
+def held(clock):
+    """A connection over a transport with a reactor: commands of a burst are held until the next turn."""
+    protocol, transport = connected(replyTimeout=2)
+    transport.reactor = clock
+    protocol.link.requests.send_now = transport.write
+    return protocol, transport
 
 
 @pytest.mark.parametrize("seconds", [2.1, 3, 300])

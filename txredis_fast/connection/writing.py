@@ -8,7 +8,7 @@ This module must not know of commands, nor of replies.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from .._tunables import BUSY_MIN_REQUESTS, WRITE_CHUNK_BYTES
@@ -68,7 +68,8 @@ class Writing:
         if requests.send_now is not None:
             requests.outgoing = [data]
             self._enter(HOLD)
-            transport.reactor.callLater(0, self.flush)  # type: ignore[union-attr]
+            clock = transport.reactor  # type: ignore[union-attr]
+            clock.callLater(0, self._flush_held, clock.seconds, clock.seconds())
         else:
             transport.write(data)  # type: ignore[union-attr]
 
@@ -97,6 +98,11 @@ class Writing:
         except BaseException as error:
             link.tear(error)
             raise
+
+    def _flush_held(self, seconds: Callable[[], float], since: float) -> None:
+        """Write what was collected for this turn of the reactor."""
+        self._link.requests.turn_was_long(seconds() - since)
+        self.flush()
 
     @contextlib.contextmanager
     def corked(self) -> Generator[None, None, None]:

@@ -558,6 +558,9 @@ cdef class RequestQueue:
     def start_deadline(self, timeout, call_later, seconds):
         return self._timer.start(timeout, call_later, seconds, self.waiting)
 
+    def turn_was_long(self, late):
+        self._timer.turn_was_long(late)
+
     cpdef usual_deadline(self, timeout):
         cdef object timer = self._timer
         return timer.seconds() + timeout if timer.running and timeout == timer.usual else None

@@ -6,7 +6,8 @@ flight, and is started again for that.
 
 A reactor runs its timers before it reads. After a long turn of the program, the timer therefore fires while replies
 that were received in time are still unread in the socket. So after a deadline has passed, the reactor first gets turns
-to read, as long as it reads something (:class:`LastLook`).
+to read, as long as it reads something (:class:`LastLook`). And commands may have been written only after the long turn.
+So all replies get a grace: as much time again as the turn has cost.
 
 This module must not know anything of a request but its ``deadline``.
 """
@@ -103,6 +104,7 @@ class DeadlineTimer:
     __slots__ = (
         "_call",
         "_due",
+        "_grace_ends",
         "_graces",
         "_last_look",
         "_mixed",
@@ -130,7 +132,9 @@ class DeadlineTimer:
         #: Reactor time at which the timer fires.
         self._due = 0.0
         self.usual = 0.0
-        #: Number of graces in succession: extensions of all deadlines after a long turn.
+        #: Reactor time before which no deadline passes: the end of the last grace.
+        self._grace_ends = 0.0
+        #: Number of graces in succession.
         self._graces = 0
         #: Whether requests have different time limits, so that the oldest request may not have the earliest deadline.
         self._mixed = False
@@ -159,6 +163,7 @@ class DeadlineTimer:
         if not self.running:
             self._run(timeout, deadline, call_later, seconds, waiting)
             self.usual, self._mixed, self.seconds = timeout, False, seconds
+            self._grace_ends = 0.0
             self.running = True
         elif timeout != self.usual:
             self._mixed = True
@@ -207,24 +212,33 @@ class DeadlineTimer:
             self._graces = 0
             return
         now = seconds()
-        late = now - self._due
         if soonest > now:
             self._graces = 0
+        self._grant(now, now - self._due)
+        soonest = max(soonest, self._grace_ends)
+        if soonest > now:
             self._run(soonest - now, soonest, call_later, seconds, waiting)
-        elif late > LATE_TURN_SECONDS and self._graces < MAX_GRACES:
-            # A long turn of the program has kept the reactor from reading and writing, and commands may have been
-            # written only after it. So all replies get as much time again as the turn has cost.
-            self._graces += 1
-            grace = min(late, MAX_GRACE_SECONDS)
-            self._run(grace, now + grace, call_later, seconds, waiting)
         else:
             self._last_look.begin(call_later, call_later, seconds, waiting)
+
+    def turn_was_long(self, late: float) -> None:
+        """A call that was due in the next turn of the reactor comes so many seconds late."""
+        if late > LATE_TURN_SECONDS and self.running:
+            self._grant(self.seconds(), late)
+
+    def _grant(self, now: float, late: float) -> None:
+        """Give a grace, if what comes late shows that a turn was long."""
+        ends = now + min(late, MAX_GRACE_SECONDS)
+        if late > LATE_TURN_SECONDS and ends > self._grace_ends and self._graces < MAX_GRACES:
+            self._graces += 1
+            self._grace_ends = ends
 
     def _judge(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         """Report an overdue request: all replies that were received in time are delivered by now."""
         soonest = self._soonest(waiting)
         now = seconds()
         if soonest is None or soonest > now:
+            self._due = now  # that reading has taken turns is no long one
             self._check(call_later, seconds, waiting)
             return
         self.running = False

@@ -683,6 +683,10 @@ class RequestQueue:
         """
         return self._timer.start(timeout, call_later, seconds, self.waiting)
 
+    def turn_was_long(self, late: float) -> None:
+        """What was to be written in the next turn of the reactor is written so many seconds late."""
+        self._timer.turn_was_long(late)
+
     def usual_deadline(self, timeout: float) -> float | None:
         """As :meth:`start_deadline`, if the timer runs with this time limit; else None."""
         timer = self._timer
