@@ -78,6 +78,7 @@ class Listener:
     :ivar unsure: names that it may not have left, because the call has failed.
     :ivar has_to_hear: of each name, the intervals.
     :ivar heard: how often each message came, by the name that it came for and its number.
+    :ivar twice: when one of a shard channel came for the second time, and its text.
     :ivar gaps: from when until when, on the clock.
     """
 
@@ -88,6 +89,7 @@ class Listener:
     undone_at: dict[Name, float] = field(default_factory=dict)
     has_to_hear: dict[Name, list[Interval]] = field(default_factory=dict)
     heard: Counter[tuple[Name, int]] = field(default_factory=Counter)
+    twice: list[tuple[float, str]] = field(default_factory=list)
     gaps: list[tuple[float, float]] = field(default_factory=list)
     busy: set[Name] = field(default_factory=set)
 
@@ -170,7 +172,9 @@ class Listeners:
         if name not in listener.may_hear and listener.undone_at.get(name, -1) < self.network.seconds():
             self.judge.note(f"listener {listener.number} was given {text}, and does not listen to it")
         listener.heard[name, number] += 1
-        if listener.heard[name, number] > 1:
+        if listener.heard[name, number] == 2 and channel in SHARDS:
+            listener.twice.append((self.network.seconds(), text))
+        elif listener.heard[name, number] > 1:
             self.judge.note(f"listener {listener.number} was given {text} twice")
         self.told["heard"] += 1
 
@@ -293,6 +297,7 @@ class Listeners:
             self.network.advance(0.1)
         self._judge_the_last_words()
         self._judge_what_was_missed()
+        self._judge_what_came_twice()
         self._judge_the_end()
         try:
             self.judge.end()
@@ -342,6 +347,14 @@ class Listeners:
                         for begin, end in listener.gaps
                     ):
                         raise Found(f"listener {listener.number} has missed {message} of {name}, in no gap")
+
+    def _judge_what_came_twice(self) -> None:
+        """A master and its replica have both sent it: the one took the other's place, which was not left yet."""
+        for listener in self.listeners:
+            for at, text in listener.twice:
+                self.told["twice"] += 1
+                if not any(begin <= at <= end + UNNOTICED for begin, end in listener.gaps):
+                    raise Found(f"listener {listener.number} was given {text} twice, in no gap")
 
     def _judge_the_end(self) -> None:
         closing = [self.rc.disconnect()]

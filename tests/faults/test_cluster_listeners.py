@@ -1,5 +1,6 @@
-"""Subscribers of a cluster in a storm: no message is given twice, or to who does not listen to it; what is missed was
-published in a gap that was told; and when the storm is over everybody hears everything again.
+"""Subscribers of a cluster in a storm: no message is given to who does not listen to it, nor twice, but for those of
+shard channels around a gap that was told; what is missed was published in such a gap; and when the storm is over
+everybody hears everything again.
 
 In memory, with a clock: see ``cluster_listeners``. TXREDIS_FAST_MODEL_SEED in the environment says which stories.
 """
