@@ -454,6 +454,21 @@ def test_a_program_that_holds_commands_in_turns_that_are_always_long_has_its_lim
         failed(each, redis.RedisError)
 
 
+@pytest.mark.parametrize("seconds", [1.5, 3])
+def test_a_command_that_is_given_after_a_long_turn_has_its_own_limit_only(clock, seconds):
+    protocol, transport = connected(replyTimeout=2)
+    earlier = protocol.get("a")
+    clock.advance(0.1)
+    stalled(clock, transport, b"", seconds)
+    clock.advance(0.01)
+    short = protocol.execute_command("GET", "b", timeout=0.2)
+    let_pass(clock, 0.18, 0.02)
+    assert not short.called
+    let_pass(clock, 0.04, 0.02)
+    assert "0.2 seconds" in str(failed(short, redis.ReplyTimeoutError))
+    failed(earlier, redis.RedisError)
+
+
 def held(clock):
     """A connection over a transport with a reactor: commands of a burst are held until the next turn."""
     protocol, transport = connected(replyTimeout=2)

@@ -15,6 +15,7 @@ This module must not know anything of a request but its ``deadline``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall
@@ -106,6 +107,7 @@ class DeadlineTimer:
         "_due",
         "_grace_ends",
         "_graces",
+        "_granted_at",
         "_last_look",
         "_mixed",
         "_now",
@@ -132,8 +134,8 @@ class DeadlineTimer:
         #: Reactor time at which the timer fires.
         self._due = 0.0
         self.usual = 0.0
-        #: Reactor time before which no deadline passes: the end of the last grace.
-        self._grace_ends = 0.0
+        #: Reactor time of the last grace, and of its end.
+        self._granted_at = self._grace_ends = 0.0
         #: Number of graces in succession.
         self._graces = 0
         #: Whether requests have different time limits, so that the oldest request may not have the earliest deadline.
@@ -163,7 +165,7 @@ class DeadlineTimer:
         if not self.running:
             self._run(timeout, deadline, call_later, seconds, waiting)
             self.usual, self._mixed, self.seconds = timeout, False, seconds
-            self._grace_ends = 0.0
+            self._granted_at = self._grace_ends = 0.0
             self.running = True
         elif timeout != self.usual:
             self._mixed = True
@@ -200,24 +202,30 @@ class DeadlineTimer:
         cancel_timer(call)
         self._last_look.stop()
 
-    def _soonest(self, waiting: Iterable[_Limited]) -> float | None:
+    def _deadlines(self, waiting: Iterable[_Limited]) -> list[float]:
+        """Those of the requests in flight among which the next one is."""
         deadlines = (request.deadline for request in waiting if request.deadline is not None)
-        return min(deadlines, default=None) if self._mixed else next(deadlines, None)
+        return list(deadlines if self._mixed else islice(deadlines, 1))
+
+    def _with_grace(self, deadline: float) -> float:
+        """When a deadline passes: not before the end of a grace, if the request was written before the long turn."""
+        asked_at = deadline - getattr(deadline, "timeout", self.usual)
+        return max(deadline, self._grace_ends) if asked_at < self._granted_at else deadline
 
     def _check(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         self._call = None
-        soonest = self._soonest(waiting)
-        if soonest is None:
+        deadlines = self._deadlines(waiting)
+        if not deadlines:
             self.running = False
             self._graces = 0
             return
         now = seconds()
-        if soonest > now:
+        if min(deadlines) > now:
             self._graces = 0
         self._grant(now, now - self._due)
-        soonest = max(soonest, self._grace_ends)
-        if soonest > now:
-            self._run(soonest - now, soonest, call_later, seconds, waiting)
+        due = min(map(self._with_grace, deadlines))
+        if due > now:
+            self._run(due - now, due, call_later, seconds, waiting)
         else:
             self._last_look.begin(call_later, call_later, seconds, waiting)
 
@@ -231,13 +239,14 @@ class DeadlineTimer:
         ends = now + min(late, MAX_GRACE_SECONDS)
         if late > LATE_TURN_SECONDS and ends > self._grace_ends and self._graces < MAX_GRACES:
             self._graces += 1
-            self._grace_ends = ends
+            self._granted_at, self._grace_ends = now, ends
 
     def _judge(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         """Report an overdue request: all replies that were received in time are delivered by now."""
-        soonest = self._soonest(waiting)
+        deadlines = self._deadlines(waiting)
         now = seconds()
-        if soonest is None or soonest > now:
+        soonest = min(deadlines, key=self._with_grace, default=None)
+        if soonest is None or self._with_grace(soonest) > now:
             self._due = now  # that reading has taken turns is no long one
             self._check(call_later, seconds, waiting)
             return
