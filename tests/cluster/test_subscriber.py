@@ -295,28 +295,9 @@ def test_a_subscriber_that_ends_by_itself_closes_all_its_connections(network, li
     failed(late, redis.NotSentError)
 
 
-def test_what_a_former_owner_has_sent_before_it_confirms_the_leaving_is_delivered(network, listening):
-    heard = []
-    at = listening(replicas=1, on_message=lambda *message: heard.append(message[-1]))
-    [name] = at.channels(0)
-    at.sub.ssubscribe(name)
-    network.turn(0.3)
-    former, session = at.cluster.owner_of(name), at.session_of(name)
-    former.pause()
-    at.cluster.failover(at.cluster.replicas_of(former)[0])
-    at.rc.refresh()
-    network.turn(0.3)
-    session.push(b"smessage", bulk(name), bulk("late"))
-    network.turn(0.1)
-    assert heard == ["late"]
-    former.resume()
-    network.turn(0.3)
-    assert at.hears(name) and session not in former.sessions
-
-
-@pytest.fixture
-def left(network, listening, monkeypatch):
-    """A subscriber to one channel, whose master was demoted and has left: its successor does not tell of it yet.
+@pytest.fixture(params=["replica", "left"])
+def replaced(request, network, listening, monkeypatch):
+    """A subscriber to one channel, whose master hangs and was replaced: its successor calls it a replica, or not yet.
 
     :returns: the subscriber, the channel, what is heard, the former master, and its connection.
     """
@@ -329,15 +310,16 @@ def left(network, listening, monkeypatch):
     former.pause()
     at.cluster.failover(at.cluster.replicas_of(former)[0])
     with monkeypatch.context() as patched:
-        patched.setattr(at.cluster, "replicas_of", lambda node: [])
+        if request.param == "left":
+            patched.setattr(at.cluster, "replicas_of", lambda node: [])
         at.rc.refresh()
         network.turn(0.3)
-    assert former.address not in [node.address for node in at.rc.nodes()]
+    assert (former.address in [node.address for node in at.rc.nodes()]) is (request.param == "replica")
     return at, name, heard, former, session
 
 
-def test_what_a_node_that_leaves_has_sent_is_delivered(network, left):
-    at, name, heard, former, session = left
+def test_what_a_former_owner_has_sent_before_it_confirms_the_leaving_is_delivered(network, replaced):
+    at, name, heard, former, session = replaced
     session.push(b"smessage", bulk(name), bulk("late"))
     network.turn(0.1)
     assert heard == ["late"]
@@ -346,8 +328,9 @@ def test_what_a_node_that_leaves_has_sent_is_delivered(network, left):
     assert at.hears(name) and session not in former.sessions and len(at.gaps) == 1
 
 
-def test_a_node_that_leaves_and_does_not_answer_is_heard_no_longer_than_its_grace(network, left):
-    at, name, _, former, session = left
+@pytest.mark.parametrize("replaced", ["left"], indirect=True)
+def test_a_node_that_leaves_and_does_not_answer_is_heard_no_longer_than_its_grace(network, replaced):
+    at, name, _, former, session = replaced
     network.turn(0.5)
     assert session in former.sessions
     network.turn(0.5)
@@ -355,8 +338,8 @@ def test_a_node_that_leaves_and_does_not_answer_is_heard_no_longer_than_its_grac
 
 
 @pytest.mark.parametrize("end", ["sub", "rc"])
-def test_a_node_that_leaves_is_heard_no_longer_than_the_subscriber(network, left, end):
-    at, _, heard, former, session = left
+def test_a_node_that_was_replaced_is_heard_no_longer_than_the_subscriber(network, replaced, end):
+    at, _, heard, former, session = replaced
     getattr(at, end).disconnect()
     session.push(b"smessage", bulk("any"), bulk("late"))
     network.turn(0.01)
