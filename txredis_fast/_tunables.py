@@ -130,7 +130,7 @@ BLOCKING_SLACK_SECONDS: Final = 10.0
 LATE_TURN_SECONDS: Final = 0.05
 #: Seconds that replies get at most after a long turn of the program, in which nothing could be sent or received.
 MAX_GRACE_SECONDS: Final = 1.0
-#: Graces in succession: a program whose turns are always long has time limits, too.
+#: How often a reply gets as much: a program whose turns are always long has time limits, too.
 MAX_GRACES: Final = 3
 #: Bytes that may have lain in a socket when a deadline passed; data after these came later. Kernels are not set up for
 #: larger buffers.

@@ -344,3 +344,20 @@ def test_a_node_that_was_replaced_is_heard_no_longer_than_the_subscriber(network
     session.push(b"smessage", bulk("any"), bulk("late"))
     network.turn(0.01)
     assert session not in former.sessions and heard == []
+
+
+def test_what_a_node_that_leaves_and_returns_does_not_confirm_is_asked_for_again(network, listening, monkeypatch):
+    at = listening(options={"nodeGrace": 30.0})
+    names = at.channels(0, 0)
+    at.sub.ssubscribe(names[0])
+    network.turn(0.3)
+    node, session = at.cluster.owner_of(names[0]), at.session_of(names[0])
+    monkeypatch.setattr(session, "execute_what_came", lambda: None)  # this connection hangs, others are answered
+    asked = at.sub.ssubscribe(names[1])
+    network.turn(0.1)
+    pending(asked)
+    at.rc._members._let_go(node.address, at.rc._members.nodes[node.address])
+    network.turn(0.5)
+    assert fired(asked) is None and at.hears(names[1])
+    network.turn(31)  # the former connection is given up
+    assert all(map(at.hears, names))

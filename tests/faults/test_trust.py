@@ -469,9 +469,50 @@ def test_a_command_that_is_given_after_a_long_turn_has_its_own_limit_only(clock,
     failed(earlier, redis.RedisError)
 
 
-def held(clock):
+def test_a_younger_command_with_the_usual_limit_is_late_in_time_after_a_long_turn(clock):
+    protocol, transport = connected(replyTimeout=0.2)
+    earlier = protocol.get("a")
+    stalled(clock, transport, b"", 1)
+    clock.advance(0.02)
+    younger = protocol.get("b")
+    protocol.dataReceived(b"$2\r\nva\r\n")
+    let_pass(clock, 0.18, 0.02)
+    assert fired(earlier) == "va" and not younger.called
+    let_pass(clock, 0.26, 0.02)
+    failed(younger, redis.ReplyTimeoutError)
+
+
+def test_former_long_turns_take_no_grace_from_a_later_one(clock):
+    protocol, transport = held(clock, 60)
+    asked = [protocol.get("k") for _ in range(2 * BURST)]
+    for _ in range(5):  # the queue never becomes empty
+        stalled(clock, transport, b"$1\r\nv\r\n" * 2, 0.08)
+        let_pass(clock, 0.5, 0.02)
+        asked += [protocol.get("k"), protocol.get("k")]
+    clock.advance(0)
+    late = protocol.execute_command("GET", "late", timeout=0.5)
+    stalled(clock, transport, b"", 1)
+    let_pass(clock, 0.2, 0.02)
+    protocol.dataReceived(b"$1\r\nv\r\n" * (2 * BURST + 1))
+    assert fired(late) == "v" and {fired(each) for each in asked} == {"v"}
+
+
+@pytest.mark.parametrize("turns", [(1, 0.3), (1.1, 0.3), (0.5, 0.5), (0.1, 1)])
+def test_a_long_turn_within_the_grace_of_another_one_gives_its_own(clock, turns):
+    protocol, transport = held(clock)
+    asked = [protocol.get("k") for _ in range(2 * BURST)]
+    stalled(clock, transport, b"", turns[0])
+    let_pass(clock, 0.02, 0.02)
+    late = protocol.execute_command("GET", "late", timeout=0.1)
+    stalled(clock, transport, b"", turns[1])
+    clock.advance(0.2)
+    protocol.dataReceived(b"$1\r\nv\r\n" * (2 * BURST + 1))
+    assert fired(late) == "v" and {fired(each) for each in asked} == {"v"}
+
+
+def held(clock, seconds=2):
     """A connection over a transport with a reactor: commands of a burst are held until the next turn."""
-    protocol, transport = connected(replyTimeout=2)
+    protocol, transport = connected(replyTimeout=seconds)
     transport.reactor = clock
     protocol.link.requests.send_now = transport.write
     return protocol, transport

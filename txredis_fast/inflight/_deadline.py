@@ -106,12 +106,12 @@ class DeadlineTimer:
         "_call",
         "_due",
         "_grace_ends",
-        "_graces",
         "_granted_at",
         "_last_look",
         "_mixed",
         "_now",
         "_on_overdue",
+        "_overdue_since",
         "running",
         "seconds",
         "usual",
@@ -134,10 +134,10 @@ class DeadlineTimer:
         #: Reactor time at which the timer fires.
         self._due = 0.0
         self.usual = 0.0
-        #: Reactor time of the last grace, and of its end.
+        #: Reactor time at which the last grace was given, and of its end.
         self._granted_at = self._grace_ends = 0.0
-        #: Number of graces in succession.
-        self._graces = 0
+        #: Reactor time since which a deadline has passed, graces apart; None: none has.
+        self._overdue_since: float | None = None
         #: Whether requests have different time limits, so that the oldest request may not have the earliest deadline.
         self._mixed = False
         #: Reactor time at which ``on_overdue`` was called, or None.
@@ -166,6 +166,7 @@ class DeadlineTimer:
             self._run(timeout, deadline, call_later, seconds, waiting)
             self.usual, self._mixed, self.seconds = timeout, False, seconds
             self._granted_at = self._grace_ends = 0.0
+            self._overdue_since = None
             self.running = True
         elif timeout != self.usual:
             self._mixed = True
@@ -194,7 +195,6 @@ class DeadlineTimer:
     def stop(self) -> None:
         """Stop the timer: no request is left."""
         self.running = False
-        self._graces = 0
         self._cancel()
 
     def _cancel(self) -> None:
@@ -202,29 +202,36 @@ class DeadlineTimer:
         cancel_timer(call)
         self._last_look.stop()
 
-    def _deadlines(self, waiting: Iterable[_Limited]) -> list[float]:
+    def _deadlines(self, now: float, waiting: Iterable[_Limited]) -> list[float]:
         """Those of the requests in flight among which the next one is."""
         deadlines = (request.deadline for request in waiting if request.deadline is not None)
-        return list(deadlines if self._mixed else islice(deadlines, 1))
+        return list(deadlines if self._mixed or self._grace_ends > now else islice(deadlines, 1))
 
     def _with_grace(self, deadline: float) -> float:
         """When a deadline passes: not before the end of a grace, if the request was written before the long turn."""
         asked_at = deadline - getattr(deadline, "timeout", self.usual)
-        return max(deadline, self._grace_ends) if asked_at < self._granted_at else deadline
+        if asked_at >= self._granted_at or deadline >= self._grace_ends:
+            return deadline
+        if self._overdue_since is None:
+            return self._grace_ends
+        return max(deadline, min(self._grace_ends, self._overdue_since + MAX_GRACES * MAX_GRACE_SECONDS))
 
     def _check(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         self._call = None
-        deadlines = self._deadlines(waiting)
+        now = seconds()
+        deadlines = self._deadlines(now, waiting)
         if not deadlines:
             self.running = False
-            self._graces = 0
             return
-        now = seconds()
         if min(deadlines) > now:
-            self._graces = 0
+            self._overdue_since = None
+        elif self._overdue_since is None:
+            self._overdue_since = now
         self._grant(now, now - self._due)
         due = min(map(self._with_grace, deadlines))
         if due > now:
+            # Commands given in the meantime have no grace: the first of them may be late after the usual time.
+            due = min(due, now + self.usual)
             self._run(due - now, due, call_later, seconds, waiting)
         else:
             self._last_look.begin(call_later, call_later, seconds, waiting)
@@ -236,22 +243,19 @@ class DeadlineTimer:
 
     def _grant(self, now: float, late: float) -> None:
         """Give a grace, if what comes late shows that a turn was long."""
-        ends = now + min(late, MAX_GRACE_SECONDS)
-        if late > LATE_TURN_SECONDS and ends > self._grace_ends and self._graces < MAX_GRACES:
-            self._graces += 1
-            self._granted_at, self._grace_ends = now, ends
+        if late > LATE_TURN_SECONDS:
+            self._granted_at = now
+            self._grace_ends = max(self._grace_ends, now + min(late, MAX_GRACE_SECONDS))
 
     def _judge(self, call_later: CallLater, seconds: Callable[[], float], waiting: Iterable[_Limited]) -> None:
         """Report an overdue request: all replies that were received in time are delivered by now."""
-        deadlines = self._deadlines(waiting)
         now = seconds()
-        soonest = min(deadlines, key=self._with_grace, default=None)
+        soonest = min(self._deadlines(now, waiting), key=self._with_grace, default=None)
         if soonest is None or self._with_grace(soonest) > now:
             self._due = now  # that reading has taken turns is no long one
             self._check(call_later, seconds, waiting)
             return
         self.running = False
-        self._graces = 0
         self._now = now
         self._on_overdue(self._error(soonest))
 

@@ -105,9 +105,9 @@ class ShardChannels:
         self._convert = convert
         #: By slot and encoded name.
         self._wanted: dict[int, dict[bytes, _Channel]] = {}
-        #: The slots that have a task; and what that waits for, with the node's address.
+        #: The slots that have a task; and what that waits for, with the node.
         self._tasks: set[int] = set()
-        self._waits: dict[int, tuple[Address | None, Deferred[Any]]] = {}
+        self._waits: dict[int, tuple[ClusterNode[Any] | None, Deferred[Any]]] = {}
         #: The gap to be told in the next turn: its begin, and what was refused.
         self._gap: tuple[float, list[Refused]] | None = None
         self._timer: IDelayedCall | None = None
@@ -254,7 +254,7 @@ class ShardChannels:
 
     async def _wait(self, slot: int, node: ClusterNode[Any] | None, waiting: Deferred[_T]) -> _T:
         """Wait until the slot has another owner than this node, at most."""
-        self._waits[slot] = None if node is None else node.address, waiting
+        self._waits[slot] = node, waiting
         try:
             return await waiting
         finally:
@@ -325,6 +325,12 @@ class ShardChannels:
             del self.shards[shard.node.address]
         self.lose_all(shard, since)
 
+    def node_left(self, node: ClusterNode[Any]) -> None:
+        """Whoever waits for its answers asks the owners of the slots, which are others, or made anew."""
+        for each, waiting in list(self._waits.values()):
+            if each is node:
+                waiting.cancel()
+
     def _closed(self, result: object, shard: Shard) -> object:
         self._ending.pop(shard, None)
         return result
@@ -335,8 +341,8 @@ class ShardChannels:
             for channel in list(of_slot.values()):
                 if channel.shard is not None and self._has_moved(slot, channel.shard.node.address):
                     self._lose([channel], channel.shard.missed_since)
-        for slot, (address, waiting) in list(self._waits.items()):
-            if self._has_moved(slot, address):
+        for slot, (node, waiting) in list(self._waits.items()):
+            if self._has_moved(slot, None if node is None else node.address):
                 waiting.cancel()
 
     def _lose(self, channels: list[_Channel], since: float) -> None:

@@ -57,6 +57,9 @@ class Owner(Protocol):
         :param closed: fires when it is closed; until then, messages may come.
         """
 
+    def node_left(self, node: ClusterNode[Any]) -> None:
+        """The node has left: what it is asked for is asked of another one."""
+
 
 class Shard:
     """The shard channels at one node, and the connection for them.
@@ -146,6 +149,8 @@ class Shard:
         if self.inbox.full:
             self.pool.drop(NotSentError("Not connected"))
         self._owner.shard_ended(self, since, closing)
+        if seconds:
+            self._owner.node_left(self.node)
         return closing
 
 
