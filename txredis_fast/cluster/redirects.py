@@ -28,7 +28,7 @@ from ..telemetry import Telling
 from .members import Members
 from .node import ClusterNode
 from .reads import ReadChoice
-from .waiting import Waiting, now, on_connection
+from .waiting import MOVED_AT_ONCE, Waiting, now, on_connection
 
 __all__ = ["ASKING", "CommandWay", "Way", "after", "is_refusal", "is_refusing_reply", "send_together", "when_known"]
 
@@ -235,7 +235,8 @@ class Way:
         except Exception as why:  # the cluster is closed, or the options do not go with the host, as TLS with no name
             self._fail(why)
             return
-        if following is node and has_moved:  # it says that itself serves the slot: not yet, then
+        # It says that itself serves the slot, or two nodes say so of each other: not yet, then.
+        if has_moved and (following is node or self._redirections > MOVED_AT_ONCE):
             self._wait(error, node)
         else:
             self._send(following, not has_moved)

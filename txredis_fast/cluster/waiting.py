@@ -18,13 +18,24 @@ from ..inflight import within
 from .members import Members
 from .node import ClusterNode
 
-__all__ = ["CONNECTION_SECONDS", "FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS", "Waiting", "now", "on_connection"]
+__all__ = [
+    "CONNECTION_SECONDS",
+    "FIRST_PAUSE_SECONDS",
+    "LONGEST_PAUSE_SECONDS",
+    "MOVED_AT_ONCE",
+    "Waiting",
+    "now",
+    "on_connection",
+]
 
 #: Seconds that an attempt waits for a connection to one node: then the slot is looked up anew.
 CONNECTION_SECONDS: Final = 0.5
 #: Seconds of the pause before a command is sent again where that may help only later: the first, and the longest.
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
+#: How often a command follows a MOVED at once. Further ones come of nodes that name each other while a slot moves: they
+#: would have it back and forth in a millisecond as often as it may be redirected.
+MOVED_AT_ONCE: Final = 4
 
 Sent = TypeVar("Sent")
 

@@ -23,7 +23,7 @@ from ..members import Members
 from ..node import ClusterNode
 from ..redirects import ASKING, after, is_refusal, send_together
 from ..topology import Address
-from ..waiting import Waiting, now
+from ..waiting import MOVED_AT_ONCE, Waiting, now
 from .spread import Unit
 
 __all__ = ["Carrier", "Chain"]
@@ -271,7 +271,8 @@ class Chain:
             members.moved(error.slot, target)
             if unit.address is None and error.slot < len(members.owners):
                 unit.slot = error.slot  # of a command whose keys only the server knows
-            if target == node.address:  # it says that itself serves the slot: not yet, then
+            # It says that itself serves the slot, or two nodes say so of each other: not yet, then.
+            if target == node.address or unit.redirections > MOVED_AT_ONCE:
                 return _Verdict.LATER
         return _Verdict.AT_ONCE
 
