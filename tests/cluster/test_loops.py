@@ -23,9 +23,9 @@ def rc(network, cluster):
     rc = redis.lazyClusterConnection(
         cluster.addresses, topologyInterval=0, healthCheckInterval=0, poolTimeout=3, maxRedirections=16
     )
-    fired_later = rc.set(KEY, "v")
+    written = rc.set(KEY, "v")
     network.turn(0.3)
-    fired(fired_later)
+    fired(written)
     yield rc
     rc.disconnect(timeout=0.01)
     network.turn(1)

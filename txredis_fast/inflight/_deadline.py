@@ -6,8 +6,8 @@ flight, and is started again for that.
 
 A reactor runs its timers before it reads. After a long turn of the program, the timer therefore fires while replies
 that were received in time are still unread in the socket. So after a deadline has passed, the reactor first gets turns
-to read, as long as it reads something (:class:`LastLook`). And commands may have been written only after the long turn.
-So all replies get a grace: as much time again as the turn has cost.
+to read, as long as it reads something (:class:`LastLook`). And what was given before the long turn may have been
+written only after it. So the replies to that get a grace: as much time again as the turn has cost.
 
 This module must not know anything of a request but its ``deadline``.
 """
