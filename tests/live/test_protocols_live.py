@@ -12,6 +12,7 @@ from commands.protocol_replies import alike, fill, runnable
 from commands.rows import Row, command_of
 from commands.tables import ROWS
 from testbed.client import Connection
+from testbed.extent import extent, some
 from testbed.live import bounded, opened, until
 from testbed.sentinels import Sentinel as SentinelProcess
 from testbed.servers import Server
@@ -83,11 +84,11 @@ async def test_a_method_has_the_same_value_under_either_protocol(any_server, opt
         assert [rc._factory.pool[0].link.resp_version for rc in handlers] == [2, 3]
         problems = [
             await difference(row, way, connection, handlers)
-            for row in runnable(ROWS, server)
+            for row in some(runnable(ROWS, server))
             for way in ways
             if is_for(any_server.version, row.needs) and (way == "transaction" or not row.blocking)
         ]
-    assert len(problems) > 500
+    assert len(problems) > extent(500, 60)
     assert not any(problems), "\n".join(filter(None, problems))
 
 

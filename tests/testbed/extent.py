@@ -1,7 +1,7 @@
 """How much the tests try: all, or what has to be tried again on another Python, Twisted or reactor.
 
 With TXREDIS_FAST_SHORT=1 in the environment, tests with the mark ``once`` or ``self_check`` are left out, random tests
-have short counts, and some rows of the tables of commands are tried. With TXREDIS_FAST_SHORT=counts, no test is left
+have short counts, and some rows of tables, as of commands, are tried. With TXREDIS_FAST_SHORT=counts, no test is left
 out. ``.ci/run`` sets it where it repeats the tests: the header there says where everything runs.
 """
 
@@ -24,5 +24,5 @@ def extent(full: int, short: int) -> int:
 
 
 def some(rows: Sequence[Row]) -> Sequence[Row]:
-    """All rows of a table of commands; in short every eighth: they all take the same way through the package."""
+    """All rows of a table; in short every eighth, where all take the same way through the package."""
     return rows[::8] if SHORT else rows
