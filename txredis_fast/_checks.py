@@ -54,7 +54,7 @@ _T = TypeVar("_T")
 #: A user name or a password, or a function that returns one, a Deferred or a coroutine.
 Credential = str | bytes | int | Callable[[], Any]
 
-#: The longest path of a unix socket: what ``struct sockaddr_un`` has room for, less the byte that ends it.
+#: The longest path of a unix socket: the room of ``struct sockaddr_un``, less the byte that ends it.
 _LONGEST_PATH = 107 if sys.platform.startswith("linux") else 103
 
 #: The characters of keywords and numbers in commands.

@@ -1,4 +1,4 @@
-"""What is made when it is first used, or never, because most programs do not need it.
+"""Objects that are made at their first use, or never, because most programs do not need them.
 
 This module must not know what the names mean.
 """

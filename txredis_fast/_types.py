@@ -40,7 +40,8 @@ __all__ = [
 ]
 
 Argument: TypeAlias = str | bytes | bytearray | memoryview | int | float
-"""What can be sent: text is encoded with the connection's charset, bytes go as they are, numbers as their digits."""
+"""An argument of a command: text is encoded with the connection's charset, bytes are sent unchanged, numbers as their
+digits."""
 
 Arguments: TypeAlias = Sequence[Any]
 """A command's name and its arguments, of any type: unless ``strict`` is set, ``str()`` of an argument that is no
@@ -89,7 +90,7 @@ else:
 narrower type is one of a wider type, too."""
 
 Page: TypeAlias = tuple[int, list[V]]
-"""What one call of SCAN, HSCAN, SSCAN or ZSCAN fires with: the cursor for the next call, and the items of this one.
+"""The value of one call of SCAN, HSCAN, SSCAN or ZSCAN: the cursor for the next call, and the items of this one.
 
 At run time it is a ``list`` of both, as txredisapi has it. It is a tuple for type checkers, because they know no list
 whose places have types of their own."""
@@ -107,7 +108,7 @@ Reply: TypeAlias = Any
 """Whatever a server can answer: a :data:`Value`, ``None``, or a list of replies to any depth."""
 
 Result: TypeAlias = Any
-"""What the Deferred of a command fires with: its reply, or whatever its converter, which a program may supply, returns.
+"""The value of a command's Deferred: its reply, or the value that its converter, which a program may supply, returns.
 No type of this package can say more where commands of all kinds pass through."""
 
 

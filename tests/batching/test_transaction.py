@@ -658,7 +658,7 @@ def test_commands_that_a_protocol_subclass_adds_or_overrides_work_inside():
 
 
 @pytest.mark.promise(
-    "EVAL after NOSCRIPT never enters the transaction of another caller who has taken the connection meanwhile",
+    "EVAL after NOSCRIPT never enters the transaction of another caller that has taken the connection meanwhile",
     about="Transactions, pipelines and batches",
 )
 def test_a_script_that_the_server_has_lost_is_not_sent_into_somebody_elses_transaction():

@@ -419,7 +419,7 @@ def test_what_is_asked_for_often_stays(make):
 
 
 @pytest.mark.promise(
-    "There is one fetch for all who ask meanwhile, and each has values of its own",
+    "One fetch serves all reads of a value meanwhile, and each read has values of its own",
     "Lists, sets and dicts are copied for each caller, the first one too. Errors are never kept; nil is.",
     about="Client-side caching",
 )
@@ -431,7 +431,7 @@ def test_a_hundred_misses_are_one_fetch(at):
     assert at.fetches() == 1 and (at.stats.misses, at.stats.joined) == (1, 99)
 
 
-@pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
+@pytest.mark.promise("One fetch serves all reads of a value meanwhile, and each read has values of its own")
 @pytest.mark.parametrize(
     ("value", "read"),
     [
@@ -458,7 +458,7 @@ def test_no_caller_shares_a_value_with_another(make, value, read, protocol, raw)
     assert fired(read(view)) == plain
 
 
-@pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
+@pytest.mark.promise("One fetch serves all reads of a value meanwhile, and each read has values of its own")
 def test_errors_are_never_kept(at):
     at.server.write("h", {"f": "v"})
     for _ in range(2):
@@ -472,14 +472,14 @@ def test_errors_are_never_kept(at):
     assert at.settled(at.rc.cached(60).mget(["a", "b"])) == [None, None] and at.stats.entries == 1
 
 
-@pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
+@pytest.mark.promise("One fetch serves all reads of a value meanwhile, and each read has values of its own")
 def test_what_the_server_does_not_track_is_not_kept(at):
     at.server.refused["CLIENT CACHING"] = error("ERR not now")
     assert at.get() == "old" and at.stats.entries == 0
     assert at.settled(at.rc.cached(60).mget(["k", "a"])) == ["old", None] and at.stats.entries == 0
 
 
-@pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own")
+@pytest.mark.promise("One fetch serves all reads of a value meanwhile, and each read has values of its own")
 def test_each_caller_has_an_error_of_its_own_fetch(at):
     at.server.write("h", {"f": "v"})
     reads = [at.rc.cached(60).get("h") for _ in range(3)]

@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.promise("When the server cannot tell of changes, nothing from before is given"),
     pytest.mark.promise("Nothing is given after the expiry that its key had when it was fetched"),
     pytest.mark.promise("Cached reads of one handler never go back to an older value of a key"),
-    pytest.mark.promise("There is one fetch for all who ask meanwhile, and each has values of its own"),
+    pytest.mark.promise("One fetch serves all reads of a value meanwhile, and each read has values of its own"),
 ]
 
 READS = int(os.environ.get("TXREDIS_FAST_CACHE_MODEL_READS", extent(20_000, 5_000)))

@@ -277,6 +277,13 @@ class Cluster:
 
         :param how: empty: nothing is lost; ``"FORCE"``: without asking the master; ``"TAKEOVER"``: without anybody.
         """
+        if not how:
+            # A slot that the master got lately, and of which the replica has not heard, would have no owner.
+            master = self.node(replica.members()[replica.id].master)
+            wait_until(
+                lambda: replica.members()[master.id].slots == master.members()[master.id].slots,
+                f"{replica} knows the slots of {master}",
+            )
         replica.call("CLUSTER", "FAILOVER", *([how] if how else []))
         wait_until(
             lambda: all(node.members()[replica.id].is_master for node in self._alive()), f"{replica} is the master"

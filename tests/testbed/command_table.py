@@ -86,7 +86,7 @@ XNACK|8.8.0|-7|fast write|RWu@1:0,1,0|||:|:
 """
 
 _HEAD = '''\
-"""What servers say of their commands: one line for each command and subcommand.
+"""Servers' facts about their commands: one line for each command and subcommand.
 
 Written by ``python -m tests.testbed.command_table`` from COMMAND INFO and COMMAND DOCS of Redis 7.0, Redis 8.2 and
 Valkey 9.1, and for newer commands from their documentation; do not edit it. :mod:`._parts.facts` says what the columns

@@ -27,7 +27,7 @@ def ClusterConnection(hosts: GivenSeeds, **options: Unpack[AllClusterOptions]) -
         node.
     :returns: a :class:`ClusterConnecting`, which fires with a :class:`ClusterConnectionHandler` when all masters are
         connected, or when ``connectTimeout`` seconds (10) have passed and one is; ``async with`` closes it. It fails
-        with :exc:`ConnectionFailedError`: who was asked, and the reasons.
+        with :exc:`ConnectionFailedError`, which names the addresses asked and the reasons.
     :raises ValueError: the addresses or an option are wrong.
     """
     refuse_others("ClusterConnection()", options, AllClusterOptions)

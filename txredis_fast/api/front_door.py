@@ -43,7 +43,7 @@ __all__ = ["DEFAULTS", "Connecting", "address_of", "connect"]
 #: Defaults of options where they differ from txredisapi's.
 DEFAULTS: Mapping[str, Any] = {"convertNumbers": False, "strict": True, "poolsize": 10}
 
-#: What the URL is where a program gives none.
+#: The environment variable with the URL, where a program gives none; and the URL without both.
 ENVIRONMENT = "REDIS_URL"
 LOCAL = "redis://localhost:6379"
 
@@ -240,7 +240,7 @@ def defaults_of(parsed: RedisURL) -> dict[str, Any]:
 
 
 def address_of(url: str | None, host: str | None, port: int | None) -> RedisURL:
-    """What a program connects to that gives a URL, or host and port, or neither; see :func:`connect`."""
+    """The address to connect to, of a program that gives a URL, or host and port, or neither; see :func:`connect`."""
     if host is not None or port is not None:
         if url is not None:
             raise ValueError("give either a URL, or host and port")
@@ -271,7 +271,7 @@ def _too_long(reason: str, seconds: float) -> NoReturn:
 
 
 def _in_words(server: str, known: str, failure: Failure) -> Exception:
-    """The error of the caller: the server, and the reason without what every text says.
+    """The error of the caller: the server, and the reason without the words common to all.
 
     :param known: the server's name in the failure's text.
     """

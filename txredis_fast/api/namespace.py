@@ -1,4 +1,4 @@
-"""What a program finds in the package itself: names made at first use, and none that ``import *`` must not take.
+"""The names of the package itself: some are made at first use, and ``import *`` takes only some.
 
 At run time the package has no ``__all__``, because ``help()`` prints every class that it names, with all inherited
 methods: 22,000 lines. Without it ``help()`` prints the docstring, and ``import *`` takes every public name of the

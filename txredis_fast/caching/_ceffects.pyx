@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""What a command of this process does to the cache, compiled. ``_pyeffects`` has the same names, documented."""
+"""The effects of this process's commands on the cache, compiled. ``_pyeffects`` has the same names, documented."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE

@@ -721,7 +721,7 @@ cdef class FastView:
         return self.execute_command("GET", key) if deferred is None else deferred
 
     def peek(self, command, key=_NOTHING, /, *more, default=None):
-        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
+        """Return the kept value, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.
 

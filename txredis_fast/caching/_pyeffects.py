@@ -1,4 +1,4 @@
-"""What a command of this process does to the cache, in pure Python: the reference for the compiled ``_ceffects``.
+"""The effects of this process's commands on the cache, in pure Python: the reference for the compiled ``_ceffects``.
 
 A command that may write has an *effect*: before its Deferred fires, each of its arguments that is the name of a kept or
 fetched key is dropped. While MULTI is open the effects are collected, and are those of EXEC.
@@ -16,7 +16,7 @@ __all__ = ["Effect", "Effects"]
 
 
 class Effect:
-    """What some commands may have changed. Called before their Deferred fires."""
+    """The keys that some commands may have changed. Called before their Deferred fires."""
 
     __slots__ = ("_apply", "_touch", "everything", "names", "scripts")
 
@@ -33,14 +33,14 @@ class Effect:
         self._touch = touch
 
     def __call__(self) -> None:
-        """Drop what may have changed."""
+        """Drop the entries of keys that may have changed."""
         if self.scripts or self.everything:
             self._apply(self)
         else:
             self._touch(self.names)
 
     def add(self, kind: Touching, command: Sequence[bytes | None]) -> None:
-        """Add what a command may change."""
+        """Add the keys that a command may change."""
         if kind is Touching.EVERYTHING:
             self.everything = True
         elif kind is not Touching.NOTHING:
@@ -48,20 +48,20 @@ class Effect:
             self.scripts = self.scripts or kind is Touching.SCRIPT
 
     def add_all(self, other: Effect) -> None:
-        """Add what the commands of another effect may change."""
+        """Add the keys of another effect."""
         self.names += other.names
         self.scripts = self.scripts or other.scripts
         self.everything = self.everything or other.everything
 
 
 class Effects:
-    """The effects of the commands of one connection, in their order: what ``RequestQueue.effects`` is set to."""
+    """The effects of the commands of one connection, in their order: the value of ``RequestQueue.effects``."""
 
     def __init__(self, apply: Callable[[Effect], object], touch: Callable[[list[bytes | None]], object]) -> None:
         """Make one; see :class:`Effect`."""
         self._apply = apply
         self._touch = touch
-        #: What the commands of the open MULTI may change; None: it is not open.
+        #: The effect of the commands of the open MULTI; None: it is not open.
         self._multi: Effect | None = None
 
     def __call__(self, data: bytes) -> Effect | None:

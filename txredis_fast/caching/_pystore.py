@@ -79,7 +79,7 @@ def copied(value: Reply) -> Reply:
 
 
 def size_of(value: Reply) -> int:
-    """Return the bytes that a reply takes in memory, those of what it contains included."""
+    """Return the bytes that a reply and its elements take in memory."""
     kind = type(value)
     if kind is list:
         return getsizeof(value) + sum(map(size_of, value))
@@ -149,7 +149,7 @@ class Entry:
 
 
 class Store:
-    """The entries of one server, and what they are found by.
+    """The entries of one server, by view, command and key.
 
     :ivar queue: the requests in flight on the tracked connection; None while there is none: nothing is given.
     :ivar good_until: until when the tracked connection has proved to be alive, on the store's clock. Nothing is given
@@ -159,9 +159,9 @@ class Store:
     :ivar charset: charset of the tracked connection.
     :ivar simple: names of cacheable commands whose key is their first argument -> 1, or 2 for those whose entries are
         ``shaped``. The cache adds them when they are first fetched.
-    :ivar absent_seconds: how long what was made of a key that did not exist is kept, ``inf``: as long as other entries.
+    :ivar absent_seconds: how long the reply about a key that did not exist is kept, ``inf``: as long as other entries.
         Nodes of a cluster do not tell of such a key when its slot moves.
-    :ivar preface: what is sent before each read: CLIENT CACHING YES, or nothing.
+    :ivar preface: the bytes before each read: CLIENT CACHING YES, or nothing.
     :ivar direct: whether a fetch may be sent without ``execute_command`` of the tracked connection: neither a program's
         class nor a hook has to see it.
     :ivar start_deadline: starts the time limit of a fetch; see ``Link.start_deadline``.
@@ -378,7 +378,7 @@ class Store:
     # -- dropping
 
     def drop(self, entry: Entry) -> None:
-        """An entry is gone. A fetch of it goes on, for those who wait."""
+        """An entry is gone. A fetch of it goes on, for the callers that wait."""
         if not entry.live:
             return
         entry.live = False
@@ -445,7 +445,7 @@ class Store:
                     self._changed(entry)
 
     def touch(self, names: Iterable[bytes | None]) -> None:
-        """This process may have changed keys: what was made of them is gone, what is being fetched included."""
+        """This process may have changed keys: drop their entries, those being fetched included."""
         for name in names:
             found = None if name is None else self._by_key.get(name)
             if found is not None:
@@ -453,7 +453,7 @@ class Store:
                     self._changed(entry)
 
     def clear(self) -> None:
-        """Everything is gone, what is being fetched included."""
+        """Drop all entries, those being fetched included."""
         self.flushes += 1
         for found in (self._converted, self._raw):
             while found:
@@ -463,14 +463,14 @@ class Store:
         self._by_key.clear()
 
     def _changed(self, entry: Entry) -> None:
-        """What an entry was made of may have changed: it is gone, and a fetch of it has been overtaken."""
+        """The keys of an entry may have changed: remove it, and mark a fetch of it as overtaken."""
         if entry.fetch is not None:
             entry.fetch.is_overtaken = True
         self.drop(entry)
 
 
 class Waiters(list[Waiter]):
-    """The reads that wait for a fetch. Has what a queue asks of the Deferred of a request."""
+    """The reads that wait for a fetch. It has the methods of a Deferred that a queue calls."""
 
     __slots__ = ()
 
@@ -483,10 +483,10 @@ class Waiters(list[Waiter]):
 class FetchRequest(BatchRequest):
     """The commands of one fetch in flight: a read, and the time to live of each of its keys.
 
-    The place of an invalidation among the replies tells what it is about. Before the reply to the read, the change came
+    The place of an invalidation among the replies tells when the key changed. Before the reply to the read, it changed
     before the read. Behind it, the reply may be older than the change, and is not kept.
 
-    :ivar is_overtaken: whether something may have changed what is being read.
+    :ivar is_overtaken: whether the keys being read may have changed.
     """
 
     __slots__ = (
@@ -579,7 +579,7 @@ class FetchRequest(BatchRequest):
         self.store.drop(self.entry)
 
     def finish(self) -> None:
-        """All replies are here: keep the reply, then tell those who wait."""
+        """All replies are here: keep the reply, then call back the callers that wait."""
         entry, store, reply = self.entry, self.store, self._reply
         if self._keeps and store.queue is self._queue:
             store.keep(entry, reply, self._ends)
@@ -603,13 +603,13 @@ class FetchRequest(BatchRequest):
                 else:
                     deliver(deferred, convert, reply)
         except BaseException:
-            if self.waiters.called:  # else the queue fails those who still wait
+            if self.waiters.called:  # else the queue fails the callers that still wait
                 self._forget()
             raise
         self._forget()
 
     def kept(self) -> None:
-        """The reply is kept, if it may be, and those who wait are told next."""
+        """Keep the reply, if it may be kept; the callers that wait are called back next."""
 
     def fail(self, error: Exception) -> None:
         """The connection was lost before the last reply."""
@@ -635,7 +635,7 @@ class FetchRequest(BatchRequest):
 
 
 class FastView:
-    """What a view of a cache is found by, and what compiled code reads by itself: GET, and ``peek``.
+    """The data of a cache's view that compiled code reads by itself, for GET and ``peek``.
 
     :ivar store: where kept replies are found.
     :ivar max_age: age in seconds that is accepted.
@@ -648,7 +648,7 @@ class FastView:
         self.plain = plain
 
     def peek(self, command: Text, /, *args: Argument, default: Any = None) -> Any:
-        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
+        """Return the kept value, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.
 

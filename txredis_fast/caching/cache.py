@@ -1,7 +1,7 @@
-"""The cache of one server: what ``rc.cached(ttl)`` reads from, and ``rc.cache``.
+"""The cache of one server, which ``rc.cached(ttl)`` reads from, and ``rc.cache``.
 
 Theory of operation. Reads go over one tracked connection (:mod:`.link`), where replies and invalidations are one
-sequence. The store (:mod:`._pystore`) holds what they brought, as long as it may be given (:mod:`.tracking`). A read
+sequence. The store (:mod:`._pystore`) holds their values, as long as these may be given (:mod:`.tracking`). A read
 finds its entry there and is answered at once, or waits for the fetch of another read, or begins one. While there is no
 tracked connection, reads go to the pool, and nothing is kept.
 
@@ -52,8 +52,8 @@ def _clock(pool: Pool) -> Callable[[], float]:
 class Cache:
     """The replies that a handler keeps: ``rc.cache``. Made by the option ``cache`` of constructors.
 
-    :ivar tracking: tells whether what is kept may be given.
-    :ivar reads: reads what it cannot answer; a room above may set its own.
+    :ivar tracking: tells whether kept replies may be given.
+    :ivar reads: executes the reads that the cache cannot answer; a room above may set its own.
     """
 
     def __init__(self, pool: Pool, options: ClientCache) -> None:
@@ -75,10 +75,10 @@ class Cache:
         stats = self.stats()
         return f"<Cache {stats.link}, {stats.entries} entries, {stats.bytes} bytes>"
 
-    # -- what a program calls
+    # -- methods for programs
 
     def forget(self, *keys: object) -> None:
-        """Drop every kept reply that was made of one of these keys; what is being fetched is not kept.
+        """Drop every kept reply that was made of one of these keys; replies being fetched are not kept.
 
         :param keys: as arguments of commands.
         :raises InvalidData: one cannot be encoded.
@@ -93,11 +93,11 @@ class Cache:
         self.store.touch([key for key in self.store.keys_known() if key_slot(key) in slots])
 
     def clear(self) -> None:
-        """Drop every kept reply; what is being fetched is not kept."""
+        """Drop every kept reply; replies being fetched are not kept."""
         self.store.clear()
 
     def stats(self) -> CacheStats:
-        """Return the counters since the cache was made, and what it holds now; ``rc.stats().cache`` is the same."""
+        """Return the counters since the cache was made, and its present size; ``rc.stats().cache`` is the same."""
         store = self.store
         counted = ("hits", "misses", "joined", "uncached", "invalidations", "flushes", "evictions")
         present = ("entries", "bytes", "fetching")
@@ -289,7 +289,7 @@ class Cache:
         return turn.addCallback(lambda _: read())
 
     def when_sure(self, request: Request, read: Callable[[], Deferred[Any]]) -> Deferred[Any]:
-        """Read when the tracked connection has told of what scripts have written."""
+        """Read after the tracked connection has told of the keys that scripts have written."""
         store = self.store
         if store.waiting >= store.most_waiting:
             return self.uncached(request, "down")
@@ -352,7 +352,7 @@ class Cache:
         return result
 
     def _recover(self, entry: Entry, error: Exception | None) -> Callable[[Any, Any], object] | None:
-        """Tell what becomes of the reads whose fetch has failed, or whose reply came when its key had expired."""
+        """Decide the reads whose fetch has failed, or whose reply came when its key had expired."""
         (args,) = commands_in(entry.data)
         if None in args:
             return None
@@ -362,11 +362,11 @@ class Cache:
         begin = self.reads.again(args, entry.raw, error)
         if begin is None:
             return None
-        read = begin  # whose type is known in what follows
+        read = begin  # whose type is known below
         return ReadAgain(lambda: read().addBoth(self._overtaken, entry.keys), self.store, is_part)
 
     def peek(self, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
-        """Return what is kept, at once; see ``CachedView.peek``."""
+        """Return the kept value, at once; see ``CachedView.peek``."""
         store = self.store
         if command_name(args) == "MGET":
             return peek_several(self, args, raw, ttl, default)

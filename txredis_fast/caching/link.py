@@ -1,4 +1,4 @@
-"""The tracked connection: it fetches what is cached, and the server tells it of changes.
+"""The tracked connection: it fetches the values to cache, and the server tells it of changes.
 
 One connection beside the pool, in none of its counts. Replies and invalidations are one sequence on it, which is what
 tells old from new. It speaks RESP3, whatever the pool speaks, and no other command of the program is sent on it.
@@ -30,7 +30,7 @@ from ..resp import Push
 
 __all__ = ["CACHING_YES", "Owner", "TrackedPool"]
 
-#: What is sent before each read with ``OPTIN``: the server tracks the keys of the next command.
+#: The command before each read with ``OPTIN``: the server tracks the keys of the next command.
 CACHING_YES = b"*3\r\n$6\r\nCLIENT\r\n$7\r\nCACHING\r\n$3\r\nYES\r\n"
 
 #: The first version whose invalidations stand between replies, and never in one.
@@ -38,10 +38,10 @@ _FIRST_MAJOR_VERSION = 7
 
 
 class Owner(Protocol):
-    """Whom the tracked connection is for: a cache."""
+    """The cache that the tracked connection is for."""
 
     def link_up(self, connection: RedisProtocol) -> None:
-        """The server tracks what is read on this connection from here on."""
+        """The server tracks the keys that are read on this connection from here on."""
 
     def link_down(self, connection: RedisProtocol) -> None:
         """The connection is lost. Called before the Deferreds of its requests fail."""
@@ -106,7 +106,7 @@ def _tracked(protocol: type[RedisProtocol]) -> type[RedisProtocol]:
 class TrackedPool(CompanionPool):
     """The tracked connection beside the pool of a handler, made again when it is lost.
 
-    :ivar owner: whom it is for.
+    :ivar owner: the cache.
     :ivar opts_in: whether each read is announced by CLIENT CACHING YES.
     :ivar words: the arguments of CLIENT TRACKING ON.
     """
@@ -128,7 +128,7 @@ class TrackedPool(CompanionPool):
         parent: Any = self.parent
         protocol = parent.protocol if parent.tracked_protocol is None else parent.tracked_protocol
         self.protocol = _tracked(protocol if isinstance(protocol, type) else RedisProtocol)
-        #: What the connections of a pool ask it that Sentinels lead to a server.
+        #: A question that connections ask a pool of a Sentinel service: whether its server is a master.
         self.is_master = getattr(parent, "is_master", False)
 
     def addConnection(self, conn: RedisProtocol) -> None:

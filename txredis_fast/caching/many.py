@@ -24,7 +24,7 @@ class Caches:
         raise NotImplementedError
 
     def forget(self, *keys: object) -> None:
-        """Drop every kept reply that was made of one of these keys; what is being fetched is not kept.
+        """Drop every kept reply that was made of one of these keys; replies being fetched are not kept.
 
         :param keys: as arguments of commands.
         :raises InvalidData: one cannot be encoded.
@@ -33,12 +33,12 @@ class Caches:
             cache.forget(*keys)
 
     def clear(self) -> None:
-        """Drop every kept reply; what is being fetched is not kept."""
+        """Drop every kept reply; replies being fetched are not kept."""
         for cache in self.caches():
             cache.clear()
 
     def stats(self) -> CacheStats:
-        """Return the sum of the servers' counters since the handler was made, and of what they hold now.
+        """Return the sum of the servers' counters since the handler was made, and of their present sizes.
 
         ``rc.stats().cache`` is the same. ``link`` is that of the server that is worst off.
         """

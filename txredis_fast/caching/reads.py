@@ -72,7 +72,7 @@ _BY_THEMSELVES: Final = _names(
 #: Commands that, with LATEST, compute the newest bucket of a compaction from the series that it is made of.
 _WITH_LATEST: Final = _names("TS.GET TS.RANGE TS.REVRANGE")
 
-#: What to do with a command that cannot be cached.
+#: Advice for a command that cannot be cached.
 _ADVICE: Final = "call it on the handler itself"
 
 #: Commands whose reply is a list of integers, which are 0 for a key that does not exist.

@@ -33,7 +33,7 @@ ONE_OF_MGET = "ONE OF MGET"
 
 
 def peek_several(cache: Cache, args: Sequence[Any], raw: bool, ttl: float, default: Any) -> Any:
-    """Return what is kept of all keys of an MGET, at once; ``default`` if one of them is missing."""
+    """Return the kept values of all keys of an MGET, at once; ``default`` if one of them is missing."""
     store = cache.store
     entries = []
     for key in args[1:]:
@@ -140,7 +140,7 @@ def _fetch(
 
 
 class _Place:
-    """One value of an MGET that is waited for. Has what a fetch needs of a Deferred."""
+    """One awaited value of an MGET. It has the methods of a Deferred that a fetch calls."""
 
     __slots__ = ("_gathering", "_index", "again", "called")
 
@@ -148,7 +148,7 @@ class _Place:
         self._gathering = gathering
         self._index = index
         self.called = False
-        #: Reads it if the server refuses what is waited for; None: that is the answer.
+        #: Reads the value if the server refuses the fetch; None: the refusal is the answer.
         self.again: Callable[[], Deferred[Any]] | None = None
 
     def callback(self, value: Reply) -> None:
@@ -179,12 +179,12 @@ class _Gathering:
         self._deferred: Deferred[Any] = Deferred()
 
     def begin(self) -> Deferred[Any]:
-        """Return what fires with the values."""
+        """Return a Deferred that fires with the values."""
         self.got(None, None)
         return self._deferred
 
     def give_up(self) -> None:
-        """Nobody wants the values: what has joined a fetch must not tell the log of its failure."""
+        """No caller wants the values: a read that has joined a fetch must not log the failure of the fetch."""
         self._deferred.addErrback(lambda _: None)
 
     def got(self, index: int | None, value: Reply) -> None:
@@ -215,7 +215,7 @@ class _Part(FetchRequest):
 
 
 class _Waiting:
-    """Has what a queue asks of the Deferred of a request."""
+    """It has the methods of a Deferred that a queue calls."""
 
     def __init__(self, parts: Sequence[_Part]) -> None:
         self._parts = parts

@@ -1,10 +1,10 @@
-"""Whether what is kept may be given: as long as the server tells of every change.
+"""Whether kept replies may be given: as long as the server tells of every change.
 
 The tracked connection is opened, looked after and made again here. While there is none, or it follows a change of the
 database or the login, the store has no queue, and holds nothing.
 
-Commands of the pool that may write have an effect (:mod:`.writes`): what they may have changed is dropped before the
-program is told of their reply. So it never reads what it has itself overwritten.
+Commands of the pool that may write have an effect (:mod:`.writes`): entries that they may have changed are dropped
+before the program is told of their reply. So it never reads a value that it has itself overwritten.
 
 A script may write keys that it does not name. The server tells of these on the tracked connection, before it answers a
 PING that is sent there after the script's reply. So the next read of something kept waits for such a PING.
@@ -36,7 +36,7 @@ __all__ = ["Tracking"]
 
 
 class Tracking:
-    """The tracked connection of a cache, and what the program's own commands do to what is kept.
+    """The tracked connection of a cache, and the effects of the program's own commands on kept replies.
 
     :ivar connection: the tracked connection; None: there is none that is usable.
     :ivar links_lost: how many tracked connections were lost.
@@ -49,7 +49,7 @@ class Tracking:
         self._options = options
         self._store = store
         self._link: TrackedPool | None = None
-        #: Former ones, which end after the replies to what they fetch.
+        #: Former ones, which end after the replies to their fetches.
         self._ending: set[TrackedPool] = set()
         self.connection: RedisProtocol | None = None
         self.links_lost = 0
@@ -76,13 +76,13 @@ class Tracking:
 
     @property
     def progress(self) -> Callable[[], tuple[int, int]] | None:
-        """What tells how much the tracked connection has received; see :class:`.TimeLimit`."""
+        """Returns how many bytes the tracked connection has received; see :class:`.TimeLimit`."""
         return None if self._link is None else self._link.progress
 
-    # -- what the pool and the handler tell
+    # -- reports of the pool and the handler
 
     def watch(self, connection: BaseRedisProtocol) -> None:
-        """A connection of the pool was made: what it sends has effects."""
+        """A connection of the pool was made: its commands have effects."""
         connection.link.requests.effects = Effects(self._apply, self._store.touch)
 
     def start(self) -> None:
@@ -122,7 +122,7 @@ class Tracking:
             self._link.drop(reason)
 
     def stop(self) -> Deferred[Any]:
-        """Close the tracked connection after the replies to what is fetched, until :meth:`start` opens another one.
+        """Close the tracked connection after the replies to its fetches, until :meth:`start` opens another one.
 
         Nothing from before is given.
 
@@ -151,7 +151,7 @@ class Tracking:
             self._pool.companions.discard(self)
         return result
 
-    # -- what the tracked connection tells
+    # -- reports of the tracked connection
 
     def link_up(self, connection: RedisProtocol) -> None:
         """See :class:`.link.Owner`."""
@@ -263,7 +263,7 @@ class Tracking:
     def _answered(self, result: object, asking: _Question, connection: RedisProtocol | None) -> None:
         if self._asking is asking:
             self._asking = None
-        # A former connection, which ends slowly, tells nothing of what the present one has told.
+        # A former connection, which ends slowly, tells nothing of the changes that the present one has told.
         if connection is self.connection and asking.doubts == self._doubts and not isinstance(result, Failure):
             self._store.unsure = False
         asking.end()
@@ -289,7 +289,7 @@ class _Question:
         return waiting
 
     def end(self) -> None:
-        """Tell those who wait."""
+        """Call back the callers that wait."""
         self._is_over = True
         waiting, self._waiting = self._waiting, []
         for each in waiting:

@@ -1,4 +1,4 @@
-"""Reads that the cache cannot answer: what is read from the pool, and what is read again after its fetch has failed.
+"""Reads that the cache cannot answer: reads from the pool, and those repeated after their fetch has failed.
 
 This module must not know how anything is kept.
 """
@@ -23,7 +23,7 @@ __all__ = ["PoolReads", "ReadAgain", "UncachedReads"]
 
 
 class UncachedReads(Protocol):
-    """How a cache reads what it cannot answer."""
+    """The way of reads that a cache cannot answer."""
 
     def read(self, args: Sequence[Any], options: Mapping[str, Any], /) -> Deferred[Any]:
         """Read without the cache.
@@ -33,7 +33,7 @@ class UncachedReads(Protocol):
         """
 
     def again(self, args: Sequence[Any], raw: bool, error: Exception | None, /) -> Callable[[], Deferred[Any]] | None:
-        """Tell what follows a fetch that has failed.
+        """Decide the reads of a fetch that has failed.
 
         :param args: the command's name and its arguments, as they are sent.
         :param error: what the server has answered, or what the connection was lost with; None: the reply has come, and
@@ -55,7 +55,7 @@ class PoolReads:
         return sent
 
     def again(self, args: Sequence[Any], raw: bool, error: Exception | None) -> Callable[[], Deferred[Any]] | None:
-        """Read again what was never sent, and what was lost if the option ``retry`` allows that."""
+        """Repeat reads that were never sent, and lost ones if the option ``retry`` allows that."""
         policy = self._pool.retryPolicy
         if self._pool.disconnectCalled:
             return None

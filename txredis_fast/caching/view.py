@@ -72,7 +72,7 @@ class CachedCommands(Commands[V]):
         return f"<{type(self).__name__} of {self._owner()!r} max_age={self.max_age}{more}>"
 
     def _owner(self) -> object:
-        """Return what it reads from."""
+        """Return the cache that it reads from."""
         raise NotImplementedError
 
     def _with(self, name: str, value: object) -> Any:

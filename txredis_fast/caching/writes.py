@@ -1,7 +1,7 @@
-"""What commands of this process may change, found in their bytes: so every way of sending one is seen.
+"""The keys that commands of this process may change, found in their bytes: so every way of sending one is seen.
 
 A command that is not known to only read may change each key that is one of its arguments. No table of key positions can
-be wrong then. :mod:`._pyeffects` has what follows from that.
+be wrong then. :mod:`._pyeffects` has the consequences.
 
 This module must not know how anything is kept.
 """
@@ -22,7 +22,7 @@ _HEADER_BYTES = 24
 
 
 class Touching(enum.Enum):
-    """What a command may change."""
+    """The keys that a command may change."""
 
     NOTHING = "nothing"
     #: Keys among its arguments.
@@ -46,7 +46,7 @@ _OF_NAME = {
     ),
 }
 
-#: What was found out about names, as they are sent; the bound is that of a program's vocabulary.
+#: Findings about command names, as they are sent; the bound is that of a program's vocabulary.
 KNOWN: Final[dict[bytes, Touching]] = {}
 _MOST_KNOWN = 4096
 
@@ -70,7 +70,7 @@ def commands_in(data: bytes) -> Iterator[list[bytes | None]]:
 
 
 def touching(command: Sequence[bytes | None]) -> Touching:
-    """Tell what a command may change.
+    """Tell which keys a command may change.
 
     :param command: its name and arguments, as they are sent.
     """
@@ -90,7 +90,7 @@ def touching(command: Sequence[bytes | None]) -> Touching:
 
 
 def _by_flags(name: str) -> Touching | None:
-    """What the table says of a name; None if it does not have it."""
+    """The finding by the table of commands; None if it does not have the name."""
     from ..commands._parts.facts import command_facts
 
     facts = command_facts(name)

@@ -1,4 +1,4 @@
-"""What a program holds: the handler that has the commands, its views and retries, and txredisapi's factory.
+"""The handler, which a program holds: its commands, views and retries, and txredisapi's factory.
 
 This room must not know how many servers there are.
 """

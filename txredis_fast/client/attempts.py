@@ -42,7 +42,7 @@ def execute_with_retries(
 
 
 class NotingConverter:
-    """A program's converter. It knows what it has raised: then the command was executed, whatever the exception is.
+    """A program's converter. It notes its exception: then the command was executed, whatever the exception is.
 
     :ivar raised: the exception; None if it has raised none.
     """

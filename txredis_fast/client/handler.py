@@ -276,7 +276,7 @@ class ConnectionHandler(Commands[V], HandlerHelpers[V], CachedReads[V]):
             raise
 
     def _sender_on(self, connection: RedisProtocol) -> Callable[..., Deferred[Any]]:
-        """Return what sends the commands of a transaction on its connection."""
+        """Return the sender of the commands of a transaction on its connection."""
         return connection.execute_command
 
     def transaction(self, watch: Keys | None = None) -> TransactionContext[V]:

@@ -31,7 +31,7 @@ _Class = TypeVar("_Class", bound=type)
 
 
 class Host(Protocol):
-    """What a view sends its commands with: a handler."""
+    """The handler that sends the commands of a view."""
 
     def execute_command(self, *args: object, **kwargs: object) -> Deferred[Any]:
         """Send a command."""
@@ -103,7 +103,7 @@ class CachedReads(Generic[V]):
 
     @property
     def cache(self) -> Cache:
-        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+        """The cache that :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
 
         :raises RedisError: the handler was made without the option ``cache``.
         """

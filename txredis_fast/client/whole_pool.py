@@ -41,7 +41,7 @@ def tell_all(
     def tell_free(_: object) -> Deferred[Any]:
         change = _Change(pool, name)
         replies = [change.send(tell, connection) for connection in list(pool.connectionQueue.pending)]
-        # All are awaited: who has refused has nothing to undo.
+        # All are awaited: a connection that refused has nothing to undo.
         telling: Deferred[Any] = DeferredList(replies, consumeErrors=True)
         return telling.addCallback(change.judge, told)
 
@@ -51,7 +51,7 @@ def tell_all(
 class _Change:
     """One such command, on its connections. Another one may be sent behind it before all have answered.
 
-    :ivar is_pending: whether it is not known yet what becomes of it.
+    :ivar is_pending: whether its outcome is not known yet.
     """
 
     def __init__(self, pool: Pool, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The handler of a cluster: what a program holds, beside the commands that :mod:`.sending` sends.
+"""The handler of a cluster, which a program holds, beside the commands that :mod:`.sending` sends.
 
 This module must not know how a node connects, nor how a command finds its node.
 """
@@ -138,7 +138,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
 
     @property
     def cache(self) -> ClusterCache:
-        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+        """The cache that :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
 
         :raises RedisError: the handler was made without the option ``cache``.
         """
@@ -204,7 +204,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
         """
         from ..streaming import consume
 
-        handler: Any = self  # has what a consumer uses of one
+        handler: Any = self  # has the methods that a consumer calls
         consumer = consume(handler, stream, group, name, dead_letter=dead_letter, **options)
         if dead_letter is not None:
             slot_of_keys("XADD", (stream, dead_letter), self._charset)
@@ -212,7 +212,7 @@ class ClusterConnectionHandler(ClusterCommands[V]):
 
     @property
     def _factory(self) -> Pool:
-        """What a consumer ends with."""
+        """The pool whose end ends a consumer."""
         return self._members.options_pool
 
     # -- transactions

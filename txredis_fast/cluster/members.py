@@ -87,7 +87,7 @@ class Members:
         self._leaving: dict[ClusterNode[Any], Deferred[Any]] = {}
         #: How often commands were sent elsewhere, by the code of the refusal; and after a pause.
         self.counts = {"MOVED": 0, "ASK": 0, "again": 0}
-        #: A pool that never connects: what subscribers have their options of.
+        #: A pool that never connects: subscribers take their options from it.
         self.options_pool = Pool(self._node_options, uuid=seeds.name, isLazy=True)
         self.subscribers: set[FollowsTopology] = set()
         #: Called when a topology has been taken, and when the cluster is closed: by commands that wait for either.
@@ -110,7 +110,7 @@ class Members:
         #: The caches of all nodes; None without the option ``cache``. The handler sets it.
         self.cache: ClusterCache | None = None
 
-    # -- what nodes ask and tell
+    # -- questions and reports of nodes
 
     @property
     def reads_from_replicas(self) -> bool:
@@ -123,7 +123,7 @@ class Members:
             self.topology.note(reason, address)
 
     def facts_of(self, address: Address) -> NodeFacts | None:
-        """What the last topology says of a node; None if it does not have it."""
+        """The entry of a node in the last topology; None if there is none."""
         view = self.topology.view
         return None if view is None else view.nodes.get(address)
 
@@ -139,7 +139,7 @@ class Members:
 
     @property
     def pool_timeout(self) -> float | None:
-        """Seconds for what a command waits for; None: no limit."""
+        """Seconds of waits of a command, for a connection or an owner; None: no limit."""
         return self.options.pool_timeout
 
     # -- nodes
@@ -290,7 +290,7 @@ class Members:
         raise ValueError(f"{shown(given)} is no node of this cluster; its nodes: {names}")
 
     def shards(self) -> list[int]:
-        """A slot of each master, by the last topology: what leads to it, and to whoever takes its place."""
+        """A slot of each master, by the last topology. Commands for it follow the master's successor, too."""
         view = self.topology.view
         return [] if view is None else [view.slots_of(node.address)[0][0] for node in self.masters()]
 
@@ -358,7 +358,7 @@ class Members:
             if address not in known:
                 self._let_go(address, node)
             elif former is not None and _serves_less(address, view, former):
-                # Who waits for a connection to it decides anew.
+                # Callers that wait for a connection to it choose a node anew.
                 node.pool.fail_waiting(NotSentError(f"{node.name} serves the slot no longer"))
         self._tell()
         for subscriber in list(self.subscribers):
@@ -392,7 +392,7 @@ class Members:
             except Exception:
                 _log.failure("a command that waited could not go on")
 
-    # -- what all nodes are told
+    # -- what concerns all nodes
 
     def tell_all(self, tell: Callable[[ClusterNode[Any]], Deferred[Any]], told: Callable[[], object]) -> Deferred[Any]:
         """Tell one master something, and if it accepts that, all nodes that are connected, and those to come.
@@ -446,9 +446,9 @@ class Members:
         self.topology.close()
         self.observer.closed()
         self._seeds.close()
-        closing = [self.options_pool.disconnect()]  # first: what ends with it must not see a lost node
+        closing = [self.options_pool.disconnect()]  # first: its companions must not see a lost node
         closing += [node.disconnect(timeout=timeout) for node in list(self.nodes.values())]
-        # Not what :meth:`_let_go` waits for: who cancels this must not end that.
+        # A Deferred apart from that of :meth:`_let_go`: a caller that cancels this one must not end that one.
         closing += [node.disconnect(timeout=timeout) for node in list(self._leaving)]
         self._tell()
         return gatherResults(closing, consumeErrors=True).addCallback(lambda _: None)

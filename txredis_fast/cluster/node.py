@@ -52,7 +52,7 @@ def node_options(options: ClusterOptions) -> ConnectionOptions:
 
 
 class Watcher(Protocol):
-    """Whom a node tells that the topology may have changed: the cluster."""
+    """The cluster, which a node tells that the topology may have changed."""
 
     @property
     def observer(self) -> ClusterObserver:
@@ -66,7 +66,7 @@ class Watcher(Protocol):
         """Something has happened after which the topology may be another one."""
 
     def facts_of(self, address: Address) -> NodeFacts | None:
-        """What the last topology says of a node; None if it does not have it."""
+        """The entry of a node in the last topology; None if there is none."""
 
     def slots_of(self, address: Address) -> Sequence[tuple[int, int]]:
         """The ranges of slots that a node serves as their master."""
@@ -117,7 +117,7 @@ class NodeFactory(RedisFactory):
         self.retryPolicy = policy
         self._node_endpoint = tcp_endpoint(*address, options.connectTimeout, options.tls_context)
         self._started = False
-        #: Who waits for the end of the attempt to connect, and their places among those who wait for a connection.
+        #: Callers that wait for the end of the attempt to connect -> their places among all that wait for a connection.
         self._reaching: dict[Deferred[RedisProtocol], Deferred[RedisProtocol]] = {}
 
     def start(self) -> None:
@@ -146,7 +146,7 @@ class NodeFactory(RedisFactory):
         return reached
 
     def convert(self, data: Reply) -> Reply:
-        """Convert what was received raw, as replies are.
+        """Convert a value that was received raw, as replies are.
 
         :raises NotSentError: no connection is left that knows how.
         """
@@ -264,7 +264,7 @@ class ClusterNode(ConnectionHandler[V]):
 
 
 class ToldNode(ClusterNode[V]):
-    """The same, where hooks are told of what the program sends to the node."""
+    """The same, where hooks are told of the commands that the program sends to the node."""
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Deferred[Any]:
         """Send any command to this node."""
@@ -317,10 +317,10 @@ class NodesView:
     ) -> None:
         """Make it.
 
-        :param title: what they are, for ``repr``.
+        :param title: their name, for ``repr``.
         :param nodes: returns the nodes, anew for each command.
-        :param host_of: returns what has a node's commands: itself, or a view of it.
-        :param raises: whether what a node fails with fails the Deferred.
+        :param host_of: returns the object that has a node's commands: the node, or a view of it.
+        :param raises: whether the error of a node fails the Deferred.
         """
         self._title = title
         self._nodes = nodes

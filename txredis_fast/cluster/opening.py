@@ -29,7 +29,7 @@ OPENING_SECONDS = 10.0
 class ClusterConnecting(Opening[ClusterConnectionHandler[V]]):
     """Fires with the handler of a cluster when it is usable; also a context manager, which closes the handler.
 
-    It fails with :exc:`ConnectionFailedError`: who was asked, and the reasons.
+    It fails with :exc:`ConnectionFailedError`, which names the addresses asked and the reasons.
     """
 
 

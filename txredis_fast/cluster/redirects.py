@@ -110,7 +110,7 @@ class Way:
         self._sent_at = self._began_at
         self._sent: Deferred[Any] | None = None
         self._last: tuple[Exception, ClusterNode[Any] | None] | None = None
-        #: What hooks are told of it; None: nothing.
+        #: The report to the hooks; None: they are told nothing.
         self.telling: Telling | None = None
 
     def begin(self, node: ClusterNode[Any] | None = None) -> Deferred[Any]:
@@ -202,7 +202,7 @@ class Way:
         return is_refusal(error)
 
     def _judge(self, error: Exception, node: ClusterNode[Any]) -> None:
-        """Decide what follows a refusal."""
+        """Go on after a refusal: follow a redirection, try another node, or wait."""
         if isinstance(error, NotSentError) and not node.pool.size:
             error = NotSentError(node.pool.why_not_connected())  # not that no connection was free for so long
         self._last = error, node
@@ -235,7 +235,7 @@ class Way:
         except Exception as why:  # the cluster is closed, or the options do not go with the host, as TLS with no name
             self._fail(why)
             return
-        # It says that itself serves the slot, or two nodes say so of each other: not yet, then.
+        # The node names itself, or two nodes name each other: the slot is still moving.
         if has_moved and (following is node or self._redirections > MOVED_AT_ONCE):
             self._wait(error, node)
         else:
@@ -287,7 +287,7 @@ class CommandWay(Way):
 
         :param args: the command, whose arguments nobody changes any more.
         :param options: those of ``execute_command``.
-        :param telling: what hooks are told of it; None: nothing.
+        :param telling: the report to the hooks; None: they are told nothing.
         """
         super().__init__(members, slot, choose, options.get("timeout"))
         self.telling = telling
@@ -354,7 +354,7 @@ class _FirstTopology(Way):
 
 
 def after(error: Exception, tried: str, node: ClusterNode[Any] | None) -> Exception:
-    """The same error, with what was tried."""
+    """The same error, with the attempts in its text."""
     last = "" if node is None else f", last node {node.name}"
     return type(error)(f"{error} (after {tried}{last})")
 

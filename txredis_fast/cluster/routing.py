@@ -34,7 +34,7 @@ __all__ = [
 #: By the name of a command whose keys may belong to any slots: how many arguments belong together, the key first.
 SPLIT_STEPS: Final[dict[str, int]] = {"DEL": 1, "EXISTS": 1, "MGET": 1, "MSET": 2, "TOUCH": 1, "UNLINK": 1}
 
-#: What :func:`slot_of_command` returns where only a server can tell the keys.
+#: The value of :func:`slot_of_command` where only a server can tell the keys.
 UNKNOWN: Final = -1
 
 #: Commands whose channel is hashed like a key: name -> place of the channel.

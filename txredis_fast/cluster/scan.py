@@ -58,7 +58,7 @@ class ClusterScanIterator(ScanIterator[Any]):
         self._node: ClusterNode[Any] | None = None
         self._wanted: set[int] = set()
         self._next_nodes: list[tuple[Address, set[int]]] = []
-        #: The owner of what is wanted of another node; None: it is the owner itself that is scanned.
+        #: The owner of the slots that are wanted of another node; None: the owner itself is scanned.
         self._source: ClusterNode[Any] | None = None
         #: Reactor time since when nodes could not be asked to which slots are moved.
         self._targets_failing_since: float | None = None
@@ -151,7 +151,7 @@ class ClusterScanIterator(ScanIterator[Any]):
             self._begin(self._members.node_at(address), slots, source)
 
     async def _own_words(self, node: ClusterNode[Any]) -> tuple[set[int], dict[int, Address]]:
-        """What a node says of its own slots, see :func:`_read_nodes`."""
+        """The slots of a node by its own account, see :func:`_read_nodes`."""
         text = await node.send("CLUSTER", "NODES", raw=True)
         owned, moving = _read_nodes(bytes(text).decode("ascii", "replace"))
         address_map = self._members.topology.address_map
@@ -188,7 +188,7 @@ def scan_arguments(pattern: Argument | None, count: int | None, type: Argument |
 
 
 def _read_nodes(text: str) -> tuple[set[int], dict[int, Address]]:
-    """Read what CLUSTER NODES says of the slots of the node that was asked.
+    """Read the slots of the node that was asked from the reply of CLUSTER NODES.
 
     :returns: the slots that it owns; and for those that are moving away, as in ``[77->-...]``, to which node.
     """

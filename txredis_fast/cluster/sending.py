@@ -322,7 +322,7 @@ class ClusterCommands(Commands[V], ScanIterators[V], RegisteredScripts):
         telling: Telling | None,
         error: Exception,
     ) -> Deferred[Any] | None:
-        """What follows an error reply to the first attempt."""
+        """Go on after an error reply to the first attempt, if anything follows it."""
         if is_refusal(error, args):
             return CommandWay(self._members, args, kwargs, slot, choose, telling).refused(error, node)
         return None if inner is None else inner.again(error)

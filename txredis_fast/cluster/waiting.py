@@ -1,4 +1,4 @@
-"""How long what a cluster has not executed yet waits: for a connection, for a pause's end, for another topology.
+"""The waits of commands that no node has executed yet: for a connection, for a pause's end, for another topology.
 
 This module must not know what is sent, or what a refusal means.
 """
@@ -33,8 +33,8 @@ CONNECTION_SECONDS: Final = 0.5
 #: Seconds of the pause before a command is sent again where that may help only later: the first, and the longest.
 FIRST_PAUSE_SECONDS: Final = 0.02
 LONGEST_PAUSE_SECONDS: Final = 0.5
-#: How often a command follows a MOVED at once. Further ones come of nodes that name each other while a slot moves: they
-#: would have it back and forth in a millisecond as often as it may be redirected.
+#: Number of MOVED replies that a command follows at once. While a slot moves, two nodes may name each other; without
+#: pauses, the command would use up its redirections within milliseconds.
 MOVED_AT_ONCE: Final = 4
 
 Sent = TypeVar("Sent")
@@ -49,7 +49,7 @@ class Waiting:
     """The waits of commands that belong together, while nodes refuse them.
 
     :ivar limit: reactor time at which everything has to be over; None: no limit.
-    :ivar since: reactor time of the first refusal, later by what servers have worked since; None: there was none.
+    :ivar since: reactor time of the first refusal, later by the time that servers have worked since; None: no refusal.
     """
 
     def __init__(self, members: Members, limit: float | None, go_on: Callable[[], object]) -> None:
@@ -75,7 +75,7 @@ class Waiting:
             self.since = now()
 
     def worked(self, seconds: float) -> None:
-        """A server has refused what it had blocked for so long: that was its work, and no wait for a better one."""
+        """A server has refused a command after blocking it for so long: that time was no wait for a connection."""
         if self.since is not None:
             self.since += seconds
 

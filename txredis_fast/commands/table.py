@@ -1,4 +1,4 @@
-"""What servers say of their commands: one line for each command and subcommand.
+"""Servers' facts about their commands: one line for each command and subcommand.
 
 Written by ``python -m tests.testbed.command_table`` from COMMAND INFO and COMMAND DOCS of Redis 7.0, Redis 8.2 and
 Valkey 9.1, and for newer commands from their documentation; do not edit it. :mod:`._parts.facts` says what the columns

@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""``Reading.receive`` in compiled code: parse, answer, and write what the callbacks have sent.
+"""``Reading.receive`` in compiled code: parse, answer, and write the commands of the callbacks.
 
 It has the steps of ``receive``, ``_parse`` and ``deliver`` of :mod:`.reading`, and of ``flush`` of :mod:`.writing`, for
 the usual case: little data, a protocol with this package's own methods, and the compiled queue and parser. Everything

@@ -16,7 +16,7 @@ __all__ = ["TRANSITIONS", "CorkEvent", "CorkState"]
 
 
 class CorkState(enum.Enum):
-    """What the connection does with the next command."""
+    """The treatment of the next command."""
 
     __hash__ = object.__hash__  # Enum's is a Python function, and each delivery of replies calls it twice
 
@@ -26,7 +26,7 @@ class CorkState(enum.Enum):
 
 
 class CorkEvent(enum.Enum):
-    """What changes the state of a cork."""
+    """Events that change the state of a cork."""
 
     __hash__ = object.__hash__
 

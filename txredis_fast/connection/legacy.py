@@ -233,7 +233,7 @@ class ParsingSteps(LineReceiver):
     def _convert_aggregate(self, data: Reply) -> Reply:
         """Convert an aggregate without recursion: a reply may be deeper than Python's stack."""
         error: DecodeError | None = None
-        #: Each aggregate that is being converted, the outermost first, what is left of it, and what is converted.
+        #: Each aggregate that is being converted, the outermost first: the elements left, and those converted.
         open_ones: list[tuple[Reply, Iterator[Reply], list[Reply]]] = [(None, iter((data,)), [])]
         while True:
             aggregate, left, made = open_ones[-1]

@@ -103,7 +103,7 @@ class Link(Lifecycle):
         self.blocking_command: Arguments = ()
         self.blocked_by: Deferred[Result] | None = None
         self.login: int | None = None
-        #: By command, AUTH or SELECT: what has sent the last one; None: something that knows no more of it.
+        #: By command, AUTH or SELECT: the sender of the last one; None: a sender that no longer knows of it.
         self.last_change: dict[str, object] = {}
         self.round = 0
         self.replica_error: Exception | None = None
@@ -268,7 +268,7 @@ class Link(Lifecycle):
     # -- graceful close
 
     def close(self) -> None:
-        """Close the connection in order: what is written already is sent before, and TLS tells the peer.
+        """Close the connection in order: bytes already written are sent before, and TLS tells the peer.
 
         Both wait for the peer, which may be gone. So the connection is aborted if it has not ended some seconds later.
         """

@@ -31,7 +31,7 @@ class _OwnTransaction(Transaction):
         self._link = protocol.link
 
     def abandon(self) -> None:
-        """As that of each transaction; what is sent behind the commands that end it is outside of it."""
+        """As that of each transaction; commands behind those that end it are outside of it."""
         if self._link.scope is self:
             self._link.scope = None
         super().abandon()

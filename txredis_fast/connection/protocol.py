@@ -250,7 +250,7 @@ class BaseRedisProtocol(ParsingSteps, OwnScope):
         if link.on_ready is None:
             link.arrived()
         else:
-            link.on_ready(self)  # not by such a Deferred, which would keep what is raised for itself
+            link.on_ready(self)  # not by such a Deferred, which would keep an exception for itself
 
     def connectionLost(self, why: Failure) -> None:  # type: ignore[override]
         """Fail the requests in flight with ``MaybeExecutedError``: the transport is gone."""

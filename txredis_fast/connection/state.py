@@ -33,7 +33,7 @@ class ConnectionState(enum.Enum):
 
 
 class ConnectionEvent(enum.Enum):
-    """What changes the state of a connection."""
+    """Events that change the state of a connection."""
 
     MADE = "made"  # the transport is connected
     HANDSHAKEN = "handshaken"  # the handshake has succeeded

@@ -100,7 +100,7 @@ class Writing:
             raise
 
     def _flush_held(self, seconds: Callable[[], float], since: float) -> None:
-        """Write what was collected for this turn of the reactor."""
+        """Write the commands collected for this turn of the reactor."""
         self._link.requests.turn_was_long(seconds() - since)
         self.flush()
 

@@ -1,4 +1,4 @@
-"""What programs otherwise write by hand over single commands: iterators over SCAN, and scripts with a name.
+"""Helpers over single commands, which programs otherwise write by hand: iterators over SCAN, named scripts.
 
 This room must not know how a command is sent.
 """

@@ -46,7 +46,7 @@ class ScanIterator(Generic[_T]):
         """Make an iterator; handlers do it.
 
         :param name: of the method, for errors.
-        :param hosts: returns what is asked, one after the other; called for the first page.
+        :param hosts: returns the hosts to ask, one after the other; called for the first page.
         :param ask: asks one of them for a page.
         :param convert: makes the elements of a page from the reply's.
         """
@@ -80,7 +80,7 @@ class ScanIterator(Generic[_T]):
     def next_page(self) -> Deferred[list[_T]]:
         """Get the next elements, as many as one command finds; for programs with ``inlineCallbacks``.
 
-        :returns: fires with a list: what is left of the page that a loop has begun, or else the next page. Pages
+        :returns: fires with a list: the rest of the page that a loop has begun, or else the next page. Pages
             without elements are passed over, so an empty list is the end. Fails as the command does, and then the next
             call asks for the same page again; with :exc:`.RedisError` while another call waits for a page, or if a
             transaction or pipeline collects the commands.
@@ -277,7 +277,7 @@ class ScanIterators(Generic[V]):
         return ScanIterator(name, lambda: self._hosts_of_key(name, key), ask, convert)
 
     def _hosts_of_all(self) -> Iterable[Any]:
-        """What SCAN is sent to, one after the other."""
+        """The hosts that SCAN is sent to, one after the other."""
         return (self,)
 
     def _hosts_of_key(self, method: str, key: Key) -> Iterable[Any]:

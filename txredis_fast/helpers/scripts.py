@@ -58,7 +58,7 @@ class Script:
         :param keys: the keys that the script uses, its ``KEYS``: one key or an iterable of keys. A sharded handler
             sends the script to the server that has all of them.
         :param args: its ``ARGV``: one argument or an iterable of arguments.
-        :param client: what executes it instead: a transaction, a pipeline, a batch, or another handler.
+        :param client: the executor instead: a transaction, a pipeline, a batch, or another handler.
         :returns: as ``client.eval``: fires with the script's return value, in a transaction with ``"QUEUED"``; fails
             with :exc:`.ResponseError` if the script does not compile or raises an error.
         """

@@ -1,4 +1,4 @@
-"""What a command is: its arguments and its converter; and the arguments that a program gives as a sequence.
+"""The parts of a command: its arguments and its converter; and arguments that a program gives as a sequence.
 
 Both implementations use this module. It must not know what a request is.
 """

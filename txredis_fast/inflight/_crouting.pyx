@@ -1,5 +1,5 @@
 # cython: language_level=3, freethreading_compatible=True
-"""What a cluster's handler does for each command, compiled. It has the names of ``_pyrouting``, which documents them.
+"""The routing of each command of a cluster's handler, compiled. ``_pyrouting`` has the same names, documented.
 
 ``execute_command`` is compiled for a command with one key whose node is connected. It has the steps of the pure-Python
 method, which is called in all other cases.

@@ -6,8 +6,8 @@ flight, and is started again for that.
 
 A reactor runs its timers before it reads. After a long turn of the program, the timer therefore fires while replies
 that were received in time are still unread in the socket. So after a deadline has passed, the reactor first gets turns
-to read, as long as it reads something (:class:`LastLook`). And what was given before the long turn may have been
-written only after it. So the replies to that get a grace: as much time again as the turn has cost.
+to read, as long as it reads something (:class:`LastLook`). And a command that was given before the long turn may have
+been written only after it. So its reply gets a grace: as much time again as the turn has cost.
 
 This module must not know anything of a request but its ``deadline``.
 """
@@ -242,7 +242,7 @@ class DeadlineTimer:
             self._grant(self.seconds(), late)
 
     def _grant(self, now: float, late: float) -> None:
-        """Give a grace, if what comes late shows that a turn was long."""
+        """Give a grace, if a late call shows that a turn was long."""
         if late > LATE_TURN_SECONDS:
             self._granted_at = now
             self._grace_ends = max(self._grace_ends, now + min(late, MAX_GRACE_SECONDS))
@@ -252,7 +252,7 @@ class DeadlineTimer:
         now = seconds()
         soonest = min(self._deadlines(now, waiting), key=self._with_grace, default=None)
         if soonest is None or self._with_grace(soonest) > now:
-            self._due = now  # that reading has taken turns is no long one
+            self._due = now  # the turns of reading are no long turn
             self._check(call_later, seconds, waiting)
             return
         self.running = False

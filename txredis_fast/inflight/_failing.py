@@ -67,7 +67,7 @@ def keep_out_of_log(deferred: Deferred[Any], error: BaseException) -> None:
     :param error: the exception that it has failed with.
     """
     result = getattr(deferred, "result", None)
-    # Twisted has no public way: an errback would take the failure away from whoever awaits the Deferred later.
+    # Twisted has no public way: an errback would take the failure away from a program that awaits the Deferred later.
     report = deferred._debugInfo
     if report is not None and isinstance(result, Failure) and result.value is error:
         report.failResult = None

@@ -51,11 +51,11 @@ __all__ = [
 
 _Method = TypeVar("_Method", bound=Callable[..., object])
 
-#: What a batch needs of its commands: the converters, and whether the replies stay raw.
+#: The converters of a batch's commands, and whether each reply stays raw.
 _Converters: TypeAlias = Sequence[Command] | Sequence[tuple[PostProc | None, bool]]
 
 
-#: What has to be done before a program is told of the reply to a command.
+#: The work to do before a program is told of the reply to a command.
 Effect: TypeAlias = Callable[[], object]
 
 _Canceller: TypeAlias = Callable[[Deferred[Any]], object]
@@ -684,7 +684,7 @@ class RequestQueue:
         return self._timer.start(timeout, call_later, seconds, self.waiting)
 
     def turn_was_long(self, late: float) -> None:
-        """What was to be written in the next turn of the reactor is written so many seconds late."""
+        """The commands held for the next turn of the reactor are written so many seconds late."""
         self._timer.turn_was_long(late)
 
     def usual_deadline(self, timeout: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What a cluster's handler does for each command, in pure Python: the reference for the compiled ``_crouting``.
+"""The routing of each command of a cluster's handler, in pure Python: the reference for the compiled ``_crouting``.
 
 This module must not know nodes: a *pool* is whatever stands in the list of the pools of all slots.
 """

@@ -90,7 +90,7 @@ def _size(count: int) -> str:
     return f"{count:,} bytes"
 
 
-#: The limits of the reply parser by name, each with what it bounds and its default; see the option ``limits``.
+#: The limits of the reply parser by name, each with its unit and its default; see the option ``limits``.
 LIMITS = {
     "max_bulk_length": f"bytes of one value, {_size(DEFAULT_MAX_BULK_LENGTH)}",
     "max_elements": f"elements of one reply, nested ones included, {DEFAULT_MAX_ELEMENTS:,}",
@@ -202,7 +202,7 @@ def check_convert_numbers(name: str, value: object) -> ConvertNumbers:
 
 
 def check_undecodable(name: str, value: object) -> Undecodable:
-    """Check what becomes of a reply that the charset cannot decode."""
+    """Check the option for replies that the charset cannot decode."""
     if value is None:
         return None
     if type(value) is str and value in ("replace", "error"):
@@ -211,7 +211,7 @@ def check_undecodable(name: str, value: object) -> Undecodable:
 
 
 def check_when_full(name: str, value: object) -> WhenFull:
-    """Check what becomes of a command when all connections are full."""
+    """Check the option for commands when all connections are full."""
     return cast("WhenFull", check_choice(name, value, ("wait", "fail")))
 
 

@@ -57,21 +57,21 @@ class PoolGroup(TypedDict, total=False):
 
 
 class KeptGroup(TypedDict, total=False):
-    """What is true of each connection that a pool keeps, and not of the factory of subscribers."""
+    """Options of the connections that a pool keeps, which the factory of subscribers does not have."""
 
     dbid: int | None
     reconnect: bool
 
 
 class ValuesGroup(TypedDict, total=False):
-    """What decides the type of values; overloads name these as parameters."""
+    """Options that decide the type of values; overloads name these as parameters."""
 
     charset: str | None
     convertNumbers: ConvertNumbers
 
 
 class TextGroup(TypedDict, total=False):
-    """What else decides the type of values, and txredisapi does not have."""
+    """A further option that decides the type of values, which txredisapi does not have."""
 
     undecodable: Undecodable
 
@@ -89,7 +89,7 @@ class InheritedOptions(ValuesGroup, CommonGroup, total=False):
 
 
 class AttemptGroup(TypedDict, total=False):
-    """What an endpoint brings with it."""
+    """Options of an attempt to connect; an endpoint brings its own."""
 
     connectTimeout: float | None
 
@@ -142,7 +142,7 @@ class ClusterGroup(TypedDict, total=False):
     nodeGrace: float
 
 
-# -- what is taken where
+# -- the options of each way in
 
 
 class MoreOptions(TextGroup, AddedGroup, TLSGroup, total=False):
@@ -185,7 +185,7 @@ class AllClusterOptions(AllOptions, ClusterGroup, total=False):
     """Every option of a cluster; see :class:`ClusterOptions`."""
 
 
-# -- for overloads: what remains beside the parameters that decide the type of values, and the first three
+# -- for overloads: the rest beside the parameters that decide the type of values, and the first three
 
 
 class _AfterDbid(CommonGroup, AttemptGroup, AddedGroup, total=False):
@@ -193,19 +193,19 @@ class _AfterDbid(CommonGroup, AttemptGroup, AddedGroup, total=False):
 
 
 class UnixConnectionOptions(_AfterDbid, TLSGroup, total=False):
-    """What ``UnixConnection`` takes after ``dbid``."""
+    """Options of ``UnixConnection`` after ``dbid``."""
 
 
 class UnixPoolOptions(UnixConnectionOptions, PoolGroup, total=False):
-    """What ``UnixConnectionPool`` takes after ``dbid``."""
+    """Options of ``UnixConnectionPool`` after ``dbid``."""
 
 
 class TCPConnectionOptions(UnixConnectionOptions, ContextGroup, total=False):
-    """What ``Connection`` takes after ``dbid``."""
+    """Options of ``Connection`` after ``dbid``."""
 
 
 class TCPPoolOptions(TCPConnectionOptions, PoolGroup, total=False):
-    """What ``ConnectionPool`` takes after ``dbid``."""
+    """Options of ``ConnectionPool`` after ``dbid``."""
 
 
 # -- at run time
@@ -258,7 +258,7 @@ def shows_options(
 
 
 class _Shown:
-    """What a function with options wraps, for ``inspect.signature()``: it takes the first ``__signature__`` it finds.
+    """The ``__wrapped__`` of a function with options: ``inspect.signature()`` takes the signature from here.
 
     The signature is made when it is asked for. Those of all functions would take memory that few programs need.
     """
@@ -286,7 +286,7 @@ class _Shown:
     @property
     def __signature__(self) -> inspect.Signature:
         signature = inspect.signature(self.__wrapped__)
-        # What stands for any further arguments is only there to refuse them in words.
+        # ``*args`` and ``**kwargs`` are there only to refuse further arguments in words.
         named = [signature.parameters[name] for name in self.own_names]
         added = [
             inspect.Parameter(

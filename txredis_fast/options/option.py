@@ -1,8 +1,8 @@
 """How an option is declared: default, check, URL reader and documentation in one place, beside its name and type.
 
 A frozen dataclass declares each option as ``name: type = option(default, check=..., doc=...)``. Everything else is read
-from these declarations by :func:`options_of`: what judges a value (:func:`judge`), what a URL may set, and the text of
-``help()`` (:func:`documented`).
+from these declarations by :func:`options_of`: the check of a value (:func:`judge`), the options of a URL, and the text
+of ``help()`` (:func:`documented`).
 
 This module must not know any single option.
 """
@@ -32,7 +32,7 @@ class Reader(NamedTuple):
     """Reads an option in a URL: takes its name and its text; returns its value, or raises ``ValueError``."""
 
     read: Callable[[str, str], object]
-    #: What the text may be, behind "must be", for the error.
+    #: The texts that are accepted, as words behind "must be", for the error.
     allowed: str
 
     def __call__(self, name: str, text: str) -> object:
@@ -45,13 +45,13 @@ _HELP_WIDTH = 100
 
 
 class Option(NamedTuple):
-    """What is declared about one option beside its name and type."""
+    """The declaration of one option, beside its name and type."""
 
     #: The value where a program gives none.
     default: object
     #: Judges a value.
     check: Check[object]
-    #: What the option means, with units and bounds, in reStructuredText without roles.
+    #: The meaning of the option, with units and bounds, in reStructuredText without roles.
     doc: str
     #: Reads the option in a URL; None: a URL cannot set it.
     read: Reader | None

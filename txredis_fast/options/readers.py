@@ -39,7 +39,7 @@ digits = re.compile(r"[0-9]{1,20}").fullmatch
 
 
 def _takes(allowed: str) -> Callable[[Callable[[str, str], object]], Reader]:
-    """Decorate a reader with what it takes."""
+    """Decorate a reader with the words for the texts that it takes."""
     return lambda read: Reader(read, allowed)
 
 
@@ -106,7 +106,7 @@ def read_bool(name: str, text: str) -> bool:
 
 @_takes("true, false or exact")
 def read_convert_numbers(name: str, text: str) -> ConvertNumbers:
-    """Read "exact", or what :func:`read_bool` takes."""
+    """Read "exact", or a text that :func:`read_bool` takes."""
     return "exact" if text == "exact" else _flag(text)
 
 

@@ -411,7 +411,7 @@ class BlockingLane:
         return answered.addCallbacks(bool, _not_answered)
 
     def unclaimed(self, command: Sequence[Any], reply: object) -> None:
-        """A command that was given up has its reply: pass what the server popped to ``onUnclaimedReply``."""
+        """A command that was given up has its reply: pass the popped value to ``onUnclaimedReply``."""
         if reply is None or reply == [] or isinstance(reply, Failure) or is_read_only(command):
             return
         hook = self._factory.onUnclaimedReply

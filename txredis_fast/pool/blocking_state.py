@@ -28,7 +28,7 @@ class BlockingState(enum.Enum):
 
 
 class BlockingEvent(enum.Enum):
-    """What happens to a blocking command."""
+    """Events in the life of a blocking command."""
 
     CONNECTED = "connected"  # a connection is there, and the command is sent on it
     GIVE_UP = "give up"  # the caller cancelled the command, or its time limit is over

@@ -16,7 +16,7 @@ from .pool import Pool
 
 __all__ = ["CompanionPool"]
 
-#: What a companion has of its handler's pool, afresh for each connection.
+#: Attributes that a companion takes from its handler's pool, afresh for each connection.
 _FOLLOWED = (
     *("dbid", "charset", "username", "password", "clientName", "respVersion", "convertNumbers", "strict"),
     *("undecodable", "limits", "login_number"),
@@ -61,7 +61,7 @@ class CompanionPool(Pool):
         return super().reaches_server or self.parent.reaches_server
 
     def buildProtocol(self, addr: IAddress | None) -> RedisProtocol:  # type: ignore[override]
-        """Make the protocol of a new connection, with what the handler's pool has now."""
+        """Make the protocol of a new connection, with the present attributes of the handler's pool."""
         self.follow()
         self.connection = super().buildProtocol(addr)
         return self.connection

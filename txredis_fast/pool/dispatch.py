@@ -154,7 +154,7 @@ class ConnectionQueue:
     def _take_out(self, connection: RedisProtocol) -> None:
         self.pending.remove(connection)
         if self.current is connection:
-            self.current = None  # who sees a current one takes it for free
+            self.current = None  # a caller that sees a current one takes it for free
         try:
             self._choose()
         except BaseException:

@@ -118,7 +118,7 @@ class HealthChecks:
 
 
 class _Check:
-    """What is known of one connection.
+    """The record of one connection.
 
     :ivar connection: None once it is lost.
     :ivar pace: seconds from one examination to the next.

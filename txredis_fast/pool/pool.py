@@ -45,10 +45,10 @@ __all__ = ["Caching", "Companion", "Pool"]
 
 
 class Tracking(Protocol):
-    """Whether the server tells a cache of every change; the pool says what bears on that."""
+    """Whether the server tells a cache of every change; the pool reports the events that bear on that."""
 
     def watch(self, connection: RedisProtocol, /) -> None:
-        """A connection was made: what it sends may change what is kept."""
+        """A connection was made: its commands may change kept values."""
 
     def start(self) -> None:
         """The pool has a connection."""
@@ -61,7 +61,7 @@ class Tracking(Protocol):
 
 
 class Caching(Protocol):
-    """A cache of what the pool's server has, as far as the pool knows it."""
+    """A cache of values of the pool's server, as far as the pool knows it."""
 
     tracking: Tracking
 
@@ -75,7 +75,7 @@ class Companion(Protocol):
     def pool_ends(self, seconds: float) -> Deferred[Any]:
         """Close them; called again if the pool is to end sooner than it was said before.
 
-        :param seconds: until what still waits for a reply is aborted.
+        :param seconds: until commands that still wait for a reply are aborted.
         :returns: fires when they are closed.
         """
 
@@ -94,10 +94,10 @@ class Pool(Backoff, Factory):
     """The connections of one server.
 
     :ivar pool: the usable connections; :ivar size: their number.
-    :ivar handler: what connections send follow-up commands with, such as EVAL after NOSCRIPT.
+    :ivar handler: sends the follow-up commands of connections, such as EVAL after NOSCRIPT.
     :ivar deferred: fires with the handler when ``poolsize`` connections are usable; None after that.
     :ivar life: the pool's state; see :mod:`.state`.
-    :ivar companions: what has connections of its own to the same server, and ends with the pool.
+    :ivar companions: objects with connections of their own to the same server, which end with the pool.
     :ivar login_number: number of changes of the login; a connection with another number has to log in again.
     """
 
@@ -197,7 +197,7 @@ class Pool(Backoff, Factory):
         """Where the endpoint leads, or the connections, for texts; empty if neither is known."""
         return place_of(self._endpoint) or next(filter(None, (_peer(each) for each in self.pool)), "")
 
-    # -- what follows from the state
+    # -- consequences of the state
 
     @property
     def disconnectCalled(self) -> bool:
@@ -402,7 +402,7 @@ class Pool(Backoff, Factory):
         self.deferred = None
         self.disconnect()
 
-    # -- what happens to connections
+    # -- events of connections
 
     def addConnection(self, conn: RedisProtocol) -> None:
         """A connection is usable: put it into the pool."""
@@ -475,10 +475,10 @@ class Pool(Backoff, Factory):
         self._waiting_for_empty_pool.append(deferred)
         return deferred
 
-    # -- what fails
+    # -- failures
 
     def connectionError(self, why: str) -> None:
-        """The first connection failed for good: fail ``deferred``. A lazy pool has no caller who waits for it."""
+        """The first connection failed for good: fail ``deferred``. A lazy pool has no caller that waits for it."""
         deferred, self.deferred = self.deferred, None
         if deferred is None:
             return
@@ -562,7 +562,7 @@ class Pool(Backoff, Factory):
     def refusal_passes(self, error: BaseException, first: bool) -> bool:
         """Whether the next handshake may succeed although this one was refused.
 
-        :param error: what a step of the handshake failed with.
+        :param error: the error of a step of the handshake.
         :param first: whether the caller of a constructor waits for the first connections.
         """
         return passes_by_itself(error, first)
@@ -661,7 +661,7 @@ class Pool(Backoff, Factory):
     def why_not_connected(self, reason: str = "") -> str:
         """Return the text of the error for callers that got no connection.
 
-        :param reason: why there is none; empty: what was noted last, or that all are taken.
+        :param reason: why there is none; empty: the reason noted last, or that all are taken.
         """
         if reason:
             return f"Not connected: {named(self.observer.server, reason)}"

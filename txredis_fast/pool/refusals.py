@@ -19,7 +19,7 @@ def passes_by_itself(error: BaseException, first: bool) -> bool:
     A password that the server demands and that this side does not have, or that a function of the program failed to
     give, may be there the next time; but the first connection of a constructor fails with that at once.
 
-    :param error: what a step of the handshake failed with.
+    :param error: the error of a step of the handshake.
     :param first: whether the caller of a constructor waits for the first connections.
     """
     if isinstance(error, _PASSING) or "max number of clients" in str(error):

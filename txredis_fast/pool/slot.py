@@ -193,7 +193,7 @@ class _NotedAttempts:
 
 
 class Keeper(Protocol):
-    """What owns connections of a pool: a slot, or the lane for blocking commands."""
+    """The owner of connections of a pool: a slot, or the lane for blocking commands."""
 
     def made(self, protocol: RedisProtocol, /) -> None:
         """A protocol was built; its transport follows."""
@@ -210,7 +210,7 @@ class Keeper(Protocol):
 
 @implementer(IProtocolFactory)
 class PoolProtocols:
-    """A protocol factory for an endpoint: builds the pool's protocols, and tells a keeper what happens to them."""
+    """A protocol factory for an endpoint: builds the pool's protocols, and reports their events to a keeper."""
 
     def __init__(self, factory: Pool, slot: Keeper) -> None:
         self._factory = factory

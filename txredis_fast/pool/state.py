@@ -29,7 +29,7 @@ class PoolState(enum.Enum):
 
 
 class PoolEvent(enum.Enum):
-    """What happens to a pool."""
+    """Events in the life of a pool."""
 
     ADDED = "added"  # a connection has joined the pool
     EMPTIED = "emptied"  # the last usable connection was lost

@@ -24,7 +24,7 @@ __all__ = ["MessageProtocol", "SubscriberPool"]
 
 
 class Owner(Protocol):
-    """Whom the messages are for: a subscriber."""
+    """The receiver of the messages: a subscriber."""
 
     @property
     def inbox(self) -> Inbox | InboxPart:
@@ -78,7 +78,7 @@ def _nothing() -> None:
 class SubscriberPool(CompanionPool):
     """The connection of a subscriber.
 
-    :ivar owner: whom the messages are for.
+    :ivar owner: the receiver of the messages.
     """
 
     connection: MessageProtocol | None

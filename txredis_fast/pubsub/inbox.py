@@ -23,7 +23,7 @@ from .._checks import check_choice, check_count
 
 __all__ = ["POLICIES", "Inbox", "InboxPart", "SlowConsumerPolicy", "call_hook", "check_bounds", "run_coroutine"]
 
-#: What happens to messages that are received while as many as allowed are unfinished.
+#: The fate of messages that are received while as many as allowed are unfinished.
 SlowConsumerPolicy = Literal["pause", "drop-oldest", "drop-newest"]
 POLICIES = ("pause", "drop-oldest", "drop-newest")
 
@@ -88,7 +88,7 @@ class Inbox:
 
         :param limit: how many messages may be unfinished.
         :param at_once: how many may be handled at the same time; the others wait.
-        :param policy: what happens to further messages.
+        :param policy: the fate of further messages.
         :param receive: handles a message; called with pattern or None, channel and text.
         :param hold: stops reading.
         :param go_on: resumes reading.
@@ -188,7 +188,7 @@ class Inbox:
                 if not self.full or self.unfinished > self._limit // 2:
                     break
                 self.full = False
-                self._go_on()  # what this delivers is appended, and handled by this loop
+                self._go_on()  # messages that this delivers are appended, and handled by this loop
         finally:
             self._handing_on = False
 

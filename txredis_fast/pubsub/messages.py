@@ -61,7 +61,7 @@ class Message(NamedTuple):
     pattern: Value | None
     #: The channel.
     channel: Value
-    #: What was published.
+    #: The published value.
     data: Value
 
 
@@ -94,7 +94,7 @@ class Subscriber:
         self._dropped = 0
         #: The iterations that wait for a message.
         self._waiting: deque[Deferred[Message]] = deque()
-        #: What every iteration ends with; None while messages may come.
+        #: The error with which every iteration ends; None while messages may come.
         self._end: Exception | None = None
         #: Kinds and names that the server has confirmed to the program.
         self._confirmed: set[tuple[Kind, bytes]] = set()
@@ -330,7 +330,7 @@ class Subscriber:
             return ReplyTimeoutError(f"{text}{self._limit}); finish messages while you wait for a confirmation")
         return ReplyTimeoutError(f"{text}: the server did not answer")
 
-    # -- what the connection tells
+    # -- reports of the connection
 
     def gap(self, seconds: float, refused: list[Refused]) -> None:
         """Messages may have been missed."""

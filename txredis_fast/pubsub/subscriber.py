@@ -76,7 +76,7 @@ class SubscriberProtocol(RedisProtocol):
     readsMessages = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Takes what :class:`RedisProtocol` takes."""
+        """Takes the arguments of :class:`RedisProtocol`."""
         super().__init__(*args, **kwargs)
         self._wanted = Restorer(self)
         self._inbox: Inbox | InboxPart | None = None
@@ -101,14 +101,14 @@ class SubscriberProtocol(RedisProtocol):
         """
 
     def connectionGap(self, seconds: float, refused: list[Refused]) -> None:
-        """After a reconnection, all that was wanted is subscribed to again; override it to make up for what was missed.
+        """All wanted channels are subscribed to again after a reconnection; override it to make up for missed messages.
 
         Called on the new connection when the last of it is confirmed; messages of channels that were confirmed before
         may have come already.
 
         :param seconds: for how long messages may have been missed. Where the old connection broke, rather than being
             closed by the server, that is counted from when something last came; where reading was paused, from then.
-        :param refused: what the server does not let this connection subscribe to again.
+        :param refused: channels that the server does not let this connection subscribe to again.
         """
 
     def messagesDropped(self, count: int) -> None:

@@ -33,7 +33,7 @@ _IMMUTABLE = (
 
 
 def _is_immutable(value: object) -> bool:
-    numbers = sys.modules.get("numbers")  # whoever has a number of another type has imported it
+    numbers = sys.modules.get("numbers")  # a program that has a number of another type has imported it
     return isinstance(value, _IMMUTABLE) or (numbers is not None and isinstance(value, numbers.Number))
 
 

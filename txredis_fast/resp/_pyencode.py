@@ -88,10 +88,10 @@ def encode_commands(
 def key_slot(key: object, charset: str | None = "utf-8", errors: str = "strict") -> int:
     """Compute the hash slot of a key in a cluster, as CLUSTER KEYSLOT does.
 
-    If the key has a *hash tag*, only that is hashed: what stands between the first opening brace and the next closing
+    If the key has a *hash tag*, only that is hashed: the text between the first opening brace and the next closing
     one, if it is not empty. Sharded handlers have another rule.
 
-    :param key: str, bytes-like or a number; what counts are the bytes that are sent.
+    :param key: str, bytes-like or a number; the bytes that are sent are hashed.
     :param charset: codec for str; None means UTF-8.
     :param errors: the codec's error handler.
     :returns: the slot, 0 to 16383.

@@ -33,7 +33,7 @@ most 32 deep there, because hashing recurses in C. The streamed types of RESP3 a
 Numbers are recognised in bulk strings only, before the charset is applied: ``[+-]?[0-9]+`` of at most
 4,300 digits is an int; ``[+-]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?`` is a float if it is finite;
 anything else is text. The charset decodes text; text that it cannot decode stays bytes,
-or is decoded with U+FFFD for what is malformed, or the reply becomes a DecodeError (``undecodable``).
+or is decoded with U+FFFD for malformed bytes, or the reply becomes a DecodeError (``undecodable``).
 Map keys and set elements stay text if too many of them would have the same hash (see :mod:`._keys`).
 
 A line, without its CRLF, has at most ``max_line_length`` bytes; a simple string or error has at most
@@ -478,7 +478,7 @@ class Reader:
         return None
 
     def _begin_push(self, frame: Frame) -> None:
-        """Decode the first word of a push, if it is complete: it decides whether what follows stays bytes."""
+        """Decode the first word of a push, if it is complete: it decides whether the following strings stay bytes."""
         if not frame.items and frame.size and self._quick and self._large is None:
             self._take_bulks(frame.items, 1, False)
         if len(frame.items) == 1 and is_invalidation(frame.items[0]):

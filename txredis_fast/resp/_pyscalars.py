@@ -53,7 +53,7 @@ class Scalars:
 
     :param charset: codec of text, by its name from :func:`._shared.check_options`; None: text stays bytes.
     :param numbers: one of ``NUMBERS_OFF``, ``NUMBERS_ALL`` and ``NUMBERS_EXACT`` of :mod:`._shared`.
-    :param undecodable: what becomes of text that the charset cannot decode. ``UNDECODABLE_REPLACED`` of
+    :param undecodable: the treatment of text that the charset cannot decode. ``UNDECODABLE_REPLACED`` of
         :mod:`._shared`: it is decoded with U+FFFD; else it stays bytes, and with ``UNDECODABLE_FAILS`` :attr:`failed`
         tells of it.
 

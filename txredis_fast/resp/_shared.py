@@ -225,7 +225,7 @@ def _undecodable_text(data: bytes, charset: str) -> str | None:
 
 
 def replaced(data: bytes, charset: str) -> str:
-    """Decode text that the charset cannot decode: U+FFFD stands for what is malformed."""
+    """Decode text that the charset cannot decode: U+FFFD stands for malformed bytes."""
     try:
         return data.decode(charset, "replace")
     except UnicodeError:  # a codec that knows no other way than to refuse

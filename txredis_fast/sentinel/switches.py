@@ -34,7 +34,7 @@ class SwitchListener(SubscriberProtocol):
         return made
 
     def connectionGap(self, seconds: float, refused: object) -> None:
-        """What was published meanwhile was not heard: any service may have a new master."""
+        """Messages were missed meanwhile: any service may have a new master."""
         self.factory.on_gap()
 
     def messageReceived(self, pattern: object, channel: object, message: object) -> None:

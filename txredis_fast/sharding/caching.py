@@ -86,7 +86,7 @@ class ShardedCachedView(ShardedCommands[V]):
         return view
 
     def peek(self, command: Text, /, *args: Argument, default: Any = None) -> Any:
-        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
+        """Return the kept value, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.
 

@@ -92,7 +92,7 @@ class ShardedCommands(
     ScanIterators[V],
     RegisteredScripts,
 ):
-    """The commands with keys, each sent to the node of its keys; what is made of them; and their views."""
+    """The commands with keys, each sent to the node of its keys; pipelines and the like; and their views."""
 
     #: The names of the methods that send a command to the node of its keys.
     ShardedMethods: frozenset[str]
@@ -367,7 +367,7 @@ def _is_open(pattern: str | bytes) -> bool:
 
 
 def _advice(name: str) -> str:
-    """What to use instead of a name that no command has."""
+    """The names to use instead of a name that no command has."""
     if name.startswith("_") or hasattr(ConnectionHandler, name):
         return ""
     close = nearest(name, ShardedMethods)

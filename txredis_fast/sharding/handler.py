@@ -173,7 +173,7 @@ class ShardedConnectionHandler(ShardedCommands[V]):
 
     @property
     def cache(self) -> ShardedCache:
-        """What :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
+        """The cache that :meth:`cached` reads from, with ``forget(*keys)``, ``clear()`` and ``stats()``.
 
         :raises RedisError: the handler was made without the option ``cache``.
         """
@@ -196,7 +196,7 @@ class ShardedUnixConnectionHandler(ShardedConnectionHandler[V]):
 
 
 def _reason(failure: Failure, name: str) -> str:
-    """Why a node could not be connected, without what stands before it already."""
+    """Why a node could not be connected, without the words that the error begins with already."""
     text = failure.getErrorMessage().removeprefix("Redis error: ").removeprefix("could not connect: ")
     return text.removeprefix(f"{name}: ").removesuffix(f" ({name})")
 

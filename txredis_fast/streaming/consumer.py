@@ -87,7 +87,7 @@ class StreamConsumer:
         self._buffer: deque[StreamEntry] = deque()
         #: IDs of own pending entries that nobody here works on, in their order.
         self._again: dict[Text, None] = {}
-        #: What the program has not acknowledged, and still has a reference to; and what was read ahead.
+        #: Entries that the program has not acknowledged, and still has a reference to; and entries read ahead.
         self._in_work: WeakValueDictionary[Text, StreamEntry] = WeakValueDictionary()
         #: Where to go on listing own pending entries; None: they are listed.
         self._own_start: Argument | None = "-"
@@ -108,7 +108,7 @@ class StreamConsumer:
         state = " (closed)" if self._closed else ""
         return f"<StreamConsumer {self._membership!r}, {len(self._in_work)} in work{state}>"
 
-    # -- what the program calls
+    # -- methods for programs
 
     async def __aenter__(self) -> Self:
         await self._create_group()

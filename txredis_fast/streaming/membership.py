@@ -161,7 +161,7 @@ async def _or_bytes(reading: Awaitable[Any], convert: Callable[[Any], Any]) -> A
 
 
 def _ordinal(number: str) -> tuple[int, ...]:
-    """What IDs are compared by."""
+    """The key by which IDs are compared."""
     return tuple(map(int, number.split("-")))
 
 

@@ -1,4 +1,4 @@
-"""What is told of a cluster: its commands to hooks, once each, and its own events.
+"""Reports of a cluster: each of its commands once to the hooks, and its own events.
 
 A command of a cluster may be sent several times, to several nodes, and the nodes are asked questions of this package's
 own. So hooks are called where the program gives the command, and the pools of the nodes have none.
@@ -30,7 +30,7 @@ _R = TypeVar("_R")
 
 
 class Telling:
-    """What hooks are told of one command of the program, or of one batch.
+    """The report to the hooks of one command of the program, or of one batch.
 
     They are told when it is sent for the first time; a command that is never sent is not told.
     """
@@ -76,7 +76,7 @@ class Telling:
             object.__setattr__(self._info, "redirections", self._info.redirections + 1)
 
     def around(self, run: Callable[[], Deferred[_R]]) -> Deferred[_R]:
-        """Call what sends it, and tell its end; if that raises, too."""
+        """Call the sender, and report the end, also if the sender raises."""
         try:
             sent = run()
         except Exception as error:
@@ -113,7 +113,7 @@ class ClusterObserver:
         """Observe a cluster.
 
         :param slow: seconds from which on a command is logged as slow, all its attempts together; None: never.
-        :param secrets: returns what must be in no text.
+        :param secrets: returns the secrets, which must be in no text.
         :param database: returns the number of the present database.
         """
         self.server = server
@@ -130,11 +130,11 @@ class ClusterObserver:
     # -- hooks
 
     def command(self, args: Sequence[Any], blocking: bool = False) -> Telling:
-        """What is told of one command."""
+        """Make the report of one command."""
         return Telling(self, self._hooks, name_of_command(args), (max(0, len(args) - 1), 1), blocking)
 
     def commands(self, name: str, commands: Sequence[Any]) -> Telling:
-        """What is told of several commands that are one.
+        """Make the report of several commands that count as one.
 
         :param name: ``"PIPELINE"`` or ``"MULTI"``.
         """
@@ -156,7 +156,7 @@ class ClusterObserver:
 
         :param ask: asks the cluster whether it accepts commands; called some time after the last refusal.
         """
-        if self._closed:  # a reply to what was in flight then
+        if self._closed:  # a reply to a question that was in flight then
             return
         now = float(current_reactor().seconds())
         self._last_refusal = now

@@ -245,7 +245,7 @@ def cache_on(server: str) -> None:
 
 
 def cache_churn(server: str, invalidations: int, unused: int) -> None:
-    """Most of what was kept is dropped before it is read again."""
+    """Most kept replies are dropped before they are read again."""
     _log.warn(
         "Redis {server}: of {invalidations} kept replies that the server has told changes of, {unused} were never read "
         "from memory: cache keys that change less often, or raise the server's tracking-table-max-keys",

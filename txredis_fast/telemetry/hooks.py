@@ -164,7 +164,7 @@ _R = TypeVar("_R")
 
 
 def start_hooks(hooks: Sequence[CommandHook], info: CommandInfo) -> list[_Token]:
-    """Tell hooks that a command is about to be sent; returns what :func:`end_hooks` needs."""
+    """Tell hooks that a command is about to be sent; returns their tokens, for :func:`end_hooks`."""
     tokens: list[_Token] = []
     for hook in hooks:
         try:
@@ -181,7 +181,7 @@ def _answered(result: _R, tokens: list[_Token], protocol: Connection) -> _R:
 
 
 def error_of(result: object) -> BaseException | None:
-    """The error that hooks are told: what a command has failed with, or the first error reply of a batch."""
+    """The error that hooks are told: that of a command, or the first error reply of a batch."""
     if isinstance(result, Failure):
         return result.value
     if isinstance(result, list):

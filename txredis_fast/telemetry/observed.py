@@ -1,4 +1,4 @@
-"""What this room asks of connections and pools, as types: the rooms above have the classes.
+"""The types of connections and pools, as far as this room uses them; the classes are in the rooms above.
 
 This module must not know how any of it is done.
 """
@@ -174,7 +174,7 @@ class Pool(Protocol):
 
     @property
     def cache(self) -> Cache | None:
-        """What ``rc.cached()`` reads from."""
+        """The cache that ``rc.cached()`` reads from."""
 
     def place_of_server(self) -> str:
         """Where the endpoint leads, or the connections, for texts; empty if neither is known."""

@@ -162,7 +162,7 @@ class Observer:
         events.cache_on(self.server)
 
     def cache_churn(self, invalidations: int, unused: int) -> None:
-        """Most of what was kept is dropped before it is read again."""
+        """Most kept replies are dropped before they are read again."""
         events.cache_churn(self.server, invalidations, unused)
 
     def subscription_gap(self, seconds: float, names: int) -> None:

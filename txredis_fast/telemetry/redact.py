@@ -27,7 +27,7 @@ __all__ = ["kind_and_size", "redacted", "refusal", "secrets_of", "told", "withou
 
 _E = TypeVar("_E", bound=BaseException)
 
-#: What to put in place of a secret.
+#: The text in place of a secret.
 STARS = "***"
 
 #: Texts of servers about AUTH that do not depend on its arguments.

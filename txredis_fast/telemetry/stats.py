@@ -40,7 +40,7 @@ _NO_ERRORS: Mapping[str, int] = _Counts()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CacheStats:
-    """What a handler's cache has done since it was made, and what it holds. Immutable; ``a + b`` adds two up.
+    """Counts of a handler's cache since it was made, and its size. Immutable; ``a + b`` adds two up.
 
     The totals only grow.
 
@@ -96,7 +96,7 @@ _LINK_STATES = ("up", "down", "off")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stats:
-    """What a handler has done since it was made, and what it is doing. Immutable; ``a + b`` adds two up.
+    """Counts of a handler since it was made, and its present load. Immutable; ``a + b`` adds two up.
 
     Every number is an int, and 0 by default. The totals only grow. A handler of several servers adds them up.
 
@@ -120,7 +120,7 @@ class Stats:
     :ivar poolsize: present: connections that the pool is to have.
     :ivar free: present: usable connections of the pool that no transaction or blocking command has taken.
     :ivar blocking_connections: present: connections beyond the pool's, for blocking commands, idle ones included.
-    :ivar cache: what the cache has done, as :class:`CacheStats`; None without the option ``cache``.
+    :ivar cache: the counts of the cache, as :class:`CacheStats`; None without the option ``cache``.
     """
 
     commands: int = 0
@@ -153,7 +153,7 @@ class Stats:
         return fields
 
     def totals(self: _S) -> _S:
-        """Return the same without the present numbers, which are 0: of what has come to its end."""
+        """Return the same without the present numbers, which are 0 after the end."""
         fields = {field.name for field in dataclasses.fields(self)}
         cache = None if self.cache is None else self.cache.totals()
         return dataclasses.replace(self, cache=cache, **dict.fromkeys(_PRESENT & fields, 0))  # type: ignore[arg-type]
@@ -180,9 +180,9 @@ _PRESENT = frozenset(("in_flight", "waiting", "connections", "poolsize", "free",
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClusterStats(Stats):
-    """What a cluster's handler has done and is doing: the sums of all nodes', those that have left included.
+    """Counts of a cluster's handler: the sums over all nodes, those that have left included.
 
-    ``commands`` counts each attempt, and what the nodes were asked for the topology. For one node, see
+    ``commands`` counts each attempt, and each question for the topology. For one node, see
     ``rc.node_for(key).stats()``.
 
     :ivar moved: total: how often a command was sent to the node that MOVED has named.
@@ -201,7 +201,7 @@ class ClusterStats(Stats):
 
 
 class Counters:
-    """Totals of a pool: of its lost connections, and of what no connection counts. Mutable."""
+    """Totals of a pool: of its lost connections, and of events that no connection counts. Mutable."""
 
     def __init__(self) -> None:
         self.commands = 0

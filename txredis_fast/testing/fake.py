@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 #: As many as a server has by default.
 _DATABASES = 16
 
-#: What an argument of :meth:`FakeServer.execute` may be.
+#: An argument of :meth:`FakeServer.execute`.
 Argument = str | bytes | int | float
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong next on a :class:`~txredis_fast.testing.FakeServer`, as a test has scripted it.
+"""The faults that come next on a :class:`~txredis_fast.testing.FakeServer`, as a test has scripted it.
 
 This module must not know connections.
 """
@@ -30,7 +30,7 @@ class _Cut:
 
 
 class Faults:
-    """What a test has scripted.
+    """The faults that a test has scripted.
 
     :ivar hangs: whether commands are left unanswered.
     :ivar delay: seconds between a command and its reply.

@@ -49,7 +49,7 @@ class Peer(Protocol):
 
 
 class Listener(Protocol):
-    """Who takes connections.
+    """The side that accepts connections.
 
     :ivar refuses: whether attempts to connect fail.
     """
@@ -259,7 +259,7 @@ class _Resolver:
 
 @implementer(IReactorTime, IReactorTCP, IReactorUNIX, IReactorPluggableNameResolver)
 class FakeReactor:
-    """What a driver needs of a reactor: time, from a clock, and connections, which lead to one listener.
+    """The part of a reactor that a driver needs: time, from a clock, and connections, which lead to one listener.
 
     Every host, port and path leads to it.
 

@@ -1,4 +1,4 @@
-"""What commands of a :class:`~txredis_fast.testing.FakeServer` return, and its bytes in RESP2 and RESP3.
+"""Return values of commands of a :class:`~txredis_fast.testing.FakeServer`, and their bytes in RESP2 and RESP3.
 
 A reply is None, an int, bytes, a list or a dict; or one of the types here, where the protocols differ or where Python
 has no type. This module must not know any command.

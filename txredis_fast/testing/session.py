@@ -34,9 +34,9 @@ _ON_REAL_SERVERS = re.compile(
     "|H(RANDFIELD|GETDEL|GETEX|SETEX|P?EXPIRE(AT|TIME)?|P?TTL|PERSIST)|LCS|SWAPDB|DUMP|RESTORE|MIGRATE|SAVE|BGSAVE"
     "|BGREWRITEAOF|LASTSAVE|SHUTDOWN|REPLICAOF|SLAVEOF|FAILOVER|MODULE|LOLWUT|PSYNC|SYNC|READONLY|READWRITE|ASKING"
 )
-#: What is executed at once inside of MULTI.
+#: Commands that are executed at once inside of MULTI.
 _NOT_QUEUED = ("EXEC", "DISCARD", "MULTI", "WATCH", "QUIT", "RESET")
-#: What a connection of RESP2 may do while it has subscriptions.
+#: Commands that a RESP2 connection may send while it has subscriptions.
 _SUBSCRIBED = (
     *("SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"),
     *("PING", "QUIT", "RESET"),

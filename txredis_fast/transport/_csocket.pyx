@@ -111,7 +111,7 @@ cdef class Sender:
         return 0
 
     cdef Py_ssize_t _send_now(self, bytes data) except -1:
-        """Send what the socket takes; how much."""
+        """Send the bytes that the socket takes; return their number."""
         cdef object transport = self._transport
         cdef object socket, write_some, sent, write
         cdef Py_ssize_t size
@@ -139,7 +139,7 @@ cdef class Sender:
 
 
 cdef class SocketReader:
-    """Receives what a transport's socket has, and passes it on.
+    """Receives the bytes of a transport's socket, and passes them on.
 
     :param transport: the transport, whose ``doRead`` is to be this object.
     :param protocol: the protocol that is to get the data.

@@ -194,7 +194,7 @@ class _Attempt:
         self._end_with(Failure(AttemptTimeoutError(text)))
 
     def _end_with(self, failure: Failure) -> None:
-        """End the attempt, and cancel what is under way."""
+        """End the attempt, and cancel its pending calls."""
         if self._over:
             return  # cancelling the endpoint's Deferred fires it, which leads here again
         raised: BaseException | None = None

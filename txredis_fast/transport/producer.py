@@ -26,7 +26,7 @@ __all__ = ["Outlet", "forget_unsent"]
 
 @implementer(IPushProducer)
 class Outlet:
-    """Writes a list of encoded commands to a transport, chunk by chunk, and removes from it what is written."""
+    """Writes a list of encoded commands to a transport, chunk by chunk, and removes the written ones from it."""
 
     def __init__(self, transport: Transport, outgoing: list[bytes], done: Callable[[], object]) -> None:
         """Make one, which writes nothing before ``start()``.

@@ -84,7 +84,7 @@ def _is_stock_or_ours(read: object) -> bool:
 def read_compiled(
     transport: object, protocol: object, receive: Callable[[bytes], object], stock: tuple[object, ...]
 ) -> None:
-    """Let compiled code receive what comes on a transport, if there is such code, and it fits this transport.
+    """Let compiled code receive the bytes of a transport, if there is such code, and it fits this transport.
 
     :param receive: called with data instead of the protocol's ``dataReceived``.
     :param stock: the functions for which ``receive`` stands: data is passed on in the public way while the protocol's
@@ -143,7 +143,7 @@ def fill_from_socket(transport: DirectTransport, reader: Receiver, failed: Calla
             end()
             return main.CONNECTION_DONE
         if not reader.awaited:
-            # The end of the value, and what follows it, has often been received, too.
+            # The end of the value, and bytes behind it, have often been received, too.
             end()
             return transport.doRead()
         return None
@@ -157,7 +157,7 @@ def is_filling(transport: object) -> bool:
 
 
 def fill_no_more(transport: object) -> None:
-    """Undo what is in force of :func:`read_compiled` and :func:`fill_from_socket`.
+    """Undo :func:`read_compiled` and :func:`fill_from_socket`, where they are in force.
 
     Else a lost transport would keep the reader alive.
     """
@@ -167,7 +167,7 @@ def fill_no_more(transport: object) -> None:
         del own["doRead"]
 
 
-#: What a socket does in the story: the bytes that it has, or the error that it raises.
+#: Results of a socket in the story: the bytes that it has, or the error that it raises.
 _BLOCKS = BlockingIOError(errno.EWOULDBLOCK, "would block")
 _READS: tuple[object, ...] = (b"data", b"", _BLOCKS, ConnectionResetError(errno.ECONNRESET, "lost"))
 _WRITES: tuple[object, ...] = (2, _BLOCKS, BrokenPipeError(errno.EPIPE, "lost"))
@@ -199,7 +199,7 @@ class _Protocol:
 
 
 def _story(connection: Any) -> list[object]:
-    """Read and write with each outcome; return what happened."""
+    """Read and write with each outcome; return the events."""
     seen: list[object] = []
 
     class Transport:

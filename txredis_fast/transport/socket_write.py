@@ -47,10 +47,10 @@ class SocketTransport(Protocol):
 
 
 class SmallWrites(Protocol):
-    """What Twisted's TLS gathers in a turn, to encrypt it together."""
+    """The writes that Twisted's TLS gathers in a turn, to encrypt them together."""
 
     def flush(self) -> object:
-        """Encrypt it now."""
+        """Encrypt them now."""
 
 
 class TLSTransport(Protocol):
@@ -72,7 +72,7 @@ def direct_sender(transport: object) -> Callable[[bytes], object] | None:
         return _sender(transport, False)
     if not _is_tls(transport):
         return None
-    # TLS writes what it has encrypted to this transport, which would leave it to the reactor.
+    # TLS writes its encrypted bytes to this transport, which would leave them to the reactor.
     transport.transport.write = _sender(transport.transport, True)
     return partial(_encrypt, transport, transport.write, super(type(transport), transport).write)  # type: ignore[misc]
 
@@ -121,7 +121,7 @@ def _encrypt(
 
 
 def _sender(transport: SocketTransport, below_tls: bool) -> Callable[[bytes], object]:
-    """Return the function that sends what the socket takes now, and leaves the rest to the reactor.
+    """Return the function that sends the bytes that the socket takes now, and leaves the rest to the reactor.
 
     It leaves an error to the reactor as well, which meets the same error, and tells the protocol.
 

@@ -33,7 +33,7 @@ class HasLink(Protocol):
 
     @property
     def link(self) -> object:
-        """What stands between it and the transport, and sends stock commands."""
+        """The object between the protocol and the transport; it sends stock commands."""
 
 
 class HasHandler(Protocol):
@@ -41,7 +41,7 @@ class HasHandler(Protocol):
 
     @property
     def handler(self) -> object:
-        """What the program gives commands to."""
+        """The handler of the program's commands."""
 
 
 def guard_connection(protocol: HasLink) -> None:

@@ -23,7 +23,7 @@ def in_turns(work: Generator[None, None, _T]) -> Deferred[_T]:
     """Run a generator to its end: for a slice of time now, then for one in each later turn of the reactor.
 
     :param work: yields where it may be interrupted, every few milliseconds.
-    :returns: fires with what it returns, fails with what it raises. Cancelling does not end the work.
+    :returns: fires with its result, fails with its exception. Cancelling does not end the work.
     """
     done: Deferred[_T] = Deferred()
     _run(work, done)
@@ -33,7 +33,7 @@ def in_turns(work: Generator[None, None, _T]) -> Deferred[_T]:
 def at_once(work: Generator[None, None, _T]) -> _T:
     """Run a generator to its end, all of it now.
 
-    :returns: what it returns.
+    :returns: its result.
     """
     try:
         while True:

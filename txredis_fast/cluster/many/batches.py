@@ -51,7 +51,7 @@ def send_commands(
     :param timeout: seconds from the call to the last reply; None: ``poolTimeout`` for what is waited for, then
         ``replyTimeout`` for the replies.
     :param reads: whether they only read, and may be sent to replicas, as ``readFrom`` says.
-    :param telling: what hooks are told of it; None: nothing.
+    :param telling: the report to the hooks; None: they are told nothing.
     :returns: fires with the replies in order, with error replies as values, and as well what the commands of a single
         node have failed with: :exc:`.MaybeExecutedError` if it was lost, :exc:`.NotSentError` if it was never reached.
         Fails if nothing was sent: with :exc:`.NotSentError`, or with the error of a command that cannot be sent, such
@@ -96,7 +96,7 @@ def send_to_all(
         its = {**options, "post_proc": None}
         if timeout is not None:
             its["timeout"] = max(timeout - (now() - began_at), MIN_TIMEOUT_SECONDS)
-        # A master's slot leads to whoever takes its place.
+        # A master's slot leads to the node that takes its place.
         sent = [send({**its}, slot, partial(members.owner, slot)) for slot in members.shards()]
         replicas = [node.address for node in members.replicas()] if reach.replicas else []
         sent += [send({**its}, None, partial(members.member, each)) for each in replicas]

@@ -1,13 +1,13 @@
 """Client-side caching in a cluster: each node has a cache, and a read goes to that of its slot's owner.
 
 Theory of operation. A node's cache has its tracked connection while the node is a master. It never says READONLY, so
-whoever has lost a slot answers MOVED and not with old data. Whenever a slot gets another owner, by a MOVED or by a
-topology, what is kept of it is dropped at the former owner and at the new one, before a read is routed by that. A fetch
-that a node has refused is read again without the cache, by the way that every command of the cluster has. So the reply
-to an ASK is never kept.
+a master that has lost a slot answers MOVED and not with old data. Whenever a slot gets another owner, by a MOVED or by
+a topology, its kept replies are dropped at the former owner and at the new one, before a read is routed by that. A
+fetch that a node has refused is read again without the cache, by the way that every command of the cluster has. So the
+reply to an ASK is never kept.
 
-A node tells of the keys that it hands over with a slot, but not of the keys of the slot that do not exist. So what was
-made of such a key is kept for ``health_interval`` seconds at most: it may have been written at the new owner.
+A node tells of the keys that it hands over with a slot, but not of the keys of the slot that do not exist. So a reply
+about such a key is kept for ``health_interval`` seconds at most: it may have been written at the new owner.
 
 This module must not know how anything is kept.
 """
@@ -48,7 +48,7 @@ def _in_order(values: list[list[Any]], groups: Iterable[list[int]]) -> list[Any]
     return [placed[number] for number in range(len(placed))]
 
 
-#: Commands that may be cached and whose keys may belong to several slots -> what makes one value of the parts'.
+#: Commands that may be cached and whose keys may belong to several slots -> the function that joins the parts' values.
 _SPLIT: Mapping[str, Callable[[list[Any], Iterable[list[int]]], Any]] = {
     "EXISTS": lambda values, _: sum(values),
     "MGET": _in_order,
@@ -85,7 +85,7 @@ class ClusterCache(Caches):
                 self._views[view.max_age] = view
         return view
 
-    # -- what the members tell
+    # -- reports of the members
 
     def adopt(self, node: ClusterNode[Any]) -> None:
         """A node was made."""
@@ -174,7 +174,7 @@ class ClusterCache(Caches):
         return self._handler.read_from_master(args, given, is_told=False)
 
     def peek(self, args: tuple[Any, ...], raw: bool, ttl: float, default: Result) -> Result:
-        """Return what is kept; see :meth:`ClusterCachedView.peek`."""
+        """Return the kept value; see :meth:`ClusterCachedView.peek`."""
         looked = read_of(args, self.options.cacheable_scripts)
         if isinstance(looked, RedisError):
             return default
@@ -203,7 +203,7 @@ class NodeReads:
         return self._handler.read_from_master(args, options, is_told=True)
 
     def again(self, args: Sequence[Any], raw: bool, error: Exception | None) -> Callable[[], Deferred[Any]] | None:
-        """Read again what was refused or never sent, and what was lost if the option ``retry`` allows that."""
+        """Repeat reads that were refused or never sent, and lost ones if the option ``retry`` allows that."""
         policy = self._members.options.retry
         if self._members.closed or (isinstance(error, NotSentError) and self._options.while_down == "fail"):
             return None
@@ -271,7 +271,7 @@ class ClusterCachedView(CachedCommands[V]):
         return ClusterCachedView(self._cache, self._members, self.max_age, {**self._options, name: value})
 
     def peek(self, command: Text, /, *args: Argument, default: Result = None) -> Result:
-        """Return what is kept, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
+        """Return the kept value, at once and without a Deferred: ``rc.cached(60).peek("GET", "key")``.
 
         Nothing is fetched. The value is converted as for the read that has fetched it.
 

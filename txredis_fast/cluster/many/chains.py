@@ -32,7 +32,7 @@ _ASKING: Command = (ASKING, None, False)
 
 
 class _Verdict(enum.Enum):
-    """What follows a refusal."""
+    """The consequence of a refusal."""
 
     AT_ONCE = "sent again at once"
     LATER = "sent again after a pause"
@@ -64,7 +64,7 @@ class Carrier(Protocol):
 
     @property
     def telling(self) -> Telling | None:
-        """What hooks are told."""
+        """The report to the hooks."""
 
     def ended(self) -> None:
         """A chain has ended."""
@@ -81,10 +81,10 @@ class Chain:
         self._members = batch.members
         self.units = units
         self._sent: dict[Deferred[Any], None] = {}
-        #: Sends of the round that have not ended, and what they were refused.
+        #: Sends of the round that have not ended, and the commands that were refused.
         self._open = 0
         self._refused: list[_Refused] = []
-        #: What the next round after a pause has to send.
+        #: The commands for the next round after a pause.
         self._later: list[_Refused] = []
         self._waiting = Waiting(batch.members, batch.limit, self._go_on)
         self._rounds = 0
@@ -225,7 +225,7 @@ class Chain:
             self._run_out()
 
     def _judge_all(self, refused: list[_Refused]) -> list[Unit]:
-        """Decide what follows the refusals of a round; returns what is sent again at once."""
+        """Decide the refused commands of a round; returns those that are sent again at once."""
         if not refused:
             return []
         self._waiting.refused()
@@ -249,7 +249,7 @@ class Chain:
         return sorted(refused, key=lambda each: numbers[id(each[0])])
 
     def _verdict(self, unit: Unit, error: Exception, node: ClusterNode[Any] | None) -> _Verdict:
-        """Decide what follows one refusal; notes where the next attempt goes."""
+        """Decide one refused command; notes where its next attempt goes."""
         members = self._members
         if node is None or not isinstance(error, MovedError | AskError):
             code = error.code if isinstance(error, ResponseError) else ""

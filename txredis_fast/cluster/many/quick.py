@@ -63,7 +63,7 @@ def read_keys(members: Members, args: Sequence[Any], raw: bool, send_long: SendL
 
 
 class _Round:
-    """One write to each of several nodes, and the long way for what they refuse.
+    """One write to each of several nodes, and the long way for the commands that they refuse.
 
     :ivar deferred: fires with the replies.
     """
@@ -126,7 +126,7 @@ class _Round:
         self._end_one()
 
     def _send_again(self, refused: list[tuple[Any, Command]]) -> None:
-        """Send what a node has refused, or was not written to it, the long way."""
+        """Send the commands that a node has refused, or that were not written to it, the long way."""
         if not refused or self.deferred.called:
             return
         indices = [index for index, _ in refused]

@@ -5,7 +5,7 @@ servers, is sent to each shard or node as it is. What the servers say of that in
 these exceptions: PING asks one node, because it is no health check of all; INFO, MEMORY STATS, LATENCY, SLOWLOG GET and
 COMMANDLOG GET are about one server, so they ask one node (``rc.on_all`` asks each).
 
-A :class:`Plan` does so for the commands of a pipeline: what is sent for them, and how their replies are made of it.
+A :class:`Plan` does so for the commands of a pipeline: it has the units to send, and makes the replies of theirs.
 
 This module must not know how anything is sent.
 """
@@ -59,7 +59,7 @@ Join: TypeAlias = Callable[[list[Any]], Any]
 
 
 class Spread(NamedTuple):
-    """What becomes of a command whose keys belong to several slots.
+    """A command whose keys belong to several slots, cut into one for each slot.
 
     :ivar parts: of each slot the command.
     """
@@ -84,7 +84,7 @@ class Reach(NamedTuple):
 def joined(replies: Sequence[Reply], join: Join) -> Reply:
     """Make one value of the replies of all parts, error replies and other failures among them.
 
-    :raises Exception: what the first part that failed has failed with. :exc:`.MaybeExecutedError` if that part was not
+    :raises Exception: the error of the first part that failed. :exc:`.MaybeExecutedError` if that part was not
         sent, or refused because of its node's state, and others were not: then the command was executed in part.
     """
     if join is _first_success:
@@ -278,7 +278,7 @@ def reach_of(name: str, args: Sequence[Any]) -> Reach | None:
     return _REACHES.get(name)
 
 
-#: Commands that are about one node or one connection: what to use instead.
+#: Commands that are about one node or one connection -> the advice of the error.
 _OF_ONE_NODE: Final = {
     "SCAN": "SCAN has a cursor of one node: use rc.scan_iter(), which goes through the whole cluster, or the scan() of "
     "a node, as in rc.node_for(key).scan()",
@@ -315,13 +315,13 @@ def slot_of_cursor(args: Sequence[Any]) -> int:
 
 
 class Unit:
-    """What is executed whole or refused whole: a command, or a transaction from MULTI to EXEC.
+    """A unit that a node executes whole or refuses whole: a command, or a transaction from MULTI to EXEC.
 
     :ivar place: index among the commands given; -1 for a part of one.
     :ivar slot: None without keys.
-    :ivar address: of the only node that it is for; None: whoever serves the slot.
+    :ivar address: of the only node that it is for; None: the node that serves the slot.
     :ivar ask: the node that ASK has named, for the next attempt.
-    :ivar reply: of a transaction, the list of all replies, or what it has failed with.
+    :ivar reply: of a transaction, the list of all replies, or its error.
     """
 
     __slots__ = ("address", "ask", "commands", "place", "redirections", "reply", "slot")
@@ -365,7 +365,7 @@ class Unit:
 
 
 class Plan:
-    """What is sent for the commands given, and how their replies are made of it.
+    """The units to send for the commands given, and the way to make the commands' replies of theirs.
 
     :ivar units: in the order given.
     :ivar unknown: places of commands whose keys only a server can tell.

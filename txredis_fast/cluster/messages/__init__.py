@@ -1,4 +1,4 @@
-"""Published messages of a cluster: who listens to what, and at which node.
+"""Published messages of a cluster: the subscribers of each channel, and the node that serves it.
 
 This room must not know how a program gets its messages.
 """

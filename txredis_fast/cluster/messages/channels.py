@@ -3,7 +3,7 @@
 A channel that is wanted and confirmed nowhere is *missing*: a call has just asked for it, the server has withdrawn it
 because its slot moves, its connection is lost, or its slot has another owner. For each slot with missing channels one
 task (:meth:`ShardChannels._settle`) subscribes to them at the owner, until none is missing. A call of ``ssubscribe``
-waits for its channels; one that fails takes back what no other call wants.
+waits for its channels; one that fails takes back the channels that no other call wants.
 
 This module must not know how a program gets its messages.
 """
@@ -93,7 +93,7 @@ class ShardChannels:
         """Want none yet.
 
         :param inbox: of the subscriber.
-        :param tell: is told of each gap: for how many seconds messages may have been missed, and what was refused.
+        :param tell: is told of each gap: for how many seconds messages may have been missed, and the refused channels.
         :param convert: converts a name as in messages.
         """
         self.shards: dict[Address, Shard] = {}
@@ -105,10 +105,10 @@ class ShardChannels:
         self._convert = convert
         #: By slot and encoded name.
         self._wanted: dict[int, dict[bytes, _Channel]] = {}
-        #: The slots that have a task; and what that waits for, with the node.
+        #: The slots that have a task -> the Deferred that it waits for, with the node.
         self._tasks: set[int] = set()
         self._waits: dict[int, tuple[ClusterNode[Any] | None, Deferred[Any]]] = {}
-        #: The gap to be told in the next turn: its begin, and what was refused.
+        #: The gap to be told in the next turn: its begin, and the refused channels.
         self._gap: tuple[float, list[Refused]] | None = None
         self._timer: IDelayedCall | None = None
         self._is_closed = False
@@ -117,7 +117,7 @@ class ShardChannels:
         """All connections that messages may come on."""
         return [*self.shards.values(), *self._ending]
 
-    # -- what the program wants
+    # -- calls of the program
 
     def join(self, names: Iterable[bytes]) -> Deferred[None]:
         """Want channels; fires when all are confirmed, or left again. Cancelling it takes them back."""
@@ -143,7 +143,7 @@ class ShardChannels:
         call.done.callback(None)
 
     def _take_back(self, call: _Call) -> None:
-        """A call fails, or is cancelled: what nobody else wants is left."""
+        """A call fails, or is cancelled: leave the channels that no other call wants."""
         for channel in call.channels:
             channel.calls.discard(call)
         self._forget([channel for channel in call.channels if not channel.calls and not channel.is_kept])
@@ -158,7 +158,7 @@ class ShardChannels:
         left = self._forget(leaving)
         for channel in leaving:
             if channel.lost_at is not None:
-                self._owe(channel.lost_at)  # what was missed until now
+                self._owe(channel.lost_at)  # of the messages missed until now
             for call in list(channel.calls):  # as with channels that are not of shards, the later call counts
                 call.channels.remove(channel)
                 self._judge(call)
@@ -201,7 +201,7 @@ class ShardChannels:
         return [channel for channel in self._wanted.get(slot, {}).values() if channel.shard is None]
 
     async def _settle(self, slot: int) -> None:
-        """Subscribe to the missing channels of a slot at its owner, whoever that is by the end."""
+        """Subscribe to the missing channels of a slot at its owner, which may change meanwhile."""
         pause, delay, redirections, alone = FIRST_PAUSE_SECONDS, 0.0, 0, False
         while self._missing(slot) and not self._is_closed:
             node = self._members.owner(slot)

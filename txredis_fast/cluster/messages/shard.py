@@ -37,7 +37,7 @@ class ShardPool(SubscriberPool):
 
 
 class Owner(Protocol):
-    """Whose the shard channels are, whichever node has them."""
+    """The owner of the shard channels, whichever node serves them."""
 
     def withdrawn(self, shard: Shard, name: bytes) -> None:
         """The server has unsubscribed from a channel, because its slot moves."""
@@ -58,7 +58,7 @@ class Owner(Protocol):
         """
 
     def node_left(self, node: ClusterNode[Any]) -> None:
-        """The node has left: what it is asked for is asked of another one."""
+        """The node has left: another one is asked for its channels."""
 
 
 class Shard:
@@ -110,10 +110,10 @@ class Shard:
         self._owner.close_idle()
         return result
 
-    # -- what the connection tells
+    # -- reports of the connection
 
     def gap(self, seconds: float, refused: list[Refused]) -> None:
-        """The connection was made again; the subscriber knows what it has lost."""
+        """The connection was made again; the subscriber knows which channels it has lost."""
 
     def withdrawn(self, name: bytes) -> None:
         """The server has unsubscribed from a channel, because its slot moves."""
@@ -130,7 +130,7 @@ class Shard:
         """No connection will be made any more."""
         self.pool_ends()
 
-    # -- what the node's pool asks of its companions
+    # -- calls of the node's pool to its companions
 
     def drop(self, reason: Exception) -> None:
         """Close the connection at once."""

@@ -99,7 +99,7 @@ class ClusterSubscriber(Subscriber):
 
     def _go_on_all(self) -> None:
         for source in self._sources():
-            if self.whole_inbox.full:  # by what the former source has delivered
+            if self.whole_inbox.full:  # by messages of the former source
                 return
             source.go_on()
 

@@ -1,4 +1,4 @@
-"""Which node of a cluster serves which slot: the nodes' answers, when and whom to ask, and the program's seeds.
+"""Which node of a cluster serves which slot: the nodes' answers, when and which nodes to ask, and the program's seeds.
 
 This room must not know connections or commands.
 """

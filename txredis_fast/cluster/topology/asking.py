@@ -78,7 +78,7 @@ class Round:
         self._others: Callable[[Container[Address]], list[Address]] | None = None
         self._has_seeds = False
         self._seeds_failure = ""
-        #: What is asked now: its number, nodes or seeds, and its time limit. No answer to an earlier one counts.
+        #: The present question: its number, the nodes or seeds asked, its time limit. Answers to others do not count.
         self._number = 0
         self._asked: dict[Address, Deferred[object] | None] = {}
         self._asked_at = 0
@@ -98,7 +98,7 @@ class Round:
         self._next()
 
     def end(self) -> None:
-        """Ask no more, and forget what is asked."""
+        """Ask no more, and forget the present question."""
         self._ended = True
         self._stop()
 
@@ -112,7 +112,7 @@ class Round:
         return NotSentError(f"No node has told the topology of the cluster: {'; '.join(told)}")
 
     def _stop(self) -> None:
-        """Leave what is asked now: no answer to it counts any more."""
+        """Leave the present question: no answer to it counts any more."""
         self._number += 1
         cancel_timer(self._timer)
         asked, self._asked = self._asked, {}

@@ -38,7 +38,7 @@ class Topology:
     Nothing is asked before the first :meth:`refresh`, :meth:`note` or :meth:`moved`. From then on, nodes are asked
     after each trigger, and each ``interval``. A refresh never begins inside of a call, but in a later turn.
 
-    :ivar view: what the nodes have told last; None before the first answer.
+    :ivar view: the last answer of the nodes; None before the first one.
     :ivar owners: the address of the master of each of the 16384 slots, None where it is not known. Always this very
         list, which changes in place: in full at each view, and one slot at each :meth:`moved`. A slot that a view does
         not serve keeps its former owner. So it may name addresses that ``view`` does not; see :attr:`addresses`.
@@ -98,7 +98,7 @@ class Topology:
         self._is_due = False
         self._ended: float | None = None
         self._pause = SHORTEST_PAUSE_SECONDS
-        #: Who waits, and for the refresh of which number at least.
+        #: The callers that wait, each with the lowest number of a refresh that answers it.
         self._callers: dict[Deferred[View], int] = {}
         #: Counts MOVED. The number of the last MOVED of each slot that no later view has confirmed or undone.
         self._moves = 0
@@ -137,7 +137,7 @@ class Topology:
 
         During a refresh it leads to one more. It does nothing after :meth:`close`.
 
-        :param reason: what it is, in words.
+        :param reason: in words, for events.
         :param address: the node that has failed or refused; others are asked before it.
         """
         if self._closed:
@@ -227,7 +227,7 @@ class Topology:
         return connected[:ASKED_FIRST]
 
     def _choose_others(self, asked: Container[Address]) -> list[Address]:
-        """Nodes to ask after the first ones, by what is known by then."""
+        """Nodes to ask after the first ones, by the view of that time."""
         connected = self._shuffled_connected()
         others = [address for address in connected if address not in asked]
         known = set(connected)

@@ -22,7 +22,7 @@ from .slots_reply import Address, name_of
 
 __all__ = ["GivenSeeds", "Seeds", "read_seeds"]
 
-#: What a program may give: an address, several, or a function that returns them, or a Deferred or coroutine of them.
+#: Seeds as a program may give them: an address, several, or a function that returns them, or an awaitable of them.
 GivenSeeds: TypeAlias = str | tuple[str, int] | Sequence[str | tuple[str, int]] | Callable[[], Any]
 
 DEFAULT_PORT = 6379
@@ -67,7 +67,7 @@ class Seeds:
     """The addresses that a program has given. A name with several addresses stands for all of them."""
 
     def __init__(self, given: Any, *, resolve: bool = True) -> None:
-        """Take what a program gives.
+        """Take the seeds that a program gives.
 
         :param given: see :data:`GivenSeeds`.
         :param resolve: False: names stay names, because TLS verifies them.
@@ -80,7 +80,7 @@ class Seeds:
 
     @property
     def name(self) -> str:
-        """What the cluster is called in texts: by its first seed."""
+        """The name of the cluster in texts: that of its first seed."""
         return f"cluster {name_of(self._given[0])}" if self._given else "cluster"
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Read the reply to CLUSTER SLOTS: which node owns which slot, which replicas it has, and what is known of each node.
+"""Read the reply to CLUSTER SLOTS: which node owns which slot, which replicas it has, and the facts about each node.
 
 The addresses are those that a client can connect to. An empty host, of a server that does not know its own address, and
 null stand for the host that was asked. ``"?"`` stands for a host name that is preferred and not known, so that the
@@ -37,7 +37,7 @@ Role = Literal["master", "replica"]
 
 
 class NodeFacts(NamedTuple):
-    """What CLUSTER SLOTS says of a node.
+    """The entry of a node in CLUSTER SLOTS.
 
     :ivar host: the host to connect to, as ``addressMap`` gives it; never empty.
     :ivar port: the port to connect to.

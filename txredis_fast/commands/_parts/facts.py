@@ -1,4 +1,4 @@
-"""What servers say of each command, read from the generated table: flags, keys, policies, kinds of reply.
+"""Facts about each command, as servers report them, read from the generated table: flags, keys, policies, replies.
 
 A line of the table is split when its command is first asked for. What every program needs of the table is in
 :mod:`.traits`; this module is imported where it is needed. It must not know how a command is sent.

@@ -155,7 +155,7 @@ class LentConnection(Protocol):
 
     @property
     def link(self) -> _LoginOfLink:
-        """What has the life of the connection."""
+        """The link, which lives as long as the connection."""
 
 
 #: Guarded commands that a batch may have, because it uses one connection.
@@ -176,7 +176,7 @@ def note_changes(connection: LentConnection, names: Collection[str]) -> None:
 
 
 def check_alone(args: Sequence[Any], connection: LentConnection) -> RedisError | None:
-    """Call :func:`refusal` for a command of a transaction; what a batch may have, too, is marked on *connection*."""
+    """Judge a command of a transaction: return its refusal, or mark *connection* as changed by it."""
     name = command_name(args)
     if name in _TOGETHER_ONLY:
         note_changes(connection, (name,))

@@ -52,7 +52,7 @@ class PendingEntry(NamedTuple, Generic[V]):
 
 
 class Claimed(NamedTuple, Generic[E]):
-    """What XAUTOCLAIM has claimed. The parameter is the type of an entry."""
+    """The reply of XAUTOCLAIM. The parameter is the type of an entry."""
 
     #: Where the next call goes on; ``"0-0"`` at the end.
     next_id: Text

@@ -1,4 +1,4 @@
-"""Converters of what servers say of themselves: clients, users, functions, memory, delays, commands, shards.
+"""Converters of servers' reports on themselves: clients, users, functions, memory, delays, commands, shards.
 
 Names of fields, and words of the protocol, are ``str``, whatever the charset. See :mod:`.replies` for what holds of all
 converters. This module must not know arguments.
@@ -168,7 +168,7 @@ def _key_spec(reply: Reply) -> dict[str, Any]:
 
 
 def _beginning_of_keys(spec: dict[str, Any]) -> tuple[int, str]:
-    """What sorts key specs: the index from which on the keys are, or are searched for."""
+    """The sort key of key specs: the index from which on the keys are, or are searched for."""
     beginning = spec.get("begin_search", {}).get("spec", {})
     return beginning.get("index", beginning.get("startfrom", sys.maxsize)), repr(sorted(spec.items()))
 

@@ -117,7 +117,7 @@ def _seconds(args: Sequence[Any], place: int, units: int) -> float:
 
 
 def with_less_wait(args: Sequence[Any], waited: float) -> Sequence[Any]:
-    """Return a blocking command with what is left of its time limit, to wait on another server.
+    """Return a blocking command with the rest of its time limit, to wait on another server.
 
     :param waited: seconds that have passed.
     :returns: the same command if it has no time limit; else one that waits for a millisecond at least.

@@ -15,10 +15,10 @@ from ..._checks import nearest
 __all__ = ["unknown_keyword", "unknown_name"]
 
 
-#: The commands of subscribers, which change what a connection is for.
+#: The commands of subscribers, which change the use of a connection.
 _OF_SUBSCRIBERS = {f"{kind}{verb}" for kind in ("", "p", "s") for verb in ("subscribe", "unsubscribe")}
 
-#: What other clients call a method that handlers have.
+#: Names of other clients for methods that handlers have.
 _OF_OTHER_CLIENTS = {"close": "disconnect", "aclose": "disconnect", "pubsub": "subscriber"}
 
 

@@ -1,4 +1,4 @@
-"""Commands on the connections of a server: who is connected, and what to do with them."""
+"""Commands on the connections of a server: the list of clients, and their treatment."""
 
 from __future__ import annotations
 

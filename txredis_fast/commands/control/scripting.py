@@ -198,7 +198,7 @@ class _HashedScript(bytes):
 
 
 def hash_of_script(script: str | bytes) -> tuple[str | bytes, str]:
-    """Return what ``eval`` is given for a script that is executed often, and the script's SHA-1 hash.
+    """Return the text of a script that is executed often, for ``eval``, and its SHA-1 hash.
 
     The first is the script, or the same with its hash if ``eval`` would compute the hash at each call.
     """

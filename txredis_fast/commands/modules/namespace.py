@@ -1,4 +1,4 @@
-"""The base of the namespaces: commands over the ``execute_command`` of their host; and what their arguments share.
+"""The base of the namespaces: commands over the ``execute_command`` of their host; and helpers for their arguments.
 
 This module must not know which namespaces there are.
 """

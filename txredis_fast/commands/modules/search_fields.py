@@ -19,7 +19,7 @@ __all__ = ["Field", "GeoField", "GeoShapeField", "NumericField", "TagField", "Te
 
 @dataclass(frozen=True)
 class Field:
-    """What all fields have.
+    """The options that all fields have.
 
     :ivar name: the hash's field, or the JSONPath of a document.
     :ivar as_name: the name in queries. None: *name*.

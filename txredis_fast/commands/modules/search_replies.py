@@ -48,7 +48,7 @@ class Document(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """What FT.SEARCH has found."""
+    """The reply of FT.SEARCH."""
 
     #: Number of all documents that match.
     total: int
@@ -57,9 +57,9 @@ class SearchResult(NamedTuple):
 
 
 class AggregateResult(NamedTuple):
-    """What FT.AGGREGATE has made of the documents."""
+    """The reply of FT.AGGREGATE."""
 
-    #: What the server says of the number of rows; it need not be that.
+    #: The number of rows as the server reports it; it need not be exact.
     total: int
     rows: list[dict[Any, Any]]
     #: Number for ``cursor_read``; 0 after the last rows. None: there is no cursor.
@@ -67,7 +67,7 @@ class AggregateResult(NamedTuple):
 
 
 class HybridResult(NamedTuple):
-    """What FT.HYBRID has found."""
+    """The reply of FT.HYBRID."""
 
     #: Number of all documents that match.
     total: int

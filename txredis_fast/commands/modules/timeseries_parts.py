@@ -40,7 +40,7 @@ _OF_GROUPS = ("__reducer__", "__source__")
 
 
 class Series(NamedTuple):
-    """What was read of one series, or of a group of them."""
+    """The samples read of one series, or of a group of them."""
 
     #: Name -> value; empty unless labels were asked for. None: the series has no such label.
     labels: dict[str, Any]

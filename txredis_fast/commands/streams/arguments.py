@@ -15,7 +15,7 @@ from .._parts import milliseconds
 
 __all__ = ["numbered_ids", "producer_arguments", "reading_arguments", "reference_arguments", "trim_arguments"]
 
-#: What becomes of the references to a removed entry in the groups' lists of pending entries.
+#: The fate of references to a removed entry in the groups' lists of pending entries.
 _REFERENCES = ("KEEPREF", "DELREF", "ACKED")
 
 

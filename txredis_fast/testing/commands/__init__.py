@@ -13,5 +13,5 @@ __all__ = ["COMMANDS", "GROUPS", "WITHOUT_LOGIN", "Command", "Wait"]
 #: Importing a group registers its commands.
 GROUPS = (connection, hashes, keys, lists, pubsub, sets, sorted_sets, strings, transactions)
 
-#: What may be sent before AUTH.
+#: Commands that may be sent before AUTH.
 WITHOUT_LOGIN = ("AUTH", "HELLO", "QUIT", "RESET")

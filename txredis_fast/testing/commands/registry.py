@@ -73,7 +73,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Wait:
-    """What a blocking command waits for.
+    """The wait of a blocking command.
 
     :ivar attempt: returns the reply; None as long as there is none.
     :ivar seconds: the limit; 0: none.
