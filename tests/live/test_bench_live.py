@@ -22,7 +22,7 @@ def run_bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "TXREDIS_FAST_PUREPYTHON": ""},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,  # valgrind beside busy processes
         check=False,
     )
 

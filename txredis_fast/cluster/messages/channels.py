@@ -105,7 +105,7 @@ class ShardChannels:
         self._convert = convert
         #: By slot and encoded name.
         self._wanted: dict[int, dict[bytes, _Channel]] = {}
-        #: The slots that have a task -> the Deferred that it waits for, with the node.
+        #: The slots that have a task; and of each, the node and the Deferred that it waits for.
         self._tasks: set[int] = set()
         self._waits: dict[int, tuple[ClusterNode[Any] | None, Deferred[Any]]] = {}
         #: The gap to be told in the next turn: its begin, and the refused channels.
