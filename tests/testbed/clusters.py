@@ -278,7 +278,7 @@ class Cluster:
         :param how: empty: nothing is lost; ``"FORCE"``: without asking the master; ``"TAKEOVER"``: without anybody.
         """
         if not how:
-            # A slot that the master got lately, and of which the replica has not heard, would have no owner.
+            # Else it might not claim a slot that its master got a moment ago.
             master = self.node(replica.members()[replica.id].master)
             wait_until(
                 lambda: replica.members()[master.id].slots == master.members()[master.id].slots,

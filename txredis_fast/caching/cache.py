@@ -352,7 +352,7 @@ class Cache:
         return result
 
     def _recover(self, entry: Entry, error: Exception | None) -> Callable[[Any, Any], object] | None:
-        """Decide the reads whose fetch has failed, or whose reply came when its key had expired."""
+        """Decide on the reads whose fetch has failed, or whose reply came when its key had expired."""
         (args,) = commands_in(entry.data)
         if None in args:
             return None

@@ -76,7 +76,7 @@ class Tracking:
 
     @property
     def progress(self) -> Callable[[], tuple[int, int]] | None:
-        """Returns how many bytes the tracked connection has received; see :class:`.TimeLimit`."""
+        """A function that counts the bytes that the tracked connection has received; see :class:`.TimeLimit`."""
         return None if self._link is None else self._link.progress
 
     # -- reports of the pool and the handler

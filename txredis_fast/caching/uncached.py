@@ -23,7 +23,7 @@ __all__ = ["PoolReads", "ReadAgain", "UncachedReads"]
 
 
 class UncachedReads(Protocol):
-    """The way of reads that a cache cannot answer."""
+    """Executes the reads that a cache cannot answer."""
 
     def read(self, args: Sequence[Any], options: Mapping[str, Any], /) -> Deferred[Any]:
         """Read without the cache.
@@ -33,7 +33,7 @@ class UncachedReads(Protocol):
         """
 
     def again(self, args: Sequence[Any], raw: bool, error: Exception | None, /) -> Callable[[], Deferred[Any]] | None:
-        """Decide the reads of a fetch that has failed.
+        """Decide on the reads of a fetch that has failed.
 
         :param args: the command's name and its arguments, as they are sent.
         :param error: what the server has answered, or what the connection was lost with; None: the reply has come, and

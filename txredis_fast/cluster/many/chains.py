@@ -225,7 +225,7 @@ class Chain:
             self._run_out()
 
     def _judge_all(self, refused: list[_Refused]) -> list[Unit]:
-        """Decide the refused commands of a round; returns those that are sent again at once."""
+        """Decide on the refused commands of a round; returns those that are sent again at once."""
         if not refused:
             return []
         self._waiting.refused()
@@ -249,7 +249,7 @@ class Chain:
         return sorted(refused, key=lambda each: numbers[id(each[0])])
 
     def _verdict(self, unit: Unit, error: Exception, node: ClusterNode[Any] | None) -> _Verdict:
-        """Decide one refused command; notes where its next attempt goes."""
+        """Decide on one refused command; notes where its next attempt goes."""
         members = self._members
         if node is None or not isinstance(error, MovedError | AskError):
             code = error.code if isinstance(error, ResponseError) else ""
