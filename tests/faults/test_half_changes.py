@@ -12,11 +12,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from testbed.injector import Injector
+from testbed.injector import PACKAGE, Injector
 from testbed.model_server import ModelServer
 from testbed.scripted import MemoryEndpoint, settle
 from testbed.support import Turns
@@ -247,6 +248,36 @@ def test_whatever_is_raised_at_any_call_nothing_is_mixed_up_or_left(both, kind):
             found.append(f"{at}: {injector.raised_at}: {wrong}")
     told_of = f"{len(found)} of {calls}:\n" + "\n".join(found[:40])
     assert not found, told_of
+
+
+@pytest.mark.self_check
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_finalizer_may_meet_what_is_raised_while_another_call_is_being_told():
+    """The collector runs between CPython's look at the hook and the call of it."""
+    names: dict[str, Any] = {}
+    calls = "def call(): pass\ndef call_twice(): call(); call()\ndef call_often():\n  for _ in range(50): call()\n"
+    exec(compile(calls, f"{PACKAGE}/a_module.py", "exec"), names)
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            names["call_twice"]()
+
+    thresholds = gc.get_threshold()
+    try:
+        for at in range(1, 50):
+            cycles = [Cycle() for _ in range(5)]
+            injector = Injector(at, RuntimeError)
+            with suppress(RuntimeError), injector:
+                del cycles
+                gc.set_threshold(1)
+                names["call_often"]()
+            gc.set_threshold(*thresholds)
+            assert injector.raised_at
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="asks CPython to let an allocation fail")

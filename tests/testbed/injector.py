@@ -25,9 +25,12 @@ class Injector:
         self.raised_at = ""
         self._at = at
         self._kind = kind
+        # CPython 3.11 holds no reference of its own while it calls the hook. A garbage collection may come in between,
+        # in which a finalizer's call is the n-th and takes the hook away.
+        self._hook = self._look
 
     def __enter__(self) -> Injector:
-        sys.setprofile(self._look)
+        sys.setprofile(self._hook)
         return self
 
     def __exit__(self, *exception: Any) -> None:
