@@ -2,7 +2,7 @@
 
 Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
-compiler gets the pure-Python package, which behaves alike.
+compiler gets the pure-Python package, which behaves alike. The compiler's optimization is -O3, or what CFLAGS says.
 """
 
 import os
@@ -50,7 +50,8 @@ if platform.python_implementation() != "CPython":
 elif not PURE_PYTHON:
     from Cython.Build import cythonize
 
-    flags = [] if sys.platform == "win32" else ["-O3", "-g0"]
+    # (What stands here comes after CFLAGS, so it would win.)
+    flags = [] if sys.platform == "win32" or os.environ.get("CFLAGS") else ["-O3", "-g0"]
     sources = [
         Extension(".".join(path.with_suffix("").parts), [path.as_posix()], extra_compile_args=flags)
         for path in sorted(Path("txredis_fast").rglob("*.pyx"))

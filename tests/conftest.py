@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from testbed.extent import LEAVES_OUT
+from testbed.extent import BOTH, LEAVES_OUT
 from testbed.support import IMPLEMENTATIONS, Turns, use_implementation
 from twisted.logger import globalLogPublisher
 
@@ -68,9 +68,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Turns:
     return clock
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
+_IN_USE = "_pyresp" if txredis_fast.IMPLEMENTATION == "python" else "_cresp"
+
+
+@pytest.fixture(params=IMPLEMENTATIONS if BOTH else [_IN_USE])
 def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs the test over both implementations of RESP."""
+    """Runs the test over both implementations of RESP, or over the one in use (TXREDIS_FAST_BOTH=0)."""
     use_implementation(monkeypatch, request.param)
     return str(request.param)
 

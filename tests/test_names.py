@@ -89,6 +89,7 @@ def test_code_in_the_readme_is_python():
         compile(f"async def example():\n{body}\n", "README.rst", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("module", ["opentelemetry", "twisted.internet.reactor", "OpenSSL"])
 def test_reaching_a_name_imports_nothing_that_is_used_later(module):
     code = "import sys, txredis_fast; txredis_fast.otel; txredis_fast.otel.Tracing; print(sys.argv[1] in sys.modules)"

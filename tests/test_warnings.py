@@ -196,6 +196,7 @@ reactor.run()
 """
 
 
+@pytest.mark.once
 def test_python_shows_it_to_a_plain_program(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)

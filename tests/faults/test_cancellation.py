@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 import pytest_twisted
+from testbed.extent import extent
 from testbed.live import bounded, opened, turn, until
 from testbed.support import Pool, connected, fired
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.promise(
 )
 
 #: Cancellations against a real server; for the figure in docs/promises.rst: TXREDIS_FAST_CANCELLATIONS=100000.
-CANCELLATIONS = int(os.environ.get("TXREDIS_FAST_CANCELLATIONS", "3000"))
+CANCELLATIONS = int(os.environ.get("TXREDIS_FAST_CANCELLATIONS", extent(3000, 1000)))
 
 CANCELLED = (CancelledError, redis.RedisError)
 

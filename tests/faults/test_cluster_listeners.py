@@ -22,7 +22,7 @@ from txredis_fast.pubsub import Inbox
 
 pytestmark = pytest.mark.promise("Subscriptions to shard channels follow their slots")
 
-STORIES = extent(16, 8)
+STORIES = extent(16, 4)
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from testbed.extent import LEAVES_OUT
 from testbed.injector import PACKAGE, Injector
 from testbed.model_server import ModelServer
 from testbed.scripted import MemoryEndpoint, settle
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.promise(
 )
 
 #: Each how many of the points is tried; all with TXREDIS_FAST_FULL.
-STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 29
+STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 87 if LEAVES_OUT else 29
 
 #: Turns of the reactor that one moment may have.
 MOST_TURNS = 500

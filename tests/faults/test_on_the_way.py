@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from testbed.extent import LEAVES_OUT
 from testbed.injector import Injector
 from testbed.memory import let_pass
 from testbed.model_server import ModelServer, ModelSession
@@ -40,7 +41,7 @@ pytestmark = [
 #: With more frames left than this, nothing is raised; a test tells whether it is so.
 ENOUGH = 80
 #: Each how many of the depths is tried; all with TXREDIS_FAST_FULL.
-STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 5
+STRIDE = 1 if os.environ.get("TXREDIS_FAST_FULL") else 15 if LEAVES_OUT else 5
 #: The tests together try more of the depths.
 SHIFTS = itertools.count()
 #: Calls that may be due at the same time.

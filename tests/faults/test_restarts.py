@@ -13,6 +13,7 @@ import random
 import tracemalloc
 
 import pytest
+from testbed.extent import extent
 from testbed.memory import pool_in_memory
 from testbed.scripted import answering, settle
 from testbed.support import fired
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.promise(
 FULL = os.environ.get("TXREDIS_FAST_FULL", "") not in ("", "0")
 RESTARTS = 100 if FULL else 20
 RECONNECTIONS = 2_000 if FULL else 100
-CANCELLATIONS = 1_000_000 if FULL else 20_000
+CANCELLATIONS = 1_000_000 if FULL else extent(20_000, 5_000)
 
 ANSWERS = {"GET": b"$1\r\nv\r\n"}
 

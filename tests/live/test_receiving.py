@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 from testbed.scripted import listening
 from testbed.sockets import SIZE, VALUE, Link
-from testbed.support import failed, fired, pending, use_implementation
+from testbed.support import failed, fired, pending
 from testbed.wire import bulk, command
 from twisted.internet import tcp
 from twisted.internet.endpoints import _WrappingProtocol
@@ -21,12 +21,6 @@ import txredis_fast
 from txredis_fast.connection.protocol import RedisProtocol
 from txredis_fast.exceptions import MaybeExecutedError, ProtocolError
 from txredis_fast.transport import socket_read as receive
-
-
-@pytest.fixture(params=["_pyresp", "_cresp"])
-def both(request, monkeypatch):
-    use_implementation(monkeypatch, request.param)
-    return request.param
 
 
 @pytest.fixture

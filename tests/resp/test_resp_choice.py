@@ -30,6 +30,7 @@ def extension_is_built():
     return importlib.util.find_spec("txredis_fast.resp._cresp") is not None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("switch", [None, "", "0"])
 def test_the_extension_is_the_default_where_it_is_built(switch):
     implementation = chosen(switch)[0]
@@ -38,11 +39,13 @@ def test_the_extension_is_the_default_where_it_is_built(switch):
     assert implementation == ("cython" if extension_is_built() else "python")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("switch", ["1", "yes"])
 def test_the_switch_forces_pure_python(switch):
     assert chosen(switch) == ["python", "txredis_fast.resp._pyresp", "txredis_fast.resp._pyencode"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["_cresp", "_cencode"])
 def test_a_missing_extension_is_pure_python_without_a_word(name):
     missing = f"import sys; sys.modules['txredis_fast.resp.{name}'] = None; "

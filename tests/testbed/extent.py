@@ -3,6 +3,9 @@
 With TXREDIS_FAST_SHORT=1 in the environment, tests with the mark ``once`` or ``self_check`` are left out, random tests
 have short counts, and some rows of tables, as of commands, are tried. With TXREDIS_FAST_SHORT=counts, no test is left
 out. ``.ci/run`` sets it where it repeats the tests: the header there says where everything runs.
+
+With TXREDIS_FAST_BOTH=0, connections of tests run over the implementation in use only, where they would run over each:
+another run has the other.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ Row = TypeVar("Row")
 _GIVEN = os.environ.get("TXREDIS_FAST_SHORT", "")
 SHORT = _GIVEN not in ("", "0")
 LEAVES_OUT = SHORT and _GIVEN != "counts"
+BOTH = os.environ.get("TXREDIS_FAST_BOTH", "") != "0"
 
 
 def extent(full: int, short: int) -> int:
