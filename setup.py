@@ -1,8 +1,9 @@
 """Builds the extensions, the ``_c*.pyx`` of all rooms. All else is in ``pyproject.toml``.
 
-Two switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
+Three switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
-compiler gets the pure-Python package, which behaves alike. The compiler's optimization is -O3, or what CFLAGS says.
+compiler gets the pure-Python package, which behaves alike. ``TXREDIS_FAST_ASSERTIONS=1`` is for tests: the build
+checks the assertions in CPython's headers, and optimizes less.
 """
 
 import os
@@ -17,6 +18,7 @@ from setuptools.errors import BaseError, CompileError, LinkError
 
 NAME = "TXREDIS_FAST_"
 PURE_PYTHON = os.environ.get(NAME + "PUREPYTHON", "") not in ("", "0")
+ASSERTIONS = os.environ.get(NAME + "ASSERTIONS", "") not in ("", "0")
 REQUIRED = os.environ.get(NAME + "REQUIRE_EXTENSION", "") not in ("", "0")
 
 
@@ -50,8 +52,10 @@ if platform.python_implementation() != "CPython":
 elif not PURE_PYTHON:
     from Cython.Build import cythonize
 
-    # (What stands here comes after CFLAGS, so it would win.)
-    flags = [] if sys.platform == "win32" or os.environ.get("CFLAGS") else ["-O3", "-g0"]
+    # (These come after CFLAGS, which take the place of the interpreter's own flags, -DNDEBUG among them.)
+    flags = ["-g0", *(["-O1", "-UNDEBUG"] if ASSERTIONS else ["-O3", "-DNDEBUG"])]
+    if sys.platform == "win32":
+        flags = []
     sources = [
         Extension(".".join(path.with_suffix("").parts), [path.as_posix()], extra_compile_args=flags)
         for path in sorted(Path("txredis_fast").rglob("*.pyx"))

@@ -204,7 +204,9 @@ cdef class Heading:
 
     cdef inline Py_ssize_t begins(self, const char *text, Py_ssize_t size) noexcept:
         """The length of the heading if it begins ``text``, and more follows; else 0."""
-        cdef Py_ssize_t known = 0 if self.data is None else PyBytes_GET_SIZE(self.data)
+        if self.data is None:
+            return 0
+        cdef Py_ssize_t known = PyBytes_GET_SIZE(self.data)
         return known if known < size and memcmp(PyBytes_AS_STRING(self.data), text, known) == 0 else 0
 
     cdef inline void values(self, PyObject **values) noexcept:
