@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import inspect
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,26 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     """Runs the test over both implementations of RESP, or over the one in use (TXREDIS_FAST_BOTH=0)."""
     use_implementation(monkeypatch, request.param)
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def mypy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Lets mypy look at a program, strictly; what it knows of the package is kept for the next one."""
+    api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
+    folder = tmp_path_factory.mktemp("mypy")
+
+    def output(program: str | Path, more_options: str = "") -> str:
+        """Its lines about a file, or about a program's text."""
+        if isinstance(program, str):
+            folder.joinpath("program.py").write_text(program)
+            program = folder / "program.py"
+        config = folder / "mypy.ini"
+        config.write_text(f"[mypy]\nstrict = True\nfollow_imports = silent\n{more_options}")
+        out, problems, _ = api.run(["--config-file", str(config), "--cache-dir", str(folder), str(program)])
+        assert problems == ""
+        return str(out)
+
+    return output
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -281,15 +281,10 @@ redis.lazyConnection(whenFull="never")  # refused
 
 
 @pytest.mark.self_check
-def test_a_typed_program_may_give_a_factory_all_that_it_takes(tmp_path):
-    api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
+@pytest.mark.typing
+def test_a_typed_program_may_give_a_factory_all_that_it_takes(mypy):
     given = {name for name in VALUES if name != "poolsize"}
     assert all(f" {name}=" in EVERY_KEYWORD for name in given)
-    program = tmp_path / "program.py"
-    program.write_text(TYPED_PROGRAM)
     lines = [number for number, line in enumerate(TYPED_PROGRAM.splitlines(), 1) if line.endswith("# refused")]
-    config = tmp_path / "mypy.ini"
-    config.write_text("[mypy]\nstrict = True\nfollow_imports = silent\n")
-    out, problems, _ = api.run(["--config-file", str(config), "--cache-dir", str(tmp_path), str(program)])
-    found = sorted({int(line.split(":")[1]) for line in out.splitlines() if ": error:" in line})
-    assert (problems, found) == ("", lines), out
+    out = mypy(TYPED_PROGRAM)
+    assert sorted({int(line.split(":")[1]) for line in out.splitlines() if ": error:" in line}) == lines, out

@@ -398,13 +398,9 @@ TWISTED_UNTYPED = "plugins = mypy_zope:plugin\ndisallow_untyped_calls = False\n"
 
 
 @pytest.mark.self_check
-def test_stats_page_is_typed(tmp_path):
-    api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
-    config = tmp_path / "mypy.ini"
-    config.write_text("[mypy]\nstrict = True\nfollow_imports = silent\n" + TWISTED_UNTYPED)
-    arguments = ["--config-file", str(config), "--cache-dir", str(tmp_path)]
-    out, problems, _ = api.run([*arguments, str(EXAMPLES / "stats_page.py")])
-    assert (problems, out) == ("", "Success: no issues found in 1 source file\n")
+@pytest.mark.typing
+def test_stats_page_is_typed(mypy):
+    assert mypy(EXAMPLES / "stats_page.py", TWISTED_UNTYPED) == "Success: no issues found in 1 source file\n"
 
 
 #: How each program that has an end is told of a server that is not there.
