@@ -20,6 +20,8 @@ from twisted.python.failure import Failure
 import txredis_fast
 import txredis_fast as redis
 
+pytestmark = pytest.mark.once
+
 READS = int(os.environ.get("TXREDIS_FAST_CACHE_READS", extent(8_000, 4_000)))
 SEEDS = range(1, extent(3, 1) + 1)
 SLOTS = [5, 700, 5461, 9000, 12345, 16383]

@@ -20,7 +20,7 @@ from txredis_fast.cluster.messages import ClusterSubscriber
 from txredis_fast.cluster.messages.channels import ShardChannels
 from txredis_fast.pubsub import Inbox
 
-pytestmark = pytest.mark.promise("Subscriptions to shard channels follow their slots")
+pytestmark = [pytest.mark.once, pytest.mark.promise("Subscriptions to shard channels follow their slots")]
 
 STORIES = extent(16, 4)
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))

@@ -24,13 +24,16 @@ from txredis_fast.cluster.members import Members
 from txredis_fast.cluster.scan import ClusterScanIterator
 from txredis_fast.cluster.waiting import Waiting
 
-pytestmark = pytest.mark.promise(
-    "No command of a cluster is executed twice, whatever moves or fails",
-    "Random users of scripted nodes in memory, with redirections, moves, fail-overs, losses, cancellations: no "
-    "double, no loss, no reply of another command, no Deferred that never fires; moves and planned fail-overs alone "
-    "cost no error.",
-    about="Cluster",
-)
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.promise(
+        "No command of a cluster is executed twice, whatever moves or fails",
+        "Random users of scripted nodes in memory, with redirections, moves, fail-overs, losses, cancellations: no "
+        "double, no loss, no reply of another command, no Deferred that never fires; moves and planned fail-overs "
+        "alone cost no error.",
+        about="Cluster",
+    ),
+]
 
 COMMANDS = int(os.environ.get("TXREDIS_FAST_MODEL_COMMANDS", extent(15_000, 4_000)))
 SEED = int(os.environ.get("TXREDIS_FAST_MODEL_SEED", "1"))

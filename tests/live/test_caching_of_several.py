@@ -13,6 +13,8 @@ from twisted.logger import globalLogPublisher
 import txredis_fast as redis
 from txredis_fast.sentinel import Sentinel
 
+pytestmark = pytest.mark.once
+
 SERVICE = "mymaster"
 FAIL_OVER_LIMIT = 15.0
 KEYS = [f"key{number}" for number in range(30)]

@@ -14,6 +14,8 @@ from twisted.internet.threads import deferToThread
 import txredis_fast as redis
 from txredis_fast import exceptions
 
+pytestmark = pytest.mark.once
+
 KEYS = [f"key{number}" for number in range(200)]
 
 

@@ -12,6 +12,8 @@ from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.once
+
 KEYS = [f"key{number}" for number in range(60)]
 
 

@@ -14,9 +14,12 @@ from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 import txredis_fast as redis
 from txredis_fast.telemetry import events
 
-pytestmark = pytest.mark.promise(
-    "In a cluster, hooks are told of each command of the program once, whatever redirections it meets"
-)
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.promise(
+        "In a cluster, hooks are told of each command of the program once, whatever redirections it meets"
+    ),
+]
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from twisted.internet.threads import deferToThread
 
 import txredis_fast as redis
 
+pytestmark = pytest.mark.once
+
 SLOT = 7
 USERS = {"none": "on >pw ~* +@all -cluster", "slots": "on >pw ~* +@all -cluster +cluster|slots"}
 
