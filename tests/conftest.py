@@ -6,7 +6,6 @@ import gc
 import inspect
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,23 +79,21 @@ def both(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.fixture(scope="session")
-def mypy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Lets mypy look at a program, strictly; what it knows of the package is kept for the next one."""
+def mypy(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Checks the text of a program strictly, and returns mypy's lines. Programs share its cache of the package."""
     api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
     folder = tmp_path_factory.mktemp("mypy")
+    folder.joinpath("mypy.ini").write_text("[mypy]\nstrict = True\nfollow_imports = silent\n")
 
-    def output(program: str | Path, more_options: str = "") -> str:
-        """Its lines about a file, or about a program's text."""
-        if isinstance(program, str):
-            folder.joinpath("program.py").write_text(program)
-            program = folder / "program.py"
-        config = folder / "mypy.ini"
-        config.write_text(f"[mypy]\nstrict = True\nfollow_imports = silent\n{more_options}")
-        out, problems, _ = api.run(["--config-file", str(config), "--cache-dir", str(folder), str(program)])
+    def lines_about(text: str) -> str:
+        program = folder / "program.py"
+        program.write_text(text)
+        options = ["--config-file", str(folder / "mypy.ini"), "--cache-dir", str(folder)]
+        out, problems, _ = api.run([*options, str(program)])
         assert problems == ""
         return str(out)
 
-    return output
+    return lines_about
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -18,7 +18,6 @@ TYPED = ROOT / "tests" / "typed"
 
 
 @pytest.mark.self_check
-@pytest.mark.typing
 def test_mypy_sees_these_types(tmp_path):
     api = pytest.importorskip("mypy.api", reason="mypy is for the linters")
     arguments = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(tmp_path), "--follow-imports=silent"]

@@ -393,16 +393,6 @@ def test_stats_page_has_the_numbers_also_while_the_server_is_down(fresh_server):
         assert program.lines[1:] == []
 
 
-#: Most of Twisted has no annotations, and its interfaces are zope's.
-TWISTED_UNTYPED = "plugins = mypy_zope:plugin\ndisallow_untyped_calls = False\n"
-
-
-@pytest.mark.self_check
-@pytest.mark.typing
-def test_stats_page_is_typed(mypy):
-    assert mypy(EXAMPLES / "stats_page.py", TWISTED_UNTYPED) == "Success: no issues found in 1 source file\n"
-
-
 #: How each program that has an end is told of a server that is not there.
 WITHOUT_SERVER = {
     "single_connection.py": "redis://127.0.0.1:{port}",
@@ -423,9 +413,9 @@ WITHOUT_SERVER = {
 
 
 #: Programs with annotations, which are written in one style; mypy checks them.
-TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py", "cached_reads.py"}
+TYPED = {"login_guard.py", "test_login_guard.py", "web_api.py", "cached_reads.py", "stats_page.py"}
 #: What is so short besides the point that a second style would hide it.
-IN_ONE_STYLE = {"stats_page.py", "cluster.py"}
+IN_ONE_STYLE = {"cluster.py"}
 
 
 def all_examples() -> set[str]:
