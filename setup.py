@@ -2,8 +2,8 @@
 
 Three switches are read from the environment: ``TXREDIS_FAST_PUREPYTHON=1`` builds without the extension, and
 ``TXREDIS_FAST_REQUIRE_EXTENSION=1`` makes a build that cannot have it fail. With neither, whoever has no C
-compiler gets the pure-Python package, which behaves alike. ``TXREDIS_FAST_ASSERTIONS=1`` is for tests: the build
-checks the assertions in CPython's headers, and optimizes less.
+compiler gets the pure-Python package, which behaves alike. ``TXREDIS_FAST_ASSERTIONS=1`` is for tests, with gcc or
+clang: the build checks the assertions in CPython's headers, and optimizes less.
 """
 
 import os

@@ -343,19 +343,19 @@ def every_extension_is_built() -> bool:
     )
 
 
-@pytest.mark.self_check
+@pytest.mark.once
 @pytest.mark.parametrize("switch", ["1", "yes"])
 def test_the_switch_forces_the_pure_python_implementation(switch):
     assert python(IMPLEMENTATION, TXREDIS_FAST_PUREPYTHON=switch) == PURE
 
 
-@pytest.mark.self_check
+@pytest.mark.once
 @pytest.mark.parametrize("switch", [{}, {"TXREDIS_FAST_PUREPYTHON": ""}, {"TXREDIS_FAST_PUREPYTHON": "0"}])
 def test_without_the_switch_the_extensions_are_used_where_they_were_built(switch):
     assert python(IMPLEMENTATION, **switch) == (COMPILED if every_extension_is_built() else PURE)
 
 
-@pytest.mark.self_check
+@pytest.mark.once
 @pytest.mark.skipif(not every_extension_is_built(), reason="the extensions are not built")
 @pytest.mark.parametrize("name", EXTENSIONS)
 @pytest.mark.parametrize("story", [WITHOUT, BROKEN], ids=["missing", "broken"])

@@ -251,7 +251,6 @@ def test_whatever_is_raised_at_any_call_nothing_is_mixed_up_or_left(both, kind):
     assert not found, told_of
 
 
-@pytest.mark.self_check
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_finalizer_may_meet_what_is_raised_while_another_call_is_being_told():
     """The collector runs between CPython's look at the hook and the call of it."""
